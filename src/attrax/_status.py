@@ -1,0 +1,58 @@
+"""The outcomes that attrax reports, each with a sentence on what to try."""
+
+from enum import StrEnum
+
+
+class _Advised(StrEnum):
+    """A string enumeration whose members carry advice for people."""
+
+    advice: str
+
+    def __new__(cls, value: str, advice: str):
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.advice = advice
+        return member
+
+
+class IterationStatus(_Advised):
+    """How the iteration of a map from one start ended."""
+
+    CONVERGED = "converged", "Two successive states are closer than the tolerance."
+    CYCLE = "cycle", "The states repeat with a period above one; see `period`."
+    DIVERGED = "diverged", "The states left every bound or stopped being finite."
+    NOT_CONVERGED = "not_converged", "The step limit was reached first; raise `max_steps` or loosen `atol`."
+
+
+class RecallStatus(_Advised):
+    """What a cue was recalled as."""
+
+    RECOVERED = "recovered", "The limit is the example that was asked for (any example, if none was named)."
+    OTHER_ATTRACTOR = "other_attractor", "The limit is a stored example, but not the one the cue was made from."
+    SPURIOUS = "spurious", "The iteration converged to a state that was never stored."
+    CYCLE = "cycle", "The iteration fell into a cycle that is not a stored one; see `period`."
+    DIVERGED = "diverged", "The iteration left every bound or stopped being finite."
+    NOT_CONVERGED = "not_converged", "The step limit was reached first; raise `max_steps`."
+
+
+class Verdict(_Advised):
+    """What is known of the stability of one stored cycle (an example is a cycle of length one)."""
+
+    ATTRACTOR = "attractor", "An upper bound on the whole spectrum is below one (Propositions 1 and 2)."
+    NOT_ATTRACTOR = "not_attractor", "It is no fixed point, or an eigenvalue exceeds one by more than its error."
+    INCONCLUSIVE = "inconclusive", "The error bound straddles one, or only part of the spectrum is known."
+
+
+class StoreStatus(_Advised):
+    """How writing a memory ended."""
+
+    STORED = "stored", "Training reached what was asked and every example is a certified attractor."
+    NOT_ALL_CERTIFIED = (
+        "not_all_certified",
+        "Some examples are no certified attractors: train with noise, more depth or width, or fewer examples.",
+    )
+    LOSS_NOT_REACHED = (
+        "loss_not_reached",
+        "The epochs ran out above the loss asked for: raise `epochs` or the learning rate, or widen the network.",
+    )
+    DIVERGED = "diverged", "The loss stopped being finite: lower the learning rate or choose another initialization."

@@ -1,0 +1,25 @@
+"""Names for the shapes that attrax works on."""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+State: TypeAlias = Float[Array, "*state"]
+"""One state: an array of fixed shape (a picture, a vector, a second of sound)."""
+
+States: TypeAlias = Float[Array, "n *state"]
+"""A batch of states, one a row."""
+
+HostStates: TypeAlias = Float[np.ndarray, "n *state"]
+"""A batch of states on the host, where float64 is always to be had."""
+
+HostIndices: TypeAlias = Int[np.ndarray, " n"]
+"""One index a row."""
+
+Map: TypeAlias = Callable[[Any], Any]
+"""Any callable from one state to a state of the same shape. Batches exist only through `jax.vmap`."""
+
+Progress: TypeAlias = Callable[[str, int, int, dict[str, float]], None]
+"""Called as `progress(task, done, total, numbers)` every so often during long work."""

@@ -1,0 +1,74 @@
+"""Recovery: how often a memory brings a corrupted example back, beside the nearest-neighbour rules."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from attrax._corruptions import Corruption, corrupt, parse_corruption
+from attrax._memory import Memory
+from attrax._recall import Recall, recall
+from attrax._types import HostIndices, HostStates, Progress
+from attrax.analysis._neighbors import RULES, nearest_neighbor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recovery:
+    """How a memory answered one corruption of its own examples.
+
+    **Fields:**
+
+    - `corruption`: its name, such as `gaussian:0.3`.
+    - `cues`: the corrupted examples, n×state shape.
+    - `expected`: the example each cue was made from.
+    - `recall`: what came back.
+    - `neighbor_rates`: for each rule of `RULES` the fraction of the same cues whose nearest example is the right one.
+    """
+
+    corruption: str
+    cues: HostStates
+    expected: HostIndices
+    recall: Recall
+    neighbor_rates: dict[str, float]
+
+    @property
+    def recovery_rate(self) -> float:
+        """Fraction of the cues that the memory brought back."""
+        return self.recall.recovery_rate
+
+    @property
+    def one_nn_rate(self) -> float:
+        """Rate of the Euclidean nearest neighbour."""
+        return self.neighbor_rates["euclidean"]
+
+    @property
+    def best_nn_rate(self) -> float:
+        """Rate of the best of the rules."""
+        return max(self.neighbor_rates.values())
+
+
+def recovery(
+    memory: Memory,
+    corruption: Corruption | str,
+    *,
+    max_steps: int = 10_000,
+    progress: Progress | None = None,
+    key: PRNGKeyArray,
+) -> Recovery:
+    """Corrupts every stored example once, recalls it, and asks the nearest-neighbour rules the same.
+
+    **Arguments:** `memory`; `corruption`, such as `"occlude:0.5"`; `max_steps`, as in `recall`; `key`, for the draw.
+
+    **Returns:** `Recovery`. **Raises** `ValueError` as `corrupt` and `recall` do.
+    """
+    corruption = parse_corruption(corruption) if isinstance(corruption, str) else corruption
+    originals = np.asarray(memory.originals if memory.patterns is not None else memory.examples().points)
+    cues = corrupt(corruption, originals, key=key)
+    expected = np.arange(len(originals))
+    answer = recall(memory, cues, expected=expected, max_steps=max_steps, progress=progress)
+    return Recovery(corruption.name, cues, expected, answer, neighbor_rates(cues, originals, expected))
+
+
+def neighbor_rates(cues: HostStates, references: HostStates, expected: HostIndices) -> dict[str, float]:
+    """For each nearest-neighbour rule, the fraction of cues whose nearest reference is the expected one."""
+    return {rule: float((nearest_neighbor(cues, references, rule=rule) == expected).mean()) for rule in RULES}

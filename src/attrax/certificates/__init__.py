@@ -1,0 +1,12 @@
+"""Certificates of stability, and the matrices and bounds behind them."""
+
+from attrax._certificate import Certificate as Certificate
+from attrax.certificates._bounds import Leading as Leading
+from attrax.certificates._bounds import leading_eigenvalue as leading_eigenvalue
+from attrax.certificates._bounds import power_bound as power_bound
+from attrax.certificates._certify import certify as certify
+from attrax.certificates._jacobian import Factors as Factors
+from attrax.certificates._jacobian import Product as Product
+from attrax.certificates._jacobian import map_product as map_product
+from attrax.certificates._jacobian import network_factors as network_factors
+from attrax.certificates._jacobian import network_product as network_product

@@ -1,0 +1,266 @@
+"""Small matrices with the same nonzero spectrum as the Jacobian of a map round a cycle.
+
+For f = W_{L+1} φ(W_L … φ(W_1 x)) the nonzero eigenvalues of the d×d Jacobian W_{L+1} D_L W_L … D_1 W_1 are those of
+the product taken from any layer round to itself, since AB and BA share theirs. A unit with φ' = 0 contributes a zero
+row and column, which can be left out. The product starts where the fewest units are left.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from attrax._activations import PIECEWISE_LINEAR
+from attrax._activations import activation as named_activation
+from attrax._numerics import cast, float64
+from attrax._types import HostStates, Map
+from attrax.maps import MLP
+
+UNIT_ROUNDOFF = 2.0**-53
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Product:
+    """A square matrix with the nonzero spectrum of the Jacobian product round a cycle, and its error.
+
+    **Fields:**
+
+    - `matrix`: m×m, float64, scaled by exp(−`log_scale`).
+    - `error`: bound on the Frobenius norm of (matrix as computed − exact one) from rounding, at the scale of `matrix`.
+    - `log_scale`: natural logarithm of the factor taken out, so that long cycles neither overflow nor underflow.
+    """
+
+    matrix: Float[np.ndarray, "m m"]
+    error: float
+    log_scale: float
+
+
+def gamma(count: int) -> float:
+    """Higham's γ_n = n·u/(1 − n·u): the relative error of a sum of n products in float64."""
+    return count * UNIT_ROUNDOFF / (1 - count * UNIT_ROUNDOFF)
+
+
+class _Running:
+    """A product built from the right, with a bound on its forward error, and the scale taken out."""
+
+    def __init__(self, size: int) -> None:
+        self.matrix, self.error, self.log_scale = np.eye(size), 0.0, 0.0
+
+    def multiply(self, left: np.ndarray, left_norm: float, left_error: float) -> None:
+        """Multiplies by `left`, whose 2-norm is at most `left_norm` and which is known to within `left_error`."""
+        norm = float(np.linalg.norm(self.matrix))
+        rounding = gamma(self.matrix.shape[0] + 2) * float(np.linalg.norm(left)) * norm
+        self.error = (left_norm + left_error) * self.error + left_error * norm + rounding
+        self.matrix = left @ self.matrix
+        scale = float(np.linalg.norm(self.matrix))
+        if scale > 0 and np.isfinite(scale):
+            # A power of two, so that the scaling itself is exact.
+            scale = 2.0 ** np.round(np.log2(scale))
+            self.matrix, self.error = self.matrix / scale, self.error / scale
+            self.log_scale += float(np.log(scale))
+
+    def product(self) -> Product:
+        return Product(self.matrix, self.error, self.log_scale)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Factors:
+    """What every certificate of one fully connected network shares, computed once.
+
+    **Fields:** the network in float64; its `weights` and `biases` on the host; `joined` = W_1 W_{L+1}, which leads
+    from the last hidden layer to the next first one; bounds on the 2-norms of the weights (`norms`) and of `joined`;
+    `joined_error`, the rounding error of `joined`.
+    """
+
+    network: MLP
+    weights: tuple[np.ndarray, ...]
+    biases: tuple[np.ndarray | None, ...]
+    joined: np.ndarray
+    norms: tuple[float, ...]
+    joined_norm: float
+    joined_error: float
+
+    @property
+    def depth(self) -> int:
+        """Number of hidden layers."""
+        return len(self.weights) - 1
+
+
+def network_factors(network: MLP) -> Factors:
+    """`Factors` of a network."""
+    with float64():
+        network = cast(network, np.float64)
+        weights = tuple(np.asarray(weight) for weight in network.weights)
+        biases = tuple(None if bias is None else np.asarray(bias) for bias in network.biases)
+    joined = weights[0] @ weights[-1]
+    norms = tuple(_norm(weight) for weight in weights)
+    error = gamma(network.size + 2) * float(np.linalg.norm(weights[0]) * np.linalg.norm(weights[-1]))
+    return Factors(network, weights, biases, joined, norms, _norm(joined), error)
+
+
+def _norm(matrix: np.ndarray) -> float:
+    """Upper bound on the 2-norm: from the eigenvalues of the smaller Gram matrix, with room for their rounding."""
+    gram = matrix @ matrix.T if matrix.shape[0] <= matrix.shape[1] else matrix.T @ matrix
+    if not np.isfinite(gram).all():
+        return float("inf")
+    largest = float(np.linalg.eigvalsh(gram)[-1])
+    return float(np.sqrt(max(largest, 0.0) + 4 * gamma(max(matrix.shape)) * np.trace(gram)))
+
+
+def network_product(factors: Factors, cycle: HostStates, state_error: float = 0.0) -> Product:
+    """The cyclic product of a fully connected network round `cycle` (p states in order), at its cheapest rotation.
+
+    `state_error` bounds the Euclidean distance of the given states from those of the exact cycle.
+    """
+    slopes, errors = network_slopes(factors, cycle, state_error)
+    # Active units of every hidden layer of every step, in the order in which the signal meets them.
+    active = [np.flatnonzero((slope != 0) | (error != 0)) for slope, error in zip(slopes, errors, strict=True)]
+    depth, total = factors.depth, len(slopes)
+    sizes = [len(units) for units in active]
+    start = int(np.argmin(sizes))
+    if factors.network.size < sizes[start]:
+        return _product_at_input(factors, slopes, errors, active)
+    running = _Running(sizes[start])
+    for offset in range(1, total + 1):
+        here, before = (start + offset) % total, (start + offset - 1) % total
+        layer = here % depth
+        weight, norm, weight_error = (
+            (factors.joined, factors.joined_norm, factors.joined_error)
+            if layer == 0
+            else (factors.weights[layer], factors.norms[layer], 0.0)
+        )
+        units = active[here]
+        part = weight[np.ix_(units, active[before])]
+        _times(running, part, norm, weight_error, slopes[here][units], errors[here][units])
+    return running.product()
+
+
+def _product_at_input(
+    factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray], active: Sequence[np.ndarray]
+) -> Product:
+    """The same from the state round to itself, for states of fewer entries than any layer has units."""
+    running = _Running(factors.network.size)
+    before: Any = slice(None)
+    for here, units in enumerate(active):
+        layer = here % factors.depth
+        part = factors.weights[layer][units][:, before]
+        _times(running, part, factors.norms[layer], 0.0, slopes[here][units], errors[here][units])
+        before = units
+        if layer == factors.depth - 1:
+            running.multiply(factors.weights[-1][:, before], factors.norms[-1], 0.0)
+            before = slice(None)
+    return running.product()
+
+
+def _times(
+    running: _Running, weight: np.ndarray, norm: float, weight_error: float, slope: np.ndarray, error: np.ndarray
+) -> None:
+    """Multiplies by diag(slope) · weight."""
+    largest, worst = float(np.abs(slope).max(initial=0.0)), float(error.max(initial=0.0))
+    running.multiply(slope[:, None] * weight, largest * norm, worst * norm + (largest + worst) * weight_error)
+
+
+def network_slopes(
+    factors: Factors, cycle: HostStates, state_error: float = 0.0
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """φ' of each hidden layer at each state of the cycle, with a bound on its error; step by step, layer by layer.
+
+    The error of φ' is that of the pre-activation times a bound on φ'' nearby. Where a unit of a piecewise-linear
+    activation is closer to its kink than the error of its pre-activation, both slopes are possible, and the error
+    says so.
+    """
+    name = factors.network.activation
+    curved = name not in PIECEWISE_LINEAR
+    with float64():
+        pre, hidden, slopes, curvatures = (
+            [np.asarray(layer) for layer in group]
+            for group in _derivatives(factors.network, jnp.asarray(cycle, np.float64), curved)
+        )
+    jump = {"identity": 0.0, "relu": 1.0, "leaky_relu": 0.99}.get(name, 0.0)
+    inputs = np.abs(np.asarray(cycle, np.float64).reshape(len(cycle), -1))
+    rounding, distance = 4 * UNIT_ROUNDOFF * inputs, state_error
+    errors = []
+    # An iteration on its way to infinity may overflow here; the certificate then says so by an infinite error.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for layer, values in enumerate(pre):
+            magnitude = np.abs(factors.weights[layer])
+            error = (rounding + gamma(inputs.shape[1] + 2) * inputs) @ magnitude.T
+            bias = factors.biases[layer]
+            if bias is not None:
+                error = error + 2 * UNIT_ROUNDOFF * np.abs(bias)
+            # What the states miss travels as one vector: its length grows by the 2-norm at most.
+            away = distance * np.linalg.norm(factors.weights[layer], axis=1)
+            total = error + away
+            if curved:
+                # Twice |φ''| covers its change over so short a way; the last term the evaluation of φ'.
+                slope_error = total * (2 * curvatures[layer] + 1e-3) + 8 * UNIT_ROUNDOFF * (np.abs(slopes[layer]) + 1)
+            else:
+                slope_error = np.where(np.abs(values) <= total, jump, 0.0)
+            errors.append(slope_error)
+            steepest = np.abs(slopes[layer]) + slope_error
+            inputs = np.abs(hidden[layer])
+            rounding = error * steepest + 8 * UNIT_ROUNDOFF * (inputs + 1)
+            distance = distance * factors.norms[layer] * float(steepest.max())
+    steps = range(len(cycle))
+    return (
+        [layer[step] for step in steps for layer in slopes],
+        [layer[step] for step in steps for layer in errors],
+    )
+
+
+@eqx.filter_jit
+def _derivatives(network: MLP, cycle: Any, curved: bool) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
+    """Pre-activations, activations, slopes and (where `curved`) |φ''| of every hidden layer, one row a state."""
+    phi = named_activation(network.activation)
+    slope_of = jnp.vectorize(jax.grad(phi))
+    curvature_of = jnp.vectorize(jax.grad(jax.grad(phi)))
+    pre, hidden, slopes, curvatures = [], [], [], []
+    values = cycle.reshape(len(cycle), -1)
+    for weight, bias in zip(network.weights[:-1], network.biases[:-1], strict=True):
+        before = values @ weight.T
+        before = before if bias is None else before + bias
+        values = phi(before)
+        pre.append(before)
+        hidden.append(values)
+        slopes.append(slope_of(before))
+        if curved:
+            curvatures.append(jnp.abs(curvature_of(before)))
+    return pre, hidden, slopes, curvatures
+
+
+def map_product(map: Map, cycle: HostStates) -> Product:
+    """The full d×d Jacobian product of any map round `cycle`, by forward-mode derivatives in float64.
+
+    The rounding error inside a foreign map cannot be known; 64 units in the last place of each factor are assumed.
+    """
+    size = int(np.prod(cycle.shape[1:]))
+    running = _Running(size)
+    with float64():
+        map = cast(map, np.float64)
+        for state in cycle:
+            jacobian = np.asarray(_dense_jacobian(map, jnp.asarray(state, np.float64))).reshape(size, size)
+            norm = float(np.linalg.norm(jacobian))
+            running.multiply(jacobian, norm, 64 * UNIT_ROUNDOFF * norm)
+    return running.product()
+
+
+@eqx.filter_jit
+def _dense_jacobian(map: Map, state: Any) -> Any:
+    return jax.jacfwd(map)(state)
+
+
+@eqx.filter_jit
+def push_forward(map: Map, state: Any, tangent: Any) -> Any:
+    """J_f(state)·tangent, matrix-free."""
+    return jax.jvp(map, (state,), (tangent,))[1]
+
+
+@eqx.filter_jit
+def pull_back(map: Map, state: Any, cotangent: Any) -> Any:
+    """J_f(state)ᵀ·cotangent, matrix-free."""
+    return jax.vjp(map, state)[1](cotangent)[0]

@@ -1,0 +1,8 @@
+"""Training: the paper's optimizers, one loop, and the least-squares polish of the last layer."""
+
+from attrax.training._fit import Fit as Fit
+from attrax.training._fit import fit as fit
+from attrax.training._optimizers import OPTIMIZERS as OPTIMIZERS
+from attrax.training._optimizers import optimizer as optimizer
+from attrax.training._polish import mean_squared_error as mean_squared_error
+from attrax.training._polish import polish as polish

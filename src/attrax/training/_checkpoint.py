@@ -1,0 +1,62 @@
+"""The state of a training run in a file, written beside and renamed: a kill at any moment leaves a whole one."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+_FORMAT = "attrax checkpoint 1"
+
+
+def write_checkpoint(path: str | os.PathLike[str], state: Any, numbers: dict[str, float], fingerprint: str) -> None:
+    """Writes the arrays of the pytree `state`, some `numbers`, and the fingerprint of the run's settings."""
+    path = Path(path)
+    leaves = jax.tree.leaves(eqx.filter(state, eqx.is_array))
+    arrays = {f"leaf {index}": np.asarray(leaf) for index, leaf in enumerate(leaves)}
+    header = {"format": _FORMAT, "fingerprint": fingerprint, "numbers": json.dumps(numbers)}
+    content = safetensors.numpy.save(arrays, header)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def read_checkpoint(path: str | os.PathLike[str], like: Any, fingerprint: str) -> tuple[Any, dict[str, float]]:
+    """The state and the numbers written last; `like` is a state of the same structure.
+
+    **Raises** `ValueError` where the file is no checkpoint or belongs to a run with other settings or data.
+    """
+    path = Path(path)
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            header = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except (OSError, safetensors.SafetensorError) as error:
+        raise ValueError(f"{path} is no readable checkpoint ({error}); delete it to start from the beginning") from None
+    if header.get("format") != _FORMAT:
+        raise ValueError(f"{path} is no checkpoint of this version of attrax; delete it to start from the beginning")
+    if header.get("fingerprint") != fingerprint:
+        raise ValueError(
+            f"{path} belongs to a run with other data or settings; repeat that run's options to continue it, "
+            "or delete the file to start from the beginning"
+        )
+    dynamic, static = eqx.partition(like, eqx.is_array)
+    leaves, structure = jax.tree.flatten(dynamic)
+    stored = [arrays.get(f"leaf {index}") for index in range(len(leaves))]
+    for index, (leaf, array) in enumerate(zip(leaves, stored, strict=True)):
+        if array is None or array.shape != leaf.shape or array.dtype != leaf.dtype:
+            found = "nothing" if array is None else f"{array.dtype}{list(array.shape)}"
+            raise ValueError(f"{path}: leaf {index} should be {leaf.dtype}{list(leaf.shape)} but the file has {found}")
+    restored = jax.tree.unflatten(structure, stored)
+    return eqx.combine(restored, static), json.loads(header["numbers"])

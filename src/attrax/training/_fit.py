@@ -1,0 +1,270 @@
+"""One training loop for a map, inputs and targets."""
+
+import contextlib
+import hashlib
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import optax
+from jaxtyping import PRNGKeyArray
+
+from attrax import _checks
+from attrax._numerics import float64
+from attrax._status import StoreStatus
+from attrax._types import HostStates, Map, Progress
+from attrax.training._checkpoint import read_checkpoint, write_checkpoint
+
+_CHECKPOINT_SECONDS = 5.0
+_PROGRESS_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """A trained map.
+
+    **Fields:**
+
+    - `map`: the map after the last step.
+    - `loss`: mean squared error on the clean inputs at that map, in the arithmetic of training.
+    - `epochs`: passes through the data that were made.
+    - `seconds`: wall-clock time of this call, compilation included.
+    - `status`: `stored` where the loss reached the tolerance (or none was asked for), `loss_not_reached`, `diverged`.
+    """
+
+    map: Map
+    loss: float
+    epochs: int
+    seconds: float
+    status: StoreStatus
+
+
+class _Training(eqx.Module):
+    """What the next epoch needs."""
+
+    parameters: Any
+    optimizer_state: Any
+    epoch: Any
+    loss: Any
+
+
+class _Problem(eqx.Module):
+    """What stays the same from epoch to epoch."""
+
+    inputs: Any
+    targets: Any
+    noise: Any
+    tol: Any
+    key: Any
+    batch: int = eqx.field(static=True)
+    noisy: bool = eqx.field(static=True)
+
+
+def fit(
+    map: Map,
+    inputs: HostStates,
+    targets: HostStates,
+    *,
+    optimizer: optax.GradientTransformation,
+    epochs: int = 1_000_000,
+    tol: float | None = 1e-8,
+    batch: int | None = None,
+    noise: float = 0.0,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    fingerprint: str = "",
+    progress: Progress | None = None,
+    key: PRNGKeyArray,
+) -> Fit:
+    """Trains `map` to send each input to its target: the mean squared error over all entries, full batch by default.
+
+    It stops as soon as the loss on the clean inputs is at most `tol`, or after `epochs`. The loop is compiled as a
+    whole and returns to the host about twice a second only. Arithmetic is that of the parameters of `map`.
+
+    **Arguments:**
+
+    - `map`: an Equinox module from a state to a state; its floating-point arrays are trained.
+    - `inputs`, `targets`: n×state shape.
+    - `optimizer`: any Optax transformation.
+    - `epochs`: passes through the data at most.
+    - `tol`: loss at which to stop; `None` to run all epochs.
+    - `batch`: examples a step; `None` or n for the full batch. The order is drawn anew each epoch.
+    - `noise`: standard deviation of Gaussian noise, drawn anew for every step, on the inputs of the loss.
+    - `checkpoint`: file to write the state to every few seconds; `resume` continues from it where it exists, to the
+      same weights bit by bit. `fingerprint` names settings that a resumed run must share besides the data.
+    - `progress`: called with the loss every so often.
+    - `key`: for noise and order.
+
+    **Returns:** `Fit`. **Raises** `ValueError` for a wrong argument or a checkpoint of another run.
+    """
+    begun = time.perf_counter()
+    inputs, targets = np.asarray(inputs), np.asarray(targets)
+    if inputs.shape != targets.shape or inputs.ndim < 2 or not len(inputs):
+        raise ValueError(
+            f"inputs and targets must be states of one shape, one a row; got {inputs.shape} and {targets.shape}"
+        )
+    epochs = _checks.integer("epochs", epochs, least=0)
+    tol = -1.0 if tol is None else _checks.real("tol", tol, least=0)
+    num = len(inputs)
+    batch = num if batch is None else _checks.integer("batch", batch, least=1, most=num)
+    noise = _checks.real("noise", noise, least=0)
+    parameters, static = eqx.partition(map, eqx.is_inexact_array_like)
+    dtypes = {np.asarray(leaf).dtype for leaf in jax.tree.leaves(parameters)}
+    if len(dtypes) != 1:
+        found = ", ".join(sorted(str(dtype) for dtype in dtypes)) or "none"
+        raise ValueError(f"map must have trainable arrays of one floating-point dtype; it has {found}")
+    dtype = dtypes.pop()
+    with float64() if dtype == np.float64 else contextlib.nullcontext():
+        # Fresh arrays, since the loop overwrites its state and must not touch the caller's map.
+        parameters = jax.tree.map(lambda leaf: jnp.array(leaf, dtype, copy=True), parameters)
+        problem = _Problem(
+            inputs=jnp.asarray(inputs, dtype),
+            targets=jnp.asarray(targets, dtype),
+            noise=jnp.asarray(noise, dtype),
+            tol=jnp.asarray(tol, dtype),
+            key=key,
+            batch=batch,
+            noisy=noise > 0,
+        )
+        state = _Training(parameters, optimizer.init(parameters), jnp.asarray(0), jnp.asarray(jnp.inf, dtype))
+        stamp = _stamp(problem, map, fingerprint)
+        if resume and checkpoint is not None and Path(checkpoint).exists():
+            state, _ = read_checkpoint(checkpoint, state, stamp)
+            state = jax.tree.map(jnp.array, state)
+        state = _train(state, static, problem, optimizer, epochs, tol, begun, checkpoint, stamp, progress)
+        trained = eqx.combine(jax.tree.map(np.asarray, state.parameters), static)
+    loss, done = float(state.loss), int(state.epoch)
+    if not np.isfinite(loss):
+        status = StoreStatus.DIVERGED
+    else:
+        status = StoreStatus.STORED if tol < 0 or loss <= tol else StoreStatus.LOSS_NOT_REACHED
+    return Fit(trained, loss, done, time.perf_counter() - begun, status)
+
+
+def _stamp(problem: _Problem, map: Map, fingerprint: str) -> str:
+    digest = hashlib.sha256(fingerprint.encode())
+    for leaf in (problem.inputs, problem.targets, problem.noise, problem.tol, jr.key_data(problem.key)):
+        digest.update(np.asarray(leaf).tobytes())
+    for leaf in jax.tree.leaves(eqx.filter(map, eqx.is_array)):
+        digest.update(np.asarray(leaf).tobytes())
+    digest.update(f"{problem.batch} {problem.inputs.shape} {problem.inputs.dtype}".encode())
+    return digest.hexdigest()
+
+
+def _train(
+    state: _Training,
+    static: Any,
+    problem: _Problem,
+    optimizer: optax.GradientTransformation,
+    epochs: int,
+    tol: float,
+    begun: float,
+    checkpoint: str | os.PathLike[str] | None,
+    stamp: str,
+    progress: Progress | None,
+) -> _Training:
+    """Runs the compiled loop in blocks of about half a second, between which the host reports and saves."""
+    block, saved, compiled = 1, time.perf_counter(), False
+    if checkpoint is not None:
+        write_checkpoint(checkpoint, state, {}, stamp)
+    while True:
+        start = time.perf_counter()
+        before = int(state.epoch)
+        state = _run((static, problem, optimizer, np.asarray(min(before + block, epochs))), state)
+        jax.block_until_ready(state.loss)
+        loss, done = float(state.loss), int(state.epoch)
+        finished = done >= epochs or loss <= tol or not np.isfinite(loss)
+        now = time.perf_counter()
+        if progress is not None:
+            progress("training", done, epochs, {"loss": loss, "seconds": now - begun})
+        if checkpoint is not None and (finished or now - saved > _CHECKPOINT_SECONDS):
+            write_checkpoint(checkpoint, state, {"loss": loss}, stamp)
+            saved = time.perf_counter()
+        if finished:
+            return state
+        if compiled:  # the first block's time is mostly the compiler's
+            each = (now - start) / max(done - before, 1)
+            block = int(np.clip(_PROGRESS_SECONDS / max(each, 1e-7), 1, 4 * block))
+        compiled = True
+
+
+@eqx.filter_jit(donate="all-except-first")
+def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any], state: _Training) -> _Training:
+    static, problem, optimizer, stop = fixed
+    num = len(problem.inputs)
+
+    def clean_loss(parameters: Any) -> Any:
+        return _loss(parameters, static, problem.inputs, problem.targets, None)
+
+    def update(parameters: Any, optimizer_state: Any, gradient: Any) -> tuple[Any, Any]:
+        change, optimizer_state = optimizer.update(gradient, optimizer_state, parameters)
+        return optax.apply_updates(parameters, change), optimizer_state
+
+    def clean_epoch(carry: _Training) -> _Training:
+        # The loss that comes with the gradient is that of the weights before the step: the carried one is one step
+        # old on purpose, and `settle` brings the last one up to date.
+        loss, gradient = jax.value_and_grad(clean_loss)(carry.parameters)
+
+        def step(_: Any) -> _Training:
+            parameters, optimizer_state = update(carry.parameters, carry.optimizer_state, gradient)
+            return _Training(parameters, optimizer_state, carry.epoch + 1, loss)
+
+        def stop_here(_: Any) -> _Training:
+            return _Training(carry.parameters, carry.optimizer_state, carry.epoch, loss)
+
+        return jax.lax.cond(loss > problem.tol, step, stop_here, None)
+
+    def drawn_epoch(carry: _Training) -> _Training:
+        epoch_key = jr.fold_in(problem.key, carry.epoch)
+        order_key, noise_key = jr.split(epoch_key)
+        batches = -(-num // problem.batch)
+        order = jr.permutation(order_key, num) if batches > 1 else jnp.arange(num)
+        # The last batch is filled up with weight 0, so that every step has one shape.
+        order = jnp.concatenate([order, jnp.zeros(batches * problem.batch - num, order.dtype)])
+        weight = (jnp.arange(batches * problem.batch) < num).astype(problem.inputs.dtype)
+
+        def step(index: Any, inner: tuple[Any, Any]) -> tuple[Any, Any]:
+            parameters, optimizer_state = inner
+            rows = jax.lax.dynamic_slice_in_dim(order, index * problem.batch, problem.batch)
+            weights = jax.lax.dynamic_slice_in_dim(weight, index * problem.batch, problem.batch)
+            inputs = problem.inputs[rows]
+            if problem.noisy:
+                draw = jr.normal(jr.fold_in(noise_key, index), inputs.shape, inputs.dtype)
+                inputs = inputs + problem.noise * draw
+            gradient = jax.grad(_loss)(parameters, static, inputs, problem.targets[rows], weights)
+            return update(parameters, optimizer_state, gradient)
+
+        parameters, optimizer_state = jax.lax.fori_loop(0, batches, step, (carry.parameters, carry.optimizer_state))
+        # With a tolerance the clean loss decides every epoch; without one it is needed at the end only.
+        loss = jax.lax.cond(
+            (problem.tol >= 0) | (carry.epoch + 1 >= stop), clean_loss, lambda _: carry.loss, parameters
+        )
+        return _Training(parameters, optimizer_state, carry.epoch + 1, loss)
+
+    plain = problem.batch == num and not problem.noisy
+
+    def running(carry: _Training) -> Any:
+        unfinished = (carry.epoch < stop) & ~(carry.loss <= problem.tol)
+        return unfinished & ((carry.epoch == 0) | jnp.isfinite(carry.loss))
+
+    state = jax.lax.while_loop(running, clean_epoch if plain else drawn_epoch, state)
+    if plain:
+        loss = jax.lax.cond(state.loss <= problem.tol, lambda _: state.loss, clean_loss, state.parameters)
+        state = _Training(state.parameters, state.optimizer_state, state.epoch, loss)
+    return state
+
+
+def _loss(parameters: Any, static: Any, inputs: Any, targets: Any, weights: Any) -> Any:
+    outputs = jax.vmap(eqx.combine(parameters, static))(inputs)
+    squares = (outputs - targets) ** 2
+    if weights is None:
+        return jnp.mean(squares)
+    per_row = jnp.mean(squares.reshape(len(squares), -1), axis=1)
+    return jnp.sum(weights * per_row) / jnp.sum(weights)

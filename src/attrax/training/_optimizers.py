@@ -1,0 +1,62 @@
+"""The paper's five optimizers (Fig. 15), with PyTorch's semantics."""
+
+from collections.abc import Callable
+from types import MappingProxyType
+
+import optax
+
+from attrax import _checks
+
+Schedule = Callable[[object], object]
+
+OPTIMIZERS = MappingProxyType(
+    {"gd": 1e-1, "momentum": 1e-1, "momentum_decay": 1e-1, "rmsprop": 1e-4, "adam": 1e-4},
+)
+"""Names of the optimizers, each with the learning rate used where none is given."""
+
+
+def optimizer(
+    name: str,
+    *,
+    learning_rate: float | Schedule | None = None,
+    momentum: float | None = None,
+    weight_decay: float | None = None,
+) -> optax.GradientTransformation:
+    """One of the paper's optimizers as an Optax transformation whose steps agree with PyTorch's.
+
+    - `gd`: plain gradient descent. `momentum`: heavy ball v ← μv + g without dampening. `momentum_decay`: the same
+      with weight decay.
+    - `rmsprop`: g/(√s + 1e-8) with s ← 0.99 s + 0.01 g². `adam`: β = (0.9, 0.999), ε = 1e-8 outside the root.
+
+    **Arguments:**
+
+    - `learning_rate`: a number or a schedule of the step; by default the one in `OPTIMIZERS`.
+    - `momentum`: 0.9 by default for the two that have it in their name, 0 otherwise; not for Adam.
+    - `weight_decay`: coefficient of the weights that is added to the gradient (L2, as in PyTorch's optimizers);
+      1e-5 by default for `momentum_decay`, 0 otherwise.
+
+    **Raises** `ValueError` for an unknown name or a number out of range.
+    """
+    _checks.one_of("optimizer", name, OPTIMIZERS)
+    if learning_rate is None:
+        learning_rate = OPTIMIZERS[name]
+    elif not callable(learning_rate):
+        learning_rate = _checks.real("learning_rate", learning_rate, above=0)
+    if momentum is None:
+        momentum = 0.9 if name.startswith("momentum") else 0.0
+    momentum = _checks.real("momentum", momentum, least=0)
+    if momentum >= 1:
+        raise ValueError(f"momentum must be below 1; got {momentum:g}")
+    if name == "adam" and momentum:
+        raise ValueError("momentum does not apply to adam, whose first moment takes its place; leave it out")
+    if weight_decay is None:
+        weight_decay = 1e-5 if name == "momentum_decay" else 0.0
+    weight_decay = _checks.real("weight_decay", weight_decay, least=0)
+    parts = [optax.add_decayed_weights(weight_decay)] if weight_decay else []
+    if name == "adam":
+        parts.append(optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-8))
+    elif name == "rmsprop":
+        parts.append(optax.scale_by_rms(decay=0.99, eps=1e-8, eps_in_sqrt=False))
+    if momentum:
+        parts.append(optax.trace(decay=momentum))
+    return optax.chain(*parts, optax.scale_by_learning_rate(learning_rate))

@@ -1,0 +1,94 @@
+"""Storing: patterns and a network go in, a certified memory comes out."""
+
+import os
+import time
+from dataclasses import replace
+
+import jax.random as jr
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from attrax._certificate import Certificate
+from attrax._memory import Memory
+from attrax._patterns import Patterns
+from attrax._status import StoreStatus
+from attrax._types import HostStates, Progress
+from attrax.certificates import certify
+from attrax.dynamics import refine
+from attrax.maps import MLP, mlp
+from attrax.writing._gradient import Gradient, Writer
+
+
+def store(
+    examples: Patterns | HostStates,
+    network: MLP | None = None,
+    *,
+    writer: Writer | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    key: PRNGKeyArray,
+) -> Memory:
+    """Writes examples into a network and certifies every one of them.
+
+    The trained network's exact fixed points and cycles are found by Newton's method from the examples; they are the
+    points of the memory, `originals` are the examples as given.
+
+    **Arguments:**
+
+    - `examples`: n×state shape, each to become a fixed point (equal ones are merged), or `Patterns`.
+    - `network`: a fresh `MLP`, by default 5 hidden layers of 512 ReLU units with Kaiming's initialization.
+    - `writer`: by default `Gradient()`, the paper's recipe.
+    - `checkpoint`, `resume`: a file to save training to, and whether to continue from it; see `attrax.training.fit`.
+    - `progress`: called with the loss every so often.
+    - `key`: for initialization, noise and order.
+
+    **Returns:** a `Memory`; its `status` and `certificate` say what was reached. **Raises** `ValueError` for wrong
+    arguments, before any training.
+
+        >>> import jax.random as jr
+        >>> import attrax as ax
+        >>> points = np.array([[0.2, 0.4], [0.8, 0.6]])
+        >>> memory = ax.store(points, ax.maps.mlp((2,), width=64, depth=3, key=jr.key(0)),
+        ...                   writer=ax.Gradient(noise=0.05, epochs=500), key=jr.key(1))
+        >>> len(memory.certificate.verdict)
+        2
+    """
+    begun = time.perf_counter()
+    patterns = examples if isinstance(examples, Patterns) else Patterns.from_examples(examples)
+    init_key, writer_key = jr.split(key)
+    if network is None:
+        network = mlp(patterns.shape, width=512, depth=5, init="kaiming_uniform", key=init_key)
+    if network.shape != patterns.shape:
+        raise ValueError(
+            f"network must map states of shape {patterns.shape}, as the examples have; got {network.shape}"
+        )
+    writer = Gradient() if writer is None else writer
+    written = writer(network, patterns, key=writer_key, checkpoint=checkpoint, resume=resume, progress=progress)
+    memory = settle(Memory(written.map, patterns), progress=progress)
+    certificate = memory.certificate
+    assert certificate is not None  # `settle` sets it
+    status = written.status
+    if status is StoreStatus.STORED and not certificate.all_attractors:
+        status = StoreStatus.NOT_ALL_CERTIFIED
+    record = {
+        **written.details,
+        "status": str(status),
+        "loss": written.loss,
+        "epochs": written.epochs,
+        "seconds": time.perf_counter() - begun,
+    }
+    return replace(memory, written=record)
+
+
+def settle(memory: Memory, *, progress: Progress | None = None) -> Memory:
+    """The memory with its points refined to the exact cycles of its map, and certified there."""
+    patterns, originals = memory.examples(), memory.originals
+    assert originals is not None  # a memory with patterns has them
+    points = np.array(originals, np.float64)
+    for cycle in patterns.cycles:
+        index = list(cycle)
+        points[index] = refine(memory.map, points[index]).points
+    memory = Memory(memory.map, replace(patterns, points=points), originals, memory.written)
+    certificate: Certificate = certify(memory, progress=progress)
+    return replace(memory, certificate=certificate)
