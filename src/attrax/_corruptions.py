@@ -191,8 +191,8 @@ class Corruption:
         """**Raises** `ValueError` where states of `shape` have no rows and columns but this corruption needs them."""
         if self.picture and len(shape) < 2:
             raise ValueError(
-                f"the corruption {self.name!r} needs pictures (H×W or H×W×C); these states are vectors of "
-                f"{shape[0]} entries. Use gaussian, drop, uniform, saltpepper, contrast or blend."
+                f"the corruption {self.name!r} needs pictures (H×W or H×W×C); these states are vectors, of "
+                f"shape {shape}. Use gaussian, drop, uniform, saltpepper, contrast or blend."
             )
 
 

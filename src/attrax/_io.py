@@ -158,7 +158,7 @@ def _metadata(path: Path, content: bytes) -> dict[str, str]:
         raise foreign
     if metadata.get("version") != _VERSION:
         raise MemoryFileError(
-            f"{path} has format version {metadata.get('version')!r}, this attrax reads version {_VERSION}; update attrax"
+            f"{path} has format version {metadata.get('version')!r}, this attrax reads {_VERSION}; update attrax"
         )
     return metadata
 

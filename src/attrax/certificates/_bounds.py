@@ -1,13 +1,16 @@
 """Bounds on a spectral radius: rigorous from above, by residual and condition from below."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.linalg
-import scipy.sparse.linalg as sparse
+import scipy.sparse.linalg
 
 from attrax.certificates._jacobian import Product, gamma
 
+# The type stubs of SciPy's iterative solvers misstate their arguments (tolerances as integers, no matvec).
+sparse: Any = scipy.sparse.linalg
 _DENSE = 160
 """Up to this size all eigenvalues are computed; above, the leading one by Arnoldi's method."""
 
@@ -71,7 +74,8 @@ def leading_eigenvalue(product: Product) -> Leading:
             return _arnoldi(product)
         except sparse.ArpackError:
             pass  # it did not converge; the dense route always answers
-    values, left, right = scipy.linalg.eig(matrix, left=True, right=True)
+    decomposition: Any = scipy.linalg.eig(matrix, left=True, right=True)
+    values, left, right = decomposition
     lead = int(np.argmax(np.abs(values)))
     rounding = product.error + 4 * gamma(size) * float(np.linalg.norm(matrix))
     return Leading(complex(values[lead]), _error(left[:, lead], right[:, lead], rounding), True)

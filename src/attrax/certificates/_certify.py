@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-import scipy.sparse.linalg as sparse
+import scipy.sparse.linalg
 
 from attrax._certificate import Certificate
 from attrax._memory import Memory
@@ -26,6 +27,8 @@ from attrax.certificates._jacobian import (
 from attrax.dynamics import refine
 from attrax.maps import MLP
 
+# The type stubs of SciPy's iterative solvers misstate their arguments (tolerances as integers, no matvec).
+sparse: Any = scipy.sparse.linalg
 _DENSE = 2048
 """Foreign maps with more entries than this are not turned into a matrix, and get no upper bound."""
 
@@ -126,7 +129,7 @@ def _dense_norm(matrix: np.ndarray) -> float:
     return float(np.linalg.norm(matrix, 2)) if matrix.size and np.isfinite(matrix).all() else 0.0
 
 
-def _top_singular_value(operator: sparse.LinearOperator) -> float:
+def _top_singular_value(operator: Any) -> float:
     size = operator.shape[0]
     if size <= 3:
         return _dense_norm(operator @ np.eye(size))
@@ -199,7 +202,7 @@ def _matrix_free(map: Map, cycle: HostStates, residual: float, moved: float) -> 
     # A real operator acts on the two parts of a complex vector apart.
     pushed = forward(vector.real) + 1j * forward(vector.imag)
     gap = float(np.linalg.norm(pushed - value * vector)) + 1e-13 * singular
-    error = 2 * gap / overlap if overlap > 0 else float("inf")
+    error = float(2 * gap / overlap) if overlap > 0 else float("inf")
     radius = abs(value)
     with np.errstate(divide="ignore"):
         log_lower, log_radius = float(np.log(max(radius - error, 0.0))), float(np.log(radius))

@@ -73,8 +73,8 @@ class _Readout(eqx.Module):
 class _FeatureStep(eqx.Module):
     """From the features of one state to those of the next, without the state itself between."""
 
-    weights: tuple[Float[Array, "out in"], ...]
-    biases: tuple[Float[Array, " out"] | None, ...]
+    weights: tuple[Any, ...]
+    biases: tuple[Any, ...]
     activation: str = eqx.field(static=True)
 
     def __call__(self, z):

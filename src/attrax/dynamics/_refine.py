@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
-import scipy.sparse.linalg as sparse
+import scipy.sparse.linalg
 from jaxtyping import Float
 
 from attrax import _checks
@@ -16,6 +16,8 @@ from attrax._numerics import float64
 from attrax._types import HostStates, Map
 from attrax.dynamics._orbit import Orbit, orbit
 
+# The type stubs of SciPy's iterative solvers misstate their arguments (tolerances as integers, no matvec).
+sparse: Any = scipy.sparse.linalg
 _DENSE = 2048
 """Up to this many coordinates the Newton system is formed and factored; above, GMRES on Jacobian-vector products."""
 
@@ -47,8 +49,8 @@ def refine(
 
     - `atol`: residual below which a cycle counts as exact, in the units of a state.
     - `max_steps`: Newton steps at most.
-    - `max_move`: a result farther than this from what was given is not accepted; by default 0.01·√d, a hundred times what
-      the paper's stopping loss leaves.
+    - `max_move`: a result farther than this from what was given is not accepted; by default 0.01·√d, a
+      hundred times what the paper's stopping loss leaves.
 
     **Returns:** `Refined`. **Raises** `ValueError` for a wrong argument.
 

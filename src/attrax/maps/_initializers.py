@@ -44,10 +44,10 @@ def init_linear(
     }
     deviations = {"xavier_normal": math.sqrt(2 / (fan_in + fan_out)), "kaiming_normal": math.sqrt(2 / fan_in)}
     check_initializer(name)
+    limit = limits[name] if name in limits else float(name.removeprefix("uniform:") if ":" in name else 0)
     if name in deviations:
         weight = deviations[name] * jr.normal(weight_key, shape, dtype)
     else:
-        limit = limits[name] if name in limits else float(name.removeprefix("uniform:"))
         weight = jr.uniform(weight_key, shape, dtype, -limit, limit)
     if not bias:
         return weight, None

@@ -7,6 +7,7 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from attrax import _checks
@@ -27,8 +28,8 @@ class MLP(eqx.Module):
     - `activation`: the name of φ.
     """
 
-    weights: tuple[Float[Array, "out in"], ...]
-    biases: tuple[Float[Array, " out"] | None, ...]
+    weights: tuple[Float[Array, "out in"] | Float[np.ndarray, "out in"], ...]
+    biases: tuple[Float[Array, " out"] | Float[np.ndarray, " out"] | None, ...]
     shape: tuple[int, ...] = eqx.field(static=True)
     activation: str = eqx.field(static=True)
 
@@ -70,7 +71,7 @@ class MLP(eqx.Module):
     def readout(self, features: Float[Array, " k"]) -> Float[Array, " d"]:
         """The flat output that belongs to activations of the last hidden layer."""
         output = self.weights[-1] @ features
-        return output if self.biases[-1] is None else output + self.biases[-1]
+        return output if self.biases[-1] is None else output + jnp.asarray(self.biases[-1])
 
     @property
     def size(self) -> int:
@@ -101,24 +102,25 @@ def mlp(
 ) -> MLP:
     """A freshly initialized fully connected network.
 
-    Without biases a ReLU or Leaky ReLU network is homogeneous, f(cx) = c·f(x) for c > 0, so 1 is an eigenvalue of
-    its Jacobian at every fixed point and it can store nothing; the same holds for the identity.
+        Without biases a ReLU or Leaky ReLU network is homogeneous, f(cx) = c·f(x) for c > 0, so 1 is an eigenvalue of
+        its Jacobian at every fixed point and it can store nothing; the same holds for the identity.
 
-    **Arguments:**
+        **Arguments:**
 
-    - `shape`: shape of a state, such as `(28, 28)` or `(64, 64, 3)`.
-    - `width`: units of every hidden layer, or a sequence with one number a layer.
-    - `depth`: number of hidden layers; may be left out where `width` is a sequence.
-    - `activation`, `init`: names, see `attrax.maps.ACTIVATIONS` and `attrax.maps.INITIALIZERS`.
-    - `bias`: whether layers have biases.
-    - `dtype`: of the weights.
+        - `shape`: shape of a state, such as `(28, 28)` or `(64, 64, 3)`.
+        - `width`: units of every hidden layer, or a sequence with one number a layer.
+        - `depth`: number of hidden layers; may be left out where `width` is a sequence.
+        - `activation`, `init`: names, see `attrax.maps.ACTIVATIONS` and `attrax.maps.INITIALIZERS`.
+        - `bias`: whether layers have biases.
+        - `dtype`: of the weights.
 
-    **Returns:** an `MLP`. **Raises** `ValueError` for a wrong argument.
+        **Returns:** an `MLP`. **Raises** `ValueError` for a wrong argument.
 
-        >>> import jax.random as jr
-        >>> network = mlp((28, 28), width=512, depth=5, key=jr.key(0))
-        >>> network.depth, network.widths[0]
-        (5, 512)
+            >>> import jax.random as jr
+    import numpy as np
+            >>> network = mlp((28, 28), width=512, depth=5, key=jr.key(0))
+            >>> network.depth, network.widths[0]
+            (5, 512)
     """
     shape = tuple(_checks.integer("each entry of shape", side, least=1) for side in shape)
     if isinstance(width, Sequence):

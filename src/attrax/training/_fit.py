@@ -6,7 +6,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import equinox as eqx
 import jax
@@ -25,9 +25,11 @@ from attrax.training._checkpoint import read_checkpoint, write_checkpoint
 _CHECKPOINT_SECONDS = 5.0
 _PROGRESS_SECONDS = 0.5
 
+M = TypeVar("M", bound=Map)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fit:
+class Fit(Generic[M]):
     """A trained map.
 
     **Fields:**
@@ -39,7 +41,7 @@ class Fit:
     - `status`: `stored` where the loss reached the tolerance (or none was asked for), `loss_not_reached`, `diverged`.
     """
 
-    map: Map
+    map: M
     loss: float
     epochs: int
     seconds: float
@@ -68,7 +70,7 @@ class _Problem(eqx.Module):
 
 
 def fit(
-    map: Map,
+    map: M,
     inputs: HostStates,
     targets: HostStates,
     *,
@@ -82,7 +84,7 @@ def fit(
     fingerprint: str = "",
     progress: Progress | None = None,
     key: PRNGKeyArray,
-) -> Fit:
+) -> Fit[M]:
     """Trains `map` to send each input to its target: the mean squared error over all entries, full batch by default.
 
     It stops as soon as the loss on the clean inputs is at most `tol`, or after `epochs`. The loop is compiled as a

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from types import MappingProxyType
+from typing import Any
 
 import optax
 
 from attrax import _checks
 
-Schedule = Callable[[object], object]
+Schedule = Callable[[Any], Any]
 
 OPTIMIZERS = MappingProxyType(
     {"gd": 1e-1, "momentum": 1e-1, "momentum_decay": 1e-1, "rmsprop": 1e-4, "adam": 1e-4},

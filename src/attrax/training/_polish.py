@@ -1,6 +1,5 @@
 """The last layer by least squares: from almost interpolating to interpolating."""
 
-import jax.numpy as jnp
 import numpy as np
 
 from attrax._numerics import apply_rows, cast, float64
@@ -39,5 +38,5 @@ def mean_squared_error(network: MLP, inputs: HostStates, targets: HostStates) ->
     """Mean over all entries of (f(x) − target)², in float64."""
     with float64():
         exact = cast(network, np.float64)
-        outputs = apply_rows(exact, jnp.asarray(inputs, np.float64))
+        outputs = apply_rows(exact, np.asarray(inputs, np.float64))
     return float(np.mean((outputs - np.asarray(targets, np.float64)) ** 2))

@@ -1,0 +1,55 @@
+# Python 3.11 or newer with venv and pip, and make, are all that is assumed.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup torch demo test lint format types layering check bench lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+# The stamp stands for an environment made from these two files; a change to either brings it up to date.
+.venv/.attrax: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+setup: .venv/.attrax  ## make .venv with attrax and everything for its development
+
+torch: setup  ## add PyTorch, for the comparisons with it
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+
+demo: setup  ## store 100 faces, certify and recall them, and write a page about it
+	$(BIN)/attrax demo
+
+test: setup  ## run the tests
+	$(BIN)/python -m pytest
+
+lint: setup  ## check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: setup  ## mend style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: setup  ## check types
+	$(BIN)/basedpyright
+
+layering: setup  ## check that imports go one way
+	$(BIN)/python -m pytest tests/test_layering.py
+
+check: lint types layering test  ## all of these
+
+bench: setup  ## time training and certification beside PyTorch and the dense route
+	$(BIN)/python -m benchmarks
+
+lock:  ## pin the newest versions of all dependencies anew, in an environment of its own
+	rm -rf .venv-lock
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --editable '.[dev]'
+	.venv-lock/bin/python -m pip freeze --exclude-editable --exclude attrax > constraints.txt
+	rm -rf .venv-lock
+
+clean:  ## remove what the targets made
+	rm -rf .venv .venv-lock attrax-demo .pytest_cache .ruff_cache

@@ -1,0 +1,143 @@
+"""Imports go one way: from higher layers to lower ones, and inside a package from later files to earlier ones."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import attrax
+
+ROOT = Path(attrax.__file__).parent
+
+LAYERS: list[list[str]] = [
+    ["_types", "_checks", "_status", "_activations", "_numerics"],
+    ["_patterns", "_corruptions", "_certificate", "maps", "theory"],
+    ["_memory", "dynamics"],
+    ["sources", "_recall", "certificates"],
+    ["training"],
+    ["writing"],
+    ["_io", "analysis"],
+    ["report"],
+    ["experiments"],
+    ["cli"],
+    ["__main__"],
+]
+"""Layers from the lowest. Within the lowest one, files import from files to their left; elsewhere not from siblings."""
+
+FILES: dict[str, list[str]] = {
+    "maps": ["_initializers", "_mlp"],
+    "dynamics": ["_orbit", "_iterate", "_refine"],
+    "theory": [],
+    "sources": ["_records", "_pixels", "_pictures", "_arrays", "_published", "_shipped", "_specs", "_load", "_save"],
+    "certificates": ["_jacobian", "_bounds", "_certify"],
+    "training": ["_optimizers", "_checkpoint", "_fit", "_polish"],
+    "writing": ["_gradient", "_store"],
+    "analysis": ["_neighbors", "_recovery"],
+    "report": ["_text", "_plots", "_html"],
+    "experiments": ["_demo"],
+    "cli": ["_app"],
+}
+"""The files of each package; each imports only from those before it."""
+
+FORBIDDEN = {"pickle", "torch", "jax._src", "cloudpickle", "dill", "shelve"}
+OUTER = {"matplotlib"}
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in ROOT.rglob("*.py"))
+
+
+def imported(path: Path) -> list[tuple[str, int]]:
+    """Full names of everything that a file imports, anywhere in it, with the line."""
+    names: list[tuple[str, int]] = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names += [(alias.name, node.lineno) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: imports are absolute here"
+            module = node.module or ""
+            names += [(f"{module}.{alias.name}", node.lineno) for alias in node.names]
+    return names
+
+
+def place(parts: list[str]) -> tuple[int, str]:
+    """Layer and top-level name of a module, given by its parts below `attrax`."""
+    top = parts[0]
+    for number, layer in enumerate(LAYERS):
+        if top in layer:
+            return number, top
+    raise AssertionError(f"attrax.{top} has no layer: add it to LAYERS in {Path(__file__).name}")
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_only_what_lies_below(path: Path) -> None:
+    parts = list(path.relative_to(ROOT).with_suffix("").parts)
+    if parts == ["__init__"]:
+        return
+    layer, top = place(parts)
+    for name, line in imported(path):
+        where = f"{path.relative_to(ROOT)}:{line} imports {name}"
+        target = name.split(".")
+        if target[0] != "attrax":
+            continue
+        below = target[1:]
+        if below[0] not in {entry for entries in LAYERS for entry in entries}:
+            # Names from the root itself are for users and for the outermost layers.
+            assert layer >= place(["experiments"])[0], f"{where} from the package root"
+            continue
+        other_layer, other = place(below)
+        if other != top:
+            assert other_layer < layer or (other_layer == layer == 0), f"{where}, which is not below it"
+            if layer == 0:
+                assert LAYERS[0].index(other) < LAYERS[0].index(top), f"{where}, which stands to its right"
+        elif len(parts) > 1 and parts[1] != "__init__":
+            order = FILES[top]
+            assert parts[1] in order, f"add {parts[1]} to FILES[{top!r}] in {Path(__file__).name}"
+            assert len(below) > 1, f"{where}, its own package; name the file"
+            assert below[1] in order, where
+            assert order.index(below[1]) < order.index(parts[1]), f"{where}, which does not stand before it"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_uses_nothing_forbidden(path: Path) -> None:
+    for name, line in imported(path):
+        found = [bad for bad in FORBIDDEN if name == bad or name.startswith(bad + ".")]
+        assert not found, f"{path.relative_to(ROOT)}:{line} imports {name}"
+    text = path.read_text()
+    assert "config.update" not in text, f"{path} changes JAX's configuration"
+    tree = ast.parse(text)
+    for node in tree.body:  # at the top of a module, plotting libraries are not imported
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            module = node.names[0].name if isinstance(node, ast.Import) else node.module or ""
+            assert module.split(".")[0] not in OUTER, f"{path}:{node.lineno} imports {module} at the top"
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in modules() if path.name == "__init__.py"], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_package_roots_are_tables_of_contents(path: Path) -> None:
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            continue
+        if isinstance(node, ast.ImportFrom) and all(alias.asname == alias.name for alias in node.names):
+            continue
+        version = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__version__"
+        assert version, f"{path.relative_to(ROOT)}:{node.lineno} is more than a re-export"
+
+
+def test_every_public_name_has_a_docstring() -> None:
+    for name in dir(attrax):
+        if not name.startswith("_") and callable(value := getattr(attrax, name)):
+            assert (value.__doc__ or "").strip(), f"attrax.{name} has no docstring"
+
+
+def test_importing_attrax_is_light_and_changes_nothing() -> None:
+    code = (
+        "import sys, jax; before = dict(jax.config.values); import attrax; "
+        "assert dict(jax.config.values) == before, 'configuration changed'; "
+        "heavy = {'matplotlib', 'torch', 'sklearn', 'skimage', 'typer'} & set(sys.modules); assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
