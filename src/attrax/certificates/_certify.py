@@ -1,6 +1,8 @@
 """Certificates: is each stored cycle an attractor, and how do we know?"""
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import scipy.sparse.linalg
+from threadpoolctl import threadpool_limits
 
 from attrax._certificate import Certificate
 from attrax._memory import Memory
@@ -51,13 +54,17 @@ def certify(memory: Memory, *, progress: Progress | None = None) -> Certificate:
         'attractor'
     """
     patterns = memory.examples()
-    rows = []
     factors = network_factors(memory.map) if isinstance(memory.map, MLP) else None
-    for number, cycle in enumerate(patterns.cycles):
-        rows.append(_certify_cycle(memory.map, factors, np.asarray(patterns.points[list(cycle)], np.float64)))
-        if progress is not None:
-            radii = [row.radius for row in rows]
-            progress("certifying", number + 1, len(patterns.cycles), {"largest_radius": max(radii)})
+    cycles = [np.asarray(patterns.points[list(cycle)], np.float64) for cycle in patterns.cycles]
+    rows: list[_Row] = []
+    # One example a thread beats one matrix product over all threads: these matrices are small, and a busy machine
+    # makes threads that share one product wait for each other. The limit is lifted again at the end of the block.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+        for row in pool.map(partial(_certify_cycle, memory.map, factors), cycles):
+            rows.append(row)
+            if progress is not None:
+                largest = max(row.radius for row in rows)
+                progress("certifying", len(rows), len(cycles), {"largest_radius": largest})
 
     def column(name: str) -> np.ndarray:
         return np.array([getattr(row, name) for row in rows], float)

@@ -45,6 +45,15 @@ def gamma(count: int) -> float:
     return count * UNIT_ROUNDOFF / (1 - count * UNIT_ROUNDOFF)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Factor:
+    """A matrix, a bound on its 2-norm, and a bound on the 2-norm of its error."""
+
+    matrix: np.ndarray
+    norm: float
+    error: float
+
+
 class _Running:
     """A product built from the right, with a bound on its forward error, and the scale taken out."""
 
@@ -64,6 +73,33 @@ class _Running:
             self.matrix, self.error = self.matrix / scale, self.error / scale
             self.log_scale += float(np.log(scale))
 
+    def multiply_block(self, block: Sequence[_Factor]) -> None:
+        """Multiplies by the factors of one application of the map, the first factor first.
+
+        An error δ_l in factor l reaches the product as F_n…F_{l+1} δ_l F_{l-1}…F_1. The norms of these partial
+        products are far below the products of the norms when the network is deep, so they are computed.
+        """
+        # An iteration on its way to infinity may overflow; the certificate then says so by an infinite error.
+        with np.errstate(over="ignore", invalid="ignore"):
+            after = [1.0]
+            suffix = block[-1].matrix
+            for factor in block[-2::-1]:
+                after.append(float(np.linalg.norm(suffix)))
+                suffix = suffix @ factor.matrix
+            after.reverse()
+            prefix, size, error, reached = block[0].matrix, 1.0, 0.0, 0.0
+            for number, (factor, gain) in enumerate(zip(block, after, strict=True)):
+                rounding = 0.0
+                if number:
+                    rounding = gamma(prefix.shape[0] + 2) * float(np.linalg.norm(factor.matrix)) * size
+                    prefix = factor.matrix @ prefix
+                # `reached` bounds the error so far by norms alone: it only multiplies δ, or the rounding of `gain`.
+                local = factor.error * (size + reached) + rounding
+                error += gain * (1 + 1e-6) * local
+                reached = factor.norm * reached + local
+                size = float(np.linalg.norm(prefix))
+            self.multiply(prefix, size, error)
+
     def product(self) -> Product:
         return Product(self.matrix, self.error, self.log_scale)
 
@@ -73,14 +109,16 @@ class Factors:
     """What every certificate of one fully connected network shares, computed once.
 
     **Fields:** the network in float64; its `weights` and `biases` on the host; `joined` = W_1 W_{L+1}, which leads
-    from the last hidden layer to the next first one; bounds on the 2-norms of the weights (`norms`) and of `joined`;
-    `joined_error`, the rounding error of `joined`.
+    from the last hidden layer to the next first one; `entry`, a matrix E with E Eᵀ = W_1 W_1ᵀ and at most as many
+    columns as rows; bounds on the 2-norms of the weights (`norms`) and of `joined`; `joined_error`, the rounding error
+    of `joined`.
     """
 
     network: MLP
     weights: tuple[np.ndarray, ...]
     biases: tuple[np.ndarray | None, ...]
     joined: np.ndarray
+    entry: np.ndarray
     norms: tuple[float, ...]
     joined_norm: float
     joined_error: float
@@ -100,7 +138,8 @@ def network_factors(network: MLP) -> Factors:
     joined = weights[0] @ weights[-1]
     norms = tuple(_norm(weight) for weight in weights)
     error = gamma(network.size + 2) * float(np.linalg.norm(weights[0]) * np.linalg.norm(weights[-1]))
-    return Factors(network, weights, biases, joined, norms, _norm(joined), error)
+    entry = np.asarray(np.linalg.qr(weights[0].T, mode="r")).T
+    return Factors(network, weights, biases, joined, entry, norms, _norm(joined), error)
 
 
 def _norm(matrix: np.ndarray) -> float:
@@ -126,6 +165,7 @@ def network_product(factors: Factors, cycle: HostStates, state_error: float = 0.
     if factors.network.size < sizes[start]:
         return _product_at_input(factors, slopes, errors, active)
     running = _Running(sizes[start])
+    block: list[_Factor] = []
     for offset in range(1, total + 1):
         here, before = (start + offset) % total, (start + offset - 1) % total
         layer = here % depth
@@ -136,7 +176,10 @@ def network_product(factors: Factors, cycle: HostStates, state_error: float = 0.
         )
         units = active[here]
         part = weight[np.ix_(units, active[before])]
-        _times(running, part, norm, weight_error, slopes[here][units], errors[here][units])
+        block.append(_factor(part, norm, weight_error, slopes[here][units], errors[here][units]))
+        if len(block) == depth:
+            running.multiply_block(block)
+            block = []
     return running.product()
 
 
@@ -146,23 +189,23 @@ def _product_at_input(
     """The same from the state round to itself, for states of fewer entries than any layer has units."""
     running = _Running(factors.network.size)
     before: Any = slice(None)
+    block: list[_Factor] = []
     for here, units in enumerate(active):
         layer = here % factors.depth
         part = factors.weights[layer][units][:, before]
-        _times(running, part, factors.norms[layer], 0.0, slopes[here][units], errors[here][units])
+        block.append(_factor(part, factors.norms[layer], 0.0, slopes[here][units], errors[here][units]))
         before = units
         if layer == factors.depth - 1:
-            running.multiply(factors.weights[-1][:, before], factors.norms[-1], 0.0)
-            before = slice(None)
+            block.append(_Factor(factors.weights[-1][:, before], factors.norms[-1], 0.0))
+            running.multiply_block(block)
+            before, block = slice(None), []
     return running.product()
 
 
-def _times(
-    running: _Running, weight: np.ndarray, norm: float, weight_error: float, slope: np.ndarray, error: np.ndarray
-) -> None:
-    """Multiplies by diag(slope) · weight."""
+def _factor(weight: np.ndarray, norm: float, weight_error: float, slope: np.ndarray, error: np.ndarray) -> _Factor:
+    """diag(slope) · weight, with bounds on its 2-norm and error."""
     largest, worst = float(np.abs(slope).max(initial=0.0)), float(error.max(initial=0.0))
-    running.multiply(slope[:, None] * weight, largest * norm, worst * norm + (largest + worst) * weight_error)
+    return _Factor(slope[:, None] * weight, largest * norm, worst * norm + (largest + worst) * weight_error)
 
 
 def network_slopes(
@@ -183,34 +226,70 @@ def network_slopes(
         )
     jump = {"identity": 0.0, "relu": 1.0, "leaky_relu": 0.99}.get(name, 0.0)
     inputs = np.abs(np.asarray(cycle, np.float64).reshape(len(cycle), -1))
-    rounding, distance = 4 * UNIT_ROUNDOFF * inputs, state_error
+    # Length of the vector by which the input of a layer may be off: it grows by the layer's 2-norm at most.
+    away = state_error + 4 * UNIT_ROUNDOFF * np.linalg.norm(inputs, axis=1, keepdims=True)
+    spread = _Spread(factors.entry, state_error + 4 * UNIT_ROUNDOFF * np.linalg.norm(inputs, axis=1))
     errors = []
     # An iteration on its way to infinity may overflow here; the certificate then says so by an infinite error.
     with np.errstate(over="ignore", invalid="ignore"):
         for layer, values in enumerate(pre):
-            magnitude = np.abs(factors.weights[layer])
-            error = (rounding + gamma(inputs.shape[1] + 2) * inputs) @ magnitude.T
-            bias = factors.biases[layer]
+            weight, bias = factors.weights[layer], factors.biases[layer]
+            local = gamma(inputs.shape[1] + 2) * (inputs @ np.abs(weight).T)
             if bias is not None:
-                error = error + 2 * UNIT_ROUNDOFF * np.abs(bias)
-            # What the states miss travels as one vector: its length grows by the 2-norm at most.
-            away = distance * np.linalg.norm(factors.weights[layer], axis=1)
-            total = error + away
+                local = local + 2 * UNIT_ROUNDOFF * (np.abs(bias) + np.abs(values))
+            total = local + away * np.linalg.norm(weight, axis=1)
             if curved:
+                total = np.minimum(total, spread.meet(weight, local, away))
                 # Twice |φ''| covers its change over so short a way; the last term the evaluation of φ'.
                 slope_error = total * (2 * curvatures[layer] + 1e-3) + 8 * UNIT_ROUNDOFF * (np.abs(slopes[layer]) + 1)
             else:
                 slope_error = np.where(np.abs(values) <= total, jump, 0.0)
             errors.append(slope_error)
-            steepest = np.abs(slopes[layer]) + slope_error
+            steepest = (np.abs(slopes[layer]) + slope_error).max(axis=1, keepdims=True)
             inputs = np.abs(hidden[layer])
-            rounding = error * steepest + 8 * UNIT_ROUNDOFF * (inputs + 1)
-            distance = distance * factors.norms[layer] * float(steepest.max())
+            if curved:
+                spread.pass_on(slopes[layer], local)
+            before = away * factors.norms[layer] + np.linalg.norm(local, axis=1, keepdims=True)
+            away = steepest * before + 8 * UNIT_ROUNDOFF * np.linalg.norm(inputs + 1, axis=1, keepdims=True)
     steps = range(len(cycle))
     return (
         [layer[step] for step in steps for layer in slopes],
         [layer[step] for step in steps for layer in errors],
     )
+
+
+class _Spread:
+    """How errors made at the input and in each layer spread to later pre-activations, through the network's slopes.
+
+    The product of the layers' norms overstates this by orders of magnitude in a deep network, and where φ is curved
+    an error of a pre-activation is one of the Jacobian. One list of carriers a state: matrices from a source of error
+    to the latest pre-activations, each with the length of the error vector at its source.
+    """
+
+    def __init__(self, entry: np.ndarray, state_errors: np.ndarray) -> None:
+        self.entry = entry
+        self.carriers: list[list[tuple[np.ndarray | None, float]]] = [
+            [(None, float(length))] for length in state_errors
+        ]
+
+    def meet(self, weight: np.ndarray, local: np.ndarray, away: np.ndarray) -> np.ndarray:
+        """Bounds on the errors of this layer's pre-activations, given those made here (`local`)."""
+        bounds = []
+        for step, carriers in enumerate(self.carriers):
+            carriers[:] = [(self.entry if matrix is None else weight @ matrix, length) for matrix, length in carriers]
+            reached = sum(length * np.linalg.norm(matrix, axis=1) for matrix, length in carriers if matrix is not None)
+            # The slopes themselves are off by errors of this size; unless that is much, a thousandth more covers it.
+            bounds.append(1.001 * reached + local[step] if away[step, 0] < 1e-6 else np.full(len(weight), np.inf))
+        return np.stack(bounds)
+
+    def pass_on(self, slopes: np.ndarray, local: np.ndarray) -> None:
+        """Carries everything through φ, and adds the errors made in this layer as a source."""
+        for step, carriers in enumerate(self.carriers):
+            carriers[:] = [
+                (slopes[step][:, None] * matrix, length) for matrix, length in carriers if matrix is not None
+            ]
+            made = np.abs(slopes[step]) * local[step] + 8 * UNIT_ROUNDOFF * (np.abs(slopes[step]) + 1)
+            carriers.append((np.eye(len(made)), float(np.linalg.norm(made))))
 
 
 @eqx.filter_jit

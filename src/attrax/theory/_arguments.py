@@ -5,8 +5,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from attrax import _checks
-
 
 def numbers(name: str, value: Any, *, ndim: tuple[int, ...], length: int | None = None) -> Float[np.ndarray, "..."]:
     """`value` as a finite float64 array with one of the `ndim` given, each axis of `length` where that is given.

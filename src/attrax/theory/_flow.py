@@ -119,7 +119,7 @@ def _integrate(
     def saddle(p: float, state: Vector) -> float:
         return velocity(state)[2] / gain - _SADDLE
 
-    saddle.terminal = True
+    vars(saddle)["terminal"] = True
     # p cannot come to rest above 0: an equilibrium has φ = 0 or an empty gradient, hence p ≤ 0.
     events = saddle if output <= 0 else None
     try:
@@ -133,8 +133,8 @@ def _integrate(
         return state, TheoryStatus.SOLVED
     if path.status == 1:
         return state, TheoryStatus.IMPOSSIBLE
-    # The step size collapsed: the flow ends there, either at rest or at the edge of where φ is defined.
+    # The step size collapsed: the flow ends there if it is at rest, or if just ahead φ is constant or undefined.
     change, reached, speed = velocity(state)
-    at_rest = speed <= 1e-6 * gain and reached < 1
-    undefined = not np.isfinite(velocity(state + 1e-8 * change / np.sqrt(speed))[2]) if speed > 0 else True
-    return state, TheoryStatus.IMPOSSIBLE if at_rest or undefined else TheoryStatus.MAX_STEPS_REACHED
+    ahead = velocity(state + 1e-8 * change / np.sqrt(speed))[2] if speed > 0 else 0.0
+    ends = not min(speed, ahead) > 1e-6 * gain or not ahead > 1e-6 * speed
+    return state, TheoryStatus.IMPOSSIBLE if ends and reached < 1 else TheoryStatus.MAX_STEPS_REACHED

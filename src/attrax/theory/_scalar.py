@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import integrate, special
+from scipy import integrate, optimize, special
 
 from attrax import _checks
 from attrax._activations import ACTIVATIONS
@@ -73,6 +73,13 @@ def in_double(function: Callable[[Any], Any], z: Any) -> np.ndarray:
     """`function(z)` evaluated by JAX in float64, as NumPy; the switch is local to this thread and call."""
     with jax.enable_x64(True):
         return np.asarray(function(np.asarray(z, np.float64)))
+
+
+def bracketed_root(function: Callable[[float], float], low: float, high: float) -> float:
+    """The root of `function` between `low` and `high`, where its signs differ."""
+    # The stubs of SciPy give brentq a second kind of result that it has only on request.
+    solver: Any = optimize.brentq
+    return float(solver(function, low, high, xtol=1e-300, rtol=1e-15))
 
 
 def _elementwise(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -195,7 +202,9 @@ def _from_callable(function: Callable[[Any], Any]) -> Scalar:
         raise ValueError(f"activation must map one number to one number; {name} does not")
     value = jax.jit(_elementwise(function))
     slope = jax.jit(_elementwise(jax.grad(function)))
-    return Scalar(name, function, lambda z: in_double(value, z), lambda z: in_double(slope, z), named=False)
+    return Scalar(
+        name, jnp.vectorize(function), lambda z: in_double(value, z), lambda z: in_double(slope, z), named=False
+    )
 
 
 _cached_callable = lru_cache(maxsize=64)(_from_callable)

@@ -1,0 +1,427 @@
+"""One page about a memory: a single HTML file that asks for nothing else."""
+
+import base64
+import io
+import os
+import platform
+import secrets
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from attrax._certificate import Certificate
+from attrax._memory import Memory
+from attrax._status import RecallStatus, StoreStatus, Verdict
+from attrax._types import HostStates
+from attrax.analysis import Recovery
+from attrax.maps import MLP
+from attrax.report._plots import is_picture, pixels, spectrum_histogram
+from attrax.report._text import describe_corruption, number, training_saw, wilson_interval
+
+_INK = "#010203"
+"""A color that nothing else in a figure has; on the page it becomes the color of the text, light or dark."""
+
+_STATUS = {
+    RecallStatus.RECOVERED: ("✓", "recovered"),
+    RecallStatus.OTHER_ATTRACTOR: ("⇄", "another example"),
+    RecallStatus.SPURIOUS: ("✗", "never stored"),
+    RecallStatus.CYCLE: ("↻", "cycle"),
+    RecallStatus.DIVERGED: ("↗", "diverged"),
+    RecallStatus.NOT_CONVERGED: ("…", "not converged"),
+}
+
+_STYLE = """
+:root{color-scheme:light dark;--ink:#1a1c1f;--soft:#575c63;--paper:#fff;--card:#f4f5f7;--line:#d9dce1;
+--good:#00664a;--bad:#a83f00;--link:#005a9c}
+@media(prefers-color-scheme:dark){:root{--ink:#e9eaec;--soft:#a6abb3;--paper:#15171a;--card:#202327;--line:#3a3f46;
+--good:#4fd1a5;--bad:#ff9d66;--link:#7cc0f5}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,sans-serif}
+main{max-width:64rem;margin:0 auto;padding:1.5rem 1rem 3rem}
+h1{font-size:1.7rem;line-height:1.2;margin:0 0 .4rem}
+h2{font-size:1.25rem;margin:2.4rem 0 .5rem;padding-top:.6rem;border-top:1px solid var(--line)}
+h3{font-size:1.02rem;margin:1.5rem 0 .4rem}
+p{max-width:44rem;margin:.5rem 0}
+.soft{color:var(--soft)}
+.good{color:var(--good)}.bad{color:var(--bad)}
+.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.6rem;margin:1.2rem 0;padding:0}
+.figures div{background:var(--card);border-radius:.5rem;padding:.7rem .9rem}
+.figures dd{margin:0;font-size:1.35rem;font-weight:650;line-height:1.25;overflow-wrap:anywhere}
+.figures dt{font-size:.85rem;color:var(--soft)}
+.cues{display:grid;grid-template-columns:repeat(auto-fill,minmax(9.6rem,1fr));gap:.5rem;margin:.6rem 0;padding:0;
+list-style:none}
+.cues li{background:var(--card);border-radius:.4rem;padding:.4rem;border-left:4px solid var(--good)}
+.cues li.miss{border-left:4px dashed var(--bad)}
+.trio{display:grid;grid-template-columns:repeat(3,1fr);gap:.25rem}
+.trio img{width:100%;height:auto;display:block;image-rendering:pixelated;background:#000}
+.cues .what{display:flex;justify-content:space-between;gap:.3rem;font-size:.8rem;line-height:1.3;margin-top:.3rem}
+.what b{font-weight:600}
+.scroll{overflow-x:auto}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.92rem}
+caption{text-align:left;color:var(--soft);padding-bottom:.4rem}
+th,td{padding:.35rem .7rem;text-align:right;border-bottom:1px solid var(--line);vertical-align:top}
+th{font-weight:600}
+th:first-child,td:first-child,.left{text-align:left}
+td small{display:block;color:var(--soft);white-space:nowrap}
+td .name,thead th{white-space:nowrap}
+td.best{font-weight:700}
+figure{margin:1rem 0;max-width:38rem}
+figure svg{width:100%;height:auto;display:block}
+figcaption{color:var(--soft);font-size:.9rem}
+.settings{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1.2rem;font-size:.92rem}
+.settings dt{color:var(--soft)}.settings dd{margin:0;overflow-wrap:anywhere}
+code,pre{font-family:ui-monospace,monospace;font-size:.9em}
+pre{background:var(--card);border-radius:.4rem;padding:.7rem .9rem;overflow-x:auto}
+details{margin:.6rem 0}summary{cursor:pointer;color:var(--link)}
+@media(max-width:34rem){table.stack thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+table.stack,table.stack tbody,table.stack tr,table.stack td{display:block;width:100%}
+table.stack tr{background:var(--card);border-radius:.4rem;padding:.5rem .8rem;margin:.5rem 0}
+table.stack td{border:0;padding:.1rem 0;display:flex;justify-content:space-between;gap:1rem;text-align:right}
+table.stack td::before{content:attr(data-name);color:var(--soft);text-align:left}
+table.stack td:first-child{font-weight:650;text-align:left}table.stack td:first-child::before{content:none}
+table.stack td small{display:inline;margin-left:.4rem}}
+"""
+
+
+def write_page(
+    path: str | os.PathLike[str],
+    memory: Memory,
+    recoveries: Sequence[Recovery],
+    *,
+    title: str = "A memory and what it recalls",
+    settings: Mapping[str, Any] | None = None,
+    commands: Sequence[str] = (),
+    examples: int = 12,
+    failures: int = 24,
+) -> Path:
+    """Writes one HTML page about a memory that needs no other file, no script and no network.
+
+    It shows what was certified, the cues and what came back (pictures where the states are pictures), the spectrum,
+    the recovery rates beside the nearest-neighbour rules, how the memory was written, and what speaks against it.
+
+    **Arguments:**
+
+    - `path`: the file. Its folder is created where it is missing; a file that is there is replaced in one step.
+    - `memory`, with its patterns; `recoveries` of its examples.
+    - `title`: the heading.
+    - `settings`: more to say of how the memory was written, such as the source and the seed.
+    - `commands`: lines of shell that make the page again.
+    - `examples`: how many cues of each corruption are shown, the first ones.
+    - `failures`: how many more cues that were not recovered are shown; the rest is counted.
+
+    **Returns:** the path. **Raises** `ValueError` where the memory holds no patterns or the file can't be written.
+
+        >>> import tempfile, numpy as np, jax.random as jr
+        >>> import attrax as ax
+        >>> from attrax.report import write_page
+        >>> memory = ax.Memory(lambda x: x / 2, ax.Patterns.from_examples(np.zeros((1, 2, 2))))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     page = write_page(f"{folder}/page.html", memory, [ax.recovery(memory, "drop:0.5", key=jr.key(0))])
+        ...     page.read_text().startswith("<!doctype html>")
+        True
+    """
+    patterns = memory.examples()
+    originals = patterns.points if memory.originals is None else memory.originals
+    parts = [_headline(memory, len(patterns), title)]
+    if recoveries:
+        parts.append(_rates(memory, recoveries))
+        if is_picture(patterns.shape):
+            parts.append(_pictures(memory, recoveries, originals, examples, failures))
+    if memory.certificate is not None:
+        parts.append(_spectrum(memory.certificate))
+    parts += [_notes(memory, recoveries), _settings(memory, settings or {}), _commands(commands)]
+    # The empty icon keeps browsers from asking a server for one.
+    page = f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
+<title>{escape(title)}</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<main>
+{"".join(parts)}
+</main>
+</body>
+</html>
+"""
+    return _write(Path(path), page)
+
+
+def _headline(memory: Memory, count: int, title: str) -> str:
+    certificate, written = memory.certificate, memory.written
+    cards: list[tuple[str, str]] = []
+    if certificate is not None:
+        total = len(certificate.verdict)
+        what = "examples are" if all(len(cycle) == 1 for cycle in certificate.cycles) else "cycles are"
+        cards.append((f"{certificate.num_attractors}/{total}", f"{what} certified attractors"))
+        finite = certificate.spectral_radius[np.isfinite(certificate.spectral_radius)]
+        bound = float(np.max(certificate.upper_bound))
+        says = f"largest spectral radius; upper bound {bound:.4f}" if np.isfinite(bound) else "largest spectral radius"
+        cards.append((number(finite.max(), 4) if len(finite) else "–", says))
+    else:
+        cards.append((str(count), "examples, not certified yet"))
+    if isinstance(written.get("seconds"), int | float):
+        cards.append((f"{written['seconds']:.0f} s", "to train, refine and certify"))
+    if isinstance(memory.map, MLP):
+        widths = memory.map.widths
+        shape = f"{memory.map.depth}×{widths[0]}" if len(set(widths)) == 1 else "–".join(map(str, widths))
+        cards.append((f"{memory.map.activation} {shape}", f"hidden layers, {memory.map.size} inputs"))
+    listed = "".join(f"<div><dd>{escape(value)}</dd><dt>{escape(name)}</dt></div>" for value, name in cards)
+    return f"""<h1>{escape(title)}</h1>
+<p>A network was trained to map each of {count} stored examples to itself. An example is an <em>attractor</em> where
+every eigenvalue of the network’s Jacobian is smaller than 1 in modulus; then, applied again and again, the network
+brings what is close enough back to the example. Below, cues are farther away than anything is promised for.</p>
+<dl class="figures">{listed}</dl>
+"""
+
+
+def _rates(memory: Memory, recoveries: Sequence[Recovery]) -> str:
+    rules = list(dict.fromkeys(rule for record in recoveries for rule in record.neighbor_rates))
+    head = [
+        "corruption",
+        "seen in training",
+        "recovered by the memory",
+        *(f"1-NN {rule}" for rule in rules),
+        "best 1-NN",
+    ]
+    rows = []
+    for record in recoveries:
+        total = len(record.cues)
+        cells = [
+            (f'<span class="name">{escape(describe_corruption(record.corruption))}</span>', False),
+            (escape(training_saw(memory, record.corruption)), False),
+            (_rate(int(record.recall.recovered.sum()), total), record.recovery_rate >= record.best_nn_rate),
+        ]
+        for rule in rules:
+            rate = record.neighbor_rates.get(rule)
+            cells.append(("–" if rate is None else _rate(round(rate * total), total), False))
+        cells.append((_rate(round(record.best_nn_rate * total), total), record.best_nn_rate >= record.recovery_rate))
+        rows.append(
+            "<tr>"
+            + "".join(
+                f'<td data-name="{escape(name)}"{" class=best" if best else ""}><span>{text}</span></td>'
+                for name, (text, best) in zip(head, cells, strict=True)
+            )
+            + "</tr>"
+        )
+    headings = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    return f"""<h2>How often the right example came back</h2>
+<div class="scroll"><table class="stack">
+<caption>Of one cue an example, the count recovered and a 95 % interval for the rate (Wilson’s). The rules name the
+stored example nearest to the same cue. Bold: the memory or the best rule, whichever is ahead.</caption>
+<thead><tr>{headings}</tr></thead>
+<tbody>{"".join(rows)}</tbody>
+</table></div>
+"""
+
+
+def _rate(count: int, total: int) -> str:
+    low, high = wilson_interval(count, total)
+    return f"{count}/{total} <small>{low:.2f} to {high:.2f}</small>"
+
+
+def _pictures(
+    memory: Memory, recoveries: Sequence[Recovery], originals: HostStates, examples: int, failures: int
+) -> str:
+    # Each stored picture is encoded once, however often it stands on the page.
+    stored = [_data_uri(picture) for picture in pixels(originals, originals)]
+    parts = ["<h2>Pictures</h2>\n<p>From left to right: stored, cue, recalled.</p>\n"]
+    for record in recoveries:
+        recovered = record.recall.recovered
+        first = list(range(min(examples, len(record.cues))))
+        missed = [row for row in np.flatnonzero(~recovered).tolist() if row not in first]
+        saw = training_saw(memory, record.corruption)
+        seen = {"yes": "seen in training", "no": "not seen in training", "unknown": "training unknown"}.get(saw, saw)
+        parts.append(
+            f"<h3>{escape(_capital(describe_corruption(record.corruption)))} "
+            f'<span class="soft">({escape(seen)})</span></h3>\n'
+            f"<p>{int(recovered.sum())} of {len(record.cues)} recovered. The first {len(first)}:</p>\n"
+        )
+        parts.append(_grid(record, first, originals, stored))
+        if missed:
+            shown, rest = missed[:failures], len(missed) - failures
+            more = f", and {rest} more that are not shown" if rest > 0 else ""
+            parts.append(
+                f"<details open><summary>{len(shown)} more cue{'s' * (len(shown) != 1)} that did not come back{more}"
+                f"</summary>\n{_grid(record, shown, originals, stored)}</details>\n"
+            )
+        elif recovered.all():
+            parts.append('<p class="soft">No cue failed.</p>\n')
+        else:
+            parts.append('<p class="soft">Every cue that failed is among these.</p>\n')
+    return "".join(parts)
+
+
+def _grid(record: Recovery, rows: Sequence[int], originals: HostStates, stored: Sequence[str]) -> str:
+    if not rows:
+        return ""
+    index = list(rows)
+    cues, values = pixels(record.cues[index], originals), pixels(record.recall.value[index], originals)
+    items = []
+    for place, row in enumerate(index):
+        status, expected = record.recall.status[row], int(record.expected[row])
+        mark, words = _STATUS[status]
+        if status is RecallStatus.OTHER_ATTRACTOR:
+            words = f"example {int(record.recall.nearest[row])}"
+        good = status is RecallStatus.RECOVERED
+        steps = int(record.recall.num_steps[row])
+        images = (
+            (stored[expected], f"example {expected} as stored"),
+            (_data_uri(cues[place]), f"cue {row}"),
+            (_data_uri(values[place]), f"recalled: {words}"),
+        )
+        items.append(
+            f'<li class="{"hit" if good else "miss"}" title="{escape(status.advice)}"><div class="trio">'
+            + "".join(f'<img src="{uri}" alt="{escape(text)}">' for uri, text in images)
+            + f'</div><div class="what"><b class="{"good" if good else "bad"}">{mark} {escape(words)}</b>'
+            f'<span class="soft">{steps} step{"s" * (steps != 1)}</span></div></li>'
+        )
+    return f'<ul class="cues">{"".join(items)}</ul>\n'
+
+
+def _spectrum(certificate: Certificate) -> str:
+    figure = spectrum_histogram(certificate, ink=_INK, transparent=True)
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
+    drawing = stream.getvalue()
+    # Inline, a drawing needs no document type, which names an address, and it can take the color of the text.
+    drawing = drawing[drawing.index("<svg") :].replace(_INK, "currentColor")
+    start, end = drawing.find("<metadata>"), drawing.find("</metadata>")
+    if 0 <= start < end:
+        drawing = drawing[:start] + drawing[end + len("</metadata>") :]
+    drawing = drawing.replace("<svg ", '<svg role="img" aria-label="Histogram of the spectral radii" ', 1)
+    methods = Counter(certificate.method)
+    how = ", ".join(f"{name} ({count})" for name, count in sorted(methods.items()))
+    return f"""<h2>Certificates</h2>
+<figure>{drawing}<figcaption>Spectral radius at every stored example. The verdict <em>attractor</em> needs an upper
+bound on all eigenvalues below 1, not an estimate of the largest. Method: {escape(how)}.</figcaption></figure>
+"""
+
+
+def _notes(memory: Memory, recoveries: Sequence[Recovery]) -> str:
+    notes = []
+    certificate = memory.certificate
+    if certificate is not None:
+        counts = Counter(certificate.verdict)
+        notes.append(
+            "Verdicts: "
+            + "; ".join(f"{counts[verdict]} {str(verdict).replace('_', ' ')}" for verdict in Verdict)
+            + f". Stored points were moved by at most {float(np.max(certificate.moved)):.1e} when certified; largest "
+            f"residual there {float(np.max(certificate.residual)):.1e}; largest singular value "
+            f"{number(np.nanmax(certificate.largest_singular_value), 2)} (above 1, a deviation may grow before it "
+            "shrinks)."
+        )
+    if memory.status is not None and memory.status is not StoreStatus.STORED:
+        notes.append(f"Writing ended as {memory.status}: {memory.status.advice}")
+    missed = [(record, Counter(record.recall.status)) for record in recoveries if not record.recall.recovered.all()]
+    for record, counts in missed:
+        where = ", ".join(
+            f"{counts[status]} {words}"
+            for status, words in (
+                (RecallStatus.OTHER_ATTRACTOR, "to another stored example"),
+                (RecallStatus.SPURIOUS, "to a state that was never stored"),
+                (RecallStatus.CYCLE, "into a cycle"),
+                (RecallStatus.DIVERGED, "diverged"),
+                (RecallStatus.NOT_CONVERGED, "not converged at the step limit"),
+            )
+            if counts[status]
+        )
+        notes.append(f"{_capital(describe_corruption(record.corruption))}: cues that did not come back went {where}.")
+    if recoveries and not missed:
+        notes.append("Every cue of every corruption came back to its example.")
+    behind = [record for record in recoveries if record.best_nn_rate > record.recovery_rate]
+    if behind:
+        names = "; ".join(
+            f"{describe_corruption(record.corruption)} ("
+            + ", ".join(rule for rule, rate in record.neighbor_rates.items() if rate > record.recovery_rate)
+            + ")"
+            for record in behind
+        )
+        notes.append(f"A nearest-neighbour rule with access to all stored examples does better for: {names}.")
+    readings = sorted({record.recall.reading for record in recoveries})
+    if readings:
+        limits = {
+            "literal": "the literal one: steps below 1e-8, and within 1e-7 of the stored fixed point",
+            "mean_square": "the mean-square one, for networks left at the paper’s stopping loss",
+        }
+        notes.append(
+            "Reading of the paper’s thresholds: " + "; ".join(limits.get(name, name) for name in readings) + "."
+        )
+    if recoveries:
+        notes.append(
+            "One draw of each corruption and one trained network: the intervals cover the draw of the cues, not of the "
+            "training. Pictures are clipped to black and white for display; the cues themselves are not."
+        )
+    listed = "".join(f"<li>{escape(note)}</li>" for note in notes)
+    return f"<h2>To be fair</h2>\n<ul>{listed}</ul>\n" if notes else ""
+
+
+def _settings(memory: Memory, settings: Mapping[str, Any]) -> str:
+    rows: dict[str, Any] = dict(settings)
+    if isinstance(memory.map, MLP):
+        network = memory.map
+        sizes = [weight.size for weight in network.weights] + [bias.size for bias in network.biases if bias is not None]
+        rows["network"] = (
+            f"{network.depth} hidden layers of {', '.join(map(str, dict.fromkeys(network.widths)))} units, "
+            f"{network.activation}, {'with' if network.biases[0] is not None else 'without'} biases, "
+            f"{sum(sizes):,} parameters"
+        )
+    rows["state"] = "×".join(map(str, memory.examples().shape))
+    rows |= {name.replace("_", " "): value for name, value in memory.written.items()}
+    rows["versions"] = ", ".join(f"{name} {_version(name)}" for name in ("attrax", "jax", "numpy"))
+    rows["python"] = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    listed = "".join(f"<dt>{escape(str(name))}</dt><dd>{escape(_shown(value))}</dd>" for name, value in rows.items())
+    return f'<h2>How it was written</h2>\n<dl class="settings">{listed}</dl>\n'
+
+
+def _commands(commands: Sequence[str]) -> str:
+    if not commands:
+        return ""
+    return f"<h2>Make this page again</h2>\n<pre>{escape(chr(10).join(commands))}</pre>\n"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "–"}[value]
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "(not installed as a package)"
+
+
+def _data_uri(picture: np.ndarray) -> str:
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, "png", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+
+
+def _write(path: Path, text: str) -> Path:
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            beside.write_text(text, encoding="utf-8")
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise ValueError(f"{path} can't be written: {error.strerror or error}") from None
+    return path

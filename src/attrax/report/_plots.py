@@ -1,0 +1,195 @@
+"""Figures from records. They are plain Matplotlib figures: no window, no pyplot, no change of anybody's settings."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attrax import _checks
+from attrax._certificate import Certificate
+from attrax._memory import Memory
+from attrax._status import RecallStatus, Verdict
+from attrax._types import HostStates
+from attrax.analysis import Recovery
+from attrax.report._text import describe_corruption, wilson_interval
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette, which people with any kind of color vision can tell apart.
+BLUE, VERMILION, ORANGE, GREEN, GRAY = "#0072b2", "#d55e00", "#e69f00", "#009e73", "#808080"
+_VERDICTS = {
+    Verdict.ATTRACTOR: (BLUE, "", "attractor"),
+    Verdict.INCONCLUSIVE: (ORANGE, "...", "inconclusive"),
+    Verdict.NOT_ATTRACTOR: (VERMILION, "///", "not an attractor"),
+}
+_RULES = (GRAY, GREEN, ORANGE, "#cc79a7")
+
+
+def spectrum_histogram(certificate: Certificate, *, ink: str = "black", transparent: bool = False) -> "Figure":
+    """How the spectral radii of all stored cycles are spread, with the line at 1 that attractors stay below.
+
+    The dotted line is the largest upper bound, where every cycle has one. Radii that are not finite are counted below
+    the figure.
+
+    **Arguments:** `certificate`; `ink`, the color of lines and text; `transparent`, whether to leave the background
+    out. **Returns:** a `matplotlib.figure.Figure`, 5×3.1 inches.
+    """
+    figure, axes = _figure(5.0, 3.1, ink, transparent)
+    radii = np.asarray(certificate.spectral_radius, float)
+    finite = np.isfinite(radii)
+    bound = float(np.max(certificate.upper_bound))
+    shown = radii[finite]
+    least = float(shown.min()) if len(shown) else 0.0
+    most = float(shown.max()) if len(shown) else 1.0
+    # Bins meet at 1, so that no bar stands on both sides of it.
+    width = max(most - least, abs(1 - least), abs(most - 1), 1e-3) / 20
+    edges = 1 + width * np.arange(np.floor((least - 1) / width), np.ceil((most - 1) / width) + 2)
+    groups, styles = [], []
+    for verdict, style in _VERDICTS.items():
+        chosen = np.array([found is verdict for found in certificate.verdict], bool)
+        if chosen.any():
+            groups.append(radii[chosen & finite])
+            styles.append((*style, int(chosen.sum())))
+    floor = np.zeros(len(edges) - 1)
+    for values, (color, hatch, name, count) in zip(groups, styles, strict=True):
+        heights = np.histogram(values, edges)[0]
+        axes.bar(edges[:-1], heights, width, bottom=floor, align="edge", color=color, hatch=hatch, edgecolor="white",
+                 linewidth=0.6, label=f"{name} ({count})")  # fmt: skip
+        floor = floor + heights
+    axes.axvline(1.0, color=ink, linewidth=1.4, label="1: attractors lie below")
+    if np.isfinite(bound):
+        axes.axvline(bound, color=ink, linewidth=1.2, linestyle=":", label=f"largest upper bound ({bound:.4f})")
+    left, right = min(least, 1.0), max(most, 1.0, bound if np.isfinite(bound) else 1.0)
+    axes.set_xlim(left - 1.5 * width, right + 1.5 * width)
+    axes.set_ylim(0, max(float(floor.max(initial=0)), 1) * 1.08)
+    axes.set_xlabel("spectral radius of the Jacobian")
+    single = all(len(cycle) == 1 for cycle in certificate.cycles)
+    axes.set_ylabel("examples" if single else "cycles")
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    figure.legend(loc="outside upper center", ncols=2, fontsize=9, frameon=False, labelcolor=ink)
+    if not finite.all():
+        figure.supxlabel(f"{int((~finite).sum())} without a finite radius are not shown", fontsize=9, color=ink)
+    return figure
+
+
+def recovery_bars(recoveries: Sequence[Recovery], *, ink: str = "black", transparent: bool = False) -> "Figure":
+    """Recovery rate of each corruption with its 95 % interval (Wilson's), beside the nearest-neighbour rules.
+
+    **Arguments:** `recoveries`, at least one; `ink` and `transparent` as in `spectrum_histogram`.
+
+    **Returns:** a `matplotlib.figure.Figure` with a group of horizontal bars for each record. **Raises** `ValueError`
+    without records.
+    """
+    if not recoveries:
+        raise ValueError("recoveries must hold at least one record; got none")
+    rules = list(dict.fromkeys(rule for record in recoveries for rule in record.neighbor_rates))
+    figure, axes = _figure(5.0, 1.2 + 0.75 * len(recoveries), ink, transparent)
+    places = np.arange(len(recoveries), dtype=float)
+    height = 0.8 / (len(rules) + 1)
+    rates = np.array([record.recovery_rate for record in recoveries])
+    ends = np.array([wilson_interval(int(r.recall.recovered.sum()), len(r.cues)) for r in recoveries])
+    spread = np.abs(ends.T - rates)
+    axes.barh(places, rates, height, color=BLUE, label="memory", xerr=spread, ecolor=ink, capsize=2)
+    for number, rule in enumerate(rules, start=1):
+        found = [record.neighbor_rates.get(rule, np.nan) for record in recoveries]
+        axes.barh(places + number * height, found, height, color=_RULES[(number - 1) % len(_RULES)],
+                  label=f"1-NN, {rule}")  # fmt: skip
+    axes.set_yticks(places + height * len(rules) / 2, [describe_corruption(r.corruption) for r in recoveries])
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.02)
+    axes.set_xlabel("fraction of the cues recovered")
+    figure.legend(loc="outside upper center", ncols=2, fontsize=9, frameon=False, labelcolor=ink)
+    return figure
+
+
+def recall_strip(memory: Memory, recoveries: Sequence[Recovery], *, columns: int = 10) -> "Figure":
+    """The first stored pictures, and under them, for each corruption, the cues and what came back.
+
+    A recalled picture has a check mark and a green frame where it was recovered, a cross and a vermilion frame where
+    not. Failures among the columns are shown like everything else; nothing is picked.
+
+    **Arguments:** `memory`, of pictures (H×W or H×W×C); `recoveries` of its examples in their order; `columns`, how
+    many of the examples to show at most.
+
+    **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError` for states that are no pictures.
+    """
+    from matplotlib.figure import Figure
+
+    originals = memory.examples().points if memory.originals is None else memory.originals
+    columns = min(_checks.integer("columns", columns, least=1), len(originals))
+    drawn = [("stored", pixels(originals[:columns], originals), None)]
+    for record in recoveries:
+        rows = [int(np.flatnonzero(record.expected == column)[0]) for column in range(columns)]
+        drawn.append((f"cue: {describe_corruption(record.corruption)}", pixels(record.cues[rows], originals), None))
+        status = [record.recall.status[row] for row in rows]
+        drawn.append(("recalled", pixels(record.recall.value[rows], originals), status))
+    tall, wide = drawn[0][1].shape[1:3]
+    cell = 0.62
+    # A row is a picture and, above each group, a line of text.
+    heights = [0.34 + cell * tall / wide if status is None else cell * tall / wide for _, _, status in drawn]
+    height, width = sum(heights) + 0.1, columns * cell + 0.1
+    figure = Figure(figsize=(width, height), facecolor="white")
+    top = height - 0.02
+    for (name, pictures, status), tall_row in zip(drawn, heights, strict=True):
+        side = cell * tall / wide
+        if status is None:
+            figure.text(0.07 / width, (top - 0.23) / height, name, fontsize=10, color="black")
+        bottom = top - tall_row
+        for column, picture in enumerate(pictures):
+            place = (
+                (0.05 + column * cell + 0.03) / width,
+                (bottom + 0.03) / height,
+                (cell - 0.06) / width,
+                (side - 0.06) / height,
+            )
+            axes = figure.add_axes(place)
+            axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto")
+            axes.set_xticks([])
+            axes.set_yticks([])
+            for spine in axes.spines.values():
+                spine.set_visible(status is not None)
+            if status is not None:
+                good = status[column] is RecallStatus.RECOVERED
+                color = GREEN if good else VERMILION
+                for spine in axes.spines.values():
+                    spine.set(color=color, linewidth=2)
+                axes.text(0.93, 0.06, "✓" if good else "✗", transform=axes.transAxes, ha="right", va="bottom",
+                          fontsize=8, color="white",
+                          bbox={"boxstyle": "square,pad=0.1", "facecolor": color, "edgecolor": "none"})  # fmt: skip
+        top = bottom
+    return figure
+
+
+def pixels(states: HostStates, references: HostStates) -> np.ndarray:
+    """States as bytes: m×H×W or m×H×W×3. Black is 0, white 1, or the ends of the references where these go beyond.
+
+    What lies outside is clipped, what is not finite is black. **Raises** `ValueError` for states that are no pictures.
+    """
+    states = np.asarray(states, np.float64)
+    if not is_picture(states.shape[1:]):
+        raise ValueError(f"only pictures (H×W, H×W×1 or H×W×3) can be drawn; these states are {states.shape[1:]}")
+    if states.ndim == 4 and states.shape[-1] == 1:
+        states = states[..., 0]
+    low, high = min(float(np.min(references)), 0.0), max(float(np.max(references)), 1.0)
+    scaled = np.clip((np.nan_to_num(states, nan=low, posinf=high, neginf=low) - low) / (high - low), 0.0, 1.0)
+    return np.round(255 * scaled).astype(np.uint8)
+
+
+def is_picture(shape: tuple[int, ...]) -> bool:
+    """Whether states of this shape can be drawn as pictures."""
+    return len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3))
+
+
+def _figure(width: float, height: float, ink: str, transparent: bool) -> tuple["Figure", Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="none" if transparent else "white")
+    axes = figure.add_subplot(facecolor="none")
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(ink)
+    axes.tick_params(colors=ink, labelsize=10)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.label.set(color=ink, size=11)
+    return figure, axes

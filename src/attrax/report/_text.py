@@ -1,0 +1,165 @@
+"""Plain tables and sentences from records."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from attrax import _checks
+from attrax._certificate import Certificate
+from attrax._corruptions import parse_corruption
+from attrax._memory import Memory
+from attrax.analysis import Recovery
+
+STYLES = ("aligned", "markdown")
+
+
+def table(records: Certificate | Recovery | Sequence[Recovery], *, style: str = "aligned") -> str:
+    """A plain table of what a record says.
+
+    Of a `Certificate`: one row a cycle, with its points, spectral radius, error, upper bound, largest singular value
+    and verdict. Of `Recovery` records: one row each, with the cues recovered, the rate, its 95 % interval (Wilson's),
+    and the rates of the nearest-neighbour rules on the same cues.
+
+    **Arguments:** `records`; `style`, `aligned` for people and terminals or `markdown`.
+
+    **Returns:** lines of text, without a line break at the end. **Raises** `ValueError` for another style.
+
+        >>> import jax.random as jr, numpy as np
+        >>> import attrax as ax
+        >>> from attrax.report import table
+        >>> memory = ax.Memory(lambda x: x / 2, ax.Patterns.from_examples(np.zeros((1, 3))))
+        >>> print(table(ax.recovery(memory, "gaussian:0.1", key=jr.key(0)), style="markdown").splitlines()[0])
+        | corruption | cues | recovered | rate | 95 % interval | euclidean | cosine | correlation |
+    """
+    _checks.one_of("style", style, STYLES)
+    if isinstance(records, Certificate):
+        head, rows = _certificate_rows(records)
+        right = range(1, len(head) - 1)
+    else:
+        head, rows = recovery_rows([records] if isinstance(records, Recovery) else records)
+        right = range(1, len(head))
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+
+    def line(row: Sequence[str]) -> str:
+        cells = [
+            text.rjust(width) if column in right else text.ljust(width)
+            for column, (text, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        if style == "markdown":
+            return "| " + " | ".join(text.replace("|", "\\|") for text in row) + " |"
+        return "  ".join(cells).rstrip()
+
+    rules = ["---:" if column in right else "---" for column in range(len(head))]
+    rule = "| " + " | ".join(rules) + " |" if style == "markdown" else "  ".join("-" * width for width in widths)
+    return "\n".join([line(head), rule, *(line(row) for row in rows)])
+
+
+def recovery_rows(recoveries: Sequence[Recovery]) -> tuple[list[str], list[list[str]]]:
+    """Head and rows of the table of recoveries, as texts."""
+    rules = list(dict.fromkeys(rule for record in recoveries for rule in record.neighbor_rates))
+    head = ["corruption", "cues", "recovered", "rate", "95 % interval", *rules]
+    rows = []
+    for record in recoveries:
+        total, count = len(record.cues), int(record.recall.recovered.sum())
+        low, high = wilson_interval(count, total)
+        rates = [number(record.neighbor_rates.get(rule, math.nan), 3) for rule in rules]
+        rows.append(
+            [record.corruption, str(total), str(count), f"{count / total:.3f}", f"{low:.3f} to {high:.3f}", *rates]
+        )
+    return head, rows
+
+
+def _certificate_rows(certificate: Certificate) -> tuple[list[str], list[list[str]]]:
+    head = ["points", "spectral radius", "error", "upper bound", "largest singular value", "verdict"]
+    rows = []
+    for row, cycle in enumerate(certificate.cycles):
+        points = str(cycle[0]) if len(cycle) == 1 else f"{cycle[0]} to {cycle[-1]} ({len(cycle)})"
+        rows.append(
+            [
+                points,
+                number(certificate.spectral_radius[row], 4),
+                f"{certificate.error[row]:.1e}",
+                number(certificate.upper_bound[row], 4),
+                number(certificate.largest_singular_value[row], 2),
+                str(certificate.verdict[row]),
+            ]
+        )
+    return head, rows
+
+
+def wilson_interval(count: int, total: int, *, quantile: float = 1.959963984540054) -> tuple[float, float]:
+    """Wilson's score interval for a rate of `count` in `total`; 95 % by default. It stays within 0 and 1.
+
+    **Raises** `ValueError` unless 0 ≤ `count` ≤ `total` and `total` ≥ 1.
+
+        >>> [round(end, 3) for end in wilson_interval(98, 100)]
+        [0.93, 0.994]
+    """
+    total = _checks.integer("total", total, least=1)
+    count = _checks.integer("count", count, least=0, most=total)
+    square = quantile**2 / total
+    center = (count / total + square / 2) / (1 + square)
+    half = quantile / (1 + square) * math.sqrt(count / total * (1 - count / total) / total + square / total / 4)
+    # At the ends rounding would leave the last digit off 0 and 1.
+    return (0.0 if count == 0 else center - half), (1.0 if count == total else center + half)
+
+
+def describe_corruption(name: str) -> str:
+    """What a corruption such as `gaussian:0.3` does, in words for a heading; an unknown name as it is.
+
+    >>> describe_corruption("occlude:0.5")
+    'lower 50 % of the rows black'
+    """
+    try:
+        corruption = parse_corruption(name)
+    except ValueError:
+        return name
+    level = corruption.level
+    percent = f"{100 * level:.3g} %"
+    side = name.partition(":")[2].partition(",")[0]
+    texts = {
+        "gaussian": f"Gaussian noise, σ = {level:g}",
+        "occlude": f"lower {percent} of the rows black",
+        "drop": f"{percent} of the pixels black",
+        "uniform": f"{percent} of the pixels replaced by noise",
+        "saltpepper": f"{percent} of the pixels black or white",
+        "block": f"a square of {percent} of the area black",
+        "blocknoise": f"a square of {percent} of the area noise",
+        "half": f"{side} half at {level:g}",
+        "shift": f"shifted by {level:g} pixels right and down",
+        "rotate": f"turned by {level:g}°",
+        "contrast": f"contrast times {level:g}",
+        "blend": f"blended with {percent} of another example",
+        "none": "no corruption",
+    }
+    return texts.get(corruption.kind, name)
+
+
+def training_saw(memory: Memory, name: str) -> str:
+    """Whether training saw the corruption called `name`: `"yes"`, `"no"`, `"kind only, at …"`, `"unknown"`.
+
+    It goes by what the memory's record says of noise on the inputs; a memory without a record is unknown.
+    """
+    written: dict[str, Any] = memory.written
+    if "writer" not in written:
+        return "unknown"
+    sigma = written.get("noise") or 0.0
+    try:
+        corruption = parse_corruption(name)
+    except ValueError:
+        return "unknown"
+    if corruption.kind == "none":
+        return "yes"
+    if corruption.kind != "gaussian" or not sigma:
+        return "no"
+    return "yes" if math.isclose(corruption.level, sigma) else f"kind only, at σ = {sigma:g}"
+
+
+def number(value: float, digits: int) -> str:
+    """A number with so many decimals, in powers of ten where it is too small or large for them, or "–" if not finite."""
+    value = float(value)
+    if not math.isfinite(value):
+        return "–"
+    if value and not 10.0 ** (-digits) <= abs(value) < 1e6:
+        return f"{value:.1e}"
+    return f"{value:.{digits}f}"

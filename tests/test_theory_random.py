@@ -1,0 +1,64 @@
+"""Two hundred random settings against the same theory in arbitrary precision, to 1e-9."""
+
+import numpy as np
+import pytest
+from mpmath import mp
+from theory_reference import ACTIVATIONS, deep, equal_units, unequal_units
+
+from attrax import theory
+
+NUM_EQUAL, NUM_UNEQUAL, NUM_DEEP = 140, 30, 30
+SMOOTH = [name for name in ACTIVATIONS if name != "selu"]
+"""The extrapolation of the reference needs smoothness; SELU is covered with equal units."""
+
+
+def close(value, expected) -> None:
+    expected = np.array([float(x) for x in np.ravel(expected)])
+    np.testing.assert_allclose(np.ravel(value), expected, rtol=1e-9, atol=1e-13)
+
+
+def start(rng: np.random.Generator, name: str, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Initial u and v. Powers need v > 0, and a flow that does not run into v = 0."""
+    u, v = rng.uniform(-1, 1, size), rng.uniform(-1.2, 1.2, size)
+    return (np.abs(u), np.abs(v) + 0.1) if name.startswith("z^") else (u, v)
+
+
+@pytest.mark.parametrize("seed", range(NUM_EQUAL))
+def test_equal_units(seed) -> None:
+    rng = np.random.default_rng(seed)
+    name = list(ACTIVATIONS)[seed % len(ACTIVATIONS)]
+    (u0,), (v0,) = start(rng, name, 1)
+    k, norm = int(rng.integers(1, 9)), float(rng.uniform(0.6, 1.6))
+    answer = theory.single_example(name, k, u0, v0, norm=norm)
+    with mp.workdps(24):
+        u, h, top = equal_units(name, k, u0, float(v0 * norm**2), norm**4)
+    assert answer.status in ("solved", "trapped")
+    close([answer.u, answer.h, answer.top_eigenvalue], [u, h, top])
+
+
+@pytest.mark.parametrize("seed", range(NUM_UNEQUAL))
+def test_unequal_units(seed) -> None:
+    rng = np.random.default_rng(1000 + seed)
+    name = SMOOTH[seed % len(SMOOTH)]
+    k, norm = int(rng.integers(2, 4)), float(rng.uniform(0.6, 1.4))
+    u0, v0 = start(rng, name, k)
+    u0 = np.abs(u0)
+    answer = theory.single_example(name, k, u0, v0, norm=norm)
+    with mp.workdps(20):
+        u, h, top = unequal_units(name, list(u0), list(v0 * norm**2), norm**4)
+    assert answer.status == "solved"
+    close([*answer.u, *answer.h, answer.top_eigenvalue], [*u, *h, top])
+
+
+@pytest.mark.parametrize("seed", range(NUM_DEEP))
+def test_depth(seed) -> None:
+    rng = np.random.default_rng(2000 + seed)
+    name = SMOOTH[seed % len(SMOOTH)]
+    k, depth, norm = int(rng.integers(1, 4)), int(rng.integers(2, 4)), float(rng.uniform(0.7, 1.2))
+    (u0,), (v0,) = start(rng, name, 1)
+    u0, w0 = abs(u0) + 0.2, rng.uniform(0.2, 0.6, depth - 1)
+    answer = theory.single_example(name, k, u0, v0, depth, w0, norm)
+    with mp.workdps(20):
+        u, w, h, top = deep(name, k, u0, list(w0), float(v0 * norm**2), norm**2)
+    assert answer.status == "solved"
+    close([answer.u, *answer.w, answer.h, answer.top_eigenvalue], [u, *w, h, top])
