@@ -37,7 +37,7 @@ FILES: dict[str, list[str]] = {
     "analysis": ["_neighbors", "_recovery"],
     "report": ["_text", "_plots", "_html"],
     "experiments": ["_demo"],
-    "cli": ["_app"],
+    "cli": ["_progress", "_output", "_options", "_store", "_recall", "_certify", "_demo", "_app"],
 }
 """The files of each package; each imports only from those before it."""
 

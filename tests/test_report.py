@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -25,16 +26,55 @@ from attrax.report import (
 CORRUPTIONS = ("gaussian:0.1", "gaussian:2", "occlude:0.5")
 
 
+STATUSES = tuple(ax.RecallStatus)
+
+
 @pytest.fixture(scope="module")
 def memory() -> ax.Memory:
-    digits = ax.sources.load("digits", n=6).values
-    network = ax.maps.mlp((8, 8), width=32, depth=2, init="kaiming_uniform", key=jr.key(0))
-    return ax.store(digits, network, writer=ax.Gradient(noise=0.1, epochs=300), key=jr.key(1))
+    """Six digits with a certificate made by hand, one verdict of each kind, for the page has to show them all."""
+    points = ax.sources.load("digits", n=6).values
+    network = ax.maps.mlp((8, 8), width=16, depth=2, key=jr.key(0))
+    radii = np.array([0.5, 0.71, 0.9, 0.93, 0.9999, 1.2])
+    verdicts = (*[ax.Verdict.ATTRACTOR] * 4, ax.Verdict.INCONCLUSIVE, ax.Verdict.NOT_ATTRACTOR)
+    certificate = ax.Certificate(
+        cycles=tuple((index,) for index in range(6)),
+        spectral_radius=radii,
+        error=np.full(6, 1e-9),
+        upper_bound=radii + 0.001,
+        log_spectral_radius=np.log(radii),
+        largest_singular_value=radii + 1,
+        residual=np.full(6, 1e-15),
+        moved=np.zeros(6),
+        verdict=verdicts,
+        method=("dense",) * 6,
+    )
+    written = {"writer": "gradient", "noise": 0.1, "seconds": 12.3, "status": "not_all_certified"}
+    return ax.Memory(network, ax.Patterns.from_examples(points), None, written, certificate)
+
+
+def answer(memory: ax.Memory, name: str, status: Sequence[ax.RecallStatus]) -> ax.analysis.Recovery:
+    """A record as `recovery` makes it, with the statuses that are asked for."""
+    points = np.asarray(memory.examples().points, np.float64)
+    good = np.array([each is ax.RecallStatus.RECOVERED for each in status])
+    index = np.arange(6)
+    value = np.where(good[:, None, None], points, np.nan)
+    nearest = np.where(good, index, (index + 1) % 6)
+    zeros, ones = np.zeros(6), np.ones(6, int)
+    recall = ax.Recall(
+        value, np.where(good, index, -1), nearest, zeros, 7 * ones, zeros, ones, tuple(status), "literal"
+    )
+    rates = {"euclidean": 0.5, "cosine": 1.0, "correlation": 5 / 6}
+    return ax.analysis.Recovery(name, points - 0.5, index, recall, rates)
 
 
 @pytest.fixture(scope="module")
 def recoveries(memory: ax.Memory) -> list[ax.analysis.Recovery]:
-    return [ax.recovery(memory, name, max_steps=300, key=jr.key(2)) for name in CORRUPTIONS]
+    good, bad = ax.RecallStatus.RECOVERED, ax.RecallStatus.OTHER_ATTRACTOR
+    return [
+        answer(memory, "gaussian:0.1", [good] * 6),
+        answer(memory, "gaussian:2", [bad] * 6),
+        answer(memory, "occlude:0.5", STATUSES),
+    ]
 
 
 class Page(HTMLParser):
@@ -138,6 +178,9 @@ def test_a_page_says_what_the_records_say(page: Page, memory: ax.Memory) -> None
     assert "Gaussian noise, σ = 0.1" in page.text
     assert "kind only, at σ = 0.1" in page.text
     assert "not seen in training" in page.text
+    for words in ("another stored", "never stored", "into a cycle", "1 diverged", "1 not converged at the step limit"):
+        assert words in page.text
+    assert "4 attractor; 1 not attractor; 1 inconclusive" in page.text
     for rule in ax.analysis.RULES:
         assert f"1-NN {rule}" in page.text
     assert f"attrax {ax.__version__}" in page.text
@@ -145,7 +188,7 @@ def test_a_page_says_what_the_records_say(page: Page, memory: ax.Memory) -> None
 
 def test_a_page_of_vectors_without_a_certificate(tmp_path: Path) -> None:
     memory = ax.Memory(lambda x: 0.5 * x, ax.Patterns.from_examples(np.zeros((1, 3))))
-    answers = [ax.recovery(memory, "gaussian:0.1", key=jr.key(0))]
+    answers = [ax.recovery(memory, "gaussian:0.1", key=jr.key(0))]  # made by the library itself
     page = Page(write_page(tmp_path / "p.html", memory, answers).read_text())
     assert not page.open
     assert "not certified yet" in page.text
@@ -156,7 +199,7 @@ def test_a_page_replaces_the_old_one_only_when_done(memory: ax.Memory, tmp_path:
     path = tmp_path / "p.html"
     path.write_text("old")
     write_page(path, memory, [])
-    assert "old" != path.read_text()
+    assert path.read_text() != "old"
     with pytest.raises(ValueError, match="can't be written"):
         write_page(path / "below" / "p.html", memory, [])
 
@@ -238,14 +281,14 @@ import attrax as ax
 import attrax.report, attrax.experiments
 assert "matplotlib" not in sys.modules, "imported at the top"
 import matplotlib
-settings = dict(matplotlib.rcParams)
+settings = matplotlib.rcParams.copy()
 memory = ax.Memory(lambda x: x / 2, ax.Patterns.from_examples(np.zeros((1, 4, 4))))
 certificate = ax.certify(memory)
 records = [ax.recovery(memory, "drop:0.5", key=jr.key(0))]
 for figure in (ax.report.spectrum_histogram(certificate), ax.report.recovery_bars(records),
                ax.report.recall_strip(memory, records)):
     figure.savefig(io.BytesIO(), format="png")
-assert dict(matplotlib.rcParams) == settings
+assert matplotlib.rcParams.copy() == settings
 assert "matplotlib.pyplot" not in sys.modules
 """
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)

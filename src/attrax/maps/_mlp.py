@@ -64,13 +64,13 @@ class MLP(eqx.Module):
         """Activations of the last hidden layer at the flat state `x`."""
         phi = named_activation(self.activation)
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            x = weight @ x
-            x = phi(x if bias is None else x + bias)
+            z = jnp.asarray(weight @ x)
+            x = phi(z if bias is None else jnp.asarray(z + bias))
         return x
 
     def readout(self, features: Float[Array, " k"]) -> Float[Array, " d"]:
         """The flat output that belongs to activations of the last hidden layer."""
-        output = self.weights[-1] @ features
+        output = jnp.asarray(self.weights[-1] @ features)
         return output if self.biases[-1] is None else output + jnp.asarray(self.biases[-1])
 
     @property

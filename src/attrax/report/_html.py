@@ -53,22 +53,21 @@ p{max-width:44rem;margin:.5rem 0}
 .figures div{background:var(--card);border-radius:.5rem;padding:.7rem .9rem}
 .figures dd{margin:0;font-size:1.35rem;font-weight:650;line-height:1.25;overflow-wrap:anywhere}
 .figures dt{font-size:.85rem;color:var(--soft)}
-.cues{display:grid;grid-template-columns:repeat(auto-fill,minmax(9.6rem,1fr));gap:.5rem;margin:.6rem 0;padding:0;
+.cues{display:grid;grid-template-columns:repeat(auto-fill,minmax(10.4rem,1fr));gap:.5rem;margin:.6rem 0;padding:0;
 list-style:none}
 .cues li{background:var(--card);border-radius:.4rem;padding:.4rem;border-left:4px solid var(--good)}
 .cues li.miss{border-left:4px dashed var(--bad)}
 .trio{display:grid;grid-template-columns:repeat(3,1fr);gap:.25rem}
 .trio img{width:100%;height:auto;display:block;image-rendering:pixelated;background:#000}
 .cues .what{display:flex;justify-content:space-between;gap:.3rem;font-size:.8rem;line-height:1.3;margin-top:.3rem}
-.what b{font-weight:600}
+.what b{font-weight:600}.what span{white-space:nowrap}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.92rem}
-caption{text-align:left;color:var(--soft);padding-bottom:.4rem}
 th,td{padding:.35rem .7rem;text-align:right;border-bottom:1px solid var(--line);vertical-align:top}
 th{font-weight:600}
 th:first-child,td:first-child,.left{text-align:left}
 td small{display:block;color:var(--soft);white-space:nowrap}
-td .name,thead th{white-space:nowrap}
+td .name{white-space:nowrap}thead th{vertical-align:bottom;min-width:5.5rem}
 td.best{font-weight:700}
 figure{margin:1rem 0;max-width:38rem}
 figure svg{width:100%;height:auto;display:block}
@@ -188,7 +187,7 @@ def _rates(memory: Memory, recoveries: Sequence[Recovery]) -> str:
     head = [
         "corruption",
         "seen in training",
-        "recovered by the memory",
+        "memory",
         *(f"1-NN {rule}" for rule in rules),
         "best 1-NN",
     ]
@@ -214,9 +213,9 @@ def _rates(memory: Memory, recoveries: Sequence[Recovery]) -> str:
         )
     headings = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
     return f"""<h2>How often the right example came back</h2>
+<p class="soft">Counts over one cue an example, with a 95 % interval for the rate (Wilson’s). The rules name the stored
+example nearest to the same cue. Bold: the memory or the best rule, whichever is ahead.</p>
 <div class="scroll"><table class="stack">
-<caption>Of one cue an example, the count recovered and a 95 % interval for the rate (Wilson’s). The rules name the
-stored example nearest to the same cue. Bold: the memory or the best rule, whichever is ahead.</caption>
 <thead><tr>{headings}</tr></thead>
 <tbody>{"".join(rows)}</tbody>
 </table></div>

@@ -118,7 +118,9 @@ def recall_strip(memory: Memory, recoveries: Sequence[Recovery], *, columns: int
 
     originals = memory.examples().points if memory.originals is None else memory.originals
     columns = min(_checks.integer("columns", columns, least=1), len(originals))
-    drawn = [("stored", pixels(originals[:columns], originals), None)]
+    drawn: list[tuple[str, np.ndarray, list[RecallStatus] | None]] = [
+        ("stored", pixels(originals[:columns], originals), None)
+    ]
     for record in recoveries:
         rows = [int(np.flatnonzero(record.expected == column)[0]) for column in range(columns)]
         drawn.append((f"cue: {describe_corruption(record.corruption)}", pixels(record.cues[rows], originals), None))

@@ -156,7 +156,7 @@ def training_saw(memory: Memory, name: str) -> str:
 
 
 def number(value: float, digits: int) -> str:
-    """A number with so many decimals, in powers of ten where it is too small or large for them, or "–" if not finite."""
+    """A number with so many decimals; as a power of ten where that shows nothing of it; "–" if not finite."""
     value = float(value)
     if not math.isfinite(value):
         return "–"

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from attrax import _checks
 from attrax.theory._arguments import numbers, units
-from attrax.theory._flow import depth_velocity, layers, to_zero_error, unit_velocity
+from attrax.theory._flow import checked_zero_error, depth_velocity, layers, to_zero_error, unit_velocity
 from attrax.theory._scalar import Activation, Scalar, scalar
 from attrax.theory._status import TheoryStatus
 from attrax.theory._trap import nearby_zero, trapped_solution
@@ -30,7 +30,8 @@ class SingleExample:
     - `factors`: hφ'(h)/φ(h) of each layer for equal units; otherwise λ₁ alone.
     - `top_eigenvalue`: λ₁, the only non-zero eigenvalue of the Jacobian at x; NaN where there is no answer.
     - `residual`: |1 − output/target| at the numbers returned.
-    - `status`: a `TheoryStatus`: solved, trapped, impossible, nonfinite or max_steps_reached.
+    - `status`: a `TheoryStatus`: solved, trapped, impossible, nonfinite, ill_conditioned or
+      max_steps_reached.
     """
 
     activation: Activation
@@ -148,7 +149,7 @@ def single_example(
 
 
 def _unequal(phi: Scalar, scale: float, u: Any, h: Any) -> tuple[Any, Any, Any, tuple[float, ...], TheoryStatus]:
-    state, status = to_zero_error(unit_velocity(phi, scale), np.concatenate([u, h]), 1e-13, 1e-17)
+    state, status = checked_zero_error(unit_velocity(phi, scale), np.concatenate([u, h]))
     u, h = np.split(state, 2)
     with np.errstate(all="ignore"):
         factors = (float(np.sum(u * phi.slope(h) * h)),)
@@ -159,7 +160,7 @@ def _deep(
     phi: Scalar, k: int, scale: float, target_square: float, u: float, w: Any, h: float
 ) -> tuple[Any, Any, Any, tuple[float, ...], TheoryStatus]:
     start = np.concatenate([[u], w, [h]])
-    state, status = to_zero_error(depth_velocity(phi, k, scale, target_square), start, 1e-13, 1e-17)
+    state, status = checked_zero_error(depth_velocity(phi, k, scale, target_square), start)
     w = state[1:-1]
     with np.errstate(all="ignore"):
         factors = tuple(phi.factor(layers(phi, k, w, state[-1])[0]))

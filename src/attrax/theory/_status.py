@@ -27,6 +27,11 @@ class TheoryStatus(StrEnum):
         "φ(v) = 0, met to within rounding): no zero-error network is reached. Change the signs or sizes of u0 and v0.",
     )
     NONFINITE = "nonfinite", "φ, φ' or the numbers computed from them are not finite there: start elsewhere."
+    ILL_CONDITIONED = (
+        "ill_conditioned",
+        "The flow passes so close to a zero of φ' or a saddle that two integrations disagree: double precision does "
+        "not determine the answer. Move u0, w0 or v0 a little.",
+    )
     MAX_STEPS_REACHED = (
         "max_steps_reached",
         "The integrator gave up before zero error: bring u0, w0, v0 to ordinary sizes.",

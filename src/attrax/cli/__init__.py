@@ -1,0 +1,3 @@
+"""The command line."""
+
+from attrax.cli._app import main as main

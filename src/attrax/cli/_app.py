@@ -1,0 +1,77 @@
+"""The command line: its commands, and what becomes of errors."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from attrax.cli._certify import certify, info
+from attrax.cli._demo import demo
+from attrax.cli._recall import recall
+from attrax.cli._store import store
+
+app = typer.Typer(
+    name="attrax",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Associative memory in over-parameterized neural networks: store, recall, certify.",
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Associative memory in over-parameterized neural networks: store, recall, certify."""
+    if version:
+        from attrax import __version__
+
+        print(f"attrax {__version__}")
+        raise typer.Exit()
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(2)
+
+
+for name, command in {"store": store, "recall": recall, "certify": certify, "info": info, "demo": demo}.items():
+    app.command(name)(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs a command and exits: 0 done, 1 a promised state was not reached, 2 wrong usage or input, 130 interrupted.
+
+    Whatever goes wrong is told in one line on stderr.
+    """
+    try:
+        status = app(args=None if arguments is None else list(arguments), standalone_mode=False)
+        sys.stdout.flush()
+    except typer.Exit as ended:
+        status = ended.exit_code
+    except typer.TyperException as error:
+        status = _complain(f"{error.format_message()} (try attrax --help)", 2)
+    except (typer.Abort, KeyboardInterrupt):
+        status = _complain("interrupted", 130)
+    except ValueError as error:
+        status = _complain(str(error), 2)
+    except BrokenPipeError:
+        # Whoever read our output has left; stdout must not complain again when Python closes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    except OSError as error:
+        status = _complain(f"{error.filename or 'a file'}: {error.strerror or error}", 2)
+    except MemoryError:
+        status = _complain(
+            "not enough memory: take fewer examples (--n), smaller ones (--size) or a narrower network", 2
+        )
+    except RuntimeError as error:
+        # JAX raises subclasses of RuntimeError, running out of memory among them.
+        status = _complain(f"the computation failed: {str(error).splitlines()[0]}", 2)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _complain(message: str, status: int) -> int:
+    print(f"attrax: {message}", file=sys.stderr)
+    return status

@@ -1,0 +1,119 @@
+"""attrax certify and attrax info."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from attrax.cli._options import Gray, Json, Number, PatternSource, Seed, Shuffle, Size, load_memory
+from attrax.cli._output import number, print_json, spread
+from attrax.cli._progress import progress_bar
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A memory written by attrax store.")]
+
+
+def certify(
+    file: File,
+    patterns: PatternSource = None,
+    n: Number = None,
+    shuffle: Shuffle = False,
+    size: Size = None,
+    gray: Gray = False,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> int:
+    """Certify every stored example anew: is it an attractor, and how do we know?
+
+    Exits with 0 when all are certified attractors and with 1 when not. The options after --patterns are those with
+    which that source was stored.
+
+    Example: attrax certify faces.attrax --json
+    """
+    from attrax.certificates import certify as certify_memory
+
+    if not patterns and (n is not None or shuffle or size or gray):
+        raise ValueError(
+            "--n, --shuffle, --size and --gray describe the source named by --patterns; name it or leave them out"
+        )
+    memory = load_memory(file, patterns, n=n, shuffle=shuffle, seed=seed, size=size, gray=gray)
+    with progress_bar() as progress:
+        found = certify_memory(memory, progress=progress)
+    rows = [
+        {
+            "index": number,
+            "cycle": list(cycle),
+            "spectral_radius": found.spectral_radius[number],
+            "error": found.error[number],
+            "upper_bound": found.upper_bound[number],
+            "verdict": str(found.verdict[number]),
+            "largest_singular_value": found.largest_singular_value[number],
+            "residual": found.residual[number],
+            "moved": found.moved[number],
+            "method": found.method[number],
+        }
+        for number, cycle in enumerate(found.cycles)
+    ]
+    record = {**totals(found), "file": str(file), "examples": rows}
+    if as_json:
+        print_json(record)
+        return 0 if found.all_attractors else 1
+    print(f"{'index':>6} {'radius':>10} {'error':>9} {'bound':>10} {'sigma_1':>9} {'residual':>9}  verdict")
+    for row in rows:
+        print(f"{row['index']:>6} {row['spectral_radius']:>10.6f} {row['error']:>9.1e} {row['upper_bound']:>10.6f} "
+              f"{row['largest_singular_value']:>9.4f} {row['residual']:>9.1e}  {row['verdict']}")  # fmt: skip
+    print(f"{record['attractors']}/{len(rows)} certified; not attractors: {record['not_attractors']}, "
+          f"inconclusive: {record['inconclusive']}")  # fmt: skip
+    return 0 if found.all_attractors else 1
+
+
+def totals(found: Any) -> dict[str, Any]:
+    """Counts of verdicts, and the spread of the spectral radii."""
+    return {
+        "attractors": found.num_attractors,
+        "not_attractors": found.num_not_attractors,
+        "inconclusive": found.num_inconclusive,
+        "spectral_radius": spread(found.spectral_radius),
+    }
+
+
+def info(file: File, as_json: Json = False) -> int:
+    """Say what is in a memory file, without computing anything.
+
+    Example: attrax info faces.attrax
+    """
+    from attrax import _io
+
+    memory = _io.load(file)
+    network = memory.map
+    parameters = sum(weight.size for weight in network.weights) + sum(
+        bias.size for bias in network.biases if bias is not None
+    )
+    record: dict[str, Any] = {
+        "file": str(file),
+        "bytes": file.stat().st_size,
+        "shape": list(network.shape),
+        "dimension": network.size,
+        "depth": network.depth,
+        "widths": list(network.widths),
+        "activation": network.activation,
+        "bias": any(bias is not None for bias in network.biases),
+        "parameters": int(parameters),
+        "examples": None if memory.patterns is None else len(memory.patterns),
+        "patterns": memory.patterns is not None,
+        "written": memory.written,
+        "certificate": None if memory.certificate is None else totals(memory.certificate),
+    }
+    if as_json:
+        print_json(record)
+        return 0
+    print(f"{file}: {record['bytes'] / 1e6:.2f} MB")
+    print(f"network: {'×'.join(map(str, network.shape))} states, {network.depth} hidden layers of "
+          f"{', '.join(map(str, sorted(set(network.widths))))} {network.activation} units, "
+          f"{parameters:,} parameters{'' if record['bias'] else ', no biases'}")  # fmt: skip
+    print(f"examples: {record['examples']}" if record["patterns"] else "examples: not in the file (--no-patterns)")
+    if record["certificate"] is not None:
+        found = record["certificate"]
+        print(f"certificate: {found['attractors']} attractors, {found['not_attractors']} not, {found['inconclusive']} "
+              f"inconclusive; largest radius {number(found['spectral_radius']['max'])}")  # fmt: skip
+    print("written: " + ", ".join(f"{name} {value}" for name, value in memory.written.items()))
+    return 0

@@ -1,0 +1,85 @@
+"""Options that several commands share, and checks made before any work."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn; same seed, same result.")]
+Number = Annotated[int | None, typer.Option("--n", min=1, help="Take the first N (with --shuffle: N at random).")]
+Shuffle = Annotated[bool, typer.Option("--shuffle", help="Take examples at random, by --seed.")]
+Size = Annotated[str | None, typer.Option(metavar="HxW", help="Bring images to this height and width.")]
+Gray = Annotated[bool, typer.Option("--gray", help="One channel instead of color.")]
+SkipUnreadable = Annotated[bool, typer.Option("--skip-unreadable", help="Leave unreadable image files out.")]
+PatternSource = Annotated[
+    list[str] | None,
+    typer.Option("--patterns", metavar="SOURCE", help="The examples of a memory that was saved with --no-patterns."),
+]
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """Height and width from `HxW`. **Raises** `ValueError` for anything else."""
+    if text is None:
+        return None
+    height, cross, width = text.lower().partition("x")
+    if not cross or not height.isascii() or not height.isdigit() or not width.isascii() or not width.isdigit():
+        raise ValueError(f"--size must be HEIGHTxWIDTH in pixels, such as 32x32; got {text!r}")
+    return int(height), int(width)
+
+
+def load_sources(
+    sources: list[str],
+    *,
+    n: int | None = None,
+    shuffle: bool = False,
+    seed: int = 0,
+    size: str | None = None,
+    gray: bool = False,
+    skip_unreadable: bool = False,
+) -> Any:
+    """`attrax.sources.load` with the options as the command line has them."""
+    from attrax import sources as loading
+
+    shape = parse_size(size)
+    return loading.load(
+        *sources, n=n, shuffle=shuffle, seed=seed, size=shape, gray=gray, skip_unreadable=skip_unreadable
+    )
+
+
+def load_memory(file: Path, patterns: list[str] | None, **options: Any) -> Any:
+    """A memory from its file, completed by `patterns` where it was saved without them."""
+    from attrax import _io
+
+    memory = _io.load(file)
+    if memory.patterns is None:
+        if not patterns:
+            raise ValueError(
+                f"{file} was saved without its patterns, and only they tell what its attractors are; "
+                "name the source it was written from with --patterns SOURCE and the same --n, --shuffle, --size, --gray"
+            )
+        return _io.with_patterns(memory, load_sources(patterns, **options).values)
+    if patterns:
+        raise ValueError(f"{file} holds its patterns; leave --patterns out")
+    return memory
+
+
+def check_output_file(path: Path, option: str) -> None:
+    """**Raises** `ValueError` where a file can't be written to `path`, so that it is said before hours of work."""
+    if path.is_dir():
+        raise ValueError(f"{option} must be a file; {path} is a folder")
+    parent = path.parent
+    if not parent.is_dir():
+        raise ValueError(f"{option}: the folder {parent} does not exist; make it first")
+    if not os.access(parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise ValueError(f"{option}: {path} can't be written; choose another place or change its permissions")
+
+
+def check_output_folder(path: Path, option: str) -> None:
+    """**Raises** `ValueError` where `path` is not, and can't become, a folder that can be written to."""
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{option} must be a folder; {path} is a file")
+    nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise ValueError(f"{option}: {path} can't be made or written to; choose another place")

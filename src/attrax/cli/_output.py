@@ -1,0 +1,46 @@
+"""What commands print: one JSON object, or lines for people."""
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+
+
+def print_json(record: dict[str, Any]) -> None:
+    """Prints one strict JSON object on stdout; a number that is not finite is null."""
+    print(json.dumps(strict(record), allow_nan=False))
+
+
+def strict(value: Any) -> Any:
+    """The same value as JSON has it: plain numbers, lists and texts, null for what is not finite."""
+    if isinstance(value, dict):
+        return {str(name): strict(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [strict(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return strict(value.tolist())
+    if isinstance(value, np.generic):
+        return strict(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def spread(values: np.ndarray) -> dict[str, float | None]:
+    """Median and maximum of the finite values; null where there are none."""
+    finite = np.asarray(values, float)
+    finite = finite[np.isfinite(finite)]
+    if not len(finite):
+        return {"median": None, "max": None}
+    return {"median": float(np.median(finite)), "max": float(finite.max())}
+
+
+def number(value: Any) -> str:
+    """A number for people; a dash where there is none."""
+    return "–" if value is None else f"{value:.4g}"
+
+
+def percent(value: float | None) -> str:
+    """A rate for people; a dash where there is none."""
+    return "–" if value is None else f"{100 * value:.1f} %"

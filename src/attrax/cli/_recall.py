@@ -1,0 +1,170 @@
+"""attrax recall."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from attrax.cli._options import (
+    Gray,
+    Json,
+    Number,
+    PatternSource,
+    Seed,
+    Shuffle,
+    Size,
+    SkipUnreadable,
+    check_output_folder,
+    load_memory,
+    load_sources,
+)
+from attrax.cli._output import number, percent, print_json, spread
+from attrax.cli._progress import progress_bar
+
+
+def recall(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A memory written by attrax store.")],
+    cues: Annotated[
+        list[str] | None, typer.Argument(metavar="CUE...", help="Cues: any source, as in attrax store.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Write what came back here.")
+    ] = None,
+    corrupt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND:LEVEL",
+            help="Corrupt the stored examples instead: "
+            "gaussian:SIGMA, occlude:F, drop:F, uniform:F, saltpepper:F, block:F, blocknoise:F, "
+            "half:SIDE,VALUE, shift:N, rotate:DEGREES, contrast:C, blend:A or none.",
+        ),
+    ] = None,
+    reading: Annotated[str, typer.Option(help="The paper's thresholds: literal, mean_square or auto.")] = "auto",
+    atol: Annotated[float | None, typer.Option(help="Converged below this change of the state.")] = None,
+    recovery_atol: Annotated[float | None, typer.Option(help="Recovered below this distance to an example.")] = None,
+    max_steps: Annotated[int, typer.Option(min=1, help="Applications of the network at most.")] = 10_000,
+    patterns: PatternSource = None,
+    n: Number = None,
+    shuffle: Shuffle = False,
+    size: Size = None,
+    gray: Gray = False,
+    skip_unreadable: SkipUnreadable = False,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> int:
+    """Iterate a memory from cues until it settles, and say which example came back.
+
+    With --corrupt the example behind each cue is known, so reaching another one is other_attractor, and the rates of
+    the nearest-neighbour rules on the same cues are given; with cues from elsewhere they are null.
+
+    Example: attrax recall faces.attrax --corrupt occlude:0.5 -o recalled
+    """  # fmt: skip
+    import jax.random as jr
+
+    from attrax._corruptions import parse_corruption
+    from attrax._recall import recall as recall_cues
+    from attrax.analysis import recovery
+
+    if bool(cues) == (corrupt is not None):
+        raise ValueError("give either cues or --corrupt KIND:LEVEL" + (", not both" if cues else ""))
+    if output is not None:
+        check_output_folder(output, "--output")
+    corruption = None if corrupt is None else parse_corruption(corrupt)
+    # --n and its like choose among the cues; for a file without patterns they name its examples, unless both are given.
+    options: dict[str, Any] = {"n": n, "shuffle": shuffle, "seed": seed, "size": size, "gray": gray}
+    memory = load_memory(file, patterns, **(options if corruption is not None else {"size": size, "gray": gray}))
+    if corruption is not None and not patterns and (n is not None or shuffle or size or gray or skip_unreadable):
+        raise ValueError("--n, --shuffle, --size, --gray and --skip-unreadable are for cues, not for --corrupt")
+    with progress_bar() as progress:
+        if corruption is not None:
+            measured = recovery(memory, corruption, max_steps=max_steps, progress=progress, key=jr.key(seed),
+                                reading=reading, atol=atol, recovery_atol=recovery_atol)  # fmt: skip
+            answer, used = measured.recall, measured.cues
+            names = [f"example-{index:04d}" for index in range(len(used))]
+            one_nn, best_nn = measured.one_nn_rate, measured.best_nn_rate
+        else:
+            given = load_sources(cues or [], skip_unreadable=skip_unreadable, **options)
+            if given.values.shape[1:] != memory.patterns.shape:
+                raise ValueError(
+                    f"the cues have the shape {_shape(given.values.shape[1:])} and the memory stores "
+                    f"{_shape(memory.patterns.shape)}; bring them to it with --size and --gray"
+                )
+            answer = recall_cues(memory, given.values, reading=reading, atol=atol, recovery_atol=recovery_atol,
+                                 max_steps=max_steps, progress=progress)  # fmt: skip
+            used, names = given.values, list(given.names)
+            one_nn = best_nn = None
+    written = [] if output is None else _write(output, answer.value, used, names, cues or [], corruption is not None)
+    results = []
+    for row, name in enumerate(names):
+        result = {
+            "name": name,
+            "status": str(answer.status[row]),
+            "index": answer.index[row],
+            "nearest": answer.nearest[row],
+            "distance": answer.distance[row],
+            "steps": answer.num_steps[row],
+            "residual": answer.residual[row],
+            "period": answer.period[row],
+        }
+        results.append(result | ({"file": str(written[row])} if written else {}))
+    record = {
+        "cues": len(names),
+        "recovered": int(answer.recovered.sum()),
+        "recovery_rate": answer.recovery_rate,
+        "one_nn_rate": one_nn,
+        "best_nn_rate": best_nn,
+        "status_counts": dict(Counter(str(status) for status in answer.status)),
+        "steps": spread(answer.num_steps),
+        "reading": answer.reading,
+        "corruption": corrupt,
+        "file": str(file),
+        "results": results,
+    }
+    if as_json:
+        print_json(record)
+        return 0
+    print(f"{record['recovered']}/{record['cues']} recovered ({percent(record['recovery_rate'])}); nearest neighbour "
+          f"{percent(one_nn)}, best rule {percent(best_nn)}")  # fmt: skip
+    print(", ".join(f"{count} {status}" for status, count in record["status_counts"].items())
+          + f"; steps: median {number(record['steps']['median'])}, most {number(record['steps']['max'])}; "
+          f"{answer.reading} reading of the thresholds")  # fmt: skip
+    if corruption is None:
+        for result in results:
+            reached = f" {result['index']}" if result["status"] == "recovered" else ""
+            print(f"{result['name']}: {result['status']}{reached}")
+    if written:
+        print(f"written to {output}")
+    return 0
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) + (" (color)" if len(shape) == 3 else "")
+
+
+def _write(
+    folder: Path, values: np.ndarray, cues: np.ndarray, names: list[str], given: list[str], corrupted: bool
+) -> list[Path]:
+    """What came back, in the format of the cues; the cues as well, where they were made here."""
+    from attrax.sources import IMAGE_SUFFIXES, save_array, save_images
+
+    pictures = values.ndim in (3, 4) and (values.ndim == 3 or values.shape[-1] == 3)
+    arrays = [source for source in given if source.endswith((".npy", ".npz")) or ".npz:" in source]
+    if not pictures or (arrays and len(arrays) == len(given)):
+        folder.mkdir(parents=True, exist_ok=True)
+        if corrupted:
+            save_array(folder / "cues.npy", cues)
+        return [save_array(folder / "recalled.npy", values)] * len(values)
+    clipped = np.clip(values, 0.0, 1.0)
+    if corrupted:
+        save_images(folder, np.clip(cues, 0.0, 1.0), [f"{name}-cue" for name in names])
+        return save_images(folder, clipped, [f"{name}-recalled" for name in names])
+    suffixes = [Path(name).suffix.lower() for name in names]
+    written: list[Path] = []
+    for value, name, suffix in zip(clipped, names, suffixes, strict=True):
+        kept = suffix if suffix in IMAGE_SUFFIXES else ".png"
+        number_before = sum(Path(other).stem == Path(name).stem for other in names[: len(written)])
+        stem = Path(name).stem + (f"-{number_before + 1}" if number_before else "")
+        written += save_images(folder, value[None], [stem], suffix=kept)
+    return written
