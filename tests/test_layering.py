@@ -12,7 +12,7 @@ import attrax
 ROOT = Path(attrax.__file__).parent
 
 LAYERS: list[list[str]] = [
-    ["_types", "_checks", "_status", "_activations", "_numerics"],
+    ["_types", "_checks", "_status", "_activations", "_numerics", "_files"],
     ["_patterns", "_corruptions", "_certificate", "maps", "theory"],
     ["_memory", "dynamics"],
     ["sources", "_recall", "certificates"],
@@ -29,7 +29,21 @@ LAYERS: list[list[str]] = [
 FILES: dict[str, list[str]] = {
     "maps": ["_initializers", "_mlp"],
     "dynamics": ["_orbit", "_iterate", "_refine"],
-    "theory": [],
+    "theory": [
+        "_status",
+        "_scalar",
+        "_arguments",
+        "_formulas",
+        "_flow",
+        "_trap",
+        "_intervals",
+        "_admissible",
+        "_corollary1",
+        "_descent",
+        "_single_example",
+        "_sequences",
+        "_orthonormal",
+    ],
     "sources": ["_records", "_pixels", "_pictures", "_arrays", "_published", "_shipped", "_specs", "_load", "_save"],
     "certificates": ["_jacobian", "_bounds", "_certify"],
     "training": ["_optimizers", "_checkpoint", "_fit", "_polish"],

@@ -100,7 +100,7 @@ def equal_units(name: str, k: int, u0: float, h0: float, scale: float) -> tuple[
 
     def integral(start: Any, stop: Any) -> Any:
         # Panels that shrink towards `stop`, behind which a zero of φ' may lie; and SELU has a kink at 0.
-        cuts = [start + (stop - start) * (1 - mpf(1) / 5**j) for j in range(20 if zero is not None else 3)] + [stop]
+        cuts = [start + (stop - start) * (1 - mpf(1) / 5**j) for j in range(18 if zero is not None else 2)] + [stop]
         if name == "selu" and start * stop < 0:
             cuts = [start, mpf(0), stop]
         return mp.quad(lambda z: value(z, mp) / slope(z, mp), cuts, method="gauss-legendre", maxdegree=4)
@@ -125,7 +125,8 @@ def equal_units(name: str, k: int, u0: float, h0: float, scale: float) -> tuple[
         determinant = scale * u * k * u * b + k * a * a / b
         du = (k * u * b * first + a / b * second) / determinant
         dh = (scale * u * second - k * a * first) / determinant
-        moved += integral(h, h - dh)
+        # The step is short: few nodes do.
+        moved += mp.quad(lambda z: value(z, mp) / slope(z, mp), [h, h - dh], method="gauss-legendre", maxdegree=2)
         u, h = u - du, h - dh
         if abs(du) < mpf(10) ** -14 * abs(u) and abs(dh) < mpf(10) ** -14 * (abs(h) + mpf(10) ** -6):
             return u, h, h * slope(h, mp) / value(h, mp)

@@ -19,6 +19,7 @@ import safetensors
 import safetensors.numpy
 
 from attrax._certificate import Certificate
+from attrax._files import write_atomically
 from attrax._memory import Memory
 from attrax._patterns import Patterns
 from attrax._status import Verdict
@@ -81,18 +82,7 @@ def save(path: str | os.PathLike[str], memory: Memory, *, patterns: bool = True)
     metadata = {"format": _FORMAT, "version": _VERSION, "memory": memory_text}
     metadata["checksum"] = _checksum(arrays, memory_text)
     content = safetensors.numpy.save(arrays, metadata)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        raise ValueError(f"{path} can't be written: {error.strerror or error}") from None
-    finally:
-        beside.unlink(missing_ok=True)
-    return path
+    return write_atomically(path, content)
 
 
 def load(path: str | os.PathLike[str]) -> Memory:

@@ -50,11 +50,12 @@ class Centered:
         progress: Progress | None = None,
     ) -> Written:
         """Trains `network` to send each point of `patterns` to its successor. See `Writer`."""
-        points = np.asarray(patterns.points)
+        # In float64, for the last layer is to fit the points themselves and not their rounded differences.
+        points = np.asarray(patterns.points, np.float64)
         center = points.mean(axis=0)
         around = replace(patterns, points=points - center)
         written = self.writer(network, around, key=key, checkpoint=checkpoint, resume=resume, progress=progress)
-        trained, flat = written.map, np.asarray(center, np.float64).ravel()
+        trained, flat = written.map, center.ravel()
         first, last = trained.biases[0], trained.biases[-1]
         if first is None or last is None:
             raise ValueError("a network without biases can't be centered; give it biases")

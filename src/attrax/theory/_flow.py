@@ -118,14 +118,17 @@ def _integrate(
     velocity: Velocity, start: Vector, output: float, gain: float, method: str, rtol: float, atol: float
 ) -> tuple[Vector, TheoryStatus]:
     evaluations = 0
+    # From above, ln p is the better variable: p may start at many powers of ten.
+    above = output > 1
+    span = (float(np.log(output)), 0.0) if above else (output, 1.0)
 
-    def along(_: float, state: Vector) -> Vector:
+    def along(place: float, state: Vector) -> Vector:
         nonlocal evaluations
         evaluations += 1
         if evaluations > _MAX_EVALUATIONS:
             raise _OutOfEvaluations
         change, _, speed = velocity(state)
-        return change / speed
+        return change * (np.exp(place) / speed) if above else change / speed
 
     def saddle(p: float, state: Vector) -> float:
         return velocity(state)[2] / gain - _SADDLE
@@ -134,7 +137,7 @@ def _integrate(
     # p cannot come to rest above 0: an equilibrium has φ = 0 or an empty gradient, hence p ≤ 0.
     events = saddle if output <= 0 else None
     try:
-        path = integrate.solve_ivp(along, (output, 1.0), start, method=method, rtol=rtol, atol=atol, events=events)
+        path = integrate.solve_ivp(along, span, start, method=method, rtol=rtol, atol=atol, events=events)
     except _OutOfEvaluations:
         return start, TheoryStatus.MAX_STEPS_REACHED
     except ValueError:  # Radau meets an undefined Jacobian

@@ -11,25 +11,18 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from attrax._files import write_atomically
+
 _FORMAT = "attrax checkpoint 1"
 
 
 def write_checkpoint(path: str | os.PathLike[str], state: Any, numbers: dict[str, float], fingerprint: str) -> None:
     """Writes the arrays of the pytree `state`, some `numbers`, and the fingerprint of the run's settings."""
-    path = Path(path)
     leaves = jax.tree.leaves(eqx.filter(state, eqx.is_array))
     arrays = {f"leaf {index}": np.asarray(leaf) for index, leaf in enumerate(leaves)}
     header = {"format": _FORMAT, "fingerprint": fingerprint, "numbers": json.dumps(numbers)}
     content = safetensors.numpy.save(arrays, header)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_atomically(path, content)
 
 
 def read_checkpoint(path: str | os.PathLike[str], like: Any, fingerprint: str) -> tuple[Any, dict[str, float]]:

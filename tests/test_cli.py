@@ -1,0 +1,221 @@
+"""The command line through its real entry point."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from attrax.cli import main
+
+QUICK = ["--width", "48", "--depth", "2", "--noise", "0.1", "--epochs", "150"]
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: Any) -> tuple[int, str, str]:
+    """Exit status, stdout and stderr of one command, run in this process."""
+    with pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return int(ended.value.code or 0), out, err
+
+
+def strict(text: str) -> dict[str, Any]:
+    """Exactly one JSON object, without NaN or infinities."""
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} in JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("cli") / "digits.attrax"
+    with pytest.raises(SystemExit):
+        main(["store", "digits", "--n", "4", *QUICK, "-o", str(file)])
+    assert file.exists()
+    return file
+
+
+def test_the_installed_entry_points() -> None:
+    for command in (["-m", "attrax"], ["-c", "from attrax.cli import main; main()"]):
+        done = subprocess.run([sys.executable, *command, "--version"], capture_output=True, text=True, check=True)
+        assert done.stdout.startswith("attrax ")
+    done = subprocess.run([sys.executable, "-m", "attrax", "store", "nowhere", "-o", "x"],
+                          capture_output=True, text=True, check=False)  # fmt: skip
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert "nowhere" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["store", "recall", "certify", "info", "demo"])
+def test_help_has_an_example(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    status, out, _ = run(capsys, command, "--help")
+    assert status == 0
+    assert f"Example: attrax {command}" in " ".join(out.split())
+
+
+def test_store_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "m.attrax"
+    status, out, _ = run(capsys, "store", "digits", "--n", 3, *QUICK, "-o", file, "--json")
+    record = strict(out)
+    keys = {"examples", "dimension", "loss", "epochs", "seconds", "attractors", "not_attractors", "inconclusive"}
+    assert keys | {"spectral_radius", "file"} <= set(record)
+    assert (record["examples"], record["dimension"], record["epochs"]) == (3, 64, 150)
+    assert record["attractors"] + record["not_attractors"] + record["inconclusive"] == 3
+    assert status == (0 if record["attractors"] == 3 else 1)
+    assert set(record["spectral_radius"]) == {"median", "max"}
+    assert file.exists()
+
+
+def test_a_write_that_falls_short_is_kept_and_exits_1(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "m.attrax"
+    small = ["--width", "8", "--depth", "1", "--epochs", "2"]
+    status, out, _ = run(capsys, "store", "digits", "--n", 3, *small, "-o", file, "--json")
+    assert status == 1
+    assert strict(out)["status"] == "loss_not_reached"
+    assert strict(run(capsys, "info", file, "--json")[1])["written"]["status"] == "loss_not_reached"
+    status, out, _ = run(capsys, "certify", file, "--json")
+    assert status == 1
+    assert strict(out)["attractors"] < 3
+
+
+def test_the_same_seed_gives_the_same_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    points = []
+    for name, seed in (("a", 5), ("b", 5), ("c", 6)):
+        run(capsys, "store", "digits", "--n", 3, *QUICK, "--seed", seed, "-o", tmp_path / name)
+        _, out, _ = run(capsys, "certify", tmp_path / name, "--json")
+        points.append([row["spectral_radius"] for row in strict(out)["examples"]])
+    assert points[0] == points[1]
+    assert points[0] != points[2]
+
+
+def test_certify_json(capsys: pytest.CaptureFixture[str], stored: Path) -> None:
+    status, out, _ = run(capsys, "certify", stored, "--json")
+    record = strict(out)
+    assert status == (0 if record["attractors"] == 4 else 1)
+    for row in record["examples"]:
+        assert {"index", "spectral_radius", "error", "verdict", "largest_singular_value", "residual"} <= set(row)
+        assert row["verdict"] in ("attractor", "not_attractor", "inconclusive")
+
+
+def test_recall_of_corrupted_examples(capsys: pytest.CaptureFixture[str], stored: Path, tmp_path: Path) -> None:
+    status, out, _ = run(capsys, "recall", stored, "--corrupt", "gaussian:0.01", "-o", tmp_path / "out", "--json",
+                         "--max-steps", 2000)  # fmt: skip
+    record = strict(out)
+    assert status == 0
+    assert record["cues"] == 4
+    assert len(record["results"]) == 4
+    assert record["one_nn_rate"] == record["best_nn_rate"] == 1.0
+    assert sum(record["status_counts"].values()) == 4
+    for result in record["results"]:
+        assert Path(result["file"]).exists()
+        assert (result["index"] >= 0) == (result["status"] == "recovered")
+    assert len(list((tmp_path / "out").iterdir())) == 8
+
+
+def test_recall_of_given_cues_keeps_their_format(
+    capsys: pytest.CaptureFixture[str], stored: Path, tmp_path: Path
+) -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (9, 7), np.uint8)
+    Image.fromarray(picture).save(tmp_path / "cue.bmp")
+    np.save(tmp_path / "cues.npy", np.random.default_rng(0).random((2, 8, 8)))
+    status, out, _ = run(capsys, "recall", stored, tmp_path / "cue.bmp", "--size", "8x8", "--max-steps", 50,
+                         "-o", tmp_path / "a", "--json")  # fmt: skip
+    assert status == 0
+    assert strict(out)["one_nn_rate"] is None
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["cue.bmp"]
+    run(capsys, "recall", stored, tmp_path / "cues.npy", "--max-steps", 50, "-o", tmp_path / "b", "--json")
+    assert np.load(tmp_path / "b" / "recalled.npy").shape == (2, 8, 8)
+    status, _, err = run(capsys, "recall", stored, tmp_path / "cue.bmp")
+    assert status == 2
+    assert "9×7" in err
+    assert "--size" in err
+
+
+def test_files_without_patterns(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "m.attrax"
+    run(capsys, "store", "digits", "--n", 3, *QUICK, "--no-patterns", "-o", file)
+    status, _, err = run(capsys, "certify", file)
+    assert status == 2
+    assert "--patterns" in err
+    status, _, err = run(capsys, "certify", file, "--patterns", "digits", "--n", 2)
+    assert status == 2
+    assert "digest" in err
+    assert run(capsys, "certify", file, "--patterns", "digits", "--n", 3, "--json")[0] in (0, 1)
+    status, out, _ = run(capsys, "recall", file, "--corrupt", "none", "--patterns", "digits", "--n", 3, "--json",
+                         "--max-steps", 200)  # fmt: skip
+    assert status == 0
+    assert strict(out)["cues"] == 3
+
+
+def test_resume_continues_a_checkpoint(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    small = ["store", "digits", "--n", 3, "--width", 16, "--depth", 1, "--epochs", 40]
+    check = ["--checkpoint", tmp_path / "c", "--resume"]
+    run(capsys, *small, "-o", tmp_path / "a")
+    run(capsys, *small, *check, "-o", tmp_path / "b")
+    run(capsys, *small, *check, "-o", tmp_path / "c2")
+    radii = [
+        [row["spectral_radius"] for row in strict(run(capsys, "certify", tmp_path / name, "--json")[1])["examples"]]
+        for name in ("a", "b", "c2")
+    ]
+    assert radii[0] == radii[1] == radii[2]
+    status, _, err = run(capsys, *small, "--lr", 0.01, *check, "-o", tmp_path / "d")
+    assert status == 2
+    assert "other data or settings" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["store", "digits"], ["--output"]),
+        (["store", "nothing-here", "-o", "{tmp}/x"], ["nothing-here", "folder"]),
+        (["store", "digits", "-o", "{tmp}"], ["--output", "folder"]),
+        (["store", "digits", "-o", "{tmp}/no/where"], ["does not exist"]),
+        (["store", "digits", "-o", "{tmp}/x", "--activation", "rellu"], ["activation", "relu", "rellu"]),
+        (["store", "digits", "-o", "{tmp}/x", "--init", "uniform:zero"], ["uniform:zero"]),
+        (["store", "digits", "-o", "{tmp}/x", "--optimizer", "sgd"], ["optimizer", "adam", "sgd"]),
+        (["store", "digits", "-o", "{tmp}/x", "--writer", "magic"], ["--writer", "gradient", "magic"]),
+        (["store", "digits", "-o", "{tmp}/x", "--size", "8"], ["--size", "32x32"]),
+        (["store", "digits", "-o", "{tmp}/x", "--lr", "-1"], ["learning_rate", "-1"]),
+        (["store", "digits", "-o", "{tmp}/x", "--noise", "nan"], ["noise", "nan"]),
+        (["store", "digits", "-o", "{tmp}/x", "--n", "100000"], ["100000", "1797"]),
+        (["store", "digits", "-o", "{tmp}/x", "--resume"], ["--checkpoint"]),
+        (["store", "digits", "-o", "{tmp}/x", "--depth", "0"], ["depth"]),
+        (["recall", "{file}"], ["--corrupt"]),
+        (["recall", "{file}", "digits", "--corrupt", "none"], ["not both"]),
+        (["recall", "{file}", "--corrupt", "blur:1"], ["gaussian", "blur:1"]),
+        (["recall", "{file}", "--corrupt", "drop:1.5"], ["at most 1", "1.5"]),
+        (["recall", "{file}", "--corrupt", "none", "--reading", "loose"], ["reading", "literal"]),
+        (["recall", "{file}", "--corrupt", "none", "--n", "2"], ["--n"]),
+        (["recall", "{file}", "faces", "--n", "1"], ["25×25", "8×8"]),
+        (["recall", "{tmp}/missing", "--corrupt", "none"], ["missing"]),
+        (["certify", "{tmp}/missing"], ["missing"]),
+        (["certify", "{file}", "--patterns", "digits"], ["holds its patterns"]),
+        (["info", "{tmp}"], ["can't be read"]),
+        (["sing"], ["sing"]),
+    ],
+)
+def test_wrong_input_is_refused_in_a_sentence(
+    capsys: pytest.CaptureFixture[str], stored: Path, tmp_path: Path, arguments: list[str], words: list[str]
+) -> None:
+    filled = [part.replace("{tmp}", str(tmp_path)).replace("{file}", str(stored)) for part in arguments]
+    status, out, err = run(capsys, *filled)
+    assert status == 2
+    assert out == ""
+    assert "Traceback" not in err
+    for word in words:
+        assert word in err, f"{word!r} is not in {err!r}"
+    assert not (tmp_path / "x").exists()
+
+
+def test_relu_without_biases_is_warned_of(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    arguments = ["--n", 2, "--width", 8, "--depth", 1, "--epochs", 1, "--no-bias", "-o", tmp_path / "x"]
+    status, _, err = run(capsys, "store", "digits", *arguments)
+    assert status == 1
+    assert "without biases" in err
