@@ -83,6 +83,14 @@ def test_starts_on_the_far_side_of_zero_error() -> None:
     assert (answer.u**2 - 1e8) / 2 == pytest.approx((answer.v**2 - 1e6) / 4, rel=1e-9)
 
 
+def test_a_small_activation_on_the_way_is_no_rest_point() -> None:
+    # u²/2 − v is conserved: v falls to −20, where φ² is e^−34 of what it was, and comes back with u > 0.
+    answer = theory.single_example("exp", 1, -6.0, -3.0)
+    assert answer.status == "solved"
+    assert answer.u > 0
+    assert answer.u**2 / 2 - answer.v == pytest.approx(21, rel=1e-12)
+
+
 def test_near_a_saddle_the_side_is_right() -> None:
     for shift, sign in ((1e-6, -1), (-1e-6, 1)):
         answer = theory.single_example("identity", 1, -1 - shift, 1)

@@ -7,7 +7,7 @@ from typing import Any
 
 def one_of(name: str, value: Any, allowed: Collection[str]) -> str:
     """`value` if it is one of `allowed`; **Raises** `ValueError` otherwise."""
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(str, allowed))}; got {value!r}")
     return value
 
@@ -45,7 +45,10 @@ def real(
     message = f"{name} must be {' '.join(parts)}; got {value!r}"
     if isinstance(value, bool) or not isinstance(value, Real):
         raise ValueError(message)
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError(message) from None
     # NaN fails every comparison, so the conditions are stated as what must hold.
     if not (least <= number <= most and abs(number) != float("inf")) or (above is not None and not number > above):
         raise ValueError(message)

@@ -20,8 +20,17 @@ def float64() -> Any:
 
 
 def cast(tree: M, dtype: Any) -> M:
-    """`tree` with every floating-point array in `dtype`; 64-bit types need `float64()` around."""
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype) if eqx.is_inexact_array_like(leaf) else leaf, tree)
+    """`tree` with every floating-point array in `dtype`, complex ones in its complex counterpart.
+
+    64-bit types need `float64()` around.
+    """
+
+    def convert(leaf: Any) -> Any:
+        if not eqx.is_inexact_array_like(leaf):
+            return leaf
+        return jnp.asarray(leaf, np.result_type(dtype, np.complex64) if jnp.iscomplexobj(leaf) else dtype)
+
+    return jax.tree.map(convert, tree)
 
 
 @eqx.filter_jit

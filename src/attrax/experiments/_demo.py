@@ -67,7 +67,7 @@ class Centered:
         return replace(written, map=folded, details={**written.details, "centered": True})
 
 
-_WRITER = Centered(Gradient(noise=0.2, epochs=2000))
+_WRITER = Centered(Gradient(noise=0.3, epochs=3000))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

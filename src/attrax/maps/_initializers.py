@@ -15,7 +15,7 @@ INITIALIZERS = ("pytorch", "xavier_uniform", "xavier_normal", "kaiming_uniform",
 
 def check_initializer(name: str) -> str:
     """`name` if it names an initialization. **Raises** `ValueError` otherwise."""
-    if name.startswith("uniform:"):
+    if isinstance(name, str) and name.startswith("uniform:"):
         try:
             half_width = float(name.removeprefix("uniform:"))
         except ValueError:

@@ -47,7 +47,7 @@ class MLP(eqx.Module):
         for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True), start=1):
             if weight.ndim < 2 or weight.shape[-1] != width_in:
                 raise ValueError(f"weight {number} must take {width_in} values; its shape is {weight.shape}")
-            if bias is not None and hasattr(bias, "shape") and bias.shape[-1] != weight.shape[-2]:
+            if bias is not None and hasattr(bias, "shape") and bias.shape != weight.shape[:-1]:
                 raise ValueError(
                     f"bias {number} must have {weight.shape[-2]} values as weight {number} has rows; got {bias.shape}"
                 )
@@ -102,26 +102,27 @@ def mlp(
 ) -> MLP:
     """A freshly initialized fully connected network.
 
-        Without biases a ReLU or Leaky ReLU network is homogeneous, f(cx) = c·f(x) for c > 0, so 1 is an eigenvalue of
-        its Jacobian at every fixed point and it can store nothing; the same holds for the identity.
+    Without biases a ReLU or Leaky ReLU network is homogeneous, f(cx) = c·f(x) for c > 0, so 1 is an eigenvalue of
+    its Jacobian at every fixed point and it can store nothing; the same holds for the identity.
 
-        **Arguments:**
+    **Arguments:**
 
-        - `shape`: shape of a state, such as `(28, 28)` or `(64, 64, 3)`.
-        - `width`: units of every hidden layer, or a sequence with one number a layer.
-        - `depth`: number of hidden layers; may be left out where `width` is a sequence.
-        - `activation`, `init`: names, see `attrax.maps.ACTIVATIONS` and `attrax.maps.INITIALIZERS`.
-        - `bias`: whether layers have biases.
-        - `dtype`: of the weights.
+    - `shape`: shape of a state, such as `(28, 28)` or `(64, 64, 3)`.
+    - `width`: units of every hidden layer, or a sequence with one number a layer.
+    - `depth`: number of hidden layers; may be left out where `width` is a sequence.
+    - `activation`, `init`: names, see `attrax.maps.ACTIVATIONS` and `attrax.maps.INITIALIZERS`.
+    - `bias`: whether layers have biases.
+    - `dtype`: of the weights.
 
-        **Returns:** an `MLP`. **Raises** `ValueError` for a wrong argument.
+    **Returns:** an `MLP`. **Raises** `ValueError` for a wrong argument.
 
-            >>> import jax.random as jr
-    import numpy as np
-            >>> network = mlp((28, 28), width=512, depth=5, key=jr.key(0))
-            >>> network.depth, network.widths[0]
-            (5, 512)
+        >>> import jax.random as jr
+        >>> network = mlp((28, 28), width=512, depth=5, key=jr.key(0))
+        >>> network.depth, network.widths[0]
+        (5, 512)
     """
+    if not isinstance(shape, Sequence) or not shape:
+        raise ValueError(f"shape must be a sequence of one number an axis, such as (28, 28); got {shape!r}")
     shape = tuple(_checks.integer("each entry of shape", side, least=1) for side in shape)
     if isinstance(width, Sequence):
         widths = [_checks.integer("each entry of width", units, least=1) for units in width]

@@ -60,7 +60,7 @@ def single_example(
     u0: float | Sequence[float] | Float[np.ndarray, " k"],
     v0: float | Sequence[float] | Float[np.ndarray, " k"],
     depth: int = 1,
-    w0: float | Sequence[float] = (),
+    w0: float | Sequence[float] | Float[np.ndarray, " l"] = (),
     norm: float = 1.0,
     *,
     target_norm: float | None = None,

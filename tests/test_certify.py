@@ -1,0 +1,177 @@
+"""Certificates against known spectra and against the full Jacobian."""
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+from helpers import SPECTRA, around, linear, logistic, logistic_cycle
+
+import attrax as ax
+from attrax._numerics import cast, float64
+from attrax.certificates import (
+    Product,
+    _certify,
+    leading_eigenvalue,
+    network_factors,
+    network_product,
+    power_bound,
+)
+
+
+def shift_to_fixed(network: ax.maps.MLP, x: np.ndarray) -> ax.maps.MLP:
+    """The network with its last bias changed so that x is a fixed point, in float64."""
+    with float64():
+        exact = cast(network, np.float64)
+        gap = np.asarray(x - exact(jnp.asarray(x)))
+        last = np.zeros(x.size) if exact.biases[-1] is None else np.asarray(exact.biases[-1])
+    weights = tuple(np.asarray(weight) for weight in exact.weights)
+    biases = tuple(None if bias is None else np.asarray(bias) for bias in exact.biases[:-1])
+    return ax.maps.MLP(weights, (*biases, last + gap.ravel()), network.shape, network.activation)
+
+
+def jacobian(map, x: np.ndarray) -> np.ndarray:
+    with float64():
+        full = jax.jacfwd(cast(map, np.float64))(jnp.asarray(x, np.float64))
+    return np.asarray(full).reshape(x.size, x.size)
+
+
+@pytest.mark.parametrize("name", SPECTRA)
+def test_known_spectra(name: str) -> None:
+    matrix, radius = SPECTRA[name]
+    found = ax.certify(around(linear(matrix), np.zeros(len(matrix))))
+    assert found.spectral_radius[0] == pytest.approx(radius, abs=1e-4 if name == "defective" else 1e-9)
+    assert found.upper_bound[0] >= radius * (1 - 1e-12)
+    assert found.verdict[0] == ("attractor" if radius < 1 else "not_attractor")
+    assert found.largest_singular_value[0] == pytest.approx(np.linalg.norm(matrix, 2), abs=1e-9)
+
+
+@pytest.mark.parametrize("matrix", [np.eye(2), [[0.0, -1.0], [1.0, 0.0]], [[1.0, 1.0], [0.0, 1.0]], [[1.0, 0], [0, 0]]])
+def test_modulus_one_is_undecided(matrix) -> None:
+    assert ax.certify(around(linear(matrix), np.zeros(2))).verdict[0] == "inconclusive"
+
+
+@pytest.mark.parametrize("activation", ax.maps.ACTIVATIONS)
+@pytest.mark.parametrize(("width", "depth"), [(6, 1), (30, 3)])
+def test_networks_against_the_full_jacobian(activation: str, width: int, depth: int) -> None:
+    x = np.random.default_rng(depth).random((3, 4))
+    network = shift_to_fixed(ax.maps.mlp((3, 4), width=width, depth=depth, activation=activation, key=jr.key(1)), x)
+    found = ax.certify(around(network, x))
+    full = jacobian(network, x)
+    radius = np.abs(np.linalg.eigvals(full)).max()
+    assert found.residual[0] < 1e-13
+    assert abs(found.spectral_radius[0] - radius) <= found.error[0] + 1e-9
+    assert found.upper_bound[0] >= radius * (1 - 1e-9)
+    assert found.verdict[0] == ("attractor" if radius < 1 else "not_attractor")
+    assert found.largest_singular_value[0] == pytest.approx(np.linalg.norm(full, 2), rel=1e-6, abs=1e-9)
+
+
+def test_the_bound_is_never_below_the_radius() -> None:
+    draw = np.random.default_rng(0)
+    for trial in range(200):
+        size = int(draw.integers(1, 12))
+        matrix = draw.normal(size=(size, size)) * 10.0 ** draw.uniform(-3, 1)
+        if trial % 3 == 0:
+            matrix = np.triu(matrix, trial % 2)
+        radius = np.abs(np.linalg.eigvals(matrix)).max()
+        bound = np.exp(power_bound(Product(matrix, 0.0, 0.0)))
+        assert bound >= radius * (1 - 1e-10)
+        assert bound <= max(radius, 1e-3) * 1.05 or trial % 3 == 0
+
+
+@pytest.mark.parametrize("gap", [1e-3, 1e-6])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_verdicts_close_to_one(gap: float, sign: int) -> None:
+    x = np.full((4,), 0.3)
+    network = shift_to_fixed(ax.maps.mlp((4,), width=9, depth=2, activation="tanh", key=jr.key(2)), x)
+    radius = np.abs(np.linalg.eigvals(jacobian(network, x))).max()
+    last = np.asarray(network.weights[-1]) * (1 + sign * gap) / radius
+    scaled = shift_to_fixed(ax.maps.MLP((*network.weights[:-1], last), network.biases, (4,), "tanh"), x)
+    verdict = ax.certify(around(scaled, x)).verdict[0]
+    assert verdict in ("attractor" if sign < 0 else "not_attractor", "inconclusive")
+    if gap > 1e-4:
+        assert verdict != "inconclusive"
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
+def test_without_biases_nothing_is_certified(activation: str) -> None:
+    # A homogeneous network with an exact fixed point: the identity on one ray.
+    weight = np.array([[1.0, 0.0], [0.0, -0.5]])
+    network = ax.maps.MLP((weight, np.eye(2)), (None, None), (2,), activation)
+    found = ax.certify(around(network, [2.0, 0.0]))
+    assert found.spectral_radius[0] == pytest.approx(1.0)
+    assert found.verdict[0] == "inconclusive"
+
+
+def test_a_unit_on_its_kink_counts_with_both_slopes() -> None:
+    # At 0 the slope of ReLU from above is 3: not an attractor, though JAX's derivative there is 0.
+    network = ax.maps.MLP((np.array([[3.0]]), np.array([[1.0]])), (np.zeros(1), np.zeros(1)), (1,), "relu")
+    assert ax.certify(around(network, [0.0])).verdict[0] != "attractor"
+
+
+def test_points_that_are_not_fixed() -> None:
+    found = ax.certify(around(lambda x: x / 2 + 1.0, np.zeros(3)))
+    assert found.verdict[0] == "not_attractor"
+    assert found.residual[0] > 1
+
+
+def test_cycles_are_certified_by_their_product() -> None:
+    memory = ax.Memory(logistic, ax.Patterns.from_cycles([logistic_cycle()]))
+    found = ax.certify(memory)
+    assert found.cycles == ((0, 1),)
+    assert found.spectral_radius[0] == pytest.approx(0.16, abs=1e-12)
+    assert found.verdict[0] == "attractor"
+
+
+def test_the_product_round_a_cycle_does_not_depend_on_where_it_starts() -> None:
+    network = ax.maps.mlp((3,), width=7, depth=2, activation="selu", init="kaiming_normal", key=jr.key(0))
+    states = np.random.default_rng(0).normal(size=(5, 3))
+    dense = np.eye(3)
+    for state in states:
+        dense = jacobian(network, state) @ dense
+    radius = np.abs(np.linalg.eigvals(dense)).max()
+    for start in range(5):
+        product = network_product(network_factors(network), np.roll(states, -start, axis=0))
+        found = abs(leading_eigenvalue(product).value) * np.exp(product.log_scale)
+        assert found == pytest.approx(radius, rel=1e-9)
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1e3])
+def test_long_products_neither_overflow_nor_underflow(factor: float) -> None:
+    network = ax.maps.MLP((np.eye(2) * factor, np.diag([1.0, 0.5])), (None, None), (2,), "identity")
+    product = network_product(network_factors(network), np.zeros((400, 2)))
+    log_radius = np.log(abs(leading_eigenvalue(product).value)) + product.log_scale
+    assert log_radius == pytest.approx(400 * np.log(factor), rel=1e-12)
+    assert power_bound(product) >= log_radius - 1e-6
+
+
+def test_without_a_matrix_there_is_no_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_certify, "_DENSE", 1)
+    contracting = np.diag(np.linspace(0.1, 0.8, 8))
+    found = ax.certify(around(linear(contracting), np.zeros(8)))
+    assert found.method[0] == "matrix-free"
+    assert found.spectral_radius[0] == pytest.approx(0.8)
+    assert np.isinf(found.upper_bound[0])
+    assert found.verdict[0] == "inconclusive"
+    assert ax.certify(around(linear(2 * contracting), np.zeros(8))).verdict[0] == "not_attractor"
+
+
+def test_arnoldi_and_dense_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.random.default_rng(4).random(20)
+    network = shift_to_fixed(ax.maps.mlp((20,), width=18, depth=2, activation="swish", key=jr.key(5)), x)
+    dense = ax.certify(around(network, x))
+    monkeypatch.setattr("attrax.certificates._bounds._DENSE", 4)
+    arnoldi = ax.certify(around(network, x))
+    assert arnoldi.method == ("arnoldi",)
+    assert arnoldi.spectral_radius[0] == pytest.approx(dense.spectral_radius[0], rel=1e-8)
+
+
+def test_a_row_is_what_it_would_be_alone() -> None:
+    points = np.random.default_rng(0).random((4, 6))
+    network = ax.maps.mlp((6,), width=12, depth=2, key=jr.key(0))
+    memory = ax.store(points, network, writer=ax.Gradient(noise=0.05, epochs=100), key=jr.key(0))
+    assert memory.patterns is not None
+    together = ax.certify(memory)
+    alone = ax.certify(around(memory.map, memory.patterns.points[2]))
+    assert alone.spectral_radius[0] == together.spectral_radius[2]
+    assert alone.verdict[0] == together.verdict[2]
