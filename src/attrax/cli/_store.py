@@ -1,5 +1,6 @@
 """attrax store."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -63,6 +64,14 @@ def store(
     weight_decay: Annotated[float | None, typer.Option(help="Weight decay. [default: the optimizer's]")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Examples a step. [default: all]")] = None,
     noise: Annotated[float, typer.Option(help="Standard deviation of Gaussian noise on the inputs in training.")] = 0.0,
+    coordinates: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P",
+            help="Train in the span of the data, whitened with exponent P from 0 to 1. [default: on pixels]",
+            show_default=False,
+        ),
+    ] = None,
     polish: Annotated[
         bool | None,
         typer.Option(
@@ -99,7 +108,6 @@ def store(
     import jax.random as jr
 
     from attrax import _checks, _io
-    from attrax._numerics import float64
     from attrax.maps import mlp
     from attrax.writing import Gradient
     from attrax.writing import store as store_patterns
@@ -108,7 +116,7 @@ def store(
     _checks.one_of("--dtype", dtype, ("float32", "float64"))
     settings = Gradient(
         optimizer=optimizer, learning_rate=lr, momentum=momentum, weight_decay=weight_decay, batch=batch, noise=noise,
-        polish=polish, tol=tol, epochs=epochs,
+        coordinates=coordinates, polish=polish, tol=tol, epochs=epochs,
     )  # fmt: skip
     check_output_file(output, "--output")
     if checkpoint is not None:
@@ -126,14 +134,11 @@ def store(
     )
     for skipped in examples.skipped:
         typer.echo(f"attrax: left out {skipped}", err=True)
-    key = jr.key(seed)
-    with float64():
-        network = mlp(examples.values.shape[1:], width=width, depth=depth, activation=activation, init=init, bias=bias,
-                      dtype=dtype, key=jr.fold_in(key, 0))  # fmt: skip
+    network = partial(mlp, width=width, depth=depth, activation=activation, init=init, bias=bias, dtype=dtype)
     with progress_bar() as progress:
         memory = store_patterns(
             examples.values, network, writer=settings, checkpoint=checkpoint, resume=resume, progress=progress,
-            key=jr.fold_in(key, 1),
+            key=jr.key(seed),
         )  # fmt: skip
     network_record = {"width": width, "depth": depth, "init": init, "bias": bias, "dtype": dtype, "seed": seed}
     memory.written.update(network_record, sources=list(sources))

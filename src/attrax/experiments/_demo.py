@@ -2,72 +2,29 @@
 
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import jax.random as jr
-import numpy as np
-from jaxtyping import PRNGKeyArray
 
 from attrax import _checks
 from attrax._io import save
 from attrax._memory import Memory
-from attrax._patterns import Patterns
 from attrax._types import Progress
 from attrax.analysis import Recovery, recovery
-from attrax.maps import MLP, mlp
+from attrax.maps import mlp
 from attrax.report import recall_strip, write_page
 from attrax.sources import load
-from attrax.writing import Gradient, Writer, Written, store
+from attrax.writing import Gradient, store
 
 CORRUPTIONS = ("gaussian:0.3", "gaussian:0.5", "occlude:0.3", "occlude:0.5", "drop:0.5")
 """What the faces are recalled from. Training sees Gaussian noise only."""
 
-_DEPTH, _WIDTH = 10, 256
+_DEPTH, _WIDTH = 5, 512
 
 
-@dataclass(frozen=True, slots=True)
-class Centered:
-    """A writer that trains around the mean of the patterns, which is then folded into the first and last biases.
-
-    With c the mean it trains g on x − c and returns f(x) = g(x − c) + c: a network of the same form, with the same
-    Jacobians. Pictures share a large mean, and what distinguishes them is small beside it; without it gradients are
-    far better conditioned.
-
-    **Fields:** `writer`, which trains.
-    """
-
-    writer: Writer
-
-    def __call__(
-        self,
-        network: MLP,
-        patterns: Patterns,
-        *,
-        key: PRNGKeyArray,
-        checkpoint: str | os.PathLike[str] | None = None,
-        resume: bool = False,
-        progress: Progress | None = None,
-    ) -> Written:
-        """Trains `network` to send each point of `patterns` to its successor. See `Writer`."""
-        # In float64, for the last layer is to fit the points themselves and not their rounded differences.
-        points = np.asarray(patterns.points, np.float64)
-        center = points.mean(axis=0)
-        around = replace(patterns, points=points - center)
-        written = self.writer(network, around, key=key, checkpoint=checkpoint, resume=resume, progress=progress)
-        trained, flat = written.map, center.ravel()
-        first, last = trained.biases[0], trained.biases[-1]
-        if first is None or last is None:
-            raise ValueError("a network without biases can't be centered; give it biases")
-        weights = tuple(np.asarray(weight, np.float64) for weight in trained.weights)
-        biases = [None if bias is None else np.asarray(bias, np.float64) for bias in trained.biases]
-        biases[0] = np.asarray(first, np.float64) - weights[0] @ flat
-        biases[-1] = np.asarray(last, np.float64) + flat
-        folded = MLP(weights, tuple(biases), trained.shape, trained.activation)
-        return replace(written, map=folded, details={**written.details, "centered": True})
-
-
-_WRITER = Centered(Gradient(noise=0.3, epochs=3000))
+_WRITER = Gradient(noise=0.3, coordinates=0, epochs=2000)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,9 +76,9 @@ def demo(folder: str | os.PathLike[str] = "attrax-demo", *, seed: int = 0, progr
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"the folder {folder} can't be created: {error.strerror or error}") from None
-    init_key, store_key, cue_key = jr.split(jr.key(seed), 3)
+    store_key, cue_key = jr.split(jr.key(seed))
     faces = load("faces").values
-    network = mlp(faces.shape[1:], width=_WIDTH, depth=_DEPTH, init="kaiming_uniform", key=init_key)
+    network = partial(mlp, width=_WIDTH, depth=_DEPTH, init="kaiming_uniform")
     memory = store(faces, network, writer=_WRITER, progress=progress, key=store_key)
     file = save(folder / "faces.attrax", memory)
     recoveries = tuple(

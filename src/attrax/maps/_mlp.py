@@ -1,8 +1,9 @@
 """Fully connected networks."""
 
+import contextlib
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from attrax import _checks
 from attrax._activations import activation as named_activation
+from attrax._numerics import float64
 from attrax.maps._initializers import check_initializer, init_linear
 
 
@@ -89,6 +91,10 @@ class MLP(eqx.Module):
         return tuple(weight.shape[0] for weight in self.weights[:-1])
 
 
+Recipe: TypeAlias = Callable[..., MLP]
+"""Called as `recipe(shape, key=key)` it makes a fresh network: `functools.partial(mlp, width=512, depth=5)` is one."""
+
+
 def mlp(
     shape: Sequence[int],
     *,
@@ -139,8 +145,10 @@ def mlp(
     size = math.prod(shape)
     sizes = [size, *widths, size]
     keys = jr.split(key, len(sizes) - 1)
-    layers = [
-        init_linear(init, fan_in, fan_out, bias=bias, dtype=dtype, key=layer_key)
-        for fan_in, fan_out, layer_key in zip(sizes[:-1], sizes[1:], keys, strict=True)
-    ]
+    # Asked for float64 there shall be float64, whatever the caller's configuration.
+    with float64() if np.dtype(dtype) == np.float64 else contextlib.nullcontext():
+        layers = [
+            init_linear(init, fan_in, fan_out, bias=bias, dtype=dtype, key=layer_key)
+            for fan_in, fan_out, layer_key in zip(sizes[:-1], sizes[1:], keys, strict=True)
+        ]
     return MLP(tuple(weight for weight, _ in layers), tuple(bias for _, bias in layers), shape, activation)

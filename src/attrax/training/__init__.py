@@ -1,5 +1,6 @@
-"""Training: the paper's optimizers, one loop, and the least-squares polish of the last layer."""
+"""Training: the paper's optimizers, one loop, coordinates in the span of the data, the polish of the last layer."""
 
+from attrax.training._coordinates import Coordinates as Coordinates
 from attrax.training._fit import Fit as Fit
 from attrax.training._fit import fit as fit
 from attrax.training._optimizers import OPTIMIZERS as OPTIMIZERS

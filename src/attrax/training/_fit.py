@@ -78,7 +78,7 @@ def fit(
     epochs: int = 1_000_000,
     tol: float | None = 1e-8,
     batch: int | None = None,
-    noise: float = 0.0,
+    noise: float | np.ndarray = 0.0,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
     fingerprint: str = "",
@@ -98,7 +98,8 @@ def fit(
     - `epochs`: passes through the data at most.
     - `tol`: loss at which to stop; `None` to run all epochs.
     - `batch`: examples a step; `None` or n for the full batch. The order is drawn anew each epoch.
-    - `noise`: standard deviation of Gaussian noise, drawn anew for every step, on the inputs of the loss.
+    - `noise`: standard deviation of Gaussian noise, drawn anew for every step, on the inputs of the loss: one number,
+      or one for each entry of a state.
     - `checkpoint`: file to write the state to every few seconds; `resume` continues from it where it exists, to the
       same weights bit by bit. `fingerprint` names settings that a resumed run must share besides the data.
     - `progress`: called with the loss every so often.
@@ -116,7 +117,7 @@ def fit(
     tol = -1.0 if tol is None else _checks.real("tol", tol, least=0)
     num = len(inputs)
     batch = num if batch is None else _checks.integer("batch", batch, least=1, most=num)
-    noise = _checks.real("noise", noise, least=0)
+    noise = _noise(noise, inputs.shape[1:])
     parameters, static = eqx.partition(map, eqx.is_inexact_array_like)
     dtypes = {np.asarray(leaf).dtype for leaf in jax.tree.leaves(parameters)}
     if len(dtypes) != 1:
@@ -133,7 +134,7 @@ def fit(
             tol=jnp.asarray(tol, dtype),
             key=key,
             batch=batch,
-            noisy=noise > 0,
+            noisy=bool(np.any(noise)),
         )
         state = _Training(parameters, optimizer.init(parameters), jnp.asarray(0), jnp.asarray(jnp.inf, dtype))
         stamp = _stamp(problem, map, fingerprint)
@@ -148,6 +149,14 @@ def fit(
     else:
         status = StoreStatus.STORED if tol < 0 or loss <= tol else StoreStatus.LOSS_NOT_REACHED
     return Fit(trained, loss, done, time.perf_counter() - begun, status)
+
+
+def _noise(noise: float | np.ndarray, shape: tuple[int, ...]) -> float | np.ndarray:
+    if not isinstance(noise, np.ndarray):
+        return _checks.real("noise", noise, least=0)
+    if noise.shape != shape or not (noise >= 0).all() or not np.isfinite(noise).all():
+        raise ValueError(f"noise must be one number or finite numbers from 0 of the shape {shape}; got {noise!r}")
+    return noise
 
 
 def _stamp(problem: _Problem, map: Map, fingerprint: str) -> str:

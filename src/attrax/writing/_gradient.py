@@ -3,7 +3,7 @@
 import os
 import time
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import jax.random as jr
 import optax
@@ -13,45 +13,13 @@ from attrax import _checks
 from attrax._patterns import Patterns
 from attrax._status import StoreStatus
 from attrax._types import Progress
-from attrax.maps import MLP
+from attrax.maps import MLP, Recipe
 from attrax.training import OPTIMIZERS, fit, mean_squared_error, optimizer, polish
+from attrax.writing._start import Written, start
 
 _PAPER_EPOCHS = 1_000_000
 _NOISY_EPOCHS = 3_000
 _NOISY_RATE = 10.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Written:
-    """What a writer hands to `store`.
-
-    **Fields:** `map`; `loss`, mean squared error on the clean patterns in float64; `epochs`; `seconds`; `status`,
-    which tells whether training went as asked; `details`, names and numbers for the record.
-    """
-
-    map: MLP
-    loss: float
-    epochs: int
-    seconds: float
-    status: StoreStatus
-    details: dict[str, Any]
-
-
-class Writer(Protocol):
-    """Anything that turns a fresh network and patterns into a trained network."""
-
-    def __call__(
-        self,
-        network: MLP,
-        patterns: Patterns,
-        *,
-        key: PRNGKeyArray,
-        checkpoint: str | os.PathLike[str] | None = None,
-        resume: bool = False,
-        progress: Progress | None = None,
-    ) -> Written:
-        """Trains `network` to send each point of `patterns` to its successor."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +35,9 @@ class Gradient:
     - `learning_rate`: `None` for the optimizer's default, ten times that with noise, where it decays.
     - `momentum`, `weight_decay`: `None` for the optimizer's default.
     - `batch`: examples a step; `None` for all.
-    - `noise`: standard deviation σ of the Gaussian noise on the inputs.
+    - `noise`: standard deviation σ of the Gaussian noise on the inputs, in the patterns' own scale.
+    - `coordinates`: train in the span of the data with this whitening exponent, 0 … 1, and fold the change of
+      variables into the network afterwards; see `attrax.training.Coordinates`. `None` trains on states as they are.
     - `polish`: whether to solve the last layer by least squares at the end; `None` means with noise only.
     - `tol`: loss at which to stop (without noise), and that counts as reached.
     - `epochs`: `None` for 10⁶ without noise, 3,000 with it.
@@ -79,6 +49,7 @@ class Gradient:
     weight_decay: float | None = None
     batch: int | None = None
     noise: float = 0.0
+    coordinates: float | None = None
     polish: bool | None = None
     tol: float = 1e-8
     epochs: int | None = None
@@ -86,6 +57,8 @@ class Gradient:
     def __post_init__(self) -> None:
         _checks.one_of("optimizer", self.optimizer, OPTIMIZERS)
         _checks.real("noise", self.noise, least=0)
+        if self.coordinates is not None:
+            _checks.real("coordinates", self.coordinates, least=0, most=1)
         _checks.real("tol", self.tol, least=0)
         if self.epochs is not None:
             _checks.integer("epochs", self.epochs, least=0)
@@ -100,7 +73,7 @@ class Gradient:
 
     def __call__(
         self,
-        network: MLP,
+        network: MLP | Recipe,
         patterns: Patterns,
         *,
         key: PRNGKeyArray,
@@ -111,21 +84,22 @@ class Gradient:
         """Trains `network` to send each point of `patterns` to its successor. See `Writer`."""
         begun = time.perf_counter()
         noisy = self.noise > 0
+        begin = start(network, patterns, self.coordinates, key=jr.fold_in(key, 1))
         epochs = self.epochs if self.epochs is not None else (_NOISY_EPOCHS if noisy else _PAPER_EPOCHS)
         batch = None if self.batch is None else min(self.batch, len(patterns))
         steps = epochs * (1 if batch is None else -(-len(patterns) // batch))
         rate: Any = optax.cosine_decay_schedule(self._rate(), max(steps, 1)) if noisy else self._rate()
         fitted = fit(
-            network,
-            patterns.points,
-            patterns.targets,
+            begin.network,
+            begin.inputs,
+            begin.targets,
             optimizer=optimizer(
                 self.optimizer, learning_rate=rate, momentum=self.momentum, weight_decay=self.weight_decay
             ),
             epochs=epochs,
             tol=None if noisy else self.tol,
             batch=batch,
-            noise=self.noise,
+            noise=begin.spread(self.noise),
             checkpoint=checkpoint,
             resume=resume,
             fingerprint=repr(self) + f" {epochs}",
@@ -135,13 +109,14 @@ class Gradient:
         trained, status = fitted.map, fitted.status
         if status is not StoreStatus.DIVERGED:
             if self.polish if self.polish is not None else noisy:
-                trained = polish(trained, patterns.points, patterns.targets)
+                trained = polish(trained, begin.inputs, begin.targets)
+            trained = begin.finish(trained)
             loss = mean_squared_error(trained, patterns.points, patterns.targets)
             # The float64 loss may differ from training's in the last digits; what training accepted stays accepted.
             reached = loss <= self.tol or (not noisy and status is StoreStatus.STORED)
             status = StoreStatus.STORED if reached else StoreStatus.LOSS_NOT_REACHED
         else:
-            loss = float("nan")
+            trained, loss = begin.finish(trained), float("nan")
         settings = {name: value for name, value in asdict(self).items() if value is not None}
         details = {"writer": "gradient", **settings, "learning_rate": self._rate(), "epochs_limit": epochs}
         return Written(trained, loss, fitted.epochs, time.perf_counter() - begun, status, details)

@@ -3,8 +3,8 @@
 import os
 import time
 from dataclasses import replace
+from functools import partial
 
-import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
@@ -15,13 +15,14 @@ from attrax._status import StoreStatus
 from attrax._types import HostStates, Progress
 from attrax.certificates import certify
 from attrax.dynamics import refine
-from attrax.maps import MLP, mlp
-from attrax.writing._gradient import Gradient, Writer
+from attrax.maps import MLP, Recipe, mlp
+from attrax.writing._gradient import Gradient
+from attrax.writing._start import Writer
 
 
 def store(
     examples: Patterns | HostStates,
-    network: MLP | None = None,
+    network: MLP | Recipe | None = None,
     *,
     writer: Writer | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -37,7 +38,9 @@ def store(
     **Arguments:**
 
     - `examples`: n×state shape, each to become a fixed point (equal ones are merged), or `Patterns`.
-    - `network`: a fresh `MLP`, by default 5 hidden layers of 512 ReLU units with Kaiming's initialization.
+    - `network`: an `MLP` to start from, or a recipe for a fresh one, such as `functools.partial(mlp, width=512,
+      depth=5)`, which is then drawn in the writer's coordinates; by default 5 hidden layers of 512 ReLU units with
+      Kaiming's initialization.
     - `writer`: by default `Gradient()`, the paper's recipe.
     - `checkpoint`, `resume`: a file to save training to, and whether to continue from it; see `attrax.training.fit`.
     - `progress`: called with the loss every so often.
@@ -56,15 +59,10 @@ def store(
     """
     begun = time.perf_counter()
     patterns = examples if isinstance(examples, Patterns) else Patterns.from_examples(examples)
-    init_key, writer_key = jr.split(key)
     if network is None:
-        network = mlp(patterns.shape, width=512, depth=5, init="kaiming_uniform", key=init_key)
-    if network.shape != patterns.shape:
-        raise ValueError(
-            f"network must map states of shape {patterns.shape}, as the examples have; got {network.shape}"
-        )
+        network = partial(mlp, width=512, depth=5, init="kaiming_uniform")
     writer = Gradient() if writer is None else writer
-    written = writer(network, patterns, key=writer_key, checkpoint=checkpoint, resume=resume, progress=progress)
+    written = writer(network, patterns, key=key, checkpoint=checkpoint, resume=resume, progress=progress)
     memory = settle(Memory(written.map, patterns), progress=progress)
     certificate = memory.certificate
     assert certificate is not None  # `settle` sets it

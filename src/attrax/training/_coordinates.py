@@ -1,0 +1,144 @@
+"""Coordinates in the span of the data: training there costs what the data cost, whatever the number of pixels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from jaxtyping import Float
+
+from attrax import _checks
+from attrax._types import HostStates
+from attrax.maps import MLP
+
+EXACT_RANK = 4096
+"""Up to this many coordinates their basis comes from an exact singular value decomposition."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coordinates:
+    """The change of variables x = μ + U diag(σᵖ) c, with inverse c = diag(σ⁻ᵖ) Uᵀ (x − μ) on the span of the data.
+
+    μ is the mean of the examples, U their r principal directions, σ the standard deviations along them and p the
+    whitening exponent: p = 0 is an orthonormal change of basis, p = 1 gives every coordinate unit variance (n centered
+    examples in general position become a regular simplex), p = ½ lies between.
+
+    A network g on coordinates is the plain network f(x) = μ + U diag(σᵖ) g(c(x)) on states (`fold`): the linear maps
+    go into its first and last layer. The two are conjugate on the span, and f ignores what is orthogonal to it, so the
+    Jacobians of f and of g have the same eigenvalues apart from zeros.
+
+    **Fields:** `center`, μ, d values; `basis`, U, d×r, orthonormal columns; `scale`, σᵖ, r values; `shape` of a state.
+    """
+
+    center: Float[np.ndarray, " d"]
+    basis: Float[np.ndarray, "d r"]
+    scale: Float[np.ndarray, " r"]
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls, points: HostStates, exponent: float = 0.0, *, center: bool = True, rank: int | None = None, seed: int = 0
+    ) -> "Coordinates":
+        """The coordinates of n points.
+
+        Directions in which the points differ by no more than the rounding of their own dtype are left out, so
+        rank-deficient data, more points than entries and entries that never change are all in order. Of equal points
+        (or a single one) nothing is left; one arbitrary direction is kept then, for a network needs an entry.
+
+        **Arguments:**
+
+        - `points`: n×state shape.
+        - `exponent`: p, from 0 to 1.
+        - `center`: `False` puts μ = 0, for networks without biases.
+        - `rank`: keep this many principal directions only. Above `EXACT_RANK` of them, exact directions are out of
+          reach, and the leading `EXACT_RANK` come from randomized subspace iteration; what the points have outside
+          them is lost to the network.
+        - `seed`: of the randomized decomposition.
+
+        **Raises** `ValueError` for an exponent outside 0 … 1 or a rank below 1.
+        """
+        exponent = _checks.real("coordinates", exponent, least=0, most=1)
+        if rank is not None:
+            rank = _checks.integer("rank", rank, least=1)
+        flat = np.asarray(points, np.float64).reshape(len(points), -1)
+        middle = flat.mean(axis=0) if center else np.zeros(flat.shape[1])
+        moved = flat - middle
+        most = min(moved.shape) if rank is None else min(rank, *moved.shape)
+        if min(moved.shape) > EXACT_RANK:
+            from sklearn.utils.extmath import randomized_svd  # slow to import, and rarely needed
+
+            most = min(most, EXACT_RANK)
+            _, values, rows = randomized_svd(moved, most, n_iter="auto", random_state=seed)
+        else:
+            _, values, rows = scipy.linalg.svd(moved, full_matrices=False, check_finite=False)
+        dtype = np.asarray(points).dtype
+        rounding = np.finfo(dtype if dtype.kind == "f" else np.float64).eps
+        # Where the points are far from the origin, it is their own size that limits what their differences mean.
+        size = np.sqrt(np.mean(flat**2) * flat.size)
+        kept = min(most, int(np.sum(values > rounding * max(size, np.finfo(np.float64).tiny))))
+        if kept == 0:
+            basis, deviations = np.zeros((flat.shape[1], 1)), np.ones(1)
+            basis[0] = 1.0
+        else:
+            basis, deviations = np.ascontiguousarray(rows[:kept].T), values[:kept] / np.sqrt(len(flat))
+        return cls(middle, basis, deviations**exponent, tuple(np.asarray(points).shape[1:]))
+
+    @property
+    def rank(self) -> int:
+        """Number of coordinates, r."""
+        return len(self.scale)
+
+    def encode(self, states: HostStates) -> Float[np.ndarray, "n r"]:
+        """c of each state; what is orthogonal to the span is dropped."""
+        flat = np.asarray(states, np.float64).reshape(len(states), -1)
+        return (flat - self.center) @ self.basis / self.scale
+
+    def decode(self, coordinates: Float[np.ndarray, "n r"]) -> HostStates:
+        """x of each row of coordinates."""
+        flat = self.center + (np.asarray(coordinates, np.float64) * self.scale) @ self.basis.T
+        return flat.reshape(len(flat), *self.shape)
+
+    def fold(self, network: MLP) -> MLP:
+        """The network on states, in float64, that does what `network` does on coordinates.
+
+        **Raises** `ValueError` where `network` has another size, or no biases to take up the center.
+        """
+        if network.shape != (self.rank,):
+            raise ValueError(f"network must map {self.rank} coordinates; it maps states of shape {network.shape}")
+        weights, biases = _exact(network)
+        weights[0] = (weights[0] / self.scale) @ self.basis.T
+        weights[-1] = (self.basis * self.scale) @ weights[-1]
+        if biases[-1] is not None:
+            biases[-1] = (self.basis * self.scale) @ biases[-1]
+        if self.center.any():
+            first, last = _needed(biases)
+            biases[0], biases[-1] = first - weights[0] @ self.center, last + self.center
+        return MLP(tuple(weights), tuple(biases), self.shape, network.activation)
+
+    def unfold(self, network: MLP) -> MLP:
+        """The network on coordinates, in float64, that `network` is on the span: c ↦ c(f(x(c))). Inverts `fold`.
+
+        **Raises** `ValueError` where `network` has another shape, or no biases to take up the center.
+        """
+        if network.shape != self.shape:
+            raise ValueError(f"network must map states of shape {self.shape}; it maps {network.shape}")
+        weights, biases = _exact(network)
+        if self.center.any():
+            first, last = _needed(biases)
+            biases[0], biases[-1] = first + weights[0] @ self.center, last - self.center
+        weights[0] = (weights[0] @ self.basis) * self.scale
+        weights[-1] = (self.basis.T @ weights[-1]) / self.scale[:, None]
+        if biases[-1] is not None:
+            biases[-1] = (self.basis.T @ biases[-1]) / self.scale
+        return MLP(tuple(weights), tuple(biases), (self.rank,), network.activation)
+
+
+def _exact(network: MLP) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
+    weights = [np.asarray(weight, np.float64) for weight in network.weights]
+    return weights, [None if bias is None else np.asarray(bias, np.float64) for bias in network.biases]
+
+
+def _needed(biases: list[np.ndarray | None]) -> tuple[np.ndarray, np.ndarray]:
+    first, last = biases[0], biases[-1]
+    if first is None or last is None:
+        raise ValueError("centered coordinates need biases in the first and the last layer of network; it has none")
+    return first, last
