@@ -41,7 +41,7 @@ layering: setup  ## check that imports go one way
 
 check: lint types layering test  ## all of these
 
-bench: setup  ## time training and certification beside PyTorch and the dense route
+bench: torch  ## time training and certification beside PyTorch and the dense route
 	$(BIN)/python -m benchmarks
 
 lock:  ## pin the newest versions of all dependencies anew, in an environment of its own

@@ -1,9 +1,6 @@
-"""Corruptions of states: one registry for training, recall and analysis alike.
+"""Corruptions by name: one registry for training, recall and analysis alike."""
 
-Each corruption is a pure function of a key, one state, a level and a partner (another stored state, which only blends
-look at). Pictures are H×W or H×W×C; a pixel is all its channels, black is 0.
-"""
-
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -16,175 +13,107 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from attrax import _checks
+from attrax import _checks, _distortions
+from attrax._distortions import Distortion
 from attrax._numerics import float64
 from attrax._types import HostStates
 
-Function = Callable[[PRNGKeyArray, Array, Any, Array], Array]
+Draw = Callable[[PRNGKeyArray, Any], Any]
 
 
-def _per_pixel(mask: Array, x: Array) -> Array:
-    """A mask over pixels, with a trailing axis where `x` has channels."""
-    return mask.reshape(mask.shape + (1,) * (x.ndim - mask.ndim))
+def _up_to(key: PRNGKeyArray, level: Any) -> Any:
+    return jr.uniform(key, (), jnp.result_type(level)) * level
 
 
-def _pixels(x: Array) -> tuple[int, ...]:
-    return x.shape[:2] if x.ndim >= 2 else x.shape
+def _both_ways(key: PRNGKeyArray, level: Any) -> Any:
+    return jr.uniform(key, (), jnp.result_type(level), -1, 1) * level
 
 
-def gaussian(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
-    """x + level·N(0, 1), not clipped."""
-    return x + level * jr.normal(key, x.shape, x.dtype)
+def _from_one(key: PRNGKeyArray, level: Any) -> Any:
+    return 1 + jr.uniform(key, (), jnp.result_type(level)) * (level - 1)
 
 
-def occlude(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
-    """The lower fraction `level` of the rows black (the number of rows rounded)."""
-    height = x.shape[0]
-    hidden = jnp.arange(height) >= height - jnp.round(level * height)
-    return jnp.where(hidden.reshape((-1,) + (1,) * (x.ndim - 1)), 0.0, x)
+def _factor(key: PRNGKeyArray, level: Any) -> Any:
+    return jnp.exp(_both_ways(key, jnp.log(level)))
 
 
-def drop(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
-    """Each pixel black with probability `level`."""
-    return jnp.where(_per_pixel(jr.bernoulli(key, level, _pixels(x)), x), 0.0, x)
-
-
-def uniform(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
-    """Each pixel replaced by U[0, 1] with probability `level`."""
-    mask_key, value_key = jr.split(key)
-    replaced = _per_pixel(jr.bernoulli(mask_key, level, _pixels(x)), x)
-    return jnp.where(replaced, jr.uniform(value_key, x.shape, x.dtype), x)
-
-
-def saltpepper(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
-    """Each pixel black or white, with even chances, with probability `level`."""
-    mask_key, value_key = jr.split(key)
-    replaced = _per_pixel(jr.bernoulli(mask_key, level, _pixels(x)), x)
-    white = _per_pixel(jr.bernoulli(value_key, 0.5, _pixels(x)), x)
-    return jnp.where(replaced, white.astype(x.dtype), x)
-
-
-def _square(key: PRNGKeyArray, x: Array, level: Any) -> Array:
-    """Mask of a square with the fraction `level` of the area at a random place that holds it (cut off if too large)."""
-    height, width = x.shape[:2]
-    side = jnp.round(jnp.sqrt(level * height * width))
-    row, column = jr.uniform(key, (2,))
-    top = jnp.floor(row * jnp.maximum(height - side + 1, 1.0))
-    left = jnp.floor(column * jnp.maximum(width - side + 1, 1.0))
-    rows, columns = jnp.arange(height), jnp.arange(width)
-    inside = ((rows >= top) & (rows < top + side))[:, None] & ((columns >= left) & (columns < left + side))[None]
-    return _per_pixel(inside, x)
-
-
-def block(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
-    """A square with the fraction `level` of the area, at a random place, black."""
-    return jnp.where(_square(key, x, level), 0.0, x)
-
-
-def blocknoise(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
-    """The same square filled with U[0, 1]."""
-    place_key, value_key = jr.split(key)
-    return jnp.where(_square(place_key, x, level), jr.uniform(value_key, x.shape, x.dtype), x)
-
-
-def _half(side: str) -> Function:
-    def half(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
-        axis = 0 if side in ("top", "bottom") else 1
-        size = x.shape[axis]
-        position = jnp.arange(size)
-        hidden = position < size // 2 if side in ("top", "left") else position >= size - size // 2
-        return jnp.where(hidden.reshape([-1 if a == axis else 1 for a in range(x.ndim)]), level, x)
-
-    return half
-
-
-def shift(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
-    """Moved right and down by the whole number `level` of pixels (left and up if negative); vacated pixels black."""
-    amount = jnp.round(level).astype(jnp.int32)
-    for axis in (0, 1):
-        position = jnp.arange(x.shape[axis]) - amount
-        valid = (position >= 0) & (position < x.shape[axis])
-        moved = jnp.take(x, jnp.clip(position, 0, x.shape[axis] - 1), axis=axis)
-        x = jnp.where(valid.reshape([-1 if a == axis else 1 for a in range(x.ndim)]), moved, 0.0)
-    return x
-
-
-def rotate(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
-    """Turned counter-clockwise about its centre by `level` degrees, bilinear; what comes from outside is black."""
-    angle = jnp.deg2rad(level)
-    height, width = x.shape[:2]
-    rows, columns = jnp.meshgrid(
-        jnp.arange(height) - (height - 1) / 2, jnp.arange(width) - (width - 1) / 2, indexing="ij"
-    )
-    from_rows = jnp.cos(angle) * rows + jnp.sin(angle) * columns + (height - 1) / 2
-    from_columns = -jnp.sin(angle) * rows + jnp.cos(angle) * columns + (width - 1) / 2
-    turned = jax.vmap(
-        lambda plane: jax.scipy.ndimage.map_coordinates(plane, [from_rows, from_columns], order=1, cval=0.0),
-        in_axes=-1,
-        out_axes=-1,
-    )(x.reshape(height, width, -1))
-    return turned.reshape(x.shape).astype(x.dtype)
-
-
-def contrast(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
-    """mean + level·(x − mean), with the mean over all entries of the state."""
-    mean = jnp.mean(x)
-    return mean + level * (x - mean)
-
-
-def blend(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
-    """(1 − level)·x + level·partner."""
-    return (1 - level) * x + level * partner
-
-
-def none(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
-    """x as it is."""
-    return x
+def _as_is(key: PRNGKeyArray, level: Any) -> Any:
+    return level
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    function: Function
+    function: Distortion
     least: float
     most: float
     picture: bool
     meaning: str
+    draw: Draw = _up_to
     whole: bool = False
+    trained: Distortion | None = None
 
 
 _FRACTION = (0.0, 1.0)
 _KINDS = MappingProxyType(
     {
-        "gaussian": _Kind(gaussian, 0.0, 1e6, False, "gaussian:SIGMA adds Gaussian noise"),
-        "occlude": _Kind(occlude, *_FRACTION, True, "occlude:F blackens the lower fraction F of the rows"),
-        "drop": _Kind(drop, *_FRACTION, False, "drop:F blackens each pixel with probability F"),
-        "uniform": _Kind(uniform, *_FRACTION, False, "uniform:F replaces each pixel by U[0,1] with probability F"),
-        "saltpepper": _Kind(saltpepper, *_FRACTION, False, "saltpepper:F makes pixels black or white"),
-        "block": _Kind(block, *_FRACTION, True, "block:F blackens a random square of area F"),
-        "blocknoise": _Kind(blocknoise, *_FRACTION, True, "blocknoise:F fills such a square with U[0,1]"),
-        "shift": _Kind(shift, -1e6, 1e6, True, "shift:N moves right and down by N pixels", whole=True),
-        "rotate": _Kind(rotate, -360.0, 360.0, True, "rotate:DEGREES turns counter-clockwise"),
-        "contrast": _Kind(contrast, 0.0, 1e3, False, "contrast:C scales the deviation from the mean by C"),
-        "blend": _Kind(blend, *_FRACTION, False, "blend:A mixes in the fraction A of another example"),
+        "gaussian": _Kind(_distortions.gaussian, 0.0, 1e6, False, "gaussian:SIGMA adds Gaussian noise"),
+        "occlude": _Kind(_distortions.occlude, *_FRACTION, True, "occlude:F blackens the lower fraction F of the rows"),
+        "drop": _Kind(_distortions.drop, *_FRACTION, False, "drop:F blackens each pixel with probability F"),
+        "uniform": _Kind(
+            _distortions.uniform, *_FRACTION, False, "uniform:F replaces each pixel by U[0,1] with probability F"
+        ),
+        "saltpepper": _Kind(_distortions.saltpepper, *_FRACTION, False, "saltpepper:F makes pixels black or white"),
+        "block": _Kind(_distortions.block, *_FRACTION, True, "block:F blackens a random square of area F"),
+        "blocknoise": _Kind(_distortions.blocknoise, *_FRACTION, True, "blocknoise:F fills such a square with U[0,1]"),
+        "shift": _Kind(
+            _distortions.shift,
+            -1e6,
+            1e6,
+            True,
+            "shift:N moves right and down by N pixels",
+            draw=_as_is,
+            whole=True,
+            trained=_distortions.shift_any_way,
+        ),
+        "rotate": _Kind(
+            _distortions.rotate, -360.0, 360.0, True, "rotate:DEGREES turns counter-clockwise", draw=_both_ways
+        ),
+        "scale": _Kind(
+            _distortions.scale, 0.01, 100.0, True, "scale:FACTOR enlarges about the center by FACTOR", draw=_factor
+        ),
+        "elastic": _Kind(
+            _distortions.elastic, 0.0, 1e6, True, "elastic:PIXELS warps by a smooth field of PIXELS standard deviation"
+        ),
+        "contrast": _Kind(
+            _distortions.contrast, 0.0, 1e3, False, "contrast:C scales the deviation from the mean by C", draw=_from_one
+        ),
+        "blend": _Kind(_distortions.blend, *_FRACTION, False, "blend:A mixes in the fraction A of another example"),
     }
 )
-_SIDES = ("left", "right", "top", "bottom")
+_HALVES = MappingProxyType({side: _distortions.half(side) for side in ("left", "right", "top", "bottom")})
 CORRUPTIONS = (*_KINDS, "half", "none")
 """Names of the corruptions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Corruption:
-    """A corruption at a level.
+    """A corruption at a level, or several one after another.
 
-    **Fields:** `name`, as it was written, such as `"gaussian:0.3"`; `kind`; `level`; `function` of
-    (key, state, level, partner); `picture`, whether it needs states of at least two axes.
+    **Fields:**
+
+    - `name`: as it was written, such as `"gaussian:0.3"` or `"shift:2+occlude:0.5"`.
+    - `kind`, `level`: of the corruption; of several, the kinds joined by `+`, and the tuple of the levels.
+    - `function`: of (key, state, level, partner).
+    - `trained`: the same with a level drawn up to the given one, uniformly and in both directions where there are two:
+      factors from 1/level to level, contrast from 1 to level, shifts by any numbers of pixels up to it. For training.
+    - `picture`: whether it needs states of at least two axes.
     """
 
     name: str
     kind: str
-    level: float
-    function: Function
+    level: float | tuple[float, ...]
+    function: Distortion
+    trained: Distortion
     picture: bool
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
@@ -199,19 +128,79 @@ class Corruption:
 def parse_corruption(text: str) -> Corruption:
     """The corruption written as KIND:LEVEL, such as `gaussian:0.3`, `half:right,0.5` or `none`.
 
+    Several are joined by `+` and happen from left to right: `shift:2+occlude:0.5`.
+
     **Raises** `ValueError` for an unknown kind or a level out of range.
 
         >>> parse_corruption("occlude:0.5").level
         0.5
     """
+    if not isinstance(text, str):
+        raise ValueError(f"a corruption must be a text such as 'gaussian:0.3'; got {text!r}")
+    parts = [_parse_one(part) for part in text.split("+")]
+    if len(parts) == 1:
+        return parts[0]
+    return Corruption(
+        text,
+        "+".join(part.kind for part in parts),
+        tuple(float(np.asarray(part.level)) for part in parts),
+        _chain(tuple(part.function for part in parts)),
+        _chain(tuple(part.trained for part in parts)),
+        any(part.picture for part in parts),
+    )
+
+
+def as_corruption(given: Corruption | str | Callable[..., Any]) -> Corruption:
+    """A corruption from its text, or from a function of a key and a state that returns a corrupted state."""
+    if isinstance(given, Corruption):
+        return given
+    if not callable(given):
+        return parse_corruption(given)
+    name = getattr(given, "__name__", type(given).__name__)
+    function = _called(given)
+    return Corruption(name, "function", 1.0, function, function, False)
+
+
+# Kept, so that equal texts give the same functions and compiled programs are found again.
+@functools.cache
+def _chain(functions: tuple[Distortion, ...]) -> Distortion:
+    def chained(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
+        for number, function in enumerate(functions):
+            x = function(jr.fold_in(key, number), x, level[number], partner)
+        return x
+
+    return chained
+
+
+@functools.cache
+def _called(function: Callable[..., Any]) -> Distortion:
+    def call(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
+        return function(key, x)
+
+    return call
+
+
+@functools.cache
+def _drawn(function: Distortion, draw: Draw) -> Distortion:
+    def drawn(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
+        level_key, key = jr.split(key)
+        return function(key, x, draw(level_key, level), partner)
+
+    return drawn
+
+
+def _parse_one(text: str) -> Corruption:
     kind, colon, written = text.partition(":")
     if kind == "none" and not colon:
-        return Corruption(text, kind, 0.0, none, False)
+        return Corruption(text, kind, 0.0, _distortions.none, _distortions.none, False)
     if kind == "half":
         side, _, value = written.partition(",")
-        if side not in _SIDES:
-            raise ValueError(f"half must be written half:SIDE,VALUE with SIDE one of {', '.join(_SIDES)}; got {text!r}")
-        return Corruption(text, kind, _number(text, value), _half(side), True)
+        if side not in _HALVES:
+            raise ValueError(
+                f"half must be written half:SIDE,VALUE with SIDE one of {', '.join(_HALVES)}; got {text!r}"
+            )
+        function = _HALVES[side]
+        return Corruption(text, kind, _number(text, value), function, _drawn(function, _up_to), True)
     if kind not in _KINDS:
         raise ValueError(f"a corruption must be one of {', '.join(CORRUPTIONS)}, written KIND:LEVEL; got {text!r}")
     known = _KINDS[kind]
@@ -219,7 +208,8 @@ def parse_corruption(text: str) -> Corruption:
                          least=known.least, most=known.most)  # fmt: skip
     if known.whole and level != round(level):
         raise ValueError(f"the level in {text!r} must be a whole number: {known.meaning}")
-    return Corruption(text, kind, level, known.function, known.picture)
+    trained = _drawn(known.trained or known.function, known.draw)
+    return Corruption(text, kind, level, known.function, trained, known.picture)
 
 
 def _number(text: str, written: str, meaning: str = "half:SIDE,VALUE sets half of the picture to VALUE") -> float:
@@ -231,7 +221,7 @@ def _number(text: str, written: str, meaning: str = "half:SIDE,VALUE sets half o
 
 
 def corrupt(
-    corruption: Corruption | str,
+    corruption: Corruption | str | Callable[..., Any],
     states: HostStates,
     *,
     partners: HostStates | None = None,
@@ -241,7 +231,7 @@ def corrupt(
 
     **Arguments:**
 
-    - `corruption`: a `Corruption` or its text.
+    - `corruption`: a `Corruption`, its text, or a function of a key and a state that returns a state.
     - `states`: n×state shape.
     - `partners`: what blends mix in, drawn for each row from those that differ from it; by default `states`.
     - `key`: for the draws.
@@ -253,12 +243,12 @@ def corrupt(
         >>> corrupt("occlude:0.5", np.ones((1, 2, 2), "float32"), key=jr.key(0))[0].tolist()
         [[1.0, 1.0], [0.0, 0.0]]
     """
-    corruption = parse_corruption(corruption) if isinstance(corruption, str) else corruption
+    corruption = as_corruption(corruption)
     states = np.asarray(states)
     corruption.check_shape(states.shape[1:])
     partners = states if partners is None else np.asarray(partners, states.dtype)
     mates = states
-    if corruption.kind == "blend":
+    if "blend" in corruption.kind:
         mates = np.stack([_partner(index, state, partners, key) for index, state in enumerate(states)])
     if not len(states):
         return states.copy()
@@ -276,6 +266,6 @@ def _partner(index: int, state: np.ndarray, partners: np.ndarray, key: PRNGKeyAr
 
 
 @eqx.filter_jit
-def _corrupt_rows(function: Function, key: PRNGKeyArray, states: Any, level: Any, mates: Any) -> Any:
+def _corrupt_rows(function: Distortion, key: PRNGKeyArray, states: Any, level: Any, mates: Any) -> Any:
     keys = jax.vmap(lambda index: jr.fold_in(jr.fold_in(key, 0), index))(jnp.arange(len(states)))
     return jax.vmap(function, in_axes=(0, 0, None, 0))(keys, states, level, mates)

@@ -6,7 +6,7 @@ from typing import Any
 
 from attrax import _checks
 from attrax._certificate import Certificate
-from attrax._corruptions import parse_corruption
+from attrax._corruptions import Corruption, parse_corruption
 from attrax._memory import Memory
 from attrax.analysis import Recovery
 
@@ -111,12 +111,16 @@ def describe_corruption(name: str) -> str:
     'lower 50 % of the rows black'
     """
     try:
-        corruption = parse_corruption(name)
+        parts = [parse_corruption(part) for part in name.split("+")]
     except ValueError:
         return name
-    level = corruption.level
+    return ", then ".join(_describe(part) for part in parts)
+
+
+def _describe(corruption: Corruption) -> str:
+    (level,) = _levels(corruption)
     percent = f"{100 * level:.3g} %"
-    side = name.partition(":")[2].partition(",")[0]
+    side = corruption.name.partition(":")[2].partition(",")[0]
     texts = {
         "gaussian": f"Gaussian noise, σ = {level:g}",
         "occlude": f"lower {percent} of the rows black",
@@ -128,31 +132,61 @@ def describe_corruption(name: str) -> str:
         "half": f"{side} half at {level:g}",
         "shift": f"shifted by {level:g} pixels right and down",
         "rotate": f"turned by {level:g}°",
+        "scale": f"enlarged {level:g} times",
+        "elastic": f"warped by {level:g} pixels",
         "contrast": f"contrast times {level:g}",
         "blend": f"blended with {percent} of another example",
         "none": "no corruption",
     }
-    return texts.get(corruption.kind, name)
+    return texts.get(corruption.kind, corruption.name)
 
 
 def training_saw(memory: Memory, name: str) -> str:
-    """Whether training saw the corruption called `name`: `"yes"`, `"no"`, `"kind only, at …"`, `"unknown"`.
+    """Whether training saw the corruption called `name`.
 
-    It goes by what the memory's record says of noise on the inputs; a memory without a record is unknown.
+    `"yes"`; `"kind only, …"` where it saw weaker ones of the kind, or another σ; `"parts only"` where it saw each part
+    of a composition but not together; `"no"`; `"unknown"` for a memory without a record or a corruption without a name.
     """
     written: dict[str, Any] = memory.written
     if "writer" not in written:
         return "unknown"
     sigma = written.get("noise") or 0.0
     try:
-        corruption = parse_corruption(name)
+        asked = parse_corruption(name)
+        seen = [parse_corruption(text) for text in written.get("corruptions") or []]
     except ValueError:
         return "unknown"
-    if corruption.kind == "none":
+    if asked.kind == "none":
         return "yes"
-    if corruption.kind != "gaussian" or not sigma:
-        return "no"
-    return "yes" if math.isclose(corruption.level, sigma) else f"kind only, at σ = {sigma:g}"
+    alike = [corruption for corruption in seen if corruption.kind == asked.kind]
+    if asked.kind == "gaussian" and sigma:
+        if not alike:
+            return "yes" if math.isclose(_levels(asked)[0], sigma) else f"kind only, at σ = {sigma:g}"
+        alike.append(parse_corruption(f"gaussian:{sigma}"))
+    if any(_within(asked, corruption) for corruption in alike):
+        return "yes"
+    if alike:
+        return f"kind only, up to {'+'.join(f'{level:g}' for level in _levels(alike[0]))}"
+    parts = {kind for corruption in seen for kind in corruption.kind.split("+")} | ({"gaussian"} if sigma else set())
+    return "parts only" if "+" in asked.kind and set(asked.kind.split("+")) <= parts else "no"
+
+
+def _levels(corruption: Corruption) -> tuple[float, ...]:
+    return corruption.level if isinstance(corruption.level, tuple) else (corruption.level,)
+
+
+def _within(asked: Corruption, seen: Corruption) -> bool:
+    """Whether every level asked for lies in the range that training drew from."""
+    for kind, level, most in zip(asked.kind.split("+"), _levels(asked), _levels(seen), strict=True):
+        if kind == "contrast":
+            inside = min(1, most) <= level <= max(1, most)
+        elif kind == "scale":
+            inside = abs(math.log(level)) <= abs(math.log(most)) * (1 + 1e-9)
+        else:
+            inside = abs(level) <= abs(most) * (1 + 1e-9)
+        if not inside:
+            return False
+    return True
 
 
 def number(value: float, digits: int) -> str:

@@ -3,6 +3,8 @@
 from attrax.training._coordinates import Coordinates as Coordinates
 from attrax.training._fit import Fit as Fit
 from attrax.training._fit import fit as fit
+from attrax.training._objective import Objective as Objective
+from attrax.training._objective import objective as objective
 from attrax.training._optimizers import OPTIMIZERS as OPTIMIZERS
 from attrax.training._optimizers import optimizer as optimizer
 from attrax.training._polish import mean_squared_error as mean_squared_error

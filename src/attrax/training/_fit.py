@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +15,14 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import optax
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from attrax import _checks
 from attrax._numerics import float64
 from attrax._status import StoreStatus
 from attrax._types import HostStates, Map, Progress
 from attrax.training._checkpoint import read_checkpoint, write_checkpoint
+from attrax.training._objective import Objective, objective, weighted_mean
 
 _CHECKPOINT_SECONDS = 5.0
 _PROGRESS_SECONDS = 0.5
@@ -53,6 +55,7 @@ class _Training(eqx.Module):
 
     parameters: Any
     optimizer_state: Any
+    carry: Any
     epoch: Any
     loss: Any
 
@@ -62,11 +65,10 @@ class _Problem(eqx.Module):
 
     inputs: Any
     targets: Any
-    noise: Any
     tol: Any
     key: Any
+    objective: Objective | None
     batch: int = eqx.field(static=True)
-    noisy: bool = eqx.field(static=True)
 
 
 def fit(
@@ -79,6 +81,7 @@ def fit(
     tol: float | None = 1e-8,
     batch: int | None = None,
     noise: float | np.ndarray = 0.0,
+    seen: Objective | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
     fingerprint: str = "",
@@ -98,8 +101,9 @@ def fit(
     - `epochs`: passes through the data at most.
     - `tol`: loss at which to stop; `None` to run all epochs.
     - `batch`: examples a step; `None` or n for the full batch. The order is drawn anew each epoch.
-    - `noise`: standard deviation of Gaussian noise, drawn anew for every step, on the inputs of the loss: one number,
-      or one for each entry of a state.
+    - `noise`: standard deviation of Gaussian noise, drawn anew for every step, on the inputs of the loss:
+      one number, or one for each entry of a state.
+    - `seen`: what training sees in place of the inputs, as `objective` makes it, where that is more than `noise`.
     - `checkpoint`: file to write the state to every few seconds; `resume` continues from it where it exists, to the
       same weights bit by bit. `fingerprint` names settings that a resumed run must share besides the data.
     - `progress`: called with the loss every so often.
@@ -118,6 +122,8 @@ def fit(
     num = len(inputs)
     batch = num if batch is None else _checks.integer("batch", batch, least=1, most=num)
     noise = _noise(noise, inputs.shape[1:])
+    if np.any(noise) and seen is not None:
+        raise ValueError("noise must be left out where seen is given, which has a noise of its own")
     parameters, static = eqx.partition(map, eqx.is_inexact_array_like)
     dtypes = {np.asarray(leaf).dtype for leaf in jax.tree.leaves(parameters)}
     if len(dtypes) != 1:
@@ -130,13 +136,13 @@ def fit(
         problem = _Problem(
             inputs=jnp.asarray(inputs, dtype),
             targets=jnp.asarray(targets, dtype),
-            noise=jnp.asarray(noise, dtype),
             tol=jnp.asarray(tol, dtype),
             key=key,
+            objective=objective(noise=noise, dtype=dtype) if np.any(noise) else seen,
             batch=batch,
-            noisy=bool(np.any(noise)),
         )
-        state = _Training(parameters, optimizer.init(parameters), jnp.asarray(0), jnp.asarray(jnp.inf, dtype))
+        carry = None if problem.objective is None else problem.objective.start(problem.inputs)
+        state = _Training(parameters, optimizer.init(parameters), carry, jnp.asarray(0), jnp.asarray(jnp.inf, dtype))
         stamp = _stamp(problem, map, fingerprint)
         if resume and checkpoint is not None and Path(checkpoint).exists():
             state, _ = read_checkpoint(checkpoint, state, stamp)
@@ -161,11 +167,15 @@ def _noise(noise: float | np.ndarray, shape: tuple[int, ...]) -> float | np.ndar
 
 def _stamp(problem: _Problem, map: Map, fingerprint: str) -> str:
     digest = hashlib.sha256(fingerprint.encode())
-    for leaf in (problem.inputs, problem.targets, problem.noise, problem.tol, jr.key_data(problem.key)):
+    for leaf in jax.tree.leaves(
+        (problem.inputs, problem.targets, problem.objective, problem.tol, jr.key_data(problem.key))
+    ):
         digest.update(np.asarray(leaf).tobytes())
     for leaf in jax.tree.leaves(eqx.filter(map, eqx.is_array)):
         digest.update(np.asarray(leaf).tobytes())
-    digest.update(f"{problem.batch} {problem.inputs.shape} {problem.inputs.dtype}".encode())
+    static = (jax.tree.structure(map), jax.tree.structure(problem), problem.inputs.shape, problem.inputs.dtype)
+    # Where in memory a function lies differs from process to process.
+    digest.update(re.sub(r" at 0x[0-9a-f]+", "", str(static)).encode())
     return digest.hexdigest()
 
 
@@ -212,70 +222,63 @@ def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any], state: 
     num = len(problem.inputs)
 
     def clean_loss(parameters: Any) -> Any:
-        return _loss(parameters, static, problem.inputs, problem.targets, None)
+        outputs = jax.vmap(eqx.combine(parameters, static))(problem.inputs)
+        return jnp.mean((outputs - problem.targets) ** 2)
 
     def update(parameters: Any, optimizer_state: Any, gradient: Any) -> tuple[Any, Any]:
         change, optimizer_state = optimizer.update(gradient, optimizer_state, parameters)
         return optax.apply_updates(parameters, change), optimizer_state
 
-    def clean_epoch(carry: _Training) -> _Training:
-        # The loss that comes with the gradient is that of the weights before the step: the carried one is one step
-        # old on purpose, and `settle` brings the last one up to date.
-        loss, gradient = jax.value_and_grad(clean_loss)(carry.parameters)
+    def clean_epoch(now: _Training) -> _Training:
+        # The loss that comes with the gradient is that of the weights before the step: the one kept is one step old on
+        # purpose, and the last one is brought up to date after the loop.
+        loss, gradient = jax.value_and_grad(clean_loss)(now.parameters)
 
         def step(_: Any) -> _Training:
-            parameters, optimizer_state = update(carry.parameters, carry.optimizer_state, gradient)
-            return _Training(parameters, optimizer_state, carry.epoch + 1, loss)
+            parameters, optimizer_state = update(now.parameters, now.optimizer_state, gradient)
+            return _Training(parameters, optimizer_state, now.carry, now.epoch + 1, loss)
 
         def stop_here(_: Any) -> _Training:
-            return _Training(carry.parameters, carry.optimizer_state, carry.epoch, loss)
+            return _Training(now.parameters, now.optimizer_state, now.carry, now.epoch, loss)
 
-        return jax.lax.cond(loss > problem.tol, step, stop_here, None)
+        return jax.lax.cond(loss <= problem.tol, stop_here, step, None)  # NaN goes on, and out of the loop
 
-    def drawn_epoch(carry: _Training) -> _Training:
-        epoch_key = jr.fold_in(problem.key, carry.epoch)
-        order_key, noise_key = jr.split(epoch_key)
+    def drawn_loss(
+        parameters: Any, carry: Any, rows: Any, weights: Any, key: PRNGKeyArray
+    ) -> tuple[Float[Array, ""], Any]:
+        map, inputs, targets = eqx.combine(parameters, static), problem.inputs[rows], problem.targets[rows]
+        if problem.objective is None:
+            return weighted_mean((jax.vmap(map)(inputs) - targets) ** 2, weights), carry
+        return problem.objective(map, carry, inputs, targets, weights, rows, key)
+
+    def drawn_epoch(now: _Training) -> _Training:
+        order_key, step_key = jr.split(jr.fold_in(problem.key, now.epoch))
         batches = -(-num // problem.batch)
         order = jr.permutation(order_key, num) if batches > 1 else jnp.arange(num)
         # The last batch is filled up with weight 0, so that every step has one shape.
         order = jnp.concatenate([order, jnp.zeros(batches * problem.batch - num, order.dtype)])
         weight = (jnp.arange(batches * problem.batch) < num).astype(problem.inputs.dtype)
 
-        def step(index: Any, inner: tuple[Any, Any]) -> tuple[Any, Any]:
-            parameters, optimizer_state = inner
+        def step(index: Any, inner: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
+            parameters, optimizer_state, carry = inner
             rows = jax.lax.dynamic_slice_in_dim(order, index * problem.batch, problem.batch)
             weights = jax.lax.dynamic_slice_in_dim(weight, index * problem.batch, problem.batch)
-            inputs = problem.inputs[rows]
-            if problem.noisy:
-                draw = jr.normal(jr.fold_in(noise_key, index), inputs.shape, inputs.dtype)
-                inputs = inputs + problem.noise * draw
-            gradient = jax.grad(_loss)(parameters, static, inputs, problem.targets[rows], weights)
-            return update(parameters, optimizer_state, gradient)
+            key = jr.fold_in(step_key, index)
+            gradient, carry = jax.grad(drawn_loss, has_aux=True)(parameters, carry, rows, weights, key)
+            return *update(parameters, optimizer_state, gradient), carry
 
-        parameters, optimizer_state = jax.lax.fori_loop(0, batches, step, (carry.parameters, carry.optimizer_state))
-        # With a tolerance the clean loss decides every epoch; without one it is needed at the end only.
-        loss = jax.lax.cond(
-            (problem.tol >= 0) | (carry.epoch + 1 >= stop), clean_loss, lambda _: carry.loss, parameters
-        )
-        return _Training(parameters, optimizer_state, carry.epoch + 1, loss)
+        inner = (now.parameters, now.optimizer_state, now.carry)
+        parameters, optimizer_state, carry = jax.lax.fori_loop(0, batches, step, inner)
+        # With a tolerance the clean loss decides every epoch; without one it is needed after the loop only.
+        loss = jax.lax.cond(problem.tol >= 0, clean_loss, lambda _: now.loss, parameters)
+        return _Training(parameters, optimizer_state, carry, now.epoch + 1, loss)
 
-    plain = problem.batch == num and not problem.noisy
+    plain = problem.batch == num and problem.objective is None
 
-    def running(carry: _Training) -> Any:
-        unfinished = (carry.epoch < stop) & ~(carry.loss <= problem.tol)
-        return unfinished & ((carry.epoch == 0) | jnp.isfinite(carry.loss))
+    def running(now: _Training) -> Any:
+        unfinished = (now.epoch < stop) & ~(now.loss <= problem.tol)
+        return unfinished & ((now.epoch == 0) | jnp.isfinite(now.loss))
 
     state = jax.lax.while_loop(running, clean_epoch if plain else drawn_epoch, state)
-    if plain:
-        loss = jax.lax.cond(state.loss <= problem.tol, lambda _: state.loss, clean_loss, state.parameters)
-        state = _Training(state.parameters, state.optimizer_state, state.epoch, loss)
-    return state
-
-
-def _loss(parameters: Any, static: Any, inputs: Any, targets: Any, weights: Any) -> Any:
-    outputs = jax.vmap(eqx.combine(parameters, static))(inputs)
-    squares = (outputs - targets) ** 2
-    if weights is None:
-        return jnp.mean(squares)
-    per_row = jnp.mean(squares.reshape(len(squares), -1), axis=1)
-    return jnp.sum(weights * per_row) / jnp.sum(weights)
+    loss = jax.lax.cond(state.loss <= problem.tol, lambda _: state.loss, clean_loss, state.parameters)
+    return _Training(state.parameters, state.optimizer_state, state.carry, state.epoch, loss)

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import optax
 from jaxtyping import PRNGKeyArray
 
 from attrax import _checks
+from attrax._corruptions import Corruption, as_corruption
 from attrax._patterns import Patterns
 from attrax._status import StoreStatus
 from attrax._types import Progress
@@ -27,7 +29,8 @@ class Gradient:
     """Training as in the paper: mean squared error, one of five optimizers, until the loss is at most `tol`.
 
     With `noise` it minimizes the denoising loss E‖f(x + σε) − y‖² ≈ ‖f(x) − y‖² + σ²‖J‖² instead, for all `epochs`
-    at a rate that falls along a cosine to zero, and then solves the last layer for the clean examples (`polish`).
+    at a rate that falls along a cosine to zero, and then solves the last layer for the clean examples (`polish`). So it
+    does with any other disturbance below.
 
     **Fields:**
 
@@ -36,6 +39,12 @@ class Gradient:
     - `momentum`, `weight_decay`: `None` for the optimizer's default.
     - `batch`: examples a step; `None` for all.
     - `noise`: standard deviation σ of the Gaussian noise on the inputs, in the patterns' own scale.
+    - `coordinate_noise`: the same on what the network takes, which differs where `coordinates` are whitened.
+    - `corruptions`: texts such as `"occlude:0.7"` (see `attrax.corrupt`), or functions of a key and a state that return
+      a state. Each step deals the examples into groups, one for each corruption and one for the noise; the level is
+      drawn up to the given one.
+    - `deviation`: root mean square of self-made deviations; see `attrax.training.Objective`.
+    - `penalty`: coefficient λ of a Jacobian penalty λ‖J‖²_F on the clean examples.
     - `coordinates`: train in the span of the data with this whitening exponent, 0 … 1, and fold the change of
       variables into the network afterwards; see `attrax.training.Coordinates`. `None` trains on states as they are.
     - `polish`: whether to solve the last layer by least squares at the end; `None` means with noise only.
@@ -49,6 +58,10 @@ class Gradient:
     weight_decay: float | None = None
     batch: int | None = None
     noise: float = 0.0
+    coordinate_noise: float = 0.0
+    corruptions: Sequence[str | Callable[..., Any]] = ()
+    deviation: float = 0.0
+    penalty: float = 0.0
     coordinates: float | None = None
     polish: bool | None = None
     tol: float = 1e-8
@@ -56,7 +69,9 @@ class Gradient:
 
     def __post_init__(self) -> None:
         _checks.one_of("optimizer", self.optimizer, OPTIMIZERS)
-        _checks.real("noise", self.noise, least=0)
+        for name in ("noise", "coordinate_noise", "deviation", "penalty"):
+            _checks.real(name, getattr(self, name), least=0)
+        self._corruptions(None)
         if self.coordinates is not None:
             _checks.real("coordinates", self.coordinates, least=0, most=1)
         _checks.real("tol", self.tol, least=0)
@@ -66,10 +81,23 @@ class Gradient:
             _checks.integer("batch", self.batch, least=1)
         optimizer(self.optimizer, learning_rate=self._rate(), momentum=self.momentum, weight_decay=self.weight_decay)
 
+    @property
+    def _noisy(self) -> bool:
+        return bool(self.noise or self.coordinate_noise or self.corruptions or self.deviation or self.penalty)
+
+    def _corruptions(self, shape: tuple[int, ...] | None) -> tuple[Corruption, ...]:
+        found = tuple(as_corruption(given) for given in self.corruptions)
+        if shape is not None:
+            for corruption in found:
+                corruption.check_shape(shape)
+        return found
+
     def _rate(self) -> float:
         if self.learning_rate is not None:
             return _checks.real("learning_rate", self.learning_rate, above=0)
-        return OPTIMIZERS[self.optimizer] * (_NOISY_RATE if self.noise and self.optimizer in ("adam", "rmsprop") else 1)
+        return OPTIMIZERS[self.optimizer] * (
+            _NOISY_RATE if self._noisy and self.optimizer in ("adam", "rmsprop") else 1
+        )
 
     def __call__(
         self,
@@ -83,8 +111,15 @@ class Gradient:
     ) -> Written:
         """Trains `network` to send each point of `patterns` to its successor. See `Writer`."""
         begun = time.perf_counter()
-        noisy = self.noise > 0
+        noisy = self._noisy
         begin = start(network, patterns, self.coordinates, key=jr.fold_in(key, 1))
+        seen = begin.seen(
+            noise=self.noise,
+            coordinate_noise=self.coordinate_noise,
+            corruptions=self._corruptions(patterns.shape),
+            deviation=self.deviation,
+            penalty=self.penalty,
+        )
         epochs = self.epochs if self.epochs is not None else (_NOISY_EPOCHS if noisy else _PAPER_EPOCHS)
         batch = None if self.batch is None else min(self.batch, len(patterns))
         steps = epochs * (1 if batch is None else -(-len(patterns) // batch))
@@ -99,7 +134,7 @@ class Gradient:
             epochs=epochs,
             tol=None if noisy else self.tol,
             batch=batch,
-            noise=begin.spread(self.noise),
+            seen=seen,
             checkpoint=checkpoint,
             resume=resume,
             fingerprint=repr(self) + f" {epochs}",
@@ -118,5 +153,6 @@ class Gradient:
         else:
             trained, loss = begin.finish(trained), float("nan")
         settings = {name: value for name, value in asdict(self).items() if value is not None}
+        settings["corruptions"] = [corruption.name for corruption in self._corruptions(None)]
         details = {"writer": "gradient", **settings, "learning_rate": self._rate(), "epochs_limit": epochs}
         return Written(trained, loss, fitted.epochs, time.perf_counter() - begun, status, details)

@@ -8,12 +8,13 @@ import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
+from attrax._corruptions import Corruption
 from attrax._numerics import cast, float64
 from attrax._patterns import Patterns
 from attrax._status import StoreStatus
-from attrax._types import HostStates, Progress
+from attrax._types import HostIndices, HostStates, Progress
 from attrax.maps import MLP, Recipe
-from attrax.training import Coordinates
+from attrax.training import Coordinates, Objective, objective
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,17 +55,43 @@ class Start:
     """Where training starts.
 
     **Fields:** `network`, on coordinates if there are `coordinates`, else on states; `inputs` and `targets`, the
-    patterns as the network takes them; `coordinates`.
+    patterns as the network takes them; `pictures` and `successor`, the patterns' own points and order; `coordinates`.
     """
 
     network: MLP
     inputs: HostStates
     targets: HostStates
+    pictures: HostStates
+    successor: HostIndices
     coordinates: Coordinates | None
 
-    def spread(self, noise: float) -> float | np.ndarray:
-        """Standard deviations, as the network takes its input, of isotropic noise on states."""
-        return noise if self.coordinates is None else noise / self.coordinates.scale
+    def seen(
+        self,
+        *,
+        noise: float = 0.0,
+        coordinate_noise: float = 0.0,
+        corruptions: tuple[Corruption, ...] = (),
+        deviation: float = 0.0,
+        penalty: float = 0.0,
+    ) -> Objective | None:
+        """What training sees; `None` where that is the clean examples.
+
+        `noise` is the standard deviation of isotropic noise on states, `coordinate_noise` of isotropic noise on what
+        the network takes, `deviation` the root mean square over the entries of a deviation as the network takes it.
+        """
+        if not (noise or coordinate_noise or corruptions or deviation or penalty):
+            return None
+        scale = 1.0 if self.coordinates is None else self.coordinates.scale
+        return objective(
+            noise=np.hypot(noise / scale, coordinate_noise),
+            corruptions=corruptions,
+            pictures=self.pictures,
+            coordinates=self.coordinates,
+            deviation=deviation,
+            penalty=penalty,
+            successor=self.successor,
+            dtype=np.asarray(self.network.weights[0]).dtype,
+        )
 
     def finish(self, trained: MLP) -> MLP:
         """The network on states that belongs to the trained one."""
@@ -89,8 +116,8 @@ def start(network: MLP | Recipe, patterns: Patterns, exponent: float | None, *, 
             with float64():
                 begun = jax.tree.map(np.asarray, cast(coordinates.unfold(network), dtype))
     if coordinates is None:
-        return Start(begun, patterns.points, patterns.targets, None)
+        return Start(begun, patterns.points, patterns.targets, patterns.points, patterns.successor, None)
     if begun.biases[0] is None or begun.biases[-1] is None:
         raise ValueError("coordinates are centered, which takes biases in the first and the last layer; allow them")
     inputs = coordinates.encode(patterns.points)
-    return Start(begun, inputs, inputs[patterns.successor], coordinates)
+    return Start(begun, inputs, inputs[patterns.successor], patterns.points, patterns.successor, coordinates)

@@ -1,0 +1,169 @@
+"""What training sees in place of the clean examples: noise, corruptions, and deviations it makes for itself."""
+
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from attrax._corruptions import Corruption
+from attrax._types import HostIndices, HostStates
+from attrax.training._coordinates import Coordinates
+
+Carry: TypeAlias = Any
+
+
+class Objective(eqx.Module):
+    """The mean squared error at inputs that are disturbed anew in every step.
+
+    Each step deals the examples at random into as many equal groups as there are kinds of disturbance: one for the
+    noise, one for each corruption, one for the deviations. The target is always the clean successor.
+
+    *Deviations.* Example i carries a δᵢ of root mean square `deviation`. Training sees xᵢ + δᵢ, and the direction of
+    f(xᵢ + δᵢ) − yᵢ becomes the deviation of its successor: power iteration on the Jacobian (its product, round a
+    cycle), so that training sees the direction in which the memory contracts least, which isotropic noise hardly hits.
+
+    *Penalty.* Adds λ‖J_f(x)‖²_F, estimated without bias by ‖J v‖² with v ~ N(0, I).
+
+    Build one by `objective`.
+    """
+
+    noise: Any
+    pictures: Any
+    encode: Any
+    levels: tuple[Any, ...]
+    deviation: Any
+    penalty: Any
+    successor: Any
+    functions: tuple[Any, ...] = eqx.field(static=True)
+    noisy: bool = eqx.field(static=True)
+    deviating: bool = eqx.field(static=True)
+    penalized: bool = eqx.field(static=True)
+
+    @property
+    def kinds(self) -> int:
+        """Into how many groups each step deals the examples."""
+        return self.noisy + len(self.functions) + self.deviating
+
+    def start(self, inputs: Float[Array, "n *state"]) -> Carry:
+        """The deviations before the first step: none."""
+        return jnp.zeros_like(inputs) if self.deviating else None
+
+    def disturb(
+        self, carry: Carry, inputs: Float[Array, "b *state"], rows: Int[Array, " b"], key: PRNGKeyArray
+    ) -> tuple[Float[Array, "b *state"], Any]:
+        """What training sees in place of `inputs`, the examples numbered `rows`, and which of them carry deviations."""
+        if not self.kinds:
+            return inputs, None
+        order_key, noise_key, key = jr.split(key, 3)
+        count, kinds = len(rows), self.kinds
+        order = jr.permutation(order_key, count) if kinds > 1 else jnp.arange(count)
+        edges = [count * number // kinds for number in range(kinds + 1)]
+        groups = [order[low:high] for low, high in pairwise(edges)]
+        seen = inputs
+        if self.noisy:
+            mine, groups = groups[0], groups[1:]
+            draw = jr.normal(noise_key, (len(mine), *inputs.shape[1:]), inputs.dtype)
+            seen = seen.at[mine].add(self.noise * draw)
+        for number, (function, level) in enumerate(zip(self.functions, self.levels, strict=True)):
+            mine, groups = groups[0], groups[1:]
+            seen = seen.at[mine].set(self._corrupted(function, level, rows[mine], jr.fold_in(key, number)))
+        if not self.deviating:
+            return seen, None
+        seen = seen.at[groups[0]].add(carry[rows[groups[0]]])
+        return seen, jnp.zeros(count, bool).at[groups[0]].set(True)
+
+    def _corrupted(self, function: Any, level: Any, rows: Array, key: PRNGKeyArray) -> Array:
+        pictures, total = self.pictures[rows], len(self.pictures)
+        mate_key, key = jr.split(key)
+        # Another example, whichever: a step of 1 … n − 1 further round.
+        steps = jr.randint(mate_key, rows.shape, 1, max(total, 2))
+        mates = self.pictures[(rows + steps) % total]
+        corrupted = jax.vmap(function, in_axes=(0, 0, None, 0))(jr.split(key, len(rows)), pictures, level, mates)
+        if self.encode is None:
+            return corrupted
+        center, basis = self.encode
+        return (corrupted.reshape(len(corrupted), -1) - center) @ basis
+
+    def __call__(
+        self,
+        map: Any,
+        carry: Carry,
+        inputs: Float[Array, "b *state"],
+        targets: Float[Array, "b *state"],
+        weights: Float[Array, " b"],
+        rows: Int[Array, " b"],
+        key: PRNGKeyArray,
+    ) -> tuple[Float[Array, ""], Carry]:
+        """Loss of one step on the examples numbered `rows`, and the carry for the next."""
+        disturb_key, penalty_key = jr.split(key)
+        seen, deviated = self.disturb(carry, inputs, rows, disturb_key)
+        outputs = jax.vmap(map)(seen)
+        errors = outputs - targets
+        loss = weighted_mean(errors**2, weights)
+        if self.penalized:
+            directions = jr.normal(penalty_key, inputs.shape, inputs.dtype)
+            slopes = jax.vmap(lambda x, v: jax.jvp(map, (x,), (v,))[1])(inputs, directions)
+            loss = loss + self.penalty * weighted_mean(slopes**2, weights)
+        if self.deviating:
+            moved = jax.lax.stop_gradient(errors)
+            size = jnp.sqrt(jnp.mean(moved.reshape(len(moved), -1) ** 2, axis=1))
+            size = size.reshape((-1,) + (1,) * (moved.ndim - 1))
+            fresh = moved * (self.deviation / jnp.maximum(size, jnp.finfo(moved.dtype).tiny))
+            after = rows if self.successor is None else self.successor[rows]
+            kept = (deviated & (weights > 0)).reshape(size.shape)
+            carry = carry.at[after].set(jnp.where(kept, fresh, carry[after]))
+        return loss, carry
+
+
+def weighted_mean(values: Float[Array, "b *state"], weights: Float[Array, " b"] | None) -> Float[Array, ""]:
+    """Mean over all entries, each row with its weight."""
+    if weights is None:
+        return jnp.mean(values)
+    per_row = jnp.mean(values.reshape(len(values), -1), axis=1)
+    return jnp.sum(weights * per_row) / jnp.sum(weights)
+
+
+def objective(
+    *,
+    noise: float | np.ndarray = 0.0,
+    corruptions: tuple[Corruption, ...] = (),
+    pictures: HostStates | None = None,
+    coordinates: Coordinates | None = None,
+    deviation: float = 0.0,
+    penalty: float = 0.0,
+    successor: HostIndices | None = None,
+    dtype: np.dtype,
+) -> Objective:
+    """What training shall see.
+
+    **Arguments:**
+
+    - `noise`: standard deviation of Gaussian noise on the inputs as the network takes them: one number, or one for
+      each entry.
+    - `corruptions`: each drawn up to its level; they act on `pictures`, the examples as states, and the result is
+      then encoded in `coordinates` if there are any.
+    - `deviation`: root mean square of the self-made deviations, 0 for none; `successor` tells whose turn is next.
+    - `penalty`: λ of the Jacobian penalty.
+    - `dtype`: of training.
+    """
+    encode = None
+    if corruptions and coordinates is not None:
+        encode = (coordinates.center.astype(dtype), (coordinates.basis / coordinates.scale).astype(dtype))
+    return Objective(
+        noise=np.asarray(noise, dtype),
+        pictures=np.asarray(pictures, dtype) if corruptions else None,
+        encode=encode,
+        levels=tuple(np.asarray(corruption.level, dtype) for corruption in corruptions),
+        deviation=np.asarray(deviation, dtype),
+        penalty=np.asarray(penalty, dtype),
+        successor=None if successor is None else np.asarray(successor),
+        functions=tuple(corruption.trained for corruption in corruptions),
+        noisy=bool(np.any(noise)),
+        deviating=deviation > 0,
+        penalized=penalty > 0,
+    )
