@@ -11,22 +11,31 @@ import scipy.ndimage
 
 import attrax as ax
 from attrax import CORRUPTIONS, corrupt, parse_corruption
+from attrax._numerics import float64
 
 RNG = np.random.default_rng(0)
-MANY = 300
+MANY = 200
 GRAY = RNG.uniform(0.2, 0.8, (MANY, 8, 6))
 COLOR = RNG.uniform(0.2, 0.8, (MANY, 8, 6, 3))
 VECTORS = RNG.uniform(0.2, 0.8, (MANY, 20))
-FEW = GRAY[:30]  # one shape for many tests, which compiles once
 KEY = jr.key(0)
 
 # One of each kind, at a level that changes nearly every state.
 TEXTS = [
     "gaussian:0.3", "occlude:0.5", "drop:0.4", "uniform:0.4", "saltpepper:0.4", "block:0.3", "blocknoise:0.3",
-    "half:right,0.5", "shift:2", "rotate:30", "contrast:0.5", "blend:0.3", "none",
+    "half:right,0.5", "shift:2", "rotate:30", "scale:1.5", "elastic:1", "contrast:0.5", "blend:0.3", "none",
 ]  # fmt: skip
-PICTURE_ONLY = ["occlude:0.5", "block:0.3", "blocknoise:0.3", "half:top,0", "shift:1", "rotate:10"]
-WITHOUT_DRAW = ["occlude:0.5", "half:right,0.5", "shift:2", "rotate:30", "contrast:0.5", "none"]
+PICTURE_ONLY = [
+    "occlude:0.5",
+    "block:0.3",
+    "blocknoise:0.3",
+    "half:top,0",
+    "shift:1",
+    "rotate:10",
+    "scale:2",
+    "elastic:1",
+]
+WITHOUT_DRAW = ["occlude:0.5", "half:right,0.5", "shift:2", "rotate:30", "scale:1.5", "contrast:0.5", "none"]
 
 given = partial(pytest.mark.parametrize, "states")
 both = given([GRAY, COLOR], ids=["gray", "color"])
@@ -48,8 +57,7 @@ def assert_rate(hits: np.ndarray, rate: float) -> None:
 
 
 def test_every_corruption_is_tested_here() -> None:
-    assert {text.partition(":")[0] for text in TEXTS} >= {"gaussian", "half", "none"}
-    assert {text.partition(":")[0] for text in TEXTS} <= set(CORRUPTIONS)
+    assert {text.partition(":")[0] for text in TEXTS} == set(CORRUPTIONS)
 
 
 # --- each kind -----------------------------------------------------------------------------------
@@ -214,6 +222,36 @@ def test_rotate_interpolates_between_pixels(states: np.ndarray, degrees: float) 
     assert found[:, 0, 0].max() < states[:3, 0, 0].min(), "what comes from outside is not black"
 
 
+@both
+@pytest.mark.parametrize("factor", [0.5, 1.3, 2.0])
+def test_scale_enlarges_about_the_center(states: np.ndarray, factor: float) -> None:
+    found = corrupt(f"scale:{factor}", states[:3], key=KEY)
+    middle = np.array([3.5, 2.5])
+    for state, answer in zip(states[:3], found, strict=True):
+        planes, answers = state.reshape(8, 6, -1), answer.reshape(8, 6, -1)
+        for channel in range(planes.shape[-1]):
+            expected = scipy.ndimage.affine_transform(
+                planes[..., channel], np.eye(2) / factor, middle - middle / factor, order=1, mode="grid-constant"
+            )
+            assert np.allclose(answers[..., channel], expected, atol=1e-12)
+    assert (found[:, 0, 0] == 0).all() == (factor < 1)
+
+
+def test_elastic_warps_by_a_smooth_field_of_its_standard_deviation() -> None:
+    # Channels that hold their own row and column show where each pixel was read.
+    side, level = 48, 1.5
+    place = np.stack(np.meshgrid(np.arange(side), np.arange(side), indexing="ij"), axis=-1) + 100.0
+    found = corrupt(f"elastic:{level}", np.repeat(place[None], 40, axis=0), key=KEY)
+    field = (found - place)[:, 6:-6, 6:-6]  # farther out the black surroundings come in
+    assert abs(field.mean()) < 0.3
+    assert abs(field.std(axis=(1, 2)).mean() - level) < 0.2 * level
+    # Neighbors move together; the components and the pictures have nothing to do with each other.
+    step = np.sqrt(np.mean((field[:, 1:] - field[:, :-1]) ** 2))
+    assert 0 < step < 0.25 * level
+    assert abs(np.mean(field[..., 0] * field[..., 1])) < 0.3 * level**2
+    assert abs(np.mean(field[:-1] * field[1:])) < 0.3 * level**2
+
+
 @all_three
 @pytest.mark.parametrize("level", [0.0, 0.4, 3.0])
 def test_contrast_scales_the_deviation_from_the_mean(states: np.ndarray, level: float) -> None:
@@ -248,38 +286,132 @@ def test_blend_takes_partners_that_differ() -> None:
         corrupt("blend:0.5", np.ones((1, 2)), partners=np.ones((2, 2)), key=KEY)
 
 
+# --- several in a row, and functions -------------------------------------------------------------
+
+
+def test_several_happen_from_left_to_right() -> None:
+    text = "half:top,0.9+shift:2+occlude:0.5"
+    one_by_one = GRAY
+    for part in text.split("+"):
+        one_by_one = corrupt(part, one_by_one, key=KEY)
+    assert np.array_equal(corrupt(text, GRAY, key=KEY), one_by_one)
+    assert not np.array_equal(corrupt("occlude:0.5+shift:2+half:top,0.9", GRAY, key=KEY), one_by_one)
+    parsed = parse_corruption(text)
+    assert (parsed.name, parsed.kind, parsed.level) == (text, "half+shift+occlude", (0.9, 2.0, 0.5))
+    assert parsed.picture
+    assert not parse_corruption("gaussian:0.1+drop:0.1").picture
+    with pytest.raises(ValueError, match="needs pictures"):
+        corrupt("gaussian:0.1+shift:1", VECTORS, key=KEY)
+    mixed = corrupt("blend:1+contrast:0", GRAY[:2], key=KEY)
+    assert np.allclose(mixed, GRAY[1::-1].mean(axis=(1, 2), keepdims=True))
+
+
+def test_each_of_several_has_a_draw_of_its_own() -> None:
+    noise = corrupt("gaussian:0.6+gaussian:0.8", GRAY, key=KEY) - GRAY
+    # Independent variances add to 1; one draw twice would have 1.96.
+    assert abs(noise.var() - 1) < 5 * np.sqrt(2 / noise.size)
+    kept = corrupt("drop:0.4+drop:0.4", GRAY, key=KEY) != 0
+    assert_rate(kept, 0.36)
+
+
+def test_a_function_is_a_corruption() -> None:
+    def fade(key: Any, x: Any) -> Any:
+        return 0.5 * x + jr.uniform(key)
+
+    shift = corrupt(fade, GRAY, key=KEY) - 0.5 * GRAY
+    assert np.ptp(shift, axis=(1, 2)).max() < 1e-12
+    assert len(np.unique(shift[:, 0, 0])) == MANY
+    assert np.array_equal(corrupt(fade, GRAY, key=KEY), corrupt(fade, GRAY, key=KEY))
+    for wrong in (3, None, 0.5):
+        with pytest.raises(ValueError, match="a corruption must be"):
+            corrupt(wrong, GRAY, key=KEY)
+
+
+def trained(text: str, states: np.ndarray) -> np.ndarray:
+    parsed = parse_corruption(text)
+    keys = jr.split(KEY, len(states))
+    rows = jax.jit(jax.vmap(lambda key, x, mate: parsed.trained(key, x, parsed.level, mate)))
+    return np.asarray(rows(keys, states.astype(np.float32), states[::-1].astype(np.float32)))
+
+
+def test_in_training_levels_are_drawn_up_to_the_given_one() -> None:
+    ones = np.ones((2000, 8, 6))
+    hidden = (trained("occlude:0.5", ones)[:, :, 0] == 0).sum(axis=1)
+    assert set(hidden) == {0, 1, 2, 3, 4}
+    values = trained("half:left,0.5", ones)[:, 0, 0]
+    assert 0 <= values.min() < 0.01
+    assert 0.49 < values.max() <= 0.5
+    ramp = np.arange(48.0).reshape(8, 6)
+    factors = np.ptp(trained("contrast:3", ramp[None] * ones), axis=(1, 2)) / 47
+    assert factors.min() >= 1 - 1e-5
+    assert 2.99 < factors.max() <= 3 + 1e-5
+    assert abs(factors.mean() - 2) < 0.1
+    noise = np.log(trained("gaussian:0.4", 0 * ones).std(axis=(1, 2)))
+    assert np.exp(noise.max()) < 0.6
+    assert np.exp(noise.min()) < 0.01
+    dot = np.zeros((2000, 9, 9))
+    dot[:, 4, 4] = 1
+    places = {tuple(np.argwhere(row == 1)[0] - 4) for row in trained("shift:2", dot)}
+    assert places == {(down, right) for down in range(-2, 3) for right in range(-2, 3)}
+    places = {tuple(np.argwhere(row == 1)[0] - 4) for row in trained("shift:-1", dot)}
+    assert places == {(down, right) for down in range(-1, 2) for right in range(-1, 2)}
+
+
+def test_in_training_turns_and_sizes_go_both_ways() -> None:
+    along = np.broadcast_to(np.linspace(-1, 1, 17)[:, None], (500, 17, 17))
+    inner = np.s_[:, 7:10, 7:10]
+    turned = trained("rotate:40", along + 5)[inner]
+    # The slope along the columns is the sine of the angle.
+    sines = (turned[:, 1, 2] - turned[:, 1, 0]) / (2 / 8)
+    angles = np.rad2deg(np.arcsin(np.clip(sines, -1, 1)))
+    assert -40.5 < angles.min() < -38
+    assert 38 < angles.max() < 40.5
+    scaled = trained("scale:2", along + 5)[inner]
+    factors = (2 / 8) / (scaled[:, 2, 1] - scaled[:, 0, 1])
+    assert 0.49 < factors.min() < 0.52
+    assert 1.95 < factors.max() < 2.05
+    assert abs(np.mean(np.log(factors))) < 0.1
+
+
 # --- what they have in common --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_shape_dtype_and_the_callers_array(text: str) -> None:
-    for states in (FEW, FEW.astype(np.float32)):
-        kept = states.copy()
-        found = corrupt(text, states, key=KEY)
-        assert found.shape == states.shape
-        assert found.dtype == states.dtype
-        assert isinstance(found, np.ndarray)
-        assert np.array_equal(states, kept)
-        assert not np.shares_memory(found, states)
-        assert (text == "none") == np.array_equal(found, states)
+    states = GRAY.copy()
+    found = corrupt(text, states, key=KEY)
+    assert isinstance(found, np.ndarray)
+    assert (found.shape, found.dtype) == (states.shape, states.dtype)
+    assert np.array_equal(states, GRAY)
+    assert not np.shares_memory(found, states)
+    assert (text == "none") == np.array_equal(found, states)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_float32_stays_float32(text: str) -> None:
+    assert corrupt("occlude:0.5", GRAY.astype(np.float32), key=KEY).dtype == np.float32
+    with float64():
+        state = jax.ShapeDtypeStruct((8, 6, 3), np.float32)
+        found = jax.eval_shape(parse_corruption(text).function, KEY, state, np.float32(0.5), state)
+    assert (found.shape, found.dtype) == ((8, 6, 3), np.float32)
 
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_the_key_decides_the_draw(text: str) -> None:
-    one, same, other = (corrupt(text, FEW, key=jr.key(seed)) for seed in (1, 1, 2))
+    one, same, other = (corrupt(text, GRAY, key=jr.key(seed)) for seed in (1, 1, 2))
     assert np.array_equal(one, same)
     assert np.array_equal(one, other) == (text in WITHOUT_DRAW)
 
 
-@pytest.mark.parametrize("text", [text for text in TEXTS if not text != "blend:0.3"])
+@pytest.mark.parametrize("text", [text for text in TEXTS if text != "blend:0.3"])
 def test_a_row_depends_on_itself_and_its_place_only(text: str) -> None:
-    whole = corrupt(text, FEW, key=KEY)
-    if text not in WITHOUT_DRAW:
-        assert np.array_equal(whole[:7], corrupt(text, FEW[:7], key=KEY))
-    others = FEW.copy()
-    others[[0, 2, 29]] = 0.5
+    whole = corrupt(text, GRAY, key=KEY)
+    if text in ("gaussian:0.3", "block:0.3"):
+        assert np.array_equal(whole[:7], corrupt(text, GRAY[:7], key=KEY))
+    others = GRAY.copy()
+    others[[0, 2, MANY - 1]] = 0.5
     again = corrupt(text, others, key=KEY)
-    kept = np.setdiff1d(np.arange(30), [0, 2, 29])
+    kept = np.setdiff1d(np.arange(MANY), [0, 2, MANY - 1])
     assert np.array_equal(again[kept], whole[kept])
 
 
@@ -291,7 +423,7 @@ def test_a_blend_depends_on_its_own_row_where_partners_are_given() -> None:
 
 @pytest.mark.parametrize("text", [text for text in TEXTS if text not in WITHOUT_DRAW])
 def test_equal_states_are_corrupted_differently(text: str) -> None:
-    found = corrupt(text, np.repeat(FEW[:1], 30, axis=0), partners=FEW, key=KEY)
+    found = corrupt(text, np.repeat(GRAY[:1], MANY, axis=0), partners=GRAY, key=KEY)
     assert len({row.tobytes() for row in found}) > 5
 
 
@@ -299,21 +431,21 @@ def test_equal_states_are_corrupted_differently(text: str) -> None:
     "text",
     [
         "gaussian:0", "occlude:0", "drop:0", "uniform:0", "saltpepper:0", "block:0", "blocknoise:0", "shift:0",
-        "rotate:0", "rotate:360", "contrast:1", "blend:0", "none",
+        "rotate:0", "rotate:360", "scale:1", "elastic:0", "contrast:1", "blend:0", "none",
     ],
 )  # fmt: skip
 def test_the_neutral_level_changes_nothing(text: str) -> None:
-    found = corrupt(text, FEW, key=KEY)
-    if text in ("rotate:360", "contrast:1"):
-        assert np.allclose(found, FEW, atol=1e-12)
+    found = corrupt(text, GRAY, key=KEY)
+    if text in ("rotate:360", "scale:1", "contrast:1"):
+        assert np.allclose(found, GRAY, atol=1e-12)
     else:
-        assert np.array_equal(found, FEW)
+        assert np.array_equal(found, GRAY)
 
 
 @pytest.mark.parametrize("text", ["drop:1", "occlude:1", "contrast:0", "uniform:1", "saltpepper:1"])
 def test_the_highest_level_leaves_nothing(text: str) -> None:
-    found = corrupt(text, FEW, key=KEY)
-    assert not (found == FEW).any()
+    found = corrupt(text, GRAY, key=KEY)
+    assert not (found == GRAY).any()
     if text in ("drop:1", "occlude:1"):
         assert not found.any()
 
@@ -324,7 +456,7 @@ def test_a_parsed_corruption_is_its_text() -> None:
     assert parse_corruption("half:top,0.25").level == 0.25
     assert parse_corruption("shift:-4").level == -4.0
     assert parse_corruption("none").kind == "none"
-    one, other = corrupt(parsed, FEW, key=KEY), corrupt("gaussian:0.3", FEW, key=KEY)
+    one, other = corrupt(parsed, GRAY, key=KEY), corrupt("gaussian:0.3", GRAY, key=KEY)
     assert np.array_equal(one, other)
     # Equal texts give one function, or every call would be compiled anew.
     for text in TEXTS:
@@ -367,7 +499,13 @@ def test_vectors_have_no_rows(text: str) -> None:
         ("blend:1.2", "at most 1"),
         ("shift:1.5", "whole number"),
         ("rotate:361", "at most 360"),
+        ("scale:0", "at least 0.01"),
+        ("scale:-2", "at least 0.01"),
+        ("elastic:-1", "at least 0"),
         ("contrast:-1", "at least 0"),
+        ("shift:1+blur:2", "must be one of .*got 'blur:2'"),
+        ("shift:1+", "must be one of .*got ''"),
+        ("gaussian:0.1+drop:7", "'drop:7'.*at most 1"),
         ("half:right", "needs a number as its level: half:SIDE,VALUE"),
         ("half:middle,0.5", "SIDE one of left, right, top, bottom; got 'half:middle,0.5'"),
         ("half:0.5", "half must be written"),
@@ -383,6 +521,6 @@ def test_wrong_corruptions_are_refused(text: str, words: str) -> None:
 
 
 def test_the_callers_configuration_stays() -> None:
-    corrupt("gaussian:0.5", FEW, key=KEY)
+    corrupt("gaussian:0.5", GRAY, key=KEY)
     assert not jax.config.read("jax_enable_x64")
     assert ax.corrupt is corrupt

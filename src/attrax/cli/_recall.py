@@ -38,7 +38,8 @@ def recall(
             metavar="KIND:LEVEL",
             help="Corrupt the stored examples instead: "
             "gaussian:SIGMA, occlude:F, drop:F, uniform:F, saltpepper:F, block:F, blocknoise:F, "
-            "half:SIDE,VALUE, shift:N, rotate:DEGREES, contrast:C, blend:A or none.",
+            "half:SIDE,VALUE, shift:N, rotate:DEGREES, scale:FACTOR, elastic:PIXELS, contrast:C, blend:A or none; "
+            "several one after another with +, as in shift:2+occlude:0.5.",
         ),
     ] = None,
     reading: Annotated[str, typer.Option(help="The paper's thresholds: literal, mean_square or auto.")] = "auto",

@@ -64,6 +64,20 @@ def store(
     weight_decay: Annotated[float | None, typer.Option(help="Weight decay. [default: the optimizer's]")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Examples a step. [default: all]")] = None,
     noise: Annotated[float, typer.Option(help="Standard deviation of Gaussian noise on the inputs in training.")] = 0.0,
+    train_corruption: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND:LEVEL",
+            help="Train on examples corrupted up to this level, such as occlude:0.7; repeatable. "
+            "See attrax recall --help for the kinds.",
+        ),
+    ] = None,
+    deviation: Annotated[
+        float,
+        typer.Option(help="Root mean square of deviations that training makes for itself, along its worst directions."),
+    ] = 0.0,
+    penalty: Annotated[float, typer.Option(help="Coefficient of a penalty on the Jacobian's squared norm.")] = 0.0,
+    coordinate_noise: Annotated[float, typer.Option(help="Standard deviation of noise on the --coordinates.")] = 0.0,
     coordinates: Annotated[
         float | None,
         typer.Option(
@@ -76,7 +90,7 @@ def store(
         bool | None,
         typer.Option(
             "--polish/--no-polish",
-            help="Solve the last layer by least squares at the end. [default: with --noise only]",
+            help="Solve the last layer by least squares at the end. [default: only where training sees noise or the like]",
             show_default=False,
         ),
     ] = None,
@@ -85,7 +99,7 @@ def store(
         int | None,
         typer.Option(
             min=0,
-            help="Passes through the data at most. [default: 1000000; 3000 with --noise, which runs them all]",
+            help="Passes through the data at most. [default: 1000000; 3000 with noise or the like, which runs them all]",
             show_default=False,
         ),
     ] = None,
@@ -115,9 +129,21 @@ def store(
     _checks.one_of("--writer", writer, ("gradient",))
     _checks.one_of("--dtype", dtype, ("float32", "float64"))
     settings = Gradient(
-        optimizer=optimizer, learning_rate=lr, momentum=momentum, weight_decay=weight_decay, batch=batch, noise=noise,
-        coordinates=coordinates, polish=polish, tol=tol, epochs=epochs,
-    )  # fmt: skip
+        optimizer=optimizer,
+        learning_rate=lr,
+        momentum=momentum,
+        weight_decay=weight_decay,
+        batch=batch,
+        noise=noise,
+        coordinate_noise=coordinate_noise,
+        corruptions=tuple(train_corruption or ()),
+        deviation=deviation,
+        penalty=penalty,
+        coordinates=coordinates,
+        polish=polish,
+        tol=tol,
+        epochs=epochs,
+    )
     check_output_file(output, "--output")
     if checkpoint is not None:
         check_output_file(checkpoint, "--checkpoint")

@@ -18,13 +18,11 @@ from attrax.report import recall_strip, write_page
 from attrax.sources import load
 from attrax.writing import Gradient, store
 
-CORRUPTIONS = ("gaussian:0.3", "gaussian:0.5", "occlude:0.3", "occlude:0.5", "drop:0.5")
-"""What the faces are recalled from. Training sees Gaussian noise only."""
+CORRUPTIONS = ("gaussian:0.5", "gaussian:1", "occlude:0.5", "drop:0.5", "half:right,0.5")
+"""What the faces are recalled from. Training sees the first three kinds, and not the last."""
 
-_DEPTH, _WIDTH = 5, 512
-
-
-_WRITER = Gradient(noise=0.3, coordinates=0, epochs=2000)
+_WIDTH, _DEPTH = 512, 5
+_WRITER = Gradient(corruptions=("gaussian:1", "occlude:0.7", "drop:0.8"), coordinates=0, epochs=4000)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
