@@ -9,6 +9,7 @@ import pytest
 from helpers import around, newton_cube
 
 import attrax as ax
+from attrax._corruptions import as_corruption
 from attrax.analysis import RULES, nearest_neighbor, neighbor_rates, recovery
 
 RNG = np.random.default_rng(0)
@@ -226,11 +227,15 @@ def test_newtons_basins() -> None:
     assert near.recall.index.tolist() == [0, 1, 2]
     # Turned by a third, each cue lies in the basin of the next root; only two of the three are stored.
     turn = np.array([[np.cos(angles[1]), -np.sin(angles[1])], [np.sin(angles[1]), np.cos(angles[1])]])
-    two = recovery(around(newton_cube, *roots[:2]), lambda key, x: jnp.asarray(turn) @ x, key=jr.key(0))
+
+    def turned(key: Any, x: Any) -> Any:
+        return jnp.asarray(turn) @ x
+
+    two = recovery(around(newton_cube, *roots[:2]), as_corruption(turned), key=jr.key(0))
     assert np.allclose(two.cues, roots[1:], atol=1e-12)
     assert [str(status) for status in two.recall.status] == ["other_attractor", "spurious"]
     assert two.recovery_rate == 0.0
-    assert two.corruption == "<lambda>"
+    assert two.corruption == "turned"
 
 
 def test_options_reach_recall() -> None:

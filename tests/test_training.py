@@ -184,7 +184,7 @@ def test_it_stops_at_the_first_step_within_the_tolerance() -> None:
 
 @pytest.mark.parametrize("options", [{}, {"batch": 2}, {"noise": 0.01}, {"batch": 2, "noise": 0.01}])
 def test_all_epochs_are_run_and_no_more(options: dict) -> None:
-    run = partial(fit, network(), INPUTS, TARGETS, optimizer=GD, epochs=37, key=jr.key(0), **options)
+    run = partial(fit, network(), INPUTS, TARGETS, optimizer=ADAM, epochs=37, key=jr.key(0), **options)
     missed = run(tol=1e-12)
     assert missed.status == ax.StoreStatus.LOSS_NOT_REACHED
     assert missed.epochs == 37
@@ -251,8 +251,8 @@ def test_noise_has_its_standard_deviation_in_each_entry(noise: Any) -> None:
     start, many = affine(), 40_000
     inputs = np.repeat(INPUTS[:1], many, axis=0)
     targets = np.repeat(TARGETS[:1], many, axis=0)
-    run = partial(fit, start, inputs, targets, optimizer=optimizer("gd", learning_rate=1.0), epochs=1, tol=None)
-    change = run(key=jr.key(0)).map.matrix - run(noise=noise, key=jr.key(0)).map.matrix
+    run = partial(fit, start, inputs, targets, optimizer=GD, epochs=1, tol=None)
+    change = (run(key=jr.key(0)).map.matrix - run(noise=noise, key=jr.key(0)).map.matrix) / OPTIMIZERS["gd"]
     # Noise of variance σ² adds 2σ²M/d to the expected gradient of M.
     expected = 2 / 3 * start.matrix * np.broadcast_to(noise, 3) ** 2
     assert np.allclose(change, expected, atol=0.02)
@@ -295,7 +295,7 @@ def test_a_noisy_run_stops_by_the_clean_loss() -> None:
 
 @pytest.mark.parametrize("options", [{"noise": 0.1}, {"batch": 2}, {"batch": 2, "noise": 0.1}])
 def test_the_key_decides_every_bit(options: dict) -> None:
-    run = partial(fit, network(), INPUTS, TARGETS, optimizer=GD, epochs=40, tol=None, **options)
+    run = partial(fit, network(), INPUTS, TARGETS, optimizer=ADAM, epochs=40, tol=None, **options)
     one, same, other = run(key=jr.key(3)), run(key=jr.key(3)), run(key=jr.key(4))
     assert same_bits(one.map, same.map)
     assert one.loss == same.loss
@@ -304,7 +304,7 @@ def test_the_key_decides_every_bit(options: dict) -> None:
 
 @pytest.mark.parametrize("blocks", ["short", "long"])
 def test_where_the_host_looks_in_makes_no_difference(blocks: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = partial(fit, network(), INPUTS, TARGETS, optimizer=GD, batch=2, noise=0.1, epochs=60, key=jr.key(0))
+    run = partial(fit, network(), INPUTS, TARGETS, optimizer=ADAM, batch=2, noise=0.1, epochs=60, key=jr.key(0))
     plain = run(tol=None)
     monkeypatch.setattr(_fit, "_PROGRESS_SECONDS", 1e-9 if blocks == "short" else 1e9)
     calls = []
@@ -365,34 +365,29 @@ def test_float64_goes_where_float32_cannot() -> None:
 
 
 def test_a_seed_of_the_old_style_is_a_key() -> None:
-    run = partial(fit, network(), INPUTS, TARGETS, optimizer=GD, epochs=5, noise=0.1, tol=None)
+    run = partial(fit, network(), INPUTS, TARGETS, optimizer=ADAM, epochs=5, noise=0.1, tol=None)
     assert same_bits(run(key=jr.PRNGKey(3)).map, run(key=jr.key(3)).map)
 
 
 def test_any_module_is_trained() -> None:
     class Gated(eqx.Module):
-        layers: list
+        inner: Any
         gate: Any
-        name: str = eqx.field(static=True)
         order: Any
+        name: str = eqx.field(static=True)
 
         def __call__(self, x: Any) -> Any:
-            y = jax.nn.sigmoid(self.gate) * x
-            for layer in self.layers:
-                y = jnp.tanh(layer(y))
-            return y[self.order] + x
+            return self.inner(jax.nn.sigmoid(self.gate) * x)[self.order] + x
 
-    layers = [eqx.nn.Linear(3, 7, key=jr.key(0)), eqx.nn.Linear(7, 3, key=jr.key(1))]
-    map = Gated(layers, jnp.zeros(3), "gated", jnp.array([2, 0, 1]))
-    found = fit(map, INPUTS, TARGETS, optimizer=FAST_ADAM, epochs=300, key=jr.key(0))
+    inner = eqx.nn.MLP(3, 3, 8, 1, key=jr.key(0))
+    start = Gated(inner, jnp.zeros(3), jnp.array([2, 0, 1]), "gated")
+    found = fit(start, INPUTS, TARGETS, optimizer=FAST_ADAM, epochs=500, key=jr.key(0))
     assert isinstance(found.map, Gated)
     assert found.map.name == "gated"
-    assert np.array_equal(found.map.order, map.order)
-    assert found.loss == pytest.approx(loss(found.map), rel=1e-5)
-    assert found.loss < loss(map) / 3
-    theirs = eqx.nn.MLP(3, 3, 8, 2, key=jr.key(0))
-    stock = fit(theirs, INPUTS, TARGETS, optimizer=FAST_ADAM, epochs=300, key=jr.key(0))
-    assert stock.loss < loss(theirs) / 3
+    assert np.array_equal(found.map.order, start.order)
+    assert not np.array_equal(found.map.gate, start.gate)
+    assert found.loss == pytest.approx(loss(found.map), rel=1e-4)
+    assert found.loss < loss(start) / 3
 
 
 def test_states_of_any_shape() -> None:
@@ -407,7 +402,7 @@ def test_states_of_any_shape() -> None:
 def test_progress_is_reported(options: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_fit, "_PROGRESS_SECONDS", 1e-9)
     calls = []
-    run = partial(fit, network(), INPUTS, TARGETS, optimizer=GD, epochs=25, key=jr.key(0))
+    run = partial(fit, network(), INPUTS, TARGETS, optimizer=ADAM, epochs=25, key=jr.key(0))
     found = run(progress=lambda *call: calls.append(call), **options)
     tasks, done, totals, numbers = zip(*calls, strict=True)
     assert set(tasks) == {"training"}
