@@ -322,6 +322,8 @@ def test_a_function_is_a_corruption() -> None:
     assert np.ptp(shift, axis=(1, 2)).max() < 1e-12
     assert len(np.unique(shift[:, 0, 0])) == MANY
     assert np.array_equal(corrupt(fade, GRAY, key=KEY), corrupt(fade, GRAY, key=KEY))
+    with pytest.raises(ValueError, match="shape"):
+        corrupt(lambda key, x: x[:2], GRAY, key=KEY)
     for wrong in (3, None, 0.5):
         with pytest.raises(ValueError, match="a corruption must be"):
             corrupt(wrong, GRAY, key=KEY)
@@ -466,6 +468,26 @@ def test_a_parsed_corruption_is_its_text() -> None:
 def test_no_states_give_no_states() -> None:
     assert corrupt("gaussian:0.5", np.zeros((0, 4)), key=KEY).shape == (0, 4)
     assert corrupt("blend:0.5", np.zeros((0, 4)), key=KEY).shape == (0, 4)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, bool])
+def test_whole_numbers_are_corrupted_or_refused(dtype: Any) -> None:
+    # A level of 0.5 must not become the integer 0 on the way, nor the Boolean 1.
+    states = np.ones((2, 8, 6), dtype)
+    for text in ("occlude:0.5", "drop:0.5", "contrast:0.5", "gaussian:0.5"):
+        try:
+            found = corrupt(text, states, key=KEY)
+        except ValueError as refusal:
+            assert "states" in str(refusal)  # noqa: PT017 - to be refused is one of two right answers
+        else:
+            assert np.array_equal(found, corrupt(text, states.astype(found.dtype), key=KEY))
+            assert found.dtype.kind == "f"
+
+
+def test_partners_of_another_shape_are_refused() -> None:
+    for partners in (np.zeros((3, 5)), np.zeros(4), np.zeros((3, 1))):
+        with pytest.raises(ValueError, match="partners"):
+            corrupt("blend:0.5", np.ones((2, 4)), partners=partners, key=KEY)
 
 
 @pytest.mark.parametrize("text", PICTURE_ONLY)

@@ -286,6 +286,7 @@ def test_the_key_decides_the_weights() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(leaves(0), leaves(0), strict=True))
     assert not any(np.array_equal(a, b) for a, b in zip(leaves(0), leaves(1), strict=True))
     assert {leaf.dtype for leaf in leaves(0)} == {np.dtype(np.float32)}
+    assert {leaf.dtype for leaf in leaves(0, np.float64)} == {np.dtype(np.float64)}
     with float64():
         assert {leaf.dtype for leaf in leaves(0, jnp.float64)} == {np.dtype(np.float64)}
         assert {leaf.dtype for leaf in leaves(0)} == {np.dtype(np.float32)}

@@ -82,7 +82,7 @@ _KINDS = MappingProxyType(
             _distortions.scale, 0.01, 100.0, True, "scale:FACTOR enlarges about the center by FACTOR", draw=_factor
         ),
         "elastic": _Kind(
-            _distortions.elastic, 0.0, 1e6, True, "elastic:PIXELS warps by a smooth field of PIXELS standard deviation"
+            _distortions.elastic, 0.0, 1e6, True, "elastic:PIXELS warps by a smooth field of this root mean square"
         ),
         "contrast": _Kind(
             _distortions.contrast, 0.0, 1e3, False, "contrast:C scales the deviation from the mean by C", draw=_from_one
@@ -136,7 +136,7 @@ def parse_corruption(text: str) -> Corruption:
         0.5
     """
     if not isinstance(text, str):
-        raise ValueError(f"a corruption must be a text such as 'gaussian:0.3'; got {text!r}")
+        raise ValueError(f"a corruption must be a text such as 'gaussian:0.3', or a function; got {text!r}")
     parts = [_parse_one(part) for part in text.split("+")]
     if len(parts) == 1:
         return parts[0]
@@ -175,7 +175,10 @@ def _chain(functions: tuple[Distortion, ...]) -> Distortion:
 @functools.cache
 def _called(function: Callable[..., Any]) -> Distortion:
     def call(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
-        return function(key, x)
+        found = jnp.asarray(function(key, x))
+        if found.shape != x.shape:
+            raise ValueError(f"a corruption must keep the shape of a state, {x.shape}; {function} gives {found.shape}")
+        return found.astype(x.dtype)
 
     return call
 
@@ -245,13 +248,17 @@ def corrupt(
     """
     corruption = as_corruption(corruption)
     states = np.asarray(states)
+    if states.dtype.kind in "iub":
+        states = states.astype(np.float32)  # levels are fractions
     corruption.check_shape(states.shape[1:])
+    if not len(states):
+        return states.copy()
     partners = states if partners is None else np.asarray(partners, states.dtype)
+    if partners.shape[1:] != states.shape[1:] or partners.ndim != states.ndim:
+        raise ValueError(f"partners must be states of shape {states.shape[1:]}, one a row; got {partners.shape}")
     mates = states
     if "blend" in corruption.kind:
         mates = np.stack([_partner(index, state, partners, key) for index, state in enumerate(states)])
-    if not len(states):
-        return states.copy()
     with float64():
         level = jnp.asarray(corruption.level, states.dtype)
         return np.asarray(_corrupt_rows(corruption.function, key, states, level, mates))

@@ -153,7 +153,7 @@ def scale(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
 
 def elastic(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
     """Warped by a smooth random field: each of its two components is noise, blurred by a Gaussian of an eighth of the
-    picture's larger side and scaled to a standard deviation of `level` pixels; bilinear, outside is black.
+    picture's larger side and scaled to a root mean square of `level` pixels; bilinear, outside is black.
     """
     height, width = x.shape[:2]
     noise = jr.normal(key, (2, height, width), x.dtype)
@@ -164,7 +164,8 @@ def elastic(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
         return jnp.exp(-0.5 * (gaps / blur) ** 2).astype(x.dtype)
 
     field = jnp.einsum("ij,cjk,kl->cil", weights(height), noise, weights(width))
-    field = field * (level / jnp.maximum(jnp.std(field, axis=(1, 2), keepdims=True), 1e-12))
+    size = jnp.sqrt(jnp.mean(field**2, axis=(1, 2), keepdims=True))
+    field = field * (level / jnp.maximum(size, 1e-12))
     rows, columns, middle_row, middle_column = _from_center(x)
     return _sampled(x, rows + middle_row + field[0], columns + middle_column + field[1])
 

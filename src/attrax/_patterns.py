@@ -127,7 +127,9 @@ def _checked(values: HostStates, name: str) -> HostStates:
     if values.size == 0:
         raise ValueError(f"{name} must hold at least one state with at least one entry; got the shape {values.shape}")
     if values.dtype.kind != "f":
-        values = values.astype(np.float32)
+        # Pixels fit float32; larger whole numbers would collide there.
+        narrow = values.astype(np.float32)
+        values = narrow if (narrow == values).all() else values.astype(np.float64)
     finite = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
     if not finite.all():
         raise ValueError(f"{name} must be finite; state {int(np.argmin(finite))} holds NaN or an infinity")

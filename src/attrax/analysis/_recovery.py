@@ -1,11 +1,13 @@
 """Recovery: how often a memory brings a corrupted example back, beside the nearest-neighbour rules."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from attrax._corruptions import Corruption, corrupt, parse_corruption
+from attrax._corruptions import Corruption, as_corruption, corrupt
 from attrax._memory import Memory
 from attrax._recall import Recall, recall
 from attrax._types import HostIndices, HostStates, Progress
@@ -49,7 +51,7 @@ class Recovery:
 
 def recovery(
     memory: Memory,
-    corruption: Corruption | str,
+    corruption: Corruption | str | Callable[..., Any],
     *,
     max_steps: int = 10_000,
     reading: str = "auto",
@@ -60,11 +62,12 @@ def recovery(
 ) -> Recovery:
     """Corrupts every stored example once, recalls it, and asks the nearest-neighbour rules the same.
 
-    **Arguments:** `memory`; `corruption`, such as `"occlude:0.5"`; `key`, for the draw; the others as in `recall`.
+    **Arguments:** `memory`; `corruption`, such as `"occlude:0.5"`, or a function as `corrupt` takes; `key`, for the
+    draw; the others as in `recall`.
 
     **Returns:** `Recovery`. **Raises** `ValueError` as `corrupt` and `recall` do.
     """
-    corruption = parse_corruption(corruption) if isinstance(corruption, str) else corruption
+    corruption = as_corruption(corruption)
     originals = np.asarray(memory.originals if memory.patterns is not None else memory.examples().points)
     cues = corrupt(corruption, originals, key=key)
     expected = np.arange(len(originals))

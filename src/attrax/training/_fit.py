@@ -113,9 +113,9 @@ def fit(
     """
     begun = time.perf_counter()
     inputs, targets = np.asarray(inputs), np.asarray(targets)
-    if inputs.shape != targets.shape or inputs.ndim < 2 or not len(inputs):
+    if inputs.shape != targets.shape or inputs.ndim < 2 or not len(inputs) or np.iscomplexobj((inputs[0], targets[0])):
         raise ValueError(
-            f"inputs and targets must be states of one shape, one a row; got {inputs.shape} and {targets.shape}"
+            f"inputs and targets must be real states of one shape, one a row; got {inputs.shape} and {targets.shape}"
         )
     epochs = _checks.integer("epochs", epochs, least=0)
     tol = -1.0 if tol is None else _checks.real("tol", tol, least=0)
@@ -124,12 +124,16 @@ def fit(
     noise = _noise(noise, inputs.shape[1:])
     if np.any(noise) and seen is not None:
         raise ValueError("noise must be left out where seen is given, which has a noise of its own")
-    parameters, static = eqx.partition(map, eqx.is_inexact_array_like)
+    parameters, static = eqx.partition(map, _is_trained)
     dtypes = {np.asarray(leaf).dtype for leaf in jax.tree.leaves(parameters)}
     if len(dtypes) != 1:
         found = ", ".join(sorted(str(dtype) for dtype in dtypes)) or "none"
         raise ValueError(f"map must have trainable arrays of one floating-point dtype; it has {found}")
     dtype = dtypes.pop()
+    with float64():
+        found = jax.eval_shape(map, jax.ShapeDtypeStruct(inputs.shape[1:], dtype)).shape
+    if found != inputs.shape[1:]:
+        raise ValueError(f"map must keep the shape of a state, {inputs.shape[1:]}; it gives {found}")
     with float64() if dtype == np.float64 else contextlib.nullcontext():
         # Fresh arrays, since the loop overwrites its state and must not touch the caller's map.
         parameters = jax.tree.map(lambda leaf: jnp.array(leaf, dtype, copy=True), parameters)
@@ -142,7 +146,9 @@ def fit(
             batch=batch,
         )
         carry = None if problem.objective is None else problem.objective.start(problem.inputs)
-        state = _Training(parameters, optimizer.init(parameters), carry, jnp.asarray(0), jnp.asarray(jnp.inf, dtype))
+        state = _Training(
+            parameters, optimizer.init(parameters), carry, jnp.zeros((), jnp.int32), jnp.asarray(jnp.inf, dtype)
+        )
         stamp = _stamp(problem, map, fingerprint)
         if resume and checkpoint is not None and Path(checkpoint).exists():
             state, _ = read_checkpoint(checkpoint, state, stamp)
@@ -155,6 +161,10 @@ def fit(
     else:
         status = StoreStatus.STORED if tol < 0 or loss <= tol else StoreStatus.LOSS_NOT_REACHED
     return Fit(trained, loss, done, time.perf_counter() - begun, status)
+
+
+def _is_trained(leaf: Any) -> bool:
+    return isinstance(leaf, np.ndarray | jax.Array) and np.issubdtype(leaf.dtype, np.inexact)
 
 
 def _noise(noise: float | np.ndarray, shape: tuple[int, ...]) -> float | np.ndarray:

@@ -17,6 +17,7 @@ def polish(network: MLP, inputs: HostStates, targets: HostStates) -> MLP:
 
     **Returns:** an `MLP` with float64 arrays on the host.
     """
+    _check(inputs, targets)
     with float64():
         exact = cast(network, np.float64)
         flat = np.asarray(inputs, np.float64).reshape(len(inputs), -1)
@@ -36,7 +37,15 @@ def polish(network: MLP, inputs: HostStates, targets: HostStates) -> MLP:
 
 def mean_squared_error(network: MLP, inputs: HostStates, targets: HostStates) -> float:
     """Mean over all entries of (f(x) − target)², in float64."""
+    _check(inputs, targets)
     with float64():
         exact = cast(network, np.float64)
         outputs = apply_rows(exact, np.asarray(inputs, np.float64))
     return float(np.mean((outputs - np.asarray(targets, np.float64)) ** 2))
+
+
+def _check(inputs: HostStates, targets: HostStates) -> None:
+    if np.shape(inputs) != np.shape(targets):
+        raise ValueError(
+            f"inputs and targets must have one shape, a state a row; got {np.shape(inputs)} and {np.shape(targets)}"
+        )
