@@ -46,7 +46,7 @@ FILES: dict[str, list[str]] = {
     ],
     "sources": ["_records", "_pixels", "_pictures", "_arrays", "_published", "_shipped", "_specs", "_load", "_save"],
     "certificates": ["_jacobian", "_bounds", "_certify"],
-    "training": ["_optimizers", "_checkpoint", "_coordinates", "_objective", "_fit", "_polish"],
+    "training": ["_optimizers", "_kfac", "_checkpoint", "_coordinates", "_objective", "_fit", "_polish"],
     "writing": ["_start", "_gradient", "_store"],
     "analysis": ["_neighbors", "_recovery"],
     "report": ["_text", "_plots", "_html"],

@@ -125,7 +125,7 @@ def test_deviations_find_the_leading_direction() -> None:
     inputs = jnp.asarray(points, jnp.float32)
     carry = made.start(inputs)
     for _ in range(60):
-        _, carry = made(lambda x: matrix @ x + shift, carry, inputs, inputs, jnp.ones(1), jnp.arange(1), jr.key(0))
+        _, (carry, _) = made(lambda x: matrix @ x + shift, carry, inputs, inputs, jnp.ones(1), jnp.arange(1), jr.key(0))
     found = np.asarray(carry)[0]
     assert np.sqrt(np.mean(found**2)) == pytest.approx(0.3, rel=1e-4)
     assert abs(found @ basis[:, 0]) / np.linalg.norm(found) > 0.99
@@ -138,7 +138,7 @@ def test_deviations_travel_round_a_cycle() -> None:
     error = jnp.array([0.0, 0.0, 1.0])
     rows = jnp.array([0])
     carry = made.start(inputs)
-    _, carry = made(lambda x: targets[0] + error, carry, inputs[:1], targets[:1], jnp.ones(1), rows, jr.key(0))
+    _, (carry, _) = made(lambda x: targets[0] + error, carry, inputs[:1], targets[:1], jnp.ones(1), rows, jr.key(0))
     assert not np.asarray(carry)[[0, 2]].any()
     np.testing.assert_allclose(carry[1], np.sqrt(3) * 0.1 * error, rtol=1e-5)
 

@@ -3,6 +3,7 @@
 from attrax.training._coordinates import Coordinates as Coordinates
 from attrax.training._fit import Fit as Fit
 from attrax.training._fit import fit as fit
+from attrax.training._kfac import kfac as kfac
 from attrax.training._objective import Objective as Objective
 from attrax.training._objective import objective as objective
 from attrax.training._optimizers import OPTIMIZERS as OPTIMIZERS

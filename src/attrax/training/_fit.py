@@ -69,6 +69,7 @@ class _Problem(eqx.Module):
     key: Any
     objective: Objective | None
     batch: int = eqx.field(static=True)
+    copies: int = eqx.field(static=True)
 
 
 def fit(
@@ -80,6 +81,7 @@ def fit(
     epochs: int = 1_000_000,
     tol: float | None = 1e-8,
     batch: int | None = None,
+    copies: int = 1,
     noise: float | np.ndarray = 0.0,
     seen: Objective | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -101,6 +103,7 @@ def fit(
     - `epochs`: passes through the data at most.
     - `tol`: loss at which to stop; `None` to run all epochs.
     - `batch`: examples a step; `None` or n for the full batch. The order is drawn anew each epoch.
+    - `copies`: how often each example stands in a step, each time with a disturbance of its own.
     - `noise`: standard deviation of Gaussian noise, drawn anew for every step, on the inputs of the loss:
       one number, or one for each entry of a state.
     - `seen`: what training sees in place of the inputs, as `objective` makes it, where that is more than `noise`.
@@ -121,6 +124,7 @@ def fit(
     tol = -1.0 if tol is None else _checks.real("tol", tol, least=0)
     num = len(inputs)
     batch = num if batch is None else _checks.integer("batch", batch, least=1, most=num)
+    copies = _checks.integer("copies", copies, least=1)
     noise = _noise(noise, inputs.shape[1:])
     if np.any(noise) and seen is not None:
         raise ValueError("noise must be left out where seen is given, which has a noise of its own")
@@ -144,6 +148,7 @@ def fit(
             key=key,
             objective=objective(noise=noise, dtype=dtype) if np.any(noise) else seen,
             batch=batch,
+            copies=copies,
         )
         carry = None if problem.objective is None else problem.objective.start(problem.inputs)
         state = _Training(
@@ -235,8 +240,11 @@ def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any], state: 
         outputs = jax.vmap(eqx.combine(parameters, static))(problem.inputs)
         return jnp.mean((outputs - problem.targets) ** 2)
 
-    def update(parameters: Any, optimizer_state: Any, gradient: Any) -> tuple[Any, Any]:
-        change, optimizer_state = optimizer.update(gradient, optimizer_state, parameters)
+    optimizer = optax.with_extra_args_support(optimizer)
+
+    def update(parameters: Any, optimizer_state: Any, gradient: Any, **data: Any) -> tuple[Any, Any]:
+        # The data are for optimizers that look at more than the gradient, such as K-FAC.
+        change, optimizer_state = optimizer.update(gradient, optimizer_state, parameters, **data)
         return optax.apply_updates(parameters, change), optimizer_state
 
     def clean_epoch(now: _Training) -> _Training:
@@ -245,7 +253,9 @@ def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any], state: 
         loss, gradient = jax.value_and_grad(clean_loss)(now.parameters)
 
         def step(_: Any) -> _Training:
-            parameters, optimizer_state = update(now.parameters, now.optimizer_state, gradient)
+            parameters, optimizer_state = update(
+                now.parameters, now.optimizer_state, gradient, inputs=problem.inputs, targets=problem.targets
+            )
             return _Training(parameters, optimizer_state, now.carry, now.epoch + 1, loss)
 
         def stop_here(_: Any) -> _Training:
@@ -255,10 +265,10 @@ def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any], state: 
 
     def drawn_loss(
         parameters: Any, carry: Any, rows: Any, weights: Any, key: PRNGKeyArray
-    ) -> tuple[Float[Array, ""], Any]:
+    ) -> tuple[Float[Array, ""], tuple[Any, Any]]:
         map, inputs, targets = eqx.combine(parameters, static), problem.inputs[rows], problem.targets[rows]
         if problem.objective is None:
-            return weighted_mean((jax.vmap(map)(inputs) - targets) ** 2, weights), carry
+            return weighted_mean((jax.vmap(map)(inputs) - targets) ** 2, weights), (carry, inputs)
         return problem.objective(map, carry, inputs, targets, weights, rows, key)
 
     def drawn_epoch(now: _Training) -> _Training:
@@ -273,9 +283,11 @@ def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any], state: 
             parameters, optimizer_state, carry = inner
             rows = jax.lax.dynamic_slice_in_dim(order, index * problem.batch, problem.batch)
             weights = jax.lax.dynamic_slice_in_dim(weight, index * problem.batch, problem.batch)
+            rows, weights = jnp.tile(rows, problem.copies), jnp.tile(weights, problem.copies)
             key = jr.fold_in(step_key, index)
-            gradient, carry = jax.grad(drawn_loss, has_aux=True)(parameters, carry, rows, weights, key)
-            return *update(parameters, optimizer_state, gradient), carry
+            gradient, (carry, seen) = jax.grad(drawn_loss, has_aux=True)(parameters, carry, rows, weights, key)
+            data = {"inputs": seen, "targets": problem.targets[rows], "weights": weights}
+            return *update(parameters, optimizer_state, gradient, **data), carry
 
         inner = (now.parameters, now.optimizer_state, now.carry)
         parameters, optimizer_state, carry = jax.lax.fori_loop(0, batches, step, inner)

@@ -98,8 +98,8 @@ class Objective(eqx.Module):
         weights: Float[Array, " b"],
         rows: Int[Array, " b"],
         key: PRNGKeyArray,
-    ) -> tuple[Float[Array, ""], Carry]:
-        """Loss of one step on the examples numbered `rows`, and the carry for the next."""
+    ) -> tuple[Float[Array, ""], tuple[Carry, Float[Array, "b *state"]]]:
+        """Loss of one step on the examples numbered `rows`; the carry for the next, and the inputs it was taken at."""
         disturb_key, penalty_key = jr.split(key)
         seen, deviated = self.disturb(carry, inputs, rows, disturb_key)
         outputs = jax.vmap(map)(seen)
@@ -117,7 +117,7 @@ class Objective(eqx.Module):
             after = rows if self.successor is None else self.successor[rows]
             kept = (deviated & (weights > 0)).reshape(size.shape)
             carry = carry.at[after].set(jnp.where(kept, fresh, carry[after]))
-        return loss, carry
+        return loss, (carry, seen)
 
 
 def weighted_mean(values: Float[Array, "b *state"], weights: Float[Array, " b"] | None) -> Float[Array, ""]:
