@@ -175,3 +175,18 @@ def test_a_row_is_what_it_would_be_alone() -> None:
     alone = ax.certify(around(memory.map, memory.patterns.points[2]))
     assert alone.spectral_radius[0] == together.spectral_radius[2]
     assert alone.verdict[0] == together.verdict[2]
+
+
+def test_examples_that_share_a_fixed_point_are_not_attractors() -> None:
+    """A constant map has one attractor, and it is nobody's who lies elsewhere or shares it."""
+    here = np.full((1, 25), 0.5)
+
+    def verdicts(*examples: np.ndarray) -> list[str]:
+        patterns = ax.Patterns.from_examples(np.concatenate(examples))
+        return [str(verdict) for verdict in ax.certify(ax.Memory(lambda x: 0 * x + 0.5, patterns)).verdict]
+
+    assert verdicts(here) == ["attractor"]
+    assert verdicts(here + 2e-4) == ["attractor"]  # within the paper's recovery threshold
+    assert verdicts(here + 4e-4) == ["not_attractor"]
+    assert verdicts(here, here + 2e-4) == ["not_attractor", "not_attractor"]
+    assert verdicts(here, here + 0.1) == ["attractor", "not_attractor"]

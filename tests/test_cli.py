@@ -144,14 +144,94 @@ def test_files_without_patterns(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     status, _, err = run(capsys, "certify", file)
     assert status == 2
     assert "--patterns" in err
-    status, _, err = run(capsys, "certify", file, "--patterns", "digits", "--n", 2)
+    status, _, err = run(capsys, "certify", file, "--patterns", "faces")
     assert status == 2
     assert "digest" in err
-    assert run(capsys, "certify", file, "--patterns", "digits", "--n", 3, "--json")[0] in (0, 1)
-    status, out, _ = run(capsys, "recall", file, "--corrupt", "none", "--patterns", "digits", "--n", 3, "--json",
-                         "--max-steps", 200)  # fmt: skip
-    assert status == 0
-    assert strict(out)["cues"] == 3
+    # Which examples of the source were taken is on record.
+    assert run(capsys, "certify", file, "--patterns", "digits", "--json")[0] in (0, 1)
+    for cues, count in ((["--corrupt", "none"], 3), (["digits", "--n", 5], 5)):
+        status, out, _ = run(capsys, "recall", file, *cues, "--patterns", "digits", "--json", "--max-steps", 200)
+        assert status == 0
+        assert strict(out)["cues"] == count
+
+
+def test_files_without_patterns_know_what_was_skipped(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "in", ["a.png", "b.png"])
+    (folder / "c.png").write_text("no picture")
+    file = tmp_path / "m.attrax"
+    run(capsys, "store", folder, *QUICK, "--skip-unreadable", "--no-patterns", "-o", file)
+    assert run(capsys, "certify", file, "--patterns", folder)[0] in (0, 1)
+
+
+def pictures(folder: Path, names: list[str]) -> Path:
+    folder.mkdir(exist_ok=True)
+    for number, name in enumerate(names):
+        values = np.random.default_rng(number).integers(0, 255, (8, 8), np.uint8)
+        Image.fromarray(values).save(folder / name)
+    return folder
+
+
+def test_nothing_that_is_read_is_written_over(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "in", ["a.png", "b.png"])
+    before = (folder / "a.png").read_bytes()
+    memory = tmp_path / "m.attrax"
+    run(capsys, "store", folder, *QUICK, "-o", memory)
+    for command in (
+        ["store", folder / "a.png", *QUICK, "-o", folder / "a.png"],
+        ["store", folder, *QUICK, "-o", tmp_path / "n", "--checkpoint", folder / "a.png"],
+        ["store", folder, *QUICK, "-o", tmp_path / "n", "--checkpoint", tmp_path / "n"],
+        ["store", folder, *QUICK, "-o", "/dev/null"],
+        ["recall", memory, folder / "a.png", "-o", folder],
+        ["recall", memory, folder, "-o", folder],
+    ):
+        status, _, err = run(capsys, *command)
+        assert status == 2, command
+        assert err.count("\n") == 1
+        assert "another" in err or "regular" in err or "exists" in err or "two files" in err
+    assert (folder / "a.png").read_bytes() == before
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_checkpoint_is_not_started_over_in_silence(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    command = ["store", "digits", "--n", 2, "--width", 8, "--depth", 1, "--epochs", 5, "-o", tmp_path / "m",
+               "--checkpoint", tmp_path / "c"]  # fmt: skip
+    assert run(capsys, *command)[0] in (0, 1)
+    before = (tmp_path / "c").read_bytes()
+    status, _, err = run(capsys, *command)
+    assert status == 2
+    assert "--resume" in err
+    assert (tmp_path / "c").read_bytes() == before
+
+
+def test_a_link_is_written_through(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    run(capsys, "store", "digits", "--n", 2, *QUICK, "-o", tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").stat().st_size > 1000
+
+
+def test_every_cue_gets_a_file_of_its_own(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "in", ["a.png", "a-2.png", "b.png", "b.png.png"])
+    other = pictures(tmp_path / "other", ["a.png"])
+    memory = tmp_path / "m.attrax"
+    run(capsys, "store", folder, *QUICK, "-o", memory)
+    _, out, _ = run(capsys, "recall", memory, folder, other, "-o", tmp_path / "out", "--json", "--max-steps", 50)
+    files = [row["file"] for row in strict(out)["results"]]
+    assert len(set(files)) == 5
+    assert all(Path(file).is_file() for file in files)
+
+
+def test_a_network_beyond_all_memory_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    status, _, err = run(capsys, "store", "digits", "--n", 2, "--width", 10**7, "-o", tmp_path / "m")
+    assert status == 2
+    assert "memory" in err
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 10**20])
+def test_seeds_do_not_wrap(seed: int, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    status, _, err = run(capsys, "store", "digits", "--n", 2, *QUICK, "--seed", seed, "-o", tmp_path / "m")
+    assert status == 2
+    assert "--seed" in err
 
 
 def test_resume_continues_a_checkpoint(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

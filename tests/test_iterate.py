@@ -162,3 +162,11 @@ def test_both_ways_of_iterating_agree() -> None:
         z, w = short.enter(jnp.asarray(x)), plain.enter(jnp.asarray(x))
         assert np.allclose(short.leave(short.step(z)), plain.step(w), atol=1e-6)
         assert np.isclose(short.distance(short.step(z), z), plain.distance(plain.step(w), w), atol=1e-6)
+
+
+def test_a_row_that_is_lost_at_once_keeps_its_start() -> None:
+    starts = np.array([[1e300, 1.0], [0.5, 0.5]])
+    found = ax.iterate(lambda x: x * x, starts)
+    assert str(found.status[0]) == "diverged"
+    np.testing.assert_array_equal(found.value[0], starts[0])
+    assert str(found.status[1]) == "converged"

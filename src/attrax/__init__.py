@@ -4,7 +4,9 @@ from attrax import analysis as analysis
 from attrax import certificates as certificates
 from attrax import dynamics as dynamics
 from attrax import maps as maps
+from attrax import report as report
 from attrax import sources as sources
+from attrax import theory as theory
 from attrax import training as training
 from attrax._certificate import Certificate as Certificate
 from attrax._corruptions import CORRUPTIONS as CORRUPTIONS
@@ -27,6 +29,7 @@ from attrax.analysis import recovery as recovery
 from attrax.certificates import certify as certify
 from attrax.dynamics import iterate as iterate
 from attrax.dynamics import refine as refine
+from attrax.writing import Constructed as Constructed
 from attrax.writing import Gradient as Gradient
 from attrax.writing import store as store
 

@@ -41,7 +41,7 @@ def real(
     if least != float("-inf"):
         parts.append(f"of at least {least:g}")
     if most != float("inf"):
-        parts.append(f"of at most {most:g}")
+        parts.append(f"{'and' if len(parts) > 1 else 'of'} at most {most:g}")
     message = f"{name} must be {' '.join(parts)}; got {value!r}"
     if isinstance(value, bool) or not isinstance(value, Real):
         raise ValueError(message)

@@ -8,6 +8,7 @@ from pathlib import Path
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> Path:
     """Writes `content` beside `path`, then renames it into place. **Raises** `ValueError` where that can't be done."""
     path = Path(path)
+    path = path.resolve() if path.is_symlink() else path
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with beside.open("wb") as file:

@@ -107,7 +107,8 @@ def load(path: str | os.PathLike[str]) -> Memory:
     try:
         return _assemble(json.loads(metadata["memory"]), arrays)
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise MemoryFileError(f"{path} contradicts itself ({type(error).__name__}: {error})") from None
+        what = f"{type(error).__name__}: {error}"
+        raise MemoryFileError(f"{path} contradicts itself ({what}); write it again") from None
 
 
 def with_patterns(memory: Memory, examples: HostStates) -> Memory:
@@ -170,7 +171,12 @@ def _assemble(text: dict[str, Any], arrays: dict[str, np.ndarray]) -> Memory:
     biases = tuple(arrays[f"bias.{i}"] if text["biases"][i] else None for i in layers)
     network = MLP(weights, biases, tuple(int(side) for side in text["shape"]), text["activation"])
     successor = arrays["successor"]
-    if successor.shape != (text["examples"],) or successor.min() < 0 or successor.max() >= len(successor):
+    if (
+        successor.shape != (text["examples"],)
+        or successor.dtype.kind != "i"
+        or successor.min() < 0
+        or successor.max() >= len(successor)
+    ):
         raise ValueError("the successors are not indices of the examples")
     patterns = originals = certificate = None
     merged = tuple((int(given), int(kept)) for given, kept in text["merged"])
@@ -179,6 +185,8 @@ def _assemble(text: dict[str, Any], arrays: dict[str, np.ndarray]) -> Memory:
         points, originals = arrays["points"], arrays["originals"]
         if points.shape != (len(successor), *network.shape) or originals.shape != points.shape:
             raise ValueError("the points do not fit the network")
+        if not np.isfinite(points).all() or digest(originals) != text["digest"]:
+            raise ValueError("the points are not finite or do not have the digest on record")
         patterns = Patterns(points, successor, merged)
     else:
         written = {**written, "patterns_digest": text["digest"]}

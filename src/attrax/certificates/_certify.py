@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -27,13 +27,17 @@ from attrax.certificates._jacobian import (
     pull_back,
     push_forward,
 )
-from attrax.dynamics import refine
+from attrax.dynamics import Refined, refine
 from attrax.maps import MLP
 
 # The type stubs of SciPy's iterative solvers misstate their arguments (tolerances as integers, no matvec).
 sparse: Any = scipy.sparse.linalg
 _DENSE = 2048
 """Foreign maps with more entries than this are not turned into a matrix, and get no upper bound."""
+_STRAYED = 1e-7
+"""Mean squared distance to an example beyond which a cycle is not that example's: the paper's recovery threshold."""
+_SAME = 1e-7
+"""Distance below which two cycles are one: the paper's recovery threshold, read literally."""
 
 
 def certify(memory: Memory, *, progress: Progress | None = None) -> Certificate:
@@ -41,7 +45,10 @@ def certify(memory: Memory, *, progress: Progress | None = None) -> Certificate:
 
     *attractor*: the points are a cycle of the map to within rounding, and an upper bound on the whole spectrum,
     ‖Mᵐ‖^{1/m} with its rounding error, is below 1. *not_attractor*: an eigenvalue exceeds 1 by more than its error,
-    or the points are far from any cycle. *inconclusive*: neither could be shown. Each row is computed alone.
+    or the points are far from any cycle: the exact one near them lies beyond the paper's recovery threshold (a mean
+    squared distance of 1e-7) from the example as it was given, or it is another example's too, so that no recall can
+    tell the two apart. *inconclusive*: neither could be shown. A row is what it would be alone, save for that last
+    comparison.
 
     **Arguments:** `memory`, whose map is any callable written with JAX. **Returns:** `Certificate`.
 
@@ -57,14 +64,21 @@ def certify(memory: Memory, *, progress: Progress | None = None) -> Certificate:
     factors = network_factors(memory.map) if isinstance(memory.map, MLP) else None
     cycles = [np.asarray(patterns.points[list(cycle)], np.float64) for cycle in patterns.cycles]
     rows: list[_Row] = []
+    refined: list[HostStates] = []
     # One example a thread beats one matrix product over all threads: these matrices are small, and a busy machine
     # makes threads that share one product wait for each other. The limit is lifted again at the end of the block.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-        for row in pool.map(partial(_certify_cycle, memory.map, factors), cycles):
+        for row, points in pool.map(partial(_certify_cycle, memory.map, factors), cycles):
             rows.append(row)
+            refined.append(points)
             if progress is not None:
                 largest = max(row.radius for row in rows)
                 progress("certifying", len(rows), len(cycles), {"largest_radius": largest})
+
+    given = patterns.points if memory.originals is None else memory.originals
+    originals = [np.asarray(given[list(cycle)], np.float64) for cycle in patterns.cycles]
+    for number in _not_theirs(refined, originals):
+        rows[number] = replace(rows[number], verdict=Verdict.NOT_ATTRACTOR)
 
     def column(name: str) -> np.ndarray:
         return np.array([getattr(row, name) for row in rows], float)
@@ -96,8 +110,36 @@ class _Row:
     method: str
 
 
-def _certify_cycle(map: Map, factors: Factors | None, cycle: HostStates) -> _Row:
+def _not_theirs(refined: list[HostStates], originals: list[HostStates]) -> set[int]:
+    """Numbers of the cycles that strayed from their example, or that share a point with another."""
+    strayed = {
+        number
+        for number, (points, given) in enumerate(zip(refined, originals, strict=True))
+        if np.mean((points - given).reshape(len(points), -1) ** 2, axis=1).max() > _STRAYED
+    }
+    points = np.concatenate([cycle.reshape(len(cycle), -1) for cycle in refined])
+    owner = np.repeat(np.arange(len(refined)), [len(cycle) for cycle in refined])
+    # Equal points have equal projections, so only neighbors on one random line need to be compared.
+    direction = np.random.default_rng(0).standard_normal(points.shape[1])
+    line = points @ (direction / np.linalg.norm(direction))
+    order = np.argsort(line)
+    shared: set[int] = set()
+    for place, one in enumerate(order):
+        for other in order[place + 1 :]:
+            if not line[other] - line[one] <= 2 * _SAME:
+                break
+            if owner[one] != owner[other] and np.linalg.norm(points[one] - points[other]) <= _SAME:
+                shared |= {int(owner[one]), int(owner[other])}
+    return strayed | shared
+
+
+def _certify_cycle(map: Map, factors: Factors | None, cycle: HostStates) -> tuple[_Row, HostStates]:
+    """The row of one cycle, and its refined points."""
     refined = refine(map, cycle)
+    return _certify_refined(map, factors, refined), refined.points
+
+
+def _certify_refined(map: Map, factors: Factors | None, refined: Refined) -> _Row:
     cycle, residual, moved = refined.points, refined.residual, refined.moved
     size = cycle[0].size
     if not np.isfinite(residual):
@@ -124,8 +166,8 @@ def _certify_cycle(map: Map, factors: Factors | None, cycle: HostStates) -> _Row
 
 def _verdict(residual: float, size: int, log_upper: float, log_lower: float) -> Verdict:
     mean_square = residual**2 / size
-    if mean_square > 1e-7:
-        return Verdict.NOT_ATTRACTOR  # the paper's recovery threshold: these points are not a cycle of the map
+    if mean_square > _STRAYED:
+        return Verdict.NOT_ATTRACTOR  # these points are not a cycle of the map
     if log_lower > 0:
         return Verdict.NOT_ATTRACTOR
     # Refined points miss a cycle by rounding only; a larger miss leaves open what the exact cycle is like.

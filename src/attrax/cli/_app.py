@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     try:
         status = app(args=None if arguments is None else list(arguments), standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # a closed descriptor
+            sys.stdout.flush()
     except typer.Exit as ended:
         status = ended.exit_code
     except typer.TyperException as error:
@@ -56,9 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         status = _complain("interrupted", 130)
     except ValueError as error:
         status = _complain(str(error), 2)
+    except SystemExit:
+        status = 0  # how Click ends when whoever read our output has left
     except BrokenPipeError:
         # Whoever read our output has left; stdout must not complain again when Python closes it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if sys.stdout is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     except OSError as error:
         status = _complain(f"{error.filename or 'a file'}: {error.strerror or error}", 2)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from attrax.cli._options import Gray, Json, Number, PatternSource, Seed, Shuffle, Size, load_memory
+from attrax.cli._options import Json, PatternSource, load_memory
 from attrax.cli._output import number, print_json, spread
 from attrax.cli._progress import progress_bar
 
@@ -15,27 +15,17 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="A memory written by 
 def certify(
     file: File,
     patterns: PatternSource = None,
-    n: Number = None,
-    shuffle: Shuffle = False,
-    size: Size = None,
-    gray: Gray = False,
-    seed: Seed = 0,
     as_json: Json = False,
 ) -> int:
     """Certify every stored example anew: is it an attractor, and how do we know?
 
-    Exits with 0 when all are certified attractors and with 1 when not. The options after --patterns are those with
-    which that source was stored.
+    Exits with 0 when all are certified attractors and with 1 when not.
 
     Example: attrax certify faces.attrax --json
     """
     from attrax.certificates import certify as certify_memory
 
-    if not patterns and (n is not None or shuffle or size or gray):
-        raise ValueError(
-            "--n, --shuffle, --size and --gray describe the source named by --patterns; name it or leave them out"
-        )
-    memory = load_memory(file, patterns, n=n, shuffle=shuffle, seed=seed, size=size, gray=gray)
+    memory = load_memory(file, patterns)
     with progress_bar() as progress:
         found = certify_memory(memory, progress=progress)
     rows = [

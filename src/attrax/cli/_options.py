@@ -7,7 +7,9 @@ from typing import Annotated, Any
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn; same seed, same result.")]
+Seed = Annotated[
+    int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything that is drawn; same seed, same result.")
+]
 Number = Annotated[int | None, typer.Option("--n", min=1, help="Take the first N (with --shuffle: N at random).")]
 Shuffle = Annotated[bool, typer.Option("--shuffle", help="Take examples at random, by --seed.")]
 Size = Annotated[str | None, typer.Option(metavar="HxW", help="Bring images to this height and width.")]
@@ -48,7 +50,7 @@ def load_sources(
     )
 
 
-def load_memory(file: Path, patterns: list[str] | None, **options: Any) -> Any:
+def load_memory(file: Path, patterns: list[str] | None) -> Any:
     """A memory from its file, completed by `patterns` where it was saved without them."""
     from attrax import _io
 
@@ -57,9 +59,11 @@ def load_memory(file: Path, patterns: list[str] | None, **options: Any) -> Any:
         if not patterns:
             raise ValueError(
                 f"{file} was saved without its patterns, and only they tell what its attractors are; "
-                "name the source it was written from with --patterns SOURCE and the same --n, --shuffle, --size, --gray"
+                "name the source it was written from with --patterns SOURCE"
             )
-        return _io.with_patterns(memory, load_sources(patterns, **options).values)
+        # Which of its examples were taken, and how, is on record.
+        selection = memory.written.get("selection") or {}
+        return _io.with_patterns(memory, load_sources(patterns, **selection).values)
     if patterns:
         raise ValueError(f"{file} holds its patterns; leave --patterns out")
     return memory
@@ -69,11 +73,35 @@ def check_output_file(path: Path, option: str) -> None:
     """**Raises** `ValueError` where a file can't be written to `path`, so that it is said before hours of work."""
     if path.is_dir():
         raise ValueError(f"{option} must be a file; {path} is a folder")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{option} must be a regular file; {path} is a device or the like")
     parent = path.parent
     if not parent.is_dir():
         raise ValueError(f"{option}: the folder {parent} does not exist; make it first")
     if not os.access(parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
         raise ValueError(f"{option}: {path} can't be written; choose another place or change its permissions")
+
+
+def check_differ(path: Path, option: str, others: list[Path], name: str) -> None:
+    """**Raises** `ValueError` where `path` is one of the files `others`, which are to be read."""
+    for other in others:
+        if path.exists() and other.exists() and path.samefile(other):
+            raise ValueError(f"{option}: {path} is one of {name}; choose another place")
+
+
+def check_checkpoint(path: Path | None, resume: bool, output: Path) -> None:
+    """**Raises** `ValueError` where training can't be saved to `path`, or something there would be lost."""
+    if path is None:
+        if resume:
+            raise ValueError("--resume continues from a checkpoint; name it with --checkpoint FILE")
+        return
+    check_output_file(path, "--checkpoint")
+    if path.absolute() == output.absolute():
+        raise ValueError(f"--checkpoint and --output must be two files; both are {path}")
+    if path.exists() and not resume:
+        raise ValueError(
+            f"--checkpoint: {path} exists; add --resume to continue from it, or delete it to start from the beginning"
+        )
 
 
 def check_output_folder(path: Path, option: str) -> None:

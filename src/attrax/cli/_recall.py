@@ -72,11 +72,11 @@ def recall(
         raise ValueError("give either cues or --corrupt KIND:LEVEL" + (", not both" if cues else ""))
     if output is not None:
         check_output_folder(output, "--output")
+        _check_apart(output, cues or [])
     corruption = None if corrupt is None else parse_corruption(corrupt)
-    # --n and its like choose among the cues; for a file without patterns they name its examples, unless both are given.
     options: dict[str, Any] = {"n": n, "shuffle": shuffle, "seed": seed, "size": size, "gray": gray}
-    memory = load_memory(file, patterns, **(options if corruption is not None else {"size": size, "gray": gray}))
-    if corruption is not None and not patterns and (n is not None or shuffle or size or gray or skip_unreadable):
+    memory = load_memory(file, patterns)
+    if corruption is not None and (n is not None or shuffle or size or gray or skip_unreadable):
         raise ValueError("--n, --shuffle, --size, --gray and --skip-unreadable are for cues, not for --corrupt")
     with progress_bar() as progress:
         if corruption is not None:
@@ -88,9 +88,11 @@ def recall(
         else:
             given = load_sources(cues or [], skip_unreadable=skip_unreadable, **options)
             if given.values.shape[1:] != memory.patterns.shape:
+                pictures = len(memory.patterns.shape) > 1 and given.values.ndim > 2
                 raise ValueError(
                     f"the cues have the shape {_shape(given.values.shape[1:])} and the memory stores "
-                    f"{_shape(memory.patterns.shape)}; bring them to it with --size and --gray"
+                    f"{_shape(memory.patterns.shape)}; "
+                    + ("bring them to it with --size and --gray" if pictures else "give cues of that shape")
                 )
             answer = recall_cues(memory, given.values, reading=reading, atol=atol, recovery_atol=recovery_atol,
                                  max_steps=max_steps, progress=progress)  # fmt: skip
@@ -151,7 +153,7 @@ def _write(
     from attrax.sources import IMAGE_SUFFIXES, save_array, save_images
 
     pictures = values.ndim in (3, 4) and (values.ndim == 3 or values.shape[-1] == 3)
-    arrays = [source for source in given if source.endswith((".npy", ".npz")) or ".npz:" in source]
+    arrays = [source for source in given if source.lower().endswith((".npy", ".npz")) or ".npz:" in source.lower()]
     if not pictures or (arrays and len(arrays) == len(given)):
         folder.mkdir(parents=True, exist_ok=True)
         if corrupted:
@@ -161,11 +163,19 @@ def _write(
     if corrupted:
         save_images(folder, np.clip(cues, 0.0, 1.0), [f"{name}-cue" for name in names])
         return save_images(folder, clipped, [f"{name}-recalled" for name in names])
-    suffixes = [Path(name).suffix.lower() for name in names]
-    written: list[Path] = []
-    for value, name, suffix in zip(clipped, names, suffixes, strict=True):
-        kept = suffix if suffix in IMAGE_SUFFIXES else ".png"
-        number_before = sum(Path(other).stem == Path(name).stem for other in names[: len(written)])
-        stem = Path(name).stem + (f"-{number_before + 1}" if number_before else "")
-        written += save_images(folder, value[None], [stem], suffix=kept)
-    return written
+    kinds = [Path(name).suffix.lower() for name in names]
+    kinds = [kind if kind in IMAGE_SUFFIXES else ".png" for kind in kinds]
+    written: dict[int, Path] = {}
+    for kind in sorted(set(kinds)):  # one call a format, which keeps the names in it apart
+        rows = [row for row, other in enumerate(kinds) if other == kind]
+        stems = [Path(names[row]).stem for row in rows]
+        written |= dict(zip(rows, save_images(folder, clipped[rows], stems, suffix=kind), strict=True))
+    return [written[row] for row in range(len(names))]
+
+
+def _check_apart(folder: Path, cues: list[str]) -> None:
+    """**Raises** `ValueError` where what comes back would be written among the cues, over them if names agree."""
+    for cue in map(Path, cues):
+        home = cue if cue.is_dir() else cue.parent
+        if cue.exists() and folder.exists() and folder.samefile(home):
+            raise ValueError(f"--output must be another folder than that of the cues, {home}; name a new one")

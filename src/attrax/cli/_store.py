@@ -14,6 +14,8 @@ from attrax.cli._options import (
     Shuffle,
     Size,
     SkipUnreadable,
+    check_checkpoint,
+    check_differ,
     check_output_file,
     load_sources,
 )
@@ -145,10 +147,8 @@ def store(
         epochs=epochs,
     )
     check_output_file(output, "--output")
-    if checkpoint is not None:
-        check_output_file(checkpoint, "--checkpoint")
-    elif resume:
-        raise ValueError("--resume continues from a checkpoint; name it with --checkpoint FILE")
+    check_differ(output, "--output", [Path(source) for source in sources], "the sources")
+    check_checkpoint(checkpoint, resume, output)
     if init is None:
         init = "kaiming_uniform" if activation in ("relu", "leaky_relu") else "pytorch"
     if not bias and activation in ("relu", "leaky_relu", "identity"):
@@ -167,11 +167,15 @@ def store(
             key=jr.key(seed),
         )  # fmt: skip
     network_record = {"width": width, "depth": depth, "init": init, "bias": bias, "dtype": dtype, "seed": seed}
-    memory.written.update(network_record, sources=list(sources))
+    selection = {"n": n, "shuffle": shuffle, "seed": seed, "size": size, "gray": gray,
+                 "skip_unreadable": skip_unreadable}  # fmt: skip
+    memory.written.update(network_record, sources=list(sources), selection=selection)
     _io.save(output, memory, patterns=patterns)
     found = memory.certificate
     assert found is not None  # a stored memory has one
     record = store_record(memory, output, [str(skipped) for skipped in examples.skipped])
+    if record["merged"]:
+        typer.echo(f"attrax: {len(record['merged'])} duplicates were merged", err=True)
     if as_json:
         print_json(record)
     else:
@@ -203,8 +207,6 @@ def store_record(memory: Any, file: Path, skipped: list[str]) -> dict[str, Any]:
 
 def _print(record: dict[str, Any], memory: Any) -> None:
     radius = record["spectral_radius"]
-    if record["merged"]:
-        print(f"{len(record['merged'])} duplicates were merged")
     print(f"{record['examples']} examples of {record['dimension']} values, loss {number(record['loss'])} "
           f"after {record['epochs']} epochs, {number(record['seconds'])} s")  # fmt: skip
     print(f"spectral radius: median {number(radius['median'])}, largest {number(radius['max'])}")

@@ -128,8 +128,11 @@ def iterate(
                 len(active),
             )
             taken += block
-        value = _in_chunks(lambda piece: _leave(way, piece), done.z, num)
+        value = np.array(_in_chunks(lambda piece: _leave(way, piece), done.z, num))
     codes = np.asarray(done.state)
+    # A row that was lost at once has no finite state but its start.
+    at_once = (codes == _DIVERGED) & (np.asarray(done.num_steps) == 1)
+    value[at_once] = np.asarray(starts)[at_once]
     return Iterates(
         value=np.asarray(value),
         num_steps=np.asarray(done.num_steps),

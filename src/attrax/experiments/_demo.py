@@ -92,6 +92,6 @@ def demo(folder: str | os.PathLike[str] = "attrax-demo", *, seed: int = 0, progr
         recoveries,
         title="100 faces in a network",
         settings={"source": "faces: 100 pictures of Labeled Faces in the Wild, from scikit-image", "seed": seed},
-        commands=("python -m pip install attrax", f"attrax demo --seed {seed}"),
+        commands=(f"attrax demo --seed {seed}",),
     )
     return Demo(memory, recoveries, page, file, strip, time.perf_counter() - begun)

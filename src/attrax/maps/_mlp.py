@@ -2,7 +2,9 @@
 
 import contextlib
 import math
+import os
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import equinox as eqx
@@ -144,6 +146,7 @@ def mlp(
     check_initializer(init)
     size = math.prod(shape)
     sizes = [size, *widths, size]
+    _check_memory(sizes, dtype)
     keys = jr.split(key, len(sizes) - 1)
     # Asked for float64 there shall be float64, whatever the caller's configuration.
     with float64() if np.dtype(dtype) == np.float64 else contextlib.nullcontext():
@@ -152,3 +155,17 @@ def mlp(
             for fan_in, fan_out, layer_key in zip(sizes[:-1], sizes[1:], keys, strict=True)
         ]
     return MLP(tuple(weight for weight, _ in layers), tuple(bias for _, bias in layers), shape, activation)
+
+
+def _check_memory(sizes: list[int], dtype: Any) -> None:
+    """Refuses what can't be held; the allocator below would end the process instead."""
+    needed = np.dtype(dtype).itemsize * sum(into * out for into, out in pairwise(sizes))
+    try:
+        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return
+    if needed > there:
+        raise ValueError(
+            f"width and depth must give a network that fits into memory; its weights need {needed / 1e9:.0f} GB and "
+            f"this machine has {there / 1e9:.0f} GB"
+        )

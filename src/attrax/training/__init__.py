@@ -1,5 +1,8 @@
 """Training: the paper's optimizers, one loop, coordinates in the span of the data, the polish of the last layer."""
 
+from attrax.training._construct import CONSTRUCTIONS as CONSTRUCTIONS
+from attrax.training._construct import margin as margin
+from attrax.training._construct import pseudoinverse as pseudoinverse
 from attrax.training._coordinates import Coordinates as Coordinates
 from attrax.training._fit import Fit as Fit
 from attrax.training._fit import fit as fit

@@ -1,5 +1,6 @@
 """The state of a training run in a file, written beside and renamed: a kill at any moment leaves a whole one."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -21,6 +22,7 @@ def write_checkpoint(path: str | os.PathLike[str], state: Any, numbers: dict[str
     leaves = jax.tree.leaves(eqx.filter(state, eqx.is_array))
     arrays = {f"leaf {index}": np.asarray(leaf) for index, leaf in enumerate(leaves)}
     header = {"format": _FORMAT, "fingerprint": fingerprint, "numbers": json.dumps(numbers)}
+    header["checksum"] = _checksum(arrays, header["numbers"])
     content = safetensors.numpy.save(arrays, header)
     write_atomically(path, content)
 
@@ -39,6 +41,8 @@ def read_checkpoint(path: str | os.PathLike[str], like: Any, fingerprint: str) -
         raise ValueError(f"{path} is no readable checkpoint ({error}); delete it to start from the beginning") from None
     if header.get("format") != _FORMAT:
         raise ValueError(f"{path} is no checkpoint of this version of attrax; delete it to start from the beginning")
+    if header.get("checksum") != _checksum(arrays, header.get("numbers", "")):
+        raise ValueError(f"{path} is a damaged checkpoint; restore it from a copy, or delete it to start again")
     if header.get("fingerprint") != fingerprint:
         raise ValueError(
             f"{path} belongs to a run with other data or settings; repeat that run's options to continue it, "
@@ -53,3 +57,10 @@ def read_checkpoint(path: str | os.PathLike[str], like: Any, fingerprint: str) -
             raise ValueError(f"{path}: leaf {index} should be {leaf.dtype}{list(leaf.shape)} but the file has {found}")
     restored = jax.tree.unflatten(structure, stored)
     return eqx.combine(restored, static), json.loads(header["numbers"])
+
+
+def _checksum(arrays: dict[str, np.ndarray], numbers: str) -> str:
+    total = hashlib.sha256(numbers.encode())
+    for name in sorted(arrays):
+        total.update(f"|{name}|".encode() + np.ascontiguousarray(arrays[name]).tobytes())
+    return total.hexdigest()

@@ -1,5 +1,6 @@
 """Writing memories."""
 
+from attrax.writing._constructed import Constructed as Constructed
 from attrax.writing._gradient import Gradient as Gradient
 from attrax.writing._start import Writer as Writer
 from attrax.writing._start import Written as Written

@@ -1,0 +1,84 @@
+"""Networks that can be written down: one hidden layer that stores examples without training.
+
+Both have the form f(x) = Yᵀ s(a(x)) with one affine function aᵢ an example and the piecewise-linear step
+s(z) = clip(2z − ½, 0, 1) = relu(2z − ½) − relu(2z − 3/2), so one hidden layer of 2n ReLU units. Where aᵢ is near 1 at
+example i and near 0 or below at all others, f sends a whole neighborhood of each example to its target, and its
+Jacobian there is 0: every example is an attractor, and a cycle has the product 0.
+"""
+
+import warnings
+
+import numpy as np
+from jaxtyping import Float
+
+from attrax._types import HostStates
+from attrax.maps import MLP
+
+CONSTRUCTIONS = ("pseudoinverse", "margin")
+"""Names of the constructions."""
+
+
+def pseudoinverse(points: HostStates, targets: HostStates | None = None) -> MLP:
+    """The network whose aᵢ are the least affine functions with aᵢ(xⱼ) = 1 for i = j and 0 otherwise.
+
+    They exist for affinely independent examples; with the centered examples as the rows of X_c their gradients are the
+    rows of (X_cᵀ)⁺, and each has the value 1/n at the mean. The ball of radius ¼/‖∇aᵢ‖ around an example goes to its
+    target in one step. Of dependent examples it takes the least-squares solution, which does not store all of them;
+    a certificate tells.
+
+    **Arguments:** `points`, n×state shape; `targets`, what each goes to, by default itself.
+
+    **Returns:** an `MLP` in float64.
+    """
+    flat = np.asarray(points, np.float64).reshape(len(points), -1)
+    middle = flat.mean(axis=0)
+    slopes = np.linalg.pinv((flat - middle).T)
+    return _assembled(slopes, 1 / len(flat) - slopes @ middle, points, targets)
+
+
+def margin(points: HostStates, targets: HostStates | None = None) -> MLP:
+    """The network whose aᵢ separate example i from all others with the widest margin: hard support vectors.
+
+    With wᵢ·x + bᵢ at least 1 at example i and at most −1 at the others, and ‖wᵢ‖ least, aᵢ = (wᵢ·x + bᵢ + 1)/2. The
+    basins are wider than those of `pseudoinverse`: the ball of radius ½/‖wᵢ‖ goes to the target in one step. An
+    example inside the convex hull of the others can't be separated; a certificate tells.
+
+    **Arguments:** `points`, n×state shape; `targets`, what each goes to, by default itself.
+
+    **Returns:** an `MLP` in float64.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.svm import SVC
+
+    flat = np.asarray(points, np.float64).reshape(len(points), -1)
+    middle = flat.mean(axis=0)
+    centered = flat - middle
+    if len(flat) == 1:  # nothing to be separated from
+        return _assembled(np.zeros_like(flat), np.ones(1), points, targets)
+    gram = centered @ centered.T
+    # The solver's tolerances are absolute, so it sees examples of unit size.
+    size = float(np.mean(np.diagonal(gram))) or 1.0
+    slopes, offsets = np.zeros_like(centered), np.zeros(len(flat))
+    for index in range(len(flat)):
+        label = np.where(np.arange(len(flat)) == index, 1, -1)
+        machine = SVC(C=1e6, kernel="precomputed", tol=1e-4, cache_size=50, max_iter=200_000)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # an inseparable example: its certificate says so
+            machine.fit(gram / size, label)
+        support, strength = machine.support_, machine.dual_coef_[0] / size
+        slopes[index] = 0.5 * strength @ centered[support]
+        offsets[index] = 0.5 * (float(machine.intercept_[0]) + 1)
+    return _assembled(slopes, offsets - slopes @ middle, points, targets)
+
+
+def _assembled(
+    slopes: Float[np.ndarray, "n d"], offsets: Float[np.ndarray, " n"], points: HostStates, targets: HostStates | None
+) -> MLP:
+    goals = np.asarray(points if targets is None else targets, np.float64).reshape(len(points), -1).T
+    first = np.concatenate([2 * slopes, 2 * slopes])
+    bias = np.concatenate([2 * offsets - 0.5, 2 * offsets - 1.5])
+    # Between the steps, where no example is meant, f gives the mean of the targets rather than black.
+    middle = goals.mean(axis=1)
+    away = goals - middle[:, None]
+    last = np.concatenate([away, -away], axis=1)
+    return MLP((first, last), (bias, middle), np.asarray(points).shape[1:], "relu")

@@ -1,0 +1,62 @@
+"""The writer of networks that need no training."""
+
+import os
+import time
+from dataclasses import dataclass
+from functools import partial
+
+from jaxtyping import PRNGKeyArray
+
+from attrax import _checks
+from attrax._patterns import Patterns
+from attrax._status import StoreStatus
+from attrax._types import Progress
+from attrax.maps import MLP, Recipe
+from attrax.training import CONSTRUCTIONS, margin, mean_squared_error, pseudoinverse
+from attrax.writing._start import Written
+
+
+@dataclass(frozen=True, slots=True)
+class Constructed:
+    """Writes the network down: one hidden layer of two ReLU units an example, no training.
+
+    The baseline of every comparison, and a start for training. A recipe for a network is not used, as the construction
+    decides width and depth.
+
+    **Fields:** `kind`, `"margin"` or `"pseudoinverse"`; see `attrax.training.margin` and
+    `attrax.training.pseudoinverse`. `tol`, the loss that counts as reached.
+    """
+
+    kind: str = "margin"
+    tol: float = 1e-8
+
+    def __post_init__(self) -> None:
+        _checks.one_of("kind", self.kind, CONSTRUCTIONS)
+        _checks.real("tol", self.tol, least=0)
+
+    def __call__(
+        self,
+        network: MLP | Recipe,
+        patterns: Patterns,
+        *,
+        key: PRNGKeyArray,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
+        progress: Progress | None = None,
+    ) -> Written:
+        """Writes down the network that sends each point of `patterns` to its successor. See `Writer`."""
+        if isinstance(network, MLP):
+            raise ValueError(f"the writer {self.kind} makes its own network; leave network out, or train it further "
+                             "with Gradient")  # fmt: skip
+        if checkpoint is not None:
+            raise ValueError(f"the writer {self.kind} takes no checkpoint, as there is no training to interrupt")
+        begun = time.perf_counter()
+        report = partial(progress, "constructing") if progress is not None else lambda *_: None
+        report(0, len(patterns), {})
+        build = margin if self.kind == "margin" else pseudoinverse
+        made = build(patterns.points, patterns.targets)
+        report(len(patterns), len(patterns), {})
+        loss = mean_squared_error(made, patterns.points, patterns.targets)
+        status = StoreStatus.STORED if loss <= self.tol else StoreStatus.LOSS_NOT_REACHED
+        details = {"writer": self.kind, "tol": self.tol}
+        return Written(made, loss, 0, time.perf_counter() - begun, status, details)
