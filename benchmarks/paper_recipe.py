@@ -29,8 +29,8 @@ def main() -> None:
     values = ax.sources.load(options.source, n=options.n).values
     print(f"{options.n} x {options.source}, {options.depth}x{options.width}, at most {options.epochs} epochs\n")
     print("| activation | optimizer | seed | loss | epochs | seconds | attractors | not | inconclusive "
-          "| median radius | largest | status |")  # fmt: skip
-    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
+          "| radius < 1 | median radius | largest | status |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|---|")
     for activation in ACTIVATIONS:
         for optimizer in OPTIMIZERS:
             for seed in range(options.seeds):
@@ -48,7 +48,7 @@ def main() -> None:
                 print(
                     f"| {activation} | {optimizer} | {seed} | {how['loss']:.1e} | {how['epochs']} "
                     f"| {how['seconds']:.0f} | {found.num_attractors} | {found.num_not_attractors} "
-                    f"| {found.num_inconclusive} | {np.median(found.spectral_radius):.3f} "
+                    f"| {found.num_inconclusive} | {(found.spectral_radius < 1).sum()} | {np.median(found.spectral_radius):.3f} "
                     f"| {found.spectral_radius.max():.3f} | {memory.status} |",
                     flush=True,
                 )

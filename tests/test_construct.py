@@ -1,0 +1,122 @@
+"""Networks that are written down: what they store, how far their basins reach, and what they refuse."""
+
+import jax
+import jax.random as jr
+import numpy as np
+import pytest
+
+import attrax as ax
+from attrax._numerics import float64
+from attrax.training import CONSTRUCTIONS, margin, pseudoinverse
+
+BUILD = {"pseudoinverse": pseudoinverse, "margin": margin}
+POINTS = np.random.default_rng(0).uniform(size=(6, 4, 5))
+
+
+def apply(network: ax.maps.MLP, states: np.ndarray) -> np.ndarray:
+    with float64():
+        return np.asarray(jax.vmap(network)(states))
+
+
+@pytest.mark.parametrize("kind", CONSTRUCTIONS)
+def test_every_example_is_an_attractor_with_jacobian_zero(kind: str) -> None:
+    memory = ax.store(POINTS, writer=ax.Constructed(kind), key=jr.key(0))
+    assert memory.status == "stored"
+    assert memory.map.widths == (12,)
+    assert memory.certificate.all_attractors
+    assert memory.certificate.largest_singular_value.max() < 1e-12
+    assert memory.written["writer"] == kind
+    assert memory.written["loss"] < 1e-25
+
+
+@pytest.mark.parametrize("kind", CONSTRUCTIONS)
+def test_sequences_are_cycles_with_product_zero(kind: str) -> None:
+    patterns = ax.Patterns.from_cycles([POINTS[:4], POINTS[4:]])
+    memory = ax.store(patterns, writer=ax.Constructed(kind), key=jr.key(0))
+    assert memory.certificate.cycles == ((0, 1, 2, 3), (4, 5))
+    assert memory.certificate.all_attractors
+    np.testing.assert_allclose(apply(memory.map, POINTS), POINTS[patterns.successor], atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", CONSTRUCTIONS)
+def test_the_ball_promised_goes_to_the_example_in_one_step(kind: str) -> None:
+    network = BUILD[kind](POINTS)
+    slopes = np.linalg.norm(np.asarray(network.weights[0])[:6] / 2, axis=1)
+    draw = np.random.default_rng(1)
+    for index, (point, slope) in enumerate(zip(POINTS, slopes.max() * np.ones(6), strict=True)):
+        away = draw.normal(size=(50, *point.shape))
+        away *= 0.249 / slope / np.linalg.norm(away.reshape(50, -1), axis=1)[:, None, None]
+        found = apply(network, point + away)
+        np.testing.assert_allclose(found, np.broadcast_to(POINTS[index], found.shape), atol=1e-9)
+
+
+def test_the_pseudoinverse_has_the_least_functions_that_tell_examples_apart() -> None:
+    network = pseudoinverse(POINTS)
+    slopes, offsets = np.asarray(network.weights[0])[:6] / 2, (np.asarray(network.biases[0])[:6] + 0.5) / 2
+    flat = POINTS.reshape(6, -1)
+    np.testing.assert_allclose(slopes @ flat.T + offsets[:, None], np.eye(6), atol=1e-10)
+    # Least: no part of a gradient lies outside the span of the differences.
+    differences = flat - flat.mean(axis=0)
+    rest = slopes - slopes @ np.linalg.pinv(differences) @ differences
+    assert np.abs(rest).max() < 1e-10
+
+
+def test_margins_are_wider() -> None:
+    narrow, wide = pseudoinverse(POINTS), margin(POINTS)
+    norms = [np.linalg.norm(np.asarray(network.weights[0])[:6], axis=1) for network in (narrow, wide)]
+    assert (norms[1] <= norms[0] * (1 + 1e-3)).all()
+    assert norms[1].mean() < norms[0].mean()
+    # Hard margins: 1 at the example itself, at most 0 at the others.
+    flat = POINTS.reshape(6, -1)
+    values = (flat @ np.asarray(wide.weights[0])[:6].T + np.asarray(wide.biases[0])[:6] + 0.5) / 2
+    np.testing.assert_allclose(np.diagonal(values), 1, atol=1e-3)
+    assert (values - 2 * np.eye(6)).max() < 1e-3
+
+
+def test_single_examples_and_pairs() -> None:
+    for count in (1, 2):
+        for kind in CONSTRUCTIONS:
+            memory = ax.store(POINTS[:count], writer=ax.Constructed(kind), key=jr.key(0))
+            assert memory.certificate.all_attractors
+            np.testing.assert_allclose(memory.examples().points, POINTS[:count], atol=1e-9)
+
+
+def test_what_cannot_be_told_apart_is_reported() -> None:
+    """The middle of three points on a line lies inside the hull of the others."""
+    line = np.array([[0.0, 0.0], [0.3, 0.3], [1.0, 1.0]])
+    for kind in CONSTRUCTIONS:
+        memory = ax.store(line, writer=ax.Constructed(kind), key=jr.key(0))
+        assert memory.status in ("loss_not_reached", "not_all_certified")
+        assert not memory.certificate.all_attractors
+
+
+def test_more_examples_than_entries() -> None:
+    """Points on a circle are corners of their hull, so margins exist where affine independence does not."""
+    angles = np.linspace(0, 2 * np.pi, 9)[:-1]
+    circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    assert ax.store(circle, writer=ax.Constructed("margin"), key=jr.key(0)).certificate.all_attractors
+    assert not ax.store(circle, writer=ax.Constructed("pseudoinverse"), key=jr.key(0)).certificate.all_attractors
+
+
+def test_a_construction_is_a_start_for_training() -> None:
+    start = margin(POINTS)
+    network = ax.maps.MLP(
+        tuple(weight.astype(np.float32) for weight in start.weights),
+        tuple(bias.astype(np.float32) for bias in start.biases),
+        start.shape,
+        start.activation,
+    )
+    writer = ax.Gradient(noise=0.05, learning_rate=1e-4, epochs=50)
+    memory = ax.store(POINTS, network, writer=writer, key=jr.key(0))
+    assert memory.certificate.all_attractors
+
+
+def test_wrong_arguments_are_refused() -> None:
+    with pytest.raises(ValueError, match="kind must be"):
+        ax.Constructed("svm")
+    with pytest.raises(ValueError, match="tol"):
+        ax.Constructed(tol=-1.0)
+    with pytest.raises(ValueError, match="makes its own network"):
+        ax.store(POINTS, margin(POINTS), writer=ax.Constructed(), key=jr.key(0))
+    with pytest.raises(ValueError, match="checkpoint"):
+        ax.store(POINTS, writer=ax.Constructed(), checkpoint="file", key=jr.key(0))
