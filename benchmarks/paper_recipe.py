@@ -45,10 +45,11 @@ def main() -> None:
                 memory = ax.store(values, network, writer=writer, key=jr.fold_in(jr.key(seed), 1))
                 found, how = memory.certificate, memory.written
                 assert found is not None
+                below = (found.spectral_radius < 1).sum()
                 print(
                     f"| {activation} | {optimizer} | {seed} | {how['loss']:.1e} | {how['epochs']} "
                     f"| {how['seconds']:.0f} | {found.num_attractors} | {found.num_not_attractors} "
-                    f"| {found.num_inconclusive} | {(found.spectral_radius < 1).sum()} | {np.median(found.spectral_radius):.3f} "
+                    f"| {found.num_inconclusive} | {below} | {np.median(found.spectral_radius):.3f} "
                     f"| {found.spectral_radius.max():.3f} | {memory.status} |",
                     flush=True,
                 )

@@ -213,7 +213,7 @@ def _train(
     while True:
         start = time.perf_counter()
         before = int(state.epoch)
-        state = _run((static, problem, optimizer, np.asarray(min(before + block, epochs))), state)
+        state = _run((static, problem, optimizer, np.asarray(min(before + block, epochs)), np.asarray(epochs)), state)
         jax.block_until_ready(state.loss)
         loss, done = float(state.loss), int(state.epoch)
         finished = done >= epochs or loss <= tol or not np.isfinite(loss)
@@ -232,8 +232,8 @@ def _train(
 
 
 @eqx.filter_jit(donate="all-except-first")
-def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any], state: _Training) -> _Training:
-    static, problem, optimizer, stop = fixed
+def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any, Any], state: _Training) -> _Training:
+    static, problem, optimizer, stop, epochs = fixed
     num = len(problem.inputs)
 
     def clean_loss(parameters: Any) -> Any:
@@ -302,5 +302,7 @@ def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any], state: 
         return unfinished & ((now.epoch == 0) | jnp.isfinite(now.loss))
 
     state = jax.lax.while_loop(running, clean_epoch if plain else drawn_epoch, state)
-    loss = jax.lax.cond(state.loss <= problem.tol, lambda _: state.loss, clean_loss, state.parameters)
+    # On the way the loss of the step before is good enough to be shown; at the end it must be that of the weights.
+    known = (state.loss <= problem.tol) | (plain & (state.epoch < epochs))
+    loss = jax.lax.cond(known, lambda _: state.loss, clean_loss, state.parameters)
     return _Training(state.parameters, state.optimizer_state, state.carry, state.epoch, loss)
