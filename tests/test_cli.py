@@ -1,8 +1,10 @@
 """The command line through its real entry point."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +223,22 @@ def test_every_cue_gets_a_file_of_its_own(capsys: pytest.CaptureFixture[str], tm
     assert all(Path(file).is_file() for file in files)
 
 
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".NPY"])
+def test_arrays_come_back_in_the_format_of_the_cues(
+    suffix: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    memory, cues = tmp_path / "m.attrax", tmp_path / f"cues{suffix}"
+    run(capsys, "store", "digits", "--n", 3, *QUICK, "-o", memory)
+    values = np.random.default_rng(0).random((2, 8, 8))
+    with cues.open("wb") as file:
+        np.savez(file, cues=values) if suffix == ".npz" else np.save(file, values)
+    _, out, _ = run(capsys, "recall", memory, cues, "-o", tmp_path / "out", "--json", "--max-steps", 50)
+    written = Path(strict(out)["results"][0]["file"])
+    assert written.name == f"recalled{suffix.lower()}"
+    loaded = np.load(written)
+    assert (loaded["values"] if suffix == ".npz" else loaded).shape == (2, 8, 8)
+
+
 def test_a_network_beyond_all_memory_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     status, _, err = run(capsys, "store", "digits", "--n", 2, "--width", 10**7, "-o", tmp_path / "m")
     assert status == 2
@@ -299,3 +317,18 @@ def test_relu_without_biases_is_warned_of(capsys: pytest.CaptureFixture[str], tm
     status, _, err = run(capsys, "store", "digits", *arguments)
     assert status == 1
     assert "without biases" in err
+
+
+def test_an_interruption_is_told_in_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "attrax", "store", "digits", "--n", "5", "--checkpoint", str(tmp_path / "c"),
+               "--tol", "0", "-o", str(tmp_path / "m")]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        for _ in range(600):
+            if (tmp_path / "c").exists():
+                break
+            time.sleep(0.1)
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, "", "attrax: interrupted\n")
+    assert not (tmp_path / "m").exists()

@@ -869,6 +869,6 @@ def test_save_array(tmp_path):
     np.testing.assert_array_equal(load(path).values, values)
     assert [entry.name for entry in path.parent.iterdir()] == ["x.npy"]
     with pytest.raises(SourceError, match=r"end in \.npy"):
-        save_array(tmp_path / "x.npz", values)
+        save_array(tmp_path / "x.txt", values)
     with pytest.raises(SourceError, match="real numbers"):
         save_array(tmp_path / "x.npy", np.array([None]))

@@ -47,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     try:
         status = app(args=None if arguments is None else list(arguments), standalone_mode=False)
+        if status == 130:  # how Typer returns from an interruption
+            raise KeyboardInterrupt
         if sys.stdout is not None:  # a closed descriptor
             sys.stdout.flush()
     except typer.Exit as ended:

@@ -158,7 +158,9 @@ def _write(
         folder.mkdir(parents=True, exist_ok=True)
         if corrupted:
             save_array(folder / "cues.npy", cues)
-        return [save_array(folder / "recalled.npy", values)] * len(values)
+        archives = [source for source in arrays if ".npz" in source.lower()]
+        suffix = ".npz" if archives and len(archives) == len(given) else ".npy"
+        return [save_array(folder / f"recalled{suffix}", values)] * len(values)
     clipped = np.clip(values, 0.0, 1.0)
     if corrupted:
         save_images(folder, np.clip(cues, 0.0, 1.0), [f"{name}-cue" for name in names])

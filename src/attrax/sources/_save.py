@@ -68,11 +68,12 @@ def save_images(
 
 
 def save_array(path: str | os.PathLike[str], values: HostStates) -> Path:
-    """Write an array of numbers as a `.npy` file, in one step: no half-written file is ever seen under its name.
+    """Write an array of numbers as a `.npy` or `.npz` file, in one step: no half-written file is ever seen.
 
     **Arguments:**
 
-    - `path`: the file, ending in `.npy`. Its folder is created where it is missing; a file that is there is replaced.
+    - `path`: the file, ending in `.npy`, or in `.npz` for an archive that holds it as `values`. Its folder is created
+      where it is missing; a file that is there is replaced.
     - `values`: real numbers of any shape.
 
     **Returns** the path.
@@ -86,12 +87,15 @@ def save_array(path: str | os.PathLike[str], values: HostStates) -> Path:
         (3, 3)
     """
     target, array = Path(path), np.asarray(values)
-    if target.suffix.lower() != ".npy":
-        raise SourceError(f"path must end in .npy; got {path}")
+    if target.suffix.lower() not in (".npy", ".npz"):
+        raise SourceError(f"path must end in .npy or .npz; got {path}")
     if array.dtype.kind not in "buif":
         raise SourceError(f"values must be real numbers; got an array of dtype {array.dtype}")
     _folder(target.parent)
-    _write(target, lambda stream: np.lib.format.write_array(stream, array, allow_pickle=False))
+    if target.suffix.lower() == ".npz":
+        _write(target, lambda stream: np.savez(stream, values=array))
+    else:
+        _write(target, lambda stream: np.lib.format.write_array(stream, array, allow_pickle=False))
     return target
 
 
