@@ -49,7 +49,7 @@ FILES: dict[str, list[str]] = {
     "training": ["_optimizers", "_kfac", "_checkpoint", "_coordinates", "_construct", "_objective", "_fit", "_polish"],
     "writing": ["_start", "_constructed", "_gradient", "_store"],
     "analysis": ["_neighbors", "_recovery"],
-    "report": ["_text", "_plots", "_html"],
+    "report": ["_text", "_plots", "_style", "_html"],
     "experiments": ["_demo"],
     "cli": ["_progress", "_output", "_options", "_store", "_recall", "_certify", "_demo", "_app"],
 }
