@@ -332,3 +332,30 @@ def test_an_interruption_is_told_in_one_line(tmp_path: Path) -> None:
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (130, "", "attrax: interrupted\n")
     assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize("writer", ["kfac", "pseudoinverse", "margin"])
+def test_writers_by_name(writer: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    options = ["--width", 64, "--depth", 2] if writer == "kfac" else []
+    status, out, _ = run(
+        capsys, "store", "digits", "--n", 5, "--writer", writer, *options, "-o", tmp_path / "m", "--json"
+    )
+    record = strict(out)
+    assert record["loss"] <= 1e-8
+    assert status == (0 if record["attractors"] == 5 else 1)
+    assert status == 0 or writer == "kfac"  # interpolating is not storing
+    _, out, _ = run(capsys, "info", tmp_path / "m", "--json")
+    assert strict(out)["written"]["writer"] == writer
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["margin", "--width", 9], ["pseudoinverse", "--noise", 0.1], ["kfac", "--lr", 0.1], ["kfac", "--optimizer", "gd"]],
+)
+def test_options_that_a_writer_would_not_heed_are_refused(
+    options: list[Any], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    status, _, err = run(capsys, "store", "digits", "--n", 2, "--writer", *options, "-o", tmp_path / "m")
+    assert status == 2
+    assert f"{options[1]} does not apply to --writer {options[0]}" in err
+    assert not (tmp_path / "m").exists()

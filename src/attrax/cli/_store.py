@@ -22,8 +22,25 @@ from attrax.cli._options import (
 from attrax.cli._output import number, print_json, spread
 from attrax.cli._progress import progress_bar
 
+_WRITERS = ("gradient", "kfac", "pseudoinverse", "margin")
+_ALWAYS = {"sources", "output", "writer", "n", "shuffle", "size", "gray", "skip_unreadable", "seed", "patterns", "tol"}
+"""Parameters that every writer takes."""
+
+
+def _check_applies(context: typer.Context, writer: str) -> None:
+    """**Raises** `ValueError` for an option that was given and that this writer would not heed."""
+    if writer == "gradient":
+        return
+    for name in context.params:
+        given = context.get_parameter_source(name)
+        if given is None or given.name != "COMMANDLINE" or name in _ALWAYS or name == "as_json":
+            continue
+        if writer != "kfac" or name in ("optimizer", "lr", "momentum", "weight_decay"):
+            raise ValueError(f"--{name.replace('_', '-')} does not apply to --writer {writer}; leave it out")
+
 
 def store(
+    context: typer.Context,
     sources: Annotated[
         list[str],
         typer.Argument(
@@ -32,7 +49,13 @@ def store(
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The memory file to write.")],
-    writer: Annotated[str, typer.Option(help="How to write: gradient.")] = "gradient",
+    writer: Annotated[
+        str,
+        typer.Option(
+            help="How to write: gradient (the paper), kfac (fewer, larger steps), pseudoinverse or margin (written down, not "
+            "trained)."
+        ),
+    ] = "gradient",
     n: Number = None,
     shuffle: Shuffle = False,
     size: Size = None,
@@ -65,6 +88,9 @@ def store(
     momentum: Annotated[float | None, typer.Option(help="Momentum. [default: the optimizer's]")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="Weight decay. [default: the optimizer's]")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Examples a step. [default: all]")] = None,
+    copies: Annotated[
+        int, typer.Option(min=1, help="How often each example stands in a step, each time disturbed anew.")
+    ] = 1,
     noise: Annotated[float, typer.Option(help="Standard deviation of Gaussian noise on the inputs in training.")] = 0.0,
     train_corruption: Annotated[
         list[str] | None,
@@ -125,26 +151,33 @@ def store(
 
     from attrax import _checks, _io
     from attrax.maps import mlp
-    from attrax.writing import Gradient
+    from attrax.training import CONSTRUCTIONS
+    from attrax.writing import Constructed, Gradient
     from attrax.writing import store as store_patterns
 
-    _checks.one_of("--writer", writer, ("gradient",))
+    _checks.one_of("--writer", writer, _WRITERS)
+    _check_applies(context, writer)
     _checks.one_of("--dtype", dtype, ("float32", "float64"))
-    settings = Gradient(
-        optimizer=optimizer,
-        learning_rate=lr,
-        momentum=momentum,
-        weight_decay=weight_decay,
-        batch=batch,
-        noise=noise,
-        coordinate_noise=coordinate_noise,
-        corruptions=tuple(train_corruption or ()),
-        deviation=deviation,
-        penalty=penalty,
-        coordinates=coordinates,
-        polish=polish,
-        tol=tol,
-        epochs=epochs,
+    settings = (
+        Constructed(writer, tol=tol)
+        if writer in CONSTRUCTIONS
+        else Gradient(
+            optimizer="kfac" if writer == "kfac" else optimizer,
+            learning_rate=lr,
+            momentum=momentum,
+            weight_decay=weight_decay,
+            batch=batch,
+            copies=copies,
+            noise=noise,
+            coordinate_noise=coordinate_noise,
+            corruptions=tuple(train_corruption or ()),
+            deviation=deviation,
+            penalty=penalty,
+            coordinates=coordinates,
+            polish=polish,
+            tol=tol,
+            epochs=epochs,
+        )
     )
     check_output_file(output, "--output")
     check_differ(output, "--output", [Path(source) for source in sources], "the sources")
@@ -166,7 +199,8 @@ def store(
             examples.values, network, writer=settings, checkpoint=checkpoint, resume=resume, progress=progress,
             key=jr.key(seed),
         )  # fmt: skip
-    network_record = {"width": width, "depth": depth, "init": init, "bias": bias, "dtype": dtype, "seed": seed}
+    trained = {"width": width, "depth": depth, "init": init, "bias": bias, "dtype": dtype}
+    network_record = {"seed": seed} | ({} if writer in CONSTRUCTIONS else trained)
     selection = {"n": n, "shuffle": shuffle, "seed": seed, "size": size, "gray": gray,
                  "skip_unreadable": skip_unreadable}  # fmt: skip
     memory.written.update(network_record, sources=list(sources), selection=selection)
