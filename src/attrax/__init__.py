@@ -29,7 +29,9 @@ from attrax.analysis import recovery as recovery
 from attrax.certificates import certify as certify
 from attrax.dynamics import iterate as iterate
 from attrax.dynamics import refine as refine
+from attrax.writing import Auto as Auto
 from attrax.writing import Constructed as Constructed
+from attrax.writing import Contest as Contest
 from attrax.writing import Gradient as Gradient
 from attrax.writing import store as store
 

@@ -10,3 +10,4 @@ from attrax.certificates._jacobian import Product as Product
 from attrax.certificates._jacobian import map_product as map_product
 from attrax.certificates._jacobian import network_factors as network_factors
 from attrax.certificates._jacobian import network_product as network_product
+from attrax.certificates._jacobian import network_slopes as network_slopes

@@ -1,7 +1,7 @@
 """Certificates: is each stored cycle an attractor, and how do we know?"""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,7 +27,7 @@ from attrax.certificates._jacobian import (
     pull_back,
     push_forward,
 )
-from attrax.dynamics import Refined, refine
+from attrax.dynamics import Orbit, Refined, orbit, refine
 from attrax.maps import MLP
 
 # The type stubs of SciPy's iterative solvers misstate their arguments (tolerances as integers, no matvec).
@@ -65,10 +65,12 @@ def certify(memory: Memory, *, progress: Progress | None = None) -> Certificate:
     cycles = [np.asarray(patterns.points[list(cycle)], np.float64) for cycle in patterns.cycles]
     rows: list[_Row] = []
     refined: list[HostStates] = []
+    with float64():
+        way = orbit(memory.map, patterns.shape)
     # One example a thread beats one matrix product over all threads: these matrices are small, and a busy machine
     # makes threads that share one product wait for each other. The limit is lifted again at the end of the block.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-        for row, points in pool.map(partial(_certify_cycle, memory.map, factors), cycles):
+        for row, points in pool.map(partial(_certify_cycle, memory.map, factors, way), cycles):
             rows.append(row)
             refined.append(points)
             if progress is not None:
@@ -133,9 +135,9 @@ def _not_theirs(refined: list[HostStates], originals: list[HostStates]) -> set[i
     return strayed | shared
 
 
-def _certify_cycle(map: Map, factors: Factors | None, cycle: HostStates) -> tuple[_Row, HostStates]:
+def _certify_cycle(map: Map, factors: Factors | None, way: Orbit, cycle: HostStates) -> tuple[_Row, HostStates]:
     """The row of one cycle, and its refined points."""
-    refined = refine(map, cycle)
+    refined = refine(map, cycle, way=way)
     return _certify_refined(map, factors, refined), refined.points
 
 
@@ -148,7 +150,8 @@ def _certify_refined(map: Map, factors: Factors | None, refined: Refined) -> _Ro
     if factors is None and size > _DENSE:
         return _matrix_free(map, cycle, residual, moved)
     # Where the points solve f(x) = x to a small residual, the exact solution is about that residual away.
-    product = network_product(factors, cycle, 10 * residual) if factors is not None else map_product(map, cycle)
+    slopes, errors = ([], []) if factors is None else network_slopes(factors, cycle, 10 * residual)
+    product = map_product(map, cycle) if factors is None else network_product(factors, slopes, errors)
     lead = leading_eigenvalue(product)
     modulus = abs(lead.value)
     log_radius = float(np.log(modulus) + product.log_scale) if modulus > 0 else -np.inf
@@ -159,7 +162,7 @@ def _certify_refined(map: Map, factors: Factors | None, refined: Refined) -> _Ro
         error = lead.error * scale
         log_lower = np.log(max(modulus - lead.error, 0.0) or np.finfo(float).tiny) + product.log_scale
     verdict = _verdict(residual, size, log_upper, log_lower)
-    singular = _network_singular_value(factors, cycle) if factors is not None else _dense_norm(product.matrix) * scale
+    singular = _network_singular_value(factors, slopes) if factors is not None else _dense_norm(product.matrix) * scale
     method = "dense" if lead.complete else "arnoldi"
     return _Row(radius, error, upper, log_radius, singular, residual, moved, verdict, method)
 
@@ -193,29 +196,32 @@ def _top_singular_value(operator: Any) -> float:
         return float("nan")
 
 
-def _network_singular_value(factors: Factors, cycle: HostStates) -> float:
-    slopes, _ = network_slopes(factors, cycle)
-    layers = []
-    for step in range(len(cycle)):
-        for layer, weight in enumerate(factors.weights[:-1]):
-            layers.append((weight, slopes[step * factors.depth + layer]))
-        layers.append((factors.weights[-1], None))
+def _network_singular_value(factors: Factors, slopes: Sequence[np.ndarray]) -> float:
+    # W_1 and W_{L+1} meet the state only at the two ends, where smaller matrices have the same singular values.
+    layers: list[tuple[np.ndarray, np.ndarray | None]] = []
+    steps = len(slopes) // factors.depth
+    for step in range(steps):
+        mine = slopes[step * factors.depth : (step + 1) * factors.depth]
+        layers.append((factors.entry if step == 0 else factors.joined, mine[0]))
+        layers += [(factors.weights[layer], mine[layer]) for layer in range(1, factors.depth)]
+    layers.append((factors.exit, None))
+    rows, columns = factors.exit.shape[0], factors.entry.shape[1]
+    size = max(rows, columns)  # filled up with zeros to a square
 
     def matvec(x: np.ndarray) -> np.ndarray:
-        x = np.ravel(x)
+        x = np.ravel(x)[:columns]
         for weight, slope in layers:
             x = weight @ x
             x = x if slope is None else slope * x
-        return x
+        return np.pad(x, (0, size - rows))
 
     def rmatvec(y: np.ndarray) -> np.ndarray:
-        y = np.ravel(y)
+        y = np.ravel(y)[:rows]
         for weight, slope in reversed(layers):
             y = weight.T @ (y if slope is None else slope * y)
-        return y
+        return np.pad(y, (0, size - columns))
 
-    shape = (factors.network.size, factors.network.size)
-    return _top_singular_value(sparse.LinearOperator(shape, matvec=matvec, rmatvec=rmatvec, dtype=np.float64))
+    return _top_singular_value(sparse.LinearOperator((size, size), matvec=matvec, rmatvec=rmatvec, dtype=np.float64))
 
 
 def _matrix_free(map: Map, cycle: HostStates, residual: float, moved: float) -> _Row:

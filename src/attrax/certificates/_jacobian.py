@@ -110,7 +110,8 @@ class Factors:
 
     **Fields:** the network in float64; its `weights` and `biases` on the host; `joined` = W_1 W_{L+1}, which leads
     from the last hidden layer to the next first one; `entry`, a matrix E with E Eᵀ = W_1 W_1ᵀ and at most as many
-    columns as rows; bounds on the 2-norms of the weights (`norms`) and of `joined`; `joined_error`, the rounding error
+    columns as rows, and `exit`, a matrix R with RᵀR = W_{L+1}ᵀW_{L+1}; bounds on the 2-norms of the weights (`norms`) and of `joined`; the absolute values of the hidden
+    layers' weights (`sizes`) and the 2-norms of their rows (`rows`); `joined_error`, the rounding error
     of `joined`.
     """
 
@@ -119,7 +120,10 @@ class Factors:
     biases: tuple[np.ndarray | None, ...]
     joined: np.ndarray
     entry: np.ndarray
+    exit: np.ndarray
     norms: tuple[float, ...]
+    sizes: tuple[np.ndarray, ...]
+    rows: tuple[np.ndarray, ...]
     joined_norm: float
     joined_error: float
 
@@ -139,7 +143,10 @@ def network_factors(network: MLP) -> Factors:
     norms = tuple(_norm(weight) for weight in weights)
     error = gamma(network.size + 2) * float(np.linalg.norm(weights[0]) * np.linalg.norm(weights[-1]))
     entry = np.asarray(np.linalg.qr(weights[0].T, mode="r")).T
-    return Factors(network, weights, biases, joined, entry, norms, _norm(joined), error)
+    leave = np.linalg.qr(weights[-1], mode="r")
+    sizes = tuple(np.abs(weight) for weight in weights[:-1])
+    rows = tuple(np.linalg.norm(weight, axis=1) for weight in weights[:-1])
+    return Factors(network, weights, biases, joined, entry, leave, norms, sizes, rows, _norm(joined), error)
 
 
 def _norm(matrix: np.ndarray) -> float:
@@ -151,12 +158,11 @@ def _norm(matrix: np.ndarray) -> float:
     return float(np.sqrt(max(largest, 0.0) + 4 * gamma(max(matrix.shape)) * np.trace(gram)))
 
 
-def network_product(factors: Factors, cycle: HostStates, state_error: float = 0.0) -> Product:
-    """The cyclic product of a fully connected network round `cycle` (p states in order), at its cheapest rotation.
+def network_product(factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray]) -> Product:
+    """The cyclic product of a fully connected network round a cycle, at its cheapest rotation.
 
-    `state_error` bounds the Euclidean distance of the given states from those of the exact cycle.
+    `slopes` and their `errors` are those of `network_slopes` at the cycle.
     """
-    slopes, errors = network_slopes(factors, cycle, state_error)
     # Active units of every hidden layer of every step, in the order in which the signal meets them.
     active = [np.flatnonzero((slope != 0) | (error != 0)) for slope, error in zip(slopes, errors, strict=True)]
     depth, total = factors.depth, len(slopes)
@@ -213,6 +219,8 @@ def network_slopes(
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """φ' of each hidden layer at each state of the cycle, with a bound on its error; step by step, layer by layer.
 
+    `state_error` bounds the Euclidean distance of the given states from those of the exact cycle.
+
     The error of φ' is that of the pre-activation times a bound on φ'' nearby. Where a unit of a piecewise-linear
     activation is closer to its kink than the error of its pre-activation, both slopes are possible, and the error
     says so.
@@ -230,32 +238,54 @@ def network_slopes(
     away = state_error + 4 * UNIT_ROUNDOFF * np.linalg.norm(inputs, axis=1, keepdims=True)
     spread = _Spread(factors.entry, state_error + 4 * UNIT_ROUNDOFF * np.linalg.norm(inputs, axis=1))
     errors = []
+    live: list[np.ndarray | None] = [None] * len(cycle)  # all entries of the state
     # An iteration on its way to infinity may overflow here; the certificate then says so by an infinite error.
     with np.errstate(over="ignore", invalid="ignore"):
         for layer, values in enumerate(pre):
             weight, bias = factors.weights[layer], factors.biases[layer]
-            local = gamma(inputs.shape[1] + 2) * (inputs @ np.abs(weight).T)
+            local = gamma(inputs.shape[1] + 2) * (inputs @ factors.sizes[layer].T)
             if bias is not None:
                 local = local + 2 * UNIT_ROUNDOFF * (np.abs(bias) + np.abs(values))
-            total = local + away * np.linalg.norm(weight, axis=1)
             if curved:
+                total = local + away * factors.rows[layer]
                 total = np.minimum(total, spread.meet(weight, local, away))
                 # Twice |φ''| covers its change over so short a way; the last term the evaluation of φ'.
                 slope_error = total * (2 * curvatures[layer] + 1e-3) + 8 * UNIT_ROUNDOFF * (np.abs(slopes[layer]) + 1)
             else:
+                # Only the units that may be on carry an error to this layer, often few of them.
+                rows = np.stack([factors.rows[layer] if units is None else np.linalg.norm(weight[:, units], axis=1)
+                                 for units in live])  # fmt: skip
+                total = local + away * rows
                 slope_error = np.where(np.abs(values) <= total, jump, 0.0)
             errors.append(slope_error)
             steepest = (np.abs(slopes[layer]) + slope_error).max(axis=1, keepdims=True)
             inputs = np.abs(hidden[layer])
             if curved:
                 spread.pass_on(slopes[layer], local)
-            before = away * factors.norms[layer] + np.linalg.norm(local, axis=1, keepdims=True)
-            away = steepest * before + 8 * UNIT_ROUNDOFF * np.linalg.norm(inputs + 1, axis=1, keepdims=True)
+                norms = np.full((len(cycle), 1), factors.norms[layer])
+            else:
+                now = [np.flatnonzero(row) for row in (slopes[layer] != 0) | (slope_error != 0)]
+                norms = np.array([[_block_norm(weight, units, before, factors.norms[layer])]
+                                  for units, before in zip(now, live, strict=True)])  # fmt: skip
+                # A unit that is off for certain is exactly 0, whatever its input is off by.
+                local = np.where((slopes[layer] != 0) | (slope_error != 0), local, 0.0)
+                live = now
+            before = away * norms + np.linalg.norm(local, axis=1, keepdims=True)
+            away = steepest * before + 8 * UNIT_ROUNDOFF * np.linalg.norm(inputs + (inputs > 0), axis=1, keepdims=True)
     steps = range(len(cycle))
     return (
         [layer[step] for step in steps for layer in slopes],
         [layer[step] for step in steps for layer in errors],
     )
+
+
+def _block_norm(weight: np.ndarray, rows: np.ndarray, columns: np.ndarray | None, norm: float) -> float:
+    """A bound on the 2-norm of a block of `weight`, whose own is at most `norm`: ‖B‖₂² ≤ ‖B‖₁·‖B‖_∞."""
+    if columns is None or not len(rows) or not len(columns):
+        return norm if columns is None else 0.0
+    block = np.abs(weight[np.ix_(rows, columns)])
+    bound = float(np.sqrt(block.sum(axis=0).max() * block.sum(axis=1).max()))
+    return min(norm, bound * (1 + gamma(sum(block.shape))))
 
 
 class _Spread:
@@ -301,7 +331,8 @@ def _derivatives(network: MLP, cycle: Any, curved: bool) -> tuple[list[Any], lis
     pre, hidden, slopes, curvatures = [], [], [], []
     values = cycle.reshape(len(cycle), -1)
     for weight, bias in zip(network.weights[:-1], network.biases[:-1], strict=True):
-        before = values @ weight.T
+        # Row by row: a product with the transpose would copy the weights, which costs more than the product itself.
+        before = jax.lax.map(lambda row, weight=weight: weight @ row, values)
         before = before if bias is None else before + bias
         values = phi(before)
         pre.append(before)

@@ -22,21 +22,65 @@ from attrax.cli._options import (
 from attrax.cli._output import number, print_json, spread
 from attrax.cli._progress import progress_bar
 
-_WRITERS = ("gradient", "kfac", "pseudoinverse", "margin")
-_ALWAYS = {"sources", "output", "writer", "n", "shuffle", "size", "gray", "skip_unreadable", "seed", "patterns", "tol"}
-"""Parameters that every writer takes."""
+_WRITERS = ("auto", "contest", "gradient", "kfac", "margin", "pseudoinverse")
+_NETWORK = {"width", "depth", "activation", "init", "bias", "dtype"}
+_TRAINING = {
+    "optimizer": "optimizer",
+    "lr": "learning_rate",
+    "momentum": "momentum",
+    "weight_decay": "weight_decay",
+    "batch": "batch",
+    "copies": "copies",
+    "noise": "noise",
+    "train_corruption": "corruptions",
+    "deviation": "deviation",
+    "penalty": "penalty",
+    "coordinate_noise": "coordinate_noise",
+    "coordinates": "coordinates",
+    "polish": "polish",
+    "tol": "tol",
+    "epochs": "epochs",
+    "time_limit": "time_limit",
+}
+"""Options of training by their names in the library."""
+_REFUSED = {
+    "auto": set(),
+    "gradient": set(),
+    "contest": _NETWORK - {"width"} | {"deviation", "penalty", "polish"},
+    "kfac": {"optimizer", "lr", "momentum", "weight_decay"},
+    "margin": _NETWORK | set(_TRAINING) - {"tol"} | {"checkpoint", "resume"},
+    "pseudoinverse": _NETWORK | set(_TRAINING) - {"tol"} | {"checkpoint", "resume"},
+}
+"""Options that a writer would not heed."""
 
 
-def _check_applies(context: typer.Context, writer: str) -> None:
+def _given(context: typer.Context) -> set[str]:
+    """Names of the parameters that stand on the command line."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
+
+
+def _check_applies(given: set[str], writer: str) -> None:
     """**Raises** `ValueError` for an option that was given and that this writer would not heed."""
-    if writer == "gradient":
-        return
-    for name in context.params:
-        given = context.get_parameter_source(name)
-        if given is None or given.name != "COMMANDLINE" or name in _ALWAYS or name == "as_json":
-            continue
-        if writer != "kfac" or name in ("optimizer", "lr", "momentum", "weight_decay"):
-            raise ValueError(f"--{name.replace('_', '-')} does not apply to --writer {writer}; leave it out")
+    refused = sorted(given & _REFUSED[writer])
+    if refused:
+        raise ValueError(f"--{refused[0].replace('_', '-')} does not apply to --writer {writer}; leave it out")
+
+
+def _writer(name: str, options: dict[str, Any], given: set[str]) -> Any:
+    """The writer of this name with the options that were given."""
+    from attrax.writing import Auto, Constructed, Contest, Gradient
+
+    values = {_TRAINING[option]: options[option] for option in sorted(given & set(_TRAINING))}
+    if "corruptions" in values:
+        values["corruptions"] = tuple(values["corruptions"])
+    if name in ("margin", "pseudoinverse"):
+        return Constructed(name, **values)
+    if name == "contest":
+        return Contest(width=options["width"] if "width" in given else None, **values)
+    if name == "auto":
+        return Auto(**values)
+    return Gradient(**values | ({"optimizer": "kfac"} if name == "kfac" else {}))
 
 
 def store(
@@ -52,10 +96,17 @@ def store(
     writer: Annotated[
         str,
         typer.Option(
-            help="How to write: gradient (the paper), kfac (fewer, larger steps), pseudoinverse or margin (written down, not "
-            "trained)."
+            help="How to write: auto (chooses, and goes on until all is certified; options that are given bind it), contest "
+            "(trained scores, the largest wins), gradient (the paper), kfac (fewer, larger steps), pseudoinverse or margin "
+            "(written down, not trained)."
         ),
-    ] = "gradient",
+    ] = "auto",
+    time_limit: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", help="Time that training may take. [default: as long as it needs]", show_default=False
+        ),
+    ] = None,
     n: Number = None,
     shuffle: Shuffle = False,
     size: Size = None,
@@ -145,40 +196,19 @@ def store(
     Depth is the number of hidden layers. Exits with 0 when every example is a certified attractor and with 1 when not;
     the file is written in both cases, marked accordingly.
 
-    Example: attrax store faces --n 20 --width 256 --depth 4 --noise 0.2 -o faces.attrax
+    Example: attrax store faces --n 20 -o faces.attrax
     """  # fmt: skip
     import jax.random as jr
 
     from attrax import _checks, _io
     from attrax.maps import mlp
-    from attrax.training import CONSTRUCTIONS
-    from attrax.writing import Constructed, Gradient
     from attrax.writing import store as store_patterns
 
     _checks.one_of("--writer", writer, _WRITERS)
-    _check_applies(context, writer)
+    given = _given(context)
+    _check_applies(given, writer)
     _checks.one_of("--dtype", dtype, ("float32", "float64"))
-    settings = (
-        Constructed(writer, tol=tol)
-        if writer in CONSTRUCTIONS
-        else Gradient(
-            optimizer="kfac" if writer == "kfac" else optimizer,
-            learning_rate=lr,
-            momentum=momentum,
-            weight_decay=weight_decay,
-            batch=batch,
-            copies=copies,
-            noise=noise,
-            coordinate_noise=coordinate_noise,
-            corruptions=tuple(train_corruption or ()),
-            deviation=deviation,
-            penalty=penalty,
-            coordinates=coordinates,
-            polish=polish,
-            tol=tol,
-            epochs=epochs,
-        )
-    )
+    settings = _writer(writer, context.params, given)
     check_output_file(output, "--output")
     check_differ(output, "--output", [Path(source) for source in sources], "the sources")
     check_checkpoint(checkpoint, resume, output)
@@ -193,14 +223,16 @@ def store(
     )
     for skipped in examples.skipped:
         typer.echo(f"attrax: left out {skipped}", err=True)
-    network = partial(mlp, width=width, depth=depth, activation=activation, init=init, bias=bias, dtype=dtype)
+    makes_its_own = writer in ("contest", "margin", "pseudoinverse") or (writer == "auto" and not given & _NETWORK)
+    recipe = partial(mlp, width=width, depth=depth, activation=activation, init=init, bias=bias, dtype=dtype)
+    network = None if makes_its_own else recipe
     with progress_bar() as progress:
         memory = store_patterns(
             examples.values, network, writer=settings, checkpoint=checkpoint, resume=resume, progress=progress,
             key=jr.key(seed),
         )  # fmt: skip
     trained = {"width": width, "depth": depth, "init": init, "bias": bias, "dtype": dtype}
-    network_record = {"seed": seed} | ({} if writer in CONSTRUCTIONS else trained)
+    network_record = {"seed": seed} | ({} if makes_its_own else trained)
     selection = {"n": n, "shuffle": shuffle, "seed": seed, "size": size, "gray": gray,
                  "skip_unreadable": skip_unreadable}  # fmt: skip
     memory.written.update(network_record, sources=list(sources), selection=selection)
@@ -236,6 +268,11 @@ def store_record(memory: Any, file: Path, skipped: list[str]) -> dict[str, Any]:
         "moved": spread((moved.reshape(len(moved), -1) ** 2).sum(axis=1) ** 0.5),
         "merged": [list(pair) for pair in memory.patterns.merged],
         "skipped": skipped,
+        **{
+            name: memory.written[name]
+            for name in ("writer", "corruptions", "attempts", "failed", "closest_pair")
+            if name in memory.written
+        },
     }
 
 
@@ -248,4 +285,12 @@ def _print(record: dict[str, Any], memory: Any) -> None:
     if not memory.certificate.all_attractors:
         print(f"not attractors: {record['not_attractors']}, inconclusive: {record['inconclusive']}. "
               f"{memory.status.advice if memory.status else ''}")  # fmt: skip
+    for attempt in record.get("attempts", []):
+        print(f"attempt: {attempt['writer']}, {attempt['depth']} hidden layers of at most {attempt['widest']} units, "
+              f"{attempt['attractors']}/{attempt['cycles']} certified in {number(attempt['seconds'])} s")  # fmt: skip
+    if record.get("failed"):
+        print(f"not certified: {', '.join(map(str, record['failed']))}")
+    if record.get("closest_pair"):
+        pair = record["closest_pair"]
+        print(f"closest pair: {pair['examples'][0]} and {pair['examples'][1]}, {number(pair['distance'])} apart")
     print(f"written to {record['file']}")

@@ -41,7 +41,13 @@ class Refined:
 
 
 def refine(
-    map: Map, cycle: HostStates, *, atol: float = 1e-12, max_steps: int = 20, max_move: float | None = None
+    map: Map,
+    cycle: HostStates,
+    *,
+    atol: float = 1e-12,
+    max_steps: int = 20,
+    max_move: float | None = None,
+    way: Orbit | None = None,
 ) -> Refined:
     """The exact cycle of `map` near `cycle` (p states in order; one state for a fixed point), in float64.
 
@@ -51,6 +57,7 @@ def refine(
     - `max_steps`: Newton steps at most.
     - `max_move`: a result farther than this from what was given is not accepted; by default 0.01·√d, a
       hundred times what the paper's stopping loss leaves.
+    - `way`: `orbit` of the map and the shape of a state, where many cycles of one map are refined.
 
     **Returns:** `Refined`. **Raises** `ValueError` for a wrong argument.
 
@@ -65,11 +72,17 @@ def refine(
     size = int(np.prod(cycle.shape[1:]))
     limit = 0.01 * np.sqrt(size) if max_move is None else _checks.real("max_move", max_move, above=0)
     with float64():
-        way = orbit(map, cycle.shape[1:])
+        way = orbit(map, cycle.shape[1:]) if way is None else way
         images = np.asarray(_images(way, cycle))
         residual = _cycle_residual(images, cycle)
         if residual <= atol:
             return Refined(cycle, residual, 0.0, True)
+        applied = np.roll(images, 1, axis=0)
+        if (moved := _distance(applied, cycle)) <= limit:
+            # Where the map is flat round the cycle, as constructed ones are, once round is all it takes.
+            images = np.asarray(_images(way, applied))
+            if (once := _cycle_residual(images, applied)) <= atol:
+                return Refined(applied, once, moved, True)
         # Coordinate i stands for f(cycle[i-1]), that is, for cycle[i] up to the residual.
         z = np.roll(np.asarray(_enter(way, cycle)), 1, axis=0)
         best_z, best = z, np.inf
@@ -86,10 +99,16 @@ def refine(
             z = z + correction
         points = np.asarray(_leave(way, best_z))
         residual_after = _cycle_residual(np.asarray(_images(way, points)), points)
-    moved = float(np.linalg.norm((points - cycle).reshape(len(cycle), -1), axis=1).max())
+    moved = _distance(points, cycle)
     if not (residual_after < residual and moved <= limit):
         return Refined(cycle, residual, 0.0, False)
     return Refined(points, residual_after, moved, residual_after <= max(atol, 1e-14 * size))
+
+
+def _distance(points: np.ndarray, others: np.ndarray) -> float:
+    """The largest distance by which a state differs; infinite where one is not finite."""
+    distance = float(np.linalg.norm((points - others).reshape(len(points), -1), axis=1).max())
+    return distance if np.isfinite(distance) else float("inf")
 
 
 def _cycle_residual(images: np.ndarray, cycle: np.ndarray) -> float:

@@ -3,10 +3,15 @@
 from attrax.training._construct import CONSTRUCTIONS as CONSTRUCTIONS
 from attrax.training._construct import margin as margin
 from attrax.training._construct import pseudoinverse as pseudoinverse
+from attrax.training._contest import Encoder as Encoder
+from attrax.training._contest import contest_network as contest_network
+from attrax.training._contest import encoder as encoder
 from attrax.training._coordinates import Coordinates as Coordinates
 from attrax.training._fit import Fit as Fit
 from attrax.training._fit import fit as fit
 from attrax.training._kfac import kfac as kfac
+from attrax.training._losses import cross_entropy as cross_entropy
+from attrax.training._losses import squared_error as squared_error
 from attrax.training._objective import Objective as Objective
 from attrax.training._objective import objective as objective
 from attrax.training._optimizers import OPTIMIZERS as OPTIMIZERS

@@ -22,6 +22,7 @@ from attrax._numerics import float64
 from attrax._status import StoreStatus
 from attrax._types import HostStates, Map, Progress
 from attrax.training._checkpoint import read_checkpoint, write_checkpoint
+from attrax.training._losses import Loss, squared_error
 from attrax.training._objective import Objective, objective, weighted_mean
 
 _CHECKPOINT_SECONDS = 5.0
@@ -70,6 +71,7 @@ class _Problem(eqx.Module):
     objective: Objective | None
     batch: int = eqx.field(static=True)
     copies: int = eqx.field(static=True)
+    loss: Loss = eqx.field(static=True)
 
 
 def fit(
@@ -84,13 +86,15 @@ def fit(
     copies: int = 1,
     noise: float | np.ndarray = 0.0,
     seen: Objective | None = None,
+    loss: Loss = squared_error,
+    seconds: float | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
     fingerprint: str = "",
     progress: Progress | None = None,
     key: PRNGKeyArray,
 ) -> Fit[M]:
-    """Trains `map` to send each input to its target: the mean squared error over all entries, full batch by default.
+    """Trains `map` to send each input to its target: by default the mean squared error over all entries, full batch.
 
     It stops as soon as the loss on the clean inputs is at most `tol`, or after `epochs`. The loop is compiled as a
     whole and returns to the host about twice a second only. Arithmetic is that of the parameters of `map`.
@@ -107,6 +111,8 @@ def fit(
     - `noise`: standard deviation of Gaussian noise, drawn anew for every step, on the inputs of the loss:
       one number, or one for each entry of a state.
     - `seen`: what training sees in place of the inputs, as `objective` makes it, where that is more than `noise`.
+    - `loss`: of outputs and targets, a number a row; by default the mean squared error.
+    - `seconds`: stop at the first report after this time.
     - `checkpoint`: file to write the state to every few seconds; `resume` continues from it where it exists, to the
       same weights bit by bit. `fingerprint` names settings that a resumed run must share besides the data.
     - `progress`: called with the loss every so often.
@@ -116,10 +122,12 @@ def fit(
     """
     begun = time.perf_counter()
     inputs, targets = np.asarray(inputs), np.asarray(targets)
-    if inputs.shape != targets.shape or inputs.ndim < 2 or not len(inputs) or np.iscomplexobj((inputs[0], targets[0])):
+    rows = inputs.ndim > 1 and targets.ndim > 1 and len(inputs) == len(targets) and len(inputs) > 0
+    if not rows or np.iscomplexobj(inputs) or np.iscomplexobj(targets):
         raise ValueError(
-            f"inputs and targets must be real states of one shape, one a row; got {inputs.shape} and {targets.shape}"
+            f"inputs and targets must be real, with as many rows each; got {inputs.shape} and {targets.shape}"
         )
+    limit = np.inf if seconds is None else _checks.real("seconds", seconds, least=0)
     epochs = _checks.integer("epochs", epochs, least=0)
     tol = -1.0 if tol is None else _checks.real("tol", tol, least=0)
     num = len(inputs)
@@ -136,8 +144,8 @@ def fit(
     dtype = dtypes.pop()
     with float64():
         found = jax.eval_shape(map, jax.ShapeDtypeStruct(inputs.shape[1:], dtype)).shape
-    if found != inputs.shape[1:]:
-        raise ValueError(f"map must keep the shape of a state, {inputs.shape[1:]}; it gives {found}")
+    if found != targets.shape[1:]:
+        raise ValueError(f"map must give the shape of a target, {targets.shape[1:]}; it gives {found}")
     with float64() if dtype == np.float64 else contextlib.nullcontext():
         # Fresh arrays, since the loop overwrites its state and must not touch the caller's map.
         parameters = jax.tree.map(lambda leaf: jnp.array(leaf, dtype, copy=True), parameters)
@@ -149,6 +157,7 @@ def fit(
             objective=objective(noise=noise, dtype=dtype) if np.any(noise) else seen,
             batch=batch,
             copies=copies,
+            loss=loss,
         )
         carry = None if problem.objective is None else problem.objective.start(problem.inputs)
         state = _Training(
@@ -158,14 +167,14 @@ def fit(
         if resume and checkpoint is not None and Path(checkpoint).exists():
             state, _ = read_checkpoint(checkpoint, state, stamp)
             state = jax.tree.map(jnp.array, state)
-        state = _train(state, static, problem, optimizer, epochs, tol, begun, checkpoint, stamp, progress)
+        state = _train(state, static, problem, optimizer, epochs, tol, begun, limit, checkpoint, stamp, progress)
         trained = eqx.combine(jax.tree.map(np.asarray, state.parameters), static)
-    loss, done = float(state.loss), int(state.epoch)
-    if not np.isfinite(loss):
+    reached, done = float(state.loss), int(state.epoch)
+    if not np.isfinite(reached):
         status = StoreStatus.DIVERGED
     else:
-        status = StoreStatus.STORED if tol < 0 or loss <= tol else StoreStatus.LOSS_NOT_REACHED
-    return Fit(trained, loss, done, time.perf_counter() - begun, status)
+        status = StoreStatus.STORED if tol < 0 or reached <= tol else StoreStatus.LOSS_NOT_REACHED
+    return Fit(trained, reached, done, time.perf_counter() - begun, status)
 
 
 def _is_trained(leaf: Any) -> bool:
@@ -202,6 +211,7 @@ def _train(
     epochs: int,
     tol: float,
     begun: float,
+    limit: float,
     checkpoint: str | os.PathLike[str] | None,
     stamp: str,
     progress: Progress | None,
@@ -216,8 +226,8 @@ def _train(
         state = _run((static, problem, optimizer, np.asarray(min(before + block, epochs)), np.asarray(epochs)), state)
         jax.block_until_ready(state.loss)
         loss, done = float(state.loss), int(state.epoch)
-        finished = done >= epochs or loss <= tol or not np.isfinite(loss)
         now = time.perf_counter()
+        finished = done >= epochs or loss <= tol or not np.isfinite(loss) or now - begun > limit
         if progress is not None:
             progress("training", done, epochs, {"loss": loss, "seconds": now - begun})
         if checkpoint is not None and (finished or now - saved > _CHECKPOINT_SECONDS):
@@ -238,7 +248,7 @@ def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any, Any], st
 
     def clean_loss(parameters: Any) -> Any:
         outputs = jax.vmap(eqx.combine(parameters, static))(problem.inputs)
-        return jnp.mean((outputs - problem.targets) ** 2)
+        return jnp.mean(problem.loss(outputs, problem.targets))
 
     optimizer = optax.with_extra_args_support(optimizer)
 
@@ -268,8 +278,8 @@ def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any, Any], st
     ) -> tuple[Float[Array, ""], tuple[Any, Any]]:
         map, inputs, targets = eqx.combine(parameters, static), problem.inputs[rows], problem.targets[rows]
         if problem.objective is None:
-            return weighted_mean((jax.vmap(map)(inputs) - targets) ** 2, weights), (carry, inputs)
-        return problem.objective(map, carry, inputs, targets, weights, rows, key)
+            return weighted_mean(problem.loss(jax.vmap(map)(inputs), targets), weights), (carry, inputs)
+        return problem.objective(map, carry, inputs, targets, weights, rows, key, problem.loss)
 
     def drawn_epoch(now: _Training) -> _Training:
         order_key, step_key = jr.split(jr.fold_in(problem.key, now.epoch))

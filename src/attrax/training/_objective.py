@@ -11,8 +11,10 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from attrax._corruptions import Corruption
+from attrax._distortions import gaussian
 from attrax._types import HostIndices, HostStates
 from attrax.training._coordinates import Coordinates
+from attrax.training._losses import Loss, squared_error
 
 Carry: TypeAlias = Any
 
@@ -39,6 +41,7 @@ class Objective(eqx.Module):
     deviation: Any
     penalty: Any
     successor: Any
+    spread: Any
     functions: tuple[Any, ...] = eqx.field(static=True)
     noisy: bool = eqx.field(static=True)
     deviating: bool = eqx.field(static=True)
@@ -71,11 +74,21 @@ class Objective(eqx.Module):
             seen = seen.at[mine].add(self.noise * draw)
         for number, (function, level) in enumerate(zip(self.functions, self.levels, strict=True)):
             mine, groups = groups[0], groups[1:]
-            seen = seen.at[mine].set(self._corrupted(function, level, rows[mine], jr.fold_in(key, number)))
+            kind_key = jr.fold_in(key, number)
+            if function is gaussian and self.encode is not None:
+                seen = seen.at[mine].add(self._isotropic(level, (len(mine), *inputs.shape[1:]), kind_key))
+            else:
+                seen = seen.at[mine].set(self._corrupted(function, level, rows[mine], kind_key))
         if not self.deviating:
             return seen, None
         seen = seen.at[groups[0]].add(carry[rows[groups[0]]])
         return seen, jnp.zeros(count, bool).at[groups[0]].set(True)
+
+    def _isotropic(self, level: Any, shape: tuple[int, ...], key: PRNGKeyArray) -> Array:
+        """Noise on states as coordinates see it: isotropic there too before the whitening, so no state is needed."""
+        level_key, key = jr.split(key)
+        levels = level * jr.uniform(level_key, (shape[0], 1), self.levels[0].dtype)
+        return levels * jr.normal(key, shape, self.levels[0].dtype) * self.spread
 
     def _corrupted(self, function: Any, level: Any, rows: Array, key: PRNGKeyArray) -> Array:
         pictures, total = self.pictures[rows], len(self.pictures)
@@ -98,19 +111,19 @@ class Objective(eqx.Module):
         weights: Float[Array, " b"],
         rows: Int[Array, " b"],
         key: PRNGKeyArray,
+        row_loss: Loss = squared_error,
     ) -> tuple[Float[Array, ""], tuple[Carry, Float[Array, "b *state"]]]:
         """Loss of one step on the examples numbered `rows`; the carry for the next, and the inputs it was taken at."""
         disturb_key, penalty_key = jr.split(key)
         seen, deviated = self.disturb(carry, inputs, rows, disturb_key)
         outputs = jax.vmap(map)(seen)
-        errors = outputs - targets
-        loss = weighted_mean(errors**2, weights)
+        loss = weighted_mean(row_loss(outputs, targets), weights)
         if self.penalized:
             directions = jr.normal(penalty_key, inputs.shape, inputs.dtype)
             slopes = jax.vmap(lambda x, v: jax.jvp(map, (x,), (v,))[1])(inputs, directions)
             loss = loss + self.penalty * weighted_mean(slopes**2, weights)
         if self.deviating:
-            moved = jax.lax.stop_gradient(errors)
+            moved = jax.lax.stop_gradient(outputs - targets)
             size = jnp.sqrt(jnp.mean(moved.reshape(len(moved), -1) ** 2, axis=1))
             size = size.reshape((-1,) + (1,) * (moved.ndim - 1))
             fresh = moved * (self.deviation / jnp.maximum(size, jnp.finfo(moved.dtype).tiny))
@@ -158,11 +171,14 @@ def objective(
         noise=np.asarray(noise, dtype),
         pictures=np.asarray(pictures, dtype) if corruptions else None,
         encode=encode,
+        spread=None if encode is None or coordinates is None else (1 / coordinates.scale).astype(dtype),
         levels=tuple(np.asarray(corruption.level, dtype) for corruption in corruptions),
         deviation=np.asarray(deviation, dtype),
         penalty=np.asarray(penalty, dtype),
         successor=None if successor is None else np.asarray(successor),
-        functions=tuple(corruption.trained for corruption in corruptions),
+        functions=tuple(gaussian if corruption.kind == "gaussian" else corruption.trained for corruption in corruptions)
+        if encode is not None
+        else tuple(corruption.trained for corruption in corruptions),
         noisy=bool(np.any(noise)),
         deviating=deviation > 0,
         penalized=penalty > 0,

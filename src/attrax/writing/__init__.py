@@ -1,8 +1,10 @@
 """Writing memories."""
 
+from attrax.writing._auto import Auto as Auto
 from attrax.writing._constructed import Constructed as Constructed
+from attrax.writing._contest import Contest as Contest
 from attrax.writing._gradient import Gradient as Gradient
+from attrax.writing._settle import settle as settle
 from attrax.writing._start import Writer as Writer
 from attrax.writing._start import Written as Written
-from attrax.writing._store import settle as settle
 from attrax.writing._store import store as store

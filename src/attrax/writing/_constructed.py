@@ -36,7 +36,7 @@ class Constructed:
 
     def __call__(
         self,
-        network: MLP | Recipe,
+        network: MLP | Recipe | None,
         patterns: Patterns,
         *,
         key: PRNGKeyArray,

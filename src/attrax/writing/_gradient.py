@@ -17,6 +17,7 @@ from attrax._status import StoreStatus
 from attrax._types import Progress
 from attrax.maps import MLP, Recipe
 from attrax.training import OPTIMIZERS, fit, kfac, mean_squared_error, optimizer, polish
+from attrax.writing._budget import affordable
 from attrax.writing._start import Written, start
 
 _PAPER_EPOCHS = 1_000_000
@@ -52,6 +53,8 @@ class Gradient:
     - `polish`: whether to solve the last layer by least squares at the end; `None` means with noise only.
     - `tol`: loss at which to stop (without noise), and that counts as reached.
     - `epochs`: `None` for 10⁶ without noise, 3,000 with it; for K-FAC 1,000 and 100.
+    - `time_limit`: seconds that training may take. Where the rate falls along a cosine it lowers the number of epochs;
+      elsewhere training stops when the time is over.
     """
 
     optimizer: str = "adam"
@@ -69,6 +72,7 @@ class Gradient:
     polish: bool | None = None
     tol: float = 1e-8
     epochs: int | None = None
+    time_limit: float | None = None
 
     def __post_init__(self) -> None:
         _checks.one_of("optimizer", self.optimizer, (*OPTIMIZERS, "kfac"))
@@ -83,6 +87,8 @@ class Gradient:
             _checks.integer("epochs", self.epochs, least=0)
         if self.batch is not None:
             _checks.integer("batch", self.batch, least=1)
+        if self.time_limit is not None:
+            _checks.real("time_limit", self.time_limit, above=0)
         self._rule(self._rate())
 
     @property
@@ -96,7 +102,9 @@ class Gradient:
                 corruption.check_shape(shape)
         return found
 
-    def _epochs(self) -> int:
+    @property
+    def epochs_limit(self) -> int:
+        """Epochs at most, without a time limit."""
         if self.epochs is not None:
             return self.epochs
         if self.optimizer == "kfac":
@@ -122,7 +130,7 @@ class Gradient:
 
     def __call__(
         self,
-        network: MLP | Recipe,
+        network: MLP | Recipe | None,
         patterns: Patterns,
         *,
         key: PRNGKeyArray,
@@ -141,28 +149,27 @@ class Gradient:
             deviation=self.deviation,
             penalty=self.penalty,
         )
-        epochs = self._epochs()
+        epochs = self.epochs_limit
         batch = None if self.batch is None else min(self.batch, len(patterns))
-        steps = epochs * (1 if batch is None else -(-len(patterns) // batch))
+
+        def run(epochs: int, rate: Any, **options: Any) -> Any:
+            return fit(
+                begin.network, begin.inputs, begin.targets, optimizer=self._rule(rate), epochs=epochs,
+                tol=None if noisy else self.tol, batch=batch, copies=self.copies, seen=seen, key=jr.fold_in(key, 0),
+                **options,
+            )  # fmt: skip
+
         rate: Any = self._rate()
+        limit = self.time_limit
         if noisy and rate is not None:
+            if limit is not None:
+                epochs, limit = affordable(lambda count, note: run(count, rate, progress=note), epochs, limit), None
+            steps = epochs * (1 if batch is None else -(-len(patterns) // batch))
             rate = optax.cosine_decay_schedule(rate, max(steps, 1))
-        fitted = fit(
-            begin.network,
-            begin.inputs,
-            begin.targets,
-            optimizer=self._rule(rate),
-            epochs=epochs,
-            tol=None if noisy else self.tol,
-            batch=batch,
-            copies=self.copies,
-            seen=seen,
-            checkpoint=checkpoint,
-            resume=resume,
-            fingerprint=repr(self) + f" {epochs}",
+        fitted = run(
+            epochs, rate, seconds=limit, checkpoint=checkpoint, resume=resume, fingerprint=repr(self) + f" {epochs}",
             progress=progress,
-            key=jr.fold_in(key, 0),
-        )
+        )  # fmt: skip
         trained, status = fitted.map, fitted.status
         if status is not StoreStatus.DIVERGED:
             if self.polish if self.polish is not None else noisy:

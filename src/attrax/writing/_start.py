@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import jax
@@ -9,11 +10,12 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._corruptions import Corruption
+from attrax._memory import Memory
 from attrax._numerics import cast, float64
 from attrax._patterns import Patterns
 from attrax._status import StoreStatus
 from attrax._types import HostIndices, HostStates, Progress
-from attrax.maps import MLP, Recipe
+from attrax.maps import MLP, Recipe, mlp
 from attrax.training import Coordinates, Objective, objective
 
 
@@ -22,7 +24,8 @@ class Written:
     """What a writer hands to `store`.
 
     **Fields:** `map`; `loss`, mean squared error on the clean patterns in float64; `epochs`; `seconds`; `status`,
-    which tells whether training went as asked; `details`, names and numbers for the record.
+    which tells whether training went as asked; `details`, names and numbers for the record; `memory`, where the writer
+    has refined and certified it already.
     """
 
     map: MLP
@@ -31,6 +34,7 @@ class Written:
     seconds: float
     status: StoreStatus
     details: dict[str, Any]
+    memory: Memory | None = None
 
 
 class Writer(Protocol):
@@ -38,7 +42,7 @@ class Writer(Protocol):
 
     def __call__(
         self,
-        network: MLP | Recipe,
+        network: MLP | Recipe | None,
         patterns: Patterns,
         *,
         key: PRNGKeyArray,
@@ -46,7 +50,10 @@ class Writer(Protocol):
         resume: bool = False,
         progress: Progress | None = None,
     ) -> Written:
-        """Trains `network`, or a fresh one from a recipe, to send each point of `patterns` to its successor."""
+        """Trains `network`, or a fresh one from a recipe, to send each point of `patterns` to its successor.
+
+        `None` leaves the network to the writer.
+        """
         ...
 
 
@@ -98,12 +105,14 @@ class Start:
         return trained if self.coordinates is None else self.coordinates.fold(trained)
 
 
-def start(network: MLP | Recipe, patterns: Patterns, exponent: float | None, *, key: PRNGKeyArray) -> Start:
+def start(network: MLP | Recipe | None, patterns: Patterns, exponent: float | None, *, key: PRNGKeyArray) -> Start:
     """Where to start training `network` on `patterns`, in coordinates with this whitening exponent unless `None`.
 
     **Raises** `ValueError` for a network of another shape, or one without biases where there are coordinates.
     """
     shape = patterns.shape
+    if network is None:
+        network = partial(mlp, width=512, depth=5, init="kaiming_uniform")
     coordinates = None if exponent is None else Coordinates.of(patterns.points, exponent)
     if not isinstance(network, MLP):
         begun = network(shape if coordinates is None else (coordinates.rank,), key=key)

@@ -3,20 +3,16 @@
 import os
 import time
 from dataclasses import replace
-from functools import partial
 
-import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from attrax._certificate import Certificate
 from attrax._memory import Memory
 from attrax._patterns import Patterns
 from attrax._status import StoreStatus
 from attrax._types import HostStates, Progress
-from attrax.certificates import certify
-from attrax.dynamics import refine
-from attrax.maps import MLP, Recipe, mlp
-from attrax.writing._gradient import Gradient
+from attrax.maps import MLP, Recipe
+from attrax.writing._auto import Auto
+from attrax.writing._settle import settle
 from attrax.writing._start import Writer
 
 
@@ -39,9 +35,9 @@ def store(
 
     - `examples`: n×state shape, each to become a fixed point (equal ones are merged), or `Patterns`.
     - `network`: an `MLP` to start from, or a recipe for a fresh one, such as `functools.partial(mlp, width=512,
-      depth=5)`, which is then drawn in the writer's coordinates; by default 5 hidden layers of 512 ReLU units with
-      Kaiming's initialization.
-    - `writer`: by default `Gradient()`, the paper's recipe.
+      depth=5)`, which is then drawn in the writer's coordinates; by default what the writer thinks best, for
+      `Gradient` 5 hidden layers of 512 ReLU units with Kaiming's initialization.
+    - `writer`: by default `Auto()`, which chooses; `Gradient()` is the paper's recipe.
     - `checkpoint`, `resume`: a file to save training to, and whether to continue from it; see `attrax.training.fit`.
     - `progress`: called with the loss every so often.
     - `key`: for initialization, noise and order.
@@ -59,11 +55,9 @@ def store(
     """
     begun = time.perf_counter()
     patterns = examples if isinstance(examples, Patterns) else Patterns.from_examples(examples)
-    if network is None:
-        network = partial(mlp, width=512, depth=5, init="kaiming_uniform")
-    writer = Gradient() if writer is None else writer
+    writer = Auto() if writer is None else writer
     written = writer(network, patterns, key=key, checkpoint=checkpoint, resume=resume, progress=progress)
-    memory = settle(Memory(written.map, patterns), progress=progress)
+    memory = settle(Memory(written.map, patterns), progress=progress) if written.memory is None else written.memory
     certificate = memory.certificate
     assert certificate is not None  # `settle` sets it
     status = written.status
@@ -77,16 +71,3 @@ def store(
         "seconds": time.perf_counter() - begun,
     }
     return replace(memory, written=record)
-
-
-def settle(memory: Memory, *, progress: Progress | None = None) -> Memory:
-    """The memory with its points refined to the exact cycles of its map, and certified there."""
-    patterns, originals = memory.examples(), memory.originals
-    assert originals is not None  # a memory with patterns has them
-    points = np.array(originals, np.float64)
-    for cycle in patterns.cycles:
-        index = list(cycle)
-        points[index] = refine(memory.map, points[index]).points
-    memory = Memory(memory.map, replace(patterns, points=points), originals, memory.written)
-    certificate: Certificate = certify(memory, progress=progress)
-    return replace(memory, certificate=certificate)

@@ -1,0 +1,205 @@
+"""Networks that recall by a contest: trained scores, a winner-take-all, and the winner's picture.
+
+The network is a plain fully connected ReLU network with biases,
+
+    f(x) = m + Σᵢ (1 − tᵢ) (yᵢ − m),    tᵢ = relu(1 − g·wᵢ),    w = contest(a),    a = encoder(x),
+
+where yᵢ is what example i goes to. The *encoder* has hidden layers of its own and one linear score aᵢ an example; it is
+trained as a classifier, so that the right score is the largest one, whatever was done to the cue. The *contest* leaves
+the largest score positive and makes all others zero. It sees scores relative to their mean and works at any scale:
+
+    r ← relu(a − mean a),    then for ε₁ < … < 1:    r ← relu(r − ε·(Σⱼ rⱼ − r)),
+
+which is the lateral inhibition of Lippmann's MAXNET, unrolled. A unit that is out stays out, and the last round, with
+ε = 1, leaves no more than one. The gain g makes tᵢ of the winner 0. There the unit tᵢ is flat, and the units of all
+others are off: around each example f is constant, its Jacobian is exactly 0, and an example (or a cycle) is a
+superstable attractor wherever its own score wins. If nobody wins, as at an exact tie, f gives the mean m.
+
+The constructed margin network (`margin`) is the same idea without hidden layers, with fixed thresholds in place of the
+contest; thresholds fail where a corruption moves all scores together, as an occlusion does.
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from attrax import _checks
+from attrax._activations import activation as named_activation
+from attrax._numerics import apply_rows, cast, float64
+from attrax._types import HostStates
+from attrax.maps import MLP
+from attrax.maps._initializers import init_linear
+from attrax.training._coordinates import Coordinates
+
+_GAIN = 1e4
+"""The winner's activity at a clean example times the gain: how far beyond saturation it is."""
+_TEMPLATE_SCALE = 2.0
+_MOST_ALIKE = 0.999
+
+
+class Encoder(eqx.Module):
+    """Hidden ReLU layers and one linear score for each example.
+
+    **Fields:** `weights` and `biases`, the last of them those of the scores.
+    """
+
+    weights: tuple[Float[Array, "out in"] | Float[np.ndarray, "out in"], ...]
+    biases: tuple[Float[Array, " out"] | Float[np.ndarray, " out"], ...]
+
+    def __call__(self, x: Float[Array, "*state"]) -> Float[Array, " n"]:
+        """The scores of a state."""
+        phi = named_activation("relu")
+        x = jnp.ravel(x)
+        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            x = phi(jnp.asarray(weight @ x + bias))
+        return jnp.asarray(self.weights[-1] @ x + self.biases[-1])
+
+
+def encoder(
+    points: HostStates,
+    coordinates: Coordinates | None = None,
+    *,
+    widths: Sequence[int],
+    dtype: np.dtype | type = np.float32,
+    key: PRNGKeyArray,
+) -> Encoder:
+    """An encoder whose scores begin as those of a nearest-neighbour rule, with free units beside.
+
+    The rule is Pearson correlation with the examples, the strongest of the fixed metrics under noise and occlusion;
+    where two examples are alike up to brightness and contrast, or have few entries, it is Euclidean distance, whose
+    comparison is linear in the cue too: x·xᵢ − ½‖xᵢ‖². A pair of units a score carries it through each hidden layer
+    (z = relu(z) − relu(−z)), as many pairs as there is room for; training may make of them what it likes.
+
+    **Arguments:**
+
+    - `points`: n×state shape.
+    - `coordinates`: the encoder takes coordinates instead of states.
+    - `widths`: units of each hidden layer. Where one has fewer than two an example, the rule is left to training.
+    - `dtype`: of the weights.
+    - `key`: for the other weights.
+
+    **Returns:** `Encoder`.
+    """
+    widths = [_checks.integer("each entry of widths", width, least=1) for width in widths]
+    if not widths:
+        raise ValueError("widths must name at least one hidden layer; got an empty sequence")
+    flat = np.asarray(points, np.float64).reshape(len(points), -1)
+    templates, offsets = _templates(flat)
+    inputs, size = flat, flat.shape[1]
+    if coordinates is not None:
+        offsets = offsets + templates @ coordinates.center
+        templates = (templates @ coordinates.basis) * coordinates.scale
+        inputs, size = coordinates.encode(points), coordinates.rank
+    num = len(flat)
+    carried = num if min(widths) >= 2 * num else 0
+    sizes = [size, *widths, num]
+    layers = []
+    for number, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
+        drawn, _ = init_linear(
+            "kaiming_normal", fan_in, fan_out, bias=True, dtype=np.float32, key=jr.fold_in(key, number)
+        )
+        layers.append((np.array(drawn, np.float64), np.zeros(fan_out)))
+    # Free units see inputs of unit root mean square, and add little at the start.
+    typical = math.sqrt(float(np.mean((inputs - inputs.mean(axis=0)) ** 2))) or 1.0
+    weight, bias = layers[0]
+    weight[2 * carried :] /= typical
+    bias[2 * carried :] = -weight[2 * carried :] @ inputs.mean(axis=0)
+    layers[-1][0][...] *= 0.1
+    if carried:
+        pairs = np.concatenate([np.eye(num), -np.eye(num)])
+        weight[: 2 * num], bias[: 2 * num] = pairs @ templates, pairs @ offsets
+        for weight, _ in layers[1:-1]:
+            weight[: 2 * num] = 0.0
+            weight[: 2 * num, : 2 * num] = np.eye(2 * num)
+            weight[2 * num :, : 2 * num] *= 0.1
+        layers[-1][0][:, : 2 * num] += pairs.T
+    return Encoder(tuple(weight.astype(dtype) for weight, _ in layers), tuple(bias.astype(dtype) for _, bias in layers))
+
+
+def _templates(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights and offsets of the linear scores at the start, of the order of the examples' own size."""
+    centered = flat - flat.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(centered, axis=1)
+    if len(flat) > 1 and norms.min() > 1e-6 * max(norms.max(), 1e-300):
+        units = centered / norms[:, None]
+        likeness = units @ units.T
+        np.fill_diagonal(likeness, -1.0)
+        if likeness.max() < _MOST_ALIKE:
+            size = math.sqrt(float(np.mean((flat**2).sum(axis=1))))
+            return _TEMPLATE_SCALE * size * units, np.zeros(len(flat))
+    moved = flat - flat.mean(axis=0)
+    # Nearest by Euclidean distance from the mean; scaled so that a typical pair differs by a few units.
+    spread = float(np.mean((moved**2).sum(axis=1))) or 1.0
+    scale = _TEMPLATE_SCALE * 4 / spread
+    offsets = -0.5 * (moved**2).sum(axis=1) - moved @ flat.mean(axis=0)
+    return scale * moved, scale * offsets
+
+
+def rounds_for(num: int) -> int:
+    """How many rounds of inhibition come before the last one: about log₂ of the number of examples."""
+    return max(1, math.ceil(math.log2(max(num, 2))) - 3)
+
+
+def contest_network(
+    scores: Encoder,
+    points: HostStates,
+    targets: HostStates | None = None,
+    *,
+    coordinates: Coordinates | None = None,
+    rounds: int | None = None,
+) -> MLP:
+    """The network on states that sends a state to the target of the example with the largest score.
+
+    **Arguments:**
+
+    - `scores`: the encoder, on `coordinates` if they are given, which are folded into its first layer.
+    - `points`: n×state shape, an example for each score; `targets`, what each goes to, by default itself.
+    - `rounds`: of inhibition before the last one; more tell closer scores apart. By default `rounds_for(n)`.
+
+    **Returns:** an `MLP` in float64 with the encoder's hidden layers and `rounds` + 3 more, of n units each.
+
+    **Raises** `ValueError` where the scores are not one an example.
+    """
+    points = np.asarray(points)
+    goals = np.asarray(points if targets is None else targets, np.float64).reshape(len(points), -1)
+    num = len(points)
+    weights = [np.asarray(weight, np.float64) for weight in scores.weights]
+    biases = [np.asarray(bias, np.float64) for bias in scores.biases]
+    if weights[-1].shape[0] != num:
+        raise ValueError(f"the encoder must have one score an example, {num}; it has {weights[-1].shape[0]}")
+    rounds = rounds_for(num) if rounds is None else _checks.integer("rounds", rounds, least=0)
+    if coordinates is not None:
+        # The precision of training is all that there is: rounded to it, the layer takes half the room in a file.
+        weights[0] = ((weights[0] / coordinates.scale) @ coordinates.basis.T).astype(np.float32).astype(np.float64)
+        biases[0] = biases[0] - weights[0] @ coordinates.center
+    weights[-1], biases[-1] = weights[-1] - weights[-1].mean(axis=0), biases[-1] - biases[-1].mean()
+    for strength in inhibition(num, rounds):
+        weights.append((1 + strength) * np.eye(num) - strength)
+        biases.append(np.zeros(num))
+    shape = points.shape[1:]
+    contest = MLP((*weights, np.zeros((goals.shape[1], num))), (*biases, None), shape, "relu")
+    with float64():
+        active = apply_rows(cast(contest, np.float64).features, points.reshape(num, -1).astype(np.float64))
+    won = np.diagonal(active)
+    # An example whose own score does not win is left to its certificate, and does not spoil the gain of the others.
+    least = float(won[won > 0].min()) if (won > 0).any() else 1.0
+    middle = goals.mean(axis=0)
+    weights += [-(_GAIN / least) * np.eye(num), -(goals - middle).T]
+    return MLP((*weights,), (*biases, np.ones(num), middle), shape, "relu")
+
+
+def inhibition(num: int, rounds: int) -> np.ndarray:
+    """ε of each round: from 3/n to 1 in equal ratios.
+
+    With m units in, the largest survives a round for sure where ε < 1/(m − 1); about half of the scores are above
+    their mean at the start, and fewer are left after each round.
+    """
+    if num < 4:
+        return np.ones(1)
+    return np.geomspace(min(3 / num, 0.5), 1.0, rounds + 1) if rounds else np.ones(1)

@@ -1,0 +1,22 @@
+"""What training minimizes: one number a row."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+Loss: TypeAlias = Callable[[Array, Array], Array]
+"""Of outputs and targets, a row each, the loss of every row."""
+
+
+def squared_error(outputs: Float[Array, "b *out"], targets: Float[Array, "b *out"]) -> Float[Array, " b"]:
+    """Mean over the entries of a row of (output − target)²."""
+    squares = (outputs - targets) ** 2
+    return jnp.mean(squares.reshape(len(squares), -1), axis=1)
+
+
+def cross_entropy(outputs: Float[Array, "b n"], targets: Float[Array, "b n"]) -> Float[Array, " b"]:
+    """−Σ target·log softmax(output), for targets that are one-hot or probabilities."""
+    return -jnp.sum(targets * jax.nn.log_softmax(outputs, axis=-1), axis=-1)

@@ -1,0 +1,252 @@
+"""The writer of contests: trained scores, and the winner takes it all."""
+
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import jax.random as jr
+import numpy as np
+import optax
+from jaxtyping import PRNGKeyArray
+
+from attrax import _checks
+from attrax._corruptions import Corruption, as_corruption
+from attrax._patterns import Patterns
+from attrax._status import StoreStatus
+from attrax._types import Progress
+from attrax.maps import MLP, Recipe
+from attrax.training import (
+    OPTIMIZERS,
+    Coordinates,
+    Encoder,
+    contest_network,
+    cross_entropy,
+    encoder,
+    fit,
+    mean_squared_error,
+    objective,
+    optimizer,
+)
+from attrax.writing._budget import affordable
+from attrax.writing._start import Written
+
+_RATE = 3.0
+"""Times the optimizer's default: the start is a good one, which larger steps would spoil."""
+_PIXELS = 1024
+"""States of more entries than this are trained in the span of the data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """Trains scores on corrupted examples, and makes a network of them in which the largest score wins.
+
+    See `attrax.training.contest_network` for the network, which is a plain fully connected ReLU network. Recall takes
+    one or two steps; around every example the Jacobian is exactly zero.
+
+    **Fields:**
+
+    - `width`, `layers`: units and number of the encoder's hidden layers; `None` chooses by the data. `rounds` of
+      inhibition before the last one; `None` for about log₂ n.
+    - `corruptions`: as for `Gradient`; `None` chooses `default_corruptions`.
+    - `noise`, `coordinate_noise`: as for `Gradient`.
+    - `coordinates`: whitening exponent of the coordinates to train in; `None` trains on states of up to 1,024 entries
+      as they are, and on larger ones in coordinates with exponent 0.
+    - `optimizer`, `learning_rate`, `momentum`, `weight_decay`: `None` for Adam at 3e-4; the rate falls along a cosine.
+    - `batch`, `copies`: as for `Gradient`. `epochs`: `None` chooses by the data.
+    - `time_limit`: seconds that training may take; it lowers the number of epochs.
+    - `tol`: loss of the finished network that counts as reached.
+    """
+
+    width: int | None = None
+    layers: int | None = None
+    rounds: int | None = None
+    corruptions: Sequence[str | Callable[..., Any]] | None = None
+    noise: float = 0.0
+    coordinate_noise: float = 0.0
+    coordinates: float | None = None
+    optimizer: str = "adam"
+    learning_rate: float | None = None
+    momentum: float | None = None
+    weight_decay: float | None = None
+    batch: int | None = None
+    copies: int = 1
+    epochs: int | None = None
+    time_limit: float | None = None
+    tol: float = 1e-8
+
+    def __post_init__(self) -> None:
+        for name, least in (("width", 1), ("layers", 1), ("rounds", 0), ("batch", 1), ("epochs", 0)):
+            if getattr(self, name) is not None:
+                _checks.integer(name, getattr(self, name), least=least)
+        _checks.integer("copies", self.copies, least=1)
+        for name in ("noise", "coordinate_noise", "tol"):
+            _checks.real(name, getattr(self, name), least=0)
+        for corruption in self.corruptions or ():
+            as_corruption(corruption)
+        if self.coordinates is not None:
+            _checks.real("coordinates", self.coordinates, least=0, most=1)
+        if self.time_limit is not None:
+            _checks.real("time_limit", self.time_limit, above=0)
+        self._rule(self._rate())
+
+    def _rate(self) -> float:
+        _checks.one_of("optimizer", self.optimizer, OPTIMIZERS)
+        if self.learning_rate is not None:
+            return _checks.real("learning_rate", self.learning_rate, above=0)
+        return OPTIMIZERS[self.optimizer] * (_RATE if self.optimizer in ("adam", "rmsprop") else 1)
+
+    def _rule(self, rate: Any) -> optax.GradientTransformation:
+        return optimizer(self.optimizer, learning_rate=rate, momentum=self.momentum, weight_decay=self.weight_decay)
+
+    def __call__(
+        self,
+        network: MLP | Recipe | None,
+        patterns: Patterns,
+        *,
+        key: PRNGKeyArray,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
+        progress: Progress | None = None,
+    ) -> Written:
+        """Trains an encoder on `patterns` and makes the network. See `Writer`; it takes no network."""
+        if network is not None:
+            raise ValueError("the writer contest makes its own network; leave network out, or choose width and layers")
+        begun = time.perf_counter()
+        coordinates = self.in_coordinates(patterns)
+        width, layers = self.size(len(patterns))
+        start = encoder(patterns.points, coordinates, widths=[width] * layers, key=jr.fold_in(key, 1))
+        trained, epochs, loss = self.train(
+            start, patterns, coordinates, key=jr.fold_in(key, 0), checkpoint=checkpoint, resume=resume,
+            progress=progress,
+        )  # fmt: skip
+        return self.finish(trained, patterns, coordinates, epochs, loss, begun)
+
+    def size(self, num: int) -> tuple[int, int]:
+        """Units and number of the encoder's hidden layers for `num` examples."""
+        width = self.width
+        if width is None:
+            # Room for a pair of units an example, and for as many free ones where the network is small.
+            width = min(max(128, 1 << math.ceil(math.log2(4 * num))), max(512, 1 << math.ceil(math.log2(2 * num))))
+        return width, 1 if self.layers is None else self.layers
+
+    def in_coordinates(self, patterns: Patterns) -> Coordinates | None:
+        """The coordinates to train in; `None` for states as they are."""
+        exponent = self.coordinates
+        if exponent is None:
+            if math.prod(patterns.shape) <= _PIXELS:
+                return None
+            exponent = 0.0
+        return Coordinates.of(patterns.points, exponent)
+
+    def seen_corruptions(self, patterns: Patterns) -> tuple[Corruption, ...]:
+        """The corruptions that training sees."""
+        given = default_corruptions(patterns) if self.corruptions is None and not self.noise else self.corruptions or ()
+        found = tuple(as_corruption(one) for one in given)
+        for corruption in found:
+            corruption.check_shape(patterns.shape)
+        return found
+
+    def planned_epochs(self, patterns: Patterns) -> int:
+        """Epochs without a time limit."""
+        return default_epochs(len(patterns)) if self.epochs is None else self.epochs
+
+    def train(
+        self,
+        start: Encoder,
+        patterns: Patterns,
+        coordinates: Coordinates | None,
+        *,
+        key: PRNGKeyArray,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
+        progress: Progress | None = None,
+    ) -> tuple[Encoder, int, float]:
+        """Trains `start` as a classifier; the trained encoder, the epochs, and the last cross-entropy."""
+        num = len(patterns)
+        inputs = patterns.points if coordinates is None else coordinates.encode(patterns.points)
+        scale = 1.0 if coordinates is None else coordinates.scale
+        seen = objective(
+            noise=np.hypot(self.noise / scale, self.coordinate_noise),
+            corruptions=self.seen_corruptions(patterns),
+            pictures=patterns.points,
+            coordinates=coordinates,
+            dtype=np.dtype(np.float32),
+        )
+        batch = None if self.batch is None else min(self.batch, num)
+
+        def run(epochs: int, rate: Any, **options: Any) -> Any:
+            return fit(
+                start, inputs, np.eye(num, dtype=np.float32), optimizer=self._rule(rate), epochs=epochs, tol=None,
+                batch=batch, copies=self.copies, seen=seen, loss=cross_entropy, key=key, **options,
+            )  # fmt: skip
+
+        epochs = self.planned_epochs(patterns)
+        if self.time_limit is not None:
+            limit = max(self.time_limit, 0.0)
+            epochs = affordable(lambda count, note: run(count, self._rate(), progress=note), epochs, limit)
+        steps = epochs * (1 if batch is None else -(-num // batch))
+        rate = optax.cosine_decay_schedule(self._rate(), max(steps, 1))
+        fitted = run(
+            epochs, rate, checkpoint=checkpoint, resume=resume, fingerprint=repr(self) + f" {epochs}", progress=progress
+        )
+        return fitted.map, fitted.epochs, fitted.loss
+
+    def finish(
+        self,
+        trained: Encoder,
+        patterns: Patterns,
+        coordinates: Coordinates | None,
+        epochs: int,
+        cross_entropy: float,
+        begun: float,
+    ) -> Written:
+        """The network of a trained encoder, and what is to be told of it."""
+        build = partial(contest_network, coordinates=coordinates, rounds=self.rounds)
+        made = build(trained, patterns.points, patterns.targets)
+        loss = mean_squared_error(made, patterns.points, patterns.targets)
+        if not np.isfinite(cross_entropy):
+            status = StoreStatus.DIVERGED
+        else:
+            status = StoreStatus.STORED if loss <= self.tol else StoreStatus.LOSS_NOT_REACHED
+        settings = {name: value for name, value in asdict(self).items() if value is not None}
+        details = {
+            "writer": "contest",
+            **settings,
+            "corruptions": [corruption.name for corruption in self.seen_corruptions(patterns)],
+            "learning_rate": self._rate(),
+            "coordinates": None if coordinates is None else self.coordinates or 0.0,
+            "encoder_widths": [weight.shape[0] for weight in trained.weights[:-1]],
+            "epochs_limit": epochs,
+            "cross_entropy": cross_entropy,
+        }
+        return Written(made, loss, epochs, time.perf_counter() - begun, status, details)
+
+
+def default_corruptions(patterns: Patterns) -> tuple[str, ...]:
+    """What training sees where nobody said: noise, and for pictures occlusion and dropped pixels.
+
+    The noise goes as far as it can for examples still to be told apart: a fifth of the typical distance to the nearest
+    other example, and no more than 1.2 times the range of the values (1.2 for pixels).
+    """
+    flat = np.asarray(patterns.points, np.float64).reshape(len(patterns), -1)
+    span = float(flat.max() - flat.min()) or 1.0
+    level = 1.2 * span
+    if len(flat) > 1:
+        squares = (flat**2).sum(axis=1)
+        distances = squares[:, None] + squares - 2 * flat @ flat.T
+        np.fill_diagonal(distances, np.inf)
+        level = min(level, 0.2 * math.sqrt(max(float(np.median(distances.min(axis=1))), 0.0)) or level)
+    noise = f"gaussian:{level:.3g}"
+    if len(patterns.shape) < 2:
+        return (noise,)
+    # Of the dropped pixels there are two shares: the last few per cent are the hardest of all.
+    return (noise, "occlude:0.7", "drop:0.95", "drop:0.95")
+
+
+def default_epochs(num: int) -> int:
+    """Epochs by the number of examples: enough rows to learn from for few, enough passes for many."""
+    return int(np.clip(500_000 / num, 300, 5_000))

@@ -1,0 +1,30 @@
+"""From a trained network to a memory: its exact fixed points and cycles, and their certificate."""
+
+from dataclasses import replace
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from attrax._certificate import Certificate
+from attrax._memory import Memory
+from attrax._numerics import float64
+from attrax._types import Progress
+from attrax.certificates import certify
+from attrax.dynamics import orbit, refine
+
+
+def settle(memory: Memory, *, progress: Progress | None = None) -> Memory:
+    """The memory with its points refined to the exact cycles of its map, and certified there."""
+    patterns, originals = memory.examples(), memory.originals
+    assert originals is not None  # a memory with patterns has them
+    points = np.array(originals, np.float64)
+    with float64():
+        way = orbit(memory.map, patterns.shape)
+    # These are small products; threads that share one wait for each other on a busy machine.
+    with threadpool_limits(1, user_api="blas"):
+        for cycle in patterns.cycles:
+            index = list(cycle)
+            points[index] = refine(memory.map, points[index], way=way).points
+    memory = Memory(memory.map, replace(patterns, points=points), originals, memory.written)
+    certificate: Certificate = certify(memory, progress=progress)
+    return replace(memory, certificate=certificate)
