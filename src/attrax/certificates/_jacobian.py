@@ -110,8 +110,9 @@ class Factors:
 
     **Fields:** the network in float64; its `weights` and `biases` on the host; `joined` = W_1 W_{L+1}, which leads
     from the last hidden layer to the next first one; `entry`, a matrix E with E Eᵀ = W_1 W_1ᵀ and at most as many
-    columns as rows, and `exit`, a matrix R with RᵀR = W_{L+1}ᵀW_{L+1}; bounds on the 2-norms of the weights (`norms`) and of `joined`; the absolute values of the hidden
-    layers' weights (`sizes`) and the 2-norms of their rows (`rows`); `joined_error`, the rounding error
+    columns as rows, and `exit`, a matrix R with RᵀR = W_{L+1}ᵀW_{L+1}; bounds on the 2-norms of the weights (`norms`)
+    and of `joined`; the absolute values of the hidden layers' weights (`sizes`) and the 2-norms of their rows (`rows`);
+    `joined_error`, the rounding error
     of `joined`.
     """
 
@@ -243,7 +244,9 @@ def network_slopes(
     with np.errstate(over="ignore", invalid="ignore"):
         for layer, values in enumerate(pre):
             weight, bias = factors.weights[layer], factors.biases[layer]
-            local = gamma(inputs.shape[1] + 2) * (inputs @ factors.sizes[layer].T)
+            local = gamma(inputs.shape[1] + 2) * np.stack(
+                [_reach(factors.sizes[layer], row, units) for row, units in zip(inputs, live, strict=True)]
+            )
             if bias is not None:
                 local = local + 2 * UNIT_ROUNDOFF * (np.abs(bias) + np.abs(values))
             if curved:
@@ -277,6 +280,11 @@ def network_slopes(
         [layer[step] for step in steps for layer in slopes],
         [layer[step] for step in steps for layer in errors],
     )
+
+
+def _reach(sizes: np.ndarray, row: np.ndarray, units: np.ndarray | None) -> np.ndarray:
+    """|W||x|, for x that is 0 but at some units: few columns cost little."""
+    return sizes @ row if units is None or 2 * len(units) > len(row) else sizes[:, units] @ row[units]
 
 
 def _block_norm(weight: np.ndarray, rows: np.ndarray, columns: np.ndarray | None, norm: float) -> float:

@@ -249,4 +249,4 @@ def default_corruptions(patterns: Patterns) -> tuple[str, ...]:
 
 def default_epochs(num: int) -> int:
     """Epochs by the number of examples: enough rows to learn from for few, enough passes for many."""
-    return int(np.clip(500_000 / num, 300, 5_000))
+    return int(np.clip(600_000 / num, 200, 6_000))
