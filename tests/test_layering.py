@@ -59,9 +59,20 @@ FILES: dict[str, list[str]] = {
         "_random_start",
         "_eigenvalue_map",
     ],
-    "report": ["_text", "_plots", "_style", "_html"],
-    "experiments": ["_demo"],
-    "cli": ["_progress", "_output", "_options", "_store", "_recall", "_certify", "_demo", "_app"],
+    "report": ["_text", "_plots", "_style", "_html", "_theory_text", "_theory_plots"],
+    "experiments": ["_demo", "_theory"],
+    "cli": [
+        "_progress",
+        "_output",
+        "_options",
+        "_store",
+        "_recall",
+        "_certify",
+        "_demo",
+        "_theory",
+        "_theory_runs",
+        "_app",
+    ],
 }
 """The files of each package; each imports only from those before it."""
 
