@@ -7,15 +7,18 @@ import numpy as np
 from attrax.analysis import TheoryCheck
 from attrax.theory import InterpolatingNetwork
 
-_HEAD = ("theorem", "activation", "k", "L", "λ₁ theory", "λ₁ training", "difference", "error", "order", "others", "")
+_HEAD = (
+    "theorem", "activation", "k", "L", "λ₁ theory", "λ₁ training", "difference", "error", "share", "order", "others",
+    "",
+)  # fmt: skip
 
 
 def theory_table(checks: Sequence[TheoryCheck]) -> str:
     """One row a check: λ₁ by the theory and by extrapolated training, their difference, the error allowed for.
 
-    `difference` and `error` are those of the number that comes closest to its error or exceeds it most: u, v and w are
-    compared as well. `order` is the order of convergence in the learning rate, `others` the largest of all other
-    eigenvalues of the trained Jacobian, which the theory says are 0.
+    u, v and w are compared as well: `share` is the largest |difference|/error of all these numbers, at most 1 where
+    they agree. `order` is the order of convergence in the learning rate, `others` the largest of all other eigenvalues
+    of the trained Jacobian, which the theory says are 0.
 
     **Arguments:** `checks`, of `analysis.check_training`. **Returns:** lines of text.
     """
@@ -32,7 +35,7 @@ def theory_table(checks: Sequence[TheoryCheck]) -> str:
 
 
 def _row(check: TheoryCheck) -> tuple[str, ...]:
-    worst = int(np.argmax(np.nan_to_num(np.abs(check.difference) / check.error, nan=0.0)))
+    share = float(np.max(np.abs(check.difference) / check.error))
     names = [net.activation if isinstance(net.activation, str) else "callable" for net in check.records]
     depths = [1 if isinstance(net, InterpolatingNetwork) else net.depth for net in check.records]
     return (
@@ -42,8 +45,9 @@ def _row(check: TheoryCheck) -> tuple[str, ...]:
         _joined([str(depth) for depth in depths]),
         _number(check.theory[-1], ".10f"),
         _number(check.training[-1], ".10f"),
-        _number(check.difference[worst], ".1e"),
-        _number(check.error[worst], ".1e"),
+        _number(check.difference[-1], ".1e"),
+        _number(check.error[-1], ".1e"),
+        _number(share, ".2f"),
         _number(check.order, ".3f"),
         _number(check.other_eigenvalues, ".0e"),
         str(check.status),
