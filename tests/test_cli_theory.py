@@ -23,6 +23,12 @@ def test_help_has_an_example(capsys: pytest.CaptureFixture[str], command: str) -
     assert f"Example: attrax theory {command}" in " ".join(out.split())
 
 
+def test_without_a_command_the_help_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, "theory")
+    assert (status, out) == (2, "")
+    assert all(command in err for command in ("lambda", "corollary1", "sequence", "verify", "plot"))
+
+
 def test_lambda_json(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = run(capsys, *LAMBDA, "--json")
     record = strict(out)

@@ -24,6 +24,7 @@ class Start(NamedTuple):
 
 
 def directions(key: PRNGKeyArray, count: int, dimension: int) -> np.ndarray:
+    """Random unit vectors, one a row."""
     draw = np.asarray(jr.normal(key, (count, dimension)), np.float64)
     return draw / np.linalg.norm(draw, axis=1, keepdims=True)
 

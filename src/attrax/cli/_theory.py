@@ -11,8 +11,16 @@ from attrax.cli._progress import waiting
 theory_app = typer.Typer(
     name="theory",
     help="The theory of one example: eigenvalues, networks that are no attractors, sequences, and figures.",
-    no_args_is_help=True,
 )
+
+
+@theory_app.callback(invoke_without_command=True)
+def group(context: typer.Context) -> None:
+    """The theory of one example: eigenvalues, networks that are no attractors, sequences, and figures."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(2)
+
 
 Activation = Annotated[str, typer.Option(metavar="NAME", help="sigmoid, tanh, z^0.5, …; a wrong name lists all.")]
 Width = Annotated[int, typer.Option("--k", help="Width: hidden units a layer.")]

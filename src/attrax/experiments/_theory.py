@@ -1,6 +1,5 @@
 """The figures of the theory, each computed and drawn, as PNG and SVG."""
 
-import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
 _POWERS = tuple(2**i for i in range(11))
 _SPREADS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+_LARGE = 150_000
 _NORMS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 
 
@@ -144,9 +144,10 @@ def theory_figure(
         raise ValueError(f"the folder {folder} can't be created: {error.strerror or error}") from None
     figure = _DRAW[kind](activation, k, 8 if trials is None else trials, progress, key)
     png, svg = folder / f"theory-{kind}.png", folder / f"theory-{kind}.svg"
-    drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=110)
-    with Image.open(drawn) as picture:  # lines and flat colors: a palette makes the file a third as large
-        picture.convert("RGB").quantize(256).save(png, optimize=True)
+    figure.savefig(png, dpi=110)
+    if png.stat().st_size > _LARGE:
+        with Image.open(png) as picture:  # many thin lines in few colors: a palette makes it a third as large
+            small = picture.convert("RGB").quantize(256)
+        small.save(png, optimize=True)
     figure.savefig(svg, metadata={"Date": None})
     return png, svg
