@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import jax.random as jr
 import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray
-from scipy import stats
+from scipy import special
 
 from attrax import _checks
 from attrax._types import Progress
@@ -58,8 +58,8 @@ def median_interval(values: Float[np.ndarray, " t"], level: float = 0.95) -> tup
         return np.nan, np.nan, np.nan
     middle = float(np.median(kept))
     # The median lies between the values of rank j + 1 and n − j with probability 1 − 2·P(Binomial(n, ½) ≤ j).
-    j = int(stats.binom.ppf((1 - level) / 2, n, 0.5)) - 1
-    while j + 1 < n / 2 and 2 * stats.binom.cdf(j + 1, n, 0.5) <= 1 - level:
+    j = -1
+    while j + 1 < n / 2 and 2 * special.bdtr(j + 1, n, 0.5) <= 1 - level:
         j += 1
     if j < 0:
         return middle, np.nan, np.nan

@@ -1,5 +1,7 @@
 """attrax theory lambda, corollary1 and sequence: the formulas."""
 
+import sys
+from contextlib import redirect_stdout
 from typing import Annotated, Any
 
 import typer
@@ -18,7 +20,8 @@ theory_app = typer.Typer(
 def group(context: typer.Context) -> None:
     """The theory of one example: eigenvalues, networks that are no attractors, sequences, and figures."""
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help(), err=True)
+        with redirect_stdout(sys.stderr):  # Typer prints this help instead of returning it
+            typer.echo(context.get_help())
         raise typer.Exit(2)
 
 
