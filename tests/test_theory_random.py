@@ -23,6 +23,19 @@ def start(rng: np.random.Generator, name: str, size: int) -> tuple[np.ndarray, n
     return (np.abs(u), np.abs(v) + 0.1) if name.startswith("z^") else (u, v)
 
 
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize(("a", "b"), [(0.22, 0.4), (-0.4, -0.22), (0.22, 0.21000001)])
+def test_integral_and_factor(name, a, b) -> None:
+    if name.startswith("z^"):  # roots are real for z > 0 only
+        a, b = abs(a), abs(b)
+    value, slope = ACTIVATIONS[name]
+    with mp.workdps(25):
+        integral = mp.quad(lambda z: value(z, mp) / slope(z, mp), [mp.mpf(a), mp.mpf(b)])
+        factor = mp.mpf(a) * slope(mp.mpf(a), mp) / value(mp.mpf(a), mp)
+    assert theory.ratio_integral(name, a, b) == pytest.approx(float(integral), rel=1e-12)
+    assert theory.layer_factor(name, a) == pytest.approx(float(factor), rel=1e-12)
+
+
 @pytest.mark.parametrize("seed", range(NUM_EQUAL))
 def test_equal_units(seed) -> None:
     rng = np.random.default_rng(seed)

@@ -11,6 +11,8 @@ from attrax.cli._certify import certify, info
 from attrax.cli._demo import demo
 from attrax.cli._recall import recall
 from attrax.cli._store import store
+from attrax.cli._theory import theory_app
+from attrax.cli._theory_runs import plot, verify
 
 app = typer.Typer(
     name="attrax",
@@ -38,6 +40,9 @@ def root(
 
 for name, command in {"store": store, "recall": recall, "certify": certify, "info": info, "demo": demo}.items():
     app.command(name)(command)
+for name, command in {"verify": verify, "plot": plot}.items():
+    theory_app.command(name)(command)
+app.add_typer(theory_app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

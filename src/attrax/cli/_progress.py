@@ -1,11 +1,20 @@
-"""A progress bar on stderr, on a terminal only, for work that takes over two seconds."""
+"""Progress bars on stderr, on a terminal only, for work that takes over two seconds."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from attrax._types import Progress as Report
 
@@ -46,3 +55,24 @@ def progress_bar() -> Iterator[Report]:
     finally:
         if tasks:
             bar.stop()
+
+
+@contextmanager
+def waiting(task: str) -> Iterator[None]:
+    """A bar without an end and the seconds gone by, around one computation that can't tell how far it is."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    bar = Progress(*columns, console=console, transient=True)
+    bar.add_task(task, total=None)
+    timer = threading.Timer(_PATIENCE, bar.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()  # so that it does not start after it was stopped
+        bar.stop()

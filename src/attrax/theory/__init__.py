@@ -16,9 +16,12 @@ from attrax.theory._formulas import layer_factor as layer_factor
 from attrax.theory._formulas import ratio_integral as ratio_integral
 from attrax.theory._formulas import top_eigenvalue as top_eigenvalue
 from attrax.theory._formulas import velocity as velocity
+from attrax.theory._initial import InitialJacobian as InitialJacobian
+from attrax.theory._initial import initial_jacobian as initial_jacobian
 from attrax.theory._orthonormal import OrthonormalExtension as OrthonormalExtension
 from attrax.theory._orthonormal import orthonormal_extension as orthonormal_extension
 from attrax.theory._scalar import NAMES as NAMES
+from attrax.theory._scalar import Activation as Activation
 from attrax.theory._sequences import SequenceCycle as SequenceCycle
 from attrax.theory._sequences import sequence as sequence
 from attrax.theory._single_example import SingleExample as SingleExample

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from scipy import integrate
 
 from attrax import _checks
+from attrax._numerics import float64
 from attrax.theory._arguments import numbers, units
 from attrax.theory._scalar import Activation, Scalar, scalar
 from attrax.theory._status import TheoryStatus
@@ -244,7 +245,7 @@ def deep_gradient_descent(
     state, terms = _start(k, u0, w0, v0, norm, target_norm)
     rate = _checks.real("learning_rate", learning_rate, above=0)
     steps = _checks.integer("steps", steps)
-    with jax.enable_x64(True):
+    with float64():
         end = _descend(phi, _network_direction, state, terms, np.float64(rate), np.int64(steps))
         error = 1 - _output(phi, end, terms)
     u, w, v = _host(end)
@@ -284,7 +285,7 @@ def gradient_flow(
     phi = scalar(activation)
     state, terms = _start(k, u0, w0, v0, norm, target_norm)
     times = _times(times)
-    with jax.enable_x64(True):
+    with float64():
         path, status = _flow(phi, _network_direction, state, terms, times)
         error = 1 - np.asarray(jax.vmap(lambda state: _output(phi, state, terms))(path))
     u, w, v = path
@@ -337,7 +338,7 @@ def span_gradient_descent(
     state, terms = _span_start(gram, U0, V0)
     rate = _checks.real("learning_rate", learning_rate, above=0)
     steps = _checks.integer("steps", steps)
-    with jax.enable_x64(True):
+    with float64():
         end = _descend(phi, _span_direction, state, terms, np.float64(rate), np.int64(steps))
         error = float(_span_error(phi, end, terms))
     U, V = _host(end)
@@ -366,7 +367,7 @@ def span_gradient_flow(activation: Activation, gram: Any, U0: Any, V0: Any, time
     phi = scalar(activation)
     state, terms = _span_start(gram, U0, V0)
     times = _times(times)
-    with jax.enable_x64(True):
+    with float64():
         path, status = _flow(phi, _span_direction, state, terms, times)
         error = np.asarray(jax.vmap(lambda state: _span_error(phi, state, terms))(path))
     U, V = path

@@ -17,6 +17,7 @@ from scipy import integrate, optimize, special
 
 from attrax import _checks
 from attrax._activations import ACTIVATIONS
+from attrax._numerics import float64
 
 Activation: TypeAlias = str | Callable[[Any], Any]
 """An activation by name, or as an elementwise callable written with `jax.numpy`."""
@@ -71,7 +72,7 @@ class Scalar:
 
 def in_double(function: Callable[[Any], Any], z: Any) -> np.ndarray:
     """`function(z)` evaluated by JAX in float64, as NumPy; the switch is local to this thread and call."""
-    with jax.enable_x64(True):
+    with float64():
         return np.asarray(function(np.asarray(z, np.float64)))
 
 
@@ -190,7 +191,7 @@ NAMES = (*_NAMED, "z^p")
 def _from_callable(function: Callable[[Any], Any]) -> Scalar:
     name = getattr(function, "__name__", type(function).__name__)
     try:
-        with jax.enable_x64(True):
+        with float64():
             derivative = jax.vmap(jax.grad(function))
             shape = jax.eval_shape(derivative, jax.ShapeDtypeStruct((2,), np.float64))
     except Exception as error:

@@ -23,7 +23,8 @@ class SingleExample:
 
     **Fields:**
 
-    - `activation`, `k`, `depth`, `norm`, `target_norm`: as given (`target_norm` is `norm` for an autoencoder).
+    - `activation`, `k`, `u0`, `w0`, `v0`, `depth`, `norm`, `target_norm`: as given (`u0` and `v0` are arrays of
+      shape (k,) for unequal units; `target_norm` is `norm` for an autoencoder).
     - `u`, `v`: floats for equal units, arrays of shape (k,) otherwise; NaN where there is no answer.
     - `h`: ‖x‖²v, what φ sees in the first layer.
     - `w`: w_2 … w_L.
@@ -36,6 +37,9 @@ class SingleExample:
 
     activation: Activation
     k: int
+    u0: Any
+    w0: tuple[float, ...]
+    v0: Any
     depth: int
     norm: float
     target_norm: float
@@ -110,6 +114,7 @@ def single_example(
     norm = _checks.real("norm", norm, above=0)
     target = norm if target_norm is None else _checks.real("target_norm", target_norm, above=0)
     scale = (norm * target) ** 2
+    start = (u.copy(), tuple(w.tolist()), v.copy()) if u.ndim else (float(u), tuple(w.tolist()), float(v))
 
     if u.ndim:
         u, h, w, factors, status = _unequal(phi, scale, u, v * norm**2)
@@ -134,6 +139,9 @@ def single_example(
     return SingleExample(
         activation=activation,
         k=k,
+        u0=start[0],
+        w0=start[1],
+        v0=start[2],
         depth=depth,
         norm=norm,
         target_norm=target,

@@ -1,0 +1,67 @@
+"""The table that sets training beside the theory."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from attrax.analysis import TheoryCheck
+from attrax.theory import InterpolatingNetwork
+
+_HEAD = (
+    "theorem", "activation", "k", "L", "λ₁ theory", "λ₁ training", "difference", "error", "share", "order", "others",
+    "",
+)  # fmt: skip
+
+
+def theory_table(checks: Sequence[TheoryCheck]) -> str:
+    """One row a check: λ₁ by the theory and by extrapolated training, their difference, the error allowed for.
+
+    u, v and w are compared as well: `share` is the largest |difference|/error of all these numbers, at most 1 where
+    they agree. `order` is the order of convergence in the learning rate, `others` the largest of all other eigenvalues
+    of the trained Jacobian, which the theory says are 0.
+
+    **Arguments:** `checks`, of `analysis.check_training`. **Returns:** lines of text.
+    """
+    rows = [_row(check) for check in checks]
+    widths = [max(len(row[i]) for row in [_HEAD, *rows]) for i in range(len(_HEAD))]
+    left = {0, 1, len(_HEAD) - 1}
+
+    def line(row: Sequence[str]) -> str:
+        cells = [text.ljust(width) if i in left else text.rjust(width)
+                 for i, (text, width) in enumerate(zip(row, widths, strict=True))]  # fmt: skip
+        return "  ".join(cells).rstrip()
+
+    return "\n".join([line(_HEAD), "  ".join("-" * width for width in widths).rstrip(), *map(line, rows)])
+
+
+def _row(check: TheoryCheck) -> tuple[str, ...]:
+    share = float(np.max(np.abs(check.difference) / check.error))
+    names = [net.activation if isinstance(net.activation, str) else "callable" for net in check.records]
+    depths = [1 if isinstance(net, InterpolatingNetwork) else net.depth for net in check.records]
+    return (
+        check.theorem,
+        _joined(names),
+        _joined([str(net.k) for net in check.records]),
+        _joined([str(depth) for depth in depths]),
+        _number(check.theory[-1], ".10f"),
+        _number(check.training[-1], ".10f"),
+        _number(check.difference[-1], ".1e"),
+        _number(check.error[-1], ".1e"),
+        _number(share, ".2f"),
+        _number(check.order, ".3f"),
+        _number(check.other_eigenvalues, ".0e"),
+        str(check.status),
+    )
+
+
+def _joined(texts: Sequence[str]) -> str:
+    """One text if all are equal, else all of them."""
+    return texts[0] if len(set(texts)) == 1 else ",".join(texts)
+
+
+def _number(value: float, form: str) -> str:
+    if not np.isfinite(value):
+        return "–"
+    if form == ".10f" and value and abs(value) < 1e-4:
+        return f"{value:.5e}"
+    return f"{value:{form}}"
