@@ -30,9 +30,12 @@ from attrax.certificates import certify as certify
 from attrax.dynamics import iterate as iterate
 from attrax.dynamics import refine as refine
 from attrax.writing import Auto as Auto
+from attrax.writing import Change as Change
 from attrax.writing import Constructed as Constructed
 from attrax.writing import Contest as Contest
 from attrax.writing import Gradient as Gradient
+from attrax.writing import add as add
+from attrax.writing import forget as forget
 from attrax.writing import store as store
 
 __version__ = "0.1.0"

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from attrax.cli._certify import certify, info
+from attrax.cli._change import add, forget
 from attrax.cli._demo import demo
 from attrax.cli._recall import recall
 from attrax.cli._store import store
@@ -38,7 +39,16 @@ def root(
         raise typer.Exit(2)
 
 
-for name, command in {"store": store, "recall": recall, "certify": certify, "info": info, "demo": demo}.items():
+COMMANDS = {
+    "store": store,
+    "add": add,
+    "forget": forget,
+    "recall": recall,
+    "certify": certify,
+    "info": info,
+    "demo": demo,
+}
+for name, command in COMMANDS.items():
     app.command(name)(command)
 for name, command in {"verify": verify, "plot": plot}.items():
     theory_app.command(name)(command)

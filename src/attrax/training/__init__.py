@@ -4,8 +4,10 @@ from attrax.training._construct import CONSTRUCTIONS as CONSTRUCTIONS
 from attrax.training._construct import margin as margin
 from attrax.training._construct import pseudoinverse as pseudoinverse
 from attrax.training._contest import Encoder as Encoder
+from attrax.training._contest import carriers as carriers
 from attrax.training._contest import contest_network as contest_network
 from attrax.training._contest import encoder as encoder
+from attrax.training._contest import lead_at_home as lead_at_home
 from attrax.training._coordinates import Coordinates as Coordinates
 from attrax.training._fit import Fit as Fit
 from attrax.training._fit import fit as fit

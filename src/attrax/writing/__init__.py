@@ -1,6 +1,9 @@
 """Writing memories."""
 
 from attrax.writing._auto import Auto as Auto
+from attrax.writing._change import Change as Change
+from attrax.writing._change import add as add
+from attrax.writing._change import forget as forget
 from attrax.writing._constructed import Constructed as Constructed
 from attrax.writing._contest import Contest as Contest
 from attrax.writing._gradient import Gradient as Gradient

@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
 import jax.random as jr
@@ -23,10 +22,12 @@ from attrax.training import (
     OPTIMIZERS,
     Coordinates,
     Encoder,
+    carriers,
     contest_network,
     cross_entropy,
     encoder,
     fit,
+    lead_at_home,
     mean_squared_error,
     objective,
     optimizer,
@@ -36,6 +37,10 @@ from attrax.writing._start import Written
 
 _RATE = 3.0
 """Times the optimizer's default: the start is a good one, which larger steps would spoil."""
+_CAREFUL = 300
+"""Up to this many examples the rate is that; beyond, it falls with their number, as more units move a score."""
+_BATCH = 500
+"""Examples a step, at most, where nobody said."""
 _PIXELS = 1024
 """States of more entries than this are trained in the span of the data."""
 
@@ -55,8 +60,10 @@ class Contest:
     - `noise`, `coordinate_noise`: as for `Gradient`.
     - `coordinates`: whitening exponent of the coordinates to train in; `None` trains on states of up to 1,024 entries
       as they are, and on larger ones in coordinates with exponent 0.
-    - `optimizer`, `learning_rate`, `momentum`, `weight_decay`: `None` for Adam at 3e-4; the rate falls along a cosine.
-    - `batch`, `copies`: as for `Gradient`. `epochs`: `None` chooses by the data.
+    - `optimizer`, `learning_rate`, `momentum`, `weight_decay`: `None` for Adam at 3e-4, less for more
+      than 300 examples; the rate falls along a cosine.
+    - `batch`: examples a step; `None` for at most 500. `copies`: as for `Gradient`.
+    - `epochs`: `None` chooses by the data.
     - `time_limit`: seconds that training may take; it lowers the number of epochs.
     - `tol`: loss of the finished network that counts as reached.
     """
@@ -93,11 +100,12 @@ class Contest:
             _checks.real("time_limit", self.time_limit, above=0)
         self._rule(self._rate())
 
-    def _rate(self) -> float:
+    def _rate(self, num: int = 1) -> float:
         _checks.one_of("optimizer", self.optimizer, OPTIMIZERS)
         if self.learning_rate is not None:
             return _checks.real("learning_rate", self.learning_rate, above=0)
-        return OPTIMIZERS[self.optimizer] * (_RATE if self.optimizer in ("adam", "rmsprop") else 1)
+        default = OPTIMIZERS[self.optimizer] * (_RATE if self.optimizer in ("adam", "rmsprop") else 1)
+        return default * min(1.0, _CAREFUL / num)
 
     def _rule(self, rate: Any) -> optax.GradientTransformation:
         return optimizer(self.optimizer, learning_rate=rate, momentum=self.momentum, weight_decay=self.weight_decay)
@@ -176,7 +184,7 @@ class Contest:
             coordinates=coordinates,
             dtype=np.dtype(np.float32),
         )
-        batch = None if self.batch is None else min(self.batch, num)
+        batch = min(_BATCH if self.batch is None else self.batch, num)
 
         def run(epochs: int, rate: Any, **options: Any) -> Any:
             return fit(
@@ -187,9 +195,9 @@ class Contest:
         epochs = self.planned_epochs(patterns)
         if self.time_limit is not None:
             limit = max(self.time_limit, 0.0)
-            epochs = affordable(lambda count, note: run(count, self._rate(), progress=note), epochs, limit)
-        steps = epochs * (1 if batch is None else -(-num // batch))
-        rate = optax.cosine_decay_schedule(self._rate(), max(steps, 1))
+            epochs = affordable(lambda count, note: run(count, self._rate(num), progress=note), epochs, limit)
+        steps = epochs * -(-num // batch)
+        rate = optax.cosine_decay_schedule(self._rate(num), max(steps, 1))
         fitted = run(
             epochs, rate, checkpoint=checkpoint, resume=resume, fingerprint=repr(self) + f" {epochs}", progress=progress
         )
@@ -205,8 +213,14 @@ class Contest:
         begun: float,
     ) -> Written:
         """The network of a trained encoder, and what is to be told of it."""
-        build = partial(contest_network, coordinates=coordinates, rounds=self.rounds)
-        made = build(trained, patterns.points, patterns.targets)
+        inputs = patterns.points if coordinates is None else coordinates.encode(patterns.points)
+        made = contest_network(
+            lead_at_home(trained, inputs),
+            patterns.points,
+            patterns.targets,
+            coordinates=coordinates,
+            rounds=self.rounds,
+        )
         loss = mean_squared_error(made, patterns.points, patterns.targets)
         if not np.isfinite(cross_entropy):
             status = StoreStatus.DIVERGED
@@ -217,9 +231,10 @@ class Contest:
             "writer": "contest",
             **settings,
             "corruptions": [corruption.name for corruption in self.seen_corruptions(patterns)],
-            "learning_rate": self._rate(),
+            "learning_rate": self._rate(len(patterns)),
             "coordinates": None if coordinates is None else self.coordinates or 0.0,
             "encoder_widths": [weight.shape[0] for weight in trained.weights[:-1]],
+            "carriers": carriers(len(patterns), trained.weights[0].shape[0]),
             "epochs_limit": epochs,
             "cross_entropy": cross_entropy,
         }
