@@ -1,5 +1,6 @@
 """Tables about certified memories and what they recover: digits, photographs, and the constructed network beside."""
 
+import jax.random as jr
 import numpy as np
 
 import attrax as ax
@@ -159,14 +160,11 @@ def no_larger(values: np.ndarray, most: int) -> ax.Contest:
     Their number grows linearly with the width. Rounds of inhibition are given up where otherwise no two units an
     example would be left, which the start needs.
     """
-    import jax.random as jr
-
     patterns = ax.Patterns.from_examples(values)
     least = 2 * len(patterns)
 
     def count(width: int, rounds: int | None) -> int:
-        writer = ax.Contest(width=width, rounds=rounds, epochs=0)
-        return parameters(writer(None, patterns, key=jr.key(0)).map)
+        return untrained_size(ax.Contest(width=width, rounds=rounds), patterns)
 
     width = 1
     for rounds in (None, 3, 2, 1):
@@ -175,3 +173,13 @@ def no_larger(values: np.ndarray, most: int) -> ax.Contest:
         if width >= least:
             return ax.Contest(width=width, rounds=rounds)
     return ax.Contest(width=max(width, 1), rounds=1)
+
+
+def untrained_size(writer: ax.Contest, patterns: ax.Patterns) -> int:
+    """Parameters of the network that a contest would write; training does not change them."""
+    coordinates = writer.in_coordinates(patterns)
+    width, layers = writer.size(len(patterns))
+    start = ax.training.encoder(patterns.points, coordinates, widths=[width] * layers, key=jr.key(0))
+    return parameters(
+        ax.training.contest_network(start, patterns.points, coordinates=coordinates, rounds=writer.rounds)
+    )

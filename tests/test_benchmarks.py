@@ -1,11 +1,20 @@
 """The parts of the benchmarks that other numbers rest on."""
 
+import sys
+from dataclasses import replace
+from pathlib import Path
+
 import jax.random as jr
 import numpy as np
 import pytest
 
 import attrax as ax
 from attrax._numerics import float64
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # plain `pytest` does not look for packages where it is started
+
+from benchmarks.write_common import parameters
+from benchmarks.write_recovery import no_larger, untrained_size
 from benchmarks.write_scaling import power_law
 from benchmarks.write_shifts import moved, nearest_template
 
@@ -59,3 +68,14 @@ def test_the_references_network_is_the_same_in_attrax(activation: str, bias: boo
         expected = reference(reference.examples).numpy()
         found = np.stack([np.asarray(network(point)).ravel() for point in points])
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
+
+
+def test_the_contest_is_as_large_as_the_margin_network_allows() -> None:
+    points = np.random.default_rng(3).random((6, 12, 12)).astype(np.float32)
+    patterns = ax.Patterns.from_examples(points)
+    most = parameters(ax.training.margin(points)) + 1_000
+    writer = no_larger(points, most)
+    wider = replace(writer, width=writer.width + 1)
+    assert untrained_size(writer, patterns) <= most < untrained_size(wider, patterns)
+    written = replace(writer, epochs=0)(None, patterns, key=jr.key(1))
+    assert parameters(written.map) == untrained_size(writer, patterns)
