@@ -30,7 +30,9 @@ TABLES = {
 def main() -> int:
     """Prints the tables asked for; 0, or 1 where one failed, or 2 where data or PyTorch are missing."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_write", description=__doc__)
-    parser.add_argument("--only", nargs="+", metavar="NAME", choices=TABLES, help=f"some of {', '.join(TABLES)}")
+    parser.add_argument(
+        "--only", nargs="+", action="extend", metavar="NAME", choices=TABLES, help=f"some of {', '.join(TABLES)}"
+    )
     parser.add_argument("--quick", action="store_true", help="small samples: shows that everything runs, no more")
     options = parser.parse_args()
     data = os.environ.get("ATTRAX_DATA", "")

@@ -28,7 +28,7 @@ def writers(values: np.ndarray, seconds: float) -> dict[str, ax.Gradient]:
 
 def activations(setting: Setting) -> None:
     """Certified counts, no activation left out."""
-    num, seconds = setting.pick((20, 25.0), (5, 4.0))
+    num, seconds = setting.pick((20, 25.0), (3, 1.5))
     values = examples("mnist", num)
     compared = writers(values, seconds)
     heading(
