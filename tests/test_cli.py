@@ -55,7 +55,7 @@ def test_the_installed_entry_points() -> None:
     assert "nowhere" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["store", "recall", "certify", "info", "demo"])
+@pytest.mark.parametrize("command", ["store", "add", "forget", "recall", "certify", "info", "demo"])
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str], command: str) -> None:
     status, out, _ = run(capsys, command, "--help")
     assert status == 0
@@ -77,7 +77,7 @@ def test_store_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
 
 def test_a_write_that_falls_short_is_kept_and_exits_1(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "m.attrax"
-    small = ["--width", "8", "--depth", "1", "--epochs", "2"]
+    small = ["--writer", "gradient", "--width", "8", "--depth", "1", "--epochs", "2"]
     status, out, _ = run(capsys, "store", "digits", "--n", 3, *small, "-o", file, "--json")
     assert status == 1
     assert strict(out)["status"] == "loss_not_reached"
@@ -195,8 +195,8 @@ def test_nothing_that_is_read_is_written_over(capsys: pytest.CaptureFixture[str]
 
 
 def test_a_checkpoint_is_not_started_over_in_silence(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    command = ["store", "digits", "--n", 2, "--width", 8, "--depth", 1, "--epochs", 5, "-o", tmp_path / "m",
-               "--checkpoint", tmp_path / "c"]  # fmt: skip
+    command = ["store", "digits", "--n", 2, "--writer", "gradient", "--width", 8, "--depth", 1, "--epochs", 5,
+               "-o", tmp_path / "m", "--checkpoint", tmp_path / "c"]  # fmt: skip
     assert run(capsys, *command)[0] in (0, 1)
     before = (tmp_path / "c").read_bytes()
     status, _, err = run(capsys, *command)
@@ -359,3 +359,63 @@ def test_options_that_a_writer_would_not_heed_are_refused(
     assert status == 2
     assert f"{options[1]} does not apply to --writer {options[0]}" in err
     assert not (tmp_path / "m").exists()
+
+
+def test_the_default_writer_stores_all_and_a_change_is_made_in_place(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file, more = tmp_path / "m.attrax", tmp_path / "more.npy"
+    np.save(more, np.asarray(ax_digits()[6:8]))
+    status, out, _ = run(capsys, "store", "digits", "--n", 6, "--epochs", 200, "-o", file, "--json")
+    record = strict(out)
+    assert status == 0
+    assert record["attractors"] == 6
+    assert [attempt["writer"] for attempt in record["attempts"]] == ["contest"]
+    status, out, _ = run(capsys, "add", file, more, "--json")
+    changed = strict(out)
+    assert status == 0
+    assert (changed["accepted"], changed["examples_before"], changed["examples"]) == (True, 6, 8)
+    assert changed["scratch_seconds"] == record["seconds"]
+    status, out, _ = run(capsys, "forget", file, 0, 7, "--compare", "--json")
+    changed = strict(out)
+    assert status == 0
+    assert changed["examples"] == 6
+    assert changed["scratch_measured"]
+    assert strict(run(capsys, "certify", file, "--json")[1])["attractors"] == 6
+
+
+def test_a_change_that_fails_leaves_the_file_and_exits_1(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file, more = tmp_path / "m.attrax", tmp_path / "twin.npy"
+    run(capsys, "store", "digits", "--n", 4, "--epochs", 50, "-o", file)
+    twin = np.array(ax_digits()[3:4])
+    brightest = np.unravel_index(twin.argmax(), twin.shape)
+    twin[brightest] = np.nextafter(twin[brightest], np.float32(2))
+    np.save(more, twin)
+    before = file.read_bytes()
+    status, out, _ = run(capsys, "add", file, more, "--json")
+    assert status == 1
+    assert strict(out)["accepted"] is False
+    assert set(strict(out)["failed"]) <= {3, 4}
+    assert file.read_bytes() == before
+    status, _, err = run(capsys, "forget", file, 4)
+    assert status == 2
+    assert "at most 3" in err
+    assert file.read_bytes() == before
+
+
+def test_options_bind_the_default_writer(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "m.attrax"
+    run(capsys, "store", "digits", "--n", 3, *QUICK, "--activation", "tanh", "-o", file)
+    known = strict(run(capsys, "info", file, "--json")[1])
+    assert (known["widths"], known["activation"]) == ([48, 48], "tanh")
+    assert known["written"]["noise"] == 0.1
+    for writer, option in (("contest", "--depth"), ("margin", "--noise"), ("kfac", "--lr")):
+        status, _, err = run(capsys, "store", "digits", "--n", 3, "--writer", writer, option, 1, "-o", tmp_path / "x")
+        assert status == 2
+        assert f"{option} does not apply to --writer {writer}" in err
+
+
+def ax_digits() -> np.ndarray:
+    from attrax import sources
+
+    return sources.load("digits", n=10).values

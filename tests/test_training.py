@@ -449,7 +449,7 @@ def test_progress_is_reported(options: dict, monkeypatch: pytest.MonkeyPatch) ->
         ({"noise": np.array([0.1, 0.2, -0.3])}, "noise"),
         ({"noise": np.array([0.1, 0.2, np.nan])}, "noise"),
         ({"targets": TARGETS[:4]}, r"inputs and targets .*\(5, 3\) and \(4, 3\)"),
-        ({"targets": TARGETS[:, :2]}, "inputs and targets"),
+        ({"targets": TARGETS[:, :2]}, "map must give the shape of a target"),
         ({"inputs": INPUTS[0], "targets": TARGETS[0]}, "inputs and targets"),
         ({"inputs": INPUTS[:0], "targets": TARGETS[:0]}, "inputs and targets"),
         ({"map": lambda x: x}, "map must have trainable arrays"),

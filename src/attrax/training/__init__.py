@@ -8,6 +8,7 @@ from attrax.training._contest import carriers as carriers
 from attrax.training._contest import contest_network as contest_network
 from attrax.training._contest import encoder as encoder
 from attrax.training._contest import lead_at_home as lead_at_home
+from attrax.training._contest import rounds_for as rounds_for
 from attrax.training._coordinates import Coordinates as Coordinates
 from attrax.training._fit import Fit as Fit
 from attrax.training._fit import fit as fit

@@ -178,8 +178,8 @@ def lead_at_home(scores: Encoder, inputs: Float[np.ndarray, "n *state"], *, lead
 
 
 def rounds_for(num: int) -> int:
-    """How many rounds of inhibition come before the last one: about log₂ of the number of examples."""
-    return max(1, math.ceil(math.log2(max(num, 2))) - 3)
+    """How many rounds of inhibition come before the last one: three, and more beyond 64 examples, as log₂ n."""
+    return max(3, math.ceil(math.log2(max(num, 2))) - 3)
 
 
 def contest_network(

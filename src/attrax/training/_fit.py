@@ -133,6 +133,8 @@ def fit(
     num = len(inputs)
     batch = num if batch is None else _checks.integer("batch", batch, least=1, most=num)
     copies = _checks.integer("copies", copies, least=1)
+    # Each kind of disturbance needs an example to fall on.
+    copies = max(copies, -(-(1 if seen is None else seen.kinds) // batch))
     noise = _noise(noise, inputs.shape[1:])
     if np.any(noise) and seen is not None:
         raise ValueError("noise must be left out where seen is given, which has a noise of its own")

@@ -31,6 +31,7 @@ from attrax.training import (
     mean_squared_error,
     objective,
     optimizer,
+    rounds_for,
 )
 from attrax.writing._budget import affordable
 from attrax.writing._start import Written
@@ -39,6 +40,9 @@ _RATE = 3.0
 """Times the optimizer's default: the start is a good one, which larger steps would spoil."""
 _CAREFUL = 300
 """Up to this many examples the rate is that; beyond, it falls with their number, as more units move a score."""
+_MOVING = ("shift", "rotate", "scale", "elastic")
+"""Corruptions that move pixels: no linear score survives them, so the encoder has to be deeper, and to train longer."""
+_MOVING_EPOCHS = 3
 _BATCH = 500
 """Examples a step, at most, where nobody said."""
 _PIXELS = 1024
@@ -139,7 +143,16 @@ class Contest:
         if width is None:
             # Room for a pair of units an example, and for as many free ones where the network is small.
             width = min(max(128, 1 << math.ceil(math.log2(4 * num))), max(512, 1 << math.ceil(math.log2(2 * num))))
-        return width, 1 if self.layers is None else self.layers
+        return width, self.layers or (2 if self._moving() else 1)
+
+    def _moving(self) -> bool:
+        given = [as_corruption(one).kind for one in self.corruptions or ()]
+        return any(kind.split("+")[0] in _MOVING or kind.split("+")[-1] in _MOVING for kind in given)
+
+    def _rounds(self, trained: Encoder) -> int:
+        """Rounds of inhibition; an encoder's further layers take the place of some."""
+        layers, num = len(trained.weights) - 1, len(trained.biases[-1])
+        return max(3, rounds_for(num) + 1 - layers) if self.rounds is None else self.rounds
 
     def in_coordinates(self, patterns: Patterns) -> Coordinates | None:
         """The coordinates to train in; `None` for states as they are."""
@@ -160,7 +173,9 @@ class Contest:
 
     def planned_epochs(self, patterns: Patterns) -> int:
         """Epochs without a time limit."""
-        return default_epochs(len(patterns)) if self.epochs is None else self.epochs
+        if self.epochs is not None:
+            return self.epochs
+        return default_epochs(len(patterns)) * (_MOVING_EPOCHS if self._moving() else 1)
 
     def train(
         self,

@@ -1,0 +1,85 @@
+"""The writer that chooses: what it tries, what binds it, and what it says when it fails."""
+
+from functools import partial
+
+import jax.random as jr
+import numpy as np
+import pytest
+
+import attrax as ax
+
+POINTS = np.random.default_rng(0).uniform(size=(8, 4, 4)).astype(np.float32)
+PATTERNS = ax.Patterns.from_examples(POINTS)
+
+
+def with_twin(points: np.ndarray) -> np.ndarray:
+    """The points, and the last of them once more with one value changed in its last bit: recall can't tell the two."""
+    twin = points[-1:].copy()
+    twin[0, 0, 0] = np.nextafter(twin[0, 0, 0], np.float32(1))
+    return np.concatenate([points, twin])
+
+
+def kinds(writer: ax.Auto, network=None) -> list[str]:
+    return [type(attempt).__name__ for attempt, _ in writer.attempts(network, PATTERNS)]
+
+
+def test_it_stops_at_the_first_attempt_that_holds() -> None:
+    memory = ax.store(POINTS, writer=ax.Auto(epochs=100), key=jr.key(0))
+    assert memory.certificate.all_attractors
+    assert [attempt["writer"] for attempt in memory.written["attempts"]] == ["contest"]
+    assert memory.written["attempts"][0]["attractors"] == 8
+    assert memory.written["chosen_by"] == "auto"
+    assert "failed" not in memory.written
+
+
+def test_it_is_the_default() -> None:
+    memory = ax.store(POINTS[:3], key=jr.key(0))
+    assert memory.written["chosen_by"] == "auto"
+    assert memory.certificate.all_attractors
+
+
+def test_what_is_given_binds_every_attempt() -> None:
+    assert kinds(ax.Auto()) == ["Contest", "Contest", "Constructed"]
+    assert kinds(ax.Auto(noise=0.1)) == ["Contest", "Contest"]
+    assert kinds(ax.Auto(deviation=0.1)) == ["Gradient", "Gradient", "Gradient"]
+    assert kinds(ax.Auto(deviation=0.1, optimizer="adam")) == ["Gradient", "Gradient"]
+    recipe = partial(ax.maps.mlp, width=32, depth=2)
+    writer = ax.Auto(corruptions=("drop:0.3",), epochs=7, coordinates=0.5)
+    for attempt, takes in writer.attempts(recipe, PATTERNS):
+        assert takes
+        assert (attempt.corruptions, attempt.epochs, attempt.coordinates) == (("drop:0.3",), 7, 0.5)
+    bare = partial(ax.maps.mlp, width=32, depth=2, bias=False)
+    assert next(ax.Auto().attempts(bare, PATTERNS))[0].coordinates is None
+
+
+def test_a_given_network_is_trained_itself() -> None:
+    recipe = partial(ax.maps.mlp, width=48, depth=2, activation="tanh")
+    memory = ax.store(POINTS[:4], recipe, writer=ax.Auto(epochs=300, corruptions=("gaussian:0.1",)), key=jr.key(0))
+    assert memory.map.widths == (48, 48)
+    assert memory.map.activation == "tanh"
+    assert memory.written["attempts"][0]["writer"] == "gradient"
+
+
+def test_when_it_cannot_it_names_who_failed_and_the_closest_pair() -> None:
+    twins = with_twin(POINTS[:3])
+    memory = ax.store(twins, writer=ax.Auto(epochs=20), key=jr.key(0))
+    assert memory.status == "not_all_certified"
+    assert len(memory.written["attempts"]) > 1
+    assert set(memory.written["failed"]) <= {2, 3}
+    assert memory.written["failed"]
+    assert memory.written["closest_pair"]["examples"] == [2, 3]
+    assert memory.written["closest_pair"]["distance"] == pytest.approx(np.linalg.norm(twins[3] - twins[2]), rel=1e-6)
+
+
+def test_no_attempt_starts_after_the_time_limit() -> None:
+    twins = with_twin(POINTS[:3])
+    memory = ax.store(twins, writer=ax.Auto(time_limit=0.01), key=jr.key(0))
+    assert len(memory.written["attempts"]) == 1
+    assert memory.written["time_limit"] == 0.01
+
+
+def test_wrong_settings_are_refused() -> None:
+    with pytest.raises(ValueError, match="time_limit must be"):
+        ax.Auto(time_limit=-1)
+    with pytest.raises(ValueError, match="noise must be"):
+        ax.Auto(noise=-1.0)
