@@ -62,6 +62,7 @@ FILES: dict[str, list[str]] = {
     "writing": ["_start", "_settle", "_budget", "_constructed", "_gradient", "_contest", "_auto", "_store", "_change"],
     "analysis": [
         "_neighbors",
+        "_seen",
         "_recovery",
         "_plain_descent",
         "_theory_networks",

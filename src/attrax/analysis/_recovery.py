@@ -12,6 +12,7 @@ from attrax._memory import Memory
 from attrax._recall import Recall, recall
 from attrax._types import HostIndices, HostStates, Progress
 from attrax.analysis._neighbors import RULES, nearest_neighbor
+from attrax.analysis._seen import training_saw
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,6 +26,7 @@ class Recovery:
     - `expected`: the example each cue was made from.
     - `recall`: what came back.
     - `neighbor_rates`: for each rule of `RULES` the fraction of the same cues whose nearest example is the right one.
+    - `trained`: whether training saw such corruptions; see `training_saw`.
     """
 
     corruption: str
@@ -32,6 +34,7 @@ class Recovery:
     expected: HostIndices
     recall: Recall
     neighbor_rates: dict[str, float]
+    trained: str = "unknown"
 
     @property
     def recovery_rate(self) -> float:
@@ -81,7 +84,8 @@ def recovery(
         max_steps=max_steps,
         progress=progress,
     )
-    return Recovery(corruption.name, cues, expected, answer, neighbor_rates(cues, originals, expected))
+    rates = neighbor_rates(cues, originals, expected)
+    return Recovery(corruption.name, cues, expected, answer, rates, training_saw(memory, corruption.name))
 
 
 def neighbor_rates(cues: HostStates, references: HostStates, expected: HostIndices) -> dict[str, float]:

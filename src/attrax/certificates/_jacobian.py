@@ -144,7 +144,7 @@ def network_factors(network: MLP) -> Factors:
     norms = tuple(_norm(weight) for weight in weights)
     error = gamma(network.size + 2) * float(np.linalg.norm(weights[0]) * np.linalg.norm(weights[-1]))
     entry = np.asarray(np.linalg.qr(weights[0].T, mode="r")).T
-    leave = np.linalg.qr(weights[-1], mode="r")
+    leave = np.asarray(np.linalg.qr(weights[-1], mode="r"))
     sizes = tuple(np.abs(weight) for weight in weights[:-1])
     rows = tuple(np.linalg.norm(weight, axis=1) for weight in weights[:-1])
     return Factors(network, weights, biases, joined, entry, leave, norms, sizes, rows, _norm(joined), error)
@@ -272,7 +272,7 @@ def network_slopes(
                                   for units, before in zip(now, live, strict=True)])  # fmt: skip
                 # A unit that is off for certain is exactly 0, whatever its input is off by.
                 local = np.where((slopes[layer] != 0) | (slope_error != 0), local, 0.0)
-                live = now
+                live = [*now]
             before = away * norms + np.linalg.norm(local, axis=1, keepdims=True)
             away = steepest * before + 8 * UNIT_ROUNDOFF * np.linalg.norm(inputs + (inputs > 0), axis=1, keepdims=True)
     steps = range(len(cycle))

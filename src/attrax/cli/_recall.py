@@ -84,7 +84,7 @@ def recall(
                                 reading=reading, atol=atol, recovery_atol=recovery_atol)  # fmt: skip
             answer, used = measured.recall, measured.cues
             names = [f"example-{index:04d}" for index in range(len(used))]
-            one_nn, best_nn = measured.one_nn_rate, measured.best_nn_rate
+            one_nn, best_nn, trained = measured.one_nn_rate, measured.best_nn_rate, measured.trained
         else:
             given = load_sources(cues or [], skip_unreadable=skip_unreadable, **options)
             if given.values.shape[1:] != memory.patterns.shape:
@@ -97,7 +97,7 @@ def recall(
             answer = recall_cues(memory, given.values, reading=reading, atol=atol, recovery_atol=recovery_atol,
                                  max_steps=max_steps, progress=progress)  # fmt: skip
             used, names = given.values, list(given.names)
-            one_nn = best_nn = None
+            one_nn = best_nn = trained = None
     written = [] if output is None else _write(output, answer.value, used, names, cues or [], corruption is not None)
     results = []
     for row, name in enumerate(names):
@@ -122,6 +122,7 @@ def recall(
         "steps": spread(answer.num_steps),
         "reading": answer.reading,
         "corruption": corrupt,
+        "trained_on": trained,
         "file": str(file),
         "results": results,
     }
@@ -129,7 +130,8 @@ def recall(
         print_json(record)
         return 0
     print(f"{record['recovered']}/{record['cues']} recovered ({percent(record['recovery_rate'])}); nearest neighbour "
-          f"{percent(one_nn)}, best rule {percent(best_nn)}")  # fmt: skip
+          f"{percent(one_nn)}, best rule {percent(best_nn)}"
+          + ("" if trained is None else f"; seen in training: {trained}"))  # fmt: skip
     print(", ".join(f"{count} {status}" for status, count in record["status_counts"].items())
           + f"; steps: median {number(record['steps']['median'])}, most {number(record['steps']['max'])}; "
           f"{answer.reading} reading of the thresholds")  # fmt: skip

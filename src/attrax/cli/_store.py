@@ -71,7 +71,7 @@ def _writer(name: str, options: dict[str, Any], given: set[str]) -> Any:
     """The writer of this name with the options that were given."""
     from attrax.writing import Auto, Constructed, Contest, Gradient
 
-    values = {_TRAINING[option]: options[option] for option in sorted(given & set(_TRAINING))}
+    values: dict[str, Any] = {_TRAINING[option]: options[option] for option in sorted(given & set(_TRAINING))}
     if "corruptions" in values:
         values["corruptions"] = tuple(values["corruptions"])
     if name in ("margin", "pseudoinverse"):
@@ -80,7 +80,9 @@ def _writer(name: str, options: dict[str, Any], given: set[str]) -> Any:
         return Contest(width=options["width"] if "width" in given else None, **values)
     if name == "auto":
         return Auto(**values)
-    return Gradient(**values | ({"optimizer": "kfac"} if name == "kfac" else {}))
+    if name == "kfac":
+        values["optimizer"] = "kfac"
+    return Gradient(**values)
 
 
 def store(

@@ -6,7 +6,6 @@ from attrax.report._plots import recovery_bars as recovery_bars
 from attrax.report._plots import spectrum_histogram as spectrum_histogram
 from attrax.report._text import describe_corruption as describe_corruption
 from attrax.report._text import table as table
-from attrax.report._text import training_saw as training_saw
 from attrax.report._text import wilson_interval as wilson_interval
 from attrax.report._theory_plots import eigenvalue_curves as eigenvalue_curves
 from attrax.report._theory_plots import eigenvalue_heat_map as eigenvalue_heat_map

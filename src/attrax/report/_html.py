@@ -18,11 +18,11 @@ from attrax._certificate import Certificate
 from attrax._memory import Memory
 from attrax._status import RecallStatus, StoreStatus, Verdict
 from attrax._types import HostStates
-from attrax.analysis import Recovery
+from attrax.analysis import Recovery, training_saw
 from attrax.maps import MLP
 from attrax.report._plots import is_picture, pixels, spectrum_histogram
 from attrax.report._style import STYLE
-from attrax.report._text import describe_corruption, number, training_saw, wilson_interval
+from attrax.report._text import describe_corruption, number, wilson_interval
 
 _INK = "#010203"
 """A color that nothing else in a figure has; on the page it becomes the color of the text, light or dark."""

@@ -2,12 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from attrax import _checks
 from attrax._certificate import Certificate
-from attrax._corruptions import Corruption, parse_corruption
-from attrax._memory import Memory
 from attrax.analysis import Recovery
 
 STYLES = ("aligned", "markdown")
@@ -18,7 +15,7 @@ def table(records: Certificate | Recovery | Sequence[Recovery], *, style: str = 
 
     Of a `Certificate`: one row a cycle, with its points, spectral radius, error, upper bound, largest singular value
     and verdict. Of `Recovery` records: one row each, with the cues recovered, the rate, its 95 % interval (Wilson's),
-    and the rates of the nearest-neighbour rules on the same cues.
+    the rates of the nearest-neighbour rules on the same cues, and whether training saw such cues (`training_saw`).
 
     **Arguments:** `records`; `style`, `aligned` for people and terminals or `markdown`.
 
@@ -29,7 +26,7 @@ def table(records: Certificate | Recovery | Sequence[Recovery], *, style: str = 
         >>> from attrax.report import table
         >>> memory = ax.Memory(lambda x: x / 2, ax.Patterns.from_examples(np.zeros((1, 3))))
         >>> print(table(ax.recovery(memory, "gaussian:0.1", key=jr.key(0)), style="markdown").splitlines()[0])
-        | corruption | cues | recovered | rate | 95 % interval | euclidean | cosine | correlation |
+        | corruption | cues | recovered | rate | 95 % interval | euclidean | cosine | correlation | seen in training |
     """
     _checks.one_of("style", style, STYLES)
     if isinstance(records, Certificate):
@@ -57,15 +54,16 @@ def table(records: Certificate | Recovery | Sequence[Recovery], *, style: str = 
 def recovery_rows(recoveries: Sequence[Recovery]) -> tuple[list[str], list[list[str]]]:
     """Head and rows of the table of recoveries, as texts."""
     rules = list(dict.fromkeys(rule for record in recoveries for rule in record.neighbor_rates))
-    head = ["corruption", "cues", "recovered", "rate", "95 % interval", *rules]
+    head = ["corruption", "cues", "recovered", "rate", "95 % interval", *rules, "seen in training"]
     rows = []
     for record in recoveries:
         total, count = len(record.cues), int(record.recall.recovered.sum())
         low, high = wilson_interval(count, total)
         rates = [number(record.neighbor_rates.get(rule, math.nan), 3) for rule in rules]
         rows.append(
-            [record.corruption, str(total), str(count), f"{count / total:.3f}", f"{low:.3f} to {high:.3f}", *rates]
-        )
+            [record.corruption, str(total), str(count), f"{count / total:.3f}", f"{low:.3f} to {high:.3f}", *rates,
+             record.trained]
+        )  # fmt: skip
     return head, rows
 
 
@@ -139,54 +137,6 @@ def _describe(corruption: Corruption) -> str:
         "none": "no corruption",
     }
     return texts.get(corruption.kind, corruption.name)
-
-
-def training_saw(memory: Memory, name: str) -> str:
-    """Whether training saw the corruption called `name`.
-
-    `"yes"`; `"kind only, …"` where it saw weaker ones of the kind, or another σ; `"parts only"` where it saw each part
-    of a composition but not together; `"no"`; `"unknown"` for a memory without a record or a corruption without a name.
-    """
-    written: dict[str, Any] = memory.written
-    if "writer" not in written:
-        return "unknown"
-    sigma = written.get("noise") or 0.0
-    try:
-        asked = parse_corruption(name)
-        seen = [parse_corruption(text) for text in written.get("corruptions") or []]
-    except ValueError:
-        return "unknown"
-    if asked.kind == "none":
-        return "yes"
-    alike = [corruption for corruption in seen if corruption.kind == asked.kind]
-    if asked.kind == "gaussian" and sigma:
-        if not alike:
-            return "yes" if math.isclose(_levels(asked)[0], sigma) else f"kind only, at σ = {sigma:g}"
-        alike.append(parse_corruption(f"gaussian:{sigma}"))
-    if any(_within(asked, corruption) for corruption in alike):
-        return "yes"
-    if alike:
-        return f"kind only, up to {'+'.join(f'{level:g}' for level in _levels(alike[0]))}"
-    parts = {kind for corruption in seen for kind in corruption.kind.split("+")} | ({"gaussian"} if sigma else set())
-    return "parts only" if "+" in asked.kind and set(asked.kind.split("+")) <= parts else "no"
-
-
-def _levels(corruption: Corruption) -> tuple[float, ...]:
-    return corruption.level if isinstance(corruption.level, tuple) else (corruption.level,)
-
-
-def _within(asked: Corruption, seen: Corruption) -> bool:
-    """Whether every level asked for lies in the range that training drew from."""
-    for kind, level, most in zip(asked.kind.split("+"), _levels(asked), _levels(seen), strict=True):
-        if kind == "contrast":
-            inside = min(1, most) <= level <= max(1, most)
-        elif kind == "scale":
-            inside = abs(math.log(level)) <= abs(math.log(most)) * (1 + 1e-9)
-        else:
-            inside = abs(level) <= abs(most) * (1 + 1e-9)
-        if not inside:
-            return False
-    return True
 
 
 def number(value: float, digits: int) -> str:

@@ -1,0 +1,55 @@
+"""Which corruptions training saw: recovery from others is another achievement."""
+
+import math
+from typing import Any
+
+from attrax._corruptions import Corruption, parse_corruption
+from attrax._memory import Memory
+
+
+def training_saw(memory: Memory, name: str) -> str:
+    """Whether training saw the corruption called `name`.
+
+    `"yes"`; `"kind only, …"` where it saw weaker ones of the kind, or another σ; `"parts only"` where it saw each part
+    of a composition but not together; `"no"`; `"unknown"` for a memory without a record or a corruption without a name.
+    """
+    written: dict[str, Any] = memory.written
+    if "writer" not in written:
+        return "unknown"
+    sigma = written.get("noise") or 0.0
+    try:
+        asked = parse_corruption(name)
+        seen = [parse_corruption(text) for text in written.get("corruptions") or []]
+    except ValueError:
+        return "unknown"
+    if asked.kind == "none":
+        return "yes"
+    alike = [corruption for corruption in seen if corruption.kind == asked.kind]
+    if asked.kind == "gaussian" and sigma:
+        if not alike:
+            return "yes" if math.isclose(_levels(asked)[0], sigma) else f"kind only, at σ = {sigma:g}"
+        alike.append(parse_corruption(f"gaussian:{sigma}"))
+    if any(_within(asked, corruption) for corruption in alike):
+        return "yes"
+    if alike:
+        return f"kind only, up to {'+'.join(f'{level:g}' for level in _levels(alike[0]))}"
+    parts = {kind for corruption in seen for kind in corruption.kind.split("+")} | ({"gaussian"} if sigma else set())
+    return "parts only" if "+" in asked.kind and set(asked.kind.split("+")) <= parts else "no"
+
+
+def _levels(corruption: Corruption) -> tuple[float, ...]:
+    return corruption.level if isinstance(corruption.level, tuple) else (corruption.level,)
+
+
+def _within(asked: Corruption, seen: Corruption) -> bool:
+    """Whether every level asked for lies in the range that training drew from."""
+    for kind, level, most in zip(asked.kind.split("+"), _levels(asked), _levels(seen), strict=True):
+        if kind == "contrast":
+            inside = min(1, most) <= level <= max(1, most)
+        elif kind == "scale":
+            inside = abs(math.log(level)) <= abs(math.log(most)) * (1 + 1e-9)
+        else:
+            inside = abs(level) <= abs(most) * (1 + 1e-9)
+        if not inside:
+            return False
+    return True
