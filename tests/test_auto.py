@@ -24,7 +24,7 @@ def kinds(writer: ax.Auto, network=None) -> list[str]:
 
 
 def test_it_stops_at_the_first_attempt_that_holds() -> None:
-    memory = ax.store(POINTS, writer=ax.Auto(epochs=100), key=jr.key(0))
+    memory = ax.store(POINTS, writer=ax.Auto(epochs=100, corruptions=("gaussian:0.2",)), key=jr.key(0))
     assert memory.certificate.all_attractors
     assert [attempt["writer"] for attempt in memory.written["attempts"]] == ["contest"]
     assert memory.written["attempts"][0]["attractors"] == 8
@@ -62,7 +62,7 @@ def test_a_given_network_is_trained_itself() -> None:
 
 def test_when_it_cannot_it_names_who_failed_and_the_closest_pair() -> None:
     twins = with_twin(POINTS[:3])
-    memory = ax.store(twins, writer=ax.Auto(epochs=20), key=jr.key(0))
+    memory = ax.store(twins, writer=ax.Auto(epochs=20, corruptions=("gaussian:0.2",)), key=jr.key(0))
     assert memory.status == "not_all_certified"
     assert len(memory.written["attempts"]) > 1
     assert set(memory.written["failed"]) <= {2, 3}

@@ -12,8 +12,8 @@ from attrax._numerics import cast, float64
 
 POINTS = np.random.default_rng(0).uniform(size=(9, 4, 4)).astype(np.float32)
 WRITERS = {
-    "contest": (None, ax.Contest(epochs=200)),
-    "contest in coordinates": (None, ax.Contest(epochs=200, coordinates=0.5, layers=2)),
+    "contest": (None, ax.Contest(epochs=200, corruptions=("gaussian:0.2",))),
+    "contest in coordinates": (None, ax.Contest(epochs=200, corruptions=("gaussian:0.2",), coordinates=0.5, layers=2)),
     "gradient": (
         partial(ax.maps.mlp, width=64, depth=3, init="kaiming_uniform"),
         ax.Gradient(noise=0.1, coordinates=0.0, epochs=800),
@@ -82,7 +82,7 @@ def test_what_is_stored_already_is_passed_over() -> None:
 
 def test_whole_cycles_only() -> None:
     patterns = ax.Patterns.from_cycles([POINTS[:3], POINTS[3:5], POINTS[5:6]])
-    memory = ax.store(patterns, writer=ax.Contest(epochs=100), key=jr.key(0))
+    memory = ax.store(patterns, writer=ax.Contest(epochs=100, corruptions=("gaussian:0.2",)), key=jr.key(0))
     with pytest.raises(ValueError, match="all of a cycle or none"):
         ax.forget(memory, [1], key=jr.key(1))
     left = ax.forget(memory, [0, 1, 2], key=jr.key(1))

@@ -71,7 +71,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except typer.TyperException as error:
         status = _complain(f"{error.format_message()} (try attrax --help)", 2)
     except (typer.Abort, KeyboardInterrupt):
-        status = _complain("interrupted", 130)
+        _complain("interrupted", 130)
+        # A compiled loop may still be running in a thread of its own, and would crash in an interpreter that is being
+        # taken down. Nothing is left to do: files are written beside and renamed.
+        sys.stderr.flush()
+        os._exit(130)
     except ValueError as error:
         status = _complain(str(error), 2)
     except SystemExit:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from attrax import _checks
 from attrax._certificate import Certificate
+from attrax._corruptions import Corruption, parse_corruption
 from attrax.analysis import Recovery
 
 STYLES = ("aligned", "markdown")
