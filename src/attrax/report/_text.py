@@ -117,7 +117,7 @@ def describe_corruption(name: str) -> str:
 
 
 def _describe(corruption: Corruption) -> str:
-    (level,) = _levels(corruption)
+    level = corruption.level[0] if isinstance(corruption.level, tuple) else corruption.level
     percent = f"{100 * level:.3g} %"
     side = corruption.name.partition(":")[2].partition(",")[0]
     texts = {
