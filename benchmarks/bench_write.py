@@ -1,64 +1,57 @@
-"""All tables about writing memories: `python -m benchmarks.bench_write`, or `make bench-write`.
+"""Writing memories: `python -m benchmarks.bench_write`, or `make bench-write`.
 
-They need the published data sets: `ATTRAX_DATA` names the folder that holds `mnist`, `cifar-10-batches-bin` and
-`imagenet64`. `BENCH_FULL=1` lets the PyTorch reference run as long as it takes.
+Each table is Markdown and appears row by row. `--only NAME` picks tables, `--quick` shows all of them at sizes that
+mean nothing, to see whether they run. `ATTRAX_DATA` names the folder with the data sets. A whole run takes hours.
 """
 
 import argparse
-import importlib
-import os
 import sys
-import time
-import traceback
-from pathlib import Path
+from collections.abc import Callable
+from importlib import util
 
-from benchmarks.write_common import Setting, machine
+from benchmarks.measure import machine
+from benchmarks.write_compare import activations, constructed
+from benchmarks.write_large import cifar, imagenet
+from benchmarks.write_mnist import mnist, shifts, unseen
+from benchmarks.write_reference import reference
+from benchmarks.write_runs import QUICK, Bench, Sizes, require
+from benchmarks.write_scaling import scaling
 
-TABLES = {
-    "mnist": "write_recovery",
-    "shifts": "write_shifts",
-    "imagenet": "write_recovery",
-    "cifar": "write_recovery",
-    "constructed": "write_recovery",
-    "activations": "write_activations",
-    "scaling": "write_scaling",
-    "reference": "write_reference",
+TABLES: dict[str, tuple[Callable[[Bench], None], tuple[str, ...]]] = {
+    "mnist": (mnist, ("mnist",)),
+    "unseen": (unseen, ("mnist",)),
+    "reference": (reference, ("mnist",)),
+    "shifts": (shifts, ("mnist",)),
+    "imagenet": (imagenet, ("imagenet64",)),
+    "cifar": (cifar, ("cifar10",)),
+    "constructed": (constructed, ("mnist",)),
+    "activations": (activations, ("mnist",)),
+    "scaling": (scaling, ("cifar10", "imagenet64")),
 }
-"""Each table and the module with the function of that name, the longest last."""
+"""Each table with the data sets it reads, in the order they are printed."""
 
 
-def main() -> int:
-    """Prints the tables asked for; 0, or 1 where one failed, or 2 where data or PyTorch are missing."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_write", description=__doc__)
-    parser.add_argument(
-        "--only", nargs="+", action="extend", metavar="NAME", choices=TABLES, help=f"some of {', '.join(TABLES)}"
-    )
-    parser.add_argument("--quick", action="store_true", help="small samples: shows that everything runs, no more")
-    options = parser.parse_args()
-    data = os.environ.get("ATTRAX_DATA", "")
-    if not data or not Path(data).is_dir():
-        print("the tables need real data: set ATTRAX_DATA to the folder that holds mnist, cifar-10-batches-bin and "
-              "imagenet64", file=sys.stderr)  # fmt: skip
-        return 2
-    setting = Setting(quick=options.quick, full=os.environ.get("BENCH_FULL", "") not in ("", "0"))
-    print(f"{machine()}{', quick run: the numbers mean nothing' if setting.quick else ''}\n", flush=True)
-    failed = []
-    for name in options.only or TABLES:
-        table = getattr(importlib.import_module(f"benchmarks.{TABLES[name]}"), name)
-        begun = time.perf_counter()
-        try:
-            table(setting)
-        except Exception as error:  # hours of other tables shall not be lost
-            failed.append(name)
-            traceback.print_exc()
-            message = str(error).splitlines() or [""]
-            print(f"\nThe table {name} failed: {type(error).__name__}: {message[0]}\n", flush=True)
-        else:
-            print(f"({name}: {time.perf_counter() - begun:.0f} s)\n", flush=True)
-    if failed:
-        print(f"failed: {', '.join(failed)}", file=sys.stderr)
-    return 1 if failed else 0
+def main(arguments: list[str] | None = None) -> None:
+    """Prints the tables that were asked for, and at the end which bars were reached."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", action="append", choices=list(TABLES), metavar="NAME",
+                        help=f"a table to print, repeatable: {', '.join(TABLES)}")  # fmt: skip
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see whether everything runs")
+    options = parser.parse_args(arguments)
+    names = [name for name in TABLES if options.only is None or name in options.only]
+    require({source: name for name in reversed(names) for source in TABLES[name][1]})
+    if "reference" in names and util.find_spec("torch") is None:
+        print("the table reference compares with PyTorch, which is not installed: run `make torch` first, or leave it "
+              "out with --only", file=sys.stderr)  # fmt: skip
+        raise SystemExit(2)
+    bench = Bench(QUICK if options.quick else Sizes())
+    print(machine(), flush=True)
+    if options.quick:
+        print("\nA smoke run at tiny sizes: no number and no bar below means anything.")
+    for name in names:
+        TABLES[name][0](bench)
+    print(f"\n{bench.bars.summary()}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,113 +1,169 @@
-"""The paper's recipe in PyTorch: the reference that writing is measured against.
+"""The paper's recipe in PyTorch: Adam at 1e-4, full batch, mean squared error, PyTorch's own initialization.
 
-Fully connected networks with PyTorch's default initialization, Adam at 1e-4 on the full batch, mean squared error,
-until that is 1e-8. Eager mode, as the paper's code.
+`python -m benchmarks.reference FOLDER` trains in a process of its own, which neither JAX nor attrax is loaded into, so
+that its memory is PyTorch's. FOLDER holds `points.npy` and `job.json`. A line of JSON is printed when the loss is
+reached, and again each time the training time has grown by half since; the program then waits, its clock stopped, for
+a line that says `go` or `stop`. The last line, at the time limit, is one with the event `end`.
 """
 
 import itertools
+import json
 import os
+import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 
-import attrax as ax
+from benchmarks.measure import peak_memory
 
-TOL, RATE = 1e-8, 1e-4
-ACTIVATIONS = {
-    "relu": torch.relu,
-    "cosid": lambda z: torch.cos(z) - z,
-    "sinusoid": lambda z: z + torch.sin(10 * z) / 5,
-}
+RATE = 1e-4
+_TRIAL_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
-class Run:
-    """How training went: seconds, epochs, the loss at the end, and whether that is low enough."""
+class Job:
+    """What to train: a network of these `widths` on the points, in `dtype`, to the loss `tol`, `limit` seconds long."""
 
-    seconds: float
-    epochs: int
-    loss: float
+    widths: Sequence[int]
+    activation: str = "relu"
+    bias: bool = True
+    dtype: str = "float32"
+    tol: float = 1e-8
+    limit: float = 900.0
+    seed: int = 0
 
-    @property
-    def arrived(self) -> bool:
-        """Whether the loss came down to the paper's."""
-        return self.loss <= TOL
+    def save(self, folder: Path) -> None:
+        """Writes the job where the program looks for it."""
+        (folder / "job.json").write_text(json.dumps(asdict(self)))
 
 
-class Reference:
-    """A network in PyTorch and the examples that it is to reproduce.
+def main(folder: Path) -> None:
+    """Trains the job in `folder`."""
+    job = Job(**json.loads((folder / "job.json").read_text()))
+    training = Training(job, np.load(folder / "points.npy"))
+    how = training.choose()
+    seconds, due = 0.0, 0.0
+    for number in itertools.count():
+        loss, seconds = _train(training, job, seconds, due)
+        found = {"seconds": seconds, "epochs": training.epochs, "loss": loss, "peak": peak_memory(), **how}
+        if not loss <= job.tol or seconds < due:
+            print(json.dumps({"event": "end", **found}), flush=True)
+            return
+        path = folder / f"snapshot{number}.npz"
+        np.savez(path, **training.arrays())
+        print(json.dumps({"event": "reached", "file": str(path), **found}), flush=True)
+        if sys.stdin.readline().strip() != "go":
+            return
+        due = max(1.5 * seconds, seconds + 1.0)
 
-    **Arguments:** `values`, n×state shape; `widths` of the hidden layers; `activation`, a key of `ACTIVATIONS`; `bias`;
-    `dtype`, `float32` or `float64`; `seed` of the initialization.
-    """
 
-    def __init__(
-        self,
-        values: np.ndarray,
-        widths: Sequence[int],
-        *,
-        activation: str = "relu",
-        bias: bool = True,
-        dtype: str = "float32",
-        seed: int = 0,
-    ) -> None:
-        kind = {"float32": torch.float32, "float64": torch.float64}[dtype]
-        self.shape, self.name = values.shape[1:], activation
-        self.examples = torch.tensor(np.asarray(values).reshape(len(values), -1), dtype=kind)
-        size = self.examples.shape[1]
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            self.layers = torch.nn.ModuleList(
-                torch.nn.Linear(fan_in, fan_out, bias=bias, dtype=kind)
-                for fan_in, fan_out in itertools.pairwise([size, *widths, size])
-            )
-        self.adam = torch.optim.Adam(self.layers.parameters(), lr=RATE)
+def _train(training: "Training", job: Job, seconds: float, due: float) -> tuple[float, float]:
+    """Trains to the loss, but not before `due`, or to the limit; the loss of the network as it then is, the seconds."""
+    begun = time.perf_counter()
+    while True:
+        loss = training.loss()
+        value = loss.item()
+        now = seconds + time.perf_counter() - begun
+        if not np.isfinite(value) or now > job.limit or (value <= job.tol and now >= due):
+            return value, now
+        training.update(loss)
 
-    def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        """The network on flat states, one a row."""
-        phi = ACTIVATIONS[self.name]
-        for layer in self.layers[:-1]:
-            inputs = phi(layer(inputs))
-        return self.layers[-1](inputs)
 
-    def train(self, *, epochs: int | None = None, seconds: float = np.inf, threads: int = 1) -> Run:
-        """Trains on until the loss arrives, or the epochs or the seconds run out. It never goes back to the start."""
-        before = torch.get_num_threads()
+class Training:
+    """A network with its optimizer, and the number of epochs it has been trained for."""
+
+    def __init__(self, job: Job, points: np.ndarray) -> None:
+        import torch
+
+        self._torch, self._job = torch, job
+        self._inputs = torch.tensor(points.reshape(len(points), -1), dtype=getattr(torch, job.dtype))
+        self._activation = activation(job.activation)
+        self._begin(fused=False)
+
+    def _begin(self, *, fused: bool) -> None:
+        """A fresh network, the same one each time, and a fresh optimizer."""
+        torch = self._torch
+        torch.manual_seed(self._job.seed)
+        size = self._inputs.shape[1]
+        sizes = itertools.pairwise([size, *self._job.widths, size])
+        self._layers = [
+            torch.nn.Linear(into, out, bias=self._job.bias, dtype=self._inputs.dtype) for into, out in sizes
+        ]
+        parameters = [parameter for layer in self._layers for parameter in layer.parameters()]
+        self._adam = torch.optim.Adam(parameters, lr=RATE, fused=fused)
+        self.epochs = 0
+
+    def choose(self) -> dict[str, Any]:
+        """Takes the number of threads and the implementation of Adam that are fastest here; says which."""
+        torch = self._torch
+        choices = list(itertools.product(sorted({1, os.cpu_count() or 1}), (False, True)))
+        threads, fused = min(choices, key=lambda choice: self._trial(*choice))
         torch.set_num_threads(threads)
-        begun, done = time.perf_counter(), 0
-        try:
-            while True:
-                loss = torch.nn.functional.mse_loss(self(self.examples), self.examples)
-                reached = loss.item()  # the stopping rule needs it
-                over = time.perf_counter() - begun >= seconds or (epochs is not None and done >= epochs)
-                if reached <= TOL or over or not np.isfinite(reached):
-                    return Run(time.perf_counter() - begun, done, reached)
-                self.adam.zero_grad()
-                loss.backward()
-                self.adam.step()
-                done += 1
-        finally:
-            torch.set_num_threads(before)
+        self._begin(fused=fused)
+        return {"threads": threads, "fused": fused}
 
-    def network(self) -> ax.maps.MLP:
-        """The same network as attrax has it."""
-        layers = [layer for layer in self.layers if isinstance(layer, torch.nn.Linear)]
-        weights = tuple(layer.weight.detach().numpy().copy() for layer in layers)
-        biases = tuple(None if layer.bias is None else layer.bias.detach().numpy().copy() for layer in layers)
-        return ax.maps.MLP(weights, biases, self.shape, self.name)
+    def _trial(self, threads: int, fused: bool) -> float:
+        """Seconds an epoch with these settings."""
+        self._torch.set_num_threads(threads)
+        self._begin(fused=fused)
+        self.step()
+        begun = time.perf_counter()
+        for count in itertools.count(1):
+            self.step()
+            spent = time.perf_counter() - begun
+            if spent > _TRIAL_SECONDS and count >= 3:
+                break
+        return spent / count
+
+    def step(self) -> None:
+        """One epoch, the loss read on the host as the stopping rule needs it."""
+        loss = self.loss()
+        loss.item()
+        self.update(loss)
+
+    def loss(self) -> Any:
+        """The mean squared error on all points."""
+        hidden = self._inputs
+        for layer in self._layers[:-1]:
+            hidden = self._activation(layer(hidden))
+        return self._torch.nn.functional.mse_loss(self._layers[-1](hidden), self._inputs)
+
+    def update(self, loss: Any) -> None:
+        """One step of Adam."""
+        self._adam.zero_grad()
+        loss.backward()
+        self._adam.step()
+        self.epochs += 1
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The weights and biases of each layer."""
+        found = {}
+        for number, layer in enumerate(self._layers):
+            found[f"weight{number}"] = layer.weight.detach().numpy()
+            if self._job.bias:
+                found[f"bias{number}"] = layer.bias.detach().numpy()
+        return found
 
 
-def best_threads(make: "type[Reference] | object", *arguments: object, **options: object) -> int:
-    """One thread or all of them, whichever trains a throw-away copy faster: the peer gets the better number."""
-    candidates = sorted({1, os.cpu_count() or 1})
+def activation(name: str) -> Callable[[Any], Any]:
+    """The paper's activations in PyTorch."""
+    import torch
 
-    def pace(threads: int) -> float:
-        copy = make(*arguments, **options)  # type: ignore[operator]
-        copy.train(epochs=3, threads=threads)
-        run = copy.train(epochs=30, seconds=3.0, threads=threads)
-        return run.seconds / max(run.epochs, 1)
+    functional = torch.nn.functional
+    found: dict[str, Callable[[Any], Any]] = {
+        "relu": torch.relu,
+        "leaky_relu": functional.leaky_relu,
+        "selu": torch.selu,
+        "swish": functional.silu,
+        "cosid": lambda z: torch.cos(z) - z,
+        "sinusoid": lambda z: z + torch.sin(10 * z) / 5,
+    }
+    return found[name]
 
-    return min(candidates, key=pace)
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

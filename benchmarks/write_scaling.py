@@ -1,81 +1,92 @@
-"""Table and plot: how the time to a certified memory grows with the number of examples and of entries."""
+"""How the default writer's time grows with the number of examples and with their size."""
 
-from collections.abc import Iterable, Sequence
+import math
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.write_common import Setting, end, examples, head, heading, row, shape_of, store
+import attrax as ax
+from benchmarks.measure import Table, exponent, title
+from benchmarks.write_large import gray_cifar
+from benchmarks.write_mnist import network
+from benchmarks.write_runs import STORE_SEED, Bench, Run
 
-NUMBERS = (25, 50, 100, 200, 500, 1000, 2000)
-SIDES = ((16, True), (32, True), (64, True), (128, True), (128, False))
-"""Side, and whether gray: 256, 1,024, 4,096, 16,384 and 49,152 entries."""
-PLOTS = Path(__file__).parent / "out"
-
-
-def power_law(sizes: Sequence[float], seconds: Sequence[float]) -> tuple[float, float]:
-    """Exponent and factor of seconds = factor · size^exponent, by least squares of the logarithms."""
-    exponent, offset = np.polyfit(np.log(sizes), np.log(seconds), 1)
-    return float(exponent), float(np.exp(offset))
+PLOT = Path(__file__).parent / "out" / "scaling.png"
 
 
-def resampled(photographs: np.ndarray, side: int, gray: bool) -> np.ndarray:
-    """Color photographs brought to a side, smoothed first where that is smaller; their luminance if `gray`."""
+def scaling(bench: Bench) -> None:
+    """Two tables with fitted exponents, and a plot of both."""
+    by_number, by_entries = _numbers(bench), _entries(bench)
+    _plot(by_number, by_entries, PLOT, bench.sizes.photographs)
+    print(f"\nPlot: {PLOT.relative_to(Path(__file__).parents[1])}")
+
+
+def photographs(number: int, shape: tuple[int, ...]) -> np.ndarray:
+    """The first photographs of ImageNet-64, in gray where `shape` has two axes, resampled to it."""
     from skimage.transform import resize
 
-    values = photographs @ np.array([0.299, 0.587, 0.114], np.float32) if gray else photographs
-    return np.stack([resize(one, (side, side), anti_aliasing=side < one.shape[0]) for one in values]).astype(np.float32)
+    values = ax.sources.load("imagenet64", n=number, gray=len(shape) == 2).values
+    if values.shape[1:] == shape:
+        return values
+    return np.stack([resize(value, shape, anti_aliasing=True) for value in values]).astype(np.float32)
 
 
-def scaling(setting: Setting) -> None:
-    """Seconds and certificates over n, and over d."""
-    heading("Scaling: the default writer over the number of examples, and of entries",
-            "Seconds include compilation and certification. The default writer decides epochs, width and coordinates "
-            "by the data, which bends the curves.")  # fmt: skip
-    numbers = setting.pick(NUMBERS, NUMBERS[:2])
-    sides = setting.pick(SIDES, SIDES[:2])
-    gray = examples("cifar10", max(numbers), gray=True)
-    photographs = examples("imagenet64", setting.pick(100, 20))
-    over_n = _study("n, gray CIFAR-10", ((num, gray[:num]) for num in numbers))
-    over_d = _study(
-        f"d, {len(photographs)} ImageNet-64 photographs resampled; gray but for the last",
-        ((side * side * (1 if black else 3), resampled(photographs, side, black)) for side, black in sides),
+def _numbers(bench: Bench) -> dict[float, Run]:
+    title("Scaling with the number n of examples", f"Gray CIFAR-10, the first n of the file, default writer, seed "
+          f"{STORE_SEED}.")  # fmt: skip
+    return _table("n", {number: ("cifar10", gray_cifar(number)) for number in bench.sizes.numbers}, bench)
+
+
+def _entries(bench: Bench) -> dict[float, Run]:
+    number = bench.sizes.photographs
+    title(
+        "Scaling with the number d of entries",
+        f"The first {number} photographs of ImageNet-64, resampled; default writer, seed {STORE_SEED}. Shapes of two "
+        "axes are gray.",
     )
-    name = setting.pick("scaling.png", "scaling-quick.png")
-    _plot(PLOTS / name, (("examples n", over_n), ("entries d", over_d)))
-    end(f"Plot: benchmarks/out/{name}")
+    sets = {math.prod(shape): ("photographs", photographs(number, shape)) for shape in bench.sizes.pixels}
+    return _table("d", sets, bench)
 
 
-def _study(name: str, cases: Iterable[tuple[int, np.ndarray]]) -> list[tuple[int, float]]:
-    head(name, "hidden layers", "seconds", "certified")
-    points = []
-    for size, values in cases:
-        done = store(values)
-        points.append((size, done.seconds))
-        row(f"{size:,}", shape_of(done.memory.map), f"{done.seconds:.1f}", done.certified)
-    exponent, _ = power_law(*zip(*points, strict=True))
-    end(f"Fitted: seconds grow as {name.split(',')[0]}^{exponent:.2f}.")
-    return points
+def _table(symbol: str, sets: dict[int, tuple[str, np.ndarray]], bench: Bench) -> dict[float, Run]:
+    table = Table(symbol, "shape", "network", "seconds", "certified", "peak memory, MB")
+    runs: dict[float, Run] = {}
+    for size, (name, examples) in sets.items():
+        run = runs[size] = bench.write(name, examples)
+        shape = "×".join(str(side) for side in examples.shape[1:])
+        table.row(f"{size:,}", shape, network(run), f"{run.seconds:.1f}", run.certified, f"{run.peak:.0f}")
+    power, _ = exponent(list(runs), [run.seconds for run in runs.values()])
+    print(f"\nSeconds grow as {symbol}^{power:.2f} (least squares in the logarithms, all rows).")
+    return runs
 
 
-def _plot(path: Path, studies: Sequence[tuple[str, list[tuple[int, float]]]]) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import LogLocator
+def _plot(by_number: dict[float, Run], by_entries: dict[float, Run], path: Path, photographs: int) -> None:
+    """Seconds over n and over d, each with its fit; hollow where not all were certified."""
+    import matplotlib
 
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    for axes, (label, points) in zip(figure.subplots(1, len(studies)), studies, strict=True):
-        sizes, seconds = (np.array(one, float) for one in zip(*points, strict=True))
-        exponent, factor = power_law(sizes, seconds)
-        axes.loglog(sizes, seconds, "o", color="black")
-        axes.loglog(sizes, factor * sizes**exponent, color="gray", label=f"power {exponent:.2f}")
-        axes.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
-        axes.minorticks_off()
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.set_xlabel(label)
-        axes.set_ylabel("seconds to store")
-        axes.legend(frameon=False)
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
+    panels = (
+        ("examples n", "gray CIFAR-10, d = 1,024", by_number),
+        ("entries d", f"{photographs} photographs, resampled", by_entries),
+    )
+    for axis, (label, heading, runs) in zip(axes, panels, strict=True):
+        sizes, seconds = np.array(list(runs), float), np.array([run.seconds for run in runs.values()])
+        power, factor = exponent(sizes, seconds)
+        axis.loglog(sizes, factor * sizes**power, color="0.6", lw=1, label=f"∝ {label[-1]}$^{{{power:.2f}}}$")
+        for run, size in zip(runs.values(), sizes, strict=True):
+            axis.loglog(size, run.seconds, "o", color="C0", mfc="C0" if run.complete else "white")
+        axis.set_xticks(sizes, [f"{size:,.0f}" for size in sizes], fontsize=8)
+        axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter(NullFormatter())
+        axis.minorticks_off()
+        axis.set(xlabel=label, title=heading)
+        axis.legend(frameon=False)
+    axes[0].set_ylabel("seconds")
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, dpi=150)
+    plt.close(figure)

@@ -1,7 +1,6 @@
-"""The parts of the benchmarks that other numbers rest on."""
+"""The parts of the benchmarks that can be wrong without anyone noticing."""
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import jax.random as jr
@@ -9,73 +8,95 @@ import numpy as np
 import pytest
 
 import attrax as ax
-from attrax._numerics import float64
+from attrax.analysis import RULES, nearest_neighbor
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # plain `pytest` does not look for packages where it is started
+sys.path.insert(0, str(Path(__file__).parents[1]))  # `pytest` alone does not look for packages in the root
 
-from benchmarks.write_common import parameters
-from benchmarks.write_recovery import no_larger, untrained_size
-from benchmarks.write_scaling import power_law
-from benchmarks.write_shifts import moved, nearest_template
-
-
-def test_exponent_of_a_power_law_is_exact() -> None:
-    sizes = [25, 50, 100, 2000]
-    exponent, factor = power_law(sizes, [0.3 * size**1.7 for size in sizes])
-    np.testing.assert_allclose((exponent, factor), (1.7, 0.3), rtol=1e-12)
+from benchmarks.bench_write import main
+from benchmarks.measure import Bars, Table, exponent, peak_memory
+from benchmarks.templates import template_rates, transformed
+from benchmarks.write_compare import _contest_parameters, _fitting
 
 
-def blobs(count: int, side: int) -> np.ndarray:
-    """Random pictures with a black border that shifts by four do not push out of sight."""
-    pictures = np.zeros((count, side, side), np.float32)
-    pictures[:, 5:-5, 5:-5] = np.random.default_rng(0).random((count, side - 10, side - 10))
-    return pictures
+@pytest.fixture
+def pictures() -> np.ndarray:
+    return np.random.default_rng(0).random((5, 9, 9), np.float32)
 
 
-@pytest.mark.parametrize(("down", "right"), [(0, 0), (2, 2), (-4, 3), (4, -4)])
-def test_transformed_templates_find_whatever_they_hold(down: int, right: int) -> None:
-    pictures = blobs(7, 16)
-    for found in nearest_template(moved(pictures, down, right), pictures, angles=(-5, 0)).values():
-        np.testing.assert_array_equal(found, np.arange(7))
+@pytest.mark.parametrize("kind", ["shift:2", "rotate:10", "rotate:-15+shift:1"])
+def test_templates_find_every_shifted_and_turned_picture(pictures: np.ndarray, kind: str) -> None:
+    cues = ax.corrupt(kind, pictures, key=jr.key(0))
+    assert template_rates(cues, pictures, np.arange(5)) == dict.fromkeys(RULES, 1.0)
 
 
-def test_moved_is_the_corruption_of_that_name() -> None:
-    pictures = np.random.default_rng(1).random((3, 6, 5)).astype(np.float32)
-    for amount in (-2, 0, 3):
-        np.testing.assert_array_equal(
-            moved(pictures, amount, amount), ax.corrupt(f"shift:{amount}", pictures, key=jr.key(0))
-        )
+@pytest.mark.parametrize("rule", RULES)
+def test_untransformed_templates_are_the_nearest_neighbor_rules(pictures: np.ndarray, rule: str) -> None:
+    cues = ax.corrupt("gaussian:0.8", pictures, key=jr.key(1))
+    expected = (nearest_neighbor(cues, pictures, rule=rule) == np.arange(5)).mean()
+    assert template_rates(cues, pictures, np.arange(5), shifts=(0,), angles=(0,))[rule] == expected
 
 
-def test_templates_include_every_angle() -> None:
-    pictures = blobs(5, 16)
-    turned = moved(ax.corrupt("rotate:10", pictures, key=jr.key(0)), 1, -2)
-    for found in nearest_template(turned, pictures, most_shift=2).values():
-        np.testing.assert_array_equal(found, np.arange(5))
+def test_templates_without_direction_are_nobodys_neighbor(pictures: np.ndarray) -> None:
+    black = np.zeros_like(pictures[:1])
+    found = template_rates(black, pictures, np.array([0]), shifts=(-9, 0, 9), angles=(0,))
+    assert found["cosine"] == found["correlation"] == 0
 
 
+def test_transformed_shifts_as_the_corruption_does(pictures: np.ndarray) -> None:
+    moved = list(transformed(pictures, shifts=(-2, 3), angles=(0,)))
+    assert len(moved) == 4
+    np.testing.assert_array_equal(moved[0], ax.corrupt("shift:-2", pictures, key=jr.key(0)))
+    np.testing.assert_array_equal(moved[3], ax.corrupt("shift:3", pictures, key=jr.key(0)))
+
+
+def test_exponent_of_a_power_law() -> None:
+    sizes = np.array([25, 100, 2000])
+    assert exponent(sizes, 0.3 * sizes**1.7) == pytest.approx((1.7, 0.3))
+
+
+def test_bars_tell_what_was_not_reached(capsys: pytest.CaptureFixture[str]) -> None:
+    bars, table = Bars(), Table("what", "bar")
+    table.row("speed", bars.check("speed", "≤ 1 s", True))
+    table.row("rate", bars.check("rate", "≥ 99 %", False))
+    assert capsys.readouterr().out.splitlines()[-1] == "| rate | ≥ 99 %: **falls** |"
+    assert bars.summary() == "Bars: 1 of 2 reached. Not reached: rate ≥ 99 %."
+
+
+def test_peak_memory_holds_what_was_touched() -> None:
+    before = peak_memory()
+    kept = np.ones(int(before + 50) * 2**17)  # of 8 bytes each: more than all memory so far
+    assert peak_memory() >= kept.nbytes / 2**20 > before
+
+
+def test_the_smaller_contest_has_no_more_parameters_and_could_not_be_wider(pictures: np.ndarray) -> None:
+    budget = 5_000
+    found = _fitting(pictures, budget, None)
+    assert found.width is not None
+    assert _contest_parameters(pictures, found.width, found.rounds) <= budget
+    assert _contest_parameters(pictures, found.width + 1, found.rounds) > budget
+
+
+def test_missing_data_ends_with_status_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv("ATTRAX_DATA", raising=False)
+    with pytest.raises(SystemExit) as ended:
+        main(["--only", "mnist", "--quick"])
+    assert ended.value.code == 2
+    assert "ATTRAX_DATA" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "selu", "swish", "cosid", "sinusoid"])
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("activation", ["relu", "cosid", "sinusoid"])
-def test_the_references_network_is_the_same_in_attrax(activation: str, bias: bool) -> None:
-    torch = pytest.importorskip("torch")
-    from benchmarks.reference import Reference
+def test_the_reference_is_the_network_that_attrax_certifies(activation: str, bias: bool) -> None:
+    pytest.importorskip("torch")
+    from attrax.training import mean_squared_error
+    from benchmarks.reference import Job, Training
 
-    points = np.random.default_rng(2).random((4, 3, 2))
-    reference = Reference(points, (7, 5), activation=activation, bias=bias, dtype="float64")
-    reference.train(epochs=3)
-    network = reference.network()
-    with torch.no_grad(), float64():
-        expected = reference(reference.examples).numpy()
-        found = np.stack([np.asarray(network(point)).ravel() for point in points])
-    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
-
-
-def test_the_contest_is_as_large_as_the_margin_network_allows() -> None:
-    points = np.random.default_rng(3).random((6, 12, 12)).astype(np.float32)
-    patterns = ax.Patterns.from_examples(points)
-    most = parameters(ax.training.margin(points)) + 1_000
-    writer = no_larger(points, most)
-    wider = replace(writer, width=writer.width + 1)
-    assert untrained_size(writer, patterns) <= most < untrained_size(wider, patterns)
-    written = replace(writer, epochs=0)(None, patterns, key=jr.key(1))
-    assert parameters(written.map) == untrained_size(writer, patterns)
+    points = np.random.default_rng(1).random((3, 2, 2))
+    training = Training(Job((6, 5), activation, bias, "float64"), points)
+    for _ in range(5):
+        training.step()
+    arrays = training.arrays()
+    weights = tuple(arrays[f"weight{layer}"] for layer in range(3))
+    biases = tuple(arrays[f"bias{layer}"] if bias else None for layer in range(3))
+    made = ax.maps.MLP(weights, biases, (2, 2), activation)
+    assert mean_squared_error(made, points, points) == pytest.approx(training.loss().item(), rel=1e-10)

@@ -7,7 +7,7 @@ import pytest
 
 import attrax as ax
 from attrax._numerics import float64
-from attrax.training import CONSTRUCTIONS, margin, pseudoinverse
+from attrax.training import CONSTRUCTIONS, constructed_start, margin, pseudoinverse
 
 BUILD = {"pseudoinverse": pseudoinverse, "margin": margin}
 POINTS = np.random.default_rng(0).uniform(size=(6, 4, 5))
@@ -98,17 +98,30 @@ def test_more_examples_than_entries() -> None:
     assert not ax.store(circle, writer=ax.Constructed("pseudoinverse"), key=jr.key(0)).certificate.all_attractors
 
 
-def test_a_construction_is_a_start_for_training() -> None:
-    start = margin(POINTS)
-    network = ax.maps.MLP(
-        tuple(weight.astype(np.float32) for weight in start.weights),
-        tuple(bias.astype(np.float32) for bias in start.biases),
-        start.shape,
-        start.activation,
-    )
-    writer = ax.Gradient(noise=0.05, learning_rate=1e-4, epochs=50)
-    memory = ax.store(POINTS, network, writer=writer, key=jr.key(0))
+@pytest.mark.parametrize("kind", CONSTRUCTIONS)
+def test_spare_units_change_nothing_at_first(kind: str) -> None:
+    made = (margin if kind == "margin" else pseudoinverse)(POINTS)
+    start = constructed_start(kind, POINTS, spare=7, key=jr.key(0))
+    assert start.widths == (2 * len(POINTS) + 7,)
+    assert {np.asarray(array).dtype for array in (*start.weights, *start.biases)} == {np.dtype(np.float32)}
+    cues = ax.corrupt("gaussian:0.3", POINTS, key=jr.key(1))
+    for cue in cues:
+        np.testing.assert_allclose(np.asarray(start(cue)), np.asarray(made(cue)), atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", CONSTRUCTIONS)
+def test_a_construction_is_a_start_for_training(kind: str) -> None:
+    writer = ax.Gradient(start=kind, spare=4, noise=0.05, learning_rate=1e-4, epochs=50)
+    memory = ax.store(POINTS, writer=writer, key=jr.key(0))
     assert memory.certificate.all_attractors
+    assert memory.map.widths == (2 * len(POINTS) + 4,)
+    assert (memory.written["start"], memory.written["spare"]) == (kind, 4)
+
+
+def test_auto_trains_a_constructed_start_where_one_is_asked_for() -> None:
+    memory = ax.store(POINTS, writer=ax.Auto(start="margin", epochs=30, learning_rate=1e-4), key=jr.key(0))
+    assert memory.written["attempts"][0]["writer"] == "gradient"
+    assert memory.map.widths == (2 * len(POINTS),)
 
 
 def test_wrong_arguments_are_refused() -> None:
@@ -116,6 +129,12 @@ def test_wrong_arguments_are_refused() -> None:
         ax.Constructed("svm")
     with pytest.raises(ValueError, match="tol"):
         ax.Constructed(tol=-1.0)
+    with pytest.raises(ValueError, match="start must be one of pseudoinverse, margin"):
+        ax.Gradient(start="svm")
+    with pytest.raises(ValueError, match="spare counts units beside"):
+        ax.Gradient(spare=3)
+    with pytest.raises(ValueError, match="leave network out"):
+        ax.store(POINTS, margin(POINTS), writer=ax.Gradient(start="margin"), key=jr.key(0))
     with pytest.raises(ValueError, match="makes its own network"):
         ax.store(POINTS, margin(POINTS), writer=ax.Constructed(), key=jr.key(0))
     with pytest.raises(ValueError, match="checkpoint"):

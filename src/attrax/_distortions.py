@@ -51,10 +51,9 @@ def uniform(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
 
 def saltpepper(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
     """Each pixel black or white, with even chances, with probability `level`."""
-    mask_key, value_key = jr.split(key)
-    replaced = _per_pixel(jr.bernoulli(mask_key, level, _pixels(x)), x)
-    white = _per_pixel(jr.bernoulli(value_key, 0.5, _pixels(x)), x)
-    return jnp.where(replaced, white.astype(x.dtype), x)
+    # One draw decides both: its lower half of the replaced share makes black.
+    draw = _per_pixel(jr.uniform(key, _pixels(x)), x)
+    return jnp.where(draw < level, (draw >= level / 2).astype(x.dtype), x)
 
 
 def _square(key: PRNGKeyArray, x: Array, level: Any) -> Array:

@@ -38,6 +38,8 @@ _TRAINING = {
     "coordinate_noise": "coordinate_noise",
     "coordinates": "coordinates",
     "polish": "polish",
+    "start": "start",
+    "spare": "spare",
     "tol": "tol",
     "epochs": "epochs",
     "time_limit": "time_limit",
@@ -46,7 +48,7 @@ _TRAINING = {
 _REFUSED = {
     "auto": set(),
     "gradient": set(),
-    "contest": _NETWORK - {"width"} | {"deviation", "penalty", "polish"},
+    "contest": _NETWORK - {"width"} | {"deviation", "penalty", "polish", "start", "spare"},
     "kfac": {"optimizer", "lr", "momentum", "weight_decay"},
     "margin": _NETWORK | set(_TRAINING) - {"tol"} | {"checkpoint", "resume"},
     "pseudoinverse": _NETWORK | set(_TRAINING) - {"tol"} | {"checkpoint", "resume"},
@@ -65,6 +67,10 @@ def _check_applies(given: set[str], writer: str) -> None:
     refused = sorted(given & _REFUSED[writer])
     if refused:
         raise ValueError(f"--{refused[0].replace('_', '-')} does not apply to --writer {writer}; leave it out")
+    decided = sorted(given & _NETWORK)
+    if "start" in given and decided:
+        raise ValueError(f"--{decided[0].replace('_', '-')} does not apply with --start, which makes the network; "
+                         "leave one of them out")  # fmt: skip
 
 
 def _writer(name: str, options: dict[str, Any], given: set[str]) -> Any:
@@ -175,6 +181,17 @@ def store(
             show_default=False,
         ),
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Train a constructed network further, margin or pseudoinverse, instead of a fresh one. A learning rate "
+            "much above 3e-4 destroys it.",
+        ),
+    ] = None,
+    spare: Annotated[
+        int, typer.Option(min=0, help="Hidden units beside those of --start, which has two an example.")
+    ] = 0,
     tol: Annotated[float, typer.Option(help="Loss to stop at, on the clean examples.")] = 1e-8,
     epochs: Annotated[
         int | None,
@@ -226,6 +243,7 @@ def store(
     for skipped in examples.skipped:
         typer.echo(f"attrax: left out {skipped}", err=True)
     makes_its_own = writer in ("contest", "margin", "pseudoinverse") or (writer == "auto" and not given & _NETWORK)
+    makes_its_own = makes_its_own or start is not None
     recipe = partial(mlp, width=width, depth=depth, activation=activation, init=init, bias=bias, dtype=dtype)
     network = None if makes_its_own else recipe
     with progress_bar() as progress:

@@ -1,6 +1,7 @@
 """Training: the paper's optimizers, one loop, coordinates in the span of the data, the polish of the last layer."""
 
 from attrax.training._construct import CONSTRUCTIONS as CONSTRUCTIONS
+from attrax.training._construct import constructed_start as constructed_start
 from attrax.training._construct import margin as margin
 from attrax.training._construct import pseudoinverse as pseudoinverse
 from attrax.training._contest import Encoder as Encoder

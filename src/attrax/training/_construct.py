@@ -9,10 +9,12 @@ Jacobian there is 0: every example is an attractor, and a cycle has the product 
 import warnings
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, PRNGKeyArray
 
+from attrax import _checks
 from attrax._types import HostStates
 from attrax.maps import MLP
+from attrax.maps._initializers import init_linear
 
 CONSTRUCTIONS = ("pseudoinverse", "margin")
 """Names of the constructions."""
@@ -69,6 +71,42 @@ def margin(points: HostStates, targets: HostStates | None = None) -> MLP:
         slopes[index] = 0.5 * strength @ centered[support]
         offsets[index] = 0.5 * (float(machine.intercept_[0]) + 1)
     return _assembled(slopes, offsets - slopes @ middle, points, targets)
+
+
+def constructed_start(
+    kind: str,
+    points: HostStates,
+    targets: HostStates | None = None,
+    *,
+    spare: int = 0,
+    key: PRNGKeyArray,
+) -> MLP:
+    """A constructed network to be trained further, in float32.
+
+    **Arguments:**
+
+    - `kind`: `"margin"` or `"pseudoinverse"`.
+    - `points`, `targets`: as for `margin`.
+    - `spare`: hidden units beside those of the construction. They start from Kaiming's initialization, centered at the
+      mean of the examples, and reach no output, so the network begins as the construction.
+    - `key`: for the spare units.
+
+    **Returns:** an `MLP` with one hidden layer of 2n + `spare` units. **Raises** `ValueError` for another kind.
+    """
+    _checks.one_of("start", kind, CONSTRUCTIONS)
+    _checks.integer("spare", spare, least=0)
+    made = (margin if kind == "margin" else pseudoinverse)(points, targets)
+    (first, last), (bias, middle) = made.weights, made.biases
+    assert bias is not None  # a construction has both
+    if spare:
+        flat = np.asarray(points, np.float64).reshape(len(points), -1)
+        drawn, _ = init_linear("kaiming_normal", flat.shape[1], spare, bias=True, dtype=np.float32, key=key)
+        fresh = np.asarray(drawn, np.float64)
+        first, bias = np.concatenate([first, fresh]), np.concatenate([bias, -fresh @ flat.mean(axis=0)])
+        last = np.concatenate([last, np.zeros((len(last), spare))], axis=1)
+    assert middle is not None
+    weights = (first.astype(np.float32), last.astype(np.float32))
+    return MLP(weights, (bias.astype(np.float32), middle.astype(np.float32)), made.shape, "relu")
 
 
 def _assembled(

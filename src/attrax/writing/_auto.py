@@ -22,7 +22,7 @@ from attrax.writing._gradient import Gradient
 from attrax.writing._settle import settle
 from attrax.writing._start import Writer, Written
 
-_NOT_OF_CONTEST = ("deviation", "penalty", "polish")
+_NOT_OF_CONTEST = ("deviation", "penalty", "polish", "start", "spare")
 _DEVIATION = 0.3
 """Of self-made deviations, as a fraction of the root mean square of what the network takes."""
 
@@ -52,6 +52,8 @@ class Auto:
     penalty: float | None = None
     coordinates: float | None = None
     polish: bool | None = None
+    start: str | None = None
+    spare: int | None = None
     tol: float | None = None
     epochs: int | None = None
     time_limit: float | None = None
@@ -80,7 +82,7 @@ class Auto:
         defaults: dict[str, Any] = {}
         if not any(given.get(name) for name in ("noise", "coordinate_noise", "corruptions", "deviation", "penalty")):
             # The last share of dropped pixels is beyond a network that has to draw the picture itself.
-            kinds = [kind for kind in default_corruptions(patterns) if not kind.startswith("drop")]
+            kinds = [kind for kind in default_corruptions(patterns) if not kind.startswith(("drop", "saltpepper"))]
             defaults["corruptions"] = (*kinds, "drop:0.8") if len(patterns.shape) > 1 else tuple(kinds)
         if "coordinates" not in given and _has_biases(network):
             defaults["coordinates"] = 0.0

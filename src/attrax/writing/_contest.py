@@ -36,10 +36,15 @@ from attrax.training import (
 from attrax.writing._budget import affordable
 from attrax.writing._start import Written
 
-_RATE = 3.0
-"""Times the optimizer's default: the start is a good one, which larger steps would spoil."""
-_CAREFUL = 300
+_RATE = 6.0
+"""Times the optimizer's default: the start is a good one, which much larger steps would spoil."""
+_CAREFUL = 150
 """Up to this many examples the rate is that; beyond, it falls with their number, as more units move a score."""
+_FEW = 200
+"""Up to this many examples a second layer costs little. It tells clean cues, of which the last few pixels decide,
+from noisy ones, of which none does."""
+_ROWS = 300
+"""Rows a step, at least, where nobody said: fewer waste the time between the steps."""
 _MOVING = ("shift", "rotate", "scale", "elastic")
 """Corruptions that move pixels: no linear score survives them, so the encoder has to be deeper, and to train longer."""
 _MOVING_EPOCHS = 3
@@ -64,9 +69,10 @@ class Contest:
     - `noise`, `coordinate_noise`: as for `Gradient`.
     - `coordinates`: whitening exponent of the coordinates to train in; `None` trains on states of up to 1,024 entries
       as they are, and on larger ones in coordinates with exponent 0.
-    - `optimizer`, `learning_rate`, `momentum`, `weight_decay`: `None` for Adam at 3e-4, less for more
-      than 300 examples; the rate falls along a cosine.
-    - `batch`: examples a step; `None` for at most 500. `copies`: as for `Gradient`.
+    - `optimizer`, `learning_rate`, `momentum`, `weight_decay`: `None` for Adam at 6e-4, less for more
+      than 150 examples; the rate falls along a cosine.
+    - `batch`: examples a step; `None` for at most 500. `copies`: as for `Gradient`; `None` for as many, up to three,
+      as make 300 rows a step.
     - `epochs`: `None` chooses by the data.
     - `time_limit`: seconds that training may take; it lowers the number of epochs.
     - `tol`: loss of the finished network that counts as reached.
@@ -84,16 +90,15 @@ class Contest:
     momentum: float | None = None
     weight_decay: float | None = None
     batch: int | None = None
-    copies: int = 1
+    copies: int | None = None
     epochs: int | None = None
     time_limit: float | None = None
     tol: float = 1e-8
 
     def __post_init__(self) -> None:
-        for name, least in (("width", 1), ("layers", 1), ("rounds", 0), ("batch", 1), ("epochs", 0)):
+        for name, least in (("width", 1), ("layers", 1), ("rounds", 0), ("batch", 1), ("copies", 1), ("epochs", 0)):
             if getattr(self, name) is not None:
                 _checks.integer(name, getattr(self, name), least=least)
-        _checks.integer("copies", self.copies, least=1)
         for name in ("noise", "coordinate_noise", "tol"):
             _checks.real(name, getattr(self, name), least=0)
         for corruption in self.corruptions or ():
@@ -143,7 +148,7 @@ class Contest:
         if width is None:
             # Room for a pair of units an example, and for as many free ones where the network is small.
             width = min(max(128, 1 << math.ceil(math.log2(4 * num))), max(512, 1 << math.ceil(math.log2(2 * num))))
-        return width, self.layers or (2 if self._moving() else 1)
+        return width, self.layers or (2 if self._moving() or num <= _FEW else 1)
 
     def _moving(self) -> bool:
         given = [as_corruption(one).kind for one in self.corruptions or ()]
@@ -200,11 +205,12 @@ class Contest:
             dtype=np.dtype(np.float32),
         )
         batch = min(_BATCH if self.batch is None else self.batch, num)
+        copies = min(3, -(-_ROWS // batch)) if self.copies is None else self.copies
 
         def run(epochs: int, rate: Any, **options: Any) -> Any:
             return fit(
                 start, inputs, np.eye(num, dtype=np.float32), optimizer=self._rule(rate), epochs=epochs, tol=None,
-                batch=batch, copies=self.copies, seen=seen, loss=cross_entropy, key=key, **options,
+                batch=batch, copies=copies, seen=seen, loss=cross_entropy, key=key, **options,
             )  # fmt: skip
 
         epochs = self.planned_epochs(patterns)
@@ -257,7 +263,7 @@ class Contest:
 
 
 def default_corruptions(patterns: Patterns) -> tuple[str, ...]:
-    """What training sees where nobody said: noise, and for pictures occlusion and dropped pixels.
+    """What training sees where nobody said: noise, and for pictures occlusion, dropped pixels, and salt and pepper.
 
     The noise goes as far as it can for examples still to be told apart: a fifth of the typical distance to the nearest
     other example, and no more than 1.2 times the range of the values (1.2 for pixels).
@@ -273,10 +279,12 @@ def default_corruptions(patterns: Patterns) -> tuple[str, ...]:
     noise = f"gaussian:{level:.3g}"
     if len(patterns.shape) < 2:
         return (noise,)
-    # Of the dropped pixels there are two shares: the last few per cent are the hardest of all.
-    return (noise, "occlude:0.7", "drop:0.95", "drop:0.95")
+    # Of the dropped pixels there are four shares, one of which drops twice and so more often reaches the last few per
+    # cent, the hardest of all. Pixels made black or white teach not to trust any single one, which helps against
+    # disturbances that training does not see.
+    return (noise, "occlude:0.7", *("drop:0.97",) * 3, "drop:0.9+drop:0.9", "saltpepper:0.7")
 
 
 def default_epochs(num: int) -> int:
     """Epochs by the number of examples: enough rows to learn from for few, enough passes for many."""
-    return int(np.clip(600_000 / num, 200, 6_000))
+    return int(np.clip(600_000 / num, 200, 2_700))

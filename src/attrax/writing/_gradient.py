@@ -16,7 +16,16 @@ from attrax._patterns import Patterns
 from attrax._status import StoreStatus
 from attrax._types import Progress
 from attrax.maps import MLP, Recipe
-from attrax.training import OPTIMIZERS, fit, kfac, mean_squared_error, optimizer, polish
+from attrax.training import (
+    CONSTRUCTIONS,
+    OPTIMIZERS,
+    constructed_start,
+    fit,
+    kfac,
+    mean_squared_error,
+    optimizer,
+    polish,
+)
 from attrax.writing._budget import affordable
 from attrax.writing._start import Written, start
 
@@ -52,6 +61,9 @@ class Gradient:
       variables into the network afterwards; see `attrax.training.Coordinates`. `None` trains on states as they are.
     - `polish`: whether to solve the last layer by least squares at the end; `None` means with noise only.
     - `tol`: loss at which to stop (without noise), and that counts as reached.
+    - `start`: train the constructed network of this name further, `"margin"` or `"pseudoinverse"`, in place of a
+      fresh one; `network` is then left out. `spare`: hidden units beside its two an example. A rate much above 3e-4
+      destroys such a start.
     - `epochs`: `None` for 10⁶ without noise, 3,000 with it; for K-FAC 1,000 and 100.
     - `time_limit`: seconds that training may take. Where the rate falls along a cosine it lowers the number of epochs;
       elsewhere training stops when the time is over.
@@ -70,6 +82,8 @@ class Gradient:
     penalty: float = 0.0
     coordinates: float | None = None
     polish: bool | None = None
+    start: str | None = None
+    spare: int = 0
     tol: float = 1e-8
     epochs: int | None = None
     time_limit: float | None = None
@@ -82,6 +96,12 @@ class Gradient:
         self._corruptions(None)
         if self.coordinates is not None:
             _checks.real("coordinates", self.coordinates, least=0, most=1)
+        if self.start is not None:
+            _checks.one_of("start", self.start, CONSTRUCTIONS)
+        _checks.integer("spare", self.spare, least=0)
+        if self.spare and self.start is None:
+            raise ValueError(f"spare counts units beside those of a constructed start, got {self.spare} without start; "
+                             f"give start, one of {', '.join(CONSTRUCTIONS)}")  # fmt: skip
         _checks.real("tol", self.tol, least=0)
         if self.epochs is not None:
             _checks.integer("epochs", self.epochs, least=0)
@@ -141,6 +161,12 @@ class Gradient:
         """Trains `network` to send each point of `patterns` to its successor. See `Writer`."""
         begun = time.perf_counter()
         noisy = self._noisy
+        if self.start is not None:
+            if network is not None:
+                raise ValueError(f"start={self.start!r} makes the network to begin with; leave network out, or start")
+            network = constructed_start(
+                self.start, patterns.points, patterns.targets, spare=self.spare, key=jr.fold_in(key, 2)
+            )
         begin = start(network, patterns, self.coordinates, key=jr.fold_in(key, 1))
         seen = begin.seen(
             noise=self.noise,
