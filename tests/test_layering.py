@@ -84,6 +84,7 @@ FILES: dict[str, list[str]] = {
         "_demo",
         "_theory",
         "_theory_runs",
+        "_analyze",
         "_app",
     ],
 }

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from attrax.cli._analyze import analyze_app
 from attrax.cli._certify import certify, info
 from attrax.cli._change import add, forget
 from attrax.cli._demo import demo
@@ -53,6 +54,11 @@ for name, command in COMMANDS.items():
 for name, command in {"verify": verify, "plot": plot}.items():
     theory_app.command(name)(command)
 app.add_typer(theory_app)
+ANALYSES = {}
+"""Commands of `attrax analyze`."""
+for name, command in ANALYSES.items():
+    analyze_app.command(name)(command)
+app.add_typer(analyze_app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
