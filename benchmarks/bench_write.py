@@ -13,7 +13,7 @@ from benchmarks.measure import machine
 from benchmarks.write_compare import activations, constructed
 from benchmarks.write_large import cifar, imagenet
 from benchmarks.write_mnist import mnist, shifts, unseen
-from benchmarks.write_reference import reference
+from benchmarks.write_reference import NETWORKS, reference
 from benchmarks.write_runs import QUICK, Bench, Sizes, require
 from benchmarks.write_scaling import scaling
 
@@ -36,6 +36,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", choices=list(TABLES), metavar="NAME",
                         help=f"a table to print, repeatable: {', '.join(TABLES)}")  # fmt: skip
+    parser.add_argument("--network", action="append", choices=NETWORKS, metavar="NAME",
+                        help=f"for the table reference, a network, repeatable: {', '.join(NETWORKS)}")  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see whether everything runs")
     options = parser.parse_args(arguments)
     names = [name for name in TABLES if options.only is None or name in options.only]
@@ -44,7 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
         print("the table reference compares with PyTorch, which is not installed: run `make torch` first, or leave it "
               "out with --only", file=sys.stderr)  # fmt: skip
         raise SystemExit(2)
-    bench = Bench(QUICK if options.quick else Sizes())
+    bench = Bench(QUICK if options.quick else Sizes(), tuple(options.network or ()))
     print(machine(), flush=True)
     if options.quick:
         print("\nA smoke run at tiny sizes: no number and no bar below means anything.")

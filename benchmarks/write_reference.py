@@ -23,6 +23,8 @@ from benchmarks.write_runs import RECOVERY_SEED, STORE_SEED, Bench, Run, rates
 
 TOL = 1e-8
 KINDS = ("gaussian:1", "occlude:0.5", "drop:0.5", "drop:0.9", "blocknoise:0.25", "half:right,0.5", "shift:2")
+NETWORKS = ("own", "relu", "cosid", "sinusoid")
+"""The default writer's own network, and the activations of the networks that are given."""
 STEPS = 2_000
 """Steps of recall: enough for a radius of 0.99, and an end for networks that do not contract."""
 TIMES, SOONER = 20.0, 20.0
@@ -124,7 +126,13 @@ def _architectures(bench: Bench, examples: np.ndarray) -> list[Callable[[Table],
         for name in ("cosid", "sinusoid")
         for bias in (True, False)
     ]
-    return [own, *relu, *smooth]
+    wanted = bench.networks or NETWORKS
+    return [
+        make
+        for name, makes in zip(NETWORKS, ([own], relu, smooth[:2], smooth[2:]), strict=True)
+        for make in makes
+        if name in wanted
+    ]
 
 
 def _writers(seconds: float, *, bias: bool) -> dict[str, Any]:

@@ -103,6 +103,8 @@ class Bench:
     """What the tables share: sizes, bars, and the memories that were written already."""
 
     sizes: Sizes
+    networks: tuple[str, ...] = ()
+    """Which networks the reference is compared on; none stands for all."""
     bars: Bars = field(default_factory=Bars)
     runs: dict[Any, Run] = field(default_factory=dict)
 

@@ -154,7 +154,7 @@ class Contest:
         given = [as_corruption(one).kind for one in self.corruptions or ()]
         return any(kind.split("+")[0] in _MOVING or kind.split("+")[-1] in _MOVING for kind in given)
 
-    def _rounds(self, trained: Encoder) -> int:
+    def rounds_after(self, trained: Encoder) -> int:
         """Rounds of inhibition; an encoder's further layers take the place of some."""
         layers, num = len(trained.weights) - 1, len(trained.biases[-1])
         return max(3, rounds_for(num) + 1 - layers) if self.rounds is None else self.rounds
@@ -240,7 +240,7 @@ class Contest:
             patterns.points,
             patterns.targets,
             coordinates=coordinates,
-            rounds=self.rounds,
+            rounds=self.rounds_after(trained),
         )
         loss = mean_squared_error(made, patterns.points, patterns.targets)
         if not np.isfinite(cross_entropy):
