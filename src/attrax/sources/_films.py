@@ -103,4 +103,4 @@ def _frame(time: float, size: tuple[int, int]) -> np.ndarray[Any, Any]:
     right = done if shot % 4 < 2 else 1 - done
     left, top = (width - across) * right, (height - down) * done
     box = (left, top, left + across, top + down)
-    return np.asarray(Image.fromarray(pixels).resize((size[1], size[0]), Image.Resampling.LANCZOS, box))
+    return np.asarray(Image.fromarray(pixels).resize((size[1], size[0]), Image.Resampling.LANCZOS, box, 2.0))

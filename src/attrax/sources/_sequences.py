@@ -82,7 +82,7 @@ def load_sequence(
     """
     size = checked_size(size)
     if fps is not None:
-        _checks.real("fps", fps, above=0, most=1000)
+        fps = _checks.real("fps", fps, above=0, most=1000)
     if start is not None:
         _checks.real("start", start, least=0, most=_MOST)
     if duration is not None:
@@ -113,7 +113,7 @@ def load_sequence(
     if place.is_dir():
         _refuse_others(path, "a folder of images", given, ("size", "gray", "fps"))
         examples = load(place, size=size, gray=gray)
-        return Clip(examples.values, "images", examples.names, fps=None if fps is None else float(fps))
+        return Clip(examples.values, "images", examples.names, fps=fps)
     if not place.exists():
         raise SourceError(f"{str(path)!r}: no such file or folder{_close(str(path))}. A sequence is {_ALLOWED}")
     if not place.is_file():
