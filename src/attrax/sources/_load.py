@@ -66,7 +66,7 @@ def load(
         raise SourceError("load needs at least one source, as in load('digits'); got none")
     if n is not None:
         _checks.integer("n", n, least=1)
-    seed, size = _checks.integer("seed", seed), _checked_size(size)
+    seed, size = _checks.integer("seed", seed), checked_size(size)
     sources = [open_source(spec) for spec in specs]
     _refuse_mixture(specs, sources)
     images = sources[0].kind == "images"
@@ -113,7 +113,8 @@ def load(
     return Examples(np.stack(rows), sources[0].kind, names, left_out)
 
 
-def _checked_size(size: Any) -> tuple[int, int] | None:
+def checked_size(size: Any) -> tuple[int, int] | None:
+    """A pair of sides as it may be used. **Raises** `ValueError` for anything else."""
     if size is None:
         return None
     if isinstance(size, str) or not isinstance(size, Sequence) or len(size) != 2:

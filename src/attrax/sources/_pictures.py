@@ -81,7 +81,7 @@ def read_picture(path: Path) -> np.ndarray[Any, Any]:
                 _refuse_bomb(path, image.width * image.height)
                 image.load()
                 ImageOps.exif_transpose(image, in_place=True)
-                return _pixels(image)
+                return pixels_of(image)
         except SourceError:
             raise
         except Image.DecompressionBombError as error:
@@ -105,7 +105,8 @@ def _refuse_bomb(path: Path, pixels: int) -> None:
         )
 
 
-def _pixels(image: Image.Image) -> np.ndarray[Any, Any]:
+def pixels_of(image: Image.Image) -> np.ndarray[Any, Any]:
+    """The pixels of a loaded image or frame, in the dtypes of `read_picture`, laid over black where transparent."""
     mode = image.mode
     if mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16)

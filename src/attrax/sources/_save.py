@@ -57,13 +57,13 @@ def save_images(
     kind = _FORMATS.get(suffix.lower()) if isinstance(suffix, str) else None
     if kind is None:
         raise SourceError(f"suffix must be one of {', '.join(IMAGE_SUFFIXES)}; got {suffix!r}")
-    pixels = _pixels(np.asarray(values), suffix, kind[1])
+    pixels = to_pixels(np.asarray(values), suffix, kind[1])
     if isinstance(names, str) or len(names) != len(pixels) or not all(isinstance(name, str) for name in names):
         raise SourceError(f"names must be {len(pixels)} texts, one for each state; got {names!r}")
-    place = _folder(Path(folder))
-    paths = [place / file_name for file_name in _file_names(names, suffix)]
+    place = ensure_folder(Path(folder))
+    paths = [place / file_name for file_name in file_names(names, suffix)]
     for path, image in zip(paths, pixels, strict=True):
-        _write(path, lambda stream, image=image: Image.fromarray(image).save(stream, kind[0], **kind[2]))
+        write_beside(path, lambda stream, image=image: Image.fromarray(image).save(stream, kind[0], **kind[2]))
     return paths
 
 
@@ -91,15 +91,16 @@ def save_array(path: str | os.PathLike[str], values: HostStates) -> Path:
         raise SourceError(f"path must end in .npy or .npz; got {path}")
     if array.dtype.kind not in "buif":
         raise SourceError(f"values must be real numbers; got an array of dtype {array.dtype}")
-    _folder(target.parent)
+    ensure_folder(target.parent)
     if target.suffix.lower() == ".npz":
-        _write(target, lambda stream: np.savez(stream, values=array))
+        write_beside(target, lambda stream: np.savez(stream, values=array))
     else:
-        _write(target, lambda stream: np.lib.format.write_array(stream, array, allow_pickle=False))
+        write_beside(target, lambda stream: np.lib.format.write_array(stream, array, allow_pickle=False))
     return target
 
 
-def _pixels(values: np.ndarray[Any, Any], suffix: str, channels: tuple[int, ...]) -> np.ndarray[Any, Any]:
+def to_pixels(values: np.ndarray[Any, Any], suffix: str, channels: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    """Images as bytes, n×H×W or n×H×W×C: clipped, scaled and rounded. **Raises** `SourceError` for anything else."""
     if values.ndim not in (3, 4) or 0 in values.shape[1:]:
         raise SourceError(
             f"values must be images, n×H×W or n×H×W×C; got shape {values.shape}. For one image pass values[None]; "
@@ -123,7 +124,8 @@ def _pixels(values: np.ndarray[Any, Any], suffix: str, channels: tuple[int, ...]
     return np.round(np.clip(values, 0, 1) * np.float64(255)).astype(np.uint8)
 
 
-def _file_names(names: Sequence[str], suffix: str) -> list[str]:
+def file_names(names: Sequence[str], suffix: str) -> list[str]:
+    """The names of the files that `save_images` writes."""
     used: set[str] = set()
     found = []
     for name in names:
@@ -141,7 +143,8 @@ def _file_names(names: Sequence[str], suffix: str) -> list[str]:
     return found
 
 
-def _folder(path: Path) -> Path:
+def ensure_folder(path: Path) -> Path:
+    """The folder, created where it is missing. **Raises** `SourceError` where that cannot be done."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
@@ -151,7 +154,8 @@ def _folder(path: Path) -> Path:
     return path
 
 
-def _write(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
+def write_beside(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
+    """Lets `write` fill a file beside `path`, then renames it into place. **Raises** `SourceError` where it cannot."""
     if os.path.isdir(path):
         raise SourceError(f"{path}: a file is to be written here, but a folder stands in its place; name another")
     beside = path.with_name(f".{secrets.token_hex(8)}.part")

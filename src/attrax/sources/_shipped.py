@@ -37,7 +37,7 @@ def digits() -> Source:
 def faces() -> Source:
     """100 faces, 25×25, gray, from scikit-image's excerpt of Labeled Faces in the Wild."""
     # Its other hundred images show no faces.
-    return _source("faces", np.asarray(open_npy(_shipped("lfw_subset.npy")).read()[:100], np.float32))
+    return _source("faces", np.asarray(open_npy(shipped("lfw_subset.npy")).read()[:100], np.float32))
 
 
 def natural() -> Source:
@@ -49,7 +49,8 @@ def _source(name: str, values: np.ndarray[Any, Any]) -> Source:
     return Source("images", numbered(name, len(values)), "", lambda index: values[index])
 
 
-def _shipped(name: str) -> Path:
+def shipped(name: str) -> Path:
+    """Where scikit-image keeps one of its pictures. **Raises** `SourceError` where it is not there."""
     # Located without an import of the package, whose own loader may turn to the network.
     package = find_spec("skimage")
     path = Path(package.origin or "").parent / "data" / name if package else Path(name)
@@ -61,7 +62,7 @@ def _shipped(name: str) -> Path:
 @cache
 def _natural() -> np.ndarray[Any, Any]:
     # One crop of each photograph in turn, so that the first few are as unlike as can be.
-    rounds = zip_longest(*(_crops(promote(read_picture(_shipped(name)))) for name in _PHOTOGRAPHS))
+    rounds = zip_longest(*(_crops(promote(read_picture(shipped(name)))) for name in _PHOTOGRAPHS))
     crops = np.stack([crop for row in rounds for crop in row if crop is not None])
     crops.setflags(write=False)
     return crops
