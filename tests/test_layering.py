@@ -12,7 +12,7 @@ import attrax
 ROOT = Path(attrax.__file__).parent
 
 LAYERS: list[list[str]] = [
-    ["_types", "_checks", "_status", "_activations", "_distortions", "_numerics", "_files"],
+    ["_types", "_checks", "_status", "_activations", "_distortions", "_delays", "_numerics", "_files"],
     ["_patterns", "_corruptions", "_certificate", "maps", "theory"],
     ["_memory", "dynamics"],
     ["sources", "_recall", "certificates"],
@@ -46,7 +46,7 @@ FILES: dict[str, list[str]] = {
         "_initial",
     ],
     "sources": ["_records", "_pixels", "_pictures", "_arrays", "_published", "_shipped", "_specs", "_load", "_save"],
-    "certificates": ["_jacobian", "_bounds", "_certify"],
+    "certificates": ["_jacobian", "_bounds", "_ways", "_certify"],
     "training": [
         "_optimizers",
         "_kfac",
