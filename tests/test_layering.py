@@ -77,6 +77,7 @@ FILES: dict[str, list[str]] = {
         "_progress",
         "_output",
         "_options",
+        "_sequences",
         "_store",
         "_recall",
         "_certify",
