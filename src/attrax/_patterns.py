@@ -82,6 +82,16 @@ class Patterns:
             f"shape {cues.shape}"
         )
 
+    def one_state(self, frames: HostStates) -> HostStates:
+        """The state that as many frames as the context holds make, oldest first: 1×state shape.
+
+        **Raises** `ValueError` for another number or shape of frames.
+        """
+        frames = np.asarray(frames)
+        if frames.shape != (self.context, *self.frame_shape):
+            raise ValueError(f"frames must have the shape {(self.context, *self.frame_shape)}; got {frames.shape}")
+        return frames if self.context == 1 else stack(frames[None])
+
     @property
     def ways(self) -> tuple[tuple[int, ...], ...]:
         """The indices of each open sequence, from a state that none goes to up to the first one on a cycle."""
