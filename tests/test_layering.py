@@ -27,7 +27,7 @@ LAYERS: list[list[str]] = [
 """Layers from the lowest. Within the lowest one, files import from files to their left; elsewhere not from siblings."""
 
 FILES: dict[str, list[str]] = {
-    "maps": ["_initializers", "_mlp"],
+    "maps": ["_initializers", "_mlp", "_recurrent"],
     "dynamics": ["_orbit", "_iterate", "_refine"],
     "theory": [
         "_status",
@@ -58,8 +58,9 @@ FILES: dict[str, list[str]] = {
         "_objective",
         "_fit",
         "_polish",
+        "_recurrent",
     ],
-    "writing": ["_start", "_settle", "_budget", "_constructed", "_gradient", "_contest", "_auto", "_store", "_change"],
+    "writing": ["_start", "_settle", "_budget", "_constructed", "_gradient", "_contest", "_auto", "_store", "_words", "_change"],
     "analysis": [
         "_neighbors",
         "_seen",

@@ -39,5 +39,6 @@ from attrax.writing import Gradient as Gradient
 from attrax.writing import add as add
 from attrax.writing import forget as forget
 from attrax.writing import store as store
+from attrax.writing import store_words as store_words
 
 __version__ = "0.1.0"
