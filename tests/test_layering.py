@@ -12,10 +12,10 @@ import attrax
 ROOT = Path(attrax.__file__).parent
 
 LAYERS: list[list[str]] = [
-    ["_types", "_checks", "_status", "_activations", "_distortions", "_numerics", "_files"],
+    ["_types", "_checks", "_status", "_activations", "_distortions", "_delays", "_numerics", "_files"],
     ["_patterns", "_corruptions", "_certificate", "maps", "theory"],
     ["_memory", "dynamics"],
-    ["sources", "_recall", "certificates"],
+    ["sources", "_recall", "_sequence_recall", "certificates"],
     ["training"],
     ["writing"],
     ["_io", "analysis"],
@@ -27,7 +27,7 @@ LAYERS: list[list[str]] = [
 """Layers from the lowest. Within the lowest one, files import from files to their left; elsewhere not from siblings."""
 
 FILES: dict[str, list[str]] = {
-    "maps": ["_initializers", "_mlp"],
+    "maps": ["_initializers", "_mlp", "_recurrent"],
     "dynamics": ["_orbit", "_iterate", "_refine"],
     "theory": [
         "_status",
@@ -64,7 +64,7 @@ FILES: dict[str, list[str]] = {
         "_films",
         "_sequences",
     ],
-    "certificates": ["_jacobian", "_bounds", "_certify"],
+    "certificates": ["_jacobian", "_bounds", "_ways", "_certify"],
     "training": [
         "_optimizers",
         "_kfac",
@@ -76,8 +76,9 @@ FILES: dict[str, list[str]] = {
         "_objective",
         "_fit",
         "_polish",
+        "_recurrent",
     ],
-    "writing": ["_start", "_settle", "_budget", "_constructed", "_gradient", "_contest", "_auto", "_store", "_change"],
+    "writing": ["_start", "_settle", "_budget", "_constructed", "_gradient", "_contest", "_auto", "_store", "_words", "_change"],
     "analysis": [
         "_neighbors",
         "_seen",
@@ -95,6 +96,8 @@ FILES: dict[str, list[str]] = {
         "_progress",
         "_output",
         "_options",
+        "_sequences",
+        "_recall_sequence",
         "_store",
         "_recall",
         "_certify",

@@ -21,6 +21,8 @@ from attrax._memory import Memory as Memory
 from attrax._patterns import Patterns as Patterns
 from attrax._recall import Recall as Recall
 from attrax._recall import recall as recall
+from attrax._sequence_recall import SequenceRecall as SequenceRecall
+from attrax._sequence_recall import recall_sequence as recall_sequence
 from attrax._status import IterationStatus as IterationStatus
 from attrax._status import RecallStatus as RecallStatus
 from attrax._status import StoreStatus as StoreStatus
@@ -37,5 +39,6 @@ from attrax.writing import Gradient as Gradient
 from attrax.writing import add as add
 from attrax.writing import forget as forget
 from attrax.writing import store as store
+from attrax.writing import store_words as store_words
 
 __version__ = "0.1.0"

@@ -1,11 +1,14 @@
 """The record of what is known of the stability of each stored cycle."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from attrax._status import Verdict
+
+STRAYED = 1e-7
+"""Mean squared distance to an example beyond which a state is not that example's: the paper's recovery threshold."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,6 +28,9 @@ class Certificate:
     - `moved`: largest distance from a stored point to the one certified; 0 where the stored points are exact.
     - `verdict`: a `Verdict` each.
     - `method`: `"dense"` (whole spectrum), `"arnoldi"`, or `"matrix-free"` (no bound, hence inconclusive).
+    - `period`: the least number of steps after which the certified points repeat; 0 where they are no cycle, or nobody looked.
+    - `way_error`: for each open sequence, in the order of `Patterns.ways`, the largest mean squared distance to the
+      state that should be there, when it is run from its first state to its end and on; at most 1e-7 where it is kept.
     """
 
     cycles: tuple[tuple[int, ...], ...]
@@ -37,6 +43,12 @@ class Certificate:
     moved: Float[np.ndarray, " c"]
     verdict: tuple[Verdict, ...]
     method: tuple[str, ...]
+    period: Int[np.ndarray, " c"] = field(default_factory=lambda: np.zeros(0, int))
+    way_error: Float[np.ndarray, " w"] = field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        if not len(self.period):
+            object.__setattr__(self, "period", np.zeros(len(self.cycles), int))
 
     @property
     def num_attractors(self) -> int:
@@ -54,6 +66,11 @@ class Certificate:
         return len(self.verdict) - self.num_attractors - self.num_not_attractors
 
     @property
+    def ways_kept(self) -> np.ndarray:
+        """For each open sequence, whether it runs as it was given (within the paper's recovery threshold)."""
+        return self.way_error <= STRAYED
+
+    @property
     def all_attractors(self) -> bool:
-        """Whether every stored cycle is a certified attractor."""
-        return self.num_attractors == len(self.verdict)
+        """Whether every stored cycle is a certified attractor, and every open sequence leads to its own."""
+        return self.num_attractors == len(self.verdict) and bool(self.ways_kept.all())

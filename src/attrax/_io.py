@@ -1,7 +1,8 @@
 """Memories in files: one safetensors file of arrays and text, with a checksum. Loading never runs code.
 
 Layout. Tensors: `weight.i`, `bias.i` (i from 0), `successor`, `points`, `originals`, `certificate.NAME`. Metadata:
-`format`, `version`, `memory` (JSON: shape, activation, how it was written, verdicts, digest of the patterns) and
+`format`, `version`, `memory` (JSON: shape, activation, how it was written, verdicts, digest of the patterns, the
+shape of a frame where a state holds several) and
 `checksum`, the SHA-256 of all the rest. An array of float64 whose values all fit float32 is kept as float32 and
 widened again on loading; the JSON names those.
 """
@@ -29,7 +30,7 @@ from attrax.writing import settle
 
 _FORMAT, _VERSION = "attrax memory", "1"
 _METADATA = {"format", "version", "memory", "checksum"}
-_NOT_NUMBERS = ("cycles", "verdict", "method")
+_NOT_NUMBERS = ("cycles", "verdict", "method", "period", "way_error")
 
 
 class MemoryFileError(ValueError):
@@ -64,6 +65,8 @@ def save(path: str | os.PathLike[str], memory: Memory, *, patterns: bool = True)
         "written": memory.written,
     }
     arrays["successor"] = np.asarray(stored.successor, np.int64)
+    if stored.frame is not None:
+        text["frame"] = list(stored.frame)
     if patterns:
         arrays |= {"points": np.asarray(stored.points), "originals": originals}
     certificate = memory.certificate
@@ -71,6 +74,9 @@ def save(path: str | os.PathLike[str], memory: Memory, *, patterns: bool = True)
         text["verdicts"] = [str(verdict) for verdict in certificate.verdict]
         text["methods"] = list(certificate.method)
         arrays |= {f"certificate.{name}": np.asarray(getattr(certificate, name)) for name in _number_fields()}
+        arrays["certificate.period"] = np.asarray(certificate.period, np.int64)
+        if len(certificate.way_error):
+            arrays["certificate.way_error"] = certificate.way_error
     narrowed = []
     for name, array in arrays.items():
         if array.dtype == np.float64 and not name.startswith("certificate.") and _fits_float32(array):
@@ -111,18 +117,22 @@ def load(path: str | os.PathLike[str]) -> Memory:
         raise MemoryFileError(f"{path} contradicts itself ({what}); write it again") from None
 
 
-def with_patterns(memory: Memory, examples: HostStates) -> Memory:
+def with_patterns(memory: Memory, examples: Patterns | HostStates) -> Memory:
     """A memory that was saved without its patterns, completed by the examples it was written from.
+
+    **Arguments:** `examples`, n×state shape, or `Patterns` where sequences were stored.
 
     **Raises** `ValueError` where they are not the same examples in the same order.
     """
     if memory.patterns is not None:
         return memory
-    patterns = Patterns.from_examples(examples)
-    if digest(patterns.points) != memory.written.get("patterns_digest"):
+    patterns = examples if isinstance(examples, Patterns) else Patterns.from_examples(examples)
+    order = memory.written.get("order_digest")
+    same_order = order is None or order == digest(np.asarray(patterns.successor, np.int64))
+    if digest(patterns.points) != memory.written.get("patterns_digest") or not same_order:
         raise ValueError(
             "these are not the examples that the memory was written from (their digest differs): give the same "
-            "source with the same options, such as n, shuffle, seed, size and gray"
+            "source with the same options, such as n, shuffle, seed, size and gray, and sequences as sequences"
         )
     return settle(Memory(memory.map, patterns, patterns.points, memory.written))
 
@@ -187,16 +197,27 @@ def _assemble(text: dict[str, Any], arrays: dict[str, np.ndarray]) -> Memory:
             raise ValueError("the points do not fit the network")
         if not np.isfinite(points).all() or digest(originals) != text["digest"]:
             raise ValueError("the points are not finite or do not have the digest on record")
-        patterns = Patterns(points, successor, merged)
+        frame = text.get("frame")  # files from before there was context have none
+        patterns = Patterns(points, successor, merged, None if frame is None else tuple(int(side) for side in frame))
     else:
-        written = {**written, "patterns_digest": text["digest"]}
+        written = {**written, "patterns_digest": text["digest"], "order_digest": digest(successor)}
     if "verdicts" in text:
         cycles = Patterns(np.zeros((len(successor), 1)), successor).cycles
         numbers = {name: arrays[f"certificate.{name}"] for name in _number_fields()}
         verdicts = tuple(Verdict(verdict) for verdict in text["verdicts"])
         if any(len(column) != len(cycles) for column in (*numbers.values(), verdicts, text["methods"])):
             raise ValueError("the certificate does not fit the patterns")
-        certificate = Certificate(cycles=cycles, verdict=verdicts, method=tuple(text["methods"]), **numbers)
+        lengths = [len(cycle) for cycle in cycles]
+        # Files from before the period was measured: a certified cycle has that of its length.
+        certified = [length if verdict is Verdict.ATTRACTOR else 0 for length, verdict in zip(lengths, verdicts, strict=True)]
+        period = arrays.get("certificate.period", np.array(certified))
+        way_error = arrays.get("certificate.way_error", np.zeros(0))
+        if len(period) != len(cycles):
+            raise ValueError("the periods do not fit the patterns")
+        certificate = Certificate(
+            cycles=cycles, verdict=verdicts, method=tuple(text["methods"]), period=period, way_error=way_error,
+            **numbers,
+        )  # fmt: skip
     return Memory(network, patterns, originals, written, certificate)
 
 

@@ -23,7 +23,8 @@ class Recall:
 
     **Fields:**
 
-    - `value`: n×state shape, float64: the limit (one of its states, for a cycle; the last state otherwise).
+    - `value`: n×frame shape, float64: the limit (one of its states, for a cycle; the last state otherwise); of states
+      that hold several frames, the latest.
     - `index`: the example that was recovered, −1 unless the status is `recovered`.
     - `nearest`: the example nearest to the limit, whatever the status.
     - `distance`: Euclidean distance from the limit to it.
@@ -77,7 +78,7 @@ def recall(
 
     **Arguments:**
 
-    - `cues`: n×state shape, real and finite.
+    - `cues`: n×state shape, real and finite; where a state holds several frames, single frames too, which are repeated.
     - `expected`: the example each cue was made from; reaching another one is then `other_attractor`.
     - `reading`: `auto`, `literal` or `mean_square`.
     - `atol`, `recovery_atol`: Euclidean tolerances that replace those of the reading.
@@ -88,12 +89,7 @@ def recall(
     """
     patterns = memory.examples()
     _checks.one_of("reading", reading, READINGS)
-    cues = np.asarray(cues)
-    if cues.shape[1:] != patterns.shape or not len(cues):
-        raise ValueError(
-            f"cues must be states of shape {patterns.shape}, one a row, as the memory stores them; got an array of "
-            f"shape {cues.shape}"
-        )
+    cues = patterns.as_states(cues)
     if expected is not None:
         expected = np.asarray(expected)
         wrong = expected.shape != (len(cues),) or expected.dtype.kind not in "iu"
@@ -138,7 +134,7 @@ def recall(
             status.append(RecallStatus.SPURIOUS)
         else:
             status.append(RecallStatus(str(ended)))
-    return Recall(value, index, nearest, distance, ends.num_steps, residual, ends.period, tuple(status), reading)
+    return Recall(patterns.as_frames(value), index, nearest, distance, ends.num_steps, residual, ends.period, tuple(status), reading)
 
 
 def _nearest(values: HostStates, references: Float[np.ndarray, "m d"]) -> tuple[HostIndices, Float[np.ndarray, " n"]]:

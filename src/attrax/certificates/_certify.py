@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse.linalg
 from threadpoolctl import threadpool_limits
 
-from attrax._certificate import Certificate
+from attrax._certificate import STRAYED, Certificate
 from attrax._memory import Memory
 from attrax._numerics import cast, float64
 from attrax._status import Verdict
@@ -27,6 +27,7 @@ from attrax.certificates._jacobian import (
     pull_back,
     push_forward,
 )
+from attrax.certificates._ways import way_errors
 from attrax.dynamics import Orbit, Refined, orbit, refine
 from attrax.maps import MLP
 
@@ -34,8 +35,6 @@ from attrax.maps import MLP
 sparse: Any = scipy.sparse.linalg
 _DENSE = 2048
 """Foreign maps with more entries than this are not turned into a matrix, and get no upper bound."""
-_STRAYED = 1e-7
-"""Mean squared distance to an example beyond which a cycle is not that example's: the paper's recovery threshold."""
 _SAME = 1e-7
 """Distance below which two cycles are one: the paper's recovery threshold, read literally."""
 
@@ -46,9 +45,13 @@ def certify(memory: Memory, *, progress: Progress | None = None) -> Certificate:
     *attractor*: the points are a cycle of the map to within rounding, and an upper bound on the whole spectrum,
     ‖Mᵐ‖^{1/m} with its rounding error, is below 1. *not_attractor*: an eigenvalue exceeds 1 by more than its error,
     or the points are far from any cycle: the exact one near them lies beyond the paper's recovery threshold (a mean
-    squared distance of 1e-7) from the example as it was given, or it is another example's too, so that no recall can
-    tell the two apart. *inconclusive*: neither could be shown. A row is what it would be alone, save for that last
-    comparison.
+    squared distance of 1e-7) from the example as it was given, it is another example's too, so that no recall can tell
+    the two apart, or it repeats before all of its states have come. *inconclusive*: neither could be shown. A row is
+    what it would be alone, save for the comparison with the others.
+
+    The logarithm of the spectral radius is that of the product of all the Jacobians, whose scale is taken out at each
+    step, so that a cycle of any length neither over- nor underflows. Of an open sequence the state that it ends in is
+    certified as a fixed point; the way there is run (`way_error`), for a linearization says nothing of a way.
 
     **Arguments:** `memory`, whose map is any callable written with JAX. **Returns:** `Certificate`.
 
@@ -79,7 +82,9 @@ def certify(memory: Memory, *, progress: Progress | None = None) -> Certificate:
 
     given = patterns.points if memory.originals is None else memory.originals
     originals = [np.asarray(given[list(cycle)], np.float64) for cycle in patterns.cycles]
-    for number in _not_theirs(refined, originals):
+    periods = np.array([_period(points) for points in refined])
+    shorter = {number for number, points in enumerate(refined) if periods[number] < len(points)}
+    for number in shorter | _not_theirs(refined, originals):
         rows[number] = replace(rows[number], verdict=Verdict.NOT_ATTRACTOR)
 
     def column(name: str) -> np.ndarray:
@@ -96,7 +101,20 @@ def certify(memory: Memory, *, progress: Progress | None = None) -> Certificate:
         moved=column("moved"),
         verdict=tuple(row.verdict for row in rows),
         method=tuple(row.method for row in rows),
+        period=np.where(column("residual") <= np.sqrt(STRAYED * refined[0][0].size), periods, 0),
+        way_error=way_errors(way, patterns, given),
     )
+
+
+def _period(points: HostStates) -> int:
+    """The least number of steps after which the points of a cycle repeat: a divisor of their number."""
+    length = len(points)
+    for period in range(1, length):
+        if length % period == 0:
+            apart = (points - np.roll(points, -period, axis=0)).reshape(length, -1)
+            if np.linalg.norm(apart, axis=1).max() <= _SAME:
+                return period
+    return length
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +135,7 @@ def _not_theirs(refined: list[HostStates], originals: list[HostStates]) -> set[i
     strayed = {
         number
         for number, (points, given) in enumerate(zip(refined, originals, strict=True))
-        if np.mean((points - given).reshape(len(points), -1) ** 2, axis=1).max() > _STRAYED
+        if np.mean((points - given).reshape(len(points), -1) ** 2, axis=1).max() > STRAYED
     }
     points = np.concatenate([cycle.reshape(len(cycle), -1) for cycle in refined])
     owner = np.repeat(np.arange(len(refined)), [len(cycle) for cycle in refined])
@@ -169,7 +187,7 @@ def _certify_refined(map: Map, factors: Factors | None, refined: Refined) -> _Ro
 
 def _verdict(residual: float, size: int, log_upper: float, log_lower: float) -> Verdict:
     mean_square = residual**2 / size
-    if mean_square > _STRAYED:
+    if mean_square > STRAYED:
         return Verdict.NOT_ATTRACTOR  # these points are not a cycle of the map
     if log_lower > 0:
         return Verdict.NOT_ATTRACTOR

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from attrax.cli._options import Json, PatternSource, load_memory
+from attrax.cli._options import Json, PatternSource
 from attrax.cli._output import number, print_json, spread
 from attrax.cli._progress import progress_bar
+from attrax.cli._sequences import cycle_rows, load_memory, print_cycles, way_rows
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A memory written by attrax store.")]
 
@@ -43,7 +44,13 @@ def certify(
         }
         for number, cycle in enumerate(found.cycles)
     ]
-    record = {**totals(found), "file": str(file), "examples": rows}
+    record = {
+        **totals(found),
+        "cycles": cycle_rows(found),
+        "ways": way_rows(found, memory.examples()),
+        "file": str(file),
+        "examples": rows,
+    }
     if as_json:
         print_json(record)
         return 0 if found.all_attractors else 1
@@ -53,6 +60,8 @@ def certify(
               f"{row['largest_singular_value']:>9.4f} {row['residual']:>9.1e}  {row['verdict']}")  # fmt: skip
     print(f"{record['attractors']}/{len(rows)} certified; not attractors: {record['not_attractors']}, "
           f"inconclusive: {record['inconclusive']}")  # fmt: skip
+    if len(found.cycles) != len(memory.examples()):
+        print_cycles(record)
     return 0 if found.all_attractors else 1
 
 

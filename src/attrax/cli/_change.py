@@ -100,7 +100,7 @@ def _finish(file: Path, change: Any, before: int, compare: bool, seed: int, prog
         if compare:
             # Of the same examples and order, by the default writer.
             patterns = change.memory.patterns
-            fresh = type(patterns)(change.memory.originals, patterns.successor)
+            fresh = type(patterns)(change.memory.originals, patterns.successor, (), patterns.frame)
             scratch = store(fresh, writer=Auto(), progress=progress, key=jr.key(seed)).written["seconds"]
     certificate = change.memory.certificate
     record: dict[str, Any] = {

@@ -50,25 +50,6 @@ def load_sources(
     )
 
 
-def load_memory(file: Path, patterns: list[str] | None) -> Any:
-    """A memory from its file, completed by `patterns` where it was saved without them."""
-    from attrax import _io
-
-    memory = _io.load(file)
-    if memory.patterns is None:
-        if not patterns:
-            raise ValueError(
-                f"{file} was saved without its patterns, and only they tell what its attractors are; "
-                "name the source it was written from with --patterns SOURCE"
-            )
-        # Which of its examples were taken, and how, is on record.
-        selection = memory.written.get("selection") or {}
-        return _io.with_patterns(memory, load_sources(patterns, **selection).values)
-    if patterns:
-        raise ValueError(f"{file} holds its patterns; leave --patterns out")
-    return memory
-
-
 def check_output_file(path: Path, option: str) -> None:
     """**Raises** `ValueError` where a file can't be written to `path`, so that it is said before hours of work."""
     if path.is_dir():

@@ -17,11 +17,12 @@ from attrax.cli._options import (
     Size,
     SkipUnreadable,
     check_output_folder,
-    load_memory,
     load_sources,
 )
 from attrax.cli._output import number, percent, print_json, spread
 from attrax.cli._progress import progress_bar
+from attrax.cli._recall_sequence import recall_from
+from attrax.cli._sequences import load_memory
 
 
 def recall(
@@ -30,8 +31,16 @@ def recall(
         list[str] | None, typer.Argument(metavar="CUE...", help="Cues: any source, as in attrax store.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Write what came back here.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Write what came back here; with --from, a folder of PNG "
+                     "files, or a .npy or .npz file."),
     ] = None,
+    begin: Annotated[
+        str | None,
+        typer.Option("--from", metavar="CUE", help="Recall a sequence, from one cue: noise, frame:I (a stored state), or "
+                     "a source of one frame.", show_default=False),
+    ] = None,
+    cycles: Annotated[int, typer.Option(min=1, help="With --from: how often to go round the cycle.")] = 1,
     corrupt: Annotated[
         str | None,
         typer.Option(
@@ -60,7 +69,12 @@ def recall(
     With --corrupt the example behind each cue is known, so reaching another one is other_attractor, and the rates of
     the nearest-neighbour rules on the same cues are given; with cues from elsewhere they are null.
 
+    With --from the whole way from one cue is kept, until it has gone round the cycle that it falls into: which cycle of
+    those stored, at which phase, after how many steps, with which period, and how near to what was stored.
+
     Example: attrax recall faces.attrax --corrupt occlude:0.5 -o recalled
+
+    Sequences: attrax recall walk.attrax --from noise --cycles 2 -o frames
     """  # fmt: skip
     import jax.random as jr
 
@@ -68,6 +82,22 @@ def recall(
     from attrax._recall import recall as recall_cues
     from attrax.analysis import recovery
 
+    if begin is not None:
+        if cues:
+            raise ValueError("give either cues or --from, not both")
+        if reading != "auto":
+            raise ValueError("--reading is for examples; sequences are compared by mean squares. Leave it out")
+        selection = {"n": n, "shuffle": shuffle, "seed": seed, "size": size, "gray": gray,
+                     "skip_unreadable": skip_unreadable}  # fmt: skip
+        if corrupt is not None:
+            parse_corruption(corrupt)
+        return recall_from(
+            load_memory(file, patterns), begin, file=file, corrupt=corrupt, cycles=cycles, output=output,
+            selection=selection, atol=atol, recovery_atol=recovery_atol, max_steps=max_steps, seed=seed,
+            as_json=as_json,
+        )  # fmt: skip
+    if cycles != 1:
+        raise ValueError("--cycles is for --from; leave it out, or name a cue to begin from")
     if bool(cues) == (corrupt is not None):
         raise ValueError("give either cues or --corrupt KIND:LEVEL" + (", not both" if cues else ""))
     if output is not None:
@@ -82,16 +112,16 @@ def recall(
         if corruption is not None:
             measured = recovery(memory, corruption, max_steps=max_steps, progress=progress, key=jr.key(seed),
                                 reading=reading, atol=atol, recovery_atol=recovery_atol)  # fmt: skip
-            answer, used = measured.recall, measured.cues
+            answer, used = measured.recall, memory.patterns.as_frames(measured.cues)
             names = [f"example-{index:04d}" for index in range(len(used))]
             one_nn, best_nn, trained = measured.one_nn_rate, measured.best_nn_rate, measured.trained
         else:
             given = load_sources(cues or [], skip_unreadable=skip_unreadable, **options)
-            if given.values.shape[1:] != memory.patterns.shape:
+            if given.values.shape[1:] not in (memory.patterns.shape, memory.patterns.frame_shape):
                 pictures = len(memory.patterns.shape) > 1 and given.values.ndim > 2
                 raise ValueError(
                     f"the cues have the shape {_shape(given.values.shape[1:])} and the memory stores "
-                    f"{_shape(memory.patterns.shape)}; "
+                    f"{_shape(memory.patterns.frame_shape)}; "
                     + ("bring them to it with --size and --gray" if pictures else "give cues of that shape")
                 )
             answer = recall_cues(memory, given.values, reading=reading, atol=atol, recovery_atol=recovery_atol,

@@ -17,10 +17,23 @@ from attrax.cli._options import (
     check_checkpoint,
     check_differ,
     check_output_file,
-    load_sources,
 )
 from attrax.cli._output import number, print_json, spread
 from attrax.cli._progress import progress_bar
+from attrax.cli._sequences import (
+    As,
+    Context,
+    CycleLength,
+    End,
+    Indices,
+    Single,
+    cycle_rows,
+    near_record,
+    print_cycles,
+    read_sequences,
+    warn_of_near,
+    way_rows,
+)
 
 _WRITERS = ("auto", "contest", "gradient", "kfac", "margin", "pseudoinverse")
 _NETWORK = {"width", "depth", "activation", "init", "bias", "dtype"}
@@ -115,6 +128,12 @@ def store(
             metavar="SECONDS", help="Time that training may take. [default: as long as it needs]", show_default=False
         ),
     ] = None,
+    kind: As = "images",
+    cycle_length: CycleLength = None,
+    indices: Indices = None,
+    single: Single = None,
+    end: End = "loop",
+    context_frames: Context = "1",
     n: Number = None,
     shuffle: Shuffle = False,
     size: Size = None,
@@ -215,6 +234,8 @@ def store(
     Depth is the number of hidden layers. Exits with 0 when every example is a certified attractor and with 1 when not;
     the file is written in both cases, marked accordingly.
 
+    Sequences: attrax store walk/ --as sequence --size 64x64 -o walk.attrax makes the images of a folder one cycle.
+
     Example: attrax store faces --n 20 -o faces.attrax
     """  # fmt: skip
     import jax.random as jr
@@ -229,7 +250,7 @@ def store(
     _checks.one_of("--dtype", dtype, ("float32", "float64"))
     settings = _writer(writer, context.params, given)
     check_output_file(output, "--output")
-    check_differ(output, "--output", [Path(source) for source in sources], "the sources")
+    check_differ(output, "--output", [Path(source) for source in [*sources, *(single or [])]], "the sources")
     check_checkpoint(checkpoint, resume, output)
     if init is None:
         init = "kaiming_uniform" if activation in ("relu", "leaky_relu") else "pytorch"
@@ -237,25 +258,27 @@ def store(
         typer.echo(
             f"attrax: {activation} without biases can store nothing: 1 is an eigenvalue at every fixed point", err=True
         )
-    examples = load_sources(
-        sources, n=n, shuffle=shuffle, seed=seed, size=size, gray=gray, skip_unreadable=skip_unreadable
-    )
+    selection = {"n": n, "shuffle": shuffle, "seed": seed, "size": size, "gray": gray,
+                 "skip_unreadable": skip_unreadable, "kind": kind, "cycle_length": cycle_length, "indices": indices,
+                 "single": single, "end": end, "context": context_frames}  # fmt: skip
+    examples = read_sequences(sources, selection)
     for skipped in examples.skipped:
         typer.echo(f"attrax: left out {skipped}", err=True)
+    near = near_record(examples.patterns)
+    warn_of_near(near, examples)
     makes_its_own = writer in ("contest", "margin", "pseudoinverse") or (writer == "auto" and not given & _NETWORK)
     makes_its_own = makes_its_own or start is not None
     recipe = partial(mlp, width=width, depth=depth, activation=activation, init=init, bias=bias, dtype=dtype)
     network = None if makes_its_own else recipe
     with progress_bar() as progress:
         memory = store_patterns(
-            examples.values, network, writer=settings, checkpoint=checkpoint, resume=resume, progress=progress,
+            examples.patterns, network, writer=settings, checkpoint=checkpoint, resume=resume, progress=progress,
             key=jr.key(seed),
         )  # fmt: skip
     trained = {"width": width, "depth": depth, "init": init, "bias": bias, "dtype": dtype}
     network_record = {"seed": seed} | ({} if makes_its_own else trained)
-    selection = {"n": n, "shuffle": shuffle, "seed": seed, "size": size, "gray": gray,
-                 "skip_unreadable": skip_unreadable}  # fmt: skip
-    memory.written.update(network_record, sources=list(sources), selection=selection)
+    facts = {"ambiguities": near} if near else {}
+    memory.written.update(network_record, sources=list(sources), selection=selection, **facts)
     _io.save(output, memory, patterns=patterns)
     found = memory.certificate
     assert found is not None  # a stored memory has one
@@ -284,6 +307,10 @@ def store_record(memory: Any, file: Path, skipped: list[str]) -> dict[str, Any]:
         "inconclusive": found.num_inconclusive,
         "spectral_radius": spread(found.spectral_radius),
         "file": str(file),
+        "cycles": cycle_rows(found),
+        "ways": way_rows(found, memory.patterns),
+        "context": memory.patterns.context,
+        "ambiguities": memory.written.get("ambiguities", []),
         "status": str(memory.status),
         "moved": spread((moved.reshape(len(moved), -1) ** 2).sum(axis=1) ** 0.5),
         "merged": [list(pair) for pair in memory.patterns.merged],
@@ -301,7 +328,11 @@ def _print(record: dict[str, Any], memory: Any) -> None:
     print(f"{record['examples']} examples of {record['dimension']} values, loss {number(record['loss'])} "
           f"after {record['epochs']} epochs, {number(record['seconds'])} s")  # fmt: skip
     print(f"spectral radius: median {number(radius['median'])}, largest {number(radius['max'])}")
-    print(f"{record['attractors']}/{record['examples']} certified")
+    cycles = record["cycles"]
+    sequences = len(cycles) != record["examples"]
+    print(f"{record['attractors']}/{len(cycles)} {'cycles ' if sequences else ''}certified")
+    if sequences:
+        print_cycles(record)
     if not memory.certificate.all_attractors:
         print(f"not attractors: {record['not_attractors']}, inconclusive: {record['inconclusive']}. "
               f"{memory.status.advice if memory.status else ''}")  # fmt: skip

@@ -22,3 +22,4 @@ from attrax.training._optimizers import OPTIMIZERS as OPTIMIZERS
 from attrax.training._optimizers import optimizer as optimizer
 from attrax.training._polish import mean_squared_error as mean_squared_error
 from attrax.training._polish import polish as polish
+from attrax.training._recurrent import fit_recurrent as fit_recurrent

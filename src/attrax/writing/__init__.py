@@ -11,3 +11,4 @@ from attrax.writing._settle import settle as settle
 from attrax.writing._start import Writer as Writer
 from attrax.writing._start import Written as Written
 from attrax.writing._store import store as store
+from attrax.writing._words import store_words as store_words

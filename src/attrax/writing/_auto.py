@@ -194,7 +194,9 @@ def _failures(memory: Memory) -> dict[str, Any]:
         if verdict is not Verdict.ATTRACTOR
         for index in cycle
     ]
-    found: dict[str, Any] = {"failed": sorted(failed)}
+    for way, kept in zip(memory.examples().ways, certificate.ways_kept, strict=True):
+        failed += [] if kept else way[:-1]
+    found: dict[str, Any] = {"failed": sorted(set(failed))}
     flat = np.asarray(originals, np.float64).reshape(len(originals), -1)
     if len(flat) > 1:
         squares = (flat**2).sum(axis=1)

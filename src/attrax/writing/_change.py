@@ -75,6 +75,8 @@ def add(
         (True, 4)
     """
     patterns, originals = _stored(memory)
+    if patterns.context > 1 and np.shape(examples)[1:] == patterns.frame:
+        examples = patterns.as_states(examples)
     new = Patterns.from_examples(examples)
     if new.shape != patterns.shape:
         raise ValueError(f"examples must have the shape {patterns.shape} of those stored; got {new.shape}")
@@ -86,7 +88,7 @@ def add(
     count = len(patterns)
     points = np.concatenate([np.asarray(originals), added.astype(np.asarray(originals).dtype)])
     successor = np.concatenate([patterns.successor, np.arange(count, count + len(added))])
-    return _change(memory, Patterns(points, successor), list(range(count)), time_limit, progress, key)
+    return _change(memory, Patterns(points, successor, (), patterns.frame), list(range(count)), time_limit, progress, key)
 
 
 def forget(
@@ -120,7 +122,7 @@ def forget(
         if after not in place:
             raise ValueError(f"example {after} is what example {index} goes to; forget all of a cycle or none")
     successor = np.array([place[int(patterns.successor[index])] for index in kept])
-    return _change(memory, Patterns(np.asarray(originals)[kept], successor), kept, time_limit, progress, key)
+    return _change(memory, Patterns(np.asarray(originals)[kept], successor, (), patterns.frame), kept, time_limit, progress, key)
 
 
 def _stored(memory: Memory) -> tuple[Patterns, HostStates]:

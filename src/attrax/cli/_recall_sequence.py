@@ -1,0 +1,100 @@
+"""attrax recall --from: one cue, and the whole way from it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from attrax.cli._options import load_sources
+from attrax.cli._output import number, print_json
+from attrax.cli._progress import progress_bar
+from attrax.cli._sequences import check_frames_output, write_frames
+
+
+def recall_from(
+    memory: Any,
+    begin: str,
+    *,
+    file: Path,
+    corrupt: str | None,
+    cycles: int,
+    output: Path | None,
+    selection: dict[str, Any],
+    atol: float | None,
+    recovery_atol: float | None,
+    max_steps: int,
+    seed: int,
+    as_json: bool,
+) -> int:
+    """Recalls the sequence that `begin` leads to: `noise`, `frame:I` or a source of a single state."""
+    import jax.random as jr
+
+    from attrax._corruptions import corrupt as corrupted
+    from attrax._sequence_recall import recall_sequence
+
+    if output is not None:
+        check_frames_output(output)
+    patterns = memory.examples()
+    cue, expected = _cue(memory, begin, selection, seed)
+    if corrupt is not None:
+        cue = corrupted(corrupt, cue, key=jr.key(seed))
+    with progress_bar() as progress:
+        found = recall_sequence(memory, cue, cycles=cycles, expected=expected, atol=atol, recovery_atol=recovery_atol,
+                                max_steps=max_steps, progress=progress)  # fmt: skip
+    frames = found.frames[0]
+    names = [f"frame-{step:05d}" for step in range(len(frames))]
+    written = [] if output is None else write_frames(output, frames, names)
+    cycle, measured = int(found.cycle[0]), len(found.psnr[0]) > 0
+    record = {
+        "from": begin,
+        "corruption": corrupt,
+        "status": str(found.status[0]),
+        "cycle": cycle,
+        "length": len(patterns.cycles[cycle]) if cycle >= 0 else None,
+        "index": found.index[0],
+        "phase": found.phase[0],
+        "transient": found.transient[0],
+        "period": found.period[0],
+        "psnr": {
+            "median": float(found.psnr_median[0]) if measured else None,
+            "min": float(found.psnr_min[0]) if measured else None,
+        },
+        "frames": len(frames),
+        "file": str(file),
+        "output": None if output is None else str(output),
+    }
+    if as_json:
+        print_json(record)
+        return 0
+    if cycle >= 0:
+        print(f"{record['status']}: cycle {cycle} of {record['length']} states, entered at phase {record['phase']} "
+              f"after {record['transient']} steps")  # fmt: skip
+    else:
+        print(f"{record['status']} after {record['transient']} steps: {found.status[0].advice}")
+    print(f"period {record['period']}; PSNR: median {number(record['psnr']['median'])} dB, "
+          f"least {number(record['psnr']['min'])} dB")  # fmt: skip
+    if written:
+        print(f"{len(frames)} frames written to {output}")
+    return 0
+
+
+def _cue(memory: Any, begin: str, selection: dict[str, Any], seed: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """The cue, and where it is a stored state that state's index."""
+    patterns, originals = memory.examples(), np.asarray(memory.originals)
+    kind, colon, place = begin.partition(":")
+    if begin == "noise":
+        draw = np.random.default_rng(seed)
+        return draw.uniform(originals.min(), originals.max(), (1, *patterns.shape)), None
+    if kind == "frame" and colon:
+        if not (place.isascii() and place.isdigit() and int(place) < len(patterns)):
+            raise ValueError(
+                f"--from frame:I takes a state from 0 to {len(patterns) - 1}, in the order they were stored; got {begin!r}"
+            )
+        return originals[[int(place)]], np.array([int(place)])
+    cues = load_sources([begin], **selection).values
+    if len(cues) == patterns.context > 1 and cues.shape[1:] == patterns.frame_shape:
+        return patterns.one_state(cues), None
+    if len(cues) != 1:
+        single = "" if patterns.context == 1 else f", or of {patterns.context} frames"
+        raise ValueError(f"--from takes noise, frame:I or a source of one state{single}; {begin} holds {len(cues)}")
+    return cues, None

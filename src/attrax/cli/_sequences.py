@@ -1,0 +1,272 @@
+"""Sequences on the command line: from sources to patterns, and from frames to files.
+
+A reader of another kind of file takes its place in `attrax.sources`; every source that opens there is a sequence here.
+A writer of another kind of file takes its place in `WRITERS`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from attrax.cli._options import check_output_file, check_output_folder, load_sources
+from attrax.cli._output import number
+
+KINDS = ("images", "sequence")
+As = Annotated[
+    str,
+    typer.Option("--as", metavar="KIND", help="images: each state is an example of its own; sequence: each SOURCE is "
+                 "one cycle, a folder's images in the order of their names."),
+]  # fmt: skip
+CycleLength = Annotated[
+    int | None,
+    typer.Option("--cycle-length", min=1, metavar="L", help="Cut each source into cycles of L states.",
+                 show_default=False),
+]  # fmt: skip
+Indices = Annotated[
+    str | None,
+    typer.Option("--indices", metavar="I,J,...", help="Take these states of each source (with --as images, of all together) in this "
+                 "order, counted from 0.", show_default=False),
+]  # fmt: skip
+Single = Annotated[
+    list[str] | None,
+    typer.Option(metavar="SOURCE", help="Beside the cycles, store each state of this source by itself; repeatable."),
+]
+End = Annotated[
+    str, typer.Option(metavar="loop|hold", help="After the last state of a sequence comes the first, or it stays.")
+]
+Context = Annotated[
+    str,
+    typer.Option("--context", metavar="K|auto", help="A state is the last K frames, so that equal frames may have different "
+                 "successors; auto takes the least K that is enough."),
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Given:
+    """What the sources hold: `patterns`, a name for each frame in the order of the sources, and files left out."""
+
+    patterns: Any
+    names: tuple[str, ...]
+    skipped: tuple[str, ...]
+    lengths: tuple[int, ...]
+
+
+def parse_indices(text: str | None) -> list[int] | None:
+    """Numbers from `I,J,...`. **Raises** `ValueError` for anything else."""
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise ValueError(f"--indices must be numbers from 0 with commas between, such as 3,0,5; got {text!r}")
+    return [int(part) for part in parts]
+
+
+def read_sequences(sources: list[str], selection: dict[str, Any]) -> Given:
+    """Patterns from sources.
+
+    **Arguments:** `selection`, the options that stand on record: those of `load_sources`, and `kind`, `cycle_length`,
+    `indices`, `single`, `end` and `context`.
+
+    **Raises** `ValueError` for options that don't go together and for sources that can't be read.
+    """
+    from attrax._patterns import ENDS, Patterns
+
+    options = dict(selection)
+    kind, length = options.pop("kind", "images"), options.pop("cycle_length", None)
+    indices, single = options.pop("indices", None), options.pop("single", None) or []
+    end, context = options.pop("end", "loop"), _context(options.pop("context", 1))
+    _check(kind, end, ENDS, length, context, single, indices, options)
+    picked = parse_indices(indices) if isinstance(indices, str) else indices
+    if kind == "images":
+        examples = _pick(load_sources(sources, **options), picked, "the sources")
+        values, names, skipped = examples
+        patterns = Patterns.from_examples(values)
+        return Given(patterns, names, skipped, (1,) * len(patterns))
+    parts = [_pick(load_sources([source], **options), picked, source) for source in sources]
+    singles = [_pick(load_sources([source], **options), None, source) for source in single]
+    cycles = [(piece, True) for (values, _, _), source in zip(parts, sources, strict=True)
+              for piece in _cut(values, length, source)]  # fmt: skip
+    cycles += [(value[None], False) for values, _, _ in singles for value in values]
+    arrays = _alike([values for values, _ in cycles])
+    names = tuple(name for _, part, _ in (*parts, *singles) for name in part)
+    ends = [end if moving else "loop" for _, moving in cycles]
+    patterns = Patterns.from_sequences(arrays, end=ends, context=context, names=names)
+    skipped = tuple(text for _, _, left_out in (*parts, *singles) for text in left_out)
+    return Given(patterns, names, skipped, tuple(len(values) for values in arrays))
+
+
+def _context(given: int | str) -> int | str:
+    if isinstance(given, int) or given == "auto":
+        return given
+    if not (given.isascii() and given.isdigit() and int(given) > 0):
+        raise ValueError(f"--context must be a number of frames, at least 1, or auto; got {given!r}")
+    return int(given)
+
+
+def _check(
+    kind: str, end: str, ends: tuple[str, ...], length: int | None, context: int | str, single: list[str],
+    indices: Any, options: dict[str, Any],
+) -> None:  # fmt: skip
+    from attrax import _checks
+
+    _checks.one_of("--as", kind, KINDS)
+    _checks.one_of("--end", end, ends)
+    if indices is not None and (options.get("n") is not None or options.get("shuffle")):
+        raise ValueError("--indices says which states to take; leave --n and --shuffle out")
+    if kind == "images":
+        for option, given in (("--cycle-length", length is not None), ("--single", bool(single)),
+                              ("--end", end != "loop"), ("--context", context != 1)):  # fmt: skip
+            if given:
+                raise ValueError(f"{option} is for sequences; add --as sequence, or leave it out")
+    elif options.get("shuffle"):
+        raise ValueError("a sequence has an order, which --shuffle would destroy; leave it out, or use --indices")
+
+
+def _pick(examples: Any, indices: list[int] | None, source: str) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
+    skipped = tuple(str(text) for text in examples.skipped)
+    if indices is None:
+        return examples.values, tuple(examples.names), skipped
+    beyond = [index for index in indices if index >= len(examples)]
+    if beyond:
+        raise ValueError(f"--indices: {source} holds {len(examples)} states, counted from 0; there is no {beyond[0]}")
+    return examples.values[indices], tuple(examples.names[index] for index in indices), skipped
+
+
+def _cut(values: np.ndarray, length: int | None, source: str) -> list[np.ndarray]:
+    if length is None:
+        return [values]
+    rest = len(values) % length
+    if rest:
+        raise ValueError(
+            f"--cycle-length {length}: {source} holds {len(values)} states, which leaves a remainder of {rest}; take "
+            f"--n {len(values) - rest} or choose the states with --indices"
+            if len(values) > rest
+            else f"--cycle-length {length}: {source} holds only {len(values)} states; choose a shorter cycle"
+        )
+    return [values[start : start + length] for start in range(0, len(values), length)]
+
+
+def _alike(arrays: list[np.ndarray]) -> list[np.ndarray]:
+    """Gray pictures as color ones where others have color, as within one source."""
+    colored = {array.shape[1:3] for array in arrays if array.ndim == 4 and array.shape[3] == 3}
+    return [
+        np.repeat(array[..., None], 3, axis=3) if array.ndim == 3 and array.shape[1:] in colored else array
+        for array in arrays
+    ]
+
+
+def load_memory(file: Path, patterns: list[str] | None) -> Any:
+    """A memory from its file, completed by `patterns` where it was saved without them."""
+    from attrax import _io
+
+    memory = _io.load(file)
+    if memory.patterns is None:
+        if not patterns:
+            raise ValueError(
+                f"{file} was saved without its patterns, and only they tell what its attractors are; "
+                "name the source it was written from with --patterns SOURCE"
+            )
+        # Which of its examples were taken, and how, is on record.
+        selection = memory.written.get("selection") or {}
+        return _io.with_patterns(memory, read_sequences(patterns, selection).patterns)
+    if patterns:
+        raise ValueError(f"{file} holds its patterns; leave --patterns out")
+    return memory
+
+
+def near_record(patterns: Any) -> list[dict[str, Any]]:
+    """States that are nearly equal and go different ways, for the record."""
+    return [
+        {"states": list(pair.states), "distance": pair.distance, "successor_distance": pair.successor_distance}
+        for pair in patterns.ambiguities()
+    ]
+
+
+def warn_of_near(near: list[dict[str, Any]], given: Given) -> None:
+    """Says on stderr which frames are nearly equal and go different ways."""
+    if not near:
+        return
+    # Merged states, and those that an open sequence ends with, have no names of their own.
+    plain = len(given.names) == len(given.patterns)
+
+    def name(index: int) -> str:
+        return given.names[index] if plain else f"state {index}"
+
+    shown = "; ".join(" and ".join(name(index) for index in pair["states"]) for pair in near[:3])
+    more = f"; and {len(near) - 3} more pairs" if len(near) > 3 else ""
+    typer.echo(f"attrax: nearly equal frames with different successors: {shown}{more} (--context may tell them apart)",
+               err=True)  # fmt: skip
+
+
+def cycle_rows(found: Any) -> list[dict[str, Any]]:
+    """One entry a cycle, as `store --json` and `certify --json` have it."""
+    return [
+        {
+            "length": len(cycle),
+            "log_spectral_radius": found.log_spectral_radius[row],
+            "verdict": str(found.verdict[row]),
+            "period": found.period[row],
+        }
+        for row, cycle in enumerate(found.cycles)
+    ]
+
+
+def way_rows(found: Any, patterns: Any) -> list[dict[str, Any]]:
+    """One entry an open sequence: where it begins and ends, and whether it runs as it was given."""
+    return [
+        {"start": path[0], "end": path[-1], "length": len(path), "error": error, "kept": bool(kept)}
+        for path, error, kept in zip(patterns.ways, found.way_error, found.ways_kept, strict=True)
+    ]
+
+
+def print_cycles(record: dict[str, Any]) -> None:
+    """The cycles and open sequences of a record, for people."""
+    rows = [row for row in record["cycles"] if row["length"] > 1]
+    for row in rows:
+        print(f"cycle of {row['length']}: {row['verdict']}, log of the spectral radius "
+              f"{number(row['log_spectral_radius'])}, period {row['period']}")  # fmt: skip
+    if len(record["cycles"]) > len(rows):
+        print(f"fixed points: {len(record['cycles']) - len(rows)}")
+    for row in record["ways"]:
+        print(f"open sequence of {row['length']} states: {'runs to its end' if row['kept'] else 'is not kept'}, "
+              f"largest mean squared error {number(row['error'])}")  # fmt: skip
+
+
+def _write_array(path: Path, frames: np.ndarray, names: list[str]) -> list[Path]:
+    from attrax.sources import save_array
+
+    return [save_array(path, frames)]
+
+
+def _write_pictures(path: Path, frames: np.ndarray, names: list[str]) -> list[Path]:
+    from attrax.sources import save_images
+
+    if frames.ndim not in (3, 4):
+        raise ValueError(f"--output: states of shape {frames.shape[1:]} are no pictures; name a .npy or .npz file")
+    return save_images(path, np.clip(frames, 0.0, 1.0), names)
+
+
+WRITERS: dict[str, Callable[[Path, np.ndarray, list[str]], list[Path]]] = {
+    "": _write_pictures,
+    ".npy": _write_array,
+    ".npz": _write_array,
+}
+"""Writers of frames by the suffix of the output; without one that is known, a folder of pictures."""
+
+
+def check_frames_output(path: Path) -> None:
+    """**Raises** `ValueError` where frames can't be written to `path`."""
+    if path.suffix.lower() in WRITERS and path.suffix:
+        check_output_file(path, "--output")
+    else:
+        check_output_folder(path, "--output")
+
+
+def write_frames(path: Path, frames: np.ndarray, names: list[str]) -> list[Path]:
+    """Writes frames in the format that the suffix of `path` names, a folder of PNG files where it names none."""
+    suffix = path.suffix.lower()
+    return WRITERS[suffix if suffix in WRITERS else ""](path, frames, names)

@@ -1,0 +1,88 @@
+"""Sentences in recurrent networks: the closed loop is a cycle of the state, and certified as such."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from attrax import _checks
+from attrax._memory import Memory
+from attrax._numerics import cast, float64
+from attrax._patterns import Patterns
+from attrax._status import StoreStatus
+from attrax._types import Progress
+from attrax.maps import FEEDBACKS, recurrent
+from attrax.training import fit_recurrent
+from attrax.writing._settle import settle
+
+_SETTLED = 50
+"""Times that the sentence is said before its states are taken for those of the cycle."""
+
+
+def store_words(
+    words: Sequence[str],
+    *,
+    feedback: str = "argmax",
+    width: int = 64,
+    epochs: int = 5_000,
+    tol: float = 1e-3,
+    progress: Progress | None = None,
+    key: PRNGKeyArray,
+) -> Memory:
+    """Trains a recurrent network to say `words` for ever, and certifies the closed loop as a cycle.
+
+    Each word is a one-hot input, each distinct one once; see `attrax.training.fit_recurrent` for the training. The loop
+    is run from the state zero, in 64 bits, until the sentence was said 50 times; the states of the last time are the
+    patterns (hidden units first, then the input), refined to the exact cycle and certified. With `argmax` the input is
+    constant near the cycle, so the product is that of the diag(1 − h²)·W; this holds as far as the largest score leads
+    (`score_lead` of the record, its least lead over the second).
+
+    **Arguments:** `words`, at least two different ones; `feedback`, `argmax` or `softmax`; `width`,
+    hidden units; `epochs` and `tol`, of training.
+
+    **Returns:** a `Memory` with a `Recurrent` map; `written` holds the `vocabulary` and `repeats`, whether the loop from
+    zero says the words in order. Its `status` is `loss_not_reached` where it does not. It has no file format.
+
+    **Raises** `ValueError` for a wrong argument.
+
+    Source: the recurrent network of Radhakrishnan, Belkin and Uhler (2020).
+
+        >>> import jax.random as jr
+        >>> memory = store_words("to be or not to be".split(), width=16, key=jr.key(0))
+        >>> memory.certificate.period.tolist(), [memory.written["vocabulary"][i] for i in memory.map.speak(7)]
+        ([6], ['to', 'be', 'or', 'not', 'to', 'be', 'to'])
+    """
+    _checks.one_of("feedback", feedback, FEEDBACKS)
+    if isinstance(words, str) or not all(isinstance(word, str) for word in words) or len(set(words)) < 2:
+        raise ValueError(f"words must be a sequence of texts, at least two of them different; got {words!r}")
+    vocabulary = list(dict.fromkeys(words))
+    symbols = np.array([vocabulary.index(word) for word in words])
+    fitted = fit_recurrent(
+        recurrent(len(vocabulary), width=width, feedback=feedback, key=key), symbols, epochs=epochs, tol=tol,
+        progress=progress, key=key,
+    )  # fmt: skip
+    length = len(words)
+    with float64():
+        exact = cast(fitted.map, np.float64)
+        states = exact.run((_SETTLED + 1) * length)
+        scores = np.stack([np.asarray(exact.scores(state[: exact.width])) for state in states[-length:]])
+    said = np.argmax(states[:, exact.width :], axis=1)
+    repeats = bool((said == np.tile(symbols, _SETTLED + 1)).all())
+    ranked = np.sort(scores, axis=1)
+    # Whatever the loop does is what is looked at; a shorter cycle or none is found by the certificate.
+    patterns = Patterns(states[-length:], (np.arange(length) + 1) % length)
+    memory = settle(Memory(fitted.map, patterns), progress=progress)
+    certificate = memory.certificate
+    assert certificate is not None  # `settle` sets it
+    status = StoreStatus.STORED if certificate.all_attractors else StoreStatus.NOT_ALL_CERTIFIED
+    if not repeats:
+        status = StoreStatus.LOSS_NOT_REACHED
+    if not np.isfinite(fitted.loss):
+        status = StoreStatus.DIVERGED
+    record = {
+        "writer": "recurrent", "feedback": feedback, "vocabulary": vocabulary, "repeats": repeats,
+        "score_lead": float((ranked[:, -1] - ranked[:, -2]).min()), "status": str(status), "loss": fitted.loss,
+        "epochs": fitted.epochs, "seconds": fitted.seconds,
+    }  # fmt: skip
+    return replace(memory, written=record)
