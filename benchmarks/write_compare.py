@@ -107,7 +107,10 @@ def _contest_parameters(examples: np.ndarray, width: int, rounds: int | None) ->
     coordinates = writer.in_coordinates(patterns)
     widths = [width] * writer.size(len(patterns))[1]
     start = ax.training.encoder(patterns.points, coordinates, widths=widths, key=jr.key(0))
-    return _count(ax.training.contest_network(start, patterns.points, coordinates=coordinates, rounds=writer.rounds_after(start)))
+    made = ax.training.contest_network(
+        start, patterns.points, coordinates=coordinates, rounds=writer.rounds_after(start)
+    )
+    return _count(made)
 
 
 def parameters(run: Run) -> int:

@@ -405,13 +405,13 @@ def test_a_change_that_fails_leaves_the_file_and_exits_1(capsys: pytest.CaptureF
 
 def test_a_constructed_start_by_name(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "m.attrax"
-    options = ("--start", "margin", "--spare", 5, "--noise", 0.05, "--epochs", 40, "--lr", 1e-4)
+    options = ("--construction", "margin", "--spare", 5, "--noise", 0.05, "--epochs", 40, "--lr", 1e-4)
     status, out, _ = run(capsys, "store", "digits", "--n", 4, "--writer", "gradient", *options, "-o", file, "--json")
     assert (status, strict(out)["attractors"]) == (0, 4)
     assert strict(run(capsys, "info", file, "--json")[1])["widths"] == [13]
-    status, _, err = run(capsys, "store", "digits", "--n", 4, "--start", "margin", "--width", 9, "-o", file)
+    status, _, err = run(capsys, "store", "digits", "--n", 4, "--construction", "margin", "--width", 9, "-o", file)
     assert status == 2
-    assert "--width does not apply with --start" in err
+    assert "--width does not apply with --construction" in err
 
 
 def test_options_bind_the_default_writer(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from attrax._patterns import Patterns as Patterns
 from attrax._recall import Recall as Recall
 from attrax._recall import recall as recall
 from attrax._sequence_recall import SequenceRecall as SequenceRecall
+from attrax._sequence_recall import phase_errors as phase_errors
 from attrax._sequence_recall import recall_sequence as recall_sequence
 from attrax._status import IterationStatus as IterationStatus
 from attrax._status import RecallStatus as RecallStatus

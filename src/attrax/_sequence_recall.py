@@ -148,6 +148,40 @@ def recall_sequence(
     )
 
 
+def phase_errors(memory: Memory, found: SequenceRecall, row: int = 0) -> Float[np.ndarray, " t"]:
+    """How far each frame of a way is from being on time, as a fraction of the cycle.
+
+    A frame's place is that of the stored frame nearest to it; on time is the place that leads, one a step, to the phase
+    at which the way meets the stored cycle. Their distance round the cycle lies between 0 and ½.
+
+    **Arguments:** `found`, as `recall_sequence` gives it for `memory`; `row`, which of its cues.
+
+    **Returns:** as many numbers as there are frames; NaN throughout where no stored cycle was met.
+
+        >>> import attrax as ax
+        >>> film = np.eye(4)
+        >>> memory = ax.Memory(ax.training.pseudoinverse(film, np.roll(film, -1, axis=0)), ax.Patterns.from_cycles([film]))
+        >>> phase_errors(memory, recall_sequence(memory, film[2:3])).tolist()
+        [0.0, 0.0, 0.0, 0.0]
+    """
+    frames = np.asarray(found.frames[row], np.float64)
+    if found.cycle[row] < 0:
+        return np.full(len(frames), np.nan)
+    patterns = memory.examples()
+    cycle = list(patterns.cycles[int(found.cycle[row])])
+    shown = patterns.as_frames(np.asarray(memory.originals, np.float64)[cycle]).reshape(len(cycle), -1)
+    nearest = np.array([np.linalg.norm(shown - frame, axis=1).argmin() for frame in frames.reshape(len(frames), -1)])
+    steps = np.arange(len(frames)) - int(found.transient[row])
+    index = int(found.index[row])
+    begin = int(found.phase[row])
+    if index not in cycle:  # on the way of an open sequence: it enters its cycle later
+        while index not in cycle:
+            index, steps = int(patterns.successor[index]), steps - 1
+        begin = cycle.index(index)
+    apart = np.abs(nearest - (begin + steps)) % len(cycle)
+    return np.minimum(apart, len(cycle) - apart) / len(cycle)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Row:
     cycle: int
@@ -253,9 +287,7 @@ class _Run:
         return max_steps, 0, RecallStatus.NOT_CONVERGED
 
 
-def _recall_one(
-    way: Orbit, stored: _Stored, cue: np.ndarray, cycles: int, atol: float, max_steps: int
-) -> _Row:
+def _recall_one(way: Orbit, stored: _Stored, cue: np.ndarray, cycles: int, atol: float, max_steps: int) -> _Row:
     run = _Run(way, cue, 1)
     steps, period, status = run.settled(atol, max_steps)
     shape = cue.shape

@@ -22,6 +22,7 @@ from attrax.certificates._jacobian import (
     Factors,
     map_product,
     network_factors,
+    network_norm,
     network_product,
     network_slopes,
     pull_back,
@@ -174,6 +175,11 @@ def _certify_refined(map: Map, factors: Factors | None, refined: Refined) -> _Ro
     modulus = abs(lead.value)
     log_radius = float(np.log(modulus) + product.log_scale) if modulus > 0 else -np.inf
     log_upper = power_bound(product, target=log_radius if np.isfinite(log_radius) else None)
+    if factors is not None and len(cycle) > 1 and not log_upper < 0:
+        log_upper = min(log_upper, network_norm(factors, slopes, errors))
+        if log_upper < log_radius:
+            # What the product still shows is rounding: the exact one is smaller.
+            modulus, log_radius = 0.0, -np.inf
     with np.errstate(over="ignore"):
         scale = float(np.exp(product.log_scale))
         radius, upper = float(np.exp(log_radius)), float(np.exp(log_upper))

@@ -209,6 +209,43 @@ def _product_at_input(
     return running.product()
 
 
+def network_norm(factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray]) -> float:
+    """Logarithm of a bound on the spectral radius round a cycle: the product of the norms of its steps' Jacobians.
+
+    Where the Jacobian of every step is 0 because its parts cancel, as in a constructed network, the cyclic product
+    carries the rounding of each step through all later ones, whose parts do not cancel there. Norms are taken of whole
+    steps, W_{L+1} and W_1 replaced by factors with the same Gram matrices.
+    """
+    depth = factors.depth
+    # Backward error of a QR factorization by Householder reflections, with a generous constant (Higham, Thm. 19.4).
+    entry_error, exit_error = (
+        gamma(8 * max(factors.network.size, matrix.shape[0] + matrix.shape[1])) * min(matrix.shape) * norm
+        for matrix, norm in ((factors.entry, factors.norms[0]), (factors.exit, factors.norms[-1]))
+    )
+    total = 0.0
+    for start in range(0, len(slopes), depth):
+        block: list[_Factor] = []
+        before: Any = slice(None)
+        for layer in range(depth):
+            slope, error = slopes[start + layer], errors[start + layer]
+            units = np.flatnonzero((slope != 0) | (error != 0))
+            weight = (factors.entry if layer == 0 else factors.weights[layer])[units][:, before]
+            lost = entry_error if layer == 0 else 0.0
+            block.append(_factor(weight, factors.norms[layer], lost, slope[units], error[units]))
+            before = units
+        block.append(_Factor(factors.exit[:, before], factors.norms[-1], exit_error))
+        if not len(before):
+            return -np.inf
+        running = _Running(factors.entry.shape[1])
+        running.multiply_block(block)
+        found = running.product()
+        norm = float(np.linalg.norm(found.matrix)) * (1 + gamma(found.matrix.size + 4)) + found.error
+        if norm == 0:
+            return -np.inf
+        total += float(np.log(norm)) + found.log_scale
+    return total
+
+
 def _factor(weight: np.ndarray, norm: float, weight_error: float, slope: np.ndarray, error: np.ndarray) -> _Factor:
     """diag(slope) · weight, with bounds on its 2-norm and error."""
     largest, worst = float(np.abs(slope).max(initial=0.0)), float(error.max(initial=0.0))

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import typer
 
 from attrax.cli._options import load_sources
 from attrax.cli._output import number, print_json
@@ -30,10 +31,11 @@ def recall_from(
     import jax.random as jr
 
     from attrax._corruptions import corrupt as corrupted
-    from attrax._sequence_recall import recall_sequence
+    from attrax._sequence_recall import phase_errors, recall_sequence
 
+    facts = memory.written.get("media")
     if output is not None:
-        check_frames_output(output)
+        check_frames_output(output, facts)
     patterns = memory.examples()
     cue, expected = _cue(memory, begin, selection, seed)
     if corrupt is not None:
@@ -43,7 +45,10 @@ def recall_from(
                                 max_steps=max_steps, progress=progress)  # fmt: skip
     frames = found.frames[0]
     names = [f"frame-{step:05d}" for step in range(len(frames))]
-    written = [] if output is None else write_frames(output, frames, names)
+    errors = phase_errors(memory, found)
+    notes = [] if output is None else write_frames(output, frames, names, facts, errors)
+    for note in notes:
+        typer.echo(f"attrax: {note}", err=True)
     cycle, measured = int(found.cycle[0]), len(found.psnr[0]) > 0
     record = {
         "from": begin,
@@ -73,7 +78,7 @@ def recall_from(
         print(f"{record['status']} after {record['transient']} steps: {found.status[0].advice}")
     print(f"period {record['period']}; PSNR: median {number(record['psnr']['median'])} dB, "
           f"least {number(record['psnr']['min'])} dB")  # fmt: skip
-    if written:
+    if output is not None:
         print(f"{len(frames)} frames written to {output}")
     return 0
 

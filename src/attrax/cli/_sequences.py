@@ -12,14 +12,16 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from attrax.cli._media import Part, common_facts, is_clip, read_part, write_clip
 from attrax.cli._options import check_output_file, check_output_folder, load_sources
 from attrax.cli._output import number
 
 KINDS = ("images", "sequence")
 As = Annotated[
-    str,
+    str | None,
     typer.Option("--as", metavar="KIND", help="images: each state is an example of its own; sequence: each SOURCE is "
-                 "one cycle, a folder's images in the order of their names."),
+                 "one cycle, a folder's images in the order of their names. [default: sequence for films, sound and text, else images]",
+                 show_default=False),
 ]  # fmt: skip
 CycleLength = Annotated[
     int | None,
@@ -53,6 +55,15 @@ class Given:
     names: tuple[str, ...]
     skipped: tuple[str, ...]
     lengths: tuple[int, ...]
+    facts: dict[str, Any] | None = None
+    """What is needed to write states back as the medium they are of."""
+
+
+def kind_of(kind: str | None, sources: list[str]) -> str:
+    """What the sources are stored as, where nothing was asked for."""
+    if kind is not None:
+        return kind
+    return "sequence" if any(is_clip(source) for source in sources) else "images"
 
 
 def parse_indices(text: str | None) -> list[int] | None:
@@ -69,7 +80,7 @@ def read_sequences(sources: list[str], selection: dict[str, Any]) -> Given:
     """Patterns from sources.
 
     **Arguments:** `selection`, the options that stand on record: those of `load_sources`, and `kind`, `cycle_length`,
-    `indices`, `single`, `end` and `context`.
+    `indices`, `single`, `end`, `context` and `media`.
 
     **Raises** `ValueError` for options that don't go together and for sources that can't be read.
     """
@@ -79,24 +90,37 @@ def read_sequences(sources: list[str], selection: dict[str, Any]) -> Given:
     kind, length = options.pop("kind", "images"), options.pop("cycle_length", None)
     indices, single = options.pop("indices", None), options.pop("single", None) or []
     end, context = options.pop("end", "loop"), _context(options.pop("context", 1))
+    media = options.pop("media", None) or {}
     _check(kind, end, ENDS, length, context, single, indices, options)
     picked = parse_indices(indices) if isinstance(indices, str) else indices
+    if kind == "images" and not any(is_clip(source) for source in sources):
+        if media:
+            raise ValueError(
+                f"--{next(iter(media))} is for films, sound and text, of which there is none; leave it out"
+            )
+        examples = load_sources(sources, **options)
+        part = _pick(
+            Part(examples.values, tuple(examples.names), tuple(str(text) for text in examples.skipped), None),
+            picked,
+            "the sources",
+        )
+        patterns = Patterns.from_examples(part.values)
+        return Given(patterns, part.names, part.skipped, (1,) * len(patterns))
+    parts = [_pick(read_part(source, options, media), picked, source) for source in sources]
+    singles = [read_part(source, options, {}) for source in single]
+    facts = common_facts([*parts, *singles], [*sources, *single])
+    names = tuple(name for part in (*parts, *singles) for name in part.names)
+    skipped = tuple(text for part in (*parts, *singles) for text in part.skipped)
     if kind == "images":
-        examples = _pick(load_sources(sources, **options), picked, "the sources")
-        values, names, skipped = examples
-        patterns = Patterns.from_examples(values)
-        return Given(patterns, names, skipped, (1,) * len(patterns))
-    parts = [_pick(load_sources([source], **options), picked, source) for source in sources]
-    singles = [_pick(load_sources([source], **options), None, source) for source in single]
-    cycles = [(piece, True) for (values, _, _), source in zip(parts, sources, strict=True)
-              for piece in _cut(values, length, source)]  # fmt: skip
-    cycles += [(value[None], False) for values, _, _ in singles for value in values]
+        patterns = Patterns.from_examples(np.concatenate(_alike([part.values for part in parts])))
+        return Given(patterns, names, skipped, (1,) * len(patterns), facts)
+    cycles = [(piece, True) for part, source in zip(parts, sources, strict=True)
+              for piece in _cut(part.values, length, source)]  # fmt: skip
+    cycles += [(value[None], False) for part in singles for value in part.values]
     arrays = _alike([values for values, _ in cycles])
-    names = tuple(name for _, part, _ in (*parts, *singles) for name in part)
     ends = [end if moving else "loop" for _, moving in cycles]
     patterns = Patterns.from_sequences(arrays, end=ends, context=context, names=names)
-    skipped = tuple(text for _, _, left_out in (*parts, *singles) for text in left_out)
-    return Given(patterns, names, skipped, tuple(len(values) for values in arrays))
+    return Given(patterns, names, skipped, tuple(len(values) for values in arrays), facts)
 
 
 def _context(given: int | str) -> int | str:
@@ -126,14 +150,13 @@ def _check(
         raise ValueError("a sequence has an order, which --shuffle would destroy; leave it out, or use --indices")
 
 
-def _pick(examples: Any, indices: list[int] | None, source: str) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
-    skipped = tuple(str(text) for text in examples.skipped)
+def _pick(part: Part, indices: list[int] | None, source: str) -> Part:
     if indices is None:
-        return examples.values, tuple(examples.names), skipped
-    beyond = [index for index in indices if index >= len(examples)]
+        return part
+    beyond = [index for index in indices if index >= len(part)]
     if beyond:
-        raise ValueError(f"--indices: {source} holds {len(examples)} states, counted from 0; there is no {beyond[0]}")
-    return examples.values[indices], tuple(examples.names[index] for index in indices), skipped
+        raise ValueError(f"--indices: {source} holds {len(part)} states, counted from 0; there is no {beyond[0]}")
+    return Part(part.values[indices], tuple(part.names[index] for index in indices), part.skipped, part.facts)
 
 
 def _cut(values: np.ndarray, length: int | None, source: str) -> list[np.ndarray]:
@@ -256,17 +279,34 @@ WRITERS: dict[str, Callable[[Path, np.ndarray, list[str]], list[Path]]] = {
     ".npz": _write_array,
 }
 """Writers of frames by the suffix of the output; without one that is known, a folder of pictures."""
+CLIPS = (".mp4", ".gif", ".wav", ".txt")
+"""Suffixes of what `attrax.sources.save_sequence` writes."""
 
 
-def check_frames_output(path: Path) -> None:
+def check_frames_output(path: Path, facts: dict[str, Any] | None) -> None:
     """**Raises** `ValueError` where frames can't be written to `path`."""
-    if path.suffix.lower() in WRITERS and path.suffix:
+    suffix = path.suffix.lower()
+    if suffix in CLIPS:
+        allowed = {"audio": (".wav",), "text": (".txt",)}.get((facts or {}).get("kind", ""), (".mp4", ".gif"))
+        if facts is None or suffix not in allowed:
+            what = "plain arrays" if facts is None else facts["kind"]
+            listed = "" if facts is None else f" {' or '.join(allowed)},"
+            raise ValueError(f"--output: the memory holds {what}, which goes into{listed} .npy or .npz; got {path}")
+    if suffix in (*WRITERS, *CLIPS) and suffix:
         check_output_file(path, "--output")
     else:
         check_output_folder(path, "--output")
 
 
-def write_frames(path: Path, frames: np.ndarray, names: list[str]) -> list[Path]:
-    """Writes frames in the format that the suffix of `path` names, a folder of PNG files where it names none."""
+def write_frames(
+    path: Path, frames: np.ndarray, names: list[str], facts: dict[str, Any] | None, errors: np.ndarray
+) -> list[str]:
+    """Writes frames in the format that the suffix of `path` names, a folder of PNG files where it names none.
+
+    Returns a sentence on each thing that the file does not hold as it was.
+    """
     suffix = path.suffix.lower()
-    return WRITERS[suffix if suffix in WRITERS else ""](path, frames, names)
+    if suffix in CLIPS:
+        return write_clip(path, frames, facts, errors)
+    WRITERS[suffix if suffix in WRITERS else ""](path, frames, names)
+    return []

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from attrax.cli._media import MEDIA, By, Duration, Fps, Hop, Mono, Rate, Start
 from attrax.cli._options import (
     Gray,
     Json,
@@ -28,6 +29,7 @@ from attrax.cli._sequences import (
     Indices,
     Single,
     cycle_rows,
+    kind_of,
     near_record,
     print_cycles,
     read_sequences,
@@ -51,7 +53,7 @@ _TRAINING = {
     "coordinate_noise": "coordinate_noise",
     "coordinates": "coordinates",
     "polish": "polish",
-    "start": "start",
+    "construction": "start",
     "spare": "spare",
     "tol": "tol",
     "epochs": "epochs",
@@ -61,7 +63,7 @@ _TRAINING = {
 _REFUSED = {
     "auto": set(),
     "gradient": set(),
-    "contest": _NETWORK - {"width"} | {"deviation", "penalty", "polish", "start", "spare"},
+    "contest": _NETWORK - {"width"} | {"deviation", "penalty", "polish", "construction", "spare"},
     "kfac": {"optimizer", "lr", "momentum", "weight_decay"},
     "margin": _NETWORK | set(_TRAINING) - {"tol"} | {"checkpoint", "resume"},
     "pseudoinverse": _NETWORK | set(_TRAINING) - {"tol"} | {"checkpoint", "resume"},
@@ -81,8 +83,8 @@ def _check_applies(given: set[str], writer: str) -> None:
     if refused:
         raise ValueError(f"--{refused[0].replace('_', '-')} does not apply to --writer {writer}; leave it out")
     decided = sorted(given & _NETWORK)
-    if "start" in given and decided:
-        raise ValueError(f"--{decided[0].replace('_', '-')} does not apply with --start, which makes the network; "
+    if "construction" in given and decided:
+        raise ValueError(f"--{decided[0].replace('_', '-')} does not apply with --construction, which makes the network; "
                          "leave one of them out")  # fmt: skip
 
 
@@ -110,7 +112,7 @@ def store(
         list[str],
         typer.Argument(
             metavar="SOURCE...",
-            help="Image files or folders, .npy, .npz, digits, faces, natural, mnist:DIR, cifar10:DIR, imagenet64:DIR.",
+            help="Films, sound, texts, pan:FRAMES, image files or folders, .npy, .npz, digits, faces, natural, mnist:DIR, cifar10:DIR, imagenet64:DIR.",
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The memory file to write.")],
@@ -128,12 +130,19 @@ def store(
             metavar="SECONDS", help="Time that training may take. [default: as long as it needs]", show_default=False
         ),
     ] = None,
-    kind: As = "images",
+    kind: As = None,
     cycle_length: CycleLength = None,
     indices: Indices = None,
     single: Single = None,
     end: End = "loop",
     context_frames: Context = "1",
+    fps: Fps = None,
+    start: Start = None,
+    duration: Duration = None,
+    hop: Hop = None,
+    rate: Rate = None,
+    mono: Mono = False,
+    by: By = None,
     n: Number = None,
     shuffle: Shuffle = False,
     size: Size = None,
@@ -200,7 +209,7 @@ def store(
             show_default=False,
         ),
     ] = None,
-    start: Annotated[
+    construction: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
@@ -209,7 +218,7 @@ def store(
         ),
     ] = None,
     spare: Annotated[
-        int, typer.Option(min=0, help="Hidden units beside those of --start, which has two an example.")
+        int, typer.Option(min=0, help="Hidden units beside those of --construction, which has two an example.")
     ] = 0,
     tol: Annotated[float, typer.Option(help="Loss to stop at, on the clean examples.")] = 1e-8,
     epochs: Annotated[
@@ -234,7 +243,8 @@ def store(
     Depth is the number of hidden layers. Exits with 0 when every example is a certified attractor and with 1 when not;
     the file is written in both cases, marked accordingly.
 
-    Sequences: attrax store walk/ --as sequence --size 64x64 -o walk.attrax makes the images of a folder one cycle.
+    Sequences: attrax store clip.mp4 --size 64x64 --gray -o film.attrax makes a film one cycle; so does --as sequence of
+    the images of a folder.
 
     Example: attrax store faces --n 20 -o faces.attrax
     """  # fmt: skip
@@ -259,15 +269,16 @@ def store(
             f"attrax: {activation} without biases can store nothing: 1 is an eigenvalue at every fixed point", err=True
         )
     selection = {"n": n, "shuffle": shuffle, "seed": seed, "size": size, "gray": gray,
-                 "skip_unreadable": skip_unreadable, "kind": kind, "cycle_length": cycle_length, "indices": indices,
-                 "single": single, "end": end, "context": context_frames}  # fmt: skip
+                 "skip_unreadable": skip_unreadable, "kind": kind_of(kind, sources), "cycle_length": cycle_length, "indices": indices,
+                 "single": single, "end": end, "context": context_frames,
+                 "media": {name: context.params[name] for name in MEDIA if name in given}}  # fmt: skip
     examples = read_sequences(sources, selection)
     for skipped in examples.skipped:
         typer.echo(f"attrax: left out {skipped}", err=True)
     near = near_record(examples.patterns)
     warn_of_near(near, examples)
     makes_its_own = writer in ("contest", "margin", "pseudoinverse") or (writer == "auto" and not given & _NETWORK)
-    makes_its_own = makes_its_own or start is not None
+    makes_its_own = makes_its_own or construction is not None
     recipe = partial(mlp, width=width, depth=depth, activation=activation, init=init, bias=bias, dtype=dtype)
     network = None if makes_its_own else recipe
     with progress_bar() as progress:
@@ -277,7 +288,7 @@ def store(
         )  # fmt: skip
     trained = {"width": width, "depth": depth, "init": init, "bias": bias, "dtype": dtype}
     network_record = {"seed": seed} | ({} if makes_its_own else trained)
-    facts = {"ambiguities": near} if near else {}
+    facts = ({"ambiguities": near} if near else {}) | ({"media": examples.facts} if examples.facts else {})
     memory.written.update(network_record, sources=list(sources), selection=selection, **facts)
     _io.save(output, memory, patterns=patterns)
     found = memory.certificate

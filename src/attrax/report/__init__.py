@@ -1,5 +1,6 @@
 """Tables, figures and pages from records."""
 
+from attrax.report._film import with_phase_bar as with_phase_bar
 from attrax.report._html import write_page as write_page
 from attrax.report._plots import recall_strip as recall_strip
 from attrax.report._plots import recovery_bars as recovery_bars

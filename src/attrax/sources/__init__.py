@@ -7,6 +7,7 @@ from attrax.sources._clips import Written as Written
 from attrax.sources._fidelity import Fidelity as Fidelity
 from attrax.sources._fidelity import psnr as psnr
 from attrax.sources._fidelity import snr as snr
+from attrax.sources._films import SHIPPED_FILMS as SHIPPED_FILMS
 from attrax.sources._load import load as load
 from attrax.sources._records import Examples as Examples
 from attrax.sources._records import SourceError as SourceError

@@ -95,6 +95,8 @@ def encoder(
         raise ValueError("widths must name at least one hidden layer; got an empty sequence")
     flat = np.asarray(points, np.float64).reshape(len(points), -1)
     templates, offsets = _templates(flat)
+    # What all scores have in common decides nothing, and among alike examples it would be most of every score.
+    templates, offsets = templates - templates.mean(axis=0), offsets - offsets.mean()
     inputs, size = flat, flat.shape[1]
     if coordinates is not None:
         offsets = offsets + templates @ coordinates.center
@@ -122,7 +124,7 @@ def encoder(
             weight[: 2 * num] = 0.0
             weight[: 2 * num, : 2 * num] = np.eye(2 * num)
             weight[2 * num :, : 2 * num] *= 0.1
-        layers[-1][0][:, : 2 * num] += pairs.T
+        layers[-1][0][:, : 2 * num] = pairs.T
     return Encoder(tuple(weight.astype(dtype) for weight, _ in layers), tuple(bias.astype(dtype) for _, bias in layers))
 
 
