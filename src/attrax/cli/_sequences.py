@@ -87,7 +87,7 @@ def read_sequences(sources: list[str], selection: dict[str, Any]) -> Given:
         patterns = Patterns.from_examples(values)
         return Given(patterns, names, skipped, (1,) * len(patterns))
     parts = [_pick(load_sources([source], **options), picked, source) for source in sources]
-    singles = [_pick(load_sources([source], **options), None, source) for source in single]
+    singles = [_pick(load_sources([source], **{**options, "n": None}), None, source) for source in single]
     cycles = [(piece, True) for (values, _, _), source in zip(parts, sources, strict=True)
               for piece in _cut(values, length, source)]  # fmt: skip
     cycles += [(value[None], False) for values, _, _ in singles for value in values]
