@@ -59,7 +59,13 @@ def test_a_folder_is_one_cycle_in_the_order_of_names(
     ]  # fmt: skip
     assert found["cycles"][0]["log_spectral_radius"] < -10
     back = record(capsys, "recall", film, "--from", "frame:1", "--cycles", 2, "-o", tmp_path / "frames.npy")
-    assert (back["status"], back["cycle"], back["phase"], back["transient"], back["period"]) == ("recovered", 0, 1, 0, 5)
+    assert (back["status"], back["cycle"], back["phase"], back["transient"], back["period"]) == (
+        "recovered",
+        0,
+        1,
+        0,
+        5,
+    )
     assert back["psnr"]["min"] > 150
     frames = np.load(tmp_path / "frames.npy")
     assert np.allclose(frames, pictures(walk)[[1, 2, 3, 4, 0] * 2], atol=1e-6)
@@ -97,14 +103,16 @@ def test_cutting_and_picking(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     assert [row["length"] for row in images["cycles"]] == [1, 1]
     status, _, err = run(capsys, "store", source, "--as", "sequence", "--cycle-length", 5, *WRITE, "-o", tmp_path / "m")
     assert status == 2
-    assert "remainder of 2" in err and "--n 10" in err
+    assert "remainder of 2" in err
+    assert "--n 10" in err
 
 
 def test_open_sequences_and_context(capsys: pytest.CaptureFixture[str], walk: Path, tmp_path: Path) -> None:
     options = ["--as", "sequence", "--indices", "0,1,0,2", *WRITE, "-o", tmp_path / "m", "--end", "hold"]
     status, _, err = run(capsys, "store", walk, *options)
     assert status == 2
-    assert "f1.png and f1.png" in err and "--context" in err
+    assert "f1.png and f1.png" in err
+    assert "--context" in err
     found = record(capsys, "store", walk, *options, "--context", "auto", "--no-patterns")
     assert found["context"] == 2
     assert [(way["length"], way["kept"]) for way in found["ways"]] == [(5, True)]

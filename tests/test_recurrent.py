@@ -9,7 +9,8 @@ from attrax._numerics import cast, float64
 from attrax.maps import Recurrent, recurrent
 from attrax.training import fit_recurrent
 
-SENTENCE = "Hopfield networks are able to store binary training patterns as attractive fixed points".split()
+TEXT = "Hopfield networks are able to store binary training patterns as attractive fixed points"
+SENTENCE = TEXT.split()
 
 
 @pytest.fixture(scope="module", params=["argmax", "softmax"])

@@ -28,7 +28,8 @@ class Certificate:
     - `moved`: largest distance from a stored point to the one certified; 0 where the stored points are exact.
     - `verdict`: a `Verdict` each.
     - `method`: `"dense"` (whole spectrum), `"arnoldi"`, or `"matrix-free"` (no bound, hence inconclusive).
-    - `period`: the least number of steps after which the certified points repeat; 0 where they are no cycle, or nobody looked.
+    - `period`: the least number of steps after which the certified points repeat; 0 where they are no cycle, or nobody
+      looked.
     - `way_error`: for each open sequence, in the order of `Patterns.ways`, the largest mean squared distance to the
       state that should be there, when it is run from its first state to its end and on; at most 1e-7 where it is kept.
     """

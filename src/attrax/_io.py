@@ -209,8 +209,8 @@ def _assemble(text: dict[str, Any], arrays: dict[str, np.ndarray]) -> Memory:
             raise ValueError("the certificate does not fit the patterns")
         lengths = [len(cycle) for cycle in cycles]
         # Files from before the period was measured: a certified cycle has that of its length.
-        certified = [length if verdict is Verdict.ATTRACTOR else 0 for length, verdict in zip(lengths, verdicts, strict=True)]
-        period = arrays.get("certificate.period", np.array(certified))
+        certified = np.where([verdict is Verdict.ATTRACTOR for verdict in verdicts], lengths, 0)
+        period = arrays.get("certificate.period", certified)
         way_error = arrays.get("certificate.way_error", np.zeros(0))
         if len(period) != len(cycles):
             raise ValueError("the periods do not fit the patterns")

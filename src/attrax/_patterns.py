@@ -239,9 +239,7 @@ class Patterns:
         )
 
 
-def _embedded(
-    sequences: list[HostStates], holds: list[bool], context: int, names: Sequence[str] | None
-) -> Patterns:
+def _embedded(sequences: list[HostStates], holds: list[bool], context: int, names: Sequence[str] | None) -> Patterns:
     """The patterns with this context. **Raises** `ValueError` for a state with two successors."""
     parts = [delayed(sequence, context, hold=hold) for sequence, hold in zip(sequences, holds, strict=True)]
     points = np.concatenate(parts)

@@ -134,7 +134,17 @@ def recall(
             status.append(RecallStatus.SPURIOUS)
         else:
             status.append(RecallStatus(str(ended)))
-    return Recall(patterns.as_frames(value), index, nearest, distance, ends.num_steps, residual, ends.period, tuple(status), reading)
+    return Recall(
+        patterns.as_frames(value),
+        index,
+        nearest,
+        distance,
+        ends.num_steps,
+        residual,
+        ends.period,
+        tuple(status),
+        reading,
+    )
 
 
 def _nearest(values: HostStates, references: Float[np.ndarray, "m d"]) -> tuple[HostIndices, Float[np.ndarray, " n"]]:

@@ -103,7 +103,8 @@ def recall_sequence(
 
         >>> import attrax as ax
         >>> film = np.eye(3)
-        >>> memory = ax.Memory(ax.training.pseudoinverse(film, np.roll(film, -1, axis=0)), ax.Patterns.from_cycles([film]))
+        >>> network = ax.training.pseudoinverse(film, np.roll(film, -1, axis=0))
+        >>> memory = ax.Memory(network, ax.Patterns.from_cycles([film]))
         >>> found = recall_sequence(memory, film[1:2] + 0.05)
         >>> int(found.period[0]), int(found.phase[0]), int(found.transient[0])
         (3, 2, 1)

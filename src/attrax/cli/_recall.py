@@ -32,13 +32,21 @@ def recall(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Write what came back here; with --from, a folder of PNG "
-                     "files, or a .npy or .npz file."),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="Write what came back here; with --from, a folder of PNG files, or a .npy or .npz file.",
+        ),
     ] = None,
     begin: Annotated[
         str | None,
-        typer.Option("--from", metavar="CUE", help="Recall a sequence, from one cue: noise, frame:I (a stored state), or "
-                     "a source of one frame.", show_default=False),
+        typer.Option(
+            "--from",
+            metavar="CUE",
+            help="Recall a sequence, from one cue: noise, frame:I (a stored state), or a source of one frame.",
+            show_default=False,
+        ),
     ] = None,
     cycles: Annotated[int, typer.Option(min=1, help="With --from: how often to go round the cycle.")] = 1,
     corrupt: Annotated[

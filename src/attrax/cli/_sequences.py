@@ -107,7 +107,7 @@ def read_sequences(sources: list[str], selection: dict[str, Any]) -> Given:
         patterns = Patterns.from_examples(part.values)
         return Given(patterns, part.names, part.skipped, (1,) * len(patterns))
     parts = [_pick(read_part(source, options, media), picked, source) for source in sources]
-    singles = [read_part(source, options, {}) for source in single]
+    singles = [read_part(source, {**options, "n": None}, {}) for source in single]
     facts = common_facts([*parts, *singles], [*sources, *single])
     names = tuple(name for part in (*parts, *singles) for name in part.names)
     skipped = tuple(text for part in (*parts, *singles) for text in part.skipped)

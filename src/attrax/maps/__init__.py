@@ -1,4 +1,4 @@
-"""Maps from a state to a state: fully connected networks, and recurrent ones in a closed loop. Any callable of one array is a map too."""
+"""Maps from a state to a state: fully connected networks, recurrent ones in a closed loop. Any callable is a map."""
 
 from attrax._activations import ACTIVATIONS as ACTIVATIONS
 from attrax.maps._initializers import INITIALIZERS as INITIALIZERS

@@ -88,7 +88,9 @@ def add(
     count = len(patterns)
     points = np.concatenate([np.asarray(originals), added.astype(np.asarray(originals).dtype)])
     successor = np.concatenate([patterns.successor, np.arange(count, count + len(added))])
-    return _change(memory, Patterns(points, successor, (), patterns.frame), list(range(count)), time_limit, progress, key)
+    return _change(
+        memory, Patterns(points, successor, (), patterns.frame), list(range(count)), time_limit, progress, key
+    )
 
 
 def forget(
@@ -122,7 +124,9 @@ def forget(
         if after not in place:
             raise ValueError(f"example {after} is what example {index} goes to; forget all of a cycle or none")
     successor = np.array([place[int(patterns.successor[index])] for index in kept])
-    return _change(memory, Patterns(np.asarray(originals)[kept], successor, (), patterns.frame), kept, time_limit, progress, key)
+    return _change(
+        memory, Patterns(np.asarray(originals)[kept], successor, (), patterns.frame), kept, time_limit, progress, key
+    )
 
 
 def _stored(memory: Memory) -> tuple[Patterns, HostStates]:

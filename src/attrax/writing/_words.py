@@ -41,8 +41,8 @@ def store_words(
     **Arguments:** `words`, at least two different ones; `feedback`, `argmax` or `softmax`; `width`,
     hidden units; `epochs` and `tol`, of training.
 
-    **Returns:** a `Memory` with a `Recurrent` map; `written` holds the `vocabulary` and `repeats`, whether the loop from
-    zero says the words in order. Its `status` is `loss_not_reached` where it does not. It has no file format.
+    **Returns:** a `Memory` with a `Recurrent` map; `written` holds the `vocabulary` and `repeats`, whether the loop
+    from zero says the words in order. Its `status` is `loss_not_reached` where it does not. It has no file format.
 
     **Raises** `ValueError` for a wrong argument.
 
