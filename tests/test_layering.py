@@ -46,7 +46,7 @@ FILES: dict[str, list[str]] = {
         "_initial",
     ],
     "sources": ["_records", "_pixels", "_pictures", "_arrays", "_published", "_shipped", "_specs", "_load", "_save"],
-    "certificates": ["_jacobian", "_bounds", "_certify"],
+    "certificates": ["_jacobian", "_bounds", "_certify", "_slopes", "_contraction", "_radius", "_spectrum"],
     "training": [
         "_optimizers",
         "_kfac",
@@ -85,6 +85,7 @@ FILES: dict[str, list[str]] = {
         "_theory",
         "_theory_runs",
         "_analyze",
+        "_spectra",
         "_app",
     ],
 }

@@ -5,6 +5,10 @@ from attrax.certificates._bounds import Leading as Leading
 from attrax.certificates._bounds import leading_eigenvalue as leading_eigenvalue
 from attrax.certificates._bounds import power_bound as power_bound
 from attrax.certificates._certify import certify as certify
+from attrax.certificates._contraction import Contraction as Contraction
+from attrax.certificates._contraction import RowSpace as RowSpace
+from attrax.certificates._contraction import contraction as contraction
+from attrax.certificates._contraction import row_space as row_space
 from attrax.certificates._jacobian import Factors as Factors
 from attrax.certificates._jacobian import Product as Product
 from attrax.certificates._jacobian import map_product as map_product

@@ -282,6 +282,22 @@ def network_slopes(
     )
 
 
+def slopes_at(
+    factors: Factors, state: np.ndarray
+) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+    """Pre-activations, activations, slopes and |φ''| of each hidden layer at one state; no curvature where φ has none.
+
+    A kink has the slope that JAX gives it.
+    """
+    curved = factors.network.activation not in PIECEWISE_LINEAR
+    with float64():
+        pre, hidden, slopes, curvatures = (
+            [np.asarray(layer)[0] for layer in group]
+            for group in _derivatives(factors.network, jnp.asarray(state, np.float64)[None], curved)
+        )
+    return pre, hidden, slopes, curvatures if curved else [np.zeros_like(layer) for layer in pre]
+
+
 def _reach(sizes: np.ndarray, row: np.ndarray, units: np.ndarray | None) -> np.ndarray:
     """|W||x|, for x that is 0 but at some units: few columns cost little."""
     return sizes @ row if units is None or 2 * len(units) > len(row) else sizes[:, units] @ row[units]
