@@ -43,6 +43,14 @@ class Verdict(_Advised):
     INCONCLUSIVE = "inconclusive", "The error bound straddles one, or only part of the spectrum is known."
 
 
+class RadiusStatus(_Advised):
+    """What is known of the size of a basin around one stored point."""
+
+    PROVED = "proved", "Every start within `proved_radius` converges to the stored cycle."
+    SAMPLED = "sampled", "Nothing is proved; random starts at `sampled_radius` came back, see `share`."
+    NONE = "none", "Nothing is proved and no random start came back: certify it to see whether it is an attractor."
+
+
 class StoreStatus(_Advised):
     """How writing a memory ended."""
 

@@ -8,6 +8,7 @@ from attrax.certificates._certify import certify as certify
 from attrax.certificates._contraction import Contraction as Contraction
 from attrax.certificates._contraction import RowSpace as RowSpace
 from attrax.certificates._contraction import contraction as contraction
+from attrax.certificates._contraction import quadratic_contraction as quadratic_contraction
 from attrax.certificates._contraction import row_space as row_space
 from attrax.certificates._jacobian import Factors as Factors
 from attrax.certificates._jacobian import Product as Product
@@ -15,3 +16,5 @@ from attrax.certificates._jacobian import map_product as map_product
 from attrax.certificates._jacobian import network_factors as network_factors
 from attrax.certificates._jacobian import network_product as network_product
 from attrax.certificates._jacobian import network_slopes as network_slopes
+from attrax.certificates._radius import BasinRadius as BasinRadius
+from attrax.certificates._radius import basin_radius as basin_radius

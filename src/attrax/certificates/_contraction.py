@@ -8,7 +8,7 @@ ball (`slope_deviation`); a unit of a piecewise-linear activation that can't rea
 The norm solves a discrete Lyapunov equation P_i = I + J_iᵀ P_{i+1} J_i/q² round the cycle, P_i = S_iᵀS_i.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,7 @@ from attrax.certificates._bounds import leading_eigenvalue
 from attrax.certificates._jacobian import (
     UNIT_ROUNDOFF,
     Factors,
+    Product,
     gamma,
     network_product,
     network_slopes,
@@ -33,8 +34,8 @@ _SAFETY = 1e-6
 _MOST = 1e15
 _FEW = 160
 """Up to so many units a weighted norm is computed; beyond, bounded by norms that are already known."""
-_LEEWAY = (0.5, 0.9)
-"""Where between the spectral radius and 1 the contraction of the norms that are tried lies."""
+_LEEWAY = {0.5: True, 0.9: True, 0.98: False, 0.2: False}
+"""Where between the spectral radius and 1 the contraction of the norms that are tried lies: the first two always."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,9 +100,76 @@ def contraction(space: RowSpace, cycle: HostStates, residual: float) -> Contract
     jacobians = [step.jacobian for step in steps]
     if not all(np.isfinite(jacobian).all() for jacobian in jacobians):
         return nothing
+    product = network_product(space.factors, *network_slopes(space.factors, np.asarray(cycle, np.float64)))
+    return _best(nothing, jacobians, product, lambda norms: _prove(steps, norms, residual))
+
+
+def quadratic_contraction(
+    jacobians: Sequence[Float[np.ndarray, "d d"]],
+    product: Product,
+    second_derivative: Callable[[float], float],
+    residual: float,
+) -> Contraction:
+    """The same for any map whose second derivative is bounded: ‖f(x + δ) − f(x) − Jδ‖ ≤ ½·M·‖δ‖².
+
+    The Jacobians are taken to be right to 64 units in the last place of their norms; `second_derivative` is believed.
+
+    **Arguments:**
+
+    - `jacobians`: of the map at each point of the cycle, in order; `product`, theirs.
+    - `second_derivative`: M of a Euclidean distance r, a bound on sup ‖D²f(x + δ)‖₂ over ‖δ‖ ≤ r and all points x.
+    - `residual`: the largest ‖f(x_i) − x_{i+1}‖, with its rounding.
+
+    **Returns:** `Contraction`, with the linear radius 0.
+
+        >>> import numpy as np
+        >>> from attrax.certificates import Product, quadratic_contraction
+        >>> half = np.array([[0.5]])
+        >>> found = quadratic_contraction([half], Product(half, 0.0, 0.0), lambda r: 1.0, 0.0)
+        >>> round(float(found.radius[0]), 1)  # x → x/2 + x²/2 has its other fixed point at 1
+        1.0
+    """
+    nothing = Contraction(np.zeros(len(jacobians)), np.zeros(len(jacobians)), float("nan"))
+    if not np.isfinite(residual) or not all(np.isfinite(jacobian).all() for jacobian in jacobians):
+        return nothing
+
+    def prove(norms: Sequence[_Norm]) -> Contraction | None:
+        period = len(norms)
+        ways = [(jacobian, norms[i], norms[(i + 1) % period]) for i, jacobian in enumerate(jacobians)]
+        rates = [_rate(jacobian, here, there, 64 * UNIT_ROUNDOFF) for jacobian, here, there in ways]
+        if not max(rates) < 1:
+            return None
+        miss = max(there.largest for _, _, there in ways) * residual
+
+        def growth(radius: float, away: float) -> float:
+            total = 0.0
+            for (_, here, there), rate in zip(ways, rates, strict=True):
+                far = here.smallest * (radius + away)
+                bend = second_derivative(far) * there.largest * here.smallest**2
+                # The Jacobian at the exact point differs by M times the distance.
+                total = max(total, rate + bend * (0.5 * radius + away) * (1 + _SAFETY))
+            return total if total >= 0 else np.inf  # a bound that is not a number is none
+
+        away = 2 * miss / (1 - max(rates))
+        if away and not growth(away, 0.0) * away + miss <= away:
+            return None
+        low = _search(lambda radius: growth(radius, away), 1.0 / max(norm.smallest for norm in norms), away)
+        return None if low is None else _found(norms, low, away, 0.0, growth(low, away))
+
+    return _best(nothing, jacobians, product, prove)
+
+
+def _best(
+    nothing: Contraction,
+    jacobians: Sequence[np.ndarray],
+    product: Product,
+    prove: Callable[[Sequence["_Norm"]], Contraction | None],
+) -> Contraction:
     best = nothing
-    for norms in _norms(space.factors, np.asarray(cycle, np.float64), jacobians):
-        found = _prove(steps, norms, residual)
+    for norms, needed in _norms(jacobians, product):
+        if not needed and best.radius.min() > 0:
+            break
+        found = prove(norms)
         if found is not None and found.radius.min() > best.radius.min():
             best = found
     return best
@@ -138,26 +206,28 @@ def two_norm(matrix: np.ndarray) -> float:
     return float(np.sqrt(max(largest, 0.0) + 4 * gamma(max(matrix.shape)) * np.trace(gram)))
 
 
-def _norms(factors: Factors, cycle: np.ndarray, jacobians: Sequence[np.ndarray]) -> Iterator[list[_Norm]]:
-    """Norms round the cycle, one list after the other, in which the Jacobians may contract."""
+def _norms(jacobians: Sequence[np.ndarray], product: Product) -> Iterator[tuple[list[_Norm], bool]]:
+    """Norms round the cycle, one list after the other, in which the Jacobians may contract.
+
+    With each comes whether it is worth a try where another one has been found already.
+    """
     size, period = len(jacobians[0]), len(jacobians)
     plain = _norm(np.eye(size), np.eye(size))
     assert plain is not None
     largest = max(two_norm(jacobian) for jacobian in jacobians)
     if largest < 1:
-        yield [plain] * period
+        yield [plain] * period, True
     if largest < 0.5:
         return  # no other norm would leave much more room
-    product = network_product(factors, *network_slopes(factors, cycle))
     lead = abs(leading_eigenvalue(product).value)
     with np.errstate(divide="ignore"):
         radius = float(np.exp(min((np.log(lead) + product.log_scale) / period, 1.0)))
     if not radius < 1:
         return
-    for leeway in _LEEWAY:
+    for leeway, needed in _LEEWAY.items():
         norms = _lyapunov(jacobians, radius + leeway * (1 - radius))
         if norms is not None:
-            yield norms
+            yield norms, needed
 
 
 def _lyapunov(jacobians: Sequence[np.ndarray], rate: float) -> list[_Norm] | None:
@@ -297,7 +367,6 @@ class _Ball:
 
     def __init__(self, step: _Step, here: _Norm, there: _Norm) -> None:
         self.step = step
-        outer_size, inner_size = float(np.linalg.norm(here.outer)), float(np.linalg.norm(there.inner))
         self.rows, self.rows_error = [], []
         self.lengths: list[np.ndarray] = []
         for chain in step.reach:
@@ -310,11 +379,10 @@ class _Ball:
             moved = chain.after(there.inner, there.largest)
             self.exits.append(there.slack * moved.matrix)
             self.exits_error.append(there.slack * moved.error)
-        inner = there.inner @ step.jacobian @ here.outer
-        size = float(np.linalg.norm(step.jacobian))
-        rounding = 2 * gamma(2 * len(inner) + 4) * inner_size * size * outer_size
-        error = rounding + there.largest * here.smallest * step.jacobian_error
-        self.contraction = there.slack * (two_norm(inner) + error) * (1 + _SAFETY)
+        slack = step.jacobian_error / max(float(np.linalg.norm(step.jacobian)), 1e-300)
+        self.contraction = _rate(step.jacobian, here, there, slack) if step.jacobian.any() else (
+            there.largest * here.smallest * step.jacobian_error
+        )
         self.columns = [np.linalg.norm(exit, axis=0) + error for exit, error in zip(self.exits, self.exits_error,
                                                                                     strict=True)]  # fmt: skip
         self.known: dict[tuple[str, int, int], float] = {}
@@ -434,24 +502,41 @@ def _prove(steps: Sequence[_Step], norms: Sequence[_Norm], residual: float) -> C
     linear = min(min(ball.linear_radius() for ball in balls), _MOST) if flat else 0.0
     # A start for the search: where the pre-activations move by up to a tenth.
     typical = 0.1 / max(max(float(ball.lengths[0].max(initial=0.0)) for ball in balls), 1e-3)
-    low = max(linear or typical, 2 * away)
+    low = _search(growth, linear or typical, away)
+    return None if low is None else _found(norms, low, away, linear, growth(low))
+
+
+def _rate(jacobian: np.ndarray, here: _Norm, there: _Norm, error: float) -> float:
+    """Bound on ‖SJR‖₂, for a Jacobian that is right to `error` times its Frobenius norm."""
+    inner = there.inner @ jacobian @ here.outer
+    size = float(np.linalg.norm(jacobian))
+    rounding = 2 * gamma(2 * len(inner) + 4) * size
+    rounding *= float(np.linalg.norm(there.inner)) * float(np.linalg.norm(here.outer))
+    return (there.slack * (two_norm(inner) + rounding) + there.largest * here.smallest * error * size) * (1 + _SAFETY)
+
+
+def _search(growth: Callable[[float], float], start: float, away: float) -> float | None:
+    """The largest radius, within two percent, at which `growth` was found below 1; `None` where there is none."""
     limit = 1 - _SAFETY
-    while growth(low) >= limit:
+    low = max(start, 4 * away)
+    while not growth(low) < limit:
         low /= 4
-        if low <= 2 * away or low < 1e-200:
+        if low <= 4 * away or low < 1e-200:
             return None
     high = 2 * low
     while growth(high) < limit:
         low, high = high, (2 * high if high < 1e3 else high**2)
         if low >= _MOST:
-            break
-    else:
-        while high > low * 1.02:
-            middle = float(np.sqrt(low * high))
-            low, high = (middle, high) if growth(middle) < limit else (low, middle)
+            return low
+    while high > low * 1.02:
+        middle = float(np.sqrt(low * high))
+        low, high = (middle, high) if growth(middle) < limit else (low, middle)
+    return low
+
+
+def _found(norms: Sequence[_Norm], low: float, away: float, linear: float, factor: float) -> Contraction | None:
+    """The result in Euclidean terms. Steps carry each ball into the next, so one radius serves all points."""
     scale = np.array([1 / (norm.largest * (1 + _SAFETY)) for norm in norms])
-    # Steps carry each ball into the next, so one radius in these norms serves all points.
+    # The balls lie around the exact cycle; around the given points they are so much smaller.
     radius = max(low - 2 * away, 0.0) * scale
-    if not radius.min() > 0:
-        return None
-    return Contraction(radius, max(linear - away, 0.0) * scale, growth(low))
+    return Contraction(radius, max(linear - away, 0.0) * scale, float(factor)) if radius.min() > 0 else None

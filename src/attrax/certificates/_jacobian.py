@@ -383,6 +383,13 @@ def map_product(map: Map, cycle: HostStates) -> Product:
     return running.product()
 
 
+def state_jacobian(map: Map, state: np.ndarray) -> Float[np.ndarray, "d d"]:
+    """The full Jacobian of any map at one state, in float64."""
+    with float64():
+        jacobian = np.asarray(_dense_jacobian(cast(map, np.float64), jnp.asarray(state, np.float64)))
+    return jacobian.reshape(state.size, state.size)
+
+
 @eqx.filter_jit
 def _dense_jacobian(map: Map, state: Any) -> Any:
     return jax.jacfwd(map)(state)
