@@ -70,8 +70,9 @@ FILES: dict[str, list[str]] = {
         "_theory_settings",
         "_random_start",
         "_eigenvalue_map",
+        "_spectra",
     ],
-    "report": ["_text", "_plots", "_style", "_html", "_theory_text", "_theory_plots"],
+    "report": ["_text", "_plots", "_style", "_html", "_theory_text", "_theory_plots", "_spectra_plots"],
     "experiments": ["_demo", "_theory"],
     "cli": [
         "_progress",

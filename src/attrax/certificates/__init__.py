@@ -18,3 +18,5 @@ from attrax.certificates._jacobian import network_product as network_product
 from attrax.certificates._jacobian import network_slopes as network_slopes
 from attrax.certificates._radius import BasinRadius as BasinRadius
 from attrax.certificates._radius import basin_radius as basin_radius
+from attrax.certificates._spectrum import Spectrum as Spectrum
+from attrax.certificates._spectrum import spectrum as spectrum

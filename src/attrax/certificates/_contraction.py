@@ -380,8 +380,10 @@ class _Ball:
             self.exits.append(there.slack * moved.matrix)
             self.exits_error.append(there.slack * moved.error)
         slack = step.jacobian_error / max(float(np.linalg.norm(step.jacobian)), 1e-300)
-        self.contraction = _rate(step.jacobian, here, there, slack) if step.jacobian.any() else (
-            there.largest * here.smallest * step.jacobian_error
+        self.contraction = (
+            _rate(step.jacobian, here, there, slack)
+            if step.jacobian.any()
+            else (there.largest * here.smallest * step.jacobian_error)
         )
         self.columns = [np.linalg.norm(exit, axis=0) + error for exit, error in zip(self.exits, self.exits_error,
                                                                                     strict=True)]  # fmt: skip
@@ -431,8 +433,9 @@ class _Ball:
             size = self._weighted("rows", layer, layer, chosen, root, None, None) * radius
             for source in range(layer):
                 if len(units[source]):
-                    size += self._weighted("cross", source, layer, chosen, root, units[source], roots[source]) * (
-                        sizes[source]
+                    size += (
+                        self._weighted("cross", source, layer, chosen, root, units[source], roots[source])
+                        * (sizes[source])
                     )
             sizes.append(min(size, float(np.linalg.norm(root * move[chosen]))) * (1 + _SAFETY))
             together = self._weighted("exit", layer, layer, None, None, chosen, root) * sizes[layer]
@@ -480,9 +483,7 @@ def _prove(steps: Sequence[_Step], norms: Sequence[_Norm], residual: float) -> C
     if not contracts < 1:
         return None
     # Brouwer: a ball that is mapped into itself holds the exact cycle, whose points are so far from the given ones.
-    misses = [
-        norms[(i + 1) % period].largest * (residual + step.output_error) for i, step in enumerate(steps)
-    ]
+    misses = [norms[(i + 1) % period].largest * (residual + step.output_error) for i, step in enumerate(steps)]
     away = 0.0
     miss = max(misses)
     if miss > 0:

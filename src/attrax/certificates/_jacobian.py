@@ -402,6 +402,12 @@ def push_forward(map: Map, state: Any, tangent: Any) -> Any:
 
 
 @eqx.filter_jit
+def push_all(map: Map, state: Any, tangents: Any) -> Any:
+    """J_f(state)·tangent for a batch of tangents, matrix-free."""
+    return jax.vmap(jax.linearize(map, state)[1])(tangents)
+
+
+@eqx.filter_jit
 def pull_back(map: Map, state: Any, cotangent: Any) -> Any:
     """J_f(state)ᵀ·cotangent, matrix-free."""
     return jax.vjp(map, state)[1](cotangent)[0]

@@ -28,12 +28,12 @@ from attrax.maps import MLP
 
 _DENSE = 2048
 """A general map with more entries than this is not turned into a matrix, and gets no proved radius."""
-_CHUNK = 256
+_CHUNK = 64
 _BLOCK = 8
 _HOME = 1e-7
 """Distance from the cycle at which a start counts as back, where no larger ball is proved."""
-_SCREEN = 8
-"""Directions that are tried on the way to a radius, before the ones that count."""
+_SCREEN = 16
+"""Directions that are tried on the way to a radius, before the ones that count; a quarter while it is still rough."""
 _TRIES = 24
 _RUNNING, _BACK, _LOST = range(3)
 
@@ -76,15 +76,15 @@ def basin_radius(
     second_derivative: float | Callable[[float], float] | None = None,
     num_directions: int = 64,
     confidence: float = 0.95,
-    max_steps: int = 1000,
+    max_steps: int = 500,
     progress: Progress | None = None,
     key: PRNGKeyArray,
 ) -> BasinRadius:
     """A radius within which every start provably converges to each stored point, and a sampled one beside it.
 
     For fully connected networks the proof needs nothing else (see `contraction`); for other maps it needs a bound on
-    the second derivative, and there is no proof without one. The sampled radius is found by doubling and bisection
-    with 8 directions, and then confirmed, or lowered, with fresh ones.
+    the second derivative, and there is no proof without one. The sampled radius is found by quadrupling and
+    bisection with few directions, and then confirmed, or lowered, with fresh ones.
 
     **Arguments:**
 
@@ -156,9 +156,7 @@ def basin_radius(
     )
 
 
-def _second_derivative(
-    map: Map, given: float | Callable[[float], float] | None
-) -> Callable[[float], float] | None:
+def _second_derivative(map: Map, given: float | Callable[[float], float] | None) -> Callable[[float], float] | None:
     if given is None:
         return None
     if isinstance(map, MLP):
@@ -226,22 +224,36 @@ class _Returns:
                 [np.asarray(_enter(way, before[i : i + _CHUNK])) for i in range(0, len(before), _CHUNK)]
             )
 
-    def __call__(self, starts: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """Which of the `starts`, each made from one of the `points`, come back."""
-        back = np.zeros(len(starts), bool)
+    def all_back(self, starts: np.ndarray, points: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        """Of each group of `starts`, each start made from one of the `points`: whether all of it comes back."""
+        failed = np.zeros(int(groups.max()) + 1, bool)
         with float64():
-            for first in range(0, len(starts), _CHUNK):
-                index = np.minimum(np.arange(first, first + _CHUNK), len(starts) - 1)
-                z = _enter(self.way, starts[index])
-                place = jnp.asarray(self.following[points[index]])
-                state = jnp.zeros(_CHUNK, int)
-                for _ in range(math.ceil(self.max_steps / _BLOCK)):
-                    z, place, state = _advance(self.way, z, place, state, self.homes, self.following, self.within)
-                    if not np.any(np.asarray(state) == _RUNNING):
-                        break
-                count = min(_CHUNK, len(starts) - first)
-                back[first : first + count] = np.asarray(state)[:count] == _BACK
-        return back
+            z = np.concatenate(
+                [np.asarray(_enter(self.way, _padded(starts, i))) for i in range(0, len(starts), _CHUNK)]
+            )[: len(starts)]
+            place = self.following[points]
+            for _ in range(math.ceil(self.max_steps / _BLOCK)):
+                pieces = [
+                    [np.asarray(part) for part in _advance(
+                        self.way, _padded(z, i), _padded(place, i), self.homes, self.following, self.within
+                    )]
+                    for i in range(0, len(z), _CHUNK)
+                ]  # fmt: skip
+                count = len(z)
+                z, place, state = (np.concatenate(parts)[:count] for parts in zip(*pieces, strict=True))
+                failed[groups[state == _LOST]] = True
+                # One that is lost decides for its group, so the others need not be followed any more.
+                going = (state == _RUNNING) & ~failed[groups]
+                z, place, groups = z[going], place[going], groups[going]
+                if not len(z):
+                    break
+        failed[groups] = True  # the steps ran out
+        return ~failed
+
+
+def _padded(rows: np.ndarray, first: int) -> np.ndarray:
+    """One piece of fixed size, the last one filled up with its last row."""
+    return rows[np.minimum(np.arange(first, first + _CHUNK), len(rows) - 1)]
 
 
 @eqx.filter_jit
@@ -250,23 +262,22 @@ def _enter(way: Orbit, starts: Any) -> Any:
 
 
 @eqx.filter_jit
-def _advance(way: Orbit, z: Any, place: Any, state: Any, homes: Any, following: Any, within: Any) -> Any:
-    """A look at each row, and some steps of those that are still on their way."""
-    distance = jax.vmap(way.distance)(z, homes[place])
-    # A state that the map leaves where it is, away from home, has settled elsewhere.
-    stepped = jax.vmap(way.step)(z)
-    still = jax.vmap(way.distance)(stepped, z) <= 1e-12 * (1 + jnp.max(jnp.abs(z), axis=1))
-    lost = still | ~jnp.isfinite(distance) | (jnp.max(jnp.abs(z), axis=1) > 1e12)
-    found = jnp.where(distance <= within[place], _BACK, jnp.where(lost, _LOST, _RUNNING))
-    state = jnp.where(state == _RUNNING, found, state)
-    z = jnp.where((state == _LOST)[:, None], 0.0, z)
+def _advance(way: Orbit, z: Any, place: Any, homes: Any, following: Any, within: Any) -> Any:
+    """Some steps of each row, and a look at where it is then."""
 
     def step(_: Any, carry: Any) -> Any:
         z, place = carry
         return jax.vmap(way.step)(z), following[place]
 
-    z, place = jax.lax.fori_loop(0, _BLOCK, step, (z, place))
-    return z, place, state
+    distance = jax.vmap(way.distance)(z, homes[place])
+    early = distance <= within[place]
+    z, place = jax.lax.fori_loop(0, _BLOCK - 1, step, (z, place))
+    last, (z, place) = z, step(0, (z, place))
+    distance = jax.vmap(way.distance)(z, homes[place])
+    # A state that the map leaves where it is, away from home, has settled elsewhere.
+    still = jnp.max(jnp.abs(z - last), axis=1) <= 1e-13 * (1 + jnp.max(jnp.abs(z), axis=1))
+    lost = still | ~jnp.isfinite(distance) | (jnp.max(jnp.abs(z), axis=1) > 1e12)
+    return z, place, jnp.where(early | (distance <= within[place]), _BACK, jnp.where(lost, _LOST, _RUNNING))
 
 
 def _sample(
@@ -285,7 +296,7 @@ def _sample(
 
     def pass_all(radii: np.ndarray, chosen: np.ndarray, count: int) -> np.ndarray:
         passed = np.zeros(len(chosen), bool)
-        group = max(1, 4 * _CHUNK // count)
+        group = max(1, 16 * _CHUNK // count)
         for first in range(0, len(chosen), group):
             part = chosen[first : first + group]
             steps = np.stack([draws[point].standard_normal((count, size)) for point in part])
@@ -293,35 +304,36 @@ def _sample(
             steps = radii[part][:, None, None] * steps
             starts = (steps.reshape(-1, *returns.stored.shape[1:])
                       + np.repeat(returns.stored[part], count, axis=0))  # fmt: skip
-            back = returns(starts, np.repeat(part, count))
-            passed[first : first + group] = back.reshape(len(part), count).all(axis=1)
+            passed[first : first + group] = returns.all_back(
+                starts, np.repeat(part, count), np.repeat(np.arange(len(part)), count)
+            )
         return passed
 
     most = 100 * math.sqrt(size)
     low = proved.copy()
-    radius = np.where(proved > 0, np.minimum(2 * proved, most), 0.01 * math.sqrt(size))
+    radius = np.where(proved > 0, np.minimum(4 * proved, most), 0.01 * math.sqrt(size))
     high = np.full(num, np.inf)
     # Where nothing is proved, smaller and smaller radii are tried until one comes back.
     seeking = np.flatnonzero(proved == 0)
-    for _ in range(6):
+    for _ in range(3):
         if not len(seeking):
             break
-        passed = pass_all(radius, seeking, _SCREEN)
+        passed = pass_all(radius, seeking, 2)
         low[seeking[passed]] = radius[seeking[passed]]
         high[seeking[~passed]] = radius[seeking[~passed]]
-        radius[seeking] = np.where(passed, 2 * radius[seeking], radius[seeking] / 10)
+        radius[seeking] = np.where(passed, 4 * radius[seeking], radius[seeking] / 100)
         seeking = seeking[~passed]
     climbing = np.flatnonzero((low > 0) & ~np.isfinite(high) & (low < most))
     while len(climbing):
-        passed = pass_all(radius, climbing, _SCREEN)
+        passed = pass_all(radius, climbing, _SCREEN // 4)
         low[climbing[passed]] = radius[climbing[passed]]
         high[climbing[~passed]] = radius[climbing[~passed]]
-        radius[climbing] = np.minimum(2 * radius[climbing], most)
+        radius[climbing] = np.minimum(4 * radius[climbing], most)
         climbing = climbing[passed & (low[climbing] < most)]
         if progress is not None:
             progress("sampling", num - len(climbing), num, {"median_radius": float(np.median(low))})
     for _ in range(5):
-        between = np.flatnonzero((low > 0) & np.isfinite(high) & (high > 1.1 * low))
+        between = np.flatnonzero((low > 0) & np.isfinite(high) & (high > 1.15 * low))
         if not len(between):
             break
         radius[between] = np.sqrt(low[between] * high[between])
