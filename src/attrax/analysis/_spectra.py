@@ -50,7 +50,7 @@ def eigenvalue_histogram(
     """
     bins = _checks.integer("bins", bins, least=1)
     _checks.one_of("part", part, PARTS)
-    values = np.abs(spectrum.eigenvalues) if part == "modulus" else spectrum.eigenvalues.real
+    values = np.abs(spectrum.eigenvalues) if part == "modulus" else np.real(spectrum.eigenvalues)
     finite = values[np.isfinite(values)]
     if limits is None:
         low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)

@@ -44,7 +44,8 @@ class Contraction:
 
     **Fields:**
 
-    - `radius`: (p,), Euclidean, in the units of a state; 0 where nothing could be proved, those of 10¹⁵ and more are not told apart.
+    - `radius`: (p,), Euclidean, in the units of a state; 0 where nothing could be proved. The search ends at
+      about 10¹⁵, so a map that contracts everywhere gets a number, too.
     - `linear_radius`: (p,), of the ball in the same norm in which no unit changes its slope; 0 where φ is curved.
     - `factor`: κ, by which the norm of the deviation shrinks at least at each step within the balls; NaN without them.
     """
@@ -189,10 +190,10 @@ class _Norm:
 def _norm(inner: np.ndarray, outer: np.ndarray) -> _Norm | None:
     product = inner @ outer
     product[np.diag_indices_from(product)] -= 1
-    off = np.linalg.norm(product) + gamma(len(inner) + 2) * np.linalg.norm(inner) * np.linalg.norm(outer)
+    off = float(np.linalg.norm(product) + gamma(len(inner) + 2) * np.linalg.norm(inner) * np.linalg.norm(outer))
     if not off < 0.1:
         return None
-    return _Norm(inner, outer, two_norm(inner) / (1 - off), two_norm(outer), float(1 / (1 - off)))
+    return _Norm(inner, outer, two_norm(inner) / (1 - off), two_norm(outer), 1 / (1 - off))
 
 
 def two_norm(matrix: np.ndarray) -> float:
@@ -540,4 +541,5 @@ def _found(norms: Sequence[_Norm], low: float, away: float, linear: float, facto
     scale = np.array([1 / (norm.largest * (1 + _SAFETY)) for norm in norms])
     # The balls lie around the exact cycle; around the given points they are so much smaller.
     radius = max(low - 2 * away, 0.0) * scale
-    return Contraction(radius, max(linear - away, 0.0) * scale, float(factor)) if radius.min() > 0 else None
+    linear = min(max(linear - 2 * away, 0.0), low - 2 * away)
+    return Contraction(radius, linear * scale, float(factor)) if radius.min() > 0 else None

@@ -58,7 +58,7 @@ class Spectrum:
     - `cycles`: the indices of the points of each cycle, in order.
     - `eigenvalues`: c×m, by decreasing modulus. 0 beyond the rank of a small matrix, NaN where not found.
     - `log_modulus`: natural logarithm of their moduli, exact where these under- or overflow; −inf for 0.
-    - `residual`: c×m, ‖Mv − λv‖₂/‖v‖₂ in the coordinates in which each was computed, relative to nothing.
+    - `residual`: c×m, ‖Mv − λv‖₂/‖v‖₂ for the matrix M in which each was computed; not relative to |λ|.
     - `backward_error`: c×m. λ is an exact eigenvalue of a matrix that is so close (in the 2-norm) to the exact M:
       the residual and a bound on the error of M as computed (an estimate where M was never formed).
     - `condition`: of the leading eigenvalue, 1/|yᴴx| with its left and right eigenvectors: 1 for a normal matrix; to
@@ -113,7 +113,8 @@ def spectrum(
         >>> from attrax import Memory, Patterns
         >>> from attrax.certificates import spectrum
         >>> matrix = jnp.array([[0.5, 4.0], [0.0, -0.25]])
-        >>> found = spectrum(Memory(lambda x: matrix @ x, Patterns.from_examples(np.zeros((1, 2)))), top=2, key=jr.key(0))
+        >>> memory = Memory(lambda x: matrix @ x, Patterns.from_examples(np.zeros((1, 2))))
+        >>> found = spectrum(memory, top=2, key=jr.key(0))
         >>> found.eigenvalues.real.tolist(), str(found.status[0])
         ([[0.5, -0.25]], 'bounded')
     """
@@ -259,7 +260,8 @@ def _condition(matrix: np.ndarray, value: complex, vector: np.ndarray) -> float:
     # yᴴM = λyᴴ is Mᵀȳ = λȳ. The shift is off by rounding, so that the factors exist.
     shifted[np.diag_indices(size)] -= value * (1 + 1e-10)
     left = np.random.default_rng(0).standard_normal(size) + 0j
-    factor, solve = scipy.linalg.get_lapack_funcs(("getrf", "getrs"), (shifted,))
+    routines: Any = scipy.linalg.get_lapack_funcs(("getrf", "getrs"), (shifted,))
+    factor, solve = routines
     with np.errstate(all="ignore"):
         factored, pivots, singular = factor(shifted)
         if singular:  # exactly so: replace the zero pivots by ones that are below rounding
