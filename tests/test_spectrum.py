@@ -1,5 +1,7 @@
 """Eigenvalues against known spectra and full Jacobians, with their errors and bounds."""
 
+import doctest
+import importlib
 import json
 
 import jax
@@ -191,3 +193,11 @@ def test_commands(capsys: pytest.CaptureFixture[str], tmp_path) -> None:
         assert len(err.splitlines()) == 1
     status, _, err = run("analyze", "radius", file, "--confidence", 1.5)
     assert (status, "--confidence" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "module", ["certificates._slopes", "certificates._contraction", "certificates._radius", "certificates._spectrum",
+               "analysis._spectra"],
+)  # fmt: skip
+def test_examples_in_docstrings(module: str) -> None:
+    assert doctest.testmod(importlib.import_module(f"attrax.{module}")).failed == 0

@@ -59,22 +59,25 @@ class Contraction:
 class RowSpace:
     """A network in the coordinates of the row space of W_1: W_1 = E·Qᵀ and `leave` = Qᵀ·W_{L+1}.
 
-    **Fields:** `factors`; `enter` = E, k_1×m; `leave`, m×k_L; `error`, bound on the relative error of both.
+    **Fields:** `factors`; `enter` = E, k_1×m; `leave`, m×k_L; `error`, bound on the relative error of both;
+    `last_norm`, the Frobenius norm of W_{L+1}.
     """
 
     factors: Factors
     enter: Float[np.ndarray, "k m"]
     leave: Float[np.ndarray, "m k"]
     error: float
+    last_norm: float
 
 
 def row_space(factors: Factors) -> RowSpace:
     """`RowSpace` of a network; the states themselves where they have no more entries than the first layer."""
     first, last = factors.weights[0], factors.weights[-1]
     if first.shape[1] <= first.shape[0]:
-        return RowSpace(factors, first, last, 0.0)
+        return RowSpace(factors, first, last, 0.0, float(np.linalg.norm(last)))
     basis, triangle = np.linalg.qr(first.T)
-    return RowSpace(factors, np.ascontiguousarray(triangle.T), basis.T @ last, 16 * gamma(sum(first.shape)))
+    error = 16 * gamma(sum(first.shape))
+    return RowSpace(factors, np.ascontiguousarray(triangle.T), basis.T @ last, error, float(np.linalg.norm(last)))
 
 
 def contraction(space: RowSpace, cycle: HostStates, residual: float) -> Contraction:
@@ -311,7 +314,7 @@ class _Step:
                 chains[layer] = self._through(layer, chains[layer - 1])
             self.cross.append(chains)
         # From the activations of layer l to the next state.
-        exits = [_Chain(space.leave, space.error * float(np.linalg.norm(factors.weights[-1])))]
+        exits = [_Chain(space.leave, space.error * space.last_norm)]
         for layer in range(self.depth - 1, 0, -1):
             on = self.on[layer]
             weight = self.slopes[layer][on, None] * factors.weights[layer][on]
@@ -330,7 +333,7 @@ class _Step:
         bound = float(np.abs(slope).max(initial=0.0)) * norms[layer] * (1 + self.space.error)
         result = extra.after(part, bound)
         if layer == self.depth and self.space.error:
-            size = self.space.error * float(np.linalg.norm(weights[-1])) * float(np.abs(slope).max(initial=0.0))
+            size = self.space.error * self.space.last_norm * float(np.abs(slope).max(initial=0.0))
             result = _Chain(result.matrix, result.error + size * float(np.linalg.norm(extra.matrix)))
         return result
 
@@ -351,13 +354,13 @@ class _Step:
             errors.append(total)
             inputs = np.abs(hidden[layer])
         bias = factors.biases[-1]
-        last = np.abs(factors.weights[-1])
-        size = last @ inputs + np.abs(state).ravel() + (0.0 if bias is None else np.abs(bias))
+        size = self.space.last_norm * float(np.linalg.norm(inputs)) + float(np.linalg.norm(state))
+        size += 0.0 if bias is None else float(np.linalg.norm(bias))
         reached = sum(
             float(np.linalg.norm(exit.matrix) + exit.error) * self._steepest(layer) * float(np.linalg.norm(made[layer]))
             for layer, exit in enumerate(self.exits)
         )
-        return errors, float(gamma(len(inputs) + 4) * np.linalg.norm(size) + 4 * reached)
+        return errors, gamma(len(inputs) + 4) * size + 4 * reached
 
     def _steepest(self, layer: int) -> float:
         return max(1.0, float(np.abs(self.slopes[layer]).max(initial=0.0)))
