@@ -246,7 +246,8 @@ def _eigenvalues(matrix: np.ndarray, count: int) -> _Found:
         found = _arnoldi(lambda x: matrix @ x, lambda x: matrix.T @ x, size, count, 300)
         if len(found.values) == count:
             return found
-    values, vectors = scipy.linalg.eig(matrix)
+    decomposition: Any = scipy.linalg.eig(matrix)
+    values, vectors = decomposition
     order = np.argsort(-np.abs(values), kind="stable")[:count]
     values, vectors = values[order], vectors[:, order]
     residuals = np.linalg.norm(matrix @ vectors - vectors * values, axis=0) / np.linalg.norm(vectors, axis=0)
