@@ -274,8 +274,9 @@ def _advance(way: Orbit, z: Any, place: Any, homes: Any, following: Any, within:
     z, place = jax.lax.fori_loop(0, _BLOCK - 1, step, (z, place))
     last, (z, place) = z, step(0, (z, place))
     distance = jax.vmap(way.distance)(z, homes[place])
-    # A state that the map leaves where it is, away from home, has settled elsewhere.
-    still = jnp.max(jnp.abs(z - last), axis=1) <= 1e-13 * (1 + jnp.max(jnp.abs(z), axis=1))
+    # A state that hardly moves any more, away from home, has settled elsewhere. Where it would still creep home, the
+    # sampled radius is understated.
+    still = jnp.max(jnp.abs(z - last), axis=1) <= 1e-9 * (1 + jnp.max(jnp.abs(z), axis=1))
     lost = still | ~jnp.isfinite(distance) | (jnp.max(jnp.abs(z), axis=1) > 1e12)
     return z, place, jnp.where(early | (distance <= within[place]), _BACK, jnp.where(lost, _LOST, _RUNNING))
 
