@@ -64,7 +64,7 @@ FILES: dict[str, list[str]] = {
         "_films",
         "_sequences",
     ],
-    "certificates": ["_jacobian", "_bounds", "_ways", "_certify"],
+    "certificates": ["_jacobian", "_bounds", "_ways", "_certify", "_slopes", "_contraction", "_radius", "_spectrum"],
     "training": [
         "_optimizers",
         "_kfac",
@@ -100,8 +100,9 @@ FILES: dict[str, list[str]] = {
         "_theory_settings",
         "_random_start",
         "_eigenvalue_map",
+        "_spectra",
     ],
-    "report": ["_text", "_film", "_plots", "_style", "_html", "_theory_text", "_theory_plots"],
+    "report": ["_text", "_film", "_plots", "_style", "_html", "_theory_text", "_theory_plots", "_spectra_plots"],
     "experiments": ["_demo", "_theory"],
     "cli": [
         "_progress",
@@ -118,6 +119,7 @@ FILES: dict[str, list[str]] = {
         "_theory",
         "_theory_runs",
         "_analyze",
+        "_spectra",
         "_app",
     ],
 }

@@ -25,11 +25,15 @@ from attrax._sequence_recall import SequenceRecall as SequenceRecall
 from attrax._sequence_recall import phase_errors as phase_errors
 from attrax._sequence_recall import recall_sequence as recall_sequence
 from attrax._status import IterationStatus as IterationStatus
+from attrax._status import RadiusStatus as RadiusStatus
 from attrax._status import RecallStatus as RecallStatus
+from attrax._status import SpectrumStatus as SpectrumStatus
 from attrax._status import StoreStatus as StoreStatus
 from attrax._status import Verdict as Verdict
 from attrax.analysis import recovery as recovery
+from attrax.certificates import basin_radius as basin_radius
 from attrax.certificates import certify as certify
+from attrax.certificates import spectrum as spectrum
 from attrax.dynamics import iterate as iterate
 from attrax.dynamics import refine as refine
 from attrax.writing import Auto as Auto

@@ -43,6 +43,23 @@ class Verdict(_Advised):
     INCONCLUSIVE = "inconclusive", "The error bound straddles one, or only part of the spectrum is known."
 
 
+class SpectrumStatus(_Advised):
+    """What is known of the eigenvalues round one stored cycle that were not computed."""
+
+    BOUNDED = "bounded", "No eigenvalue exceeds `upper_bound`: a bound on the whole spectrum, rounding included."
+    PROBABLE = "probable", "No eigenvalue exceeds `upper_bound`, up to rounding, but with a probability of 1e-10."
+    NOT_CONVERGED = "not_converged", "Arnoldi's method did not find as many eigenvalues as asked for; ask for fewer."
+    NOT_FINITE = "not_finite", "The map or its Jacobian is not finite at these points."
+
+
+class RadiusStatus(_Advised):
+    """What is known of the size of a basin around one stored point."""
+
+    PROVED = "proved", "Every start within `proved_radius` converges to the stored cycle."
+    SAMPLED = "sampled", "Nothing is proved; random starts at `sampled_radius` came back, see `share`."
+    NONE = "none", "Nothing is proved and no random start came back: certify it to see whether it is an attractor."
+
+
 class StoreStatus(_Advised):
     """How writing a memory ended."""
 

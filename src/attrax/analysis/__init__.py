@@ -15,6 +15,8 @@ from attrax.analysis._recovery import Recovery as Recovery
 from attrax.analysis._recovery import neighbor_rates as neighbor_rates
 from attrax.analysis._recovery import recovery as recovery
 from attrax.analysis._seen import training_saw as training_saw
+from attrax.analysis._spectra import EigenvalueHistogram as EigenvalueHistogram
+from attrax.analysis._spectra import eigenvalue_histogram as eigenvalue_histogram
 from attrax.analysis._theory_check import CheckStatus as CheckStatus
 from attrax.analysis._theory_check import TheoryCheck as TheoryCheck
 from attrax.analysis._theory_check import check_training as check_training

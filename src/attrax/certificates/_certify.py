@@ -186,7 +186,7 @@ def _certify_refined(map: Map, factors: Factors | None, refined: Refined) -> _Ro
         error = lead.error * scale
         log_lower = np.log(max(modulus - lead.error, 0.0) or np.finfo(float).tiny) + product.log_scale
     verdict = _verdict(residual, size, log_upper, log_lower)
-    singular = _network_singular_value(factors, slopes) if factors is not None else _dense_norm(product.matrix) * scale
+    singular = network_singular_value(factors, slopes) if factors is not None else dense_norm(product.matrix) * scale
     method = "dense" if lead.complete else "arnoldi"
     return _Row(radius, error, upper, log_radius, singular, residual, moved, verdict, method)
 
@@ -201,14 +201,16 @@ def _verdict(residual: float, size: int, log_upper: float, log_lower: float) -> 
     return Verdict.ATTRACTOR if log_upper < 0 and mean_square <= 1e-17 else Verdict.INCONCLUSIVE
 
 
-def _dense_norm(matrix: np.ndarray) -> float:
+def dense_norm(matrix: np.ndarray) -> float:
+    """The 2-norm; 0 of an empty matrix or one that is not finite."""
     return float(np.linalg.norm(matrix, 2)) if matrix.size and np.isfinite(matrix).all() else 0.0
 
 
-def _top_singular_value(operator: Any) -> float:
+def top_singular_value(operator: Any) -> float:
+    """The largest singular value of an operator that knows its transpose; NaN where ARPACK did not converge."""
     size = operator.shape[0]
     if size <= 3:
-        return _dense_norm(operator @ np.eye(size))
+        return dense_norm(operator @ np.eye(size))
     start = np.random.default_rng(0).standard_normal(size)
     # A start in the range of the transpose, as ARPACK needs one that the operator does not send to zero.
     start = operator.rmatvec(operator.matvec(start))
@@ -220,7 +222,8 @@ def _top_singular_value(operator: Any) -> float:
         return float("nan")
 
 
-def _network_singular_value(factors: Factors, slopes: Sequence[np.ndarray]) -> float:
+def network_singular_value(factors: Factors, slopes: Sequence[np.ndarray]) -> float:
+    """The largest singular value of the Jacobian product round a cycle with the given slopes."""
     # W_1 and W_{L+1} meet the state only at the two ends, where smaller matrices have the same singular values.
     layers: list[tuple[np.ndarray, np.ndarray | None]] = []
     steps = len(slopes) // factors.depth
@@ -245,7 +248,7 @@ def _network_singular_value(factors: Factors, slopes: Sequence[np.ndarray]) -> f
             y = weight.T @ (y if slope is None else slope * y)
         return np.pad(y, (0, size - columns))
 
-    return _top_singular_value(sparse.LinearOperator((size, size), matvec=matvec, rmatvec=rmatvec, dtype=np.float64))
+    return top_singular_value(sparse.LinearOperator((size, size), matvec=matvec, rmatvec=rmatvec, dtype=np.float64))
 
 
 def _matrix_free(map: Map, cycle: HostStates, residual: float, moved: float) -> _Row:
@@ -266,7 +269,7 @@ def _matrix_free(map: Map, cycle: HostStates, residual: float, moved: float) -> 
     backward = partial(through, states=cycle[::-1], product=pull_back)
     operator = sparse.LinearOperator((size, size), matvec=forward, rmatvec=backward, dtype=np.float64)
     start = np.random.default_rng(0).standard_normal(size)
-    singular = _top_singular_value(operator)
+    singular = top_singular_value(operator)
     try:
         values, vectors = sparse.eigs(operator, k=1, tol=1e-8, v0=start, maxiter=200)
         left_values, left = sparse.eigs(operator.T, k=1, tol=1e-8, v0=start, maxiter=200)

@@ -319,6 +319,22 @@ def network_slopes(
     )
 
 
+def slopes_at(
+    factors: Factors, state: np.ndarray
+) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+    """Pre-activations, activations, slopes and |φ''| of each hidden layer at one state; no curvature where φ has none.
+
+    A kink has the slope that JAX gives it.
+    """
+    curved = factors.network.activation not in PIECEWISE_LINEAR
+    with float64():
+        pre, hidden, slopes, curvatures = (
+            [np.asarray(layer)[0] for layer in group]
+            for group in _derivatives(factors.network, jnp.asarray(state, np.float64)[None], curved)
+        )
+    return pre, hidden, slopes, curvatures if curved else [np.zeros_like(layer) for layer in pre]
+
+
 def _reach(sizes: np.ndarray, row: np.ndarray, units: np.ndarray | None) -> np.ndarray:
     """|W||x|, for x that is 0 but at some units: few columns cost little."""
     return sizes @ row if units is None or 2 * len(units) > len(row) else sizes[:, units] @ row[units]
@@ -404,6 +420,13 @@ def map_product(map: Map, cycle: HostStates) -> Product:
     return running.product()
 
 
+def state_jacobian(map: Map, state: np.ndarray) -> Float[np.ndarray, "d d"]:
+    """The full Jacobian of any map at one state, in float64."""
+    with float64():
+        jacobian = np.asarray(_dense_jacobian(cast(map, np.float64), jnp.asarray(state, np.float64)))
+    return jacobian.reshape(state.size, state.size)
+
+
 @eqx.filter_jit
 def _dense_jacobian(map: Map, state: Any) -> Any:
     return jax.jacfwd(map)(state)
@@ -413,6 +436,12 @@ def _dense_jacobian(map: Map, state: Any) -> Any:
 def push_forward(map: Map, state: Any, tangent: Any) -> Any:
     """J_f(state)·tangent, matrix-free."""
     return jax.jvp(map, (state,), (tangent,))[1]
+
+
+@eqx.filter_jit
+def push_all(map: Map, state: Any, tangents: Any) -> Any:
+    """J_f(state)·tangent for a batch of tangents, matrix-free."""
+    return jax.vmap(jax.linearize(map, state)[1])(tangents)
 
 
 @eqx.filter_jit

@@ -5,6 +5,8 @@ from attrax.report._html import write_page as write_page
 from attrax.report._plots import recall_strip as recall_strip
 from attrax.report._plots import recovery_bars as recovery_bars
 from attrax.report._plots import spectrum_histogram as spectrum_histogram
+from attrax.report._spectra_plots import eigenvalue_panels as eigenvalue_panels
+from attrax.report._spectra_plots import radius_plot as radius_plot
 from attrax.report._text import describe_corruption as describe_corruption
 from attrax.report._text import table as table
 from attrax.report._text import wilson_interval as wilson_interval

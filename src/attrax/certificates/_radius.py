@@ -1,0 +1,360 @@
+"""How far around each stored point the basin reaches: what is proved, and beside it what random starts show."""
+
+import math
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Float, Int, PRNGKeyArray
+from threadpoolctl import threadpool_limits
+
+from attrax import _checks
+from attrax._memory import Memory
+from attrax._numerics import float64
+from attrax._status import RadiusStatus
+from attrax._types import HostStates, Map, Progress
+from attrax.certificates._contraction import Contraction, RowSpace, contraction, quadratic_contraction, row_space
+from attrax.certificates._jacobian import UNIT_ROUNDOFF, map_product, network_factors, state_jacobian
+from attrax.dynamics import Orbit, orbit, refine
+from attrax.maps import MLP
+
+_DENSE = 2048
+"""A general map with more entries than this is not turned into a matrix, and gets no proved radius."""
+_CHUNK = 64
+_BLOCK = 8
+_HOME = 1e-7
+"""Distance from the cycle at which a start counts as back, where no larger ball is proved."""
+_SCREEN = 16
+"""Directions that are tried on the way to a radius, before the ones that count; a quarter while it is still rough."""
+_TRIES = 24
+_RUNNING, _BACK, _LOST = range(3)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BasinRadius:
+    """How far around each stored point the basin reaches, in Euclidean distance. One entry a point of a cycle.
+
+    **Fields:**
+
+    - `points`: index of the stored point.
+    - `proved_radius`: every start within it converges to the stored cycle, in phase; 0 where nothing is proved.
+    - `linear_radius`: part of it in which no unit of a piecewise-linear network changes its slope.
+    - `sampled_radius`: a radius at which all random directions came back; 0 where none did. Never below
+      `proved_radius`. It says nothing of directions that were not drawn.
+    - `share`: with the confidence `confidence`, at least this share of all directions comes back from
+      `sampled_radius` (Clopper and Pearson, corrected for radii that were tried before); 1 where it is proved.
+    - `contraction`: κ < 1, by which the norm of the proof shrinks at least at each step; NaN without a proof.
+    - `distance`: to the nearest other stored point, beside which the radii can be read; infinite if there is none.
+    - `status`: a `RadiusStatus` each.
+    - `confidence`: of `share`, for each point by itself.
+    - `num_directions`: drawn at `sampled_radius`, for each point.
+    """
+
+    points: Int[np.ndarray, " n"]
+    proved_radius: Float[np.ndarray, " n"]
+    linear_radius: Float[np.ndarray, " n"]
+    sampled_radius: Float[np.ndarray, " n"]
+    share: Float[np.ndarray, " n"]
+    contraction: Float[np.ndarray, " n"]
+    distance: Float[np.ndarray, " n"]
+    status: tuple[RadiusStatus, ...]
+    confidence: float
+    num_directions: int
+
+
+def basin_radius(
+    memory: Memory,
+    *,
+    second_derivative: float | Callable[[float], float] | None = None,
+    num_directions: int = 64,
+    confidence: float = 0.95,
+    max_steps: int = 500,
+    progress: Progress | None = None,
+    key: PRNGKeyArray,
+) -> BasinRadius:
+    """A radius within which every start provably converges to each stored point, and a sampled one beside it.
+
+    For fully connected networks the proof needs nothing else (see `contraction`); for other maps it needs a bound on
+    the second derivative, and there is no proof without one. The sampled radius is found by quadrupling and
+    bisection with few directions, and then confirmed, or lowered, with fresh ones.
+
+    **Arguments:**
+
+    - `memory`, whose map is any callable written with JAX.
+    - `second_derivative`: for maps that are no `MLP`: sup ‖D²f‖₂ as one number for all states, or as a function of a
+      radius r, for all states within r of any stored point. It is believed. Not for networks.
+    - `num_directions`: random directions at the sampled radius; 0 leaves sampling out.
+    - `confidence`: of the statement on the share of directions.
+    - `max_steps`: how often the map is applied to a random start before it counts as not back.
+    - `progress`: called as `progress(task, done, total, numbers)`.
+    - `key`: of the directions.
+
+    **Returns:** `BasinRadius`. **Raises** `ValueError` for a wrong argument, and where the memory holds no patterns.
+
+        >>> import jax.random as jr, numpy as np
+        >>> from attrax import Memory, Patterns
+        >>> from attrax.certificates import basin_radius
+        >>> memory = Memory(lambda x: x**2, Patterns.from_examples(np.zeros((1, 1))))
+        >>> found = basin_radius(memory, second_derivative=2.0, key=jr.key(0))
+        >>> found.proved_radius.round(1).tolist(), bool(found.sampled_radius[0] < 1)
+        ([1.0], True)
+    """
+    patterns = memory.examples()
+    _checks.integer("num_directions", num_directions)
+    confidence = _checks.real("confidence", confidence, above=0, most=1 - 1e-9)
+    max_steps = _checks.integer("max_steps", max_steps, least=1)
+    bound = _second_derivative(memory.map, second_derivative)
+    cycles = [np.asarray(patterns.points[list(cycle)], np.float64) for cycle in patterns.cycles]
+    with float64():
+        way = orbit(memory.map, patterns.shape)
+    space = row_space(network_factors(memory.map)) if isinstance(memory.map, MLP) else None
+    found: list[tuple[Contraction, HostStates]] = []
+    # One cycle a thread, as in `certify`.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+        for result in pool.map(partial(_prove_cycle, memory.map, space, bound, way), cycles):
+            found.append(result)
+            if progress is not None:
+                least = min(float(proof.radius.min()) for proof, _ in found)
+                progress("proving", len(found), len(cycles), {"least_radius": least})
+    numbers = np.concatenate([np.array(cycle) for cycle in patterns.cycles])
+    proved = np.concatenate([proof.radius for proof, _ in found])
+    refined = np.concatenate([points for _, points in found])
+    following = np.concatenate([len(cycle) * [0] for cycle in cycles]).astype(int)
+    start = 0
+    for cycle in cycles:
+        following[start : start + len(cycle)] = start + (np.arange(len(cycle)) + 1) % len(cycle)
+        start += len(cycle)
+    sampled, share = proved.copy(), np.where(proved > 0, 1.0, 0.0)
+    if num_directions:
+        stored = np.concatenate(cycles)
+        returns = _Returns(way, stored, refined, following, proved, max_steps)
+        seeds = [int(part) for part in np.asarray(jr.key_data(key)).ravel()]
+        sampled, share = _sample(returns, proved, num_directions, confidence, seeds, progress)
+    status = [
+        RadiusStatus.PROVED if one > 0 else RadiusStatus.SAMPLED if other > 0 else RadiusStatus.NONE
+        for one, other in zip(proved, sampled, strict=True)
+    ]
+    return BasinRadius(
+        points=numbers,
+        proved_radius=proved,
+        linear_radius=np.concatenate([proof.linear_radius for proof, _ in found]),
+        sampled_radius=sampled,
+        share=share,
+        contraction=np.concatenate([np.full(len(proof.radius), proof.factor) for proof, _ in found]),
+        distance=_nearest(np.asarray(patterns.points, np.float64))[numbers],
+        status=tuple(status),
+        confidence=confidence,
+        num_directions=num_directions,
+    )
+
+
+def _second_derivative(map: Map, given: float | Callable[[float], float] | None) -> Callable[[float], float] | None:
+    if given is None:
+        return None
+    if isinstance(map, MLP):
+        raise ValueError("second_derivative is for maps that are no fully connected network; leave it out here")
+    if callable(given):
+        return given
+    constant = _checks.real("second_derivative", given, least=0)
+    return lambda radius: constant
+
+
+def _prove_cycle(
+    map: Map, space: RowSpace | None, bound: Callable[[float], float] | None, way: Orbit, cycle: HostStates
+) -> tuple[Contraction, HostStates]:
+    refined = refine(map, cycle, way=way)
+    points = refined.points
+    if space is not None:
+        proof = contraction(space, points, refined.residual)
+    elif bound is None or cycle[0].size > _DENSE:
+        proof = Contraction(np.zeros(len(cycle)), np.zeros(len(cycle)), float("nan"))
+    else:
+        rounding = 64 * UNIT_ROUNDOFF * float(np.linalg.norm(points.reshape(len(points), -1), axis=1).max())
+        jacobians = [state_jacobian(map, state) for state in points]
+        moved = refined.moved
+        proof = quadratic_contraction(
+            jacobians, map_product(map, points), lambda radius: bound(radius + moved), refined.residual + rounding
+        )
+    # The ball lies around the refined point; the one around the stored point that it holds is smaller by the move.
+    radius = np.maximum(proof.radius - refined.moved, 0.0)
+    linear = np.where(radius > 0, np.maximum(proof.linear_radius - refined.moved, 0.0), 0.0)
+    if not (radius > 0).all():
+        return Contraction(np.zeros(len(cycle)), np.zeros(len(cycle)), float("nan")), points
+    return Contraction(radius, np.minimum(linear, radius), proof.factor), points
+
+
+def _nearest(points: np.ndarray) -> np.ndarray:
+    """Distance from each point to the nearest other one."""
+    flat = points.reshape(len(points), -1)
+    if len(flat) == 1:
+        return np.full(1, np.inf)
+    square = np.sum(flat**2, axis=1)
+    distance = np.maximum(square[:, None] + square - 2 * flat @ flat.T, 0.0)
+    np.fill_diagonal(distance, np.inf)
+    return np.sqrt(distance.min(axis=1))
+
+
+class _Returns:
+    """Whether starts come back to the cycle of the point they were made from, in phase."""
+
+    def __init__(
+        self,
+        way: Orbit,
+        stored: HostStates,
+        refined: HostStates,
+        following: np.ndarray,
+        proved: np.ndarray,
+        max_steps: int,
+    ) -> None:
+        self.way, self.stored, self.following, self.max_steps = way, stored, following, max_steps
+        self.within = np.maximum(proved, _HOME)
+        with float64():
+            before = np.empty_like(refined)
+            before[following] = refined
+            # Coordinates of each point: those of the point before it, mapped.
+            self.homes = np.concatenate(
+                [np.asarray(_enter(way, before[i : i + _CHUNK])) for i in range(0, len(before), _CHUNK)]
+            )
+
+    def all_back(self, starts: np.ndarray, points: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        """Of each group of `starts`, each start made from one of the `points`: whether all of it comes back."""
+        failed = np.zeros(int(groups.max()) + 1, bool)
+        with float64():
+            z = np.concatenate(
+                [np.asarray(_enter(self.way, _padded(starts, i))) for i in range(0, len(starts), _CHUNK)]
+            )[: len(starts)]
+            place = self.following[points]
+            for _ in range(math.ceil(self.max_steps / _BLOCK)):
+                pieces = [
+                    [np.asarray(part) for part in _advance(
+                        self.way, _padded(z, i), _padded(place, i), self.homes, self.following, self.within
+                    )]
+                    for i in range(0, len(z), _CHUNK)
+                ]  # fmt: skip
+                count = len(z)
+                z, place, state = (np.concatenate(parts)[:count] for parts in zip(*pieces, strict=True))
+                failed[groups[state == _LOST]] = True
+                # One that is lost decides for its group, so the others need not be followed any more.
+                going = (state == _RUNNING) & ~failed[groups]
+                z, place, groups = z[going], place[going], groups[going]
+                if not len(z):
+                    break
+        failed[groups] = True  # the steps ran out
+        return ~failed
+
+
+def _padded(rows: np.ndarray, first: int) -> np.ndarray:
+    """One piece of fixed size, the last one filled up with its last row."""
+    return rows[np.minimum(np.arange(first, first + _CHUNK), len(rows) - 1)]
+
+
+@eqx.filter_jit
+def _enter(way: Orbit, starts: Any) -> Any:
+    return jax.vmap(way.enter)(starts)
+
+
+@eqx.filter_jit
+def _advance(way: Orbit, z: Any, place: Any, homes: Any, following: Any, within: Any) -> Any:
+    """Some steps of each row, and a look at where it is then."""
+
+    def step(_: Any, carry: Any) -> Any:
+        z, place = carry
+        return jax.vmap(way.step)(z), following[place]
+
+    distance = jax.vmap(way.distance)(z, homes[place])
+    early = distance <= within[place]
+    z, place = jax.lax.fori_loop(0, _BLOCK - 1, step, (z, place))
+    last, (z, place) = z, step(0, (z, place))
+    distance = jax.vmap(way.distance)(z, homes[place])
+    # A state that hardly moves any more, away from home, has settled elsewhere. Where it would still creep home, the
+    # sampled radius is understated.
+    still = jnp.max(jnp.abs(z - last), axis=1) <= 1e-9 * (1 + jnp.max(jnp.abs(z), axis=1))
+    lost = still | ~jnp.isfinite(distance) | (jnp.max(jnp.abs(z), axis=1) > 1e12)
+    return z, place, jnp.where(early | (distance <= within[place]), _BACK, jnp.where(lost, _LOST, _RUNNING))
+
+
+def _sample(
+    returns: _Returns,
+    proved: np.ndarray,
+    num_directions: int,
+    confidence: float,
+    seeds: list[int],
+    progress: Progress | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sampled radius of each point, and the share of directions that is confirmed there."""
+    num = len(proved)
+    size = returns.stored[0].size
+    # Each point draws its own numbers, so that it does not matter which others there are.
+    draws = [np.random.default_rng([*seeds, point]) for point in range(num)]
+
+    def pass_all(radii: np.ndarray, chosen: np.ndarray, count: int) -> np.ndarray:
+        passed = np.zeros(len(chosen), bool)
+        group = max(1, 16 * _CHUNK // count)
+        for first in range(0, len(chosen), group):
+            part = chosen[first : first + group]
+            steps = np.stack([draws[point].standard_normal((count, size)) for point in part])
+            steps /= np.linalg.norm(steps, axis=2, keepdims=True)
+            steps = radii[part][:, None, None] * steps
+            starts = (steps.reshape(-1, *returns.stored.shape[1:])
+                      + np.repeat(returns.stored[part], count, axis=0))  # fmt: skip
+            passed[first : first + group] = returns.all_back(
+                starts, np.repeat(part, count), np.repeat(np.arange(len(part)), count)
+            )
+        return passed
+
+    most = 100 * math.sqrt(size)
+    low = proved.copy()
+    radius = np.where(proved > 0, np.minimum(4 * proved, most), 0.01 * math.sqrt(size))
+    high = np.full(num, np.inf)
+    # Where nothing is proved, smaller and smaller radii are tried until one comes back.
+    seeking = np.flatnonzero(proved == 0)
+    for _ in range(3):
+        if not len(seeking):
+            break
+        passed = pass_all(radius, seeking, 2)
+        low[seeking[passed]] = radius[seeking[passed]]
+        high[seeking[~passed]] = radius[seeking[~passed]]
+        radius[seeking] = np.where(passed, 4 * radius[seeking], radius[seeking] / 100)
+        seeking = seeking[~passed]
+    climbing = np.flatnonzero((low > 0) & ~np.isfinite(high) & (low < most))
+    while len(climbing):
+        passed = pass_all(radius, climbing, _SCREEN // 4)
+        low[climbing[passed]] = radius[climbing[passed]]
+        high[climbing[~passed]] = radius[climbing[~passed]]
+        radius[climbing] = np.minimum(4 * radius[climbing], most)
+        climbing = climbing[passed & (low[climbing] < most)]
+        if progress is not None:
+            progress("sampling", num - len(climbing), num, {"median_radius": float(np.median(low))})
+    for _ in range(5):
+        between = np.flatnonzero((low > 0) & np.isfinite(high) & (high > 1.15 * low))
+        if not len(between):
+            break
+        radius[between] = np.sqrt(low[between] * high[between])
+        passed = pass_all(radius, between, _SCREEN)
+        low[between[passed]] = radius[between[passed]]
+        high[between[~passed]] = radius[between[~passed]]
+    share = np.where(proved > 0, 1.0, 0.0)
+    pending = np.flatnonzero(low > proved)
+    for attempt in range(1, _TRIES + 1):
+        if not len(pending):
+            break
+        passed = pass_all(low, pending, num_directions)
+        # With N of N back, the share is at least α^{1/N}; the k-th radius may spend α/2^k, so all together α.
+        share[pending[passed]] = ((1 - confidence) / 2**attempt) ** (1 / num_directions)
+        pending = pending[~passed]
+        low[pending] /= 2**0.25
+        lowered = low[pending] <= proved[pending]
+        low[pending[lowered]] = proved[pending[lowered]]
+        pending = pending[~lowered]
+        if progress is not None:
+            progress("confirming", num - len(pending), num, {"median_radius": float(np.median(low))})
+    low[pending] = proved[pending]
+    return low, share

@@ -1,0 +1,390 @@
+"""The largest eigenvalues of the Jacobian at each example, or of the product round each cycle, with their errors."""
+
+import math
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import scipy.linalg
+import scipy.sparse.linalg
+from jaxtyping import Complex, Float, Int, PRNGKeyArray
+from threadpoolctl import threadpool_limits
+
+from attrax import _checks
+from attrax._memory import Memory
+from attrax._numerics import cast, float64
+from attrax._status import SpectrumStatus
+from attrax._types import HostStates, Map, Progress
+from attrax.certificates._bounds import power_bound
+from attrax.certificates._certify import dense_norm, network_singular_value, top_singular_value
+from attrax.certificates._jacobian import (
+    UNIT_ROUNDOFF,
+    Factors,
+    Product,
+    gamma,
+    map_product,
+    network_factors,
+    network_product,
+    network_slopes,
+    pull_back,
+    push_all,
+    push_forward,
+)
+from attrax.dynamics import Orbit, orbit, refine
+from attrax.maps import MLP
+
+# The type stubs of SciPy's iterative solvers misstate their arguments (tolerances as integers, no matvec).
+sparse: Any = scipy.sparse.linalg
+_DENSE = 160
+"""Up to this size of a matrix all its eigenvalues are computed."""
+_FORMED = 2048
+"""Jacobians of general maps with more rows than this are not formed."""
+_PROBES, _POWER = 10, 128
+"""Random vectors of the probable bound, and how often the product is applied to them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spectrum:
+    """The largest eigenvalues of each cycle's Jacobian product (of the Jacobian, for an example): one row a cycle.
+
+    **Fields:**
+
+    - `cycles`: the indices of the points of each cycle, in order.
+    - `eigenvalues`: c×m, by decreasing modulus. 0 beyond the rank of a small matrix, NaN where not found.
+    - `log_modulus`: natural logarithm of their moduli, exact where these under- or overflow; −inf for 0.
+    - `residual`: c×m, ‖Mv − λv‖₂/‖v‖₂ for the matrix M in which each was computed; not relative to |λ|.
+    - `backward_error`: c×m. λ is an exact eigenvalue of a matrix that is so close (in the 2-norm) to the exact M:
+      the residual and a bound on the error of M as computed (an estimate where M was never formed).
+    - `condition`: of the leading eigenvalue, 1/|yᴴx| with its left and right eigenvectors: 1 for a normal matrix; to
+      first order the leading eigenvalue is off by `condition`·`backward_error` at most. Infinite if it is defective.
+    - `largest_singular_value`: of the product.
+    - `upper_bound`: no eigenvalue has a larger modulus; how sure that is, says `status`.
+    - `dimension`: number of all eigenvalues, the entries of a state; `rank`: how many at most are not 0.
+    - `status`: a `SpectrumStatus` each.
+    - `method`: `"dense"`, `"arnoldi"` (on a formed matrix) or `"matrix-free"`.
+    """
+
+    cycles: tuple[tuple[int, ...], ...]
+    eigenvalues: Complex[np.ndarray, "c m"]
+    log_modulus: Float[np.ndarray, "c m"]
+    residual: Float[np.ndarray, "c m"]
+    backward_error: Float[np.ndarray, "c m"]
+    condition: Float[np.ndarray, " c"]
+    largest_singular_value: Float[np.ndarray, " c"]
+    upper_bound: Float[np.ndarray, " c"]
+    dimension: int
+    rank: Int[np.ndarray, " c"]
+    status: tuple[SpectrumStatus, ...]
+    method: tuple[str, ...]
+
+
+def spectrum(
+    memory: Memory,
+    *,
+    top: int | None = None,
+    progress: Progress | None = None,
+    key: PRNGKeyArray,
+) -> Spectrum:
+    """The `top` largest eigenvalues at every stored cycle, each with its residual and backward error.
+
+    Fully connected networks: those of the small matrix with the same nonzero spectrum, and a bound ‖Mᵐ‖^{1/m} on all
+    eigenvalues with its rounding error. Other maps with up to 2,048 entries a state: the same of the full Jacobian,
+    whose own error is not known and taken as 64 units in the last place. Larger ones: Arnoldi's method on
+    Jacobian-vector products, which may miss an eigenvalue; no bound on the whole spectrum can be proved from these,
+    but one that fails with a probability of 1e-10 over 10 Gaussian vectors ω can be had,
+    ρ(M) ≤ (10·√(2/π)·maxᵢ‖Mᵐωᵢ‖)^{1/m} (Halko, Martinsson and Tropp 2011, Lemma 4.1, applied to Mᵐ with m = 128).
+
+    **Arguments:**
+
+    - `memory`, whose map is any callable written with JAX.
+    - `top`: how many eigenvalues; by default one percent of the entries of a state, rounded up.
+    - `progress`: called with the number of finished cycles.
+    - `key`: of the random vectors; networks need none.
+
+    **Returns:** `Spectrum`. **Raises** `ValueError` for a wrong argument, and where the memory holds no patterns.
+
+        >>> import jax.numpy as jnp, jax.random as jr, numpy as np
+        >>> from attrax import Memory, Patterns
+        >>> from attrax.certificates import spectrum
+        >>> matrix = jnp.array([[0.5, 4.0], [0.0, -0.25]])
+        >>> memory = Memory(lambda x: matrix @ x, Patterns.from_examples(np.zeros((1, 2))))
+        >>> found = spectrum(memory, top=2, key=jr.key(0))
+        >>> found.eigenvalues.real.tolist(), str(found.status[0])
+        ([[0.5, -0.25]], 'bounded')
+    """
+    patterns = memory.examples()
+    size = math.prod(patterns.shape)
+    top = math.ceil(size / 100) if top is None else _checks.integer("top", top, least=1, most=size)
+    factors = network_factors(memory.map) if isinstance(memory.map, MLP) else None
+    cycles = [np.asarray(patterns.points[list(cycle)], np.float64) for cycle in patterns.cycles]
+    seeds = [int(part) for part in np.asarray(jr.key_data(key)).ravel()]
+    with float64():
+        way = orbit(memory.map, patterns.shape)
+    rows: list[_Row] = []
+    # One cycle a thread, as in `certify`.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+        work = partial(_cycle_spectrum, memory.map, factors, way, top, seeds)
+        for row in pool.map(work, cycles, [cycle[0] for cycle in patterns.cycles]):
+            rows.append(row)
+            if progress is not None:
+                largest = max((abs(row.values[0]) for row in rows), default=0.0)
+                progress("eigenvalues", len(rows), len(cycles), {"largest_radius": float(largest)})
+
+    def column(name: str) -> np.ndarray:
+        return np.array([getattr(row, name) for row in rows], float)
+
+    return Spectrum(
+        cycles=patterns.cycles,
+        eigenvalues=np.stack([row.values for row in rows]),
+        log_modulus=np.stack([row.logs for row in rows]),
+        residual=np.stack([row.residuals for row in rows]),
+        backward_error=np.stack([row.backward for row in rows]),
+        condition=column("condition"),
+        largest_singular_value=column("singular"),
+        upper_bound=column("upper"),
+        dimension=size,
+        rank=np.array([row.rank for row in rows]),
+        status=tuple(row.status for row in rows),
+        method=tuple(row.method for row in rows),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Row:
+    values: np.ndarray
+    logs: np.ndarray
+    residuals: np.ndarray
+    backward: np.ndarray
+    condition: float
+    singular: float
+    upper: float
+    rank: int
+    status: SpectrumStatus
+    method: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """Eigenvalues by decreasing modulus, their residuals, and the leading one's condition."""
+
+    values: np.ndarray
+    residuals: np.ndarray
+    condition: float
+    method: str
+
+
+def _cycle_spectrum(
+    map: Map, factors: Factors | None, way: Orbit, top: int, seeds: list[int], cycle: HostStates, number: int
+) -> _Row:
+    refined = refine(map, cycle, way=way)
+    size = cycle[0].size
+    if not np.isfinite(refined.residual):
+        return _nothing(top, size, SpectrumStatus.NOT_FINITE)
+    if factors is None and size > _FORMED:
+        return _matrix_free(map, refined.points, top, np.random.default_rng([*seeds, number]))
+    if factors is None:
+        product, slopes = map_product(map, refined.points), []
+    else:
+        slopes, errors = network_slopes(factors, refined.points, 10 * refined.residual)
+        product = network_product(factors, slopes, errors)
+    matrix = product.matrix
+    if not np.isfinite(matrix).all():
+        return _nothing(top, size, SpectrumStatus.NOT_FINITE)
+    found = _eigenvalues(matrix, min(top, len(matrix)))
+    largest = float(np.abs(found.values).max(initial=0.0))
+    log_largest = math.log(largest) + product.log_scale if largest else None
+    log_upper = power_bound(product, target=log_largest)
+    with np.errstate(over="ignore"):
+        scale, upper = float(np.exp(product.log_scale)), float(np.exp(log_upper))
+    if factors is None:
+        singular = dense_norm(matrix) * scale
+    else:
+        singular = network_singular_value(factors, slopes) if matrix.any() else 0.0
+    # What `eig` or the products with v round is covered by the last term.
+    error = product.error + 4 * gamma(len(matrix) + 1) * float(np.linalg.norm(matrix))
+    return _row(found, error, product, scale, singular, upper, top, len(matrix), SpectrumStatus.BOUNDED)
+
+
+def _row(
+    found: _Found,
+    error: float,
+    product: Product,
+    scale: float,
+    singular: float,
+    upper: float,
+    top: int,
+    rank: int,
+    status: SpectrumStatus,
+) -> _Row:
+    rest = top - len(found.values)
+    values = np.pad(found.values, (0, rest))
+    # An eigenvalue beyond the rank is 0 whatever the error of the small matrix is.
+    residuals, backward = np.pad(found.residuals, (0, rest)), np.pad(found.residuals + error, (0, rest))
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        logs = np.where(values != 0, np.log(np.abs(values)) + product.log_scale, -np.inf)
+        values, residuals, backward = values * scale, residuals * scale, backward * scale
+    return _Row(values, logs, residuals, backward, found.condition, singular, upper, rank, status, found.method)
+
+
+def _nothing(top: int, size: int, status: SpectrumStatus) -> _Row:
+    nan = np.full(top, np.nan)
+    return _Row(nan + 0j, nan, nan, nan, float("nan"), float("nan"), float("inf"), size, status, "none")
+
+
+def _eigenvalues(matrix: np.ndarray, count: int) -> _Found:
+    """The `count` largest eigenvalues of a matrix; all are computed unless it is large and they are few."""
+    size = len(matrix)
+    if not matrix.any():
+        return _Found(np.zeros(count, complex), np.zeros(count), 1.0, "dense")
+    if size > _DENSE and 8 * count <= size:
+        found = _arnoldi(lambda x: matrix @ x, lambda x: matrix.T @ x, size, count, 300)
+        if len(found.values) == count:
+            return found
+    decomposition: Any = scipy.linalg.eig(matrix)
+    values, vectors = decomposition
+    order = np.argsort(-np.abs(values), kind="stable")[:count]
+    values, vectors = values[order], vectors[:, order]
+    residuals = np.linalg.norm(matrix @ vectors - vectors * values, axis=0) / np.linalg.norm(vectors, axis=0)
+    return _Found(values, residuals, _condition(matrix, values[0], vectors[:, 0]), "dense")
+
+
+def _condition(matrix: np.ndarray, value: complex, vector: np.ndarray) -> float:
+    """1/|yᴴx|, with the left eigenvector by inverse iteration: a second `eig` would cost as much as the first."""
+    size = len(matrix)
+    shifted = matrix.T.astype(complex)
+    # yᴴM = λyᴴ is Mᵀȳ = λȳ. The shift is off by rounding, so that the factors exist.
+    shifted[np.diag_indices(size)] -= value * (1 + 1e-10)
+    left = np.random.default_rng(0).standard_normal(size) + 0j
+    routines: Any = scipy.linalg.get_lapack_funcs(("getrf", "getrs"), (shifted,))
+    factor, solve = routines
+    with np.errstate(all="ignore"):
+        factored, pivots, singular = factor(shifted)
+        if singular:  # exactly so: replace the zero pivots by ones that are below rounding
+            diagonal = np.diagonal(factored)
+            tiny = UNIT_ROUNDOFF * float(np.abs(factored).max())
+            factored[np.diag_indices(size)] = np.where(diagonal == 0, tiny, diagonal)
+        for _ in range(3):
+            left, _ = solve(factored, pivots, left)
+            left = left / np.linalg.norm(left)
+    overlap = abs(left @ vector) / np.linalg.norm(vector)
+    return float(1 / overlap) if overlap > 0 else float("inf")
+
+
+def _arnoldi(
+    forward: Callable[[np.ndarray], np.ndarray],
+    backward: Callable[[np.ndarray], np.ndarray],
+    size: int,
+    count: int,
+    max_steps: int,
+) -> _Found:
+    """As many of the `count` largest eigenvalues as ARPACK found, with residuals computed anew."""
+
+    def leading(product: Callable[[np.ndarray], np.ndarray], number: int) -> tuple[np.ndarray, np.ndarray]:
+        operator = sparse.LinearOperator((size, size), matvec=lambda x: product(np.ravel(x)), dtype=np.float64)
+        start = np.random.default_rng(0).standard_normal(size)
+        basis = min(size, max(2 * number + 1, 20))
+        try:
+            return sparse.eigs(operator, k=number, tol=1e-10, v0=start, maxiter=max_steps, ncv=basis)
+        except sparse.ArpackNoConvergence as stopped:
+            return stopped.eigenvalues, stopped.eigenvectors
+        except sparse.ArpackError:
+            return np.zeros(0, complex), np.zeros((size, 0), complex)
+
+    values, vectors = leading(forward, count)
+    order = np.argsort(-np.abs(values), kind="stable")
+    values, vectors = values[order], vectors[:, order]
+    residuals = np.zeros(len(values))
+    for number, value in enumerate(values):
+        vector = vectors[:, number] / np.linalg.norm(vectors[:, number])
+        # A real operator acts on the two parts of a complex vector apart.
+        pushed = forward(vector.real) + (1j * forward(vector.imag) if vector.imag.any() else 0)
+        residuals[number] = np.linalg.norm(pushed - value * vector)
+    condition = float("nan")
+    if len(values):
+        left_values, left = leading(backward, min(2, count))
+        # Mᵀ has the same eigenvalues; the conjugate one may have come first.
+        near = [(abs(v - values[0]), left[:, i]) for i, v in enumerate(left_values)]
+        near += [(abs(v.conj() - values[0]), left[:, i].conj()) for i, v in enumerate(left_values)]
+        if near:
+            gap, partner = min(near, key=lambda pair: pair[0])
+            overlap = abs(partner @ vectors[:, 0]) / (np.linalg.norm(partner) * np.linalg.norm(vectors[:, 0]))
+            if gap <= 1e-6 * abs(values[0]):
+                condition = float(1 / overlap) if overlap > 0 else float("inf")
+    return _Found(values, residuals, condition, "arnoldi")
+
+
+def _matrix_free(map: Map, cycle: HostStates, top: int, rng: np.random.Generator) -> _Row:
+    size = cycle[0].size
+    with float64():
+        map = cast(map, np.float64)
+        states = [jnp.asarray(state, np.float64) for state in cycle]
+
+    def through(vector: np.ndarray, states: list[Any], product: Callable[..., Any]) -> np.ndarray:
+        with float64():
+            for state in states:
+                vector = np.asarray(product(map, state, jnp.asarray(vector.reshape(state.shape), np.float64)))
+        return np.ravel(vector)
+
+    forward = partial(through, states=states, product=push_forward)
+    backward = partial(through, states=states[::-1], product=pull_back)
+    probe = forward(rng.standard_normal(size))
+    if not np.isfinite(probe).all():
+        return _nothing(top, size, SpectrumStatus.NOT_FINITE)
+    log_upper = _probable_bound(map, states, rng)
+    if probe.any():
+        count = min(top, size - 2)
+        found = _arnoldi(forward, backward, size, count, 200)
+        operator = sparse.LinearOperator(
+            (size, size),
+            matvec=lambda x: forward(np.ravel(x)),
+            rmatvec=lambda x: backward(np.ravel(x)),
+            dtype=np.float64,
+        )
+        singular = top_singular_value(operator)
+    else:
+        # Almost surely only the zero matrix sends a Gaussian vector to zero.
+        count = top
+        found, singular = _Found(np.zeros(top, complex), np.zeros(top), 1.0, "matrix-free"), 0.0
+    status = SpectrumStatus.PROBABLE if len(found.values) == count else SpectrumStatus.NOT_CONVERGED
+    missing = top - len(found.values)
+    found = _Found(
+        np.pad(found.values, (0, missing), constant_values=np.nan),
+        np.pad(found.residuals, (0, missing), constant_values=np.nan),
+        found.condition,
+        "matrix-free",
+    )
+    plain = Product(np.zeros((0, 0)), 0.0, 0.0)
+    error = 64 * UNIT_ROUNDOFF * singular
+    with np.errstate(over="ignore"):
+        upper = float(np.exp(log_upper))
+    return _row(found, error, plain, 1.0, singular, upper, top, size, status)
+
+
+def _probable_bound(map: Map, states: list[Any], rng: np.random.Generator) -> float:
+    """Logarithm of (10·√(2/π)·maxᵢ‖Mᵐωᵢ‖)^{1/m}, which is below ρ(M) with a probability of 1e-10 at most."""
+    vectors = rng.standard_normal((_PROBES, states[0].size))
+    logs = np.zeros(_PROBES)
+    power = max(1, _POWER // len(states))
+    best = np.inf
+    for step in range(1, power + 1):
+        with float64():
+            for state in states:
+                shaped = jnp.asarray(vectors.reshape(_PROBES, *state.shape), np.float64)
+                vectors = np.asarray(push_all(map, state, shaped)).reshape(_PROBES, -1)
+        sizes = np.linalg.norm(vectors, axis=1)
+        if not np.isfinite(sizes).all():
+            return np.inf
+        if not sizes.any():
+            return -np.inf
+        with np.errstate(divide="ignore"):
+            logs = logs + np.log(sizes)
+        vectors = vectors / np.where(sizes > 0, sizes, 1.0)[:, None]
+        if step == power:  # one power that is fixed beforehand, so that the probability is that of one event
+            best = (math.log(10 * math.sqrt(2 / math.pi)) + float(logs.max())) / step
+    return best

@@ -1,0 +1,187 @@
+"""attrax analyze spectrum and attrax analyze radius."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from attrax.cli._options import Json, PatternSource, Seed, check_output_folder, load_memory
+from attrax.cli._output import number, print_json, spread
+from attrax.cli._progress import progress_bar
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A memory written by attrax store.")]
+Folder = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="DIR", help="A folder for the figure and the numbers.")
+]
+
+
+def spectrum(
+    file: File,
+    top: Annotated[
+        int | None, typer.Option("--top", min=1, metavar="M", help="Eigenvalues of each example; default: one percent.")
+    ] = None,
+    output: Folder = None,
+    patterns: PatternSource = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> int:
+    """The largest eigenvalues of the Jacobian at each example, with their errors and a bound on all of them.
+
+    Example: attrax analyze spectrum faces.attrax --top 20 -o spectrum --json
+    """
+    import jax.random as jr
+
+    from attrax.analysis import eigenvalue_histogram
+    from attrax.certificates import spectrum as compute
+
+    if output is not None:
+        check_output_folder(output, "--output")
+    memory = load_memory(file, patterns)
+    with progress_bar() as progress:
+        found = compute(memory, top=top, progress=progress, key=jr.key(seed))
+    histogram = eigenvalue_histogram(found)
+    rows = [
+        {
+            "index": row,
+            "cycle": list(cycle),
+            "eigenvalues": [[float(value.real), float(value.imag)] for value in found.eigenvalues[row]],
+            "log_modulus": found.log_modulus[row],
+            "residual": found.residual[row],
+            "backward_error": found.backward_error[row],
+            "condition": found.condition[row],
+            "largest_singular_value": found.largest_singular_value[row],
+            "upper_bound": found.upper_bound[row],
+            "rank": int(found.rank[row]),
+            "status": str(found.status[row]),
+            "method": found.method[row],
+        }
+        for row, cycle in enumerate(found.cycles)
+    ]
+    record: dict[str, Any] = {
+        "file": str(file),
+        "dimension": found.dimension,
+        "top": found.eigenvalues.shape[1],
+        "spectral_radius": spread(np.abs(found.eigenvalues[:, 0])),
+        "upper_bound": spread(found.upper_bound),
+        "histogram": {
+            "part": histogram.part,
+            "edges": histogram.edges,
+            "counts": histogram.counts,
+            "mean": histogram.mean,
+            "variance": histogram.variance,
+            "mode": histogram.mode,
+            "share": histogram.share,
+        },
+        "examples": rows,
+    }
+    if output is not None:
+        from attrax.report import eigenvalue_panels
+
+        output.mkdir(parents=True, exist_ok=True)
+        np.savez(
+            output / "spectrum.npz",
+            eigenvalues=found.eigenvalues,
+            log_modulus=found.log_modulus,
+            residual=found.residual,
+            backward_error=found.backward_error,
+            upper_bound=found.upper_bound,
+            condition=found.condition,
+        )
+        eigenvalue_panels({file.stem: found}).savefig(output / "spectrum.png", dpi=150)
+        record["files"] = [str(output / "spectrum.npz"), str(output / "spectrum.png")]
+    if as_json:
+        print_json(record)
+        return 0
+    print(f"{'index':>6} {'radius':>10} {'backward':>9} {'condition':>10} {'bound':>10} {'sigma_1':>9}  status")
+    for row, (cycle, status) in enumerate(zip(rows, found.status, strict=True)):
+        print(f"{row:>6} {abs(found.eigenvalues[row, 0]):>10.6f} {found.backward_error[row, 0]:>9.1e} "
+              f"{cycle['condition']:>10.3g} {cycle['upper_bound']:>10.6f} {cycle['largest_singular_value']:>9.4f}  "
+              f"{status}")  # fmt: skip
+    print(f"{record['top']} of {found.dimension} eigenvalues each: mean modulus {number(histogram.mean)}, variance "
+          f"{number(histogram.variance)}")  # fmt: skip
+    return 0
+
+
+def radius(
+    file: File,
+    directions: Annotated[
+        int, typer.Option("--directions", min=0, metavar="N", help="Random directions; 0 leaves sampling out.")
+    ] = 64,
+    confidence: Annotated[float, typer.Option(help="Of the statement on sampled directions, below 1.")] = 0.95,
+    max_steps: Annotated[int, typer.Option(min=1, help="Steps after which a random start counts as not back.")] = 500,
+    output: Folder = None,
+    patterns: PatternSource = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> int:
+    """How far each example's basin reaches: a proved radius, and a sampled one with its confidence.
+
+    Example: attrax analyze radius faces.attrax --directions 100 -o radius --json
+    """
+    import jax.random as jr
+
+    from attrax.certificates import basin_radius
+
+    if output is not None:
+        check_output_folder(output, "--output")
+    if not 0 < confidence < 1:
+        raise ValueError(f"--confidence must lie between 0 and 1; got {confidence:g}")
+    memory = load_memory(file, patterns)
+    with progress_bar() as progress:
+        found = basin_radius(
+            memory,
+            num_directions=directions,
+            confidence=confidence,
+            max_steps=max_steps,
+            progress=progress,
+            key=jr.key(seed),
+        )
+    rows = [
+        {
+            "index": int(point),
+            "proved_radius": found.proved_radius[row],
+            "linear_radius": found.linear_radius[row],
+            "sampled_radius": found.sampled_radius[row] if directions else None,
+            "confidence": found.confidence if directions else None,
+            "share": found.share[row] if directions else None,
+            "contraction": found.contraction[row],
+            "nearest_distance": found.distance[row],
+            "status": str(found.status[row]),
+        }
+        for row, point in enumerate(found.points)
+    ]
+    record: dict[str, Any] = {
+        "file": str(file),
+        "proved": int((found.proved_radius > 0).sum()),
+        "proved_radius": {"min": float(found.proved_radius.min()), **spread(found.proved_radius)},
+        "sampled_radius": {"min": float(found.sampled_radius.min()), **spread(found.sampled_radius)}
+        if directions
+        else None,
+        "directions": directions,
+        "examples": rows,
+    }
+    if output is not None:
+        from attrax.report import radius_plot
+
+        output.mkdir(parents=True, exist_ok=True)
+        np.savez(
+            output / "radius.npz",
+            points=found.points,
+            proved_radius=found.proved_radius,
+            linear_radius=found.linear_radius,
+            sampled_radius=found.sampled_radius,
+            share=found.share,
+        )
+        radius_plot(found).savefig(output / "radius.png", dpi=150)
+        record["files"] = [str(output / "radius.npz"), str(output / "radius.png")]
+    if as_json:
+        print_json(record)
+        return 0
+    print(f"{'index':>6} {'proved':>10} {'linear':>10} {'sampled':>10} {'share':>7} {'nearest':>9}  status")
+    for row in rows:
+        sampled = f"{row['sampled_radius']:>10.4g} {row['share']:>7.3f}" if directions else f"{'–':>10} {'–':>7}"
+        print(f"{row['index']:>6} {row['proved_radius']:>10.4g} {row['linear_radius']:>10.4g} {sampled} "
+              f"{row['nearest_distance']:>9.4g}  {row['status']}")  # fmt: skip
+    print(f"{record['proved']}/{len(rows)} with a proved radius; median {number(record['proved_radius']['median'])}")
+    return 0
