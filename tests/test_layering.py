@@ -63,7 +63,11 @@ FILES: dict[str, list[str]] = {
     "analysis": [
         "_neighbors",
         "_seen",
+        "_intervals",
         "_recovery",
+        "_starts",
+        "_limits",
+        "_spurious",
         "_plain_descent",
         "_theory_networks",
         "_theory_check",
@@ -71,7 +75,7 @@ FILES: dict[str, list[str]] = {
         "_random_start",
         "_eigenvalue_map",
     ],
-    "report": ["_text", "_plots", "_style", "_html", "_theory_text", "_theory_plots"],
+    "report": ["_text", "_plots", "_measure_plots", "_style", "_html", "_theory_text", "_theory_plots"],
     "experiments": ["_demo", "_theory"],
     "cli": [
         "_progress",
@@ -85,6 +89,7 @@ FILES: dict[str, list[str]] = {
         "_theory",
         "_theory_runs",
         "_analyze",
+        "_spurious",
         "_app",
     ],
 }

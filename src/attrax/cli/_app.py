@@ -12,6 +12,7 @@ from attrax.cli._certify import certify, info
 from attrax.cli._change import add, forget
 from attrax.cli._demo import demo
 from attrax.cli._recall import recall
+from attrax.cli._spurious import spurious
 from attrax.cli._store import store
 from attrax.cli._theory import theory_app
 from attrax.cli._theory_runs import plot, verify
@@ -54,7 +55,9 @@ for name, command in COMMANDS.items():
 for name, command in {"verify": verify, "plot": plot}.items():
     theory_app.command(name)(command)
 app.add_typer(theory_app)
-ANALYSES = {}
+ANALYSES = {
+    "spurious": spurious,
+}
 """Commands of `attrax analyze`."""
 for name, command in ANALYSES.items():
     analyze_app.command(name)(command)
