@@ -65,6 +65,8 @@ FILES: dict[str, list[str]] = {
         "_seen",
         "_intervals",
         "_recovery",
+        "_clamped",
+        "_curves",
         "_starts",
         "_limits",
         "_spurious",
@@ -90,6 +92,7 @@ FILES: dict[str, list[str]] = {
         "_theory_runs",
         "_analyze",
         "_spurious",
+        "_curves",
         "_app",
     ],
 }

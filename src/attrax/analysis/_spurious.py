@@ -173,7 +173,7 @@ def find_spurious(
     progress: Progress | None = None,
     key: PRNGKeyArray,
 ) -> Census:
-    """Iterates the map from very many starts and counts what they end in, as the paper's search for spurious attractors.
+    """Iterates the map from very many starts and counts the ends: the paper's test for spurious attractors.
 
     Starts are given states, uniform and Gaussian noise, and blends, midpoints, enlarged parts and mirror images of the
     stored examples (`START_KINDS`). They are made and run in blocks; nothing but the labels and the limits is kept.

@@ -10,6 +10,7 @@ import typer
 from attrax.cli._analyze import analyze_app
 from attrax.cli._certify import certify, info
 from attrax.cli._change import add, forget
+from attrax.cli._curves import recovery
 from attrax.cli._demo import demo
 from attrax.cli._recall import recall
 from attrax.cli._spurious import spurious
@@ -56,6 +57,7 @@ for name, command in {"verify": verify, "plot": plot}.items():
     theory_app.command(name)(command)
 app.add_typer(theory_app)
 ANALYSES = {
+    "recovery": recovery,
     "spurious": spurious,
 }
 """Commands of `attrax analyze`."""

@@ -1,12 +1,13 @@
 """Figures of measurements: the census of limits, recovery curves, and rivals."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attrax.analysis import Census, LimitKind
+from attrax.analysis import Census, CurvePoint, LimitKind
 from attrax.report._plots import BLUE, GRAY, GREEN, ORANGE, VERMILION, _figure
 
 if TYPE_CHECKING:
@@ -91,3 +92,68 @@ def outcome_rates(census: Census) -> dict[str, dict[str, float]]:
         name in {*map(str, LimitKind), "diverged", "not converged"} for rates in found.values() for name in rates
     )
     return found
+
+
+def curve_figure(points: Sequence[CurvePoint]) -> "Figure":
+    """Recovery against the level of each corruption, one panel each, beside the nearest-neighbour rules.
+
+    The band is Wilson's 95 % interval of the memory's rate. The heading says whether training saw such cues; where
+    that differs between levels, seen levels have a filled mark and others an open one.
+
+    **Arguments:** `points`, from `analysis.recovery_curves`, at least one.
+
+    **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError` without points.
+    """
+    from matplotlib.figure import Figure
+
+    if not points:
+        raise ValueError("points must hold at least one level of one corruption; got none")
+    groups: dict[str, list[CurvePoint]] = {}
+    for point in points:
+        groups.setdefault(point.corruption, []).append(point)
+    columns = min(4, len(groups))
+    rows = -(-len(groups) // columns)
+    figure = Figure(figsize=(2.9 * columns + 0.4, 2.3 * rows + 0.7), layout="constrained", facecolor="white")
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    for axes in grid.flat[len(groups) :]:
+        axes.set_visible(False)
+    for axes, (name, members) in zip(grid.flat, groups.items(), strict=False):
+        members = sorted(members, key=lambda point: point.level)
+        levels = [point.level for point in members]
+        rates = np.array([point.rate for point in members])
+        ends = np.array([point.interval for point in members])
+        axes.fill_between(levels, ends[:, 0], ends[:, 1], color=BLUE, alpha=0.2, linewidth=0)
+        axes.plot(levels, rates, color=BLUE, linewidth=1.8)
+        seen = np.array([point.trained == "yes" for point in members])
+        for chosen, face in ((seen, BLUE), (~seen, "white")):
+            axes.plot(np.array(levels)[chosen], rates[chosen], "o", color=BLUE, markerfacecolor=face, markersize=5)
+        clamped = [(point.level, point.clamped_rate) for point in members if point.clamped_rate is not None]
+        if clamped:
+            axes.plot(*zip(*clamped, strict=True), color=VERMILION, linewidth=1.4, linestyle="--", marker="x")
+        axes.plot(levels, [point.one_nn_rate for point in members], color=GRAY, linewidth=1.2, marker=".")
+        axes.plot(levels, [point.best_nn_rate for point in members], color=GREEN, linewidth=1.2, linestyle=":")
+        told = {point.trained.partition(",")[0] for point in members}
+        axes.set_title(f"{name}\nseen in training: {' / '.join(sorted(told, reverse=True))}", fontsize=9)
+        axes.set_ylim(-0.03, 1.05)
+        axes.set_xlabel("level", fontsize=9)
+        axes.tick_params(labelsize=8)
+        for side in ("right", "top"):
+            axes.spines[side].set_visible(False)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("fraction recovered", fontsize=9)
+    figure.legend(
+        handles=[
+            _line(BLUE, "-", "o", "memory (filled: seen in training)"),
+            _line(VERMILION, "--", "x", "memory, known pixels put back at each step"),
+            _line(GRAY, "-", ".", "1-NN, Euclidean"),
+            _line(GREEN, ":", None, "1-NN, best of the rules"),
+        ],
+        loc="outside upper center", ncols=2 if columns < 4 else 4, fontsize=9, frameon=False,
+    )  # fmt: skip
+    return figure
+
+
+def _line(color: str, style: str, marker: str | None, label: str) -> Any:
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=color, linestyle=style, marker=marker, label=label)
