@@ -1,8 +1,18 @@
 """Measurements on memories."""
 
+from attrax.analysis._clamped import MASKING as MASKING
+from attrax.analysis._clamped import known_entries as known_entries
+from attrax.analysis._clamped import recall_clamped as recall_clamped
+from attrax.analysis._curves import DEFAULT_CURVES as DEFAULT_CURVES
+from attrax.analysis._curves import CurvePoint as CurvePoint
+from attrax.analysis._curves import recovery_curves as recovery_curves
 from attrax.analysis._eigenvalue_map import EigenvalueMap as EigenvalueMap
 from attrax.analysis._eigenvalue_map import eigenvalue_map as eigenvalue_map
 from attrax.analysis._eigenvalue_map import log10_top_eigenvalue as log10_top_eigenvalue
+from attrax.analysis._intervals import chao1 as chao1
+from attrax.analysis._intervals import discovery_curve as discovery_curve
+from attrax.analysis._intervals import upper_confidence_bound as upper_confidence_bound
+from attrax.analysis._intervals import wilson_interval as wilson_interval
 from attrax.analysis._neighbors import RULES as RULES
 from attrax.analysis._neighbors import nearest_neighbor as nearest_neighbor
 from attrax.analysis._random_start import InitialMeasured as InitialMeasured
@@ -17,6 +27,12 @@ from attrax.analysis._recovery import recovery as recovery
 from attrax.analysis._seen import training_saw as training_saw
 from attrax.analysis._spectra import EigenvalueHistogram as EigenvalueHistogram
 from attrax.analysis._spectra import eigenvalue_histogram as eigenvalue_histogram
+from attrax.analysis._spurious import Census as Census
+from attrax.analysis._spurious import Limit as Limit
+from attrax.analysis._spurious import LimitKind as LimitKind
+from attrax.analysis._spurious import find_spurious as find_spurious
+from attrax.analysis._starts import DEFAULT_SHARES as DEFAULT_SHARES
+from attrax.analysis._starts import START_KINDS as START_KINDS
 from attrax.analysis._theory_check import CheckStatus as CheckStatus
 from attrax.analysis._theory_check import TheoryCheck as TheoryCheck
 from attrax.analysis._theory_check import check_training as check_training

@@ -10,9 +10,11 @@ import typer
 from attrax.cli._analyze import analyze_app
 from attrax.cli._certify import certify, info
 from attrax.cli._change import add, forget
+from attrax.cli._curves import recovery
 from attrax.cli._demo import demo
 from attrax.cli._recall import recall
 from attrax.cli._spectra import radius, spectrum
+from attrax.cli._spurious import spurious
 from attrax.cli._store import store
 from attrax.cli._theory import theory_app
 from attrax.cli._theory_runs import plot, verify
@@ -58,6 +60,8 @@ app.add_typer(theory_app)
 ANALYSES = {
     "spectrum": spectrum,
     "radius": radius,
+    "recovery": recovery,
+    "spurious": spurious,
 }
 """Commands of `attrax analyze`."""
 for name, command in ANALYSES.items():

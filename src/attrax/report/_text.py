@@ -7,6 +7,7 @@ from attrax import _checks
 from attrax._certificate import Certificate
 from attrax._corruptions import Corruption, parse_corruption
 from attrax.analysis import Recovery
+from attrax.analysis import wilson_interval as wilson_interval
 
 STYLES = ("aligned", "markdown")
 
@@ -84,23 +85,6 @@ def _certificate_rows(certificate: Certificate) -> tuple[list[str], list[list[st
             ]
         )
     return head, rows
-
-
-def wilson_interval(count: int, total: int, *, quantile: float = 1.959963984540054) -> tuple[float, float]:
-    """Wilson's score interval for a rate of `count` in `total`; 95 % by default. It stays within 0 and 1.
-
-    **Raises** `ValueError` unless 0 ≤ `count` ≤ `total` and `total` ≥ 1.
-
-        >>> [round(end, 3) for end in wilson_interval(98, 100)]
-        [0.93, 0.994]
-    """
-    total = _checks.integer("total", total, least=1)
-    count = _checks.integer("count", count, least=0, most=total)
-    square = quantile**2 / total
-    center = (count / total + square / 2) / (1 + square)
-    half = quantile / (1 + square) * math.sqrt(count / total * (1 - count / total) / total + square / total / 4)
-    # At the ends rounding would leave the last digit off 0 and 1.
-    return (0.0 if count == 0 else center - half), (1.0 if count == total else center + half)
 
 
 def describe_corruption(name: str) -> str:

@@ -1,0 +1,132 @@
+"""Recall that holds on to the pixels that are known."""
+
+from dataclasses import replace
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float, PRNGKeyArray
+
+from attrax import _checks
+from attrax._corruptions import Corruption, as_corruption, corrupt
+from attrax._memory import Memory
+from attrax._recall import Recall, recall
+from attrax._status import RecallStatus
+from attrax._types import HostIndices, HostStates, Map, Progress
+from attrax.dynamics import iterate
+
+MASKING = ("occlude", "drop", "uniform", "saltpepper", "block", "blocknoise", "half")
+"""Corruptions that replace some pixels and leave the others as they are."""
+_PROBES = (7.25, -3.5)
+
+
+class _Clamped(eqx.Module):
+    """The clamped step on triples (state, cue, known): the last two go through unchanged."""
+
+    map: Map
+    step: Any
+
+    def __call__(self, triple: Float[Any, "3 *state"]) -> Float[Any, "3 *state"]:
+        x, cue, known = triple[0], triple[1], triple[2]
+        moved = x + self.step * (self.map(x) - x)
+        return jnp.stack([jnp.where(known > 0.5, cue, moved), cue, known])
+
+
+def recall_clamped(
+    memory: Memory,
+    cues: HostStates,
+    known: Bool[np.ndarray, "n *state"],
+    *,
+    step: float = 1.0,
+    expected: HostIndices | None = None,
+    release: bool = True,
+    max_steps: int = 10_000,
+    progress: Progress | None = None,
+) -> Recall:
+    """Recall with the known entries of each cue put back after every step: x ← x + a(f(x) − x), then x_K ← cue_K.
+
+    What it guarantees. A fixed point x of f that agrees with the cue on K is a fixed point of this iteration, for
+    every a; so the right example is one wherever the known entries are right. The converse holds on the other entries
+    U only: a fixed point of the iteration has f(x)_U = x_U. Near it the iteration is linear with (1 − a)I + a·J_UU,
+    J_UU being the rows and columns U of the Jacobian. Where ‖J‖₂ < 1, as at the examples of a contest (J = 0), that is
+    a contraction for 0 < a ≤ 1, so every example attracts the cues near it under any mask; ρ(J) < 1 alone does not
+    promise this, as a principal submatrix can have a larger spectral radius than the whole.
+
+    With `release` the iteration is then continued freely, so that what counts as recovered is a limit of f itself and
+    not of the clamp. Otherwise the clamped limit is compared with the examples as it is.
+
+    **Arguments:**
+
+    - `cues`: n×state shape.
+    - `known`: of the same shape, true where an entry of the cue is known to be right.
+    - `step`: the damping a, above 0 and at most 1.
+    - `expected`, `max_steps`, `progress`: as in `recall`.
+
+    **Returns:** `Recall`, with the steps of both parts. **Raises** `ValueError` for wrong arguments, as `recall`.
+
+        >>> from attrax import Patterns
+        >>> memory = Memory(lambda x: jnp.where(x.sum() > 0.9, 1.0, 0.0) * jnp.ones(2),
+        ...                 Patterns.from_examples(np.array([[0.0, 0.0], [1.0, 1.0]])))
+        >>> recall_clamped(memory, np.array([[0.0, 1.0]]), np.array([[False, True]])).index.tolist()
+        [1]
+    """
+    patterns = memory.examples()
+    step = _checks.real("step", step, above=0, most=1)
+    max_steps = _checks.integer("max_steps", max_steps, least=1)
+    cues, known = np.asarray(cues), np.asarray(known)
+    if cues.shape[1:] != patterns.shape or not len(cues):
+        raise ValueError(
+            f"cues must be states of shape {patterns.shape}, one a row, as the memory stores them; got an array of "
+            f"shape {cues.shape}"
+        )
+    if known.shape != cues.shape or known.dtype != bool:
+        raise ValueError(
+            f"known must say true or false of each entry of the cues, {cues.shape}; got {known.dtype}{known.shape}"
+        )
+    triples = np.stack([cues.astype(np.float64), cues.astype(np.float64), known.astype(np.float64)], axis=1)
+    size = int(np.prod(patterns.shape))
+    ends = iterate(
+        _Clamped(memory.map, jnp.asarray(step)),
+        triples,
+        max_steps=max_steps,
+        atol=float(np.sqrt(size * 1e-17)),
+        progress=progress,
+    )
+    limits = ends.value[:, 0]
+    if release:
+        # A cue that fell into a cycle or did not settle gets its chance too: f decides.
+        answer = recall(memory, limits, expected=expected, max_steps=max_steps, progress=progress)
+        return replace(answer, num_steps=answer.num_steps + ends.num_steps)
+    # Compared as it is: one application at most, and the state before it counts.
+    still = recall(
+        replace(memory, map=lambda x: x), limits, expected=expected, reading="mean_square", max_steps=2
+    )  # fmt: skip
+    status = tuple(
+        found if str(ended) == "converged" else RecallStatus(str(ended))
+        for found, ended in zip(still.status, ends.status, strict=True)
+    )
+    index = np.where([one is RecallStatus.RECOVERED for one in status], still.index, -1)
+    return replace(still, status=status, index=index, num_steps=ends.num_steps, residual=ends.residual,
+                   period=ends.period)  # fmt: skip
+
+
+def known_entries(
+    corruption: Corruption | str, states: HostStates, *, key: PRNGKeyArray
+) -> Bool[np.ndarray, "n *state"] | None:
+    """Which entries `corrupt` leaves as they are with this key; `None` for corruptions that change every entry.
+
+    The draws depend on the key alone, so the same draw is applied to two constant states that no corruption of this
+    kind produces: an entry is known where both come through. What stays the same by chance, such as a black pixel that
+    is made black, is not known.
+
+        >>> import jax.random as jr
+        >>> known_entries("occlude:0.5", np.ones((1, 2, 2)), key=jr.key(0))[0].tolist()
+        [[True, True], [False, False]]
+    """
+    corruption = as_corruption(corruption)
+    if not set(corruption.kind.split("+")) <= set(MASKING):
+        return None
+    states = np.asarray(states, np.float32)
+    kept = [corrupt(corruption, np.full_like(states, probe), key=key) == np.float32(probe) for probe in _PROBES]
+    return kept[0] & kept[1]

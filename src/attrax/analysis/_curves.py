@@ -1,0 +1,238 @@
+"""Recovery curves: the rate at which a memory brings its examples back, against how badly the cues are corrupted."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax.random as jr
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from attrax import _checks
+from attrax._corruptions import parse_corruption
+from attrax._memory import Memory
+from attrax._types import Progress
+from attrax.analysis._clamped import known_entries, recall_clamped
+from attrax.analysis._intervals import wilson_interval
+from attrax.analysis._recovery import recovery
+
+DEFAULT_CURVES: dict[str, tuple[float, ...]] = {
+    "gaussian": (0.1, 0.3, 0.5, 0.75, 1.0, 1.5),
+    "saltpepper": (0.1, 0.3, 0.5, 0.7, 0.9),
+    "drop": (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95),
+    "uniform": (0.1, 0.3, 0.5, 0.7, 0.8, 0.9),
+    "block": (0.1, 0.25, 0.5, 0.75),
+    "occlude": (0.1, 0.3, 0.5, 0.7, 0.9),
+    "half:top": (0.0, 0.5),
+    "half:bottom": (0.0, 0.5),
+    "half:left": (0.0, 0.5),
+    "blend": (0.1, 0.2, 0.3, 0.4, 0.45),
+    "shift": (1, 2, 3, 4),
+    "rotate": (5, 10, 15, 20, 30),
+    "contrast": (0.1, 0.25, 0.5, 2.0),
+    "shift:2+occlude": (0.25, 0.5),
+    "occlude:0.5+gaussian": (0.1, 0.3, 0.5),
+    "drop:0.5+gaussian": (0.1, 0.3, 0.5),
+}
+"""Corruptions and their levels; each name takes the level at its end, after a comma for halves. Vectors are given
+those that need no pictures."""
+_NUM_LEVELS = 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CurvePoint:
+    """A corruption at one level.
+
+    **Fields:**
+
+    - `corruption`: what is varied, without its level, such as `gaussian` or `shift:2+occlude`.
+    - `level`: of what is varied.
+    - `name`: the corruption with its level, as `corrupt` takes it.
+    - `cues`: how many cues: every stored example, `repeats` times.
+    - `recovered`: how many came back.
+    - `neighbor_rates`: for each nearest-neighbour rule its rate on the same cues.
+    - `clamped`: how many came back with the known pixels put back at each step, `recall_clamped`; `None` where the
+      corruption leaves no pixel as it was.
+    - `trained`: whether training saw such cues; see `training_saw`.
+    """
+
+    corruption: str
+    level: float
+    name: str
+    cues: int
+    recovered: int
+    neighbor_rates: dict[str, float]
+    clamped: int | None
+    trained: str
+
+    @property
+    def rate(self) -> float:
+        """Fraction of the cues that came back."""
+        return self.recovered / self.cues
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval of the rate."""
+        return wilson_interval(self.recovered, self.cues)
+
+    @property
+    def clamped_rate(self) -> float | None:
+        """The rate with the known pixels put back at each step."""
+        return None if self.clamped is None else self.clamped / self.cues
+
+    @property
+    def clamped_interval(self) -> tuple[float, float] | None:
+        """Its interval."""
+        return None if self.clamped is None else wilson_interval(self.clamped, self.cues)
+
+    @property
+    def one_nn_rate(self) -> float:
+        """Rate of the Euclidean nearest neighbour."""
+        return self.neighbor_rates["euclidean"]
+
+    @property
+    def best_nn_rate(self) -> float:
+        """Rate of the best of the nearest-neighbour rules."""
+        return max(self.neighbor_rates.values())
+
+
+def recovery_curves(
+    memory: Memory,
+    corruptions: Sequence[str] | None = None,
+    *,
+    repeats: int = 1,
+    clamp: bool = True,
+    step: float = 1.0,
+    max_steps: int = 1000,
+    progress: Progress | None = None,
+    key: PRNGKeyArray,
+) -> tuple[CurvePoint, ...]:
+    """Corrupts the stored examples at several levels of several corruptions, recalls them, and counts what came back.
+
+    **Arguments:**
+
+    - `corruptions`: each as KIND:LO..HI, which becomes six levels (whole numbers where the kind needs them), or with a
+      single level; parts joined by `+` happen from left to right, such as `shift:1..4+occlude:0.5`, and ranges in one
+      text vary together. By default those of `DEFAULT_CURVES`.
+    - `repeats`: draws for each example and level.
+    - `clamp`: also recall with the known pixels put back at each step, where the corruption leaves some as they were.
+    - `step`: the damping of that; see `recall_clamped`.
+    - `max_steps`: applications of the map at most.
+    - `progress`: called with the number of finished levels.
+    - `key`: for the draws.
+
+    **Returns:** one `CurvePoint` a level, the levels of one corruption after one another. **Raises** `ValueError` for
+    wrong arguments.
+
+        >>> from attrax import Patterns
+        >>> memory = Memory(lambda x: x / 2, Patterns.from_examples(np.zeros((1, 3))))
+        >>> [point.rate for point in recovery_curves(memory, ["gaussian:0.1..0.6"], key=jr.key(0))]
+        [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+    """
+    patterns = memory.examples()
+    repeats = _checks.integer("repeats", repeats, least=1)
+    step = _checks.real("step", step, above=0, most=1)
+    max_steps = _checks.integer("max_steps", max_steps, least=1)
+    wanted = curve_levels(corruptions, patterns.shape, len(patterns))
+    originals = np.asarray(memory.originals)
+    points = []
+    for number, (corruption, level, name) in enumerate(wanted):
+        recovered, clamped, trained = 0, 0, "unknown"
+        rates: dict[str, float] = {}
+        maskable = False
+        for repeat in range(repeats):
+            draw = jr.fold_in(jr.fold_in(key, number), repeat)
+            found = recovery(memory, name, max_steps=max_steps, key=draw)
+            recovered += int(found.recall.recovered.sum())
+            trained = found.trained
+            rates = {rule: rates.get(rule, 0.0) + rate / repeats for rule, rate in found.neighbor_rates.items()}
+            known = known_entries(name, originals, key=draw) if clamp else None
+            if known is not None:
+                maskable = True
+                answer = recall_clamped(
+                    memory, found.cues, known, step=step, expected=found.expected, max_steps=max_steps
+                )
+                clamped += int(answer.recovered.sum())
+        cues = repeats * len(patterns)
+        points.append(
+            CurvePoint(corruption, level, name, cues, recovered, rates, clamped if maskable else None, trained)
+        )
+        if progress is not None:
+            progress("curves", number + 1, len(wanted), {"rate": points[-1].rate})
+    return tuple(points)
+
+
+def curve_levels(
+    corruptions: Sequence[str] | None, shape: tuple[int, ...], num_examples: int
+) -> list[tuple[str, float, str]]:
+    """What is varied, its level, and the whole name, for every point of the curves asked for.
+
+    **Raises** `ValueError` for a corruption that is unknown, out of range, or impossible on states of this shape.
+
+        >>> curve_levels(["shift:1..3+occlude:0.5"], (8, 8), 2)[0]
+        ('shift+occlude:0.5', 1.0, 'shift:1+occlude:0.5')
+    """
+    found: list[tuple[str, float, str]] = []
+    if corruptions is None:
+        for corruption, levels in DEFAULT_CURVES.items():
+            joint = "," if corruption.startswith("half:") else ":"
+            for level in levels:
+                name = f"{corruption}{joint}{level:g}"
+                asked = parse_corruption(name)
+                if (asked.picture and len(shape) < 2) or ("blend" in asked.kind and num_examples < 2):
+                    continue
+                found.append((corruption, float(level), name))
+        return found
+    if isinstance(corruptions, str) or not corruptions:
+        raise ValueError(f"corruptions must hold at least one text such as 'gaussian:0.1..1'; got {corruptions!r}")
+    for text in corruptions:
+        found += _expanded(text)
+    for _, _, name in found:
+        asked = parse_corruption(name)
+        asked.check_shape(shape)
+        if "blend" in asked.kind and num_examples < 2:
+            raise ValueError(f"{name!r} needs another example to mix in, and there is only this one")
+    return found
+
+
+def _expanded(text: str) -> list[tuple[str, float, str]]:
+    parts = [re.fullmatch(r"(.*?)([:,])([^:,]*?)\.\.([^:,]*)", part) for part in text.split("+")]
+    plain = text.split("+")
+    if not any(parts):
+        asked = parse_corruption(text)
+        head, colon, level = re.fullmatch(r"(.*?)(?:([:,])([^:,]*))?", text).groups()  # pyright: ignore
+        if asked.kind == "none" or not colon:
+            return [(text, 0.0, text)]
+        return [(head, float(level), text)]
+    ends = []
+    for part in parts:
+        if part is None:
+            continue
+        try:
+            ends.append((float(part[3]), float(part[4])))
+        except ValueError:
+            raise ValueError(f"a range of levels must be written LO..HI with numbers, as in gaussian:0.1..1; got "
+                             f"{text!r}") from None  # fmt: skip
+    whole = any(part is not None and part[1] == "shift" for part in parts)
+    count = _NUM_LEVELS
+    if whole:
+        count = min(count, int(abs(ends[0][1] - ends[0][0])) + 1)
+    found = []
+    for place in np.linspace(0, 1, max(count, 2) if ends[0][0] != ends[0][1] else 1):
+        named, varied, level, taken = [], [], 0.0, 0
+        for part, given in zip(parts, plain, strict=True):
+            if part is None:
+                named.append(given)
+                varied.append(given)
+                continue
+            low, high = ends[taken]
+            value = low + place * (high - low)
+            value = float(round(value)) if part[1] == "shift" else float(f"{value:.6g}")
+            level = value if taken == 0 else level
+            taken += 1
+            named.append(f"{part[1]}{part[2]}{value:g}")
+            varied.append(part[1])
+        name = "+".join(named)
+        parse_corruption(name)
+        found.append(("+".join(varied), level, name))
+    return found

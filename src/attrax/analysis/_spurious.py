@@ -1,0 +1,508 @@
+"""The census of limits: what very many starts end in, and how sure that is."""
+
+import hashlib
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.random as jr
+import numpy as np
+import safetensors
+import safetensors.numpy
+from jaxtyping import Int, PRNGKeyArray
+
+from attrax import _checks
+from attrax._files import write_atomically
+from attrax._memory import Memory
+from attrax._patterns import Patterns
+from attrax._status import IterationStatus, Verdict
+from attrax._types import HostStates, Progress
+from attrax.analysis._intervals import chao1, check_confidence, discovery_curve, upper_confidence_bound
+from attrax.analysis._limits import Runner, cycle_of, run_to_ends, runner
+from attrax.analysis._starts import allot, check_shares, make_starts
+from attrax.certificates import certify
+from attrax.dynamics import refine
+
+_BLOCK = 2000
+_SAVE_EVERY = 10.0
+_MEAN_SQUARE = 1e-7
+_MEAN_SQUARE_STEP = 1e-17
+_DIVERGED, _NOT_CONVERGED = -1, -2
+_FORMAT = "attrax census 1"
+
+
+class LimitKind(StrEnum):
+    """What a start ended in."""
+
+    STORED = "stored"
+    """A stored example, or a stored cycle."""
+    SPURIOUS = "spurious"
+    """A fixed point that was never stored; its verdict says whether it is a certified attractor."""
+    CYCLE = "cycle"
+    """A cycle that was never stored; `period` says of how many states."""
+    SADDLE = "saddle"
+    """A fixed point with an eigenvalue beyond 1: rounding kept the iteration there, or it lies on its stable set."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Limit:
+    """One limit that starts ended in.
+
+    **Fields:**
+
+    - `kind`: a `LimitKind`.
+    - `count`: how many starts ended there.
+    - `period`: 1 for a fixed point.
+    - `index`: for a stored one, the number of the cycle in `Patterns.cycles` (the example, where all are single).
+    - `state`: the limit, one of its states for a cycle, float64; refined by Newton's method where it was certified.
+    - `nearest`, `distance`: the nearest stored point and the Euclidean distance to it.
+    - `verdict`: of its certificate; `None` where it was not examined.
+    - `spectral_radius`, `upper_bound`: as in `Certificate`; NaN where it was not examined.
+    """
+
+    kind: LimitKind
+    count: int
+    period: int
+    index: int
+    state: HostStates
+    nearest: int
+    distance: float
+    verdict: Verdict | None = None
+    spectral_radius: float = float("nan")
+    upper_bound: float = float("nan")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Census:
+    """What many starts ended in.
+
+    **Fields:**
+
+    - `limits`: the limits found, stored ones first, then by how often they were reached.
+    - `label`: for each start the number of its limit; −1 where it diverged, −2 where it did not converge.
+    - `start_kind`: for each start its kind, of `START_KINDS`.
+    - `num_steps`: for each start, how often the map was applied, checks in float64 included.
+    - `num_stored`: how many examples (cycles) the memory stores.
+    - `confidence`: the level of `upper_bound`.
+    """
+
+    limits: tuple[Limit, ...]
+    label: Int[np.ndarray, " n"]
+    start_kind: np.ndarray
+    num_steps: Int[np.ndarray, " n"]
+    num_stored: int
+    confidence: float
+
+    @property
+    def starts(self) -> int:
+        """How many starts there were."""
+        return len(self.label)
+
+    @property
+    def recovered(self) -> int:
+        """How many ended at a stored example."""
+        return sum(limit.count for limit in self.limits if limit.kind is LimitKind.STORED)
+
+    @property
+    def other(self) -> int:
+        """How many ended anywhere else, diverged or did not converge."""
+        return self.starts - self.recovered
+
+    @property
+    def diverged(self) -> int:
+        """How many diverged."""
+        return int((self.label == _DIVERGED).sum())
+
+    @property
+    def not_converged(self) -> int:
+        """How many did not converge within the step limit."""
+        return int((self.label == _NOT_CONVERGED).sum())
+
+    @property
+    def upper_bound(self) -> float:
+        """Clopper and Pearson's bound on the probability that such a start ends anywhere but at a stored example."""
+        return upper_confidence_bound(self.other, self.starts, confidence=self.confidence)
+
+    @property
+    def by_kind(self) -> dict[str, dict[str, float]]:
+        """For each kind of start: how many, how many recovered, how many not, and the bound for that kind alone."""
+        stored = np.array([limit.kind is LimitKind.STORED for limit in self.limits] + [False, False], bool)
+        good = stored[self.label]  # the two negative labels meet the two last entries
+        found = {}
+        for kind in dict.fromkeys(self.start_kind.tolist()):
+            mine = self.start_kind == kind
+            total, right = int(mine.sum()), int(good[mine].sum())
+            bound = upper_confidence_bound(total - right, total, confidence=self.confidence)
+            found[kind] = {"starts": total, "recovered": right, "other": total - right, "upper_bound": bound}
+        return found
+
+    def counts(self, *, stored: bool | None = None) -> Int[np.ndarray, " m"]:
+        """How often each limit was reached: of all, of the stored ones only, or of those never stored only."""
+        return np.array(
+            [limit.count for limit in self.limits if stored is None or (limit.kind is LimitKind.STORED) == stored], int
+        )
+
+    def richness(self, *, stored: bool | None = None) -> float:
+        """Chao's estimate of the number of limits, those included that no start has reached yet; see `chao1`."""
+        return chao1(self.counts(stored=stored))
+
+    def discovery(self, num_points: int = 50) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Numbers of starts, and how many limits, and limits never stored, so many of them show on average."""
+        sizes = np.unique(np.linspace(0, self.starts, _checks.integer("num_points", num_points, least=2)).astype(int))
+        curves = [discovery_curve(self.counts(stored=kind), sizes, total=self.starts) for kind in (None, False)]
+        return sizes, curves[0], curves[1]
+
+
+def find_spurious(
+    memory: Memory,
+    images: Any = None,
+    *,
+    num_starts: int = 1000,
+    shares: Mapping[str, float] | None = None,
+    max_steps: int = 10_000,
+    confidence: float = 0.95,
+    num_certified: int = 100,
+    checkpoint: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    key: PRNGKeyArray,
+) -> Census:
+    """Iterates the map from very many starts and counts the ends: the paper's test for spurious attractors.
+
+    Starts are given states, uniform and Gaussian noise, and blends, midpoints, enlarged parts and mirror images of the
+    stored examples (`START_KINDS`). They are made and run in blocks; nothing but the labels and the limits is kept.
+    Coarse steps are taken in float32; the last ones, down to the paper's change of 1e-17 in mean square, in float64.
+
+    A limit is a stored example where its mean squared distance to it is below 1e-7, the paper's threshold; limits that
+    were never stored are merged by the same distance. The most frequent of these are refined by Newton's method and
+    certified; one whose exact point turns out to be a stored example, or another's, is counted there.
+
+    **Arguments:**
+
+    - `images`: states that were not stored, m×state shape; anything that can be sliced will do, such as a memory map.
+    - `num_starts`: how many starts.
+    - `shares`: weights of the kinds of starts; by default those of `DEFAULT_SHARES` that are possible.
+    - `max_steps`: applications of the map at most.
+    - `confidence`: of the upper bound on the probability to end elsewhere. It speaks of starts drawn as these were.
+    - `num_certified`: how many of the limits that were never stored are refined and certified.
+    - `checkpoint`: a file to save the census to every so often. If it exists, the census goes on from there.
+    - `progress`: called with the number of finished starts.
+    - `key`: for the draws.
+
+    **Returns:** `Census`. **Raises** `ValueError` for wrong arguments, a memory without patterns, a checkpoint of
+    another census. **Source:** Radhakrishnan, Belkin and Uhler (2020), the test for spurious attractors.
+
+        >>> import jax.random as jr
+        >>> memory = Memory(lambda x: x / 2, Patterns.from_examples(np.zeros((1, 3))))
+        >>> census = find_spurious(memory, num_starts=20, key=jr.key(0))
+        >>> census.recovered, census.other, round(census.upper_bound, 3)
+        (20, 0, 0.139)
+    """
+    patterns = memory.examples()
+    points = np.asarray(patterns.points, np.float64)
+    images = _check_images(images, patterns.shape)
+    num_starts = _checks.integer("num_starts", num_starts, least=1)
+    max_steps = _checks.integer("max_steps", max_steps, least=1)
+    num_certified = _checks.integer("num_certified", num_certified, least=0)
+    confidence = check_confidence(confidence)
+    shares = check_shares(shares, points, images)
+    counts = allot(num_starts, shares, len(points), 0 if images is None else len(images))
+    seed = tuple(int(word) for word in np.asarray(jr.key_data(key)).ravel())
+    run = runner(memory.map, points)
+    stored = _Stored.of(run, patterns)
+    found = _Found(np.zeros((0, points[0].size), np.float32), [], [], 0)
+    fingerprint = ""
+    if checkpoint is not None:
+        fingerprint = _fingerprint(memory, points, images, counts, seed, max_steps)
+        if Path(checkpoint).exists():
+            found = _read(Path(checkpoint), fingerprint, points[0].size)
+    saved = time.monotonic()
+    blocks = [(kind, first) for kind, count in counts.items() for first in range(0, count, _BLOCK)]
+    done = found.blocks
+    for number, (kind, first) in enumerate(blocks[done:], start=done + 1):
+        count = min(_BLOCK, counts[kind] - first)
+        starts = make_starts(kind, first, count, counts[kind], points, images, seed)
+        found = _add(found, run, stored, starts, max_steps)
+        if checkpoint is not None and (time.monotonic() - saved > _SAVE_EVERY or number == len(blocks)):
+            _write(Path(checkpoint), found, fingerprint)
+            saved = time.monotonic()
+        if progress is not None:
+            labels = np.concatenate(found.labels)
+            numbers = {"elsewhere": float((labels < 0).sum() + (labels >= stored.num).sum())}
+            progress("starting", len(labels), num_starts, numbers)
+    label, steps = np.concatenate(found.labels), np.concatenate(found.steps)
+    limits, label = _settle(memory, run, stored, found, label, num_certified, progress)
+    kinds = np.repeat(np.array(list(counts), object), list(counts.values()))
+    return Census(limits, label, kinds, steps, stored.num, confidence)
+
+
+def _check_images(images: Any, shape: tuple[int, ...]) -> Any:
+    if images is None:
+        return None
+    if not hasattr(images, "shape"):
+        images = np.asarray(images)
+    if tuple(images.shape[1:]) != shape or not images.shape[0]:
+        raise ValueError(
+            f"images must be states of shape {shape}, one a row, as the memory stores them; got an array of shape "
+            f"{tuple(images.shape)}"
+        )
+    return images
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stored:
+    """The stored points as they are compared with.
+
+    `places` are coordinates of the images f(x_i), which stand for `points[successor[i]]` to within `gaps[i]`.
+    """
+
+    points: np.ndarray
+    successor: np.ndarray
+    places: np.ndarray
+    gaps: np.ndarray
+    owner: np.ndarray
+    lengths: np.ndarray
+    num: int
+    atol: float
+    change: float
+
+    def first_points(self) -> np.ndarray:
+        """The least point of each cycle."""
+        return np.array([int(np.argmax(self.owner == number)) for number in range(self.num)], int)
+
+    @classmethod
+    def of(cls, run: Runner, patterns: Patterns) -> "_Stored":
+        points = np.asarray(patterns.points, np.float64)
+        flat = points.reshape(len(points), -1)
+        z_flat = run.places(points)
+        images = run.images(points).reshape(len(points), -1)
+        gaps = np.linalg.norm(images - flat[patterns.successor], axis=1)
+        owner, lengths = np.full(len(points), -1), np.zeros(len(points), int)
+        for number, cycle in enumerate(patterns.cycles):
+            owner[list(cycle)], lengths[list(cycle)] = number, len(cycle)
+        size = flat.shape[1]
+        return cls(
+            flat, patterns.successor, z_flat, np.where(np.isfinite(gaps), gaps, np.inf), owner, lengths,
+            len(patterns.cycles), float(np.sqrt(_MEAN_SQUARE * size)), float(np.sqrt(_MEAN_SQUARE_STEP * size)),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """What has been found so far. Labels count the stored cycles first, then the rows of `states`."""
+
+    states: np.ndarray
+    labels: list[np.ndarray]
+    steps: list[np.ndarray]
+    blocks: int
+    periods: tuple[int, ...] = ()
+
+
+def _add(found: _Found, run: Runner, stored: _Stored, starts: HostStates, max_steps: int) -> _Found:
+    """One block more."""
+    ends = run_to_ends(run, starts, max_steps=max_steps, atol=stored.change)
+    size = stored.points.shape[1]
+    label = np.full(len(starts), _NOT_CONVERGED)
+    label[ends.status == IterationStatus.DIVERGED] = _DIVERGED
+    fixed = np.flatnonzero(ends.status == IterationStatus.CONVERGED)
+    flat = run.flat(ends.z[fixed])
+    near, distance = _nearest(flat, stored.places)
+    # The triangle inequality settles most rows without forming the states.
+    single = stored.lengths[stored.successor[near]] == 1
+    sure = single & (distance + stored.gaps[near] < stored.atol)
+    label[fixed[sure]] = stored.owner[stored.successor[near[sure]]]
+    open_rows = fixed[~sure]
+    values = run.states(ends.z[open_rows]).reshape(len(open_rows), size) if len(open_rows) else stored.points[:0]
+    odd = np.flatnonzero(ends.status != IterationStatus.CONVERGED)
+    turning = ends.status[odd] == IterationStatus.CYCLE
+    cycles = ends.value[turning].reshape(int(turning.sum()), size)
+    rows = np.concatenate([open_rows, odd[turning]])
+    values = np.concatenate([values, cycles])
+    states, periods = found.states, list(found.periods)
+    if len(rows):
+        near, distance = _nearest(values, stored.points)
+        period = ends.period[rows]
+        at_home = (distance < stored.atol) & (stored.lengths[near] == period)
+        label[rows[at_home]] = stored.owner[near[at_home]]
+        rows, values, period = rows[~at_home], values[~at_home], period[~at_home]
+    for row, value, length in zip(rows, values, period if len(rows) else [], strict=True):
+        state = value if length == 1 else _first_of_cycle(cycle_of(run, value.reshape(run.shape), int(length)))
+        state = state.astype(np.float32)
+        alike = np.flatnonzero(np.array(periods, int) == length)
+        number = len(states)
+        if len(alike):
+            best, gap = _nearest(state[None].astype(np.float64), states[alike])
+            number = int(alike[best[0]]) if gap[0] < stored.atol else number
+        if number == len(states):
+            states, periods = np.concatenate([states, state[None]]), [*periods, int(length)]
+        label[row] = stored.num + number
+    return _Found(states, [*found.labels, label], [*found.steps, ends.num_steps], found.blocks + 1, tuple(periods))
+
+
+def _first_of_cycle(cycle: HostStates) -> np.ndarray:
+    """One state of a cycle that is the same wherever the cycle was entered: the first along a fixed random line."""
+    flat = cycle.reshape(len(cycle), -1)
+    return flat[np.argmin(flat @ np.random.default_rng(0).standard_normal(flat.shape[1]))]
+
+
+def _nearest(values: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest reference of each row and the distance to it, taken without cancellation."""
+    if not len(values):
+        return np.zeros(0, int), np.zeros(0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        near = np.argmin((references**2).sum(axis=1) - 2 * values @ references.T, axis=1)
+        return near, np.linalg.norm(values - references[near], axis=1)
+
+
+def _settle(
+    memory: Memory,
+    run: Runner,
+    stored: _Stored,
+    found: _Found,
+    label: np.ndarray,
+    num_certified: int,
+    progress: Progress | None,
+) -> tuple[tuple[Limit, ...], np.ndarray]:
+    """The limits with their certificates, in order, and the labels that go with them."""
+    states, periods = found.states, found.periods
+    counts = Counter(label[label >= 0].tolist())
+    foreign = sorted(
+        (number for number in counts if number >= stored.num), key=lambda number: (-counts[number], number)
+    )
+    renamed: dict[int, int] = {}
+    exact: dict[int, HostStates] = {}
+    kept: list[int] = []
+    for done, number in enumerate(foreign):
+        place = number - stored.num
+        cycle = cycle_of(run, states[place].astype(np.float64).reshape(run.shape), periods[place])
+        if done < num_certified:
+            refined = refine(memory.map, cycle, max_move=10 * stored.atol, way=run.fine_way)
+            cycle = refined.points
+            if progress is not None:
+                progress("refining", done + 1, min(num_certified, len(foreign)), {})
+        exact[number] = cycle
+        near, distance = _nearest(cycle.reshape(len(cycle), -1)[:1], stored.points)
+        if distance[0] < stored.atol and stored.lengths[near[0]] == len(cycle):
+            renamed[number] = int(stored.owner[near[0]])
+            continue
+        same = [other for other in kept[:num_certified] if _same(exact[other], cycle, stored.atol)]
+        if same:
+            renamed[number] = same[0]
+        else:
+            kept.append(number)
+    for number, other in renamed.items():
+        counts[other] += counts.pop(number)
+    certificate = _certify(memory, [exact[number] for number in kept[:num_certified]], progress)
+    first = stored.first_points()
+    known = memory.certificate
+    limits = [
+        Limit(LimitKind.STORED, counts[number], int(stored.lengths[first[number]]), number,
+              stored.points[first[number]].reshape(run.shape), int(first[number]), 0.0,
+              *((known.verdict[number], float(known.spectral_radius[number]), float(known.upper_bound[number]))
+                if known is not None else ()))
+        for number in range(stored.num) if counts[number]
+    ]  # fmt: skip
+    order = [number for number in range(stored.num) if counts[number]]
+    others = []
+    for place, number in enumerate(kept):
+        cycle = exact[number]
+        near, distance = _nearest(cycle.reshape(len(cycle), -1)[:1], stored.points)
+        kind = LimitKind.SPURIOUS if len(cycle) == 1 else LimitKind.CYCLE
+        verdict, radius, upper = None, float("nan"), float("nan")
+        if certificate is not None and place < len(certificate.verdict):
+            verdict = certificate.verdict[place]
+            radius, upper = float(certificate.spectral_radius[place]), float(certificate.upper_bound[place])
+            beyond = radius - float(certificate.error[place]) > 1
+            kind = LimitKind.SADDLE if kind is LimitKind.SPURIOUS and beyond else kind
+        others.append(
+            Limit(
+                kind, counts[number], len(cycle), -1, cycle[0], int(near[0]), float(distance[0]), verdict, radius, upper
+            )
+        )
+    ranked = sorted(range(len(kept)), key=lambda place: -others[place].count)
+    limits += [others[place] for place in ranked]
+    order += [kept[place] for place in ranked]
+    place_of = {number: place for place, number in enumerate(order)}
+    names = {int(number): int(number) for number in np.unique(label)}
+    final = {n: (n if n < 0 else place_of[renamed.get(n, n)]) for n in names}
+    return tuple(limits), np.array([final[int(n)] for n in label], int)
+
+
+def _same(one: HostStates, other: HostStates, atol: float) -> bool:
+    if len(one) != len(other):
+        return False
+    flat = other.reshape(len(other), -1)
+    return bool(_nearest(one[:1].reshape(1, -1), flat)[1][0] < atol)
+
+
+def _certify(memory: Memory, cycles: list[HostStates], progress: Progress | None) -> Any:
+    """The certificate of these cycles as if they were what the memory stores."""
+    if not cycles:
+        return None
+    starts = np.cumsum([0, *(len(cycle) for cycle in cycles[:-1])])
+    successor = np.concatenate(
+        [start + (np.arange(len(cycle)) + 1) % len(cycle) for start, cycle in zip(starts, cycles, strict=True)]
+    )
+    return certify(Memory(memory.map, Patterns(np.concatenate(cycles), successor)), progress=progress)
+
+
+def _fingerprint(
+    memory: Memory, points: HostStates, images: Any, counts: dict[str, int], seed: tuple[int, ...], max_steps: int
+) -> str:
+    total = hashlib.sha256(json.dumps([_BLOCK, counts, list(seed), max_steps]).encode())
+    for leaf in jax.tree.leaves(memory.map):
+        if hasattr(leaf, "dtype"):
+            total.update(np.ascontiguousarray(leaf).tobytes())
+    total.update(np.ascontiguousarray(points).tobytes())
+    if images is not None:
+        # The ends of a long list of images tell one list from another.
+        total.update(str(tuple(images.shape)).encode())
+        for part in (images[:50], images[-50:]):
+            total.update(np.ascontiguousarray(part, np.float32).tobytes())
+    return total.hexdigest()
+
+
+def _write(path: Path, found: _Found, fingerprint: str) -> None:
+    arrays = {
+        "states": np.ascontiguousarray(found.states),
+        "periods": np.array(found.periods, np.int64),
+        "labels": np.concatenate(found.labels).astype(np.int64),
+        "steps": np.concatenate(found.steps).astype(np.int64),
+    }
+    header = {"format": _FORMAT, "fingerprint": fingerprint, "blocks": str(found.blocks)}
+    header["checksum"] = _checksum(arrays, header["blocks"])
+    write_atomically(path, safetensors.numpy.save(arrays, header))
+
+
+def _read(path: Path, fingerprint: str, size: int) -> _Found:
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            header = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except (OSError, safetensors.SafetensorError) as error:
+        raise ValueError(f"{path} is no readable checkpoint ({error}); delete it to start from the beginning") from None
+    if header.get("format") != _FORMAT:
+        raise ValueError(f"{path} is no checkpoint of a census; delete it, or name another file")
+    if header.get("checksum") != _checksum(arrays, header.get("blocks", "")):
+        raise ValueError(f"{path} is a damaged checkpoint; restore it from a copy, or delete it to start again")
+    if header.get("fingerprint") != fingerprint:
+        raise ValueError(
+            f"{path} belongs to a census of another memory, or with other starts; repeat its options to continue it, "
+            "or delete the file to start from the beginning"
+        )
+    periods = tuple(int(period) for period in arrays["periods"])
+    states = arrays["states"].reshape(len(periods), size)
+    return _Found(states, [arrays["labels"]], [arrays["steps"]], int(header["blocks"]), periods)
+
+
+def _checksum(arrays: dict[str, np.ndarray], text: str) -> str:
+    total = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        total.update(f"|{name} {arrays[name].shape}|".encode() + np.ascontiguousarray(arrays[name]).tobytes())
+    return total.hexdigest()

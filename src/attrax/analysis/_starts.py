@@ -1,0 +1,151 @@
+"""Where a census starts from: pictures nobody stored, noise, and what lies near and between the stored examples."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from attrax import _checks
+from attrax._types import HostStates
+
+START_KINDS = ("test", "uniform", "gaussian", "blend", "midpoint", "crop", "flip")
+"""Kinds of starts: given states, U[0, 1] noise (over the range of the examples where that is larger), N(0, 4) noise,
+blends of two examples in a random ratio, midpoints of two examples, enlarged parts of an example, mirrored examples."""
+
+DEFAULT_SHARES: dict[str, float] = {
+    "test": 4, "uniform": 1, "gaussian": 1, "blend": 0.5, "midpoint": 0.5, "crop": 0.5, "flip": 0.5,
+}  # fmt: skip
+"""Of the paper's 60,000 starts, 40,000 were test images and 10,000 each kind of noise."""
+_PICTURES = ("crop", "flip")
+_VARIANCE = 4.0
+_LEAST_PART = 0.5
+
+
+def check_shares(shares: Mapping[str, float] | None, points: HostStates, images: Any) -> dict[str, float]:
+    """The shares to use: the given ones, or the default ones of all kinds that are possible here.
+
+    **Raises** `ValueError` for an unknown kind, a share that is no positive number, or a kind that is not possible.
+    """
+    lacking = {kind: _lacking(kind, points, images) for kind in START_KINDS}
+    if shares is None:
+        return {kind: share for kind, share in DEFAULT_SHARES.items() if not lacking[kind]}
+    if not shares:
+        raise ValueError(f"shares must name at least one of {', '.join(START_KINDS)}; got none")
+    found = {}
+    for kind, share in shares.items():
+        _checks.one_of("each kind in shares", kind, START_KINDS)
+        found[kind] = _checks.real(f"the share of {kind}", share, above=0)
+        if lacking[kind]:
+            raise ValueError(f"starts of the kind {kind!r} need {lacking[kind]}; leave {kind} out of shares")
+    return {kind: found[kind] for kind in START_KINDS if kind in found}
+
+
+def _lacking(kind: str, points: HostStates, images: Any) -> str:
+    if kind == "test" and images is None:
+        return "images (states that were not stored)"
+    if kind in ("blend", "midpoint") and len(points) < 2:
+        return "at least two examples"
+    if kind in _PICTURES and points.ndim < 3:
+        return "pictures, states of at least two axes"
+    return ""
+
+
+def allot(num: int, shares: Mapping[str, float], num_points: int, num_images: int) -> dict[str, int]:
+    """How many starts of each kind make `num`, by their shares; what a kind can't supply goes to the others.
+
+    There are only so many given states, midpoints and mirrored examples, and each is used once.
+
+    >>> allot(10, {"test": 1.0, "uniform": 1.0}, 3, 4)
+    {'test': 4, 'uniform': 6}
+    """
+    most = {"test": num_images, "midpoint": num_points * (num_points - 1) // 2, "flip": 3 * num_points}
+    counts: dict[str, int] = {}
+    open_kinds = dict(shares)
+    while True:
+        left = num - sum(counts.values())
+        total = sum(open_kinds.values())
+        full = [kind for kind, share in open_kinds.items() if kind in most and most[kind] < left * share / total]
+        if not full:
+            break
+        for kind in full:
+            counts[kind] = most[kind]
+            del open_kinds[kind]
+        if not open_kinds:
+            raise ValueError(
+                f"the kinds of starts {', '.join(shares)} give {sum(counts.values())} starts at most; got "
+                f"num_starts={num}. Lower it, give more images, or allow uniform or gaussian"
+            )
+    exact = {kind: left * share / total for kind, share in open_kinds.items()}
+    counts |= {kind: int(value) for kind, value in exact.items()}
+    # What rounding down left over goes to the largest remainders, in the order of the kinds.
+    rest = num - sum(counts.values())
+    room = [kind for kind in exact if kind not in most or counts[kind] < most[kind]]
+    for kind in sorted(room, key=lambda kind: exact[kind] - int(exact[kind]), reverse=True)[:rest]:
+        counts[kind] += 1
+    return {kind: counts[kind] for kind in shares if counts[kind]}
+
+
+def make_starts(
+    kind: str, first: int, count: int, total: int, points: HostStates, images: Any, seed: tuple[int, ...]
+) -> HostStates:
+    """The starts `first` to `first + count` of `total` of a kind, float32.
+
+    They depend on the seed, the kind, `first` and `count` only, so that a census in blocks can be taken up anywhere.
+    """
+    shape = points.shape[1:]
+    number = START_KINDS.index(kind)
+    draw = np.random.default_rng([*seed, number, first])
+    if kind == "test":
+        return np.asarray(images[first : first + count], np.float32)
+    if kind == "uniform":
+        low, high = min(float(points.min()), 0.0), max(float(points.max()), 1.0)
+        return low + np.float32(high - low) * draw.random((count, *shape), np.float32)
+    if kind == "gaussian":
+        return np.float32(np.sqrt(_VARIANCE)) * draw.standard_normal((count, *shape), np.float32)
+    if kind == "blend":
+        one, other = draw.integers(len(points), size=count), draw.integers(len(points) - 1, size=count)
+        other = other + (other >= one)
+        part = draw.random(count).reshape(-1, *(1,) * len(shape))
+        return ((1 - part) * points[one] + part * points[other]).astype(np.float32)
+    # Of a limited stock each is taken once, in an order drawn for the whole census.
+    whole = np.random.default_rng([*seed, number])
+    if kind == "midpoint":
+        pairs = whole.choice(len(points) * (len(points) - 1) // 2, size=total, replace=False)[first : first + count]
+        one, other = _pair(pairs)
+        return (0.5 * (points[one].astype(np.float64) + points[other])).astype(np.float32)
+    if kind == "flip":
+        taken = whole.choice(3 * len(points), size=total, replace=False)[first : first + count]
+        found = points[taken // 3].astype(np.float32)
+        upright, sideways = taken % 3 != 0, taken % 3 != 1
+        found[upright] = found[upright, ::-1]
+        found[sideways] = found[sideways][:, :, ::-1]
+        return found
+    found = points[draw.integers(len(points), size=count)].astype(np.float32)
+    for axis in (1, 2):  # the same part of both sides, each at a place of its own
+        draw_part = np.random.default_rng([*seed, number, first, 1])
+        found = _enlarged(found, draw_part.uniform(_LEAST_PART, 1, count), draw.random(count), axis)
+    return found
+
+
+def _pair(number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The pair (i, j), i > j, that has this number in (1, 0), (2, 0), (2, 1), (3, 0), …"""
+    i = ((1 + np.sqrt(1 + 8 * number.astype(np.float64))) / 2).astype(np.int64)
+    i = np.where(i * (i - 1) // 2 > number, i - 1, i)
+    i = np.where((i + 1) * i // 2 <= number, i + 1, i)
+    return i, number - i * (i - 1) // 2
+
+
+def _enlarged(pictures: np.ndarray, part: np.ndarray, place: np.ndarray, axis: int) -> np.ndarray:
+    """The given part of each picture along one axis, at a place between its ends, brought to full size linearly."""
+    size = pictures.shape[axis]
+    span = (size - 1) * part[:, None]
+    positions = place[:, None] * (size - 1 - span) + span * np.linspace(0, 1, size)[None]
+    lower = np.clip(np.floor(positions).astype(int), 0, max(size - 2, 0))
+    weight = (positions - lower).astype(np.float32)
+
+    def spread(values: np.ndarray) -> np.ndarray:
+        return values.reshape([len(pictures), *(size if a == axis else 1 for a in range(1, pictures.ndim))])
+
+    below = np.take_along_axis(pictures, spread(lower), axis)
+    above = np.take_along_axis(pictures, spread(np.minimum(lower + 1, size - 1)), axis)
+    return (1 - spread(weight)) * below + spread(weight) * above

@@ -1,0 +1,178 @@
+"""attrax analyze spurious."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from attrax.cli._certify import File
+from attrax.cli._options import (
+    Gray,
+    Json,
+    Number,
+    PatternSource,
+    Seed,
+    Shuffle,
+    Size,
+    SkipUnreadable,
+    check_output_file,
+    check_output_folder,
+    load_memory,
+    load_sources,
+)
+from attrax.cli._output import number, print_json
+from attrax.cli._progress import progress_bar
+
+
+def spurious(
+    file: File,
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SOURCE...", help="States that were not stored, to start from: any source."),
+    ] = None,
+    starts: Annotated[int, typer.Option(min=1, help="How many starts.")] = 1000,
+    share: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND=WEIGHT",
+            help="Only these kinds of starts, in this proportion; may be repeated: test (needs SOURCE), uniform, "
+            "gaussian, blend, midpoint, crop, flip.",
+        ),
+    ] = None,
+    confidence: Annotated[float, typer.Option(help="Of the bound on ending elsewhere.")] = 0.95,
+    certified: Annotated[int, typer.Option(min=0, help="Limits never stored to refine and certify.")] = 100,
+    max_steps: Annotated[int, typer.Option(min=1, help="Applications of the network at most.")] = 10_000,
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Save the census here every so often.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from --checkpoint.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder for the figure and the limits.")
+    ] = None,
+    patterns: PatternSource = None,
+    n: Number = None,
+    shuffle: Shuffle = False,
+    size: Size = None,
+    gray: Gray = False,
+    skip_unreadable: SkipUnreadable = False,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> int:
+    """Iterate a memory from very many starts and count what they end in: stored examples or spurious attractors.
+
+    Starts are given states, uniform and Gaussian noise, and blends, midpoints, enlarged parts and mirror images of the
+    stored examples. upper_bound is the exact (Clopper-Pearson) bound on the probability that such a start ends anywhere
+    but at a stored example. Limits that were never stored are merged, refined and certified. Exits with 0 whatever is
+    found.
+
+    Example: attrax analyze spurious faces.attrax natural --size 25x25 --gray --starts 10000 -o census
+    """  # fmt: skip
+    import jax.random as jr
+
+    from attrax.analysis import find_spurious
+    from attrax.report import census_figure, outcome_rates, write_figure
+
+    shares = parse_shares(share)
+    if output is not None:
+        check_output_folder(output, "--output")
+    check_resume(checkpoint, resume)
+    memory = load_memory(file, patterns)
+    options: dict[str, Any] = {"n": n, "shuffle": shuffle, "seed": seed, "size": size, "gray": gray}
+    if not images and (n or shuffle or size or gray or skip_unreadable):
+        raise ValueError("--n, --shuffle, --size, --gray and --skip-unreadable are for SOURCE, and none is given")
+    given = None if not images else load_sources(images, skip_unreadable=skip_unreadable, **options).values
+    with progress_bar() as progress:
+        census = find_spurious(
+            memory, given, num_starts=starts, shares=shares, max_steps=max_steps, confidence=confidence,
+            num_certified=certified, checkpoint=checkpoint, progress=progress, key=jr.key(seed),
+        )  # fmt: skip
+    sizes, every, foreign = census.discovery()
+    record: dict[str, Any] = {
+        "starts": census.starts,
+        "recovered": census.recovered,
+        "other": census.other,
+        "diverged": census.diverged,
+        "not_converged": census.not_converged,
+        "upper_bound": census.upper_bound,
+        "confidence": census.confidence,
+        "attractors": [
+            {
+                "kind": str(limit.kind),
+                "count": limit.count,
+                "period": limit.period,
+                "index": limit.index,
+                "nearest": limit.nearest,
+                "distance": limit.distance,
+                "verdict": None if limit.verdict is None else str(limit.verdict),
+                "spectral_radius": limit.spectral_radius,
+                "upper_bound": limit.upper_bound,
+            }
+            for limit in census.limits
+        ],
+        "stored": census.num_stored,
+        "spurious": sum(str(limit.kind) != "stored" for limit in census.limits),
+        "chao1": census.richness(),
+        "chao1_spurious": census.richness(stored=False),
+        "kinds": {kind: row | {"ends": outcome_rates(census)[kind]} for kind, row in census.by_kind.items()},
+        "discovery": {"starts": sizes, "limits": every, "spurious": foreign},
+        "file": str(file),
+        "seed": seed,
+    }
+    files = []
+    if output is not None:
+        files = [str(path) for path in write_figure(census_figure(census), output, "spurious")]
+        files += _write_limits(output, census)
+    record["files"] = files
+    if as_json:
+        print_json(record)
+        return 0
+    print(f"{census.recovered}/{census.starts} starts ended at one of the {census.num_stored} stored, {census.other} "
+          f"elsewhere ({census.diverged} diverged, {census.not_converged} not converged)")  # fmt: skip
+    print(f"probability to end elsewhere: at most {number(census.upper_bound)} with {100 * confidence:g} % confidence")
+    print(f"limits found: {len(census.limits)} (Chao1 {number(record['chao1'])}), never stored: {record['spurious']} "
+          f"(Chao1 {number(record['chao1_spurious'])})")  # fmt: skip
+    for kind, row in census.by_kind.items():
+        print(f"{kind}: {row['recovered']}/{row['starts']}, elsewhere at most {number(row['upper_bound'])}")
+    for limit in [limit for limit in census.limits if str(limit.kind) != "stored"][:20]:
+        print(f"{limit.kind} of period {limit.period}: {limit.count} starts, radius {number(limit.spectral_radius)}, "
+              f"{limit.verdict or 'not examined'}, {number(limit.distance)} from example {limit.nearest}")  # fmt: skip
+    if files:
+        print("written: " + ", ".join(files))
+    return 0
+
+
+def parse_shares(texts: list[str] | None) -> dict[str, float] | None:
+    """Kinds of starts and their weights from `KIND=WEIGHT`. **Raises** `ValueError` for anything else."""
+    if not texts:
+        return None
+    found: dict[str, float] = {}
+    for text in texts:
+        kind, equals, weight = text.partition("=")
+        try:
+            found[kind] = float(weight) if equals else 1.0
+        except ValueError:
+            raise ValueError(f"--share must be KIND=WEIGHT, such as uniform=1; got {text!r}") from None
+    return found
+
+
+def check_resume(checkpoint: Path | None, resume: bool) -> None:
+    """**Raises** `ValueError` where a census can't be saved to `checkpoint`, or something there would be lost."""
+    if checkpoint is None:
+        if resume:
+            raise ValueError("--resume continues from a checkpoint; name it with --checkpoint FILE")
+        return
+    check_output_file(checkpoint, "--checkpoint")
+    if checkpoint.exists() and not resume:
+        raise ValueError(
+            f"--checkpoint: {checkpoint} exists; add --resume to continue from it, or delete it to start anew"
+        )
+
+
+def _write_limits(folder: Path, census: Any) -> list[str]:
+    """The limits that were never stored, at most 100, as one array."""
+    import numpy as np
+
+    from attrax.sources import save_array
+
+    states = [limit.state for limit in census.limits if str(limit.kind) != "stored"][:100]
+    return [str(save_array(folder / "spurious-limits.npy", np.stack(states)))] if states else []

@@ -1,0 +1,159 @@
+"""Figures of measurements: the census of limits, recovery curves, and rivals."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attrax.analysis import Census, CurvePoint, LimitKind
+from attrax.report._plots import BLUE, GRAY, GREEN, ORANGE, VERMILION, _figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def write_figure(figure: "Figure", folder: str | os.PathLike[str], name: str) -> tuple[Path, Path]:
+    """Saves a figure as `name`.png and `name`.svg in `folder`, which is made where it is missing.
+
+    **Returns:** the two paths. **Raises** `ValueError` where they can't be written.
+    """
+    folder = Path(folder)
+    png, svg = folder / f"{name}.png", folder / f"{name}.svg"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        figure.savefig(png, dpi=130)
+        # Without a date the same record gives the same file.
+        figure.savefig(svg, metadata={"Date": None})
+    except OSError as error:
+        raise ValueError(f"{folder}: the figure {name} can't be written: {error.strerror or error}") from None
+    return png, svg
+
+
+def census_figure(census: Census) -> "Figure":
+    """How many limits so many starts show, beside what each kind of start ended in.
+
+    Left: the number of limits that a part of the starts shows on average, of all and of those never stored, with
+    Chao's estimates as dotted lines and the number of stored examples as a gray one. Right: for each kind of start the
+    fractions that ended at a stored example, elsewhere, diverged, or did not converge.
+
+    **Returns:** a `matplotlib.figure.Figure`, 9×3.6 inches.
+    """
+    figure, left = _figure(9.0, 3.6, "black", False)
+    left.set_subplotspec(left.get_gridspec().figure.add_gridspec(1, 2)[0, 0])
+    right = figure.add_subplot(left.get_gridspec()[0, 1])
+    for side in ("right", "top"):
+        right.spines[side].set_visible(False)
+    sizes, every, foreign = census.discovery()
+    left.plot(sizes, every, color=BLUE, linewidth=1.8, label="all limits")
+    left.plot(sizes, foreign, color=VERMILION, linewidth=1.8, linestyle="--", label="never stored")
+    left.axhline(census.richness(), color=BLUE, linewidth=1, linestyle=":",
+                 label=f"Chao1, all: {census.richness():.0f}")  # fmt: skip
+    left.axhline(census.richness(stored=False), color=VERMILION, linewidth=1, linestyle=":",
+                 label=f"Chao1, never stored: {census.richness(stored=False):.0f}")  # fmt: skip
+    left.axhline(census.num_stored, color=GRAY, linewidth=1, label=f"stored: {census.num_stored}")
+    left.set_xlabel("starts")
+    left.set_ylabel("limits found")
+    left.set_ylim(bottom=0)
+    left.legend(fontsize=8, frameon=False)
+    groups = [("stored", BLUE), ("spurious", VERMILION), ("cycle", ORANGE), ("saddle", GREEN), ("diverged", "black"),
+              ("not converged", GRAY)]  # fmt: skip
+    kinds = list(census.by_kind)
+    table = outcome_rates(census)
+    floor = np.zeros(len(kinds))
+    for name, color in groups:
+        heights = np.array([table[kind].get(name, 0.0) for kind in kinds])
+        if heights.any():
+            right.barh(kinds, heights, left=floor, color=color, edgecolor="white", linewidth=0.5, label=name)
+        floor += heights
+    right.invert_yaxis()
+    right.set_xlim(0, 1)
+    right.set_xlabel("fraction of the starts")
+    right.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+    figure.suptitle(
+        f"{census.other} of {census.starts:,} starts end elsewhere: at most {100 * census.upper_bound:.3g} % "
+        f"with {100 * census.confidence:g} % confidence", fontsize=10,
+    )  # fmt: skip
+    return figure
+
+
+def outcome_rates(census: Census) -> dict[str, dict[str, float]]:
+    """For each kind of start the fractions of what it ended in: kinds of limits, `diverged`, `not converged`."""
+    names = [str(limit.kind) for limit in census.limits] + ["not converged", "diverged"]
+    found: dict[str, dict[str, float]] = {}
+    for kind in census.by_kind:
+        labels = census.label[census.start_kind == kind]
+        rates: dict[str, float] = {}
+        for number, count in zip(*np.unique(labels, return_counts=True), strict=True):
+            rates[names[number]] = rates.get(names[number], 0.0) + float(count) / len(labels)
+        found[kind] = rates
+    assert all(
+        name in {*map(str, LimitKind), "diverged", "not converged"} for rates in found.values() for name in rates
+    )
+    return found
+
+
+def curve_figure(points: Sequence[CurvePoint]) -> "Figure":
+    """Recovery against the level of each corruption, one panel each, beside the nearest-neighbour rules.
+
+    The band is Wilson's 95 % interval of the memory's rate. The heading says whether training saw such cues; where
+    that differs between levels, seen levels have a filled mark and others an open one.
+
+    **Arguments:** `points`, from `analysis.recovery_curves`, at least one.
+
+    **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError` without points.
+    """
+    from matplotlib.figure import Figure
+
+    if not points:
+        raise ValueError("points must hold at least one level of one corruption; got none")
+    groups: dict[str, list[CurvePoint]] = {}
+    for point in points:
+        groups.setdefault(point.corruption, []).append(point)
+    columns = min(4, len(groups))
+    rows = -(-len(groups) // columns)
+    figure = Figure(figsize=(2.9 * columns + 0.4, 2.3 * rows + 0.7), layout="constrained", facecolor="white")
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    for axes in grid.flat[len(groups) :]:
+        axes.set_visible(False)
+    for axes, (name, members) in zip(grid.flat, groups.items(), strict=False):
+        members = sorted(members, key=lambda point: point.level)
+        levels = [point.level for point in members]
+        rates = np.array([point.rate for point in members])
+        ends = np.array([point.interval for point in members])
+        axes.fill_between(levels, ends[:, 0], ends[:, 1], color=BLUE, alpha=0.2, linewidth=0)
+        axes.plot(levels, rates, color=BLUE, linewidth=1.8)
+        seen = np.array([point.trained == "yes" for point in members])
+        for chosen, face in ((seen, BLUE), (~seen, "white")):
+            axes.plot(np.array(levels)[chosen], rates[chosen], "o", color=BLUE, markerfacecolor=face, markersize=5)
+        clamped = [(point.level, point.clamped_rate) for point in members if point.clamped_rate is not None]
+        if clamped:
+            axes.plot(*zip(*clamped, strict=True), color=VERMILION, linewidth=1.4, linestyle="--", marker="x")
+        axes.plot(levels, [point.one_nn_rate for point in members], color=GRAY, linewidth=1.2, marker=".")
+        axes.plot(levels, [point.best_nn_rate for point in members], color=GREEN, linewidth=1.2, linestyle=":")
+        told = {point.trained.partition(",")[0] for point in members}
+        axes.set_title(f"{name}\nseen in training: {' / '.join(sorted(told, reverse=True))}", fontsize=9)
+        axes.set_ylim(-0.03, 1.05)
+        axes.set_xlabel("level", fontsize=9)
+        axes.tick_params(labelsize=8)
+        for side in ("right", "top"):
+            axes.spines[side].set_visible(False)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("fraction recovered", fontsize=9)
+    figure.legend(
+        handles=[
+            _line(BLUE, "-", "o", "memory (filled: seen in training)"),
+            _line(VERMILION, "--", "x", "memory, known pixels put back at each step"),
+            _line(GRAY, "-", ".", "1-NN, Euclidean"),
+            _line(GREEN, ":", None, "1-NN, best of the rules"),
+        ],
+        loc="outside upper center", ncols=2 if columns < 4 else 4, fontsize=9, frameon=False,
+    )  # fmt: skip
+    return figure
+
+
+def _line(color: str, style: str, marker: str | None, label: str) -> Any:
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=color, linestyle=style, marker=marker, label=label)
