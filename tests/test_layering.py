@@ -27,7 +27,7 @@ LAYERS: list[list[str]] = [
 """Layers from the lowest. Within the lowest one, files import from files to their left; elsewhere not from siblings."""
 
 FILES: dict[str, list[str]] = {
-    "maps": ["_initializers", "_mlp"],
+    "maps": ["_initializers", "_mlp", "_conv"],
     "dynamics": ["_orbit", "_iterate", "_refine"],
     "theory": [
         "_status",
@@ -45,7 +45,7 @@ FILES: dict[str, list[str]] = {
         "_orthonormal",
         "_initial",
     ],
-    "sources": ["_records", "_pixels", "_pictures", "_arrays", "_published", "_shipped", "_specs", "_load", "_save"],
+    "sources": ["_records", "_pixels", "_pictures", "_arrays", "_points", "_published", "_shipped", "_specs", "_load", "_save"],
     "certificates": ["_jacobian", "_bounds", "_certify"],
     "training": [
         "_optimizers",
@@ -70,9 +70,11 @@ FILES: dict[str, list[str]] = {
         "_theory_settings",
         "_random_start",
         "_eigenvalue_map",
+        "_plane",
+        "_basins",
     ],
-    "report": ["_text", "_plots", "_style", "_html", "_theory_text", "_theory_plots"],
-    "experiments": ["_demo", "_theory"],
+    "report": ["_text", "_plots", "_style", "_html", "_theory_text", "_theory_plots", "_basin_plots"],
+    "experiments": ["_demo", "_theory", "_plane"],
     "cli": [
         "_progress",
         "_output",
@@ -85,6 +87,7 @@ FILES: dict[str, list[str]] = {
         "_theory",
         "_theory_runs",
         "_analyze",
+        "_basins",
         "_app",
     ],
 }

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from attrax.cli._analyze import analyze_app
+from attrax.cli._basins import basins
 from attrax.cli._certify import certify, info
 from attrax.cli._change import add, forget
 from attrax.cli._demo import demo
@@ -54,7 +55,9 @@ for name, command in COMMANDS.items():
 for name, command in {"verify": verify, "plot": plot}.items():
     theory_app.command(name)(command)
 app.add_typer(theory_app)
-ANALYSES = {}
+ANALYSES = {
+    "basins": basins,
+}
 """Commands of `attrax analyze`."""
 for name, command in ANALYSES.items():
     analyze_app.command(name)(command)

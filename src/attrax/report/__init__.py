@@ -1,5 +1,7 @@
 """Tables, figures and pages from records."""
 
+from attrax.report._basin_plots import PANELS as PANELS
+from attrax.report._basin_plots import basin_map as basin_map
 from attrax.report._html import write_page as write_page
 from attrax.report._plots import recall_strip as recall_strip
 from attrax.report._plots import recovery_bars as recovery_bars
