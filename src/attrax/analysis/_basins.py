@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 
 from attrax import _checks
 from attrax._memory import Memory
-from attrax._numerics import cast, float64
+from attrax._numerics import apply_rows, cast, float64
 from attrax._patterns import Patterns
 from attrax._recall import recall
 from attrax._status import RecallStatus, Verdict
@@ -76,6 +76,7 @@ class Basins:
     - `nearest`: the stored cycle with the nearest point, as they were given: the Voronoi cells.
     - `cycles`: the indices of the points of each cycle; `points`: n×2, all stored points projected; `distances`: how
       far each lies from the plane.
+    - `certified`: for each cycle whether the memory's certificate calls it an attractor; `None` without a certificate.
     - `others`: at most 32, the limits that were never stored and were met; `others_complete`: whether that was all.
     - `arrows_at`, `arrows`: a×2, places on the plane and f(x) − x there, projected; empty where none were asked for.
     - `num_evaluations`: how often the map was iterated from a start.
@@ -93,6 +94,7 @@ class Basins:
     cycles: tuple[tuple[int, ...], ...]
     points: Float[np.ndarray, "n 2"]
     distances: Float[np.ndarray, " n"]
+    certified: Bool[np.ndarray, " c"] | None
     others: tuple[Other, ...]
     others_complete: bool
     arrows_at: Float[np.ndarray, "a 2"]
@@ -216,6 +218,7 @@ def basins(
         cycles=patterns.cycles,
         points=points,
         distances=distances,
+        certified=_certified(memory),
         others=others,
         others_complete=not grid.overflowed,
         arrows_at=at,
@@ -398,6 +401,12 @@ def _fill(grid: _Grid, cell: tuple[int, int, int, int]) -> None:
     steps[block][open_points] = (upper * (1 - down) + lower * down)[open_points]
 
 
+def _certified(memory: Memory) -> np.ndarray | None:
+    if memory.certificate is None:
+        return None
+    return np.array([verdict is Verdict.ATTRACTOR for verdict in memory.certificate.verdict], bool)
+
+
 def _others(
     map: Map, plane: Plane, limits: list[HostStates], periods: list[int]
 ) -> tuple[tuple[Other, ...], Int[np.ndarray, " k"]]:
@@ -435,21 +444,13 @@ def _distances(points: HostStates, state: HostStates) -> np.ndarray:
 
 
 def _displacements(map: Map, plane: Plane, at: np.ndarray) -> np.ndarray:
-    moved = []
-    with float64():
-        exact = cast(map, np.float64)
-        for place in range(0, len(at), 64):
-            states = plane.states(at[place : place + 64])
-            moved.append(np.asarray(_in_order(exact, states)) - states)
-    if not moved:
-        return np.zeros((0, 2))
-    flat = np.concatenate(moved).reshape(len(at), -1)
-    return flat @ plane.axes.reshape(2, -1).T
-
-
-@eqx.filter_jit
-def _in_order(map: Callable[[Any], Any], states: Any) -> Any:
-    return jax.lax.map(map, states)
+    flat = []
+    for place in range(0, len(at), 64):  # a picture's states are large, its arrows are not
+        states = plane.states(at[place : place + 64])
+        with float64():
+            moved = apply_rows(cast(map, np.float64), states) - states
+        flat.append(moved.reshape(len(moved), -1) @ plane.axes.reshape(2, -1).T)
+    return np.concatenate(flat) if flat else np.zeros((0, 2))
 
 
 @eqx.filter_jit

@@ -97,7 +97,7 @@ def store(
         list[str],
         typer.Argument(
             metavar="SOURCE...",
-            help="Image files or folders, .npy, .npz, digits, faces, natural, mnist:DIR, cifar10:DIR, imagenet64:DIR.",
+            help="Image files or folders, .npy, .npz, .csv, 'points:X,Y;X,Y', digits, faces, natural, mnist:DIR, cifar10:DIR, imagenet64:DIR.",
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The memory file to write.")],

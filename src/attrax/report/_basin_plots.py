@@ -31,8 +31,9 @@ def basin_map(
     """Basins of attraction beside each other: which cycle, which phase of it, how many steps.
 
     A color is a stored example or cycle, paler where it takes more steps. Black lines bound the Voronoi cells of the
-    stored points; arrows show where f(x) − x points. Hatched is what ends in no stored cycle; a cross is an attractor
-    that was never stored. Dots are stored points, hollow ones (three of a slice at most) lie off the plane.
+    stored points; arrows show where f(x) − x points. Hatched is what ends in no stored cycle; a cross is a limit that
+    was never stored, white where it is a certified attractor. Stored points in the plane are dots, squares where they
+    are no certified attractors.
 
     **Arguments:** `record`; `panels`, some of `PANELS`, by default basins and steps, with phase where a cycle is longer
     than one; `voronoi` and `arrows`, whether to draw these.
@@ -57,7 +58,7 @@ def basin_map(
     left, right, bottom, top = record.extent
     wide = 3.9
     tall = float(np.clip(wide * (top - bottom) / (right - left), 1.6, 6.0))
-    figure = Figure(figsize=(wide * len(panels) + 0.9, tall + 1.5), layout="constrained", facecolor="white")
+    figure = Figure(figsize=(wide * len(panels) + 0.9, tall + 0.9), layout="constrained", facecolor="white")
     grid = figure.subplots(1, len(panels), squeeze=False)[0]
     handles: list[Any] = []
     for axes, panel in zip(grid, panels, strict=True):
@@ -73,7 +74,7 @@ def basin_map(
         elif panel == "phase":
             _draw_phase(axes, record)
             _hatch(axes, record)
-            axes.set_title("phase: the place in its cycle that a start keeps step with", fontsize=10)
+            axes.set_title("phase: the point of its cycle it keeps step with", fontsize=10)
         else:
             _draw_steps(figure, axes, record)
             axes.set_title("steps until within 10⁻⁶ of it", fontsize=10)
@@ -170,7 +171,9 @@ def _draw_steps(figure: Any, axes: Any, record: Basins) -> None:
         high = max(float(np.nanmax(known)), float(np.nanmin(known)) + 1)
         drawn = axes.imshow(known, origin="lower", extent=record.extent, cmap="cividis", interpolation="nearest",
                             norm=LogNorm(float(np.nanmin(known)), high))  # fmt: skip
-        bar = figure.colorbar(drawn, ax=axes, shrink=0.8, pad=0.02)
+        ticks = [n * 10**power for power in range(6) for n in (1, 2, 5)]
+        bar = figure.colorbar(drawn, ax=axes, shrink=0.8, pad=0.02, ticks=ticks, format="%d")
+        bar.minorticks_off()
         bar.ax.tick_params(labelsize=9)
         bar.set_label("steps", fontsize=10)
     _hatch(axes, record)
@@ -189,10 +192,18 @@ def _hatch(axes: Any, record: Basins) -> None:
 
 def _voronoi_lines(axes: Any, record: Basins) -> None:
     x, y = _pixels(record)
+    # The squared distance to each cycle's nearest point is smooth where the grid of labels is a staircase.
+    squares = np.empty((len(record.cycles), len(y), len(x)))
+    for number, cycle in enumerate(record.cycles):
+        mine = [
+            (x - record.points[i, 0]) ** 2 + ((y - record.points[i, 1]) ** 2)[:, None] + record.distances[i] ** 2
+            for i in cycle
+        ]
+        squares[number] = np.min(mine, axis=0)
     for number in np.unique(record.nearest):
-        mine = (record.nearest == number).astype(float)
-        if 0 < mine.mean() < 1:
-            axes.contour(x, y, mine, levels=[0.5], colors="black", linewidths=0.9, linestyles="--")
+        rest = np.delete(squares, number, axis=0)
+        if len(rest) and 0 < (record.nearest == number).mean() < 1:
+            axes.contour(x, y, squares[number] - rest.min(axis=0), levels=[0.0], colors="black", linewidths=1.0)
 
 
 def _arrows(axes: Any, record: Basins) -> None:
@@ -225,7 +236,8 @@ def _stored(axes: Any, record: Basins, longest: int) -> None:
                               arrowprops={"arrowstyle": "-|>", "color": "black", "linewidth": 0.9,
                                           "shrinkA": 3, "shrinkB": 3, "mutation_scale": 8})  # fmt: skip
         if len(mine):
-            axes.plot(*at.T, "o", color=colors[number], markeredgecolor="black", markeredgewidth=1.2,
+            good = record.certified is None or record.certified[number]
+            axes.plot(*at.T, "o" if good else "s", color=colors[number], markeredgecolor="black", markeredgewidth=1.2,
                       markersize=6 if longest > 1 else 8, zorder=7)  # fmt: skip
     for other in record.others:
         good = other.verdict is Verdict.ATTRACTOR
