@@ -165,7 +165,7 @@ def basins(
     """
     patterns = memory.examples()
     resolution = _checks.integer("resolution", resolution, least=2, most=4096)
-    coarse = _checks.integer("coarse", coarse, least=1, most=resolution)
+    coarse = _checks.integer("coarse", coarse, least=1)
     arrows = _checks.integer("arrows", arrows, most=200)
     max_steps = _checks.integer("max_steps", max_steps, least=1)
     plane = plane if isinstance(plane, Plane) else plane_of(memory, plane)

@@ -74,7 +74,7 @@ def basins(
     begun = time.perf_counter()
     with progress_bar() as progress:
         found = basins_of(
-            memory, plane=through, extent=frame, resolution=resolution, coarse=min(coarse, resolution), arrows=arrows,
+            memory, plane=through, extent=frame, resolution=resolution, coarse=coarse, arrows=arrows,
             max_steps=max_steps, progress=progress,
         )  # fmt: skip
     seconds = time.perf_counter() - begun
