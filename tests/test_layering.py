@@ -27,7 +27,7 @@ LAYERS: list[list[str]] = [
 """Layers from the lowest. Within the lowest one, files import from files to their left; elsewhere not from siblings."""
 
 FILES: dict[str, list[str]] = {
-    "maps": ["_initializers", "_mlp", "_recurrent"],
+    "maps": ["_initializers", "_mlp", "_recurrent", "_conv"],
     "dynamics": ["_orbit", "_iterate", "_refine"],
     "theory": [
         "_status",
@@ -50,6 +50,7 @@ FILES: dict[str, list[str]] = {
         "_pixels",
         "_pictures",
         "_arrays",
+        "_points",
         "_published",
         "_shipped",
         "_specs",
@@ -107,6 +108,8 @@ FILES: dict[str, list[str]] = {
         "_random_start",
         "_eigenvalue_map",
         "_spectra",
+        "_plane",
+        "_basins",
     ],
     "report": [
         "_text",
@@ -118,8 +121,9 @@ FILES: dict[str, list[str]] = {
         "_theory_text",
         "_theory_plots",
         "_spectra_plots",
+        "_basin_plots",
     ],
-    "experiments": ["_demo", "_theory"],
+    "experiments": ["_demo", "_theory", "_plane"],
     "cli": [
         "_progress",
         "_output",
@@ -138,6 +142,7 @@ FILES: dict[str, list[str]] = {
         "_spectra",
         "_spurious",
         "_curves",
+        "_basins",
         "_app",
     ],
 }

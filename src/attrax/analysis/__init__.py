@@ -6,6 +6,10 @@ from attrax.analysis._clamped import recall_clamped as recall_clamped
 from attrax.analysis._curves import DEFAULT_CURVES as DEFAULT_CURVES
 from attrax.analysis._curves import CurvePoint as CurvePoint
 from attrax.analysis._curves import recovery_curves as recovery_curves
+from attrax.analysis._basins import OUTCOMES as OUTCOMES
+from attrax.analysis._basins import Basins as Basins
+from attrax.analysis._basins import Other as Other
+from attrax.analysis._basins import basins as basins
 from attrax.analysis._eigenvalue_map import EigenvalueMap as EigenvalueMap
 from attrax.analysis._eigenvalue_map import eigenvalue_map as eigenvalue_map
 from attrax.analysis._eigenvalue_map import log10_top_eigenvalue as log10_top_eigenvalue
@@ -15,6 +19,8 @@ from attrax.analysis._intervals import upper_confidence_bound as upper_confidenc
 from attrax.analysis._intervals import wilson_interval as wilson_interval
 from attrax.analysis._neighbors import RULES as RULES
 from attrax.analysis._neighbors import nearest_neighbor as nearest_neighbor
+from attrax.analysis._plane import Plane as Plane
+from attrax.analysis._plane import plane_of as plane_of
 from attrax.analysis._random_start import InitialMeasured as InitialMeasured
 from attrax.analysis._random_start import RandomStart as RandomStart
 from attrax.analysis._random_start import measure_initial_jacobian as measure_initial_jacobian

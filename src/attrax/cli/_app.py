@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from attrax.cli._analyze import analyze_app
+from attrax.cli._basins import basins
 from attrax.cli._certify import certify, info
 from attrax.cli._change import add, forget
 from attrax.cli._curves import recovery
@@ -62,6 +63,7 @@ ANALYSES = {
     "radius": radius,
     "recovery": recovery,
     "spurious": spurious,
+    "basins": basins,
 }
 """Commands of `attrax analyze`."""
 for name, command in ANALYSES.items():

@@ -112,7 +112,8 @@ def store(
         list[str],
         typer.Argument(
             metavar="SOURCE...",
-            help="Films, sound, texts, pan:FRAMES, image files or folders, .npy, .npz, digits, faces, natural, mnist:DIR, cifar10:DIR, imagenet64:DIR.",
+            help="Films, sound, texts, pan:FRAMES, image files or folders, .npy, .npz, .csv, 'points:X,Y;X,Y', digits, "
+            "faces, natural, mnist:DIR, cifar10:DIR, imagenet64:DIR.",
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The memory file to write.")],

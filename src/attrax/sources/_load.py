@@ -35,6 +35,8 @@ def load(
     - an image file;
     - a `.npy` file, or a `.npz` file with one array or one called `data`, `images` or `x`; `FILE.npz:NAME` takes
       another one. n×d are vectors; n×H×W and n×H×W×C with C from 1 to 4 are images;
+    - a `.csv` file: a vector a row, numbers between commas, under one row of names at most;
+    - `points:X,Y;X,Y;…`: vectors written out, such as points in the plane;
     - `digits` (1,797 of 8×8), `faces` (100 of 25×25) or `natural` (crops of photographs, 32×32×3), which come with
       scikit-learn and scikit-image;
     - `mnist:DIR`, `cifar10:DIR` or `imagenet64:DIR`: a folder with the published files, with `@test` behind it for

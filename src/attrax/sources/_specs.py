@@ -8,6 +8,7 @@ from pathlib import Path
 
 from attrax.sources._arrays import array
 from attrax.sources._pictures import folder, picture
+from attrax.sources._points import points, table
 from attrax.sources._published import cifar10, imagenet64, mnist
 from attrax.sources._records import Source, SourceError
 from attrax.sources._shipped import digits, faces, natural
@@ -20,7 +21,8 @@ _PUBLISHED: dict[str, tuple[Callable[[Path, str, bool], Source], str]] = {
 }
 _VARIABLE = "ATTRAX_DATA"
 _ALLOWED = (
-    "a folder of images, an image file, a .npy or .npz file (FILE.npz:NAME for one of several arrays), "
+    "a folder of images, an image file, a .npy or .npz file (FILE.npz:NAME for one of several arrays), a .csv file, "
+    "points:X,Y;X,Y;…, "
     f"{', '.join(_SHIPPED)}, or {', '.join(_PUBLISHED)}, each with an optional folder and part, as in mnist:DIR@test"
 )
 
@@ -36,6 +38,8 @@ def open_source(spec: str | os.PathLike[str]) -> Source:
             if named[2] or named[3]:
                 raise SourceError(f"{spec!r}: {named[1]} has neither a folder nor parts; write {named[1]}")
             return _SHIPPED[named[1]]()
+        if spec.startswith("points:"):
+            return points(spec)
         if named and named[1] in _PUBLISHED:
             return _published(spec, named[1], named[2], named[3])
     elif not isinstance(spec, os.PathLike):
@@ -74,6 +78,8 @@ def _on_disk(path: str) -> Source:
         raise SourceError(f"{path!r}: neither a regular file nor a folder. A source is {_ALLOWED}")
     if path.lower().endswith((".npy", ".npz")):
         return array(Path(path), member[2] if member and path == member[1] else None)
+    if path.lower().endswith(".csv"):
+        return table(Path(path))
     return picture(Path(path))
 
 

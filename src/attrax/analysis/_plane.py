@@ -1,0 +1,119 @@
+"""Planes in the space of states: the whole of it where states have two entries, a slice elsewhere."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from attrax import _checks
+from attrax._memory import Memory
+from attrax._types import HostStates
+
+_MARGIN = 0.35
+"""Of the longer side of the box round the points, what is added on every side."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plane:
+    """The states `origin + s·axes[0] + t·axes[1]`, with orthonormal axes, so that distances are those of states.
+
+    **Fields:**
+
+    - `origin`: one state.
+    - `axes`: two orthonormal states.
+    - `through`: indices of the stored points that it was laid through; empty for the plane of 2D states.
+    """
+
+    origin: Float[np.ndarray, "*state"]
+    axes: Float[np.ndarray, "2 *state"]
+    through: tuple[int, ...] = ()
+
+    def states(self, coordinates: Float[np.ndarray, "n 2"]) -> HostStates:
+        """The n states with these coordinates.
+
+        >>> import numpy as np
+        >>> Plane(np.zeros(2), np.eye(2)).states(np.array([[3.0, 4.0]])).tolist()
+        [[3.0, 4.0]]
+        """
+        flat = self.origin.ravel() + np.asarray(coordinates, np.float64) @ self.axes.reshape(2, -1)
+        return flat.reshape(-1, *self.origin.shape)
+
+    def project(self, states: HostStates) -> tuple[Float[np.ndarray, "n 2"], Float[np.ndarray, " n"]]:
+        """Coordinates of the orthogonal projections of n states, and their distances from the plane.
+
+        >>> import numpy as np
+        >>> plane = Plane(np.zeros(3), np.eye(3)[:2])
+        >>> [found.tolist() for found in plane.project(np.array([[1.0, 2.0, 5.0]]))]
+        [[[1.0, 2.0]], [5.0]]
+        """
+        axes = self.axes.reshape(2, -1)
+        moved = np.asarray(states, np.float64).reshape(len(states), -1) - self.origin.ravel()
+        coordinates = moved @ axes.T
+        return coordinates, np.linalg.norm(moved - coordinates @ axes, axis=1)
+
+
+def plane_of(memory: Memory, through: Sequence[int] | None = None) -> Plane:
+    """The plane that `basins` looks at: all of a memory of 2D states, or the one through three stored points.
+
+    The first axis of a slice points from the first of the three to the second; its origin is their mean.
+
+    **Arguments:** `memory`, with patterns; `through`, three indices of stored points, by default the first three where
+    states have other than two entries.
+
+    **Returns** a `Plane`. **Raises** `ValueError` for indices that are not three different ones of the memory's, for
+    points on one line, and for a memory with too few.
+
+        >>> import numpy as np
+        >>> from attrax import Memory, Patterns
+        >>> memory = Memory(lambda x: x / 2, Patterns.from_examples(np.eye(3)))
+        >>> plane_of(memory, (0, 1, 2)).through
+        (0, 1, 2)
+    """
+    patterns = memory.examples()
+    points = np.asarray(patterns.points, np.float64)
+    if through is None:
+        if patterns.shape == (2,):
+            return Plane(np.zeros(2), np.eye(2))
+        if len(points) < 3:
+            raise ValueError(
+                f"a slice goes through three stored points, and this memory holds {len(points)} of shape "
+                f"{patterns.shape}; store three at least, or give a Plane of your own"
+            )
+        through = (0, 1, 2)
+    if isinstance(through, str) or len(through) != 3 or len(set(through)) != 3:
+        raise ValueError(f"plane must name three different stored points; got {through!r}")
+    picked = tuple(_checks.integer("each index of plane", index, most=len(points) - 1) for index in through)
+    flat = points[list(picked)].reshape(3, -1)
+    first, second = flat[1] - flat[0], flat[2] - flat[0]
+    length = float(np.linalg.norm(first))
+    first = first / length
+    second = second - (second @ first) * first
+    height = float(np.linalg.norm(second))
+    if height <= 1e-9 * length:
+        raise ValueError(f"plane must name three points that do not lie on one line; points {picked} do")
+    axes = np.stack([first, second / height]).reshape(2, *patterns.shape)
+    return Plane(flat.mean(axis=0).reshape(patterns.shape), axes, picked)
+
+
+def extent_of(plane: Plane, points: HostStates) -> tuple[float, float, float, float]:
+    """Left, right, bottom and top of a frame round the points that the plane goes through, with a margin."""
+    shown = points[list(plane.through)] if plane.through else points
+    coordinates, _ = plane.project(shown)
+    low, high = coordinates.min(axis=0), coordinates.max(axis=0)
+    longest = float((high - low).max())
+    # One stored point alone has no size of its own.
+    margin = _MARGIN * longest if longest > 0 else 1.0
+    return (
+        float(low[0] - margin), float(high[0] + margin), float(low[1] - margin), float(high[1] + margin),
+    )  # fmt: skip
+
+
+def check_extent(extent: Sequence[float]) -> tuple[float, float, float, float]:
+    """**Raises** `ValueError` for anything but left < right and bottom < top."""
+    if isinstance(extent, str) or len(extent) != 4:
+        raise ValueError(f"extent must be four numbers: left, right, bottom, top; got {extent!r}")
+    left, right, bottom, top = (_checks.real("each number of extent", side) for side in extent)
+    if not (left < right and bottom < top):
+        raise ValueError(f"extent must be left < right and bottom < top; got {tuple(extent)}")
+    return left, right, bottom, top

@@ -1,0 +1,145 @@
+"""attrax analyze basins."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from attrax.cli._options import Json, PatternSource, check_output_folder, load_memory
+from attrax.cli._output import percent, print_json
+from attrax.cli._progress import progress_bar
+
+
+def _numbers(text: str | None, option: str, count: int, kind: type) -> tuple[Any, ...] | None:
+    if text is None:
+        return None
+    parts = text.split(",")
+    try:
+        if len(parts) != count:
+            raise ValueError
+        return tuple(kind(part) for part in parts)
+    except ValueError:
+        example = "0,1,2" if kind is int else "-1.5,1.5,-1.5,1.5"
+        raise ValueError(f"{option} must be {count} numbers with commas between, such as {example}; got {text!r}") from None  # fmt: skip
+
+
+def basins(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A memory written by attrax store.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for basins.png, basins.svg and basins.npz.")
+    ] = Path("attrax-basins"),
+    plane: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I,J,K",
+            help="Look at the plane through these three stored examples. [default: all of it for points in the plane, else 0,1,2]",
+            show_default=False,
+        ),
+    ] = None,
+    extent: Annotated[
+        str | None,
+        typer.Option(
+            metavar="L,R,B,T",
+            help="Left, right, bottom and top of the frame. [default: round the examples]",
+            show_default=False,
+        ),
+    ] = None,
+    resolution: Annotated[int, typer.Option(min=2, max=4096, help="Grid points along the longer side.")] = 128,
+    coarse: Annotated[
+        int, typer.Option(min=1, help="Distance of the first points, in pixels; 1 iterates from every point.")
+    ] = 8,
+    arrows: Annotated[int, typer.Option(min=0, max=200, help="Arrows along the longer side; 0 for none.")] = 20,
+    voronoi: Annotated[bool, typer.Option("--voronoi/--no-voronoi", help="Draw the cells of the nearest example.")] = True,
+    max_steps: Annotated[int, typer.Option(min=1, help="Applications of the map at most.")] = 1000,
+    patterns: PatternSource = None,
+    as_json: Json = False,
+) -> int:
+    """Which start ends in which example: basins of attraction on a plane, beside the cells of the nearest example.
+
+    Refined at the boundaries only. Writes a picture as PNG and SVG, and the grids as an .npz file. Exits with 0
+    whatever it finds.
+
+    Example: attrax analyze basins faces.attrax --plane 0,1,2 -o figures
+    """
+    import numpy as np
+
+    from attrax.analysis import basins as basins_of
+    from attrax.report import basin_map
+
+    through = _numbers(plane, "--plane", 3, int)
+    frame = _numbers(extent, "--extent", 4, float)
+    check_output_folder(output, "--output")
+    memory = load_memory(file, patterns)
+    begun = time.perf_counter()
+    with progress_bar() as progress:
+        found = basins_of(
+            memory, plane=through, extent=frame, resolution=resolution, coarse=coarse, arrows=arrows,
+            max_steps=max_steps, progress=progress,
+        )  # fmt: skip
+    seconds = time.perf_counter() - begun
+    output.mkdir(parents=True, exist_ok=True)
+    figure = basin_map(found, voronoi=voronoi)
+    files = [output / f"basins.{kind}" for kind in ("png", "svg", "npz")]
+    figure.savefig(files[0], dpi=200)
+    figure.savefig(files[1], metadata={"Date": None})
+    np.savez_compressed(
+        files[2], label=found.label, phase=found.phase, other=found.other, outcome=found.outcome,
+        num_steps=found.num_steps, evaluated=found.evaluated, nearest=found.nearest, points=found.points,
+        extent=np.array(found.extent),
+    )  # fmt: skip
+    record = basins_record(found) | {"seconds": seconds, "files": [str(path) for path in files]}
+    if as_json:
+        print_json(record)
+        return 0
+    rows, columns = found.label.shape
+    print(f"{columns}×{rows} points, {found.num_evaluations} iterated from ({percent(found.evaluated_fraction)}), {seconds:.1f} s")
+    print(f"ends in a stored {'cycle' if max(map(len, found.cycles)) > 1 else 'example'}: {percent(found.labelled_fraction)}")
+    print(f"in the one of its nearest example: {percent(found.voronoi_agreement)}")
+    for outcome, share in found.fractions().items():
+        if outcome != "recovered" and share:
+            print(f"{outcome}: {percent(share)}")
+    for other in record["others"]:
+        print(f"never stored: {other['points']}, period {other['period']}, spectral radius {other['spectral_radius']:.4g}, {other['verdict']}")
+    print("\n".join(record["files"]))
+    return 0
+
+
+def basins_record(found: Any) -> dict[str, Any]:
+    """What `attrax analyze basins --json` says of a record, without time and files."""
+    import numpy as np
+
+    areas = [float((found.label == number).mean()) for number in range(len(found.cycles))]
+    cells = [float((found.nearest == number).mean()) for number in range(len(found.cycles))]
+    shown = [number for number in range(len(found.cycles)) if areas[number] or cells[number]]
+    return {
+        "resolution": list(found.label.shape),
+        "extent": list(found.extent),
+        "plane": list(found.plane.through),
+        "evaluations": found.num_evaluations,
+        "evaluated_fraction": found.evaluated_fraction,
+        "outcomes": found.fractions(),
+        "labelled_fraction": found.labelled_fraction,
+        "voronoi_agreement": found.voronoi_agreement,
+        "cycles": [
+            {
+                "number": number,
+                "period": len(found.cycles[number]),
+                "area": areas[number],
+                "voronoi_area": cells[number],
+                "largest_num_steps": float(found.num_steps[found.label == number].max()) if areas[number] else None,
+            }
+            for number in shown
+        ],
+        "others": [
+            {
+                "period": len(other.points),
+                "points": np.round(other.coordinates, 9).tolist(),
+                "spectral_radius": other.spectral_radius,
+                "verdict": str(other.verdict),
+                "area": float((found.other == number).mean()),
+            }
+            for number, other in enumerate(found.others)
+        ],
+        "others_complete": found.others_complete,
+    }
