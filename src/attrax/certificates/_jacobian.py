@@ -54,24 +54,35 @@ class _Factor:
     error: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Node:
+    """The product of 2^`level` successive factors at the scale exp(−`log_scale`): its 2-norm and error, as bounds."""
+
+    level: int
+    matrix: np.ndarray
+    norm: float
+    error: float
+    log_scale: float
+
+
 class _Running:
-    """A product built from the right, with a bound on its forward error, and the scale taken out."""
+    """A product built from the right, with a bound on its forward error, and the scale taken out.
+
+    Factors are multiplied in pairs, pairs of pairs and so on. An error in one factor is then carried on by the norms of
+    products as computed, of which there are as many as there are levels, and not by the norms of all later factors,
+    whose product may be larger by hundreds of orders of magnitude.
+    """
 
     def __init__(self, size: int) -> None:
-        self.matrix, self.error, self.log_scale = np.eye(size), 0.0, 0.0
+        self.size = size
+        self.nodes: list[_Node] = []
 
     def multiply(self, left: np.ndarray, left_norm: float, left_error: float) -> None:
         """Multiplies by `left`, whose 2-norm is at most `left_norm` and which is known to within `left_error`."""
-        norm = float(np.linalg.norm(self.matrix))
-        rounding = gamma(self.matrix.shape[0] + 2) * float(np.linalg.norm(left)) * norm
-        self.error = (left_norm + left_error) * self.error + left_error * norm + rounding
-        self.matrix = left @ self.matrix
-        scale = float(np.linalg.norm(self.matrix))
-        if scale > 0 and np.isfinite(scale):
-            # A power of two, so that the scaling itself is exact.
-            scale = 2.0 ** np.round(np.log2(scale))
-            self.matrix, self.error = self.matrix / scale, self.error / scale
-            self.log_scale += float(np.log(scale))
+        self.nodes.append(_scaled(_Node(0, left, left_norm, left_error, 0.0)))
+        while len(self.nodes) > 1 and self.nodes[-1].level == self.nodes[-2].level:
+            later, earlier = self.nodes.pop(), self.nodes.pop()
+            self.nodes.append(_joined(later, earlier))
 
     def multiply_block(self, block: Sequence[_Factor]) -> None:
         """Multiplies by the factors of one application of the map, the first factor first.
@@ -101,7 +112,39 @@ class _Running:
             self.multiply(prefix, size, error)
 
     def product(self) -> Product:
-        return Product(self.matrix, self.error, self.log_scale)
+        if not self.nodes:
+            return Product(np.eye(self.size), 0.0, 0.0)
+        whole = self.nodes[-1]
+        for earlier in self.nodes[-2::-1]:
+            whole = _joined(whole, earlier)
+        return Product(whole.matrix, whole.error, whole.log_scale)
+
+
+def _joined(later: _Node, earlier: _Node) -> _Node:
+    """The product of two nodes."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        sizes = float(np.linalg.norm(later.matrix)) * float(np.linalg.norm(earlier.matrix))
+        rounding = gamma(earlier.matrix.shape[0] + 2) * sizes
+        error = (later.norm + later.error) * earlier.error + later.error * earlier.norm + rounding
+        matrix = later.matrix @ earlier.matrix
+        norm = min(float(np.linalg.norm(matrix)), later.norm * earlier.norm + rounding)
+    return _scaled(_Node(later.level + 1, matrix, norm, error, later.log_scale + earlier.log_scale))
+
+
+def _scaled(node: _Node) -> _Node:
+    """The same with a matrix of a norm near 1."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        scale = float(np.linalg.norm(node.matrix))
+    scale = scale or node.error
+    if scale == 0:
+        return _Node(node.level, node.matrix, 0.0, 0.0, 0.0)  # exactly zero, at any scale
+    if not np.isfinite(scale):
+        return node
+    # A power of two, so that the scaling itself is exact.
+    scale = 2.0 ** np.round(np.log2(scale))
+    return _Node(
+        node.level, node.matrix / scale, node.norm / scale, node.error / scale, node.log_scale + float(np.log(scale))
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
