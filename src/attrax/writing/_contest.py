@@ -268,7 +268,7 @@ class Contest:
 
 
 def default_corruptions(patterns: Patterns) -> tuple[str, ...]:
-    """What training sees where nobody said: noise, and for pictures occlusion, dropped pixels, and salt and pepper.
+    """What training sees where nobody said: noise, and for pictures occlusion, dropped pixels, salt and pepper, and shifts by a pixel.
 
     The noise goes as far as it can for examples still to be told apart: a fifth of the typical distance to the nearest
     other example, and no more than 1.2 times the range of the values (1.2 for pixels).
