@@ -95,9 +95,16 @@ def _fitting(examples: np.ndarray, budget: int, epochs: int | None) -> ax.Contes
 
 
 def _widest(examples: np.ndarray, budget: int, rounds: int | None) -> int | None:
-    """Parameters grow by the same number with each unit, so that two widths tell of all."""
-    one, two = (_contest_parameters(examples, width, rounds) for width in (1, 2))
-    return None if one > budget else 1 + (budget - one) // (two - one)
+    """Parameters grow with the width, so that the widest is found by bisection."""
+    if _contest_parameters(examples, 1, rounds) > budget:
+        return None
+    low, high = 1, 2
+    while _contest_parameters(examples, high, rounds) <= budget:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if _contest_parameters(examples, middle, rounds) <= budget else (low, middle)
+    return low
 
 
 def _contest_parameters(examples: np.ndarray, width: int, rounds: int | None) -> int:

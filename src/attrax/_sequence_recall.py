@@ -161,7 +161,8 @@ def phase_errors(memory: Memory, found: SequenceRecall, row: int = 0) -> Float[n
 
         >>> import attrax as ax
         >>> film = np.eye(4)
-        >>> memory = ax.Memory(ax.training.pseudoinverse(film, np.roll(film, -1, axis=0)), ax.Patterns.from_cycles([film]))
+        >>> network = ax.training.pseudoinverse(film, np.roll(film, -1, axis=0))
+        >>> memory = ax.Memory(network, ax.Patterns.from_cycles([film]))
         >>> phase_errors(memory, recall_sequence(memory, film[2:3])).tolist()
         [0.0, 0.0, 0.0, 0.0]
     """

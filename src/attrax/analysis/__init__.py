@@ -1,15 +1,15 @@
 """Measurements on memories."""
 
+from attrax.analysis._basins import OUTCOMES as OUTCOMES
+from attrax.analysis._basins import Basins as Basins
+from attrax.analysis._basins import Other as Other
+from attrax.analysis._basins import basins as basins
 from attrax.analysis._clamped import MASKING as MASKING
 from attrax.analysis._clamped import known_entries as known_entries
 from attrax.analysis._clamped import recall_clamped as recall_clamped
 from attrax.analysis._curves import DEFAULT_CURVES as DEFAULT_CURVES
 from attrax.analysis._curves import CurvePoint as CurvePoint
 from attrax.analysis._curves import recovery_curves as recovery_curves
-from attrax.analysis._basins import OUTCOMES as OUTCOMES
-from attrax.analysis._basins import Basins as Basins
-from attrax.analysis._basins import Other as Other
-from attrax.analysis._basins import basins as basins
 from attrax.analysis._eigenvalue_map import EigenvalueMap as EigenvalueMap
 from attrax.analysis._eigenvalue_map import eigenvalue_map as eigenvalue_map
 from attrax.analysis._eigenvalue_map import log10_top_eigenvalue as log10_top_eigenvalue

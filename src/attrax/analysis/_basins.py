@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import equinox as eqx
@@ -352,11 +353,7 @@ class _Grid:
 def _refine_cells(grid: _Grid, coarse: int) -> None:
     """Divides cells until the corners of each, and whatever else is known in it, agree; then fills them."""
     rows, columns = _every(grid.label.shape[0], coarse), _every(grid.label.shape[1], coarse)
-    cells = [
-        (top, below, left, right)
-        for top, below in zip(rows[:-1], rows[1:], strict=True)
-        for left, right in zip(columns[:-1], columns[1:], strict=True)
-    ]
+    cells = [(top, below, left, right) for top, below in pairwise(rows) for left, right in pairwise(columns)]
     while True:
         split = [cell for cell in cells if max(cell[1] - cell[0], cell[3] - cell[2]) > 1 and _disagrees(grid, cell)]
         if not split:

@@ -197,7 +197,7 @@ def _go_on(
 
 def _finite(z: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):
-        return (np.abs(z) < _BOUND).all(axis=1)
+        return np.asarray((np.abs(z) < _BOUND).all(axis=1))
 
 
 @eqx.filter_jit

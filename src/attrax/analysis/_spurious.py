@@ -404,8 +404,11 @@ def _settle(
     limits = [
         Limit(LimitKind.STORED, counts[number], int(stored.lengths[first[number]]), number,
               stored.points[first[number]].reshape(run.shape), int(first[number]), 0.0,
-              *((known.verdict[number], float(known.spectral_radius[number]), float(known.upper_bound[number]))
-                if known is not None else ()))
+              **({} if known is None else {
+                  "verdict": known.verdict[number],
+                  "spectral_radius": float(known.spectral_radius[number]),
+                  "upper_bound": float(known.upper_bound[number]),
+              }))
         for number in range(stored.num) if counts[number]
     ]  # fmt: skip
     order = [number for number in range(stored.num) if counts[number]]

@@ -51,7 +51,9 @@ def basins(
         int, typer.Option(min=1, help="Distance of the first points, in pixels; 1 iterates from every point.")
     ] = 8,
     arrows: Annotated[int, typer.Option(min=0, max=200, help="Arrows along the longer side; 0 for none.")] = 20,
-    voronoi: Annotated[bool, typer.Option("--voronoi/--no-voronoi", help="Draw the cells of the nearest example.")] = True,
+    voronoi: Annotated[
+        bool, typer.Option("--voronoi/--no-voronoi", help="Draw the cells of the nearest example.")
+    ] = True,
     max_steps: Annotated[int, typer.Option(min=1, help="Applications of the map at most.")] = 1000,
     patterns: PatternSource = None,
     as_json: Json = False,
@@ -94,14 +96,20 @@ def basins(
         print_json(record)
         return 0
     rows, columns = found.label.shape
-    print(f"{columns}×{rows} points, {found.num_evaluations} iterated from ({percent(found.evaluated_fraction)}), {seconds:.1f} s")
-    print(f"ends in a stored {'cycle' if max(map(len, found.cycles)) > 1 else 'example'}: {percent(found.labelled_fraction)}")
+    print(
+        f"{columns}×{rows} points, {found.num_evaluations} iterated from ({percent(found.evaluated_fraction)}), {seconds:.1f} s"
+    )
+    print(
+        f"ends in a stored {'cycle' if max(map(len, found.cycles)) > 1 else 'example'}: {percent(found.labelled_fraction)}"
+    )
     print(f"in the one of its nearest example: {percent(found.voronoi_agreement)}")
     for outcome, share in found.fractions().items():
         if outcome != "recovered" and share:
             print(f"{outcome}: {percent(share)}")
     for other in record["others"]:
-        print(f"never stored: {other['points']}, period {other['period']}, spectral radius {other['spectral_radius']:.4g}, {other['verdict']}")
+        print(
+            f"never stored: {other['points']}, period {other['period']}, spectral radius {other['spectral_radius']:.4g}, {other['verdict']}"
+        )
     print("\n".join(record["files"]))
     return 0
 

@@ -59,7 +59,7 @@ class _Setting:
 _SETTINGS = {
     "six-points": _Setting(20, "cosid", 10),
     "four-cycles": _Setting(15, "cosid", 10),
-    "spurious": _Setting(10, "sinusoid", 8, search=True),
+    "spurious": _Setting(10, "sinusoid", 6, search=True),
 }
 PLANE_EXPERIMENTS = tuple(_SETTINGS)
 """The runs that `plane_experiment` knows."""
@@ -160,7 +160,8 @@ def plane_experiment(
 
     Writes `KIND.png`, `KIND.svg`, the memory as `KIND.attrax` and all trials as `KIND.json` to `folder`.
 
-    **Arguments:** `kind`, one of `PLANE_EXPERIMENTS`; `folder`, created where it is missing; `seeds`, by default 0, 1, …;
+    **Arguments:** `kind`, one of `PLANE_EXPERIMENTS`; `folder`, created where it is missing; `seeds`, by default 0, 1,
+    …;
     `resolution`, of the basins shown; `progress`.
 
     **Returns** a `PlaneRun`. **Raises** `ValueError` for wrong arguments, before any work.

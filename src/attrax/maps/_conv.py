@@ -60,7 +60,8 @@ class ConvAutoencoder(eqx.Module):
             return  # a tree of placeholders, as JAX makes them inside transformations
         hidden = self.weights[0].shape[-1]
         for number, (weight, bias, (into, out)) in enumerate(
-            zip(self.weights, self.biases, channels_of(self.shape, hidden, self.levels, self.skips), strict=True), start=1
+            zip(self.weights, self.biases, channels_of(self.shape, hidden, self.levels, self.skips), strict=True),
+            start=1,
         ):
             if weight.shape[-4:] != (3, 3, into, out):
                 raise ValueError(f"kernel {number} must have the shape {(3, 3, into, out)}; got {weight.shape}")

@@ -1,8 +1,8 @@
 """Tables, figures and pages from records."""
 
-from attrax.report._film import with_phase_bar as with_phase_bar
 from attrax.report._basin_plots import PANELS as PANELS
 from attrax.report._basin_plots import basin_map as basin_map
+from attrax.report._film import with_phase_bar as with_phase_bar
 from attrax.report._html import write_page as write_page
 from attrax.report._measure_plots import census_figure as census_figure
 from attrax.report._measure_plots import curve_figure as curve_figure

@@ -140,8 +140,13 @@ def _draw_basins(axes: Any, record: Basins, longest: int) -> list[Any]:
         if outcome in _ELSEWHERE and share:
             color, hatch, text = _ELSEWHERE[outcome]
             handles.append(
-                Patch(facecolor=color, hatch=hatch, edgecolor="black", linewidth=0.4,
-                      label=f"{text} ({100 * share:.1f} %)")  # fmt: skip
+                Patch(
+                    facecolor=color,
+                    hatch=hatch,
+                    edgecolor="black",
+                    linewidth=0.4,
+                    label=f"{text} ({100 * share:.1f} %)",
+                )
             )
     return handles
 

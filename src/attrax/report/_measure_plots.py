@@ -153,7 +153,7 @@ def curve_figure(points: Sequence[CurvePoint]) -> "Figure":
     return figure
 
 
-def _line(color: str, style: str, marker: str | None, label: str) -> Any:
+def _line(color: str, style: Any, marker: str | None, label: str) -> Any:
     from matplotlib.lines import Line2D
 
     return Line2D([], [], color=color, linestyle=style, marker=marker, label=label)

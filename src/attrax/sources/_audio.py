@@ -154,7 +154,7 @@ def _decoded(path: Path, most: float | None) -> tuple[np.ndarray[Any, Any], int]
             track = container.streams.audio[0]
             track.codec_context.options = {"err_detect": "explode"}
             rate = track.rate
-            claimed = float(track.duration * track.time_base) if track.duration else None
+            claimed = float(track.duration * track.time_base) if track.duration and track.time_base else None
             resampler = av.AudioResampler(format="fltp")  # of the numbers only: 16 bits are divided by 2¹⁵
             whole = True
             for frame in container.decode(track):

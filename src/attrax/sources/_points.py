@@ -43,7 +43,9 @@ def _vectors(name: str, place: str, rows: list[list[str]], label: str) -> Source
         numbers = [_number(entry) for entry in row]
         wrong = [entry for entry, found in zip(row, numbers, strict=True) if found is None]
         if wrong:
-            raise SourceError(f"{label}: row {number} must hold finite numbers with commas between; it holds {wrong[0]!r}")
+            raise SourceError(
+                f"{label}: row {number} must hold finite numbers with commas between; it holds {wrong[0]!r}"
+            )
         if len(numbers) != len(rows[0]):
             raise SourceError(
                 f"{label}: all rows must be of one length; row 0 has {len(rows[0])} numbers and row {number} has "

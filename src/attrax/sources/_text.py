@@ -74,7 +74,7 @@ def decode_text(values: HostStates, vocabulary: Sequence[str], by: str = "word")
     if not np.isfinite(array).all():
         bad = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise SourceError(f"values must be finite; found {array[bad]} at index {bad}")
-    return (" " if by == "word" else "").join(vocabulary[index] for index in array.argmax(axis=1))
+    return (" " if by == "word" else "").join(str(vocabulary[int(index)]) for index in array.argmax(axis=1))
 
 
 def save_text(path: str | os.PathLike[str], values: HostStates, vocabulary: Sequence[str], by: str = "word") -> Written:

@@ -61,7 +61,7 @@ def take(
             copies = int(start - _SLIVER <= middle < stop - _SLIVER)
         else:
             copies = _whole_below((middle - start) * fps) - len(values)
-            copies = max(copies if count is None else min(copies, count - len(values)), 0)
+            copies = int(max(copies if count is None else min(copies, count - len(values)), 0))
         if copies:
             first = frame[0] if math.isnan(first) else first
             last = frame[0] + frame[1]

@@ -242,9 +242,7 @@ class Contest:
         inputs = patterns.points if coordinates is None else coordinates.encode(patterns.points)
         trained = lead_at_home(trained, inputs)
         for rounds in self._rounds_to_try(trained):
-            made = contest_network(
-                trained, patterns.points, patterns.targets, coordinates=coordinates, rounds=rounds
-            )
+            made = contest_network(trained, patterns.points, patterns.targets, coordinates=coordinates, rounds=rounds)
             loss = mean_squared_error(made, patterns.points, patterns.targets)
             if loss <= self.tol:
                 break
@@ -268,7 +266,7 @@ class Contest:
 
 
 def default_corruptions(patterns: Patterns) -> tuple[str, ...]:
-    """What training sees where nobody said: noise, and for pictures occlusion, dropped pixels, salt and pepper, and shifts by a pixel.
+    """What training sees where nobody said: noise; for pictures also occlusion, drops, salt and pepper, small shifts.
 
     The noise goes as far as it can for examples still to be told apart: a fifth of the typical distance to the nearest
     other example, and no more than 1.2 times the range of the values (1.2 for pixels).
