@@ -339,7 +339,7 @@ def test_an_experiment_reports_every_seed(tmp_path: Path, monkeypatch: pytest.Mo
         {"kind": PLANE_EXPERIMENTS[0], "seeds": ()},
         {"kind": "spurious", "resolution": 2},
     ):
-        with pytest.raises(ValueError, match="kind|seeds|resolution"):
+        with pytest.raises(ValueError, match=r"kind|seeds|resolution"):
             plane_experiment(**wrong)
 
 

@@ -102,8 +102,8 @@ def test_wrong_arguments(options: dict, message: str) -> None:
 def test_a_network_of_other_kernels_is_refused() -> None:
     network = conv_autoencoder((8, 8), channels=4, key=jr.key(0))
     rest = (network.shape, network.activation, network.levels, network.strided, network.skips)
+    wrong = (network.weights[0], network.weights[0], *network.weights[2:])
     with pytest.raises(ValueError, match="kernel 2"):
-        wrong = (network.weights[0], network.weights[0], *network.weights[2:])
         ConvAutoencoder(wrong, network.biases, *rest)
     with pytest.raises(ValueError, match="11 kernels"):
         ConvAutoencoder(network.weights[1:], network.biases[1:], *rest)

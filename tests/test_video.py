@@ -139,7 +139,7 @@ def test_stretches_of_exact_times():
     assert taken(fps=3).values == [0, 1, 3, 4, 5, 7]  # 0, .33, .67, 1, 1.33, 1.67 s
     with pytest.raises(SourceError, match="must lie within its 2 s"):
         taken(start=2.0)
-    with pytest.raises(SourceError, match="start \\+ duration must be at most its 2 s; got 1 \\+ 1.5"):
+    with pytest.raises(SourceError, match=r"start \+ duration must be at most its 2 s; got 1 \+ 1.5"):
         taken(start=1.0, duration=1.5)
     with pytest.raises(SourceError, match="holds no frame"):
         taken(start=0.2, duration=0.01)
@@ -241,7 +241,7 @@ def test_a_film_that_is_cut_off(tmp_path, suffix, codec, options):
     path = encode(tmp_path / f"a{suffix}", frames, codec=codec, options=options)
     assert len(load_sequence(path)) == 20
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(SourceError, match="truncated or damaged|is damaged"):
+    with pytest.raises(SourceError, match=r"truncated or damaged|is damaged"):
         load_sequence(path)
 
 
