@@ -57,6 +57,16 @@ def test_scores_begin_as_a_nearest_neighbour_rule(layers: int) -> None:
     assert np.mean(scored(scores, cues).argmax(axis=1) == rule) > 0.9
 
 
+def test_templates_of_pixels_tell_cues_of_few_pixels_better_than_correlation_does() -> None:
+    """Examples of 40 bright pixels among 400, of which a tenth is left: what is dark in an example counts against it."""
+    points = (DRAW.uniform(size=(60, 20, 20)) < 0.1) * DRAW.uniform(0.3, 1, size=(60, 20, 20))
+    cues = ax.corrupt("drop:0.9", np.repeat(points, 20, axis=0), key=jr.key(4))
+    expected = np.repeat(np.arange(60), 20)
+    begun = scored(encoder(points, widths=[120], key=jr.key(0)), cues).argmax(axis=1)
+    rule = ax.analysis.nearest_neighbor(cues, points, rule="correlation")
+    assert np.mean(begun == expected) > np.mean(rule == expected) + 0.01
+
+
 def test_examples_alike_up_to_contrast_begin_by_distance() -> None:
     points = np.stack([POINTS[0], 0.5 * POINTS[0], POINTS[1]])
     scores = encoder(points, widths=[64], key=jr.key(0))

@@ -41,6 +41,9 @@ _GAIN = 1e4
 """The winner's activity at a clean example times the gain: how far beyond saturation it is."""
 _TEMPLATE_SCALE = 2.0
 _MOST_ALIKE = 0.999
+_DARK = 0.3
+"""Added to the values before the logarithm of the templates. A tenth of it tells cues of a tenth of the pixels better
+still, but is worse under noise."""
 
 
 class Encoder(eqx.Module):
@@ -75,8 +78,10 @@ def encoder(
 ) -> Encoder:
     """An encoder whose scores begin as those of a nearest-neighbour rule, with free units beside.
 
-    The rule is Pearson correlation with the examples, the strongest of the fixed metrics under noise and occlusion;
-    where two examples are alike up to brightness and contrast, or have few entries, it is Euclidean distance, whose
+    The rule is Pearson correlation of the cue with the examples, the strongest of the fixed metrics under noise and
+    occlusion. Of values without a sign, as pixels are, each counts in the example as its logarithm, t ↦ log(t + 0.3)
+    with t ∈ [0, 1]: what is dark in an example then speaks more against it where a cue of few pixels is bright. Where
+    two examples are alike up to brightness and contrast, or have few entries, the rule is Euclidean distance, whose
     comparison is linear in the cue too: x·xᵢ − ½‖xᵢ‖². A pair of units a score carries it through each hidden layer
     (z = relu(z) − relu(−z)), as many pairs as there is room for; training may make of them what it likes.
 
@@ -135,14 +140,16 @@ def carriers(num: int, narrowest: int) -> list[list[int]]:
 
 def _templates(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weights and offsets of the linear scores at the start, of the order of the examples' own size."""
-    centered = flat - flat.mean(axis=1, keepdims=True)
-    norms = np.linalg.norm(centered, axis=1)
-    if len(flat) > 1 and norms.min() > 1e-6 * max(norms.max(), 1e-300):
-        units = centered / norms[:, None]
+    units = _centered_units(flat)
+    if len(flat) > 1 and units is not None:
         likeness = units @ units.T
         np.fill_diagonal(likeness, -1.0)
         if likeness.max() < _MOST_ALIKE:
             size = math.sqrt(float(np.mean((flat**2).sum(axis=1))))
+            least, span = float(flat.min()), float(np.ptp(flat))
+            darker = _centered_units(np.log((flat - least) / span + _DARK)) if least >= 0 else None
+            if darker is not None and np.array_equal((flat @ darker.T).argmax(axis=1), np.arange(len(flat))):
+                units = darker
             return _TEMPLATE_SCALE * size * units, np.zeros(len(flat))
     moved = flat - flat.mean(axis=0)
     # Nearest by Euclidean distance from the mean; scaled so that a typical pair differs by a few units.
@@ -150,6 +157,13 @@ def _templates(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     scale = _TEMPLATE_SCALE * 4 / spread
     offsets = -0.5 * (moved**2).sum(axis=1) - moved @ flat.mean(axis=0)
     return scale * moved, scale * offsets
+
+
+def _centered_units(rows: np.ndarray) -> np.ndarray | None:
+    """Rows less their means, of unit norm; `None` where one of them is constant."""
+    centered = rows - rows.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(centered, axis=1)
+    return centered / norms[:, None] if norms.min() > 1e-6 * max(norms.max(), 1e-300) else None
 
 
 def lead_at_home(scores: Encoder, inputs: Float[np.ndarray, "n *state"], *, lead: float = 0.02) -> Encoder:
@@ -233,11 +247,11 @@ def contest_network(
 
 
 def inhibition(num: int, rounds: int) -> np.ndarray:
-    """ε of each round: from 3/n to 1 in equal ratios.
+    """ε of each round: from 5/n, at most 1/4, to 1 in equal ratios.
 
-    With m units in, the largest survives a round for sure where ε < 1/(m − 1); about half of the scores are above
-    their mean at the start, and fewer are left after each round.
+    About half of the scores are above their mean at the start, by a mean of which the largest is some multiple: of the
+    first ε that leaves it in, the largest leaves the least to be done by the few rounds that follow.
     """
     if num < 4:
         return np.ones(1)
-    return np.geomspace(min(3 / num, 0.5), 1.0, rounds + 1) if rounds else np.ones(1)
+    return np.geomspace(min(5 / num, 0.25), 1.0, rounds + 1) if rounds else np.ones(1)

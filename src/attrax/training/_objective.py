@@ -1,6 +1,7 @@
 """What training sees in place of the clean examples: noise, corruptions, and deviations it makes for itself."""
 
-from itertools import pairwise
+from collections import Counter
+from itertools import accumulate, pairwise
 from typing import Any, TypeAlias
 
 import equinox as eqx
@@ -22,8 +23,9 @@ Carry: TypeAlias = Any
 class Objective(eqx.Module):
     """The mean squared error at inputs that are disturbed anew in every step.
 
-    Each step deals the examples at random into as many equal groups as there are kinds of disturbance: one for the
-    noise, one for each corruption, one for the deviations. The target is always the clean successor.
+    Each step deals the examples at random into as many equal shares as there are disturbances: one for the noise, one
+    for each corruption, one for the deviations. A corruption named several times has several shares, which are drawn
+    and compiled as one. The target is always the clean successor.
 
     *Deviations.* Example i carries a δᵢ of root mean square `deviation`. Training sees xᵢ + δᵢ, and the direction of
     f(xᵢ + δᵢ) − yᵢ becomes the deviation of its successor: power iteration on the Jacobian (its product, round a
@@ -43,14 +45,15 @@ class Objective(eqx.Module):
     successor: Any
     spread: Any
     functions: tuple[Any, ...] = eqx.field(static=True)
+    shares: tuple[int, ...] = eqx.field(static=True)
     noisy: bool = eqx.field(static=True)
     deviating: bool = eqx.field(static=True)
     penalized: bool = eqx.field(static=True)
 
     @property
     def kinds(self) -> int:
-        """Into how many groups each step deals the examples."""
-        return self.noisy + len(self.functions) + self.deviating
+        """Into how many shares each step deals the examples."""
+        return self.noisy + sum(self.shares) + self.deviating
 
     def start(self, inputs: Float[Array, "n *state"]) -> Carry:
         """The deviations before the first step: none."""
@@ -65,7 +68,8 @@ class Objective(eqx.Module):
         order_key, noise_key, key = jr.split(key, 3)
         count, kinds = len(rows), self.kinds
         order = jr.permutation(order_key, count) if kinds > 1 else jnp.arange(count)
-        edges = [count * number // kinds for number in range(kinds + 1)]
+        sizes = (*((1,) if self.noisy else ()), *self.shares, *((1,) if self.deviating else ()))
+        edges = [count * share // kinds for share in accumulate(sizes, initial=0)]
         groups = [order[low:high] for low, high in pairwise(edges)]
         seen = inputs
         if self.noisy:
@@ -164,6 +168,8 @@ def objective(
     - `penalty`: λ of the Jacobian penalty.
     - `dtype`: of training.
     """
+    shares = Counter(corruptions)
+    corruptions = tuple(shares)
     encode = None
     if corruptions and coordinates is not None:
         encode = (coordinates.center.astype(dtype), (coordinates.basis / coordinates.scale).astype(dtype))
@@ -179,6 +185,7 @@ def objective(
         functions=tuple(gaussian if corruption.kind == "gaussian" else corruption.trained for corruption in corruptions)
         if encode is not None
         else tuple(corruption.trained for corruption in corruptions),
+        shares=tuple(shares.values()),
         noisy=bool(np.any(noise)),
         deviating=deviation > 0,
         penalized=penalty > 0,
