@@ -58,7 +58,7 @@ def test_scores_begin_as_a_nearest_neighbour_rule(layers: int) -> None:
 
 
 def test_templates_of_pixels_tell_cues_of_few_pixels_better_than_correlation_does() -> None:
-    """Examples of 40 bright pixels among 400, of which a tenth is left: what is dark in an example counts against it."""
+    """Of 40 bright pixels among 400 a tenth is left: what is dark in an example counts against it."""
     points = (DRAW.uniform(size=(60, 20, 20)) < 0.1) * DRAW.uniform(0.3, 1, size=(60, 20, 20))
     cues = ax.corrupt("drop:0.9", np.repeat(points, 20, axis=0), key=jr.key(4))
     expected = np.repeat(np.arange(60), 20)
