@@ -28,7 +28,7 @@ class Constructed:
     - `kind`: `"margin"` or `"pseudoinverse"`; see `attrax.training.margin` and `attrax.training.pseudoinverse`.
     - `tol`: the loss that counts as reached.
     - `rest`: the index of the state that comes next where no example is near. `None` for the mean of the targets, and
-      for the first state of the longest cycle where there are cycles of several states: then noise leads into a film.
+      where there are sequences for the first state of the longest one: then noise leads into a film.
     """
 
     kind: str = "margin"
@@ -73,5 +73,5 @@ class Constructed:
         """The index of the state to rest in; `None` for the mean."""
         if self.rest is not None:
             return _checks.integer("rest", self.rest, least=0, most=len(patterns) - 1)
-        longest = max(patterns.cycles, key=len)
+        longest = max((*patterns.cycles, *patterns.ways), key=len)
         return longest[0] if len(longest) > 1 else None
