@@ -254,7 +254,7 @@ def test_a_film_that_is_cut_off(tmp_path, suffix, codec, options):
     path = encode(tmp_path / f"a{suffix}", frames, codec=codec, options=options)
     assert len(load_sequence(path)) == 20
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(SourceError, match="truncated or damaged|is damaged"):
+    with pytest.raises(SourceError, match=r"truncated or damaged|is damaged"):
         load_sequence(path)
 
 

@@ -14,7 +14,6 @@ from attrax._numerics import cast
 from attrax._types import Map
 from attrax.maps import MLP
 
-
 _BATCH = 32
 """Rows of a fully connected network at once: its weights, which may be far larger than a row, are read once for all."""
 
