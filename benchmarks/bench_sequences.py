@@ -260,15 +260,15 @@ def main(arguments: list[str] | None = None) -> None:
     if needed:
         require(needed)
     if "reference" in names and find_spec("torch") is None:
-        print("the row reference compares with PyTorch, which is not installed: run `make torch` first, or leave it out "
-              "with --only", file=sys.stderr)  # fmt: skip
+        print("the row reference compares with PyTorch, which is not installed: run `make torch` first, or leave it "
+              "out with --only", file=sys.stderr)  # fmt: skip
         raise SystemExit(2)
     print(machine(), flush=True)
     title(
         "Sequences",
-        f"Written with seed {runs.SEED}, recalled from cues drawn with seed {runs.CUE_SEED}. Seconds go from the file to "
-        "the certified memory, in a process of its own, after the import of JAX; reading, compilation and certificates "
-        "are included. Noise is uniform over the range of the stored values where nothing else is said. dB: the worst "
+        f"Written with seed {runs.SEED}, recalled from cues drawn with seed {runs.CUE_SEED}. Seconds go from the file "
+        "to the certified memory, in a process of its own, after the import of JAX; reading, compilation and "
+        "certificates are included. Noise is uniform over the range of the stored values where nothing else is said. dB: the worst "
         "frame of any recall, PSNR (SNR of sound). A log radius of -inf is a product of exactly zero.",
     )
     bench = Bench()
