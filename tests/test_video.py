@@ -204,7 +204,7 @@ def test_pan_has_as_many_frames_as_are_asked_for():
     assert load_sequence("pan:12", start=31.5, size=(4, 4)).fps == 25
     dense = load_sequence("pan:30", start=31.5, size=(4, 4))
     assert (len(dense), dense.fps, dense.names[-1]) == (30, 60.0, "pan[31.983s]")
-    with pytest.raises(SourceError, match="from 31.5 s there are 13 frames at 25 per second"):
+    with pytest.raises(SourceError, match=r"from 31.5 s there are 13 frames at 25 per second"):
         load_sequence("pan:30", start=31.5, fps=25)
 
 
