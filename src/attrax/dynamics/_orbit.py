@@ -35,7 +35,8 @@ class Orbit(eqx.Module):
 
     def each(self, function: Callable[[Any], Any], rows: Any) -> Any:
         """`function`, one of the three above or made of them, of each row."""
-        return jax.lax.map(function, rows, batch_size=self.batch if self.batch > 1 else None)
+        # Few rows go one by one: a product of matrices copies the weights first.
+        return jax.lax.map(function, rows, batch_size=self.batch if 1 < self.batch <= len(rows) else None)
 
     def distance(self, z: Float[Array, " k"], w: Float[Array, " k"]) -> Float[Array, ""]:
         """Euclidean distance between the two states that the coordinates stand for."""

@@ -11,7 +11,9 @@ A film that is to begin out of anything takes one of its own frames as r: then n
 of several examples that are half on, thresholds at ½ leave the strongest or none, and after none comes r.
 """
 
+import os
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
@@ -70,15 +72,20 @@ def margin(points: HostStates, targets: HostStates | None = None, *, rest: HostS
     # The solver's tolerances are absolute, so it sees examples of unit size.
     size = float(np.mean(np.diagonal(gram))) or 1.0
     slopes, offsets = np.zeros_like(centered), np.zeros(len(flat))
-    for index in range(len(flat)):
+    gram /= size
+
+    def separate(index: int) -> None:
         label = np.where(np.arange(len(flat)) == index, 1, -1)
         machine = SVC(C=1e6, kernel="precomputed", tol=1e-4, cache_size=50, max_iter=200_000)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # an inseparable example: its certificate says so
-            machine.fit(gram / size, label)
+        machine.fit(gram, label)
         support, strength = machine.support_, machine.dual_coef_[0] / size
         slopes[index] = 0.5 * strength @ centered[support]
         offsets[index] = 0.5 * (float(machine.intercept_[0]) + 1)
+
+    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        warnings.simplefilter("ignore", ConvergenceWarning)  # an inseparable example: its certificate says so
+        # One example a thread, for the solver holds no lock.
+        list(pool.map(separate, range(len(flat))))
     return _assembled(slopes, offsets - slopes @ middle, points, targets, rest)
 
 
