@@ -34,7 +34,7 @@ def demo_film(output: Folder = Path("attrax-demo"), seed: Seed = 0, as_json: Jso
         print_json(
             {
                 "cycle": row,
-                "widths": list(made.memory.map.widths),
+                "width": made.width,
                 "cues": len(made.recovered),
                 "recovered": recovered,
                 "transient": made.found.transient[0],
@@ -47,7 +47,7 @@ def demo_film(output: Folder = Path("attrax-demo"), seed: Seed = 0, as_json: Jso
         )
     else:
         print(f"cycle of {row['length']}: {row['verdict']}, period {row['period']}, in one hidden layer of "
-              f"{made.memory.map.widths[0]} units")  # fmt: skip
+              f"{made.width} units")  # fmt: skip
         print(f"{recovered}/{len(made.recovered)} cues of pure noise end in the film; least PSNR "
               f"{number(made.psnr_min.min())} dB")  # fmt: skip
         print(f"memory: {made.file} ({made.seconds:.0f} s)")

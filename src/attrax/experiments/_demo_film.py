@@ -14,6 +14,7 @@ from attrax._memory import Memory
 from attrax._patterns import Patterns
 from attrax._sequence_recall import SequenceRecall, recall_sequence
 from attrax._types import Progress
+from attrax.maps import MLP
 from attrax.report import way_strip
 from attrax.sources import load_sequence, save_video
 from attrax.writing import Constructed, store
@@ -49,6 +50,13 @@ class FilmDemo:
     films: tuple[Path, Path]
     strip: Path
     seconds: float
+
+    @property
+    def width(self) -> int:
+        """Units of the one hidden layer."""
+        network = self.memory.map
+        assert isinstance(network, MLP)  # `Constructed` makes one
+        return network.widths[0]
 
 
 def demo_film(

@@ -71,21 +71,23 @@ def margin(points: HostStates, targets: HostStates | None = None, *, rest: HostS
     gram = centered @ centered.T
     # The solver's tolerances are absolute, so it sees examples of unit size.
     size = float(np.mean(np.diagonal(gram))) or 1.0
-    slopes, offsets = np.zeros_like(centered), np.zeros(len(flat))
+    offsets = np.zeros(len(flat))
     gram /= size
+
+    strengths = np.zeros_like(gram)
 
     def separate(index: int) -> None:
         label = np.where(np.arange(len(flat)) == index, 1, -1)
         machine = SVC(C=1e6, kernel="precomputed", tol=1e-4, cache_size=50, max_iter=200_000)
         machine.fit(gram, label)
-        support, strength = machine.support_, machine.dual_coef_[0] / size
-        slopes[index] = 0.5 * strength @ centered[support]
+        strengths[index, machine.support_] = 0.5 * machine.dual_coef_[0] / size
         offsets[index] = 0.5 * (float(machine.intercept_[0]) + 1)
 
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter("ignore", ConvergenceWarning)  # an inseparable example: its certificate says so
         # One example a thread, for the solver holds no lock.
         list(pool.map(separate, range(len(flat))))
+    slopes = strengths @ centered
     return _assembled(slopes, offsets - slopes @ middle, points, targets, rest)
 
 
