@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup torch demo test lint format types layering check bench bench-write lock clean
+.PHONY: help setup torch demo demo-film test lint format types layering check bench bench-write bench-sequences lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,9 @@ torch: setup  ## add PyTorch, for the comparisons with it
 
 demo: setup  ## store 100 faces, certify and recall them, and write a page about it
 	$(BIN)/attrax demo
+
+demo-film: setup  ## store a film in one hidden layer, recall it from noise, write it as .mp4, .gif and a strip
+	$(BIN)/attrax demo-film
 
 test: setup  ## run the tests
 	$(BIN)/python -m pytest
@@ -46,6 +49,9 @@ bench: torch  ## time training and certification beside PyTorch and the dense ro
 
 bench-write: torch  ## time writing beside PyTorch, and what memories recover; needs ATTRAX_DATA
 	$(BIN)/python -m benchmarks.bench_write
+
+bench-sequences: torch  ## time films, sounds and texts as limit cycles beside PyTorch; some rows need ATTRAX_DATA
+	$(BIN)/python -m benchmarks.bench_sequences
 
 lock:  ## pin the newest versions of all dependencies anew, in an environment of its own
 	rm -rf .venv-lock

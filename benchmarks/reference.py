@@ -1,7 +1,8 @@
 """The paper's recipe in PyTorch: Adam at 1e-4, full batch, mean squared error, PyTorch's own initialization.
 
 `python -m benchmarks.reference FOLDER` trains in a process of its own, which neither JAX nor attrax is loaded into, so
-that its memory is PyTorch's. FOLDER holds `points.npy` and `job.json`. A line of JSON is printed when the loss is
+that its memory is PyTorch's. FOLDER holds `points.npy`, `job.json` and, where points are to become other ones,
+`targets.npy`. A line of JSON is printed when the loss is
 reached, and again each time the training time has grown by half since; the program then waits, its clock stopped, for
 a line that says `go` or `stop`. The last line, at the time limit, is one with the event `end`.
 """
@@ -44,7 +45,8 @@ class Job:
 def main(folder: Path) -> None:
     """Trains the job in `folder`."""
     job = Job(**json.loads((folder / "job.json").read_text()))
-    training = Training(job, np.load(folder / "points.npy"))
+    targets = folder / "targets.npy"
+    training = Training(job, np.load(folder / "points.npy"), np.load(targets) if targets.exists() else None)
     how = training.choose()
     seconds, due = 0.0, 0.0
     for number in itertools.count():
@@ -76,11 +78,14 @@ def _train(training: "Training", job: Job, seconds: float, due: float) -> tuple[
 class Training:
     """A network with its optimizer, and the number of epochs it has been trained for."""
 
-    def __init__(self, job: Job, points: np.ndarray) -> None:
+    def __init__(self, job: Job, points: np.ndarray, targets: np.ndarray | None = None) -> None:
         import torch
 
         self._torch, self._job = torch, job
         self._inputs = torch.tensor(points.reshape(len(points), -1), dtype=getattr(torch, job.dtype))
+        self._targets = self._inputs if targets is None else torch.tensor(
+            targets.reshape(len(targets), -1), dtype=self._inputs.dtype
+        )  # fmt: skip
         self._activation = activation(job.activation)
         self._begin(fused=False)
 
@@ -130,7 +135,7 @@ class Training:
         hidden = self._inputs
         for layer in self._layers[:-1]:
             hidden = self._activation(layer(hidden))
-        return self._torch.nn.functional.mse_loss(self._layers[-1](hidden), self._inputs)
+        return self._torch.nn.functional.mse_loss(self._layers[-1](hidden), self._targets)
 
     def update(self, loss: Any) -> None:
         """One step of Adam."""

@@ -212,17 +212,20 @@ def _times(found: Arrival, ours: float) -> str:
     return f"{found.certified / ours:.1f}"
 
 
-def train(job: Job, examples: np.ndarray) -> Arrival:
-    """Trains the reference in a process of its own, and certifies what it comes to.
+def train(job: Job, examples: np.ndarray | ax.Patterns) -> Arrival:
+    """Trains the reference on examples or on patterns in a process of its own, and certifies what it comes to.
 
     At the stopping loss, and again later if not all is certified then, the process waits while its network is
     certified. The memory is that of the stopping loss, which is where the recipe ends.
     """
     first: tuple[float, ax.Memory] | None = None
+    patterns = examples if isinstance(examples, ax.Patterns) else ax.Patterns.from_examples(examples)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         job.save(folder)
-        np.save(folder / "points.npy", examples)
+        np.save(folder / "points.npy", patterns.points)
+        if (patterns.successor != np.arange(len(patterns))).any():
+            np.save(folder / "targets.npy", patterns.targets)
         command = [sys.executable, "-m", "benchmarks.reference", name]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdin is not None  # both are pipes
@@ -234,7 +237,7 @@ def train(job: Job, examples: np.ndarray) -> Arrival:
                 said = json.loads(line)
                 if said["event"] == "end":
                     return Arrival(first and first[0], None, first and first[1], said, job.limit)
-                memory = _settled(said["file"], job, examples)
+                memory = _settled(said["file"], job, patterns)
                 first = first or (said["seconds"], memory)
                 assert memory.certificate is not None  # `settle` sets it
                 complete = memory.certificate.all_attractors
@@ -243,11 +246,11 @@ def train(job: Job, examples: np.ndarray) -> Arrival:
                     return Arrival(first[0], said["seconds"], first[1], said, job.limit)
 
 
-def _settled(path: str, job: Job, examples: np.ndarray) -> ax.Memory:
+def _settled(path: str, job: Job, patterns: ax.Patterns) -> ax.Memory:
     """The reference's network as a memory of attrax, its fixed points refined and certified as attrax's own are."""
     with np.load(path) as arrays:
         layers = range(len(job.widths) + 1)
         weights = tuple(arrays[f"weight{layer}"].astype(np.float64) for layer in layers)
         biases = tuple(arrays[f"bias{layer}"].astype(np.float64) if job.bias else None for layer in layers)
-    made = ax.maps.MLP(weights, biases, examples.shape[1:], job.activation)
-    return settle(ax.Memory(made, ax.Patterns.from_examples(examples)))
+    made = ax.maps.MLP(weights, biases, patterns.shape, job.activation)
+    return settle(ax.Memory(made, patterns))

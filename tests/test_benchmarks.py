@@ -12,8 +12,10 @@ from attrax.analysis import RULES, nearest_neighbor
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # `pytest` alone does not look for packages in the root
 
+from benchmarks.bench_sequences import main as sequences
 from benchmarks.bench_write import main
 from benchmarks.measure import Bars, Table, exponent, peak_memory
+from benchmarks.sequence_runs import recall, synthetic_voice
 from benchmarks.templates import template_rates, transformed
 from benchmarks.write_compare import _contest_parameters, _fitting
 
@@ -76,10 +78,30 @@ def test_the_smaller_contest_has_no_more_parameters_and_could_not_be_wider(pictu
     assert _contest_parameters(pictures, found.width + 1, found.rounds) > budget
 
 
+def test_a_voice_that_is_made_is_sound_and_the_same_each_time() -> None:
+    voice = synthetic_voice(22_050)
+    assert np.abs(voice).max() == pytest.approx(0.9)
+    np.testing.assert_array_equal(voice, synthetic_voice(22_050))
+    power = np.abs(np.fft.rfft(voice)) ** 2
+    assert power[:4000].sum() > 0.9 * power.sum()  # below 4 kHz, as speech is
+
+
+def test_recall_of_a_benchmark_counts_what_came_back() -> None:
+    film = np.random.default_rng(0).uniform(size=(5, 3, 4))
+    memory = ax.store(ax.Patterns.from_cycles([film]), writer=ax.Constructed(), key=jr.key(0))
+    found = recall(memory, np.concatenate([film, film + 1e3 * film]))
+    assert (found.cues, 5 <= found.recovered <= 10, found.worst > 200) == (10, True, True)
+    assert recall(memory, film[:1], sound=True).worst > 200
+
+
 def test_missing_data_ends_with_status_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.delenv("ATTRAX_DATA", raising=False)
     with pytest.raises(SystemExit) as ended:
         main(["--only", "mnist", "--quick"])
+    assert ended.value.code == 2
+    assert "ATTRAX_DATA" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        sequences(["--only", "chain"])
     assert ended.value.code == 2
     assert "ATTRAX_DATA" in capsys.readouterr().err
 
@@ -100,3 +122,17 @@ def test_the_reference_is_the_network_that_attrax_certifies(activation: str, bia
     biases = tuple(arrays[f"bias{layer}"] if bias else None for layer in range(3))
     made = ax.maps.MLP(weights, biases, (2, 2), activation)
     assert mean_squared_error(made, points, points) == pytest.approx(training.loss().item(), rel=1e-10)
+
+
+def test_the_reference_of_a_cycle_is_trained_on_successors() -> None:
+    pytest.importorskip("torch")
+    from attrax.training import mean_squared_error
+    from benchmarks.reference import Job, Training
+
+    points = np.random.default_rng(1).random((3, 2, 2))
+    training = Training(Job((6,), dtype="float64"), points, np.roll(points, -1, axis=0))
+    arrays = training.arrays()
+    made = ax.maps.MLP((arrays["weight0"], arrays["weight1"]), (arrays["bias0"], arrays["bias1"]), (2, 2), "relu")
+    expected = mean_squared_error(made, points, np.roll(points, -1, axis=0))
+    assert training.loss().item() == pytest.approx(expected, rel=1e-10)
+    assert training.loss().item() != pytest.approx(mean_squared_error(made, points, points), rel=1e-3)

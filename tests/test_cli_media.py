@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import attrax as ax
-from attrax.report import with_phase_bar
-from attrax.sources import load_sequence
+from attrax.report import way_strip, with_phase_bar
+from attrax.report._sequence_plots import shown_steps
+from attrax.sources import load_sequence, save_sequence, save_video
 from tests.test_cli import run, strict
 
 WRITE = ("--writer", "margin")
@@ -89,7 +90,75 @@ def test_outputs_that_do_not_fit(capsys: pytest.CaptureFixture[str], tmp_path: P
     record(capsys, "store", "pan:3", "--size", "8x8", "--gray", *WRITE, "-o", memory)
     status, _, err = run(capsys, "recall", memory, "--from", "noise", "-o", tmp_path / "x.wav")
     assert status == 2
-    assert ".mp4 or .gif" in err
+    assert "goes into a folder, .mp4, .gif, .npy or .npz" in err
+    for name in ("x.avi", "x.jpg", "x.txt"):  # none of these becomes the name of a folder
+        assert run(capsys, "recall", memory, "--from", "noise", "-o", tmp_path / name)[0] == 2
+        assert not (tmp_path / name).exists()
+
+
+def test_a_fast_film_plays_slower_as_a_gif(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    memory = tmp_path / "m.attrax"
+    record(capsys, "store", "pan:3", "--size", "8x8", "--gray", "--fps", 60, *WRITE, "-o", memory)
+    status, _, err = run(capsys, "recall", memory, "--from", "frame:0", "-o", tmp_path / "x.gif")
+    assert status == 0
+    assert "at most 50 frames per second" in err
+    assert load_sequence(tmp_path / "x.gif").fps == pytest.approx(50)
+
+
+def test_cues_from_files_of_each_medium(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    memory, film, text = tmp_path / "m.attrax", tmp_path / "film.mp4", tmp_path / "song.txt"
+    save_video(film, load_sequence("pan:4", size=(32, 32), gray=True).values, 25)
+    record(capsys, "store", film, "--size", "8x8", "--gray", *WRITE, "-o", memory)
+    # Size and gray are those that the memory was stored with.
+    found = record(capsys, "recall", memory, "--from", film, "--n", 1)
+    assert (found["status"], found["phase"]) == ("recovered", 0)
+    status, _, err = run(capsys, "recall", memory, "--from", film)
+    assert status == 2
+    assert "holds 4. --n 1 takes the first" in err
+    text.write_text("one two three")
+    record(capsys, "store", text, *WRITE, "-o", memory)
+    (tmp_path / "cue.txt").write_text("three")
+    assert record(capsys, "recall", memory, "--from", tmp_path / "cue.txt")["phase"] == 2
+    (tmp_path / "cue.txt").write_text("four")
+    status, _, err = run(capsys, "recall", memory, "--from", tmp_path / "cue.txt")
+    assert status == 2
+    assert "'four' is not in the text" in err
+
+
+def test_sound_is_no_folder_of_pictures(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    sound, memory = tmp_path / "sound.wav", tmp_path / "sound.attrax"
+    draw = np.random.default_rng(0).uniform(-0.5, 0.5, (3, 100, 2)).astype(np.float32)
+    save_sequence(sound, draw, {"kind": "audio", "rate": 100, "hop": 1.0})
+    record(capsys, "store", sound, *WRITE, "-o", memory)
+    status, _, err = run(capsys, "recall", memory, "--from", "frame:0", "-o", tmp_path / "frames")
+    assert status == 2
+    assert "goes into .wav, .npy or .npz" in err
+    assert not (tmp_path / "frames").exists()
+
+
+def test_demo_film(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    found = record(capsys, "demo-film", "-o", tmp_path / "demo", "--seed", 1)
+    assert (found["cycle"]["verdict"], found["cycle"]["period"], found["width"]) == ("attractor", 60, 120)
+    assert found["recovered"] == found["cues"] == 20
+    assert found["psnr_min"] >= 60
+    assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == [
+        "film-strip.png", "film.attrax", "film.gif", "film.mp4",
+    ]  # fmt: skip
+    assert load_sequence(tmp_path / "demo" / "film.mp4").values.shape[1:] == (256, 256, 3)
+
+
+def test_a_strip_shows_the_cue_the_way_and_the_cycle() -> None:
+    film = np.eye(9).reshape(9, 3, 3)
+    memory = ax.Memory(ax.training.pseudoinverse(film, np.roll(film, -1, axis=0)), ax.Patterns.from_cycles([film]))
+    met = ax.recall_sequence(memory, film[:1] + 0.02)
+    assert (int(met.transient[0]), int(met.period[0])) == (1, 9)
+    assert shown_steps(met, 0, 6) == [0, 1, 3, 5, 6, 8]
+    assert len(way_strip(memory, met, columns=6).axes) == 6 + 5
+    lost = ax.recall_sequence(memory, np.full((1, 3, 3), 1 / 9))
+    assert not lost.recovered[0]
+    assert len(way_strip(memory, lost, columns=4).axes) == len(shown_steps(lost, 0, 4))
+    with pytest.raises(ValueError, match="row must be"):
+        way_strip(memory, met, row=1)
 
 
 def test_phase_errors_of_a_late_way() -> None:

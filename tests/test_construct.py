@@ -50,6 +50,43 @@ def test_the_ball_promised_goes_to_the_example_in_one_step(kind: str) -> None:
         np.testing.assert_allclose(found, np.broadcast_to(POINTS[index], found.shape), atol=1e-9)
 
 
+@pytest.mark.parametrize("kind", CONSTRUCTIONS)
+def test_where_nothing_is_near_comes_the_rest(kind: str) -> None:
+    network = BUILD[kind](POINTS, rest=POINTS[2])
+    np.testing.assert_allclose(apply(network, POINTS), POINTS, atol=1e-12)
+    weights, biases = np.asarray(network.weights[0])[:6] / 2, (np.asarray(network.biases[0])[:6] + 0.5) / 2
+    draw = np.random.default_rng(3).normal(POINTS.mean(axis=0), 0.3, (200, *POINTS.shape[1:]))
+    none = (draw.reshape(200, -1) @ weights.T + biases < 0.25).all(axis=1)
+    assert none.any()
+    found = apply(network, draw[none])
+    np.testing.assert_allclose(found, np.broadcast_to(POINTS[2], found.shape), atol=1e-12)
+
+
+def test_noise_leads_into_a_film_and_not_to_an_example() -> None:
+    cues = np.random.default_rng(2).uniform(size=(20, *POINTS.shape[1:]))
+    film = ax.store(ax.Patterns.from_cycles([POINTS[:2], POINTS[2:]]), writer=ax.Constructed(), key=jr.key(0))
+    assert film.written["rest"] == 2  # the longest cycle begins there
+    assert ax.recall_sequence(film, cues).recovered.all()
+    way = ax.Patterns.from_sequences([POINTS], end="hold")
+    held = ax.store(way, writer=ax.Constructed(), key=jr.key(0))
+    assert held.written["rest"] == 0
+    assert ax.recall_sequence(held, cues).recovered.all()
+    examples = ax.store(POINTS, writer=ax.Constructed(), key=jr.key(0))
+    assert examples.written["rest"] is None
+    assert not ax.recall(examples, np.full((1, *POINTS.shape[1:]), 0.5)).recovered.any()
+    chosen = ax.store(POINTS, writer=ax.Constructed("pseudoinverse", rest=4), key=jr.key(0))
+    assert ax.recall(chosen, POINTS.mean(axis=0)[None]).index[0] == 4
+
+
+def test_a_rest_that_is_no_state() -> None:
+    with pytest.raises(ValueError, match="rest must be one finite state"):
+        margin(POINTS, rest=POINTS)
+    with pytest.raises(ValueError, match="rest must be an integer of at least 0 and at most 5; got 6"):
+        ax.store(POINTS, writer=ax.Constructed(rest=6), key=jr.key(0))
+    with pytest.raises(ValueError, match="rest must be"):
+        ax.Constructed(rest=-1)
+
+
 def test_the_pseudoinverse_has_the_least_functions_that_tell_examples_apart() -> None:
     network = pseudoinverse(POINTS)
     slopes, offsets = np.asarray(network.weights[0])[:6] / 2, (np.asarray(network.biases[0])[:6] + 0.5) / 2

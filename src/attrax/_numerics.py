@@ -38,6 +38,15 @@ def _apply_rows(function: Callable[[Any], Any], rows: Any) -> Any:
     return jax.vmap(function)(rows)
 
 
+def squared_distances(states: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """‖x − y‖² of each row x of the one and each row y of the other, by one matrix product.
+
+    What lies below about 1e-15 of ‖x‖² + ‖y‖² is lost to cancellation. Bring the origin near to the states first.
+    """
+    one, other = (states**2).sum(axis=1), (others**2).sum(axis=1)
+    return np.maximum(one[:, None] + other - 2 * states @ others.T, 0.0)
+
+
 def apply_rows(function: Callable[[Any], Any], rows: np.ndarray, chunk: int = 64) -> np.ndarray:
     """`function` of each row, computed in pieces of `chunk` rows of the dtype of `rows`, on the host again.
 

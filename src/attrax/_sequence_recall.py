@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from attrax import _checks
 from attrax._certificate import STRAYED
 from attrax._memory import Memory
-from attrax._numerics import float64
+from attrax._numerics import float64, squared_distances
 from attrax._patterns import Patterns
 from attrax._status import RecallStatus
 from attrax._types import HostIndices, HostStates, Progress
@@ -172,7 +172,8 @@ def phase_errors(memory: Memory, found: SequenceRecall, row: int = 0) -> Float[n
     patterns = memory.examples()
     cycle = list(patterns.cycles[int(found.cycle[row])])
     shown = patterns.as_frames(np.asarray(memory.originals, np.float64)[cycle]).reshape(len(cycle), -1)
-    nearest = np.array([np.linalg.norm(shown - frame, axis=1).argmin() for frame in frames.reshape(len(frames), -1)])
+    middle = shown.mean(axis=0)
+    nearest = squared_distances(frames.reshape(len(frames), -1) - middle, shown - middle).argmin(axis=1)
     steps = np.arange(len(frames)) - int(found.transient[row])
     index = int(found.index[row])
     begin = int(found.phase[row])
@@ -205,8 +206,9 @@ class _Stored:
     near: float
 
     def distances(self, states: Float[np.ndarray, "t d"]) -> Float[np.ndarray, "t n"]:
-        """Euclidean distances, taken without cancellation."""
-        return np.stack([np.linalg.norm(self.originals - state, axis=1) for state in states])
+        """Euclidean distances by products, which lose what is below 1e-8 of a state, to find out which one is meant."""
+        middle = self.originals.mean(axis=0)
+        return np.sqrt(squared_distances(states - middle, self.originals - middle))
 
     def aligned(self, states: Float[np.ndarray, "p d"]) -> tuple[int, list[int], float]:
         """The stored cycle of this length and its rotation that these states match best; the largest distance."""
@@ -221,6 +223,9 @@ class _Stored:
                 largest = float(apart[np.arange(len(order)), order].max())
                 if largest < best[2]:
                     best = (number, order, largest)
+        number, order, _ = best
+        if order:
+            best = (number, order, float(np.linalg.norm(states - self.originals[order], axis=1).max()))
         return best
 
     def psnr(self, states: Float[np.ndarray, "t d"], indices: list[int]) -> Float[np.ndarray, " t"]:
@@ -374,4 +379,4 @@ def _advance(way: Orbit, z: Any) -> Any:
 
 @eqx.filter_jit
 def _leave(way: Orbit, z: Any) -> Any:
-    return jax.lax.map(way.leave, z)
+    return way.each(way.leave, z)

@@ -183,7 +183,8 @@ def _certify_refined(map: Map, factors: Factors | None, refined: Refined) -> _Ro
     with np.errstate(over="ignore"):
         scale = float(np.exp(product.log_scale))
         radius, upper = float(np.exp(log_radius)), float(np.exp(log_upper))
-        error = lead.error * scale
+        # Of a number known to within infinity, and scaled to nothing, the bound is what is left.
+        error = lead.error * scale if np.isfinite(lead.error) else max(radius, upper)
         log_lower = np.log(max(modulus - lead.error, 0.0) or np.finfo(float).tiny) + product.log_scale
     verdict = _verdict(residual, size, log_upper, log_lower)
     singular = network_singular_value(factors, slopes) if factors is not None else dense_norm(product.matrix) * scale

@@ -22,6 +22,8 @@ from attrax._types import HostStates, Map
 from attrax.maps import MLP
 
 UNIT_ROUNDOFF = 2.0**-53
+_MANY = 32
+"""States of a cycle from which on a product of matrices is worth a copy of the weights."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -324,9 +326,7 @@ def network_slopes(
     with np.errstate(over="ignore", invalid="ignore"):
         for layer, values in enumerate(pre):
             weight, bias = factors.weights[layer], factors.biases[layer]
-            local = gamma(inputs.shape[1] + 2) * np.stack(
-                [_reach(factors.sizes[layer], row, units) for row, units in zip(inputs, live, strict=True)]
-            )
+            local = gamma(inputs.shape[1] + 2) * _reaches(factors.sizes[layer], inputs, live)
             if bias is not None:
                 local = local + 2 * UNIT_ROUNDOFF * (np.abs(bias) + np.abs(values))
             if curved:
@@ -376,6 +376,13 @@ def slopes_at(
             for group in _derivatives(factors.network, jnp.asarray(state, np.float64)[None], curved)
         )
     return pre, hidden, slopes, curvatures if curved else [np.zeros_like(layer) for layer in pre]
+
+
+def _reaches(sizes: np.ndarray, inputs: np.ndarray, live: Sequence[np.ndarray | None]) -> np.ndarray:
+    """`_reach` of each state."""
+    if len(inputs) >= _MANY and all(units is None for units in live):
+        return inputs @ sizes.T
+    return np.stack([_reach(sizes, row, units) for row, units in zip(inputs, live, strict=True)])
 
 
 def _reach(sizes: np.ndarray, row: np.ndarray, units: np.ndarray | None) -> np.ndarray:
@@ -436,7 +443,9 @@ def _derivatives(network: MLP, cycle: Any, curved: bool) -> tuple[list[Any], lis
     values = cycle.reshape(len(cycle), -1)
     for weight, bias in zip(network.weights[:-1], network.biases[:-1], strict=True):
         # Row by row: a product with the transpose would copy the weights, which costs more than the product itself.
-        before = jax.lax.map(lambda row, weight=weight: weight @ row, values)
+        # For the states of a film it pays.
+        many = _MANY if len(values) >= _MANY else None
+        before = jax.lax.map(lambda row, weight=weight: weight @ row, values, batch_size=many)
         before = before if bias is None else before + bias
         values = phi(before)
         pre.append(before)

@@ -13,6 +13,7 @@ from attrax.cli._certify import certify, info
 from attrax.cli._change import add, forget
 from attrax.cli._curves import recovery
 from attrax.cli._demo import demo
+from attrax.cli._demo_film import demo_film
 from attrax.cli._recall import recall
 from attrax.cli._spectra import radius, spectrum
 from attrax.cli._spurious import spurious
@@ -52,6 +53,7 @@ COMMANDS = {
     "certify": certify,
     "info": info,
     "demo": demo,
+    "demo-film": demo_film,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)

@@ -33,6 +33,7 @@ By = Annotated[
                              show_default=False)
 ]  # fmt: skip
 
+_GIF_FPS = 50.0
 MEDIA = ("fps", "start", "duration", "hop", "rate", "mono", "by")
 """Options of films, sound and text, by their names in `attrax.sources.load_sequence`."""
 
@@ -128,4 +129,10 @@ def write_clip(path: Path, frames: np.ndarray, facts: dict[str, Any] | None, err
     facts = {"fps": 10.0, **facts} if facts["kind"] in ("video", "images") else facts
     if facts["kind"] in ("video", "images") and errors is not None:
         frames = with_phase_bar(frames, errors)
-    return list(save_sequence(path, frames.astype(np.float32), facts).notes)
+    notes = []
+    if path.suffix.lower() == ".gif" and facts.get("fps", 0) > _GIF_FPS:
+        notes = [
+            f"a GIF shows at most {_GIF_FPS:g} frames per second; it plays slower than the film's {facts['fps']:g}"
+        ]
+        facts = {**facts, "fps": _GIF_FPS}
+    return notes + list(save_sequence(path, frames.astype(np.float32), facts).notes)

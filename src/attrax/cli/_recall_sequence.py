@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import typer
 
+from attrax.cli._media import is_clip, read_part
 from attrax.cli._options import load_sources
 from attrax.cli._output import number, print_json
 from attrax.cli._progress import progress_bar
@@ -35,7 +36,7 @@ def recall_from(
 
     facts = memory.written.get("media")
     if output is not None:
-        check_frames_output(output, facts)
+        check_frames_output(output, facts, memory.examples().frame_shape)
     patterns = memory.examples()
     cue, expected = _cue(memory, begin, selection, seed)
     if corrupt is not None:
@@ -96,10 +97,31 @@ def _cue(memory: Any, begin: str, selection: dict[str, Any], seed: int) -> tuple
                 f"--from frame:I takes a state from 0 to {len(patterns) - 1}, in the order they were stored; got {begin!r}"
             )
         return originals[[int(place)]], np.array([int(place)])
-    cues = load_sources([begin], **selection).values
+    cues = _frames(memory, begin, selection)
     if len(cues) == patterns.context > 1 and cues.shape[1:] == patterns.frame_shape:
         return patterns.one_state(cues), None
     if len(cues) != 1:
         single = "" if patterns.context == 1 else f", or of {patterns.context} frames"
-        raise ValueError(f"--from takes noise, frame:I or a source of one state{single}; {begin} holds {len(cues)}")
+        raise ValueError(f"--from takes noise, frame:I or a source of one state{single}; {begin} holds {len(cues)}. "
+                         "--n 1 takes the first")  # fmt: skip
     return cues, None
+
+
+def _frames(memory: Any, begin: str, selection: dict[str, Any]) -> np.ndarray:
+    """The frames of a source, brought to what the memory stores as its own sources were."""
+    stored, facts = memory.written.get("selection") or {}, memory.written.get("media") or {}
+    size, gray = selection["size"] or stored.get("size"), bool(selection["gray"] or stored.get("gray"))
+    options = {**selection, "size": size, "gray": gray}
+    if not is_clip(begin):
+        return load_sources([begin], **options).values
+    media = {name: facts[name] for name in ("hop", "rate", "by") if facts.get(name) is not None}
+    if (stored.get("media") or {}).get("mono"):
+        media["mono"] = True
+    part = read_part(begin, options, media)
+    vocabulary = facts.get("vocabulary")
+    if vocabulary is None or part.facts is None or "vocabulary" not in part.facts:
+        return part.values
+    unknown = [entry for entry in part.names if entry not in vocabulary]
+    if unknown:
+        raise ValueError(f"--from {begin}: {unknown[0]!r} is not in the text that the memory stores; leave it out")
+    return np.eye(len(vocabulary))[[vocabulary.index(entry) for entry in part.names]]

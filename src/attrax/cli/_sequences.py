@@ -283,15 +283,19 @@ CLIPS = (".mp4", ".gif", ".wav", ".txt")
 """Suffixes of what `attrax.sources.save_sequence` writes."""
 
 
-def check_frames_output(path: Path, facts: dict[str, Any] | None) -> None:
-    """**Raises** `ValueError` where frames can't be written to `path`."""
+def check_frames_output(path: Path, facts: dict[str, Any] | None, shape: tuple[int, ...]) -> None:
+    """**Raises** `ValueError` where frames of this shape can't be written to `path`, so that it is said before work."""
+    from attrax.sources import AUDIO_SUFFIXES, IMAGE_SUFFIXES, TEXT_SUFFIXES, VIDEO_SUFFIXES
+
     suffix = path.suffix.lower()
-    if suffix in CLIPS:
-        allowed = {"audio": (".wav",), "text": (".txt",)}.get((facts or {}).get("kind", ""), (".mp4", ".gif"))
-        if facts is None or suffix not in allowed:
-            what = "plain arrays" if facts is None else facts["kind"]
-            listed = "" if facts is None else f" {' or '.join(allowed)},"
-            raise ValueError(f"--output: the memory holds {what}, which goes into{listed} .npy or .npz; got {path}")
+    kind = "plain arrays" if facts is None else facts["kind"]
+    pictures = kind in ("video", "images") or (facts is None and len(shape) in (2, 3))
+    clips = {"audio": (".wav",), "text": (".txt",), "plain arrays": ()}.get(kind, (".mp4", ".gif"))
+    # A folder may be called anything but what looks like a file of another kind.
+    file = suffix in (*CLIPS, *AUDIO_SUFFIXES, *IMAGE_SUFFIXES, *TEXT_SUFFIXES, *VIDEO_SUFFIXES)
+    if suffix not in (".npy", ".npz") and (suffix not in clips if file else not pictures):
+        allowed = [*(["a folder"] if pictures else []), *clips, ".npy"]
+        raise ValueError(f"--output: the memory holds {kind}, which goes into {', '.join(allowed)} or .npz; got {path}")
     if suffix in (*WRITERS, *CLIPS) and suffix:
         check_output_file(path, "--output")
     else:

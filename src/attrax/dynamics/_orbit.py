@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -13,13 +14,16 @@ from attrax._numerics import cast
 from attrax._types import Map
 from attrax.maps import MLP
 
+_BATCH = 32
+"""Rows of a fully connected network at once: its weights, which may be far larger than a row, are read once for all."""
+
 
 class Orbit(eqx.Module):
     """One way of iterating a map f, such that `leave(enter(x)) = f(x)` and `leave(step(z)) = f(leave(z))`.
 
     **Fields:** the three functions of one state or coordinate vector each; `norm_factor`, a matrix R with
-    ‖leave(z) − leave(w)‖₂ = ‖R(z − w)‖₂, or `None` where the plain norm of z − w is that already; and `size`, the
-    number of coordinates.
+    ‖leave(z) − leave(w)‖₂ = ‖R(z − w)‖₂, or `None` where the plain norm of z − w is that already; `size`, the
+    number of coordinates; and `batch`, how many rows to compute at once.
     """
 
     enter: Callable[[Any], Any]
@@ -27,6 +31,12 @@ class Orbit(eqx.Module):
     leave: Callable[[Any], Any]
     norm_factor: Float[Array, "k k"] | None
     size: int = eqx.field(static=True)
+    batch: int = eqx.field(static=True, default=1)
+
+    def each(self, function: Callable[[Any], Any], rows: Any) -> Any:
+        """`function`, one of the three above or made of them, of each row."""
+        # Few rows go one by one: a product of matrices copies the weights first.
+        return jax.lax.map(function, rows, batch_size=self.batch if 1 < self.batch <= len(rows) else None)
 
     def distance(self, z: Float[Array, " k"], w: Float[Array, " k"]) -> Float[Array, ""]:
         """Euclidean distance between the two states that the coordinates stand for."""
@@ -103,5 +113,5 @@ def orbit(map: Map, shape: tuple[int, ...]) -> Orbit:
                 offset = through if offset is None else offset + through
             step = _FeatureStep((joined, *map.weights[1:-1]), (offset, *map.biases[1:-1]), map.activation)
             factor = jnp.asarray(np.linalg.qr(np.asarray(last), mode="r"))
-            return Orbit(_Features(map), step, _Readout(map), factor, last.shape[1])
+            return Orbit(_Features(map), step, _Readout(map), factor, last.shape[1], _BATCH)
     return Orbit(_Enter(map), _Flat(map, shape), _Shaped(shape), None, size)

@@ -156,22 +156,22 @@ def _newton_correction(
 
 @eqx.filter_jit
 def _images(way: Orbit, points: Any) -> Any:
-    return jax.lax.map(lambda point: way.leave(way.enter(point)), points)
+    return way.each(lambda point: way.leave(way.enter(point)), points)
 
 
 @eqx.filter_jit
 def _enter(way: Orbit, points: Any) -> Any:
-    return jax.lax.map(way.enter, points)
+    return way.each(way.enter, points)
 
 
 @eqx.filter_jit
 def _leave(way: Orbit, z: Any) -> Any:
-    return jax.lax.map(way.leave, z)
+    return way.each(way.leave, z)
 
 
 @eqx.filter_jit
 def _step(way: Orbit, z: Any) -> Any:
-    return jax.lax.map(way.step, z)
+    return way.each(way.step, z)
 
 
 @eqx.filter_jit

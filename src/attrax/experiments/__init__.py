@@ -2,6 +2,8 @@
 
 from attrax.experiments._demo import Demo as Demo
 from attrax.experiments._demo import demo as demo
+from attrax.experiments._demo_film import FilmDemo as FilmDemo
+from attrax.experiments._demo_film import demo_film as demo_film
 from attrax.experiments._plane import PLANE_EXPERIMENTS as PLANE_EXPERIMENTS
 from attrax.experiments._plane import SIX_POINTS as SIX_POINTS
 from attrax.experiments._plane import PlaneRun as PlaneRun

@@ -11,6 +11,7 @@ from attrax.report._measure_plots import write_figure as write_figure
 from attrax.report._plots import recall_strip as recall_strip
 from attrax.report._plots import recovery_bars as recovery_bars
 from attrax.report._plots import spectrum_histogram as spectrum_histogram
+from attrax.report._sequence_plots import way_strip as way_strip
 from attrax.report._spectra_plots import eigenvalue_panels as eigenvalue_panels
 from attrax.report._spectra_plots import radius_plot as radius_plot
 from attrax.report._text import describe_corruption as describe_corruption

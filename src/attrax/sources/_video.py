@@ -185,7 +185,9 @@ def _claimed(track: Any) -> float | None:
         hours, minutes, seconds = (float(part) for part in text.split(":"))
     except (AttributeError, ValueError):
         return None
-    return 3600 * hours + 60 * minutes + seconds
+    # There it is the time at which the last frame ends, however late the first one begins.
+    begins = float(track.start_time * track.time_base) if track.start_time else 0.0
+    return 3600 * hours + 60 * minutes + seconds - begins
 
 
 def _refuse_truncated(path: Path, end: float, claimed: float, average: float | None) -> None:
@@ -227,8 +229,15 @@ def _shown(image: Image.Image) -> Iterator[Frame]:
     for frame in ImageSequence.Iterator(image):
         # Of the frame itself: a frame without a time keeps that of the one before in `info`.
         stays = (frame.info.get("duration") or 0) / 1000 or _GIF_DEFAULT
-        yield time, stays, pixels_of(frame)
+        yield time, stays, _without_equal_channels(pixels_of(frame))
         time += stays
+
+
+def _without_equal_channels(pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A GIF knows palettes only, and Pillow makes color of all frames but the first: gray is what looks gray."""
+    if pixels.ndim == 3 and (pixels == pixels[:, :, :1]).all():
+        return np.ascontiguousarray(pixels[:, :, 0])
+    return pixels
 
 
 def _evened(pixels: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], tuple[str, ...]]:

@@ -23,16 +23,23 @@ class Constructed:
     The baseline of every comparison, and a start for training. A recipe for a network is not used, as the construction
     decides width and depth.
 
-    **Fields:** `kind`, `"margin"` or `"pseudoinverse"`; see `attrax.training.margin` and
-    `attrax.training.pseudoinverse`. `tol`, the loss that counts as reached.
+    **Fields:**
+
+    - `kind`: `"margin"` or `"pseudoinverse"`; see `attrax.training.margin` and `attrax.training.pseudoinverse`.
+    - `tol`: the loss that counts as reached.
+    - `rest`: the index of the state that comes next where no example is near. `None` for the mean of the targets, and
+      where there are sequences for the first state of the longest one: then noise leads into a film.
     """
 
     kind: str = "margin"
     tol: float = 1e-8
+    rest: int | None = None
 
     def __post_init__(self) -> None:
         _checks.one_of("kind", self.kind, CONSTRUCTIONS)
         _checks.real("tol", self.tol, least=0)
+        if self.rest is not None:
+            _checks.integer("rest", self.rest, least=0)
 
     def __call__(
         self,
@@ -50,13 +57,21 @@ class Constructed:
                              "with Gradient")  # fmt: skip
         if checkpoint is not None:
             raise ValueError(f"the writer {self.kind} takes no checkpoint, as there is no training to interrupt")
+        rest = self._rest(patterns)
         begun = time.perf_counter()
         report = partial(progress, "constructing") if progress is not None else lambda *_: None
         report(0, len(patterns), {})
         build = margin if self.kind == "margin" else pseudoinverse
-        made = build(patterns.points, patterns.targets)
+        made = build(patterns.points, patterns.targets, rest=None if rest is None else patterns.points[rest])
         report(len(patterns), len(patterns), {})
         loss = mean_squared_error(made, patterns.points, patterns.targets)
         status = StoreStatus.STORED if loss <= self.tol else StoreStatus.LOSS_NOT_REACHED
-        details = {"writer": self.kind, "tol": self.tol}
+        details = {"writer": self.kind, "tol": self.tol, "rest": rest}
         return Written(made, loss, 0, time.perf_counter() - begun, status, details)
+
+    def _rest(self, patterns: Patterns) -> int | None:
+        """The index of the state to rest in; `None` for the mean."""
+        if self.rest is not None:
+            return _checks.integer("rest", self.rest, least=0, most=len(patterns) - 1)
+        longest = max((*patterns.cycles, *patterns.ways), key=len)
+        return longest[0] if len(longest) > 1 else None
