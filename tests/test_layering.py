@@ -76,6 +76,7 @@ FILES: dict[str, list[str]] = {
         "_losses",
         "_objective",
         "_fit",
+        "_fit_many",
         "_polish",
         "_recurrent",
     ],
