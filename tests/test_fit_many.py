@@ -122,7 +122,8 @@ def test_arithmetic_is_that_of_the_weights_and_nothing_given_is_changed(dtype: A
     kept = [[leaf.copy() for leaf in arrays(start)] for start in maps]
     found = fit_many(maps, INPUTS, TARGETS, optimizer=ADAM, tol=None, epochs=3)
     assert {leaf.dtype for trained in found.maps for leaf in arrays(trained)} == {np.dtype(dtype)}
-    assert all(np.array_equal(a, b) for start, old in zip(maps, kept, strict=True) for a, b in zip(arrays(start), old, strict=True))  # fmt: skip
+    for start, old in zip(maps, kept, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(arrays(start), old, strict=True))
     assert not jax.config.read("jax_enable_x64")
 
 

@@ -1,7 +1,14 @@
 """Whole runs on real data, through the public functions only."""
 
+from attrax.experiments._common import StudyData as StudyData
+from attrax.experiments._common import radii_at as radii_at
+from attrax.experiments._common import study_data as study_data
 from attrax.experiments._demo import Demo as Demo
 from attrax.experiments._demo import demo as demo
+from attrax.experiments._paper_tables import PAPER as PAPER
+from attrax.experiments._paper_tables import PAPER_FIG15 as PAPER_FIG15
+from attrax.experiments._paper_tables import PAPER_FIG16 as PAPER_FIG16
+from attrax.experiments._paper_tables import PaperRow as PaperRow
 from attrax.experiments._plane import PLANE_EXPERIMENTS as PLANE_EXPERIMENTS
 from attrax.experiments._plane import SIX_POINTS as SIX_POINTS
 from attrax.experiments._plane import PlaneRun as PlaneRun
@@ -9,5 +16,20 @@ from attrax.experiments._plane import Trial as Trial
 from attrax.experiments._plane import four_circles as four_circles
 from attrax.experiments._plane import plane_experiment as plane_experiment
 from attrax.experiments._plane import train_plane as train_plane
+from attrax.experiments._ranks import RankAgreement as RankAgreement
+from attrax.experiments._ranks import compare_ranks as compare_ranks
+from attrax.experiments._ranks import rank_agreement as rank_agreement
+from attrax.experiments._tables import TABLE_SCALES as TABLE_SCALES
+from attrax.experiments._tables import CellResult as CellResult
+from attrax.experiments._tables import StorageTable as StorageTable
+from attrax.experiments._tables import TableCell as TableCell
+from attrax.experiments._tables import TableScale as TableScale
+from attrax.experiments._tables import TableTrial as TableTrial
+from attrax.experiments._tables import run_cell as run_cell
+from attrax.experiments._tables import storage_table as storage_table
+from attrax.experiments._tables import table_cells as table_cells
+from attrax.experiments._tables_report import paper_text as paper_text
+from attrax.experiments._tables_report import storage_figure as storage_figure
+from attrax.experiments._tables_report import storage_text as storage_text
 from attrax.experiments._theory import THEORY_FIGURES as THEORY_FIGURES
 from attrax.experiments._theory import theory_figure as theory_figure

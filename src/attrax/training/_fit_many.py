@@ -147,7 +147,7 @@ def _status(reached: float, done: int, tol: float, epochs: int) -> TrainingStatu
 
 
 def _one_structure(maps: list[Any]) -> tuple[list[Any], Any, np.dtype]:
-    """The trained arrays of each map, what all have in common, and the dtype. **Raises** `ValueError` if maps differ."""
+    """The trained arrays of each map, what all share, and the dtype. **Raises** `ValueError` if maps differ."""
     if not maps:
         raise ValueError("maps must hold at least one map; got none")
     parts = [eqx.partition(map, _is_trained) for map in maps]
