@@ -9,10 +9,12 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from attrax.cli._output import strict
 from attrax.experiments import (
     TABLE_SCALES,
     CellResult,
     rank_agreement,
+    rank_text,
     storage_figure,
     storage_table,
     storage_text,
@@ -44,11 +46,9 @@ def main() -> None:
     for count in ("certified", "below_one"):
         for reading in (0, 1):
             found = rank_agreement(table, count=count, reading=reading)
-            print(f"\n{count}, reading {reading + 1}: {found.cells} cells, Spearman {found.spearman:.2f} "
-                  f"({found.spearman_interval[0]:.2f} to {found.spearman_interval[1]:.2f}), Kendall {found.kendall:.2f} "
-                  f"({found.kendall_interval[0]:.2f} to {found.kendall_interval[1]:.2f}), p = {found.p_value:.2g}")  # fmt: skip
+            print(f"\n{count}, reading {reading + 1}: {rank_text(found)}")
     files = write_figure(storage_figure(table), options.output, f"{options.figure}-{options.scale}")
-    record = [asdict(result) for result in table.cells.values()]
+    record = strict([asdict(result) for result in table.cells.values()])
     (options.output / f"{options.figure}-{options.scale}.json").write_text(json.dumps(record, indent=1) + "\n")
     print(f"\nwritten: {files[0]}")
 

@@ -29,6 +29,7 @@ from attrax.experiments._tables import run_cell as run_cell
 from attrax.experiments._tables import storage_table as storage_table
 from attrax.experiments._tables import table_cells as table_cells
 from attrax.experiments._tables_report import paper_text as paper_text
+from attrax.experiments._tables_report import rank_text as rank_text
 from attrax.experiments._tables_report import storage_figure as storage_figure
 from attrax.experiments._tables_report import storage_text as storage_text
 from attrax.experiments._theory import THEORY_FIGURES as THEORY_FIGURES

@@ -1,4 +1,4 @@
-"""What the paper's experiments share: their data, or what stands in for it, and spectral radii as the paper reads them."""
+"""What the experiments of the paper share: their data or a substitute, and spectral radii as the paper reads them."""
 
 from dataclasses import dataclass
 

@@ -20,7 +20,7 @@ _CERTAIN = 3  # columns whose headings and places are printed
 class RankAgreement:
     """How far two orders of the same cells agree; 1 fully, 0 not at all, −1 reversed.
 
-    **Fields:** `cells` compared; `reading`, which of the paper's readings; `spearman` and `kendall` (τ-b, ties counted),
+    **Fields:** `cells` compared; `reading`, which of the paper's readings; `spearman` and `kendall` (τ-b for ties),
     NaN where one side does not vary or there are fewer than three cells; `spearman_interval` and `kendall_interval`,
     the middle 95 % over resampled cells; `p_value`, the fraction of random orders whose Spearman coefficient is at
     least as far from 0 (two-sided, by permutation). Neighboring cells share rows and columns, so intervals and p-value

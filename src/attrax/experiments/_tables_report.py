@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attrax.experiments._paper_tables import PaperRow
+from attrax.experiments._ranks import RankAgreement
 from attrax.experiments._tables import CellResult, StorageTable
 
 if TYPE_CHECKING:
@@ -75,9 +76,9 @@ def paper_text(row: PaperRow, activation: str) -> str:
 def storage_figure(table: StorageTable) -> "Figure":
     """The table as heat maps: certified attractors, radii below 1 (the paper's reading), and the paper's numbers.
 
-    Colors are per cent of the examples of the trained seeds; a small fraction below a number says how many of the seeds
-    were trained where not all were. Gray with a dash: no seed reached the loss asked for. In the paper's panel the color
-    is that of the first reading, and gray is a lost or an empty cell.
+    Colors are per cent of the examples of the trained seeds; a small fraction below a number says how many seeds
+    were trained where not all were. Gray with a dash: no seed reached the loss asked for. In the panel of the paper the
+    color is that of the first reading, and gray is a lost or an empty cell.
 
     **Arguments:** `table`. **Returns:** a `matplotlib.figure.Figure`.
     """
@@ -130,3 +131,14 @@ def _panel(table: StorageTable, count: str | None) -> tuple[np.ndarray, np.ndarr
                 part = "" if result.trained == len(result.trials) else f"\n{result.trained}/{len(result.trials)} seeds"
                 texts[i, j] = f"{values[i, j]:.0f}{part}"
     return values, texts
+
+
+def rank_text(found: RankAgreement) -> str:
+    """One sentence on how far our order of the cells agrees with the paper's."""
+    if not np.isfinite(found.spearman):
+        return f"{found.cells} cells, too few or too equal to be ordered"
+    (low, high), (least, most) = found.spearman_interval, found.kendall_interval
+    return (
+        f"{found.cells} cells: Spearman {found.spearman:.2f} ({low:.2f} to {high:.2f}), Kendall {found.kendall:.2f} "
+        f"({least:.2f} to {most:.2f}), p = {found.p_value:.2g}"
+    )
