@@ -5,6 +5,17 @@ from attrax.experiments._common import radii_at as radii_at
 from attrax.experiments._common import study_data as study_data
 from attrax.experiments._demo import Demo as Demo
 from attrax.experiments._demo import demo as demo
+from attrax.experiments._efficiency import EFFICIENCY_SCALES as EFFICIENCY_SCALES
+from attrax.experiments._efficiency import MODES as MODES
+from attrax.experiments._efficiency import EfficiencyScale as EfficiencyScale
+from attrax.experiments._efficiency import EfficiencyStudy as EfficiencyStudy
+from attrax.experiments._efficiency import EfficiencyTrial as EfficiencyTrial
+from attrax.experiments._efficiency import arranged as arranged
+from attrax.experiments._efficiency import efficiency_study as efficiency_study
+from attrax.experiments._efficiency import efficiency_trial as efficiency_trial
+from attrax.experiments._efficiency_report import efficiency_figure as efficiency_figure
+from attrax.experiments._efficiency_report import efficiency_text as efficiency_text
+from attrax.experiments._efficiency_report import spectra_figure as spectra_figure
 from attrax.experiments._paper_tables import PAPER as PAPER
 from attrax.experiments._paper_tables import PAPER_FIG15 as PAPER_FIG15
 from attrax.experiments._paper_tables import PAPER_FIG16 as PAPER_FIG16
