@@ -111,6 +111,7 @@ FILES: dict[str, list[str]] = {
         "_spectra",
         "_plane",
         "_basins",
+        "_period",
     ],
     "report": [
         "_text",
@@ -122,6 +123,7 @@ FILES: dict[str, list[str]] = {
         "_theory_text",
         "_theory_plots",
         "_spectra_plots",
+        "_period_plot",
         "_basin_plots",
     ],
     "experiments": [
@@ -155,6 +157,7 @@ FILES: dict[str, list[str]] = {
         "_spurious",
         "_curves",
         "_basins",
+        "_period",
         "_app",
     ],
 }

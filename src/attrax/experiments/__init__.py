@@ -5,8 +5,8 @@ from attrax.experiments._common import radii_at as radii_at
 from attrax.experiments._common import study_data as study_data
 from attrax.experiments._demo import Demo as Demo
 from attrax.experiments._demo import demo as demo
+from attrax.experiments._efficiency import EFFICIENCY_MODES as EFFICIENCY_MODES
 from attrax.experiments._efficiency import EFFICIENCY_SCALES as EFFICIENCY_SCALES
-from attrax.experiments._efficiency import MODES as MODES
 from attrax.experiments._efficiency import EfficiencyScale as EfficiencyScale
 from attrax.experiments._efficiency import EfficiencyStudy as EfficiencyStudy
 from attrax.experiments._efficiency import EfficiencyTrial as EfficiencyTrial

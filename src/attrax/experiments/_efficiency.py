@@ -21,7 +21,7 @@ from attrax.experiments._common import StudyData, radii_at, study_data
 from attrax.maps import MLP, mlp
 from attrax.writing import Gradient, store
 
-MODES = ("paper", "attrax")
+EFFICIENCY_MODES = ("paper", "attrax")
 """How networks are trained: Adam at 1e-4 until the loss is reached, without noise; or attrax's writers in turn."""
 
 _WRITERS = MappingProxyType(
@@ -188,7 +188,7 @@ def efficiency_trial(
     setting; `progress`. **Returns** `EfficiencyTrial`. **Raises** `ValueError` for wrong arguments, before any work.
     """
     begun = time.perf_counter()
-    _checks.one_of("mode", mode, MODES)
+    _checks.one_of("mode", mode, EFFICIENCY_MODES)
     depth, width = _checks.integer("depth", depth, least=1), _checks.integer("width", width, least=1)
     seed = _checks.integer("seed", seed, most=2**32 - 1)
     values = np.asarray(values)
@@ -239,7 +239,7 @@ def _certified(memory: Memory) -> int:
 def efficiency_study(
     scale: str | EfficiencyScale = "quick",
     *,
-    modes: Sequence[str] = MODES,
+    modes: Sequence[str] = EFFICIENCY_MODES,
     data: StudyData | None = None,
     each: Callable[[EfficiencyTrial], None] | None = None,
     progress: Progress | None = None,
@@ -249,7 +249,7 @@ def efficiency_study(
     **Arguments:**
 
     - `scale`: a name in `EFFICIENCY_SCALES`, or a scale.
-    - `modes`: of `MODES`.
+    - `modes`: of `EFFICIENCY_MODES`.
     - `data`: the examples; by default the first ones of MNIST, or its substitute.
     - `each`: called with each trial as soon as it is there.
     - `progress`: called with the trials done.
@@ -262,7 +262,7 @@ def efficiency_study(
     begun = time.perf_counter()
     if not isinstance(scale, EfficiencyScale):
         scale = EFFICIENCY_SCALES[_checks.one_of("scale", scale, EFFICIENCY_SCALES)]
-    modes = tuple(_checks.one_of("each of modes", mode, MODES) for mode in modes)
+    modes = tuple(_checks.one_of("each of modes", mode, EFFICIENCY_MODES) for mode in modes)
     if data is None:
         data = study_data("mnist", scale.n, side=scale.side)
     if len(data.values) != scale.n:

@@ -1,6 +1,5 @@
 """Storage in sequences against storage one by one, as text and figures in the form of the paper's."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -100,7 +99,10 @@ def spectra_figure(study: EfficiencyStudy, what: str = "radii", *, bins: int = 3
 
     _checks.one_of("what", what, _SPECTRA)
     bins = _checks.integer("bins", bins, least=1)
-    value: Callable[[EfficiencyTrial], np.ndarray] = lambda trial: getattr(trial, what)  # noqa: E731 - read thrice
+
+    def value(trial: EfficiencyTrial) -> np.ndarray:
+        return getattr(trial, what)
+
     scale = study.scale
     found = {(depth, width): study.at("paper", 1, depth, width) for depth in scale.depths for width in scale.widths}
     every = [value(trial) for trials in found.values() for trial in trials]
