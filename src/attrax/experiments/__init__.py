@@ -16,6 +16,7 @@ from attrax.experiments._efficiency import efficiency_trial as efficiency_trial
 from attrax.experiments._efficiency_report import efficiency_figure as efficiency_figure
 from attrax.experiments._efficiency_report import efficiency_text as efficiency_text
 from attrax.experiments._efficiency_report import spectra_figure as spectra_figure
+from attrax.experiments._paper_tables import ACTIVATIONS as ACTIVATIONS
 from attrax.experiments._paper_tables import PAPER as PAPER
 from attrax.experiments._paper_tables import PAPER_FIG15 as PAPER_FIG15
 from attrax.experiments._paper_tables import PAPER_FIG16 as PAPER_FIG16
