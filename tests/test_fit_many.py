@@ -36,13 +36,15 @@ def test_each_is_what_it_would_be_alone(name: str) -> None:
 
 def test_each_stops_by_itself_and_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     # Of five, all but one are done one after another, so that the loop goes on with fewer twice.
+    exact = affine(9)
+    targets = INPUTS @ exact.matrix.T + exact.shift
     maps = [affine(seed) for seed in range(5)]
     run = {"optimizer": FAST_GD, "tol": 1e-3, "epochs": 10_000}
-    alone = [fit(start, INPUTS, TARGETS, key=KEY, **run) for start in maps]
+    alone = [fit(start, INPUTS, targets, key=KEY, **run) for start in maps]
     lengths = [one.epochs for one in alone]
     assert len(set(lengths)) == 5
     assert 0 < min(lengths) < max(lengths) < 10_000
-    found = fit_many(maps, INPUTS, TARGETS, **run)
+    found = fit_many(maps, INPUTS, targets, **run)
     assert found.epochs.tolist() == lengths
     assert set(found.status) == {ax.TrainingStatus.REACHED}
     for one, trained, loss in zip(alone, found.maps, found.loss, strict=True):
@@ -50,7 +52,7 @@ def test_each_stops_by_itself_and_stays_as_it_is(monkeypatch: pytest.MonkeyPatch
         assert far(one.map, trained) < 1e-12
     # Where the loop comes back to the host makes no difference to any bit.
     monkeypatch.setattr(_fit_many, "_BLOCK_SECONDS", 1e-9)
-    again = fit_many(maps, INPUTS, TARGETS, **run)
+    again = fit_many(maps, INPUTS, targets, **run)
     assert all(same_bits(a, b) for a, b in zip(found.maps, again.maps, strict=True))
 
 
@@ -144,7 +146,7 @@ def test_no_epochs_leave_the_maps() -> None:
         ({"maps": [network(), network(np.float64)]}, "map 1 has another structure"),
         ({"maps": [lambda x: x]}, "trainable arrays of one floating-point dtype"),
         ({"inputs": INPUTS[:2]}, "as many rows each"),
-        ({"inputs": INPUTS[None]}, "shape of a target"),
+        ({"inputs": INPUTS[None], "targets": TARGETS[None]}, "maps must take a state of shape"),
         ({"inputs": INPUTS[None], "targets": TARGETS[None], "own_data": True}, "a part for each of the 2 maps"),
         ({"targets": TARGETS[:, :2]}, "shape of a target"),
         ({"epochs": -1}, "epochs must be"),

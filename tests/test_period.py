@@ -65,11 +65,11 @@ def test_more_than_half_of_the_recording_as_one_period() -> None:
 def test_two_nearly_equal_halves_are_not_two_periods() -> None:
     half = walk(10)
     other = half.copy()
-    other[4] += 0.3
+    other[4] += 0.1
     states = np.tile(np.concatenate([half, other]), (6, 1))
     assert measured_period(noisy(states, 0.01)).period == 20
     # Where the difference drowns in the noise, the halves are the same.
-    assert measured_period(noisy(states, 0.3)).period == 10
+    assert measured_period(noisy(states, 0.1)).period == 10
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -183,8 +183,12 @@ def _check_data(maps: list[Any], inputs: np.ndarray, targets: np.ndarray, own_da
             f"inputs and targets must have a part for each of the {len(maps)} maps where own_data is set; "
             f"got {len(inputs)}"
         )
-    with float64():
-        found = jax.eval_shape(maps[0], jax.ShapeDtypeStruct(inputs.shape[axes:], dtype)).shape
+    shape = inputs.shape[axes:]
+    try:
+        with float64():
+            found = jax.eval_shape(maps[0], jax.ShapeDtypeStruct(shape, dtype)).shape
+    except (TypeError, ValueError):  # how JAX refuses arrays that do not fit
+        raise ValueError(f"maps must take a state of shape {shape}, as a row of inputs is; they don't") from None
     if found != targets.shape[axes:]:
         raise ValueError(f"maps must give the shape of a target, {targets.shape[axes:]}; they give {found}")
 
