@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from types import MappingProxyType
 
 import jax.random as jr
@@ -28,7 +28,7 @@ class TableCell:
     """The setting of one cell, and all that decides its numbers.
 
     **Fields:** `activation`; `optimizer`, at its default rate in `attrax.training.OPTIMIZERS`; `init`; `n` examples;
-    `depth` and `width`; `seeds`, a network each; `epochs` and `seconds`, at most, `seconds` for all seeds together;
+    `depth` and `width`; `seeds`, a network each; `epochs` and `seconds` of training at most, the latter for all seeds;
     `tol`, the loss that counts as trained; `dtype` of training; `side` of the pictures, `None` for their own.
     """
 
@@ -211,10 +211,10 @@ def run_cell(cell: TableCell, values: HostStates | None = None, *, progress: Pro
         )
         for seed in cell.seeds
     ]  # fmt: skip
-    found = fit_many(
-        networks, values, values, optimizer=_rule(cell.optimizer), epochs=cell.epochs, tol=cell.tol,
-        seconds=cell.seconds, progress=progress,
-    )  # fmt: skip
+    train = partial(fit_many, networks, values, values, optimizer=_rule(cell.optimizer), tol=cell.tol)
+    if cell.seconds is not None:
+        train(epochs=min(cell.epochs, 1))  # compiles, so that the time is all for training
+    found = train(epochs=cell.epochs, seconds=cell.seconds, progress=progress)
     trials = []
     for number, (seed, trained, status) in enumerate(zip(cell.seeds, found.maps, found.status, strict=True)):
         below_one, largest = 0, float("nan")
