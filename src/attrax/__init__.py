@@ -25,10 +25,12 @@ from attrax._sequence_recall import SequenceRecall as SequenceRecall
 from attrax._sequence_recall import phase_errors as phase_errors
 from attrax._sequence_recall import recall_sequence as recall_sequence
 from attrax._status import IterationStatus as IterationStatus
+from attrax._status import PeriodStatus as PeriodStatus
 from attrax._status import RadiusStatus as RadiusStatus
 from attrax._status import RecallStatus as RecallStatus
 from attrax._status import SpectrumStatus as SpectrumStatus
 from attrax._status import StoreStatus as StoreStatus
+from attrax._status import TrainingStatus as TrainingStatus
 from attrax._status import Verdict as Verdict
 from attrax.analysis import recovery as recovery
 from attrax.certificates import basin_radius as basin_radius

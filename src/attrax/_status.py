@@ -73,3 +73,21 @@ class StoreStatus(_Advised):
         "The epochs ran out above the loss asked for: raise `epochs` or the learning rate, or widen the network.",
     )
     DIVERGED = "diverged", "The loss stopped being finite: lower the learning rate or choose another initialization."
+
+
+class TrainingStatus(_Advised):
+    """How training one of many networks ended."""
+
+    REACHED = "reached", "The loss is at most what was asked for, or nothing was asked for."
+    EPOCHS_OVER = "epochs_over", "The epochs ran out above the loss asked for: raise `epochs` or the learning rate."
+    TIME_OVER = "time_over", "The time ran out above the loss asked for: raise `seconds`."
+    DIVERGED = "diverged", "The loss stopped being finite: lower the learning rate or choose another initialization."
+
+
+class PeriodStatus(_Advised):
+    """Whether a recording repeats itself."""
+
+    PERIODIC = "periodic", "From `start` on it repeats after `period` states, and after no fewer."
+    CONSTANT = "constant", "From `start` on it stays as it is: period 1."
+    NO_PERIOD = "no_period", "No lag up to `max_lag` stands out: take a longer recording, or it does not repeat."
+    TOO_SHORT = "too_short", "Fewer than four states: no lag can be compared with both of its neighbours."

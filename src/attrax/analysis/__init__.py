@@ -19,6 +19,10 @@ from attrax.analysis._intervals import upper_confidence_bound as upper_confidenc
 from attrax.analysis._intervals import wilson_interval as wilson_interval
 from attrax.analysis._neighbors import RULES as RULES
 from attrax.analysis._neighbors import nearest_neighbor as nearest_neighbor
+from attrax.analysis._period import MeasuredPeriod as MeasuredPeriod
+from attrax.analysis._period import iterated as iterated
+from attrax.analysis._period import lag_differences as lag_differences
+from attrax.analysis._period import measured_period as measured_period
 from attrax.analysis._plane import Plane as Plane
 from attrax.analysis._plane import plane_of as plane_of
 from attrax.analysis._random_start import InitialMeasured as InitialMeasured

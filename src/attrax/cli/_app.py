@@ -14,6 +14,7 @@ from attrax.cli._change import add, forget
 from attrax.cli._curves import recovery
 from attrax.cli._demo import demo
 from attrax.cli._demo_film import demo_film
+from attrax.cli._period import period
 from attrax.cli._recall import recall
 from attrax.cli._spectra import radius, spectrum
 from attrax.cli._spurious import spurious
@@ -66,6 +67,7 @@ ANALYSES = {
     "recovery": recovery,
     "spurious": spurious,
     "basins": basins,
+    "period": period,
 }
 """Commands of `attrax analyze`."""
 for name, command in ANALYSES.items():

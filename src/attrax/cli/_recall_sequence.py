@@ -84,6 +84,13 @@ def recall_from(
     return 0
 
 
+def start_of(memory: Any, begin: str, seed: int) -> np.ndarray:
+    """The one state that `begin`, `noise` or `frame:I`, names. **Raises** `ValueError` for anything else."""
+    if begin != "noise" and not begin.startswith("frame:"):
+        raise ValueError(f"--from must be noise or frame:I with the position of a stored state; got {begin!r}")
+    return _cue(memory, begin, {}, seed)[0]
+
+
 def _cue(memory: Any, begin: str, selection: dict[str, Any], seed: int) -> tuple[np.ndarray, np.ndarray | None]:
     """The cue, and where it is a stored state that state's index."""
     patterns, originals = memory.examples(), np.asarray(memory.originals)

@@ -8,6 +8,7 @@ from attrax.report._measure_plots import census_figure as census_figure
 from attrax.report._measure_plots import curve_figure as curve_figure
 from attrax.report._measure_plots import outcome_rates as outcome_rates
 from attrax.report._measure_plots import write_figure as write_figure
+from attrax.report._period_plot import period_figure as period_figure
 from attrax.report._plots import recall_strip as recall_strip
 from attrax.report._plots import recovery_bars as recovery_bars
 from attrax.report._plots import spectrum_histogram as spectrum_histogram

@@ -13,6 +13,8 @@ from attrax.training._contest import rounds_for as rounds_for
 from attrax.training._coordinates import Coordinates as Coordinates
 from attrax.training._fit import Fit as Fit
 from attrax.training._fit import fit as fit
+from attrax.training._fit_many import FitMany as FitMany
+from attrax.training._fit_many import fit_many as fit_many
 from attrax.training._kfac import kfac as kfac
 from attrax.training._losses import cross_entropy as cross_entropy
 from attrax.training._losses import squared_error as squared_error

@@ -1,0 +1,284 @@
+"""The period of a recording, measured: after how many states it repeats, from which state on, and on what evidence."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+import scipy.fft
+from jaxtyping import Float
+
+from attrax import _checks
+from attrax._memory import Memory
+from attrax._numerics import float64
+from attrax._status import PeriodStatus
+from attrax._types import HostStates
+from attrax.dynamics import Orbit, orbit
+
+_CANDIDATES = 64
+_CONTRAST = 0.1
+"""A lag stands out where the mean squared difference is below this fraction of that at both neighbouring lags."""
+_SAME = 2.0
+"""Of all lags that stand out, those within this factor of the smallest difference are as good as the best."""
+_ENOUGH = 0.4
+"""The smallest difference is sought among lags with at least this fraction of the most pairs."""
+_ROUNDING = 1e-13
+"""Differences below this fraction of the mean square of the states are rounding."""
+_STILL = 1e-2
+"""A recording is still where its states vary in time by less than this fraction of their mean square."""
+_ENTRIES = 2**22  # numbers held at once in a transform
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeasuredPeriod:
+    """After how many states a recording repeats.
+
+    **Fields:**
+
+    - `period`: in states; 0 where none was found.
+    - `start`: the first state from which on it repeats, to the end of the recording; 0 where there is no period.
+    - `value`: mean squared difference of states that are a period apart, over those from `start` on; NaN without one.
+    - `before`, `after`: the same at the lags one below and one above, over the same states. NaN where there is no such
+      lag, and without a period.
+    - `pairs`: how many pairs of states that evidence is from; fewer than `period` where less than two periods are seen.
+    - `typical`: mean squared difference of two states of the whole recording.
+    - `differences`: mean squared difference at the lags 0, 1, …, `max_lag`, over the whole recording.
+    - `max_lag`: the largest lag that was looked at.
+    - `num_states`; `step`, seconds from a state to the next, `None` where that is not known.
+    - `status`: a `PeriodStatus`.
+    """
+
+    period: int
+    start: int
+    value: float
+    before: float
+    after: float
+    pairs: int
+    typical: float
+    differences: Float[np.ndarray, " lags"]
+    max_lag: int
+    num_states: int
+    step: float | None
+    status: PeriodStatus
+
+    @property
+    def seconds(self) -> float | None:
+        """The period in seconds; `None` where the step or the period is not known."""
+        return None if self.step is None or not self.period else self.period * self.step
+
+
+def lag_differences(states: HostStates, max_lag: int) -> Float[np.ndarray, " lags"]:
+    """The mean squared difference of the states that are L apart, for L = 0 … `max_lag`, by one FFT over time.
+
+    D(L) = mean over t and entries of (x_{t+L} − x_t)² = [Σ|x_{t+L}|² + Σ|x_t|² − 2Σx_{t+L}·x_t]/((T − L)·d).
+
+    **Arguments:** `states`, T×state shape; `max_lag`, below T. **Returns** `max_lag` + 1 numbers, the first one 0.
+
+        >>> lag_differences(np.array([[0.0], [1.0], [0.0], [1.0]]), 2).round(12).tolist()
+        [0.0, 1.0, 0.0]
+    """
+    flat = np.asarray(states).reshape(len(states), -1)
+    total, size = flat.shape
+    max_lag = _checks.integer("max_lag", max_lag, most=total - 1)
+    length = scipy.fft.next_fast_len(total + max_lag, real=True)
+    products, squares = np.zeros(max_lag + 1), np.zeros(total)
+    width = max(1, _ENTRIES // length)
+    for begin in range(0, size, width):
+        # Without its mean over time, which cancels in every difference, less is lost to rounding.
+        part = flat[:, begin : begin + width].astype(np.float64)
+        part -= part.mean(axis=0)
+        power = np.abs(scipy.fft.rfft(part, length, axis=0)) ** 2
+        products += scipy.fft.irfft(power.sum(axis=1), length)[: max_lag + 1]
+        squares += (part**2).sum(axis=1)
+    sums = np.concatenate([[0.0], np.cumsum(squares)])
+    lags = np.arange(max_lag + 1)
+    both = (sums[total] - sums[lags]) + sums[total - lags]
+    found = np.maximum(both - 2 * products, 0.0) / ((total - lags) * size)
+    found[0] = 0.0
+    return found
+
+
+def measured_period(states: HostStates, *, step: float | None = None, max_lag: int | None = None) -> MeasuredPeriod:
+    """The least number of states after which a recording repeats, to within its own noise, from some state on.
+
+    1. The mean squared difference at each lag (`lag_differences`), of the whole recording, its last three quarters and
+       its last half, so that a beginning that does not repeat hides nothing. Its dips are the candidates.
+    2. At each candidate the differences in time are looked at: those over the last half of the pairs must be below a
+       tenth of those at both neighbouring lags. It repeats from the state after the last pair whose difference
+       exceeds the geometric mean of the two levels; a quarter of a period, and three pairs, must be left.
+    3. Of the lags that remain, multiples of the period are as good as the period itself. Reported is the least one
+       within twice the smallest difference, so that two nearly equal halves are not taken for two periods where the
+       difference between them is more than noise.
+
+    A recording whose states stay within a hundredth of their mean square, at all lags alike, is constant.
+
+    **Arguments:** `states`, T×state shape, real and finite; `step`, seconds from a state to the next; `max_lag`, by
+    default four fifths of T. **Returns** `MeasuredPeriod`. **Raises** `ValueError` for wrong arguments.
+
+        >>> walk = np.random.default_rng(0).random((5, 8))
+        >>> found = measured_period(np.concatenate([walk[:2] + 1, walk, walk, walk]))
+        >>> found.period, found.start, str(found.status)
+        (5, 2, 'periodic')
+    """
+    flat = _flat(states)
+    step = None if step is None else _checks.real("step", step, above=0)
+    total = len(flat)
+    most = (4 * total) // 5
+    if max_lag is not None:
+        most = _checks.integer("max_lag", max_lag, least=1, most=max(total - 1, 1))
+    if total < 4:
+        return _none(np.zeros(1), 0.0, most, total, step, PeriodStatus.TOO_SHORT)
+    differences = lag_differences(flat, min(most + 1, total - 1))
+    typical = 2 * float(flat.var(axis=0, dtype=np.float64).mean())
+    square = float(np.mean(flat**2, dtype=np.float64))
+    scale = float(flat.var(dtype=np.float64)) or square
+    floor = _ROUNDING * square
+    shown = differences[: most + 1]
+    still = _still(flat, scale, floor, typical, shown, step)
+    if still is not None:
+        return still
+    looked = {lag: _looked_at(flat, lag, floor) for lag in _dips(flat, differences, most)}
+    found = [one for one in looked.values() if one is not None]
+    if found:
+        # With a period also its multiples stand out, perhaps in too great a number for it to be among the candidates.
+        best = min(found, key=lambda one: one.value).lag
+        more = [lag for lag in range(2, best) if best % lag == 0 and lag not in looked]
+        found += [one for one in (_looked_at(flat, lag, floor) for lag in more) if one is not None]
+    if not found:
+        return _none(shown, typical, most, total, step, PeriodStatus.NO_PERIOD)
+    # A mean over few pairs may be small by chance.
+    many = _ENOUGH * max(one.pairs for one in found)
+    least = min(one.value for one in found if one.pairs >= many)
+    one = min((one for one in found if one.value <= _SAME * least + floor), key=lambda one: one.lag)
+    return MeasuredPeriod(
+        one.lag, one.start, one.value, one.before, one.after, one.pairs, typical, shown, most, total, step,
+        PeriodStatus.PERIODIC,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Repeat:
+    """A lag after which the recording repeats, with its evidence as in `MeasuredPeriod`."""
+
+    lag: int
+    start: int
+    value: float
+    before: float
+    after: float
+    pairs: int
+
+
+def _flat(states: HostStates) -> np.ndarray:
+    states = np.asarray(states)
+    if states.ndim < 1 or states.dtype.kind not in "fiub" or not states.size or not np.isfinite(states).all():
+        raise ValueError(f"states must be finite real numbers, a state a row; got {states.dtype} of shape "
+                         f"{states.shape}")  # fmt: skip
+    flat = states.reshape(len(states), -1)
+    return flat if flat.dtype in (np.float32, np.float64) else flat.astype(np.float64)
+
+
+def _none(
+    differences: np.ndarray, typical: float, most: int, total: int, step: float | None, status: PeriodStatus
+) -> MeasuredPeriod:
+    nan = float("nan")
+    return MeasuredPeriod(0, 0, nan, nan, nan, 0, typical, differences, most, total, step, status)
+
+
+def _dips(flat: np.ndarray, differences: np.ndarray, most: int) -> list[int]:
+    """Lags of at least 2 at which the difference is below that of both neighbours, those that stand out most first."""
+    ranked: dict[int, float] = {}
+    for part in (0, len(flat) // 4, len(flat) // 2):
+        count = len(flat) - part
+        found = differences if part == 0 else lag_differences(flat[part:], min(len(differences), count) - 1)
+        if len(found) < 4:
+            continue
+        lags = np.arange(2, min(most, len(found) - 2) + 1)
+        neighbours = np.minimum(found[lags - 1], found[lags + 1])
+        for lag, here, beside in zip(lags, found[lags], neighbours, strict=True):
+            if here < beside:
+                ranked[int(lag)] = min(ranked.get(int(lag), np.inf), float(here / beside))
+    return sorted(ranked, key=lambda lag: (ranked[lag], lag))[:_CANDIDATES]
+
+
+def _differences(flat: np.ndarray, lag: int) -> np.ndarray:
+    """At each state the mean squared difference from the one `lag` later."""
+    return np.mean((flat[lag:] - flat[: len(flat) - lag]) ** 2, axis=1, dtype=np.float64)
+
+
+def _looked_at(flat: np.ndarray, lag: int, floor: float) -> _Repeat | None:
+    """What shows that the recording repeats after `lag`; `None` where it does not."""
+    pairs = len(flat) - lag - 1  # at the lag above there is one pair less
+    least = max(3, math.ceil(lag / 4))
+    if pairs < least:
+        return None
+    here, before, after = (_differences(flat, one)[:pairs] for one in (lag, lag - 1, lag + 1))
+    last = slice(pairs // 2, None)
+    noise, level = float(here[last].mean()), float(min(before[last].mean(), after[last].mean()))
+    if not noise <= _CONTRAST * level or level <= floor:
+        return None
+    over = np.flatnonzero(here > math.sqrt(max(noise, floor) * level))
+    start = int(over[-1]) + 1 if len(over) else 0
+    if pairs - start < least:
+        return None
+    kept = slice(start, None)
+    values = [float(part[kept].mean()) for part in (here, before, after)]
+    if not values[0] <= _CONTRAST * min(values[1:]):
+        return None
+    return _Repeat(lag, start, values[0], values[1], values[2], pairs - start)
+
+
+def _still(
+    flat: np.ndarray, scale: float, floor: float, typical: float, differences: np.ndarray, step: float | None
+) -> MeasuredPeriod | None:
+    """The record of a recording that stays as it is from some state on to its end; `None` where it does not."""
+    half = flat[len(flat) // 2 :]
+    across = lag_differences(half, len(half) - 1)[1:]
+    # At the longest lags there are too few pairs for a mean.
+    across = across[: max(1, len(across) // 2)]
+    if len(across) < 3 and across.max() > floor:
+        return None  # a slow film looks still over few states
+    if across.max() > max(3 * across.min(), floor) or across.max() > max(2 * _STILL * scale, floor):
+        return None
+    settled = half.mean(axis=0)
+    away = np.mean((flat - settled) ** 2, axis=1)
+    over = np.flatnonzero(away > max(4 * float(away[len(flat) // 2 :].max()), floor))
+    start = int(over[-1]) + 1 if len(over) else 0
+    tail = flat[start:]
+    value, after = (float(_differences(tail, lag).mean()) for lag in (1, 2))
+    return MeasuredPeriod(
+        1, start, value, float("nan"), after, len(tail) - 1, typical, differences, len(differences) - 1, len(flat),
+        step, PeriodStatus.CONSTANT,
+    )  # fmt: skip
+
+
+def iterated(memory: Memory, start: HostStates, steps: int) -> HostStates:
+    """The states that a memory runs through: the start, then `steps` applications of its map, in float64, as frames.
+
+    **Arguments:** `memory` with its patterns; `start`, 1×state shape, or a single frame where a state holds several;
+    `steps`, at least 1. **Returns** (`steps` + 1)×frame shape. **Raises** `ValueError` for wrong arguments.
+
+        >>> from attrax import Memory, Patterns
+        >>> memory = Memory(lambda x: -x, Patterns.from_cycles([np.array([[1.0], [-1.0]])]))
+        >>> iterated(memory, np.array([[1.0]]), 3).ravel().tolist()
+        [1.0, -1.0, 1.0, -1.0]
+    """
+    steps = _checks.integer("steps", steps, least=1)
+    patterns = memory.examples()
+    start = np.asarray(patterns.as_states(start), np.float64)
+    if len(start) != 1:
+        raise ValueError(f"start must be one state; got {len(start)}")
+    with float64():
+        way = orbit(memory.map, patterns.shape)
+        states = np.asarray(_run(way, start[0], steps))
+    return patterns.as_frames(np.concatenate([start, states]))
+
+
+@eqx.filter_jit
+def _run(way: Orbit, start: Any, steps: int) -> Any:
+    def advance(z: Any, _: Any) -> tuple[Any, Any]:
+        return way.step(z), way.leave(z)
+
+    # What `leave` gives is the state after the one that was entered.
+    return jax.lax.scan(advance, way.enter(start), None, length=steps)[1]

@@ -1,0 +1,80 @@
+"""What the experiments of the paper share: their data or a substitute, and spectral radii as the paper reads them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from threadpoolctl import threadpool_limits
+
+from attrax import _checks
+from attrax._types import HostStates
+from attrax.certificates import leading_eigenvalue, network_factors, network_product, network_slopes
+from attrax.maps import MLP
+from attrax.sources import SourceError, load
+
+_STAND_INS = {"cifar10": "natural", "mnist": "digits", "imagenet64": "natural"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StudyData:
+    """The examples of an experiment.
+
+    **Fields:** `values`, n×state shape; `source`, where they are from; `substitute`, what was wanted where this stands
+    in for it, else `None`; `nearest`, the least Euclidean distance of two examples (near duplicates fail together).
+    """
+
+    values: HostStates
+    source: str
+    substitute: str | None
+    nearest: float
+
+
+def study_data(name: str, n: int, *, side: int | None = None, gray: bool = True) -> StudyData:
+    """The first `n` examples of a published data set, or of what a dependency ships where the published one is absent.
+
+    In place of CIFAR-10 and ImageNet-64 stand `natural`, crops of photographs, in place of MNIST stand `digits`; the
+    record says so. Published data lie under the folder named by `ATTRAX_DATA`, see `attrax.sources.load`.
+
+    **Arguments:** `name`, `cifar10`, `mnist` or `imagenet64`; `n`, at least 2; `side`, pixels of a side instead of the
+    pictures' own; `gray`, one channel. **Returns** `StudyData`. **Raises** `ValueError` for wrong arguments, and where
+    there are not as many examples.
+
+        >>> data = study_data("mnist", 3, side=8)
+        >>> data.values.shape
+        (3, 8, 8)
+    """
+    _checks.one_of("name", name, _STAND_INS)
+    n = _checks.integer("n", n, least=2)
+    size = None if side is None else (side, side)
+    try:
+        load(name, n=1)
+        source = name
+    except SourceError:
+        source = _STAND_INS[name]
+    found = load(source, n=n, size=size, gray=gray)
+    flat = found.values.reshape(n, -1).astype(np.float64)
+    squares = (flat**2).sum(axis=1)
+    distances = squares[:, None] + squares - 2 * flat @ flat.T
+    nearest = float(np.sqrt(max(distances[~np.eye(n, dtype=bool)].min(), 0.0)))
+    return StudyData(found.values, source, None if source == name else name, nearest)
+
+
+def radii_at(network: MLP, points: HostStates) -> Float[np.ndarray, " n"]:
+    """The spectral radius of the Jacobian at each point as it is, no fixed point sought: the paper's reading.
+
+    **Arguments:** `network`; `points`, n×state shape. **Returns** n numbers; NaN where the Jacobian is not finite.
+
+        >>> network = MLP((2 * np.eye(2), np.eye(2) / 4), (None, None), (2,), "identity")
+        >>> radii_at(network, np.zeros((1, 2))).tolist()
+        [0.5]
+    """
+    factors = network_factors(network)
+    with threadpool_limits(1, user_api="blas"):  # small products; threads that share one would wait for each other
+        slopes, errors = network_slopes(factors, np.asarray(points, np.float64))
+        radii = np.full(len(points), np.nan)
+        for row in range(len(points)):
+            part = slice(row * factors.depth, (row + 1) * factors.depth)
+            product = network_product(factors, slopes[part], errors[part])
+            if np.isfinite(product.matrix).all():
+                radii[row] = abs(leading_eigenvalue(product).value) * np.exp(product.log_scale)
+    return radii

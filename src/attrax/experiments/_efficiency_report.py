@@ -1,0 +1,130 @@
+"""Storage in sequences against storage one by one, as text and figures in the form of the paper's."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attrax import _checks
+from attrax.experiments._efficiency import EfficiencyStudy, EfficiencyTrial
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_BLUE = "#0072b2"
+_SPECTRA = ("radii", "eigenvalues")
+
+
+def arrangement(n: int, length: int) -> str:
+    """How `n` examples are arranged: `100 one by one`, `10 sequences of 10`, `1 sequence of 100`."""
+    if length == 1:
+        return f"{n} one by one"
+    count = n // length
+    return f"{count} sequence{'' if count == 1 else 's'} of {length}"
+
+
+def efficiency_text(study: EfficiencyStudy) -> str:
+    """For each mode and arrangement the smallest network that stores all examples, and every cell, as Markdown tables.
+
+    Cells are certified examples, the mean over the seeds that were trained; `–` where none reached the loss asked for.
+
+    **Arguments:** `study`. **Returns:** lines of text, without a line break at the end.
+    """
+    scale = study.scale
+    cells = [(depth, width) for depth in scale.depths for width in scale.widths]
+    head = ["mode", "examples", "smallest that stores all", *(f"{depth}×{width}" for depth, width in cells)]
+    lines = ["| " + " | ".join(head) + " |", "|---|---|---:|" + "---:|" * len(cells)]
+    for mode in study.modes:
+        for length in scale.lengths:
+            smallest = study.smallest(mode, length)
+            found = "none" if smallest is None else f"{smallest[0]}×{smallest[1]}"
+            counts = ["–" if np.isnan(count) else f"{count:g}" for count in study.counts(mode, length).ravel()]
+            lines.append("| " + " | ".join([mode, arrangement(scale.n, length), found, *counts]) + " |")
+    return "\n".join(lines)
+
+
+def efficiency_figure(study: EfficiencyStudy) -> "Figure":
+    """Certified examples over depth and width, a panel for each arrangement, a row for each mode (Fig. 5).
+
+    The smallest network that stores all has a frame. Gray with a dash: the loss asked for was not reached.
+
+    **Arguments:** `study`. **Returns:** a `matplotlib.figure.Figure`.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+
+    scale = study.scale
+    shape = (len(study.modes), len(scale.lengths))
+    size = (1.2 + shape[1] * (0.9 + 0.55 * len(scale.widths)), shape[0] * (1.0 + 0.45 * len(scale.depths)) + 0.4)
+    figure = Figure(figsize=size, layout="constrained", facecolor="white")
+    grid = figure.subplots(*shape, squeeze=False, sharex=True, sharey=True)
+    image: Any = None
+    for mode, line in zip(study.modes, grid, strict=True):
+        for length, axes in zip(scale.lengths, line, strict=True):
+            counts = study.counts(mode, length)
+            axes.set_facecolor("#d8d8d8")
+            image = axes.imshow(np.ma.masked_invalid(counts), cmap="viridis", vmin=0, vmax=scale.n, origin="lower",
+                                aspect="auto")  # fmt: skip
+            for (i, j), count in np.ndenumerate(counts):
+                axes.text(j, i, "–" if np.isnan(count) else f"{count:.3g}", ha="center", va="center", fontsize=8,
+                          color="white" if count < 0.6 * scale.n else "black")  # fmt: skip
+            smallest = study.smallest(mode, length)
+            if smallest is not None:
+                place = (scale.widths.index(smallest[1]) - 0.5, scale.depths.index(smallest[0]) - 0.5)
+                axes.add_patch(Rectangle(place, 1, 1, fill=False, edgecolor="#d55e00", linewidth=2.5))
+            axes.set_xticks(range(len(scale.widths)), [str(width) for width in scale.widths], fontsize=8)
+            axes.set_yticks(range(len(scale.depths)), [str(depth) for depth in scale.depths], fontsize=8)
+            axes.set_title(f"{mode}: {arrangement(scale.n, length)}", fontsize=9)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("depth")
+    for axes in grid[-1]:
+        axes.set_xlabel("width")
+    figure.colorbar(image, ax=list(grid.flat), label="certified examples", shrink=0.9)
+    figure.suptitle(f"{scale.n} examples ({study.data.source}), {scale.activation}; framed: the smallest network that "
+                    "stores all", fontsize=10)  # fmt: skip
+    return figure
+
+
+def spectra_figure(study: EfficiencyStudy, what: str = "radii", *, bins: int = 30) -> "Figure":
+    """Histograms over the grid of depths and widths, from the networks of the paper's mode, examples one by one.
+
+    **Arguments:** `study`, in which the mode `paper` and the length 1 are; `what`, `"radii"` for the spectral radius at
+    each example (Fig. 12) or `"eigenvalues"` for the top one percent of the moduli (Fig. 13); `bins`. In both, seeds
+    count together, the line at 1 is what attractors stay below, and networks that did not reach the loss asked for say
+    so in the title.
+
+    **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError` for wrong arguments and where there is nothing to
+    draw.
+    """
+    from matplotlib.figure import Figure
+
+    _checks.one_of("what", what, _SPECTRA)
+    bins = _checks.integer("bins", bins, least=1)
+
+    def value(trial: EfficiencyTrial) -> np.ndarray:
+        return getattr(trial, what)
+
+    scale = study.scale
+    found = {(depth, width): study.at("paper", 1, depth, width) for depth in scale.depths for width in scale.widths}
+    every = [value(trial) for trials in found.values() for trial in trials]
+    finite = np.concatenate([part[np.isfinite(part)] for part in every]) if every else np.zeros(0)
+    if not len(finite):
+        raise ValueError("study must hold the mode paper with the length 1, which these figures are of; it has no such "
+                         "network with finite eigenvalues")  # fmt: skip
+    most = max(1.05, float(np.quantile(finite, 0.99)))
+    figure = Figure(figsize=(0.6 + 2.0 * len(scale.widths), 0.5 + 1.5 * len(scale.depths)), layout="constrained",
+                    facecolor="white")  # fmt: skip
+    grid = figure.subplots(len(scale.depths), len(scale.widths), squeeze=False, sharex=True)
+    for axes, ((depth, width), trials) in zip(grid.flat, found.items(), strict=True):
+        values = np.concatenate([value(trial) for trial in trials])
+        # What lies beyond the frame is counted in the last bin.
+        axes.hist(np.minimum(values[np.isfinite(values)], most), bins, (0, most), color=_BLUE)
+        axes.axvline(1.0, color="black", linewidth=1, linestyle="--")
+        trained = sum(trial.trained for trial in trials)
+        note = "" if trained == len(trials) else f", trained {trained} of {len(trials)}"
+        axes.set_title(f"{depth}×{width}{note}", fontsize=8)
+        axes.tick_params(labelsize=7)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+    figure.supxlabel("spectral radius at the example" if what == "radii" else "modulus, top 1 % of the eigenvalues",
+                     fontsize=9)  # fmt: skip
+    return figure

@@ -1,0 +1,106 @@
+"""Which activation × optimizer stores: the order of our cells against the paper's."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.stats
+
+from attrax import _checks
+from attrax.experiments._paper_tables import ACTIVATIONS
+from attrax.experiments._tables import StorageTable
+
+# The type stubs of SciPy know its results only half.
+stats: Any = scipy.stats
+_PERMUTATIONS, _RESAMPLES = 9_999, 1_000
+_CERTAIN = 3  # columns whose headings and places are printed
+
+
+@dataclass(frozen=True, slots=True)
+class RankAgreement:
+    """How far two orders of the same cells agree; 1 fully, 0 not at all, −1 reversed.
+
+    **Fields:** `cells` compared; `reading`, which of the paper's readings; `spearman` and `kendall` (τ-b for ties),
+    NaN where one side does not vary or there are fewer than three cells; `spearman_interval` and `kendall_interval`,
+    the middle 95 % over resampled cells; `p_value`, the fraction of random orders whose Spearman coefficient is at
+    least as far from 0 (two-sided, by permutation). Neighboring cells share rows and columns, so intervals and p-value
+    are optimistic.
+    """
+
+    cells: int
+    reading: int
+    spearman: float
+    spearman_interval: tuple[float, float]
+    kendall: float
+    kendall_interval: tuple[float, float]
+    p_value: float
+
+
+def rank_agreement(table: StorageTable, *, count: str = "below_one", reading: int = 0, seed: int = 0) -> RankAgreement:
+    """Compares the order of our cells with the paper's.
+
+    Taken are the cells of complete rows and the first three columns of the others, where the paper says a number and at
+    least one of our seeds was trained.
+
+    **Arguments:** `table`; `count`, as in `CellResult.rate`; `reading` of the paper's uncertain cells, 0 for the first
+    (rows with fewer readings keep their last); `seed` of the permutations. **Returns** `RankAgreement`.
+
+    **Raises** `ValueError` for wrong arguments.
+    """
+    reading = _checks.integer("reading", reading)
+    ours, paper = [], []
+    rates = table.grid(count)
+    for row, values in zip(table.rows, rates, strict=True):
+        known = table.paper(row)
+        if not known.readings:
+            continue
+        said = known.readings[min(reading, len(known.readings) - 1)]
+        for activation, rate in zip(table.columns, values, strict=True):
+            column = ACTIVATIONS.index(activation)
+            value = said[column]
+            sure = None not in said or (column < _CERTAIN and len(known.possible(activation)) == 1)
+            if sure and value is not None and np.isfinite(rate):
+                ours.append(rate)
+                paper.append(value)
+    return compare_ranks(np.array(ours), np.array(paper, float), reading=reading, seed=seed)
+
+
+def compare_ranks(ours: np.ndarray, paper: np.ndarray, *, reading: int = 0, seed: int = 0) -> RankAgreement:
+    """The agreement of two lists of numbers, an entry a cell. See `rank_agreement`.
+
+    >>> found = compare_ranks(np.arange(6.0), np.array([0.0, 1, 2, 3, 5, 4]))
+    >>> round(found.spearman, 3), round(found.kendall, 3)
+    (0.943, 0.867)
+    """
+    seed = _checks.integer("seed", seed)
+    count = len(ours)
+    if count != len(paper):
+        raise ValueError(f"ours and paper must have a number for each cell; got {count} and {len(paper)}")
+    nan = float("nan")
+    if count < 3 or np.ptp(ours) == 0 or np.ptp(paper) == 0:
+        return RankAgreement(count, reading, nan, (nan, nan), nan, (nan, nan), nan)
+    draw = np.random.default_rng(seed)
+    first, second = stats.rankdata(ours), stats.rankdata(paper)
+    spearman = _correlation(first, second)
+    shuffled = np.array([_correlation(draw.permutation(first), second) for _ in range(_PERMUTATIONS)])
+    # Orders as far off but for rounding count as equal; the order that was found is one of all.
+    p_value = (1 + int((np.abs(shuffled) >= abs(spearman) - 1e-12).sum())) / (1 + _PERMUTATIONS)
+    spearmans, kendalls = [], []
+    for _ in range(_RESAMPLES):
+        rows = draw.integers(0, count, count)
+        if np.ptp(ours[rows]) == 0 or np.ptp(paper[rows]) == 0:
+            continue  # no order is to be had
+        spearmans.append(_correlation(stats.rankdata(ours[rows]), stats.rankdata(paper[rows])))
+        kendalls.append(float(stats.kendalltau(ours[rows], paper[rows]).statistic))
+    kendall = float(stats.kendalltau(ours, paper).statistic)
+    return RankAgreement(count, reading, spearman, _middle(spearmans), kendall, _middle(kendalls), p_value)
+
+
+def _correlation(first: np.ndarray, second: np.ndarray) -> float:
+    one, other = first - first.mean(), second - second.mean()
+    return float(one @ other / np.sqrt((one @ one) * (other @ other)))
+
+
+def _middle(values: list[float]) -> tuple[float, float]:
+    low, high = np.quantile(values, [0.025, 0.975]) if values else (np.nan, np.nan)
+    return float(low), float(high)

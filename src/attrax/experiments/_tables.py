@@ -1,0 +1,284 @@
+"""The paper's Figures 15 and 16: how many examples are stored, by activation and optimizer, or initialization."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from types import MappingProxyType
+
+import jax.random as jr
+import numpy as np
+import optax
+
+from attrax import _checks
+from attrax._memory import Memory
+from attrax._patterns import Patterns
+from attrax._status import TrainingStatus
+from attrax._types import HostStates, Progress
+from attrax.analysis import wilson_interval
+from attrax.experiments._common import StudyData, radii_at, study_data
+from attrax.experiments._paper_tables import ACTIVATIONS, PAPER, PaperRow
+from attrax.maps import MLP, mlp
+from attrax.training import fit_many, optimizer
+from attrax.writing import settle
+
+
+@dataclass(frozen=True, slots=True)
+class TableCell:
+    """The setting of one cell, and all that decides its numbers.
+
+    **Fields:** `activation`; `optimizer`, at its default rate in `attrax.training.OPTIMIZERS`; `init`; `n` examples;
+    `depth` and `width`; `seeds`, a network each; `epochs` and `seconds` of training at most, the latter for all seeds;
+    `tol`, the loss that counts as trained; `dtype` of training; `side` of the pictures, `None` for their own.
+    """
+
+    activation: str
+    optimizer: str = "adam"
+    init: str = "pytorch"
+    n: int = 100
+    depth: int = 10
+    width: int = 1024
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    epochs: int = 1_000_000
+    seconds: float | None = None
+    tol: float = 1e-8
+    dtype: str = "float64"
+    side: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TableTrial:
+    """One seed of a cell.
+
+    **Fields:** `seed`; `loss` at the end of training and `epochs`; `status`, a `TrainingStatus`; `certified`, examples
+    that are certified attractors, `None` where the loss asked for was not reached, for then nobody looked; `below_one`,
+    examples at which, as they are, the Jacobian has a spectral radius below 1 (the paper's reading), looked at whatever
+    the loss is; `largest_radius` of these.
+    """
+
+    seed: int
+    loss: float
+    epochs: int
+    status: TrainingStatus
+    certified: int | None
+    below_one: int
+    largest_radius: float
+
+    @property
+    def trained(self) -> bool:
+        """Whether the loss asked for was reached: nothing counts as stored without it."""
+        return self.status is TrainingStatus.REACHED
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """What one cell gave: `cell`, a trial for each of its seeds in order, and `seconds` it took."""
+
+    cell: TableCell
+    trials: tuple[TableTrial, ...]
+    seconds: float
+
+    @property
+    def trained(self) -> int:
+        """How many of the seeds reached the loss asked for."""
+        return sum(trial.trained for trial in self.trials)
+
+    def rate(self, count: str = "certified") -> float:
+        """The fraction of the examples of all trained seeds that are stored; NaN where none was trained.
+
+        `count`: `"certified"`, or `"below_one"` for the paper's reading.
+        """
+        stored, total = self.stored(count)
+        return stored / total if total else float("nan")
+
+    def stored(self, count: str = "certified") -> tuple[int, int]:
+        """How many examples of all trained seeds are stored, and how many there are; `count` as in `rate`."""
+        _checks.one_of("count", count, COUNTS)
+        found = [getattr(trial, count) for trial in self.trials if trial.trained]
+        return sum(found), self.cell.n * len(found)
+
+    def interval(self, count: str = "certified") -> tuple[float, float] | None:
+        """Wilson's 95 % interval of that rate; `None` where no seed was trained.
+
+        The examples of one network are taken for independent, which they are not quite: it is rather too narrow.
+        """
+        stored, total = self.stored(count)
+        return wilson_interval(stored, total) if total else None
+
+
+COUNTS = ("certified", "below_one")
+"""What counts as stored: a certified attractor, or a spectral radius below 1 at the example as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableScale:
+    """How large the networks of a table are: the fields of `TableCell`, and which rows and columns there are."""
+
+    cell: TableCell
+    activations: tuple[str, ...] = ACTIVATIONS
+    fig15: tuple[str, ...] = tuple(PAPER["fig15"])
+    fig16: tuple[str, ...] = tuple(PAPER["fig16"])
+
+
+TABLE_SCALES = MappingProxyType(
+    {
+        "smoke": TableScale(
+            TableCell("relu", n=4, depth=2, width=32, seeds=(0, 1), epochs=20_000, seconds=5, dtype="float32", side=8),
+            ("relu", "cosid"), ("rmsprop", "adam"), ("uniform:0.05", "pytorch"),
+        ),
+        "quick": TableScale(TableCell("relu", n=25, width=128, seeds=(0, 1), seconds=30, dtype="float32")),
+        "tables": TableScale(TableCell("relu", n=50, width=256, seconds=280, dtype="float32")),
+        "full": TableScale(TableCell("relu")),
+    }
+)  # fmt: skip
+"""Scales by name. `quick` takes at most 25 minutes on two cores, a table on each; `tables` three hours; `full` has the
+paper's numbers as far as they are known, and no limit of time."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StorageTable:
+    """A table like the paper's.
+
+    **Fields:** `figure`, `"fig15"` or `"fig16"`; `rows`, names of optimizers or initializations, and `columns`, names
+    of activations; `cells`, a `CellResult` for each (row, column); `data`, what the examples were; `seconds`.
+    """
+
+    figure: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    cells: dict[tuple[str, str], CellResult]
+    data: StudyData
+    seconds: float
+
+    def grid(self, count: str = "certified") -> np.ndarray:
+        """Rates, rows×columns; NaN where no seed reached the loss asked for."""
+        return np.array([[self.cells[row, column].rate(count) for column in self.columns] for row in self.rows])
+
+    def paper(self, row: str) -> PaperRow:
+        """The paper's row of this name."""
+        return PAPER[self.figure][row]
+
+
+def table_cells(figure: str, scale: str | TableScale = "quick") -> dict[tuple[str, str], TableCell]:
+    """The settings of every cell of a table, by (row, activation).
+
+    **Arguments:** `figure`, `"fig15"` or `"fig16"`; `scale`, a name in `TABLE_SCALES` or a scale. **Raises**
+    `ValueError` for unknown names.
+
+        >>> table_cells("fig16", "smoke")["uniform:0.05", "cosid"].optimizer
+        'adam'
+    """
+    _checks.one_of("figure", figure, PAPER)
+    if not isinstance(scale, TableScale):
+        scale = TABLE_SCALES[_checks.one_of("scale", scale, TABLE_SCALES)]
+    rows = scale.fig15 if figure == "fig15" else scale.fig16
+    for row in rows:
+        _checks.one_of(f"each row of {figure}", row, PAPER[figure])
+    cells = {}
+    for row in rows:
+        for activation in scale.activations:
+            name = {"optimizer": row} if figure == "fig15" else {"init": row}
+            cells[row, activation] = replace(scale.cell, activation=activation, **name)
+    return cells
+
+
+def run_cell(cell: TableCell, values: HostStates | None = None, *, progress: Progress | None = None) -> CellResult:
+    """Trains the networks of one cell, all seeds together, and counts what they store.
+
+    Examples are certified at the exact fixed points nearest to them, and only where the loss was reached: a network
+    that sends everything to one point has small radii too.
+
+    **Arguments:** `cell`; `values`, n×state shape, by default the first examples of gray CIFAR-10 or its substitute;
+    `progress`. **Returns** `CellResult`. **Raises** `ValueError` for wrong arguments, before any training.
+
+        >>> points = np.eye(3, dtype=np.float32)
+        >>> cell = TableCell("relu", n=3, depth=1, width=16, seeds=(0,), epochs=2, dtype="float32")
+        >>> run_cell(cell, points).trials[0].status.value
+        'epochs_over'
+    """
+    begun = time.perf_counter()
+    if values is None:
+        values = study_data("cifar10", cell.n, side=cell.side).values
+    values = np.asarray(values)
+    if len(values) != cell.n:
+        raise ValueError(f"values must hold the n = {cell.n} examples of the cell; got {len(values)}")
+    if not cell.seeds:
+        raise ValueError("seeds must hold at least one number; got none")
+    networks = [
+        mlp(
+            values.shape[1:], width=cell.width, depth=cell.depth, activation=cell.activation, init=cell.init,
+            dtype=cell.dtype, key=jr.key(_checks.integer("each of seeds", seed, most=2**32 - 1)),
+        )
+        for seed in cell.seeds
+    ]  # fmt: skip
+    train = partial(fit_many, networks, values, values, optimizer=_rule(cell.optimizer), tol=cell.tol)
+    if cell.seconds is not None:
+        train(epochs=min(cell.epochs, 1))  # compiles, so that the time is all for training
+    found = train(epochs=cell.epochs, seconds=cell.seconds, progress=progress)
+    trials = []
+    for number, (seed, trained, status) in enumerate(zip(cell.seeds, found.maps, found.status, strict=True)):
+        below_one, largest = 0, float("nan")
+        if status is not TrainingStatus.DIVERGED:
+            radii = radii_at(trained, values)
+            below_one, largest = int((radii < 1).sum()), float(np.max(radii))
+        certified = _certified(trained, values) if status is TrainingStatus.REACHED else None
+        trials.append(
+            TableTrial(
+                seed, float(found.loss[number]), int(found.epochs[number]), status, certified, below_one, largest
+            )
+        )
+    return CellResult(cell, tuple(trials), time.perf_counter() - begun)
+
+
+@cache
+def _rule(name: str) -> optax.GradientTransformation:
+    """One object for each name, so that cells of one shape share compiled code."""
+    return optimizer(name)
+
+
+def _certified(network: MLP, values: HostStates) -> int:
+    certificate = settle(Memory(network, Patterns.from_examples(values))).certificate
+    assert certificate is not None  # `settle` certifies
+    return certificate.num_attractors
+
+
+def storage_table(
+    figure: str,
+    scale: str | TableScale = "quick",
+    *,
+    data: StudyData | None = None,
+    known: Iterable[CellResult] = (),
+    each: Callable[[str, CellResult], None] | None = None,
+    progress: Progress | None = None,
+) -> StorageTable:
+    """Runs all cells of Figure 15 or 16, one after another.
+
+    **Arguments:**
+
+    - `figure`: `"fig15"` (activation × optimizer) or `"fig16"` (activation × initialization, with Adam).
+    - `scale`: a name in `TABLE_SCALES`, or a scale.
+    - `data`: the examples; by default the first ones of gray CIFAR-10, or its substitute.
+    - `known`: results of cells that need not be run again; the two tables share a row, Adam from PyTorch's start.
+    - `each`: called with the row and the result of each cell as soon as it is there.
+    - `progress`: called with the cells done.
+
+    **Returns** `StorageTable`. **Raises** `ValueError` for wrong arguments, before any training.
+
+    Source: Radhakrishnan, Belkin, Uhler (2020), Figs. 15 and 16; their depth, width and rates are not known.
+    """
+    begun = time.perf_counter()
+    cells = table_cells(figure, scale)
+    first = next(iter(cells.values()))
+    if data is None:
+        data = study_data("cifar10", first.n, side=first.side)
+    there = {result.cell: result for result in known}
+    results = {}
+    for number, ((row, activation), cell) in enumerate(cells.items(), start=1):
+        result = there.get(cell) or run_cell(cell, data.values)
+        results[row, activation] = result
+        if each is not None:
+            each(row, result)
+        if progress is not None:
+            progress("cells", number, len(cells), {"stored": result.stored()[0], "trained": result.trained})
+    rows, columns = (tuple(dict.fromkeys(key[place] for key in cells)) for place in (0, 1))
+    return StorageTable(figure, rows, columns, results, data, time.perf_counter() - begun)

@@ -1,0 +1,46 @@
+"""The figure of a measured period."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attrax._status import PeriodStatus
+from attrax.analysis import MeasuredPeriod
+from attrax.report._plots import BLUE, GRAY, VERMILION, _figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def period_figure(found: MeasuredPeriod) -> "Figure":
+    """Mean squared difference of states against their lag, on a logarithmic axis, with the period marked.
+
+    The curve is over the whole recording; the cross is the value over the states from which on it repeats, and the
+    points beside it those at the neighbouring lags. The gray line is that of two states at random.
+
+    **Arguments:** `found`, of `analysis.measured_period`. **Returns:** a `matplotlib.figure.Figure`, 7×3.4 inches.
+    """
+    figure, axes = _figure(7.0, 3.4, "black", False)
+    lags = np.arange(1, len(found.differences))
+    shown = np.where(found.differences[1:] > 0, found.differences[1:], np.nan)
+    axes.plot(lags, shown, color=BLUE, linewidth=1.2)
+    if found.typical > 0:
+        axes.axhline(found.typical, color=GRAY, linewidth=1, label="two states at random")
+    if np.isfinite(shown).any() or found.typical > 0:
+        axes.set_yscale("log")
+    if found.period:
+        sides = [(found.period - 1, found.before), (found.period, found.value), (found.period + 1, found.after)]
+        floor = np.nanmin(shown) if np.isfinite(shown).any() else 1.0
+        # A difference of 0 has no place on this axis: it is drawn at the foot of the figure.
+        drawn = [(lag, max(value, floor * 1e-2)) for lag, value in sides if np.isfinite(value)]
+        axes.plot(*zip(*drawn, strict=True), "o", color=VERMILION, markersize=3)
+        seconds = "" if found.seconds is None else f" = {found.seconds:.4g} s"
+        axes.plot([found.period], [max(found.value, floor * 1e-2)], "x", color=VERMILION, markersize=9,
+                  label=f"period {found.period}{seconds}, from state {found.start}")  # fmt: skip
+    title = "" if found.status is PeriodStatus.PERIODIC else str(found.status).replace("_", " ")
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel("lag, states")
+    axes.set_ylabel("mean squared difference")
+    if axes.get_legend_handles_labels()[0]:
+        figure.legend(loc="outside upper center", ncols=2, fontsize=9, frameon=False)
+    return figure

@@ -1,0 +1,300 @@
+"""Many networks of one shape trained together, each to its own end."""
+
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Float, Int
+
+from attrax import _checks
+from attrax._numerics import float64
+from attrax._status import TrainingStatus
+from attrax._types import HostStates, Map, Progress
+from attrax.training._fit import _is_trained
+from attrax.training._losses import Loss, squared_error
+
+_BLOCK_SECONDS = 0.5
+
+M = TypeVar("M", bound=Map)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FitMany(Generic[M]):
+    """Trained maps, in the order in which they were given.
+
+    **Fields:**
+
+    - `maps`: each after its own last step.
+    - `loss`: mean squared error of each at these weights, in the arithmetic of training.
+    - `epochs`: passes through the data that each made.
+    - `seconds`: wall-clock time of the call, compilation included.
+    - `status`: a `TrainingStatus` each.
+    """
+
+    maps: tuple[M, ...]
+    loss: Float[np.ndarray, " m"]
+    epochs: Int[np.ndarray, " m"]
+    seconds: float
+    status: tuple[TrainingStatus, ...]
+
+
+class _Rows(eqx.Module):
+    """One row a network."""
+
+    parameters: Any
+    optimizer_state: Any
+    epoch: Any
+    loss: Any
+    done: Any
+
+
+class _Problem(eqx.Module):
+    inputs: Any
+    targets: Any
+    tol: Any
+    own_data: bool = eqx.field(static=True)
+    loss: Loss = eqx.field(static=True)
+
+
+def fit_many(
+    maps: Sequence[M],
+    inputs: HostStates,
+    targets: HostStates,
+    *,
+    optimizer: optax.GradientTransformation,
+    epochs: int = 1_000_000,
+    tol: float | None = 1e-8,
+    own_data: bool = False,
+    loss: Loss = squared_error,
+    seconds: float | None = None,
+    progress: Progress | None = None,
+) -> FitMany[M]:
+    """Trains maps that differ in their numbers alone, all in one compiled loop, each as `fit` would train it.
+
+    Full batch, without noise. A map that has reached `tol` is left as it is, to the last bit, while the others go on;
+    once half of the maps are done, the loop goes on with those that are left only. When that happens is decided by
+    epochs and not by the clock, so the same maps give the same result.
+
+    **Arguments:**
+
+    - `maps`: at least one; of one structure, with arrays of the same shapes and one floating-point dtype.
+    - `inputs`, `targets`: n×state shape, for all maps; with `own_data` m×n×state shape, a part for each map.
+    - `optimizer`: any Optax transformation, such as `optimizer("adam")`. The same object again is not compiled again.
+    - `epochs`, `tol`, `loss`: as in `fit`, for each map.
+    - `seconds`: stop all at the first report after this time.
+    - `progress`: called every so often with the epochs done, the largest loss and how many maps are `left`.
+
+    **Returns:** `FitMany`. **Raises** `ValueError` for a wrong argument.
+
+    Source: Radhakrishnan, Belkin, Uhler (2020), Figs. 15 and 16, are tables of such runs.
+
+        >>> import jax.random as jr
+        >>> from attrax.maps import mlp
+        >>> from attrax.training import fit_many, optimizer
+        >>> points = np.eye(3, dtype=np.float32)
+        >>> networks = [mlp((3,), width=32, depth=1, key=jr.key(seed)) for seed in range(4)]
+        >>> found = fit_many(networks, points, points, optimizer=optimizer("adam", learning_rate=0.01), tol=1e-4)
+        >>> [str(status) for status in found.status], bool((found.loss <= 1e-4).all())
+        (['reached', 'reached', 'reached', 'reached'], True)
+    """
+    begun = time.perf_counter()
+    maps = list(maps)
+    epochs = _checks.integer("epochs", epochs, least=0)
+    least = -1.0 if tol is None else _checks.real("tol", tol, least=0)
+    limit = np.inf if seconds is None else _checks.real("seconds", seconds, least=0)
+    inputs, targets = np.asarray(inputs), np.asarray(targets)
+    parameters, static, dtype = _one_structure(maps)
+    _check_data(maps, inputs, targets, own_data, dtype)
+    with float64() if dtype == np.float64 else contextlib.nullcontext():
+        problem = _Problem(
+            jnp.asarray(inputs, dtype), jnp.asarray(targets, dtype), jnp.asarray(least, dtype), own_data, loss
+        )
+        stacked = jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf, dtype) for leaf in leaves]), *parameters)
+        count = len(maps)
+        rows = _Rows(
+            stacked,
+            jax.vmap(optimizer.init)(stacked),
+            jnp.zeros(count, jnp.int32),
+            jnp.full(count, jnp.inf, dtype),
+            jnp.zeros(count, bool),
+        )
+        rows = _train(rows, static, problem, optimizer, epochs, begun, limit, progress)
+    trained = tuple(
+        eqx.combine(jax.tree.map(lambda leaf, row=row: np.array(leaf[row]), rows.parameters), static)
+        for row in range(count)
+    )
+    status = tuple(
+        _status(float(reached), int(done), least, epochs) for reached, done in zip(rows.loss, rows.epoch, strict=True)
+    )
+    return FitMany(
+        trained, np.asarray(rows.loss, float), np.asarray(rows.epoch, int), time.perf_counter() - begun, status
+    )
+
+
+def _status(reached: float, done: int, tol: float, epochs: int) -> TrainingStatus:
+    if not np.isfinite(reached):
+        return TrainingStatus.DIVERGED
+    if reached <= tol or (tol < 0 and done >= epochs):
+        return TrainingStatus.REACHED
+    return TrainingStatus.EPOCHS_OVER if done >= epochs else TrainingStatus.TIME_OVER
+
+
+def _one_structure(maps: list[Any]) -> tuple[list[Any], Any, np.dtype]:
+    """The trained arrays of each map, what all share, and the dtype. **Raises** `ValueError` if maps differ."""
+    if not maps:
+        raise ValueError("maps must hold at least one map; got none")
+    parts = [eqx.partition(map, _is_trained) for map in maps]
+    shapes = [[(leaf.shape, leaf.dtype) for leaf in map(np.asarray, jax.tree.leaves(part))] for part, _ in parts]
+    first = parts[0][1]
+    for number, (part, static) in enumerate(parts[1:], start=1):
+        same = (
+            shapes[number] == shapes[0]
+            and jax.tree.structure(part) == jax.tree.structure(parts[0][0])
+            and bool(eqx.tree_equal(static, first))
+        )
+        if not same:
+            raise ValueError(
+                f"maps must differ in the numbers of their weights alone; map {number} has another structure, shape, "
+                "dtype or activation than map 0: train it in a call of its own"
+            )
+    dtypes = {dtype for _, dtype in shapes[0]}
+    if len(dtypes) != 1:
+        found = ", ".join(sorted(str(dtype) for dtype in dtypes)) or "none"
+        raise ValueError(f"maps must have trainable arrays of one floating-point dtype; they have {found}")
+    return [part for part, _ in parts], first, dtypes.pop()
+
+
+def _check_data(maps: list[Any], inputs: np.ndarray, targets: np.ndarray, own_data: bool, dtype: np.dtype) -> None:
+    axes = 2 if own_data else 1
+    rows = inputs.ndim > axes and targets.ndim > axes and inputs.shape[:axes] == targets.shape[:axes] and inputs.size
+    if not rows or np.iscomplexobj(inputs) or np.iscomplexobj(targets):
+        raise ValueError(
+            f"inputs and targets must be real, with as many rows each; got {inputs.shape} and {targets.shape}"
+        )
+    if own_data and len(inputs) != len(maps):
+        raise ValueError(
+            f"inputs and targets must have a part for each of the {len(maps)} maps where own_data is set; "
+            f"got {len(inputs)}"
+        )
+    shape = inputs.shape[axes:]
+    try:
+        with float64():
+            found = jax.eval_shape(maps[0], jax.ShapeDtypeStruct(shape, dtype)).shape
+    except (TypeError, ValueError):  # how JAX refuses arrays that do not fit
+        raise ValueError(f"maps must take a state of shape {shape}, as a row of inputs is; they don't") from None
+    if found != targets.shape[axes:]:
+        raise ValueError(f"maps must give the shape of a target, {targets.shape[axes:]}; they give {found}")
+
+
+def _train(
+    rows: _Rows,
+    static: Any,
+    problem: _Problem,
+    optimizer: optax.GradientTransformation,
+    epochs: int,
+    begun: float,
+    limit: float,
+    progress: Progress | None,
+) -> Any:
+    """Runs the compiled loop in blocks of about half a second, and leaves maps out as they end. On the host again."""
+    ended = jax.tree.map(np.array, rows)
+    active = np.arange(len(ended.done))
+    block, epoch, fresh = 1, 0, True
+    while True:
+        start, before = time.perf_counter(), epoch
+        fixed = (static, problem, optimizer, np.asarray(min(epoch + block, epochs)))
+        rows = _run(fixed, rows)
+        done = np.asarray(rows.done)
+        now = time.perf_counter()
+        epoch = epochs if done.all() else int(np.asarray(rows.epoch)[~done].max())
+        over = epoch >= epochs or now - begun > limit
+        if over:
+            rows = _Rows(rows.parameters, rows.optimizer_state, rows.epoch, _final_loss(fixed, rows), rows.done)
+        if progress is not None:
+            left = np.asarray(rows.loss)[~done]
+            numbers = {"left": float(len(left)), "seconds": now - begun}
+            progress("training", epoch, epochs, numbers | {"loss": float(left.max(initial=0))})
+        if over or 2 * (~done).sum() <= len(done):
+            for total, leaf in zip(jax.tree.leaves(ended), jax.tree.leaves(rows), strict=True):
+                total[active] = leaf
+            if over:
+                return ended
+            keep = np.flatnonzero(~done)
+            active = active[keep]
+            rows = jax.tree.map(lambda leaf, keep=keep: jnp.asarray(np.asarray(leaf)[keep]), rows)
+            if problem.own_data:
+                problem = _Problem(
+                    problem.inputs[keep], problem.targets[keep], problem.tol, problem.own_data, problem.loss
+                )
+            fresh = True  # another number of maps is compiled anew
+        elif fresh:
+            fresh = False  # this block's time was mostly the compiler's
+        else:
+            each = (now - start) / max(epoch - before, 1)
+            block = int(np.clip(_BLOCK_SECONDS / max(each, 1e-7), 1, 4 * block))
+
+
+def _clean_loss(static: Any, problem: _Problem, parameters: Any, inputs: Any, targets: Any) -> Any:
+    outputs = jax.vmap(eqx.combine(parameters, static))(inputs)
+    return jnp.mean(problem.loss(outputs, targets))
+
+
+@eqx.filter_jit(donate="all-except-first")
+def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any], rows: _Rows) -> _Rows:
+    """All rows up to the epoch `stop`, or until half of them are done."""
+    static, problem, optimizer, stop = fixed
+    optimizer = optax.with_extra_args_support(optimizer)
+    data = 0 if problem.own_data else None
+    count = len(rows.done)
+
+    def advance(now: _Rows, inputs: Any, targets: Any) -> _Rows:
+        # As in `fit`: the loss that comes with the gradient is that of the weights before the step, and a loss that is
+        # not finite ends training after that step.
+        loss, gradient = jax.value_and_grad(lambda part: _clean_loss(static, problem, part, inputs, targets))(
+            now.parameters
+        )
+        change, optimizer_state = optimizer.update(
+            gradient, now.optimizer_state, now.parameters, inputs=inputs, targets=targets
+        )
+        reached = loss <= problem.tol
+        moved = _Rows(
+            optax.apply_updates(now.parameters, change),
+            optimizer_state,
+            now.epoch + 1,
+            loss,
+            ~jnp.isfinite(loss),
+        )
+        stays = _Rows(now.parameters, now.optimizer_state, now.epoch, jnp.where(now.done, now.loss, loss), reached)
+        kept = now.done | reached
+        picked = jax.tree.map(lambda old, new: jnp.where(kept, old, new), stays, moved)
+        return _Rows(
+            picked.parameters, picked.optimizer_state, picked.epoch, picked.loss, now.done | reached | moved.done
+        )
+
+    def running(carry: tuple[Any, _Rows]) -> Any:
+        epoch, now = carry
+        return (epoch < stop) & (2 * jnp.sum(~now.done) > count)
+
+    def sweep(carry: tuple[Any, _Rows]) -> tuple[Any, _Rows]:
+        epoch, now = carry
+        return epoch + 1, jax.vmap(advance, in_axes=(0, data, data))(now, problem.inputs, problem.targets)
+
+    # Rows that are not done have made the same number of epochs.
+    epoch = jnp.max(jnp.where(rows.done, 0, rows.epoch))
+    return jax.lax.while_loop(running, sweep, (epoch, rows))[1]
+
+
+@eqx.filter_jit
+def _final_loss(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any], rows: _Rows) -> Any:
+    """The loss at the weights as they are; that of rows that are done is known."""
+    static, problem, _, _ = fixed
+    data = 0 if problem.own_data else None
+    at_end = jax.vmap(lambda part, x, y: _clean_loss(static, problem, part, x, y), in_axes=(0, data, data))
+    return jnp.where(rows.done, rows.loss, at_end(rows.parameters, problem.inputs, problem.targets))
