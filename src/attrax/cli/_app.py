@@ -14,6 +14,7 @@ from attrax.cli._change import add, forget
 from attrax.cli._curves import recovery
 from attrax.cli._demo import demo
 from attrax.cli._recall import recall
+from attrax.cli._reproduce import reproduce
 from attrax.cli._spectra import radius, spectrum
 from attrax.cli._spurious import spurious
 from attrax.cli._store import store
@@ -52,6 +53,7 @@ COMMANDS = {
     "certify": certify,
     "info": info,
     "demo": demo,
+    "reproduce": reproduce,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)
