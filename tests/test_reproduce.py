@@ -41,8 +41,12 @@ def toy(sleep: float = 0.0, name: str = "toy") -> Experiment:
 
     return Experiment(
         name, "A toy", "Values are below 7.", 3, "units",
-        lambda scale, mode, seed: repeated("toy", measure, {"sleep": sleep}, scale=scale, mode=mode, seed=seed, seeds=6),
-        lambda records: judged(records, lambda r: r.numbers["value"], lambda r: r.numbers["value"] < 7, lambda r: False),
+        lambda scale, mode, seed: repeated(
+            "toy", measure, {"sleep": sleep}, scale=scale, mode=mode, seed=seed, seeds=6
+        ),
+        lambda records: judged(
+            records, lambda r: r.numbers["value"], lambda r: r.numbers["value"] < 7, lambda r: False
+        ),
         draw,
     )  # fmt: skip
 
