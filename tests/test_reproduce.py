@@ -277,3 +277,15 @@ def test_smoke_through_the_entry_point(capsys: pytest.CaptureFixture[str], tmp_p
     assert (strict(printed)["cells_run"], strict(printed)["cells_known"]) == (0, 1)
     assert (out / "index.md").read_text().startswith("# ")
     assert (out / "figures" / "fig1-paper-0.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_docs_run() -> None:
+    page = (HERE.parent / "docs" / "reproduce.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, "reproduce.md", "exec"), {})
+    for scale in SCALES:
+        assert f"| `{scale}` |" in page
+    for outcome in Outcome:
+        assert f"**{outcome}**" in page

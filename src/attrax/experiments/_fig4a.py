@@ -8,7 +8,7 @@ from attrax.experiments._experiment import Drawing, Experiment, Records, Summary
 from attrax.experiments._figures import picture_rows
 from attrax.experiments._films import found, sequence_cell
 from attrax.sources import load_sequence
-from attrax.sweeps import Cell, CellFound, Work
+from attrax.sweeps import Cell, CellFound, CellRecord, Work
 
 _SIZES: dict[str, dict[str, Any]] = {
     "smoke": {
@@ -44,7 +44,7 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
 def summarize(records: Records) -> Summary:
     """The whole film as one stable cycle that noise falls into."""
     told = "; ".join(
-        f"log of the spectral radius {record.numbers['log_radii'][0] or float('-inf'):.1f}, "
+        f"log of the spectral radius {_log(record)}, "
         f"{record.numbers['recovered']} of {record.numbers['cues']} noise starts fall into the film"
         for record in trained(records)
     )
@@ -55,6 +55,11 @@ def summarize(records: Records) -> Summary:
         lambda record: all(record.numbers["stable"]),
         f"Network by network: {told}." if told else "",
     )
+
+
+def _log(record: CellRecord) -> str:
+    found = record.numbers["log_radii"][0]
+    return "−∞" if found is None else f"{found:.1f}"
 
 
 def draw(records: Records) -> Sequence[Drawing]:

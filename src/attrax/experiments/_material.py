@@ -11,12 +11,12 @@ import numpy as np
 
 from attrax._memory import Memory
 from attrax._patterns import Patterns
-from attrax._status import StoreStatus, Verdict
+from attrax._status import StoreStatus
 from attrax._types import HostStates
+from attrax.dynamics import iterate
 from attrax.maps import mlp
 from attrax.sources import load
 from attrax.sweeps import Work
-from attrax.training import mean_squared_error
 from attrax.writing import Auto, Gradient, store
 
 _FOLDERS = {"mnist": "mnist", "cifar10": "cifar-10-batches-bin", "imagenet64": "imagenet64"}
@@ -120,20 +120,7 @@ def least_distance(states: HostStates) -> float | None:
 
 def orbit_of(memory: Memory, starts: HostStates, steps: Sequence[int]) -> np.ndarray:
     """The states after so many applications of the map, steps×n×state shape, in float64."""
-    from attrax.dynamics import iterate
-
     return np.stack([iterate(memory.map, starts, max_steps=step, atol=1e-300).value for step in steps])
-
-
-def num_certified(verdicts: Sequence[Verdict]) -> int:
-    """How many are certified attractors."""
-    return sum(verdict is Verdict.ATTRACTOR for verdict in verdicts)
-
-
-def interpolation(memory: Memory) -> float:
-    """Mean squared error of a fully connected map on the examples as they were given."""
-    patterns = memory.examples()
-    return mean_squared_error(memory.map, memory.originals, memory.originals[patterns.successor])  # pyright: ignore
 
 
 def limited(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -40,7 +40,8 @@ table.plain th,table.plain td{text-align:left}
 td.name{overflow-wrap:anywhere}
 details pre{white-space:pre-wrap;overflow-wrap:anywhere}
 .quote{border-left:3px solid var(--line);padding-left:.8rem}
-@media(max-width:34rem){table.stack td>span{min-width:0;overflow-wrap:anywhere}table.plain{font-size:.8rem}
+@media(max-width:34rem){figure img.large{max-width:none;width:40rem}
+table.stack td>span{min-width:0;overflow-wrap:anywhere}table.plain{font-size:.8rem}
 table.plain th,table.plain td{padding:.3rem .4rem}}
 """
 
@@ -246,8 +247,8 @@ def _part(section: PageSection, part: PagePart) -> str:
     for figure, caption in part.figures:
         alt = f"{section.title}, {mode}"
         parts.append(
-            f'<figure class="wide"><img src="data:image/png;base64,{_encoded(figure)}" alt="{escape(alt)}">'
-            f"<figcaption>{escape(caption)}</figcaption></figure>\n"
+            f'<figure class="wide"><div class="scroll"><img{_large(figure)} alt="{escape(alt)}" '
+            f'src="data:image/png;base64,{_encoded(figure)}"></div><figcaption>{escape(caption)}</figcaption></figure>\n'
         )
     for table in part.tables:
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.head)
@@ -268,6 +269,11 @@ def _part(section: PageSection, part: PagePart) -> str:
         parts.append(f"<details><summary>{len(part.cells)} cell{'s' * (len(part.cells) != 1)}, each with its command"
                      f"</summary>\n{rows}</details>\n")  # fmt: skip
     return "".join(parts)
+
+
+def _large(figure: "Figure") -> str:
+    """On a phone a wide figure is scrolled instead of shrunk until nobody can read it."""
+    return ' class="large"' if figure.get_figwidth() > 6 else ""
 
 
 def _markdown(
