@@ -137,6 +137,7 @@ FILES: dict[str, list[str]] = {
         "_fig1",
         "_fig2_network",
         "_fig2a",
+        "_fig2b",
         "_fig2c",
         "_fig14",
         "_spurious",

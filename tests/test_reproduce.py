@@ -113,10 +113,10 @@ def test_the_plan_of_everything(scale: str) -> None:
             assert part.time_limit == LIMITS[scale]
     everything = [cell for _, _, cells in plan for cell in cells]
     shared = {cell.fingerprint for cell in everything}
-    # Four experiments look at the network of Fig. 2.
+    # Five experiments look at the network of Fig. 2.
     twos = [cell for cell in everything if cell.experiment == "fig2"]
-    assert len(twos) == 4 * len({cell.fingerprint for cell in twos})
-    assert len(everything) - len(shared) == 3 * len(twos) // 4
+    assert len(twos) == 5 * len({cell.fingerprint for cell in twos})
+    assert len(everything) - len(shared) == 4 * len(twos) // 5
     assert planned(scale=scale, seed=1)[3][2] == plan[3][2]
     assert planned(scale=scale, seed=2)[3][2] != plan[3][2]
 

@@ -59,6 +59,8 @@ def reproduce(
             "scale": scale,
             "mode": mode,
             "seed": seed,
+            "jobs": made.jobs,
+            "threads": made.threads,
             "cells_run": made.ran,
             "cells_known": made.known,
             "page": str(made.page),
@@ -71,7 +73,7 @@ def reproduce(
         summary = row.summary
         print(f"{row.id:<{width}}  {row.mode:<6}  {summary.outcome:<10}  {number(row.paper):>7}  "
               f"{number(summary.here):>7}  {row.unit}")  # fmt: skip
-    print(f"{made.ran} cells ran, {made.known} were there")
+    print(f"{made.ran} cells ran ({made.jobs} processes of {made.threads} threads), {made.known} were there")
     print(f"page: {made.page.resolve()}")
     return 0
 

@@ -1,4 +1,4 @@
-"""The network of Fig. 2, and all that the paper measures on it; four experiments look at its cells."""
+"""The network of Fig. 2, and all that the paper measures on it; five experiments look at its cells."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,6 +28,9 @@ KINDS = ("uniform", "blocknoise", "block", "gaussian")
 
 SHOWN = ("uniform:0.3", "blocknoise:0.25", "block:0.25", "gaussian:0.3", "uniform:0.8", "blocknoise:0.75")
 """What the six examples of Fig. 2a are corrupted by, as severe towards the end as in the paper."""
+
+MORE = "uniform:0.3"
+"""What the examples of Fig. 2b are corrupted by."""
 
 _STEPS = (1, 2, 5)
 
@@ -97,6 +100,8 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
         for place, (name, index) in enumerate(zip(SHOWN, shown, strict=True))
     ])  # fmt: skip
     answer = recall(memory, cues, expected=shown, max_steps=settings["max_steps"])
+    more = corrupt(MORE, examples[:10], key=jr.fold_in(key, 20))
+    again = recall(memory, more, expected=np.arange(len(more)), max_steps=settings["max_steps"])
     failing = [row for row, status in enumerate(answer.status) if status is RecallStatus.OTHER_ATTRACTOR]
     numbers = stored_numbers(memory) | {
         "curves": [
@@ -116,6 +121,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
         "shown": shown,
         "statuses": [str(status) for status in answer.status],
         "landed": answer.nearest,
+        "more_statuses": [str(status) for status in again.status],
         "ranks": [_rank(examples, int(shown[row]), int(answer.nearest[row])) for row in failing],
     }  # fmt: skip
     arrays = {
@@ -123,6 +129,9 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
         "cues": cues.astype(np.float32),
         "steps": orbit_of(memory, cues, _STEPS).astype(np.float32),
         "limits": answer.value.astype(np.float32),
+        "more": examples[:10].astype(np.float32),
+        "more_cues": more.astype(np.float32),
+        "more_limits": again.value.astype(np.float32),
     }
     return CellFound(numbers, arrays, trained=reached(memory))
 

@@ -5,6 +5,7 @@ from attrax.experiments import (
     _control,
     _fig1,
     _fig2a,
+    _fig2b,
     _fig2c,
     _fig3,
     _fig4a,
@@ -25,6 +26,7 @@ from attrax.experiments._experiment import Experiment
 EXPERIMENTS: dict[str, Experiment] = {
     "fig1": _fig1.EXPERIMENT,
     "fig2a": _fig2a.EXPERIMENT,
+    "fig2b": _fig2b.EXPERIMENT,
     "fig2c": _fig2c.EXPERIMENT,
     "spurious": _spurious.EXPERIMENT,
     "fig3": _fig3.EXPERIMENT,

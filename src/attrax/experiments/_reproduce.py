@@ -43,7 +43,8 @@ class Reproduction:
     """What `reproduce` made.
 
     **Fields:** `rows`, one an experiment and mode; `page`; `files`, the page and what lies beside it; `ran` and
-    `known`, how many cells ran now and were there before.
+    `known`, how many cells ran now and were there before; `jobs` and `threads`, processes that ran them and threads of
+    each (those of a Dask cluster are its own).
     """
 
     rows: tuple[Row, ...]
@@ -51,6 +52,8 @@ class Reproduction:
     files: tuple[Path, ...]
     ran: int
     known: int
+    jobs: int
+    threads: int
 
 
 def planned(
@@ -127,6 +130,7 @@ def reproduce(
     """
     _checks.one_of("format", format, PAGE_FORMATS)
     jobs = default_threads(1) if jobs is None else _checks.integer("jobs", jobs, least=1)
+    threads = default_threads(jobs) if threads is None else _checks.integer("threads", threads, least=1)
     plan = planned(ids, scale=scale, mode=mode, seed=seed, registry=registry)
     wanted = [(one, mode, _only(own, cells)) for one, mode, own in plan]
     if cells and not any(own for _, _, own in wanted):
@@ -164,7 +168,7 @@ def reproduce(
     files = write_reproduction(folder, pages, facts=facts, command=command, format=format)
     timings = _timings(list(records.values()))
     files = (*files, write_atomically(folder / "timings.csv", timings.encode()), folder / "results.sqlite")
-    return Reproduction(tuple(rows), files[0], files, len(records) - known, known)
+    return Reproduction(tuple(rows), files[0], files, len(records) - known, known, jobs, threads)
 
 
 def _only(cells: Sequence[Cell], names: Sequence[str]) -> tuple[Cell, ...]:
