@@ -39,5 +39,6 @@ EXPERIMENT = Experiment(
     cells=cells,
     summarize=summarize,
     draw=draw,
-    notes="Which pictures and corruptions the paper shows is lost; here they are the first, with 30 % of the pixels noise.",
+    notes="Which pictures and corruptions the paper shows is lost; here they are the first, with 30 % of the pixels "
+    "noise.",
 )
