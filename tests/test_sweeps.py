@@ -203,7 +203,7 @@ def test_a_killed_sweep_goes_on(tmp_path: Path, jobs: int) -> None:
         assert store.finished(cells) == {one.fingerprint for one in cells}
     # What was finished did not run again; at most what was under way ran twice.
     assert len(calls(trace)) - before == 8 - len(finished)
-    assert before - len(finished) <= jobs
+    assert before - len(finished) <= 2 * jobs  # under way, and done but not added yet
 
 
 def test_dask_that_does_not_answer(tmp_path: Path) -> None:
