@@ -151,7 +151,8 @@ def run_to_ends(run: Runner, starts: HostStates, *, max_steps: int, atol: float)
 def cycle_of(run: Runner, state: HostStates, period: int) -> HostStates:
     """The `period` states that follow from `state`, itself first, float64."""
     with float64():
-        return np.asarray(_follow(run.map, np.asarray(state, np.float64), period))
+        # Cast out here: inside a compiled function the leaves of a network are no arrays that `cast` knows.
+        return np.asarray(_follow(cast(run.map, np.float64), np.asarray(state, np.float64), period))
 
 
 def in_buckets(function: Callable[[Any], Any], rows: np.ndarray) -> Any:
@@ -238,5 +239,4 @@ def _advance(way: Orbit, z: Any, limit: Any, change: Any) -> tuple[Any, Any, Any
 
 @eqx.filter_jit
 def _follow(map: Map, state: Any, period: int) -> Any:
-    map = cast(map, np.float64)
     return jax.lax.scan(lambda x, _: (map(x), x), state, None, length=period)[1]

@@ -16,6 +16,7 @@ from attrax.cli._demo import demo
 from attrax.cli._demo_film import demo_film
 from attrax.cli._period import period
 from attrax.cli._recall import recall
+from attrax.cli._reproduce import reproduce
 from attrax.cli._spectra import radius, spectrum
 from attrax.cli._spurious import spurious
 from attrax.cli._store import store
@@ -55,6 +56,7 @@ COMMANDS = {
     "info": info,
     "demo": demo,
     "demo-film": demo_film,
+    "reproduce": reproduce,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)

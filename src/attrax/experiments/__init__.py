@@ -18,6 +18,12 @@ from attrax.experiments._efficiency import efficiency_trial as efficiency_trial
 from attrax.experiments._efficiency_report import efficiency_figure as efficiency_figure
 from attrax.experiments._efficiency_report import efficiency_text as efficiency_text
 from attrax.experiments._efficiency_report import spectra_figure as spectra_figure
+from attrax.experiments._experiment import MODES as MODES
+from attrax.experiments._experiment import SCALES as SCALES
+from attrax.experiments._experiment import Drawing as Drawing
+from attrax.experiments._experiment import Experiment as Experiment
+from attrax.experiments._experiment import Outcome as Outcome
+from attrax.experiments._experiment import Summary as Summary
 from attrax.experiments._paper_tables import ACTIVATIONS as ACTIVATIONS
 from attrax.experiments._paper_tables import PAPER as PAPER
 from attrax.experiments._paper_tables import PAPER_FIG15 as PAPER_FIG15
@@ -33,6 +39,11 @@ from attrax.experiments._plane import train_plane as train_plane
 from attrax.experiments._ranks import RankAgreement as RankAgreement
 from attrax.experiments._ranks import compare_ranks as compare_ranks
 from attrax.experiments._ranks import rank_agreement as rank_agreement
+from attrax.experiments._registry import EXPERIMENTS as EXPERIMENTS
+from attrax.experiments._reproduce import Reproduction as Reproduction
+from attrax.experiments._reproduce import Row as Row
+from attrax.experiments._reproduce import planned as planned
+from attrax.experiments._reproduce import reproduce as reproduce
 from attrax.experiments._tables import TABLE_SCALES as TABLE_SCALES
 from attrax.experiments._tables import CellResult as CellResult
 from attrax.experiments._tables import StorageTable as StorageTable

@@ -12,6 +12,12 @@ from attrax.report._period_plot import period_figure as period_figure
 from attrax.report._plots import recall_strip as recall_strip
 from attrax.report._plots import recovery_bars as recovery_bars
 from attrax.report._plots import spectrum_histogram as spectrum_histogram
+from attrax.report._reproduction import PAGE_FORMATS as PAGE_FORMATS
+from attrax.report._reproduction import PageCell as PageCell
+from attrax.report._reproduction import PagePart as PagePart
+from attrax.report._reproduction import PageSection as PageSection
+from attrax.report._reproduction import PageTable as PageTable
+from attrax.report._reproduction import write_reproduction as write_reproduction
 from attrax.report._sequence_plots import way_strip as way_strip
 from attrax.report._spectra_plots import eigenvalue_panels as eigenvalue_panels
 from attrax.report._spectra_plots import radius_plot as radius_plot

@@ -1,0 +1,113 @@
+"""attrax reproduce."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from attrax.cli._options import Json, Seed, check_output_folder
+from attrax.cli._output import number, print_json
+from attrax.cli._progress import progress_bar
+
+
+def reproduce(
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID...]", help="Experiments, as --list names them; all by default.")
+    ] = None,
+    scale: Annotated[str, typer.Option(metavar="SCALE", help="smoke, quick, tables or full.")] = "quick",
+    mode: Annotated[str, typer.Option(metavar="MODE", help="paper, attrax or both.")] = "both",
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the page and the results.")
+    ] = Path("attrax-paper"),
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; as many as there are cores by default.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of each; the cores divided by --jobs.")] = None,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Of a Dask scheduler, whose workers run the cells instead.")
+    ] = None,
+    cell: Annotated[list[str] | None, typer.Option("--cell", help="Only cells of this name; may be repeated.")] = None,
+    page: Annotated[str, typer.Option("--format", metavar="FORMAT", help="Of the page: html or md.")] = "html",
+    listing: Annotated[
+        bool, typer.Option("--list", help="List the experiments and their cells, and run none.")
+    ] = False,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> int:
+    """Make the paper's figures and tables again, and a page that sets what came out beside what the paper says.
+
+    Scales: smoke is tiny but real, a few minutes; quick up to an hour; tables a night; full has the paper's sizes.
+    Modes: paper trains as the paper does, attrax by this library's writers. Each cell (a network and all that is
+    measured on it) is kept in DIR/results.sqlite as soon as it is done and never runs again, so a killed run goes on
+    where it was. Exits with 0 whatever is found.
+
+    Example: attrax reproduce all --scale smoke -o paper
+    """
+    from attrax.experiments import planned
+    from attrax.experiments import reproduce as run
+
+    chosen = ids or None
+    if listing:
+        return _list(planned(chosen, scale=scale, mode=mode, seed=seed), as_json)
+    check_output_folder(output, "--output")
+    with progress_bar() as progress:
+        made = run(
+            chosen, output, scale=scale, mode=mode, seed=seed, cells=cell or (), jobs=jobs, threads=threads, dask=dask,
+            format=page, progress=progress,
+        )  # fmt: skip
+    if as_json:
+        print_json({
+            "experiments": [_row(row) for row in made.rows],
+            "scale": scale,
+            "mode": mode,
+            "seed": seed,
+            "jobs": made.jobs,
+            "threads": made.threads,
+            "cells_run": made.ran,
+            "cells_known": made.known,
+            "page": str(made.page),
+            "files": [str(path) for path in made.files],
+        })  # fmt: skip
+        return 0
+    width = max(len(row.id) for row in made.rows)
+    print(f"{'':<{width}}  {'mode':<6}  {'verdict':<10}  {'paper':>7}  {'here':>7}  unit")
+    for row in made.rows:
+        summary = row.summary
+        print(f"{row.id:<{width}}  {row.mode:<6}  {summary.outcome:<10}  {number(row.paper):>7}  "
+              f"{number(summary.here):>7}  {row.unit}")  # fmt: skip
+    print(f"{made.ran} cells ran ({made.jobs} processes of {made.threads} threads), {made.known} were there")
+    print(f"page: {made.page.resolve()}")
+    return 0
+
+
+def _row(row: Any) -> dict[str, Any]:
+    summary = row.summary
+    return {
+        "id": row.id,
+        "mode": row.mode,
+        "paper": row.paper,
+        "here": summary.here,
+        "low": summary.low,
+        "high": summary.high,
+        "unit": row.unit,
+        "verdict": str(summary.outcome),
+        "text": summary.text,
+        "seeds": row.seeds,
+        "seconds": row.seconds,
+    }
+
+
+def _list(plan: Any, as_json: bool) -> int:
+    if as_json:
+        print_json({
+            "experiments": [
+                {"id": one.id, "mode": mode, "title": one.title, "paper": one.paper, "unit": one.unit,
+                 "statement": one.statement, "cells": [cell.name for cell in cells],
+                 "seeds": [cell.settings["seed"] for cell in cells]}
+                for one, mode, cells in plan
+            ]
+        })  # fmt: skip
+        return 0
+    width = max(len(one.id) for one, _, _ in plan)
+    for one, mode, cells in plan:
+        named = ", ".join(cell.name for cell in cells) or "made from the cells of the others"
+        print(f"{one.id:<{width}}  {mode:<6}  {one.title} ({named})")
+    return 0

@@ -1,0 +1,79 @@
+"""Fig. 4c: four cycles in the plane."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrax._patterns import Patterns
+from attrax.experiments._basin_cells import basin_arrays, basin_numbers, look
+from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged, repeated
+from attrax.experiments._fig3 import best
+from attrax.experiments._material import reached, stored_numbers, write
+from attrax.experiments._plane import four_circles, train_plane
+from attrax.report import basin_map
+from attrax.sweeps import Cell, CellFound, Work
+
+_SIZES: dict[str, dict[str, Any]] = {
+    "smoke": {"width": 48, "depth": 5, "epochs": 4000, "auto_epochs": 150, "resolution": 32, "length": 3},
+    "quick": {"width": 128, "depth": 15, "epochs": 20_000, "resolution": 96, "length": 5},
+    "tables": {"width": 128, "depth": 15, "epochs": 20_000, "resolution": 192, "length": 5},
+    "full": {"width": 128, "depth": 15, "epochs": 20_000, "resolution": 256, "length": 5},
+}
+
+
+def run(settings: Mapping[str, Any], work: Work) -> CellFound:
+    """Trains a network on four circles, certifies the cycles, and looks where a grid of starts ends."""
+    patterns: Patterns = four_circles(length=settings["length"])
+    if settings["mode"] == "paper":
+        memory, *_ = train_plane(
+            patterns, width=settings["width"], depth=settings["depth"], activation=settings["activation"],
+            epochs=settings["epochs"], seed=settings["seed"], progress=work.progress,
+        )  # fmt: skip
+    else:
+        memory = write(patterns, settings, work)
+    found = look(memory, settings["resolution"], work.progress)
+    assert memory.certificate is not None  # both ways certify
+    numbers = stored_numbers(memory) | basin_numbers(found)
+    numbers["radii"] = memory.certificate.spectral_radius
+    return CellFound(numbers, basin_arrays(found), trained=reached(memory))
+
+
+def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
+    """One network a seed."""
+    return repeated("fig4c", run, {**_SIZES[scale], "activation": "cosid"}, scale=scale, mode=mode, seed=seed)
+
+
+def summarize(records: Records) -> Summary:
+    """Four stable cycles."""
+    return judged(
+        records,
+        lambda record: record.numbers["attractors"],
+        lambda record: record.numbers["attractors"] == 4,
+        lambda record: record.numbers["attractors"] >= 1,
+    )
+
+
+def draw(records: Records) -> Sequence[Drawing]:
+    """The basins of the network that stores most."""
+    found = best(records)
+    if found is None:
+        return ()
+    return (
+        Drawing(
+            basin_map(found[0]),
+            f"Basins of {found[1]}, of the networks trained the one that stores most. A color is a cycle; the shade in "
+            "the middle is the point of the cycle that a start keeps step with.",
+        ),
+    )
+
+
+EXPERIMENT = Experiment(
+    id="fig4c",
+    title="Fig. 4c: four cycles in the plane",
+    statement="Four sequences of points in the plane are stable cycles, and points are carried along them.",
+    paper=4,
+    unit="stable cycles of 4",
+    cells=cells,
+    summarize=summarize,
+    draw=draw,
+    notes="The paper's points, depth and width are lost; chosen here: circles of radius 0.3 round (±0.6, ±0.6), cosid.",
+)

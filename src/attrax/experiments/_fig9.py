@@ -1,0 +1,59 @@
+"""Fig. 9: attractors that were never stored."""
+
+from collections.abc import Sequence
+
+from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged, repeated
+from attrax.experiments._fig3 import best, run
+from attrax.report import basin_map
+from attrax.sweeps import Cell
+
+_SIZES = {
+    "smoke": {"width": 32, "depth": 4, "epochs": 3000, "resolution": 40},
+    "quick": {"width": 128, "depth": 10, "epochs": 20_000, "resolution": 96},
+    "tables": {"width": 128, "depth": 10, "epochs": 20_000, "resolution": 192},
+    "full": {"width": 128, "depth": 10, "epochs": 20_000, "resolution": 256},
+}
+
+
+def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
+    """One network a seed."""
+    return repeated("fig9", run, {**_SIZES[scale], "activation": "sinusoid"}, scale=scale, mode=mode, seed=seed)
+
+
+def summarize(records: Records) -> Summary:
+    """At least one certified attractor that was never stored. One network that has some is all the statement needs."""
+    return judged(
+        records,
+        lambda record: record.numbers["spurious"],
+        lambda record: record.numbers["spurious"] >= 1,
+        lambda record: False,
+        every=False,
+    )
+
+
+def draw(records: Records) -> Sequence[Drawing]:
+    """The basins of the network that stores most."""
+    found = best(records)
+    if found is None:
+        return ()
+    return (
+        Drawing(
+            basin_map(found[0]),
+            f"Basins of {found[1]}. A cross is a limit that was never stored, white where it is a certified attractor; "
+            "hatched is what ends in none of the examples.",
+        ),
+    )
+
+
+EXPERIMENT = Experiment(
+    id="fig9",
+    title="Fig. 9: spurious attractors",
+    statement="In general there are attractors beside the examples, as some network shows.",
+    paper=None,
+    unit="spurious attractors",
+    cells=cells,
+    summarize=summarize,
+    draw=draw,
+    modes=("paper",),
+    notes="The paper's network is lost; chosen here: sinusoid on the six points of Fig. 3.",
+)

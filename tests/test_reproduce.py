@@ -1,0 +1,291 @@
+"""attrax reproduce: the frame of experiments, the page, and the real entry point."""
+
+import csv
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from test_cli import run, strict
+
+from attrax.experiments import EXPERIMENTS, MODES, SCALES, Experiment, Outcome, Summary, planned, reproduce
+from attrax.experiments._experiment import LIMITS, cell, cell_seed, code_version, judged, repeated, spread
+from attrax.report import PageCell, PagePart, PageSection, PageTable, write_reproduction
+from attrax.sweeps import CellFound, CellRecord, CellStatus, ResultStore, Work
+
+HERE = Path(__file__).parent
+
+
+def measure(settings: dict[str, Any], work: Work) -> CellFound:
+    """A number that follows from the seed."""
+    time.sleep(settings["sleep"])
+    return CellFound({"value": settings["seed"] % 7}, {"row": np.arange(3.0)})
+
+
+def toy(sleep: float = 0.0, name: str = "toy") -> Experiment:
+    def draw(records: Any) -> Any:
+        from matplotlib.figure import Figure
+
+        from attrax.experiments import Drawing
+
+        figure = Figure(figsize=(2, 1))
+        figure.subplots().plot(records[0].arrays["row"])
+        return [Drawing(figure, "A line.")]
+
+    return Experiment(
+        name, "A toy", "Values are below 7.", 3, "units",
+        lambda scale, mode, seed: repeated(
+            "toy", measure, {"sleep": sleep}, scale=scale, mode=mode, seed=seed, seeds=6
+        ),
+        lambda records: judged(
+            records, lambda r: r.numbers["value"], lambda r: r.numbers["value"] < 7, lambda r: False
+        ),
+        draw,
+    )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(HERE))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]))
+
+
+def record(value: float | None, status: CellStatus = CellStatus.DONE) -> CellRecord:
+    one = cell("toy", "x", measure, {"sleep": 0}, scale="smoke", mode="paper", seed=0)
+    return CellRecord(one, status, {} if value is None else {"value": value}, {}, 0.0)
+
+
+def judge(*records: CellRecord, every: bool = True) -> Summary:
+    return judged(
+        records, lambda r: r.numbers["value"], lambda r: r.numbers["value"] > 2, lambda r: r.numbers["value"] > 1,
+        every=every,
+    )  # fmt: skip
+
+
+def test_verdicts() -> None:
+    missed, failed = record(9, CellStatus.NOT_TRAINED), record(None, CellStatus.FAILED)
+    assert judge(record(3), record(5)).outcome is Outcome.REPRODUCED
+    assert judge(record(3), record(0)).outcome is Outcome.PARTLY
+    assert judge(record(2), record(0)).outcome is Outcome.PARTLY
+    assert judge(record(0)).outcome is Outcome.NOT
+    assert judge(record(3), missed).outcome is Outcome.PARTLY
+    assert judge(missed).outcome is Outcome.NOT
+    assert judge(record(3), failed).outcome is Outcome.UNFINISHED
+    assert judge().outcome is Outcome.UNFINISHED
+    assert judge(record(3), record(0), every=False).outcome is Outcome.REPRODUCED
+    summary = judge(record(3), record(5), missed)
+    assert (summary.here, summary.low, summary.high) == (5, 3, 9)
+    assert "1 of 3 networks were not trained" in summary.text
+    assert spread([None, float("nan")]) == (None, None, None)
+
+
+def test_seeds_follow_from_the_cell() -> None:
+    assert 0 <= cell_seed(0, "a") < 2**31
+    one, other = (repeated("toy", measure, {}, scale="quick", mode=mode, seed=3) for mode in MODES)
+    seeds = [part.settings["seed"] for part in (*one, *other)]
+    assert len(set(seeds)) == 6
+    again = repeated("toy", measure, {"sleep": 1}, scale="quick", mode="paper", seed=3)
+    assert [part.settings["seed"] for part in again] == seeds[:3]
+    assert one[0].time_limit == LIMITS["quick"]
+
+
+def test_code_version_follows_imports() -> None:
+    assert code_version("attrax.experiments._fig3") != code_version("attrax.experiments._fig4c")
+    assert code_version("attrax.experiments._fig3") == code_version.__wrapped__("attrax.experiments._fig3")
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_plan_of_everything(scale: str) -> None:
+    plan = planned(scale=scale, seed=1)
+    assert [one.id for one, _, _ in plan if one.modes[0] == _] == list(EXPERIMENTS)
+    for one, mode, cells in plan:
+        assert len({cell.name for cell in cells}) == len(cells)
+        assert bool(cells) == (one.overview is None)
+        for part in cells:
+            assert part.settings["mode"] == mode
+            assert part.time_limit == LIMITS[scale]
+    everything = [cell for _, _, cells in plan for cell in cells]
+    shared = {cell.fingerprint for cell in everything}
+    # Five experiments look at the network of Fig. 2.
+    twos = [cell for cell in everything if cell.experiment == "fig2"]
+    assert len(twos) == 5 * len({cell.fingerprint for cell in twos})
+    assert len(everything) - len(shared) == 4 * len(twos) // 5
+    assert planned(scale=scale, seed=1)[3][2] == plan[3][2]
+    assert planned(scale=scale, seed=2)[3][2] != plan[3][2]
+
+
+def test_wrong_arguments(tmp_path: Path) -> None:
+    for arguments, options, message in (
+        (["fig99"], {}, "each experiment must be one of fig1"),
+        (["fig3"], {"scale": "huge"}, "scale must be one of smoke"),
+        (["fig3"], {"mode": "mine"}, "mode must be one of paper"),
+        (["rnn"], {"mode": "attrax"}, "mode must be one that rnn has"),
+        (["fig3"], {"cells": ["nowhere"]}, "cells must name some of paper-0"),
+        (["fig3"], {"jobs": 0}, "jobs must be"),
+        (["fig3"], {"format": "pdf"}, "format must be one of html"),
+        (["fig3"], {"seed": -1}, "seed must be"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            reproduce(arguments, tmp_path / "out", **{"scale": "smoke", **options})
+    assert not (tmp_path / "out").exists()
+
+
+def test_equal_cells_give_an_equal_page(tmp_path: Path) -> None:
+    made = [
+        reproduce(None, tmp_path / name, registry={"toy": toy()}, jobs=jobs)
+        for name, jobs in (("one", 1), ("two", 2))
+    ]  # fmt: skip
+    assert made[0].page.read_bytes() == made[1].page.read_bytes()
+    assert (made[0].ran, made[0].known) == (12, 0)
+    again = reproduce(None, tmp_path / "one", registry={"toy": toy()}, jobs=1)
+    assert (again.ran, again.known) == (0, 12)
+    assert again.page.read_bytes() == made[1].page.read_bytes()
+    assert [row.seconds for row in again.rows] == [row.seconds for row in made[0].rows]
+    assert len(again.rows[0].seeds) == 6
+
+
+KILLED = """
+import sys
+from test_reproduce import toy
+from attrax.experiments import reproduce
+reproduce(None, sys.argv[1], registry={"toy": toy(0.15)}, jobs=1)
+"""
+
+
+def test_a_killed_run_ends_in_the_page_of_an_undisturbed_one(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED]
+    running = subprocess.Popen([*command, str(tmp_path / "killed")])
+    cells = [part for _, _, own in planned(registry={"toy": toy(0.15)}) for part in own]
+    limit, file = time.monotonic() + 60, tmp_path / "killed" / "results.sqlite"
+    finished: set[str] = set()
+    while time.monotonic() < limit and len(finished) < 3:
+        time.sleep(0.02)
+        if file.exists():
+            with ResultStore(file) as store:
+                finished = store.finished(cells)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    assert not (tmp_path / "killed" / "index.html").exists()
+    made = reproduce(None, tmp_path / "killed", registry={"toy": toy(0.15)}, jobs=1)
+    assert made.known >= 3
+    assert made.ran + made.known == 12
+    undisturbed = reproduce(None, tmp_path / "other", registry={"toy": toy(0.15)}, jobs=2)
+    assert made.page.read_bytes() == undisturbed.page.read_bytes()
+    assert (tmp_path / "killed/csv/toy.csv").read_bytes() == (tmp_path / "other/csv/toy.csv").read_bytes()
+
+
+class Page(HTMLParser):
+    """What a page links to and shows."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.images: list[str] = []
+        self.scripts = 0
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.links += [found["href"] or ""] if tag == "a" else []
+        self.ids += [found["id"] or ""] if "id" in found else []
+        self.images += [found["src"] or ""] if tag == "img" else []
+        self.scripts += tag == "script"
+
+
+def test_page_is_self_contained_and_escapes(tmp_path: Path) -> None:
+    cells = [PageCell("a<b", "done", {"seed": 1, "note": "x,y", "loss": None, "ok": True}, "<why>", "attrax & co")]
+    table = PageTable("A | table", ("name",), (("a|b",),))
+    parts = [PagePart("paper", 1.0, 0.5, 1.5, "partly", "Found <something>.", (), [table], cells)]
+    section = PageSection("fig0", "Fig. 0 <i>", "Says & means", None, "units", "", parts)
+    page, data = write_reproduction(tmp_path, [section], facts={"scale": "<s>"}, command="attrax reproduce")
+    text = page.read_text()
+    for raw in ("<something>", "<i>", "<why>", "a<b", "<s>"):
+        assert raw not in text
+    assert "1 (0.5000 to 1.5000)" not in text
+    assert "1 (0.5 to 1.5)" in text
+    found = Page(text)
+    assert found.scripts == 0
+    assert not [link for link in (*found.links, *found.images) if "//" in link.split(",")[0]]
+    assert {link[1:] for link in found.links if link.startswith("#")} <= set(found.ids)
+    assert data == tmp_path / "csv" / "fig0.csv"
+    rows = list(csv.DictReader(data.open()))
+    assert rows[0]["cell"] == "a<b"
+    assert (rows[0]["note"], rows[0]["loss"]) == ("x,y", "")
+    markdown = write_reproduction(tmp_path, [section], format="md")[0].read_text()
+    assert "| a\\|b |" in markdown
+    with pytest.raises(ValueError, match="format must be one of html, md"):
+        write_reproduction(tmp_path, [section], format="pdf")
+
+
+def test_list(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "reproduce", "--list")
+    assert status == 0
+    assert all(re.search(rf"^{name} ", out, re.MULTILINE) for name in EXPERIMENTS)
+    status, out, _ = run(capsys, "reproduce", "--list", "fig3", "--scale", "smoke", "--json")
+    found = strict(out)["experiments"]
+    assert [(one["id"], one["mode"], one["cells"], one["paper"]) for one in found] == [
+        ("fig3", "paper", ["paper-0"], 6), ("fig3", "attrax", ["attrax-0"], 6)
+    ]  # fmt: skip
+
+
+def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "reproduce", "--help")
+    assert status == 0
+    assert "Example: attrax reproduce" in " ".join(out.split())
+
+
+def test_wrong_usage(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for arguments in (["fig99"], ["fig3", "--scale", "huge"], ["fig3", "--mode", "mine"], ["fig3", "--format", "pdf"]):
+        status, out, err = run(capsys, "reproduce", *arguments, "-o", tmp_path / "out")
+        assert (status, out) == (2, "")
+        assert err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_smoke_through_the_entry_point(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = ["reproduce", "fig1", "fig6", "control", "--scale", "smoke", "--mode", "paper", "--jobs", 1, "-o", out]
+    status, printed, _ = run(capsys, *arguments, "--json")
+    assert status == 0
+    found = strict(printed)
+    rows = {row["id"]: row for row in found["experiments"]}
+    assert list(rows) == ["fig1", "fig6", "control"]
+    assert all({"id", "paper", "here", "unit", "verdict", "seeds", "seconds"} <= set(row) for row in rows.values())
+    assert rows["control"]["here"] == 0
+    assert rows["control"]["verdict"] == "reproduced"
+    assert rows["fig6"]["verdict"] == "lost"
+    assert rows["fig1"]["verdict"] in ("reproduced", "partly")
+    assert found["cells_run"] == 2
+    text = (out / "index.html").read_text()
+    page = Page(text)
+    assert len(page.images) == 2
+    assert all(image.startswith("data:image/png;base64,") for image in page.images)
+    assert (out / "csv" / "fig1.csv").exists()
+    command = re.search(r"<pre>attrax (reproduce fig1 .*?) -o DIR</pre>", text)
+    assert command is not None
+    # The command of a cell runs that cell: it is there already.
+    status, printed, _ = run(capsys, *command[1].split(), "--jobs", 1, "-o", out, "--format", "md", "--json")
+    assert status == 0
+    assert (strict(printed)["cells_run"], strict(printed)["cells_known"]) == (0, 1)
+    assert (out / "index.md").read_text().startswith("# ")
+    assert (out / "figures" / "fig1-paper-0.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_docs_run() -> None:
+    page = (HERE.parent / "docs" / "reproduce.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, "reproduce.md", "exec"), {})
+    for scale in SCALES:
+        assert f"| `{scale}` |" in page
+    for outcome in Outcome:
+        assert f"**{outcome}**" in page
