@@ -98,6 +98,8 @@ FILES: dict[str, list[str]] = {
         "_recovery",
         "_clamped",
         "_curves",
+        "_associators",
+        "_rivals",
         "_starts",
         "_limits",
         "_spurious",
@@ -143,6 +145,7 @@ FILES: dict[str, list[str]] = {
         "_spurious",
         "_curves",
         "_basins",
+        "_compare",
         "_app",
     ],
 }

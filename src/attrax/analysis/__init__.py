@@ -30,6 +30,12 @@ from attrax.analysis._random_start import simulate_random_start as simulate_rand
 from attrax.analysis._recovery import Recovery as Recovery
 from attrax.analysis._recovery import neighbor_rates as neighbor_rates
 from attrax.analysis._recovery import recovery as recovery
+from attrax.analysis._rivals import COMPARED as COMPARED
+from attrax.analysis._rivals import RIVALS as RIVALS
+from attrax.analysis._rivals import Capacity as Capacity
+from attrax.analysis._rivals import Comparison as Comparison
+from attrax.analysis._rivals import Rival as Rival
+from attrax.analysis._rivals import compare as compare
 from attrax.analysis._seen import training_saw as training_saw
 from attrax.analysis._spectra import EigenvalueHistogram as EigenvalueHistogram
 from attrax.analysis._spectra import eigenvalue_histogram as eigenvalue_histogram

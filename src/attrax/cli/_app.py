@@ -11,6 +11,7 @@ from attrax.cli._analyze import analyze_app
 from attrax.cli._basins import basins
 from attrax.cli._certify import certify, info
 from attrax.cli._change import add, forget
+from attrax.cli._compare import compare
 from attrax.cli._curves import recovery
 from attrax.cli._demo import demo
 from attrax.cli._recall import recall
@@ -51,6 +52,7 @@ COMMANDS = {
     "recall": recall,
     "certify": certify,
     "info": info,
+    "compare": compare,
     "demo": demo,
 }
 for name, command in COMMANDS.items():

@@ -5,6 +5,7 @@ from attrax.report._basin_plots import basin_map as basin_map
 from attrax.report._film import with_phase_bar as with_phase_bar
 from attrax.report._html import write_page as write_page
 from attrax.report._measure_plots import census_figure as census_figure
+from attrax.report._measure_plots import comparison_figure as comparison_figure
 from attrax.report._measure_plots import curve_figure as curve_figure
 from attrax.report._measure_plots import outcome_rates as outcome_rates
 from attrax.report._measure_plots import write_figure as write_figure

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attrax.analysis import Census, CurvePoint, LimitKind
+from attrax.analysis import Census, Comparison, CurvePoint, LimitKind
 from attrax.report._plots import BLUE, GRAY, GREEN, ORANGE, VERMILION, _figure
 
 if TYPE_CHECKING:
@@ -150,6 +150,48 @@ def curve_figure(points: Sequence[CurvePoint]) -> "Figure":
         ],
         loc="outside upper center", ncols=2 if columns < 4 else 4, fontsize=9, frameon=False,
     )  # fmt: skip
+    return figure
+
+
+def comparison_figure(comparison: Comparison) -> "Figure":
+    """Rivals: what each identifies and recovers of every corruption, and its bytes and time.
+
+    Left: a row for each, a column for each corruption, the fraction identified as color and text; a dot where less than
+    that fraction was recovered exactly. Right: mean fraction recovered (filled) and identified (open) against bytes.
+
+    **Returns:** a `matplotlib.figure.Figure`.
+    """
+    from matplotlib.figure import Figure
+
+    rivals, names = comparison.rivals, comparison.corruptions
+    figure = Figure(
+        figsize=(5.2 + 0.55 * len(names), 2.4 + 0.36 * len(rivals)), layout="constrained", facecolor="white"
+    )
+    left, right = figure.subplots(1, 2, width_ratios=(0.55 * len(names) + 1.2, 3.2))
+    rates = np.array([[rival.identified[name] for name in names] for rival in rivals])
+    exact = np.array([[rival.recovered[name] for name in names] for rival in rivals])
+    left.imshow(rates, cmap="cividis", vmin=0, vmax=1, aspect="auto")
+    for row, column in np.ndindex(rates.shape):
+        mark = "" if exact[row, column] >= rates[row, column] - 1e-9 else "·"
+        left.text(column, row, f"{100 * rates[row, column]:.0f}{mark}", ha="center", va="center", fontsize=8,
+                  color="black" if rates[row, column] > 0.6 else "white")  # fmt: skip
+    left.set_xticks(range(len(names)), names, rotation=50, ha="right", fontsize=8)
+    left.set_yticks(range(len(rivals)), [rival.name for rival in rivals], fontsize=9)
+    left.set_title("% identified (· fewer recovered exactly)", fontsize=9)
+    for number, rival in enumerate(rivals):
+        color = BLUE if rival.name == "memory" else GRAY
+        right.plot(rival.num_bytes, rival.mean_identified, "o", color=color, markerfacecolor="none", markersize=7)
+        right.plot(rival.num_bytes, rival.mean_recovered, "o", color=color, markersize=4)
+        right.annotate(rival.name, (rival.num_bytes, rival.mean_identified), xytext=(5, 4 - 5 * (number % 3)),
+                       textcoords="offset points", fontsize=7)  # fmt: skip
+    right.set_xscale("log")
+    right.set_ylim(-0.03, 1.05)
+    right.set_xlabel("bytes kept", fontsize=9)
+    right.set_ylabel("mean fraction: open identified, filled recovered", fontsize=8)
+    right.tick_params(labelsize=8)
+    for side in ("right", "top"):
+        right.spines[side].set_visible(False)
+    figure.suptitle(f"{comparison.num_examples} examples of {comparison.dimension} entries", fontsize=10)
     return figure
 
 
