@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup torch demo test lint format types layering check bench bench-write lock clean
+.PHONY: help setup torch demo test lint format types layering check bench bench-write bench-analysis lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ bench: torch  ## time training and certification beside PyTorch and the dense ro
 
 bench-write: torch  ## time writing beside PyTorch, and what memories recover; needs ATTRAX_DATA
 	$(BIN)/python -m benchmarks.bench_write
+
+bench-analysis: torch  ## time spectra, radii and basins beside dense and plain routes
+	$(BIN)/python -m benchmarks.bench_analysis
 
 lock:  ## pin the newest versions of all dependencies anew, in an environment of its own
 	rm -rf .venv-lock

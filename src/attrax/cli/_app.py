@@ -9,17 +9,20 @@ import typer
 
 from attrax.cli._analyze import analyze_app
 from attrax.cli._basins import basins
+from attrax.cli._capacity import capacity
 from attrax.cli._certify import certify, info
 from attrax.cli._change import add, forget
 from attrax.cli._compare import compare
 from attrax.cli._curves import recovery
 from attrax.cli._demo import demo
+from attrax.cli._nearest import nearest
 from attrax.cli._recall import recall
 from attrax.cli._spectra import radius, spectrum
 from attrax.cli._spurious import spurious
 from attrax.cli._store import store
 from attrax.cli._theory import theory_app
 from attrax.cli._theory_runs import plot, verify
+from attrax.cli._tolerance import tolerance
 
 app = typer.Typer(
     name="attrax",
@@ -66,6 +69,9 @@ ANALYSES = {
     "recovery": recovery,
     "spurious": spurious,
     "basins": basins,
+    "capacity": capacity,
+    "nearest": nearest,
+    "tolerance": tolerance,
 }
 """Commands of `attrax analyze`."""
 for name, command in ANALYSES.items():

@@ -17,11 +17,11 @@ from attrax.cli._options import (
     Size,
     SkipUnreadable,
     check_output_folder,
-    load_memory,
     load_sources,
 )
 from attrax.cli._output import number, percent, print_json
 from attrax.cli._progress import progress_bar
+from attrax.cli._sequences import load_memory
 
 
 def compare(
