@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup torch demo demo-film test lint format types layering check bench bench-write bench-sequences lock clean
+.PHONY: help setup torch demo demo-film test lint format types layering check bench bench-write bench-sequences bench-analysis lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,9 @@ bench-write: torch  ## time writing beside PyTorch, and what memories recover; n
 
 bench-sequences: torch  ## time films, sounds and texts as limit cycles beside PyTorch; some rows need ATTRAX_DATA
 	$(BIN)/python -m benchmarks.bench_sequences
+
+bench-analysis: torch  ## time spectra, radii and basins beside dense and plain routes
+	$(BIN)/python -m benchmarks.bench_analysis
 
 lock:  ## pin the newest versions of all dependencies anew, in an environment of its own
 	rm -rf .venv-lock

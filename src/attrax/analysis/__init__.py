@@ -1,9 +1,15 @@
 """Measurements on memories."""
 
+from attrax.analysis._agreement import AgreementPoint as AgreementPoint
+from attrax.analysis._agreement import nearest_agreement as nearest_agreement
 from attrax.analysis._basins import OUTCOMES as OUTCOMES
 from attrax.analysis._basins import Basins as Basins
 from attrax.analysis._basins import Other as Other
 from attrax.analysis._basins import basins as basins
+from attrax.analysis._capacity import CapacityPoint as CapacityPoint
+from attrax.analysis._capacity import CapacitySweep as CapacitySweep
+from attrax.analysis._capacity import capacity_sweep as capacity_sweep
+from attrax.analysis._capacity import content_bits as content_bits
 from attrax.analysis._clamped import MASKING as MASKING
 from attrax.analysis._clamped import known_entries as known_entries
 from attrax.analysis._clamped import recall_clamped as recall_clamped
@@ -34,6 +40,12 @@ from attrax.analysis._random_start import simulate_random_start as simulate_rand
 from attrax.analysis._recovery import Recovery as Recovery
 from attrax.analysis._recovery import neighbor_rates as neighbor_rates
 from attrax.analysis._recovery import recovery as recovery
+from attrax.analysis._rivals import COMPARED as COMPARED
+from attrax.analysis._rivals import RIVALS as RIVALS
+from attrax.analysis._rivals import Capacity as Capacity
+from attrax.analysis._rivals import Comparison as Comparison
+from attrax.analysis._rivals import Rival as Rival
+from attrax.analysis._rivals import compare as compare
 from attrax.analysis._seen import training_saw as training_saw
 from attrax.analysis._spectra import EigenvalueHistogram as EigenvalueHistogram
 from attrax.analysis._spectra import eigenvalue_histogram as eigenvalue_histogram
@@ -43,8 +55,11 @@ from attrax.analysis._spurious import LimitKind as LimitKind
 from attrax.analysis._spurious import find_spurious as find_spurious
 from attrax.analysis._starts import DEFAULT_SHARES as DEFAULT_SHARES
 from attrax.analysis._starts import START_KINDS as START_KINDS
+from attrax.analysis._starts import unseen as unseen
 from attrax.analysis._theory_check import CheckStatus as CheckStatus
 from attrax.analysis._theory_check import TheoryCheck as TheoryCheck
 from attrax.analysis._theory_check import check_training as check_training
 from attrax.analysis._theory_settings import theory_settings as theory_settings
 from attrax.analysis._theory_settings import verify_theory as verify_theory
+from attrax.analysis._tolerance import NoiseTolerance as NoiseTolerance
+from attrax.analysis._tolerance import noise_tolerance as noise_tolerance

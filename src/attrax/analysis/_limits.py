@@ -134,7 +134,8 @@ def run_to_ends(run: Runner, starts: HostStates, *, max_steps: int, atol: float)
     if len(rest_rows):
         inside = settled[rest_rows]
         from_z = np.where(inside[:, None], fine[rest_rows], z[rest_rows].astype(np.float64))
-        slow = iterate(run.map, run.states(from_z), max_steps=max_steps, atol=atol)
+        left = max(max_steps - int(steps[rest_rows].min()), 1)
+        slow = iterate(run.map, run.states(from_z), max_steps=left, atol=atol)
         status[rest_rows], period[rest_rows] = slow.status, slow.period
         steps[rest_rows] += slow.num_steps
         values[rest_rows] = slow.value
@@ -150,9 +151,12 @@ def run_to_ends(run: Runner, starts: HostStates, *, max_steps: int, atol: float)
 
 def cycle_of(run: Runner, state: HostStates, period: int) -> HostStates:
     """The `period` states that follow from `state`, itself first, float64."""
+    state = np.asarray(state, np.float64)
+    if period == 1:
+        return state[None]
     with float64():
         # Cast out here: inside a compiled function the leaves of a network are no arrays that `cast` knows.
-        return np.asarray(_follow(cast(run.map, np.float64), np.asarray(state, np.float64), period))
+        return np.asarray(_follow(cast(run.map, np.float64), state, period))
 
 
 def in_buckets(function: Callable[[Any], Any], rows: np.ndarray) -> Any:

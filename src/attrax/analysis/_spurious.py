@@ -22,19 +22,17 @@ from attrax import _checks
 from attrax._files import write_atomically
 from attrax._memory import Memory
 from attrax._patterns import Patterns
-from attrax._status import IterationStatus, Verdict
+from attrax._status import Verdict
 from attrax._types import HostStates, Progress
+from attrax.analysis._homes import DIVERGED, NOT_CONVERGED, Homes, homes_of, label_ends, nearest
 from attrax.analysis._intervals import chao1, check_confidence, discovery_curve, upper_confidence_bound
 from attrax.analysis._limits import Runner, cycle_of, run_to_ends, runner
-from attrax.analysis._starts import allot, check_shares, make_starts
+from attrax.analysis._starts import allot, can_derive, check_shares, make_starts
 from attrax.certificates import certify
 from attrax.dynamics import refine
 
 _BLOCK = 2000
 _SAVE_EVERY = 10.0
-_MEAN_SQUARE = 1e-7
-_MEAN_SQUARE_STEP = 1e-17
-_DIVERGED, _NOT_CONVERGED = -1, -2
 _FORMAT = "attrax census 1"
 
 
@@ -118,12 +116,12 @@ class Census:
     @property
     def diverged(self) -> int:
         """How many diverged."""
-        return int((self.label == _DIVERGED).sum())
+        return int((self.label == DIVERGED).sum())
 
     @property
     def not_converged(self) -> int:
         """How many did not converge within the step limit."""
-        return int((self.label == _NOT_CONVERGED).sum())
+        return int((self.label == NOT_CONVERGED).sum())
 
     @property
     def upper_bound(self) -> float:
@@ -176,8 +174,10 @@ def find_spurious(
     """Iterates the map from very many starts and counts the ends: the paper's test for spurious attractors.
 
     Starts are given states, uniform and Gaussian noise, and blends, midpoints, enlarged parts and mirror images of the
-    stored examples (`START_KINDS`). They are made and run in blocks; nothing but the labels and the limits is kept.
-    Coarse steps are taken in float32; the last ones, down to the paper's change of 1e-17 in mean square, in float64.
+    stored examples (`START_KINDS`). Each given state is used once; where their share asks for more, the rest are
+    enlarged parts, mirror images and blends of given states, counted apart as `derived`. Starts are made and run in
+    blocks; nothing but the labels and the limits is kept. Coarse steps are taken in float32; the last ones, down to the
+    paper's change of 1e-17 in mean square, in float64.
 
     A limit is a stored example where its mean squared distance to it is below 1e-7, the paper's threshold; limits that
     were never stored are merged by the same distance. The most frequent of these are refined by Newton's method and
@@ -212,10 +212,10 @@ def find_spurious(
     num_certified = _checks.integer("num_certified", num_certified, least=0)
     confidence = check_confidence(confidence)
     shares = check_shares(shares, points, images)
-    counts = allot(num_starts, shares, len(points), 0 if images is None else len(images))
+    counts = allot(num_starts, shares, len(points), 0 if images is None else len(images), can_derive(points, images))
     seed = tuple(int(word) for word in np.asarray(jr.key_data(key)).ravel())
     run = runner(memory.map, points)
-    stored = _Stored.of(run, patterns)
+    stored = homes_of(run, patterns)
     found = _Found(np.zeros((0, points[0].size), np.float32), [], [], 0)
     fingerprint = ""
     if checkpoint is not None:
@@ -256,44 +256,6 @@ def _check_images(images: Any, shape: tuple[int, ...]) -> Any:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Stored:
-    """The stored points as they are compared with.
-
-    `places` are coordinates of the images f(x_i), which stand for `points[successor[i]]` to within `gaps[i]`.
-    """
-
-    points: np.ndarray
-    successor: np.ndarray
-    places: np.ndarray
-    gaps: np.ndarray
-    owner: np.ndarray
-    lengths: np.ndarray
-    num: int
-    atol: float
-    change: float
-
-    def first_points(self) -> np.ndarray:
-        """The least point of each cycle."""
-        return np.array([int(np.argmax(self.owner == number)) for number in range(self.num)], int)
-
-    @classmethod
-    def of(cls, run: Runner, patterns: Patterns) -> "_Stored":
-        points = np.asarray(patterns.points, np.float64)
-        flat = points.reshape(len(points), -1)
-        z_flat = run.places(points)
-        images = run.images(points).reshape(len(points), -1)
-        gaps = np.linalg.norm(images - flat[patterns.successor], axis=1)
-        owner, lengths = np.full(len(points), -1), np.zeros(len(points), int)
-        for number, cycle in enumerate(patterns.cycles):
-            owner[list(cycle)], lengths[list(cycle)] = number, len(cycle)
-        size = flat.shape[1]
-        return cls(
-            flat, patterns.successor, z_flat, np.where(np.isfinite(gaps), gaps, np.inf), owner, lengths,
-            len(patterns.cycles), float(np.sqrt(_MEAN_SQUARE * size)), float(np.sqrt(_MEAN_SQUARE_STEP * size)),
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class _Found:
     """What has been found so far. Labels count the stored cycles first, then the rows of `states`."""
 
@@ -304,45 +266,45 @@ class _Found:
     periods: tuple[int, ...] = ()
 
 
-def _add(found: _Found, run: Runner, stored: _Stored, starts: HostStates, max_steps: int) -> _Found:
+def _add(found: _Found, run: Runner, stored: Homes, starts: HostStates, max_steps: int) -> _Found:
     """One block more."""
     ends = run_to_ends(run, starts, max_steps=max_steps, atol=stored.change)
-    size = stored.points.shape[1]
-    label = np.full(len(starts), _NOT_CONVERGED)
-    label[ends.status == IterationStatus.DIVERGED] = _DIVERGED
-    fixed = np.flatnonzero(ends.status == IterationStatus.CONVERGED)
-    flat = run.flat(ends.z[fixed])
-    near, distance = _nearest(flat, stored.places)
-    # The triangle inequality settles most rows without forming the states.
-    single = stored.lengths[stored.successor[near]] == 1
-    sure = single & (distance + stored.gaps[near] < stored.atol)
-    label[fixed[sure]] = stored.owner[stored.successor[near[sure]]]
-    open_rows = fixed[~sure]
-    values = run.states(ends.z[open_rows]).reshape(len(open_rows), size) if len(open_rows) else stored.points[:0]
-    odd = np.flatnonzero(ends.status != IterationStatus.CONVERGED)
-    turning = ends.status[odd] == IterationStatus.CYCLE
-    cycles = ends.value[turning].reshape(int(turning.sum()), size)
-    rows = np.concatenate([open_rows, odd[turning]])
-    values = np.concatenate([values, cycles])
-    states, periods = found.states, list(found.periods)
-    if len(rows):
-        near, distance = _nearest(values, stored.points)
-        period = ends.period[rows]
-        at_home = (distance < stored.atol) & (stored.lengths[near] == period)
-        label[rows[at_home]] = stored.owner[near[at_home]]
-        rows, values, period = rows[~at_home], values[~at_home], period[~at_home]
-    for row, value, length in zip(rows, values, period if len(rows) else [], strict=True):
-        state = value if length == 1 else _first_of_cycle(cycle_of(run, value.reshape(run.shape), int(length)))
-        state = state.astype(np.float32)
-        alike = np.flatnonzero(np.array(periods, int) == length)
-        number = len(states)
-        if len(alike):
-            best, gap = _nearest(state[None].astype(np.float64), states[alike])
-            number = int(alike[best[0]]) if gap[0] < stored.atol else number
-        if number == len(states):
-            states, periods = np.concatenate([states, state[None]]), [*periods, int(length)]
-        label[row] = stored.num + number
+    named = label_ends(run, stored, ends)
+    label, states, periods = named.label.copy(), found.states, list(found.periods)
+    if len(named.rows):
+        values = named.values.astype(np.float32)
+        for row in np.flatnonzero(named.period > 1):
+            cycle = cycle_of(run, named.values[row].reshape(run.shape), int(named.period[row]))
+            values[row] = _first_of_cycle(cycle)
+        numbers, fresh = _numbered(values, named.period, states, np.array(periods, int), stored.atol)
+        label[named.rows] = stored.num + numbers
+        states, periods = np.concatenate([states, values[fresh]]), [*periods, *named.period[fresh].tolist()]
     return _Found(states, [*found.labels, label], [*found.steps, ends.num_steps], found.blocks + 1, tuple(periods))
+
+
+def _numbered(
+    values: np.ndarray, period: np.ndarray, states: np.ndarray, periods: np.ndarray, atol: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The number of the known limit that each row is, and which rows are limits that nobody has met yet."""
+    numbers = np.full(len(values), -1)
+    for length in np.unique(period):
+        rows, alike = np.flatnonzero(period == length), np.flatnonzero(periods == length)
+        if len(alike):
+            best, gap = nearest(values[rows].astype(np.float64), states[alike].astype(np.float64))
+            numbers[rows[gap < atol]] = alike[best[gap < atol]]
+    fresh: list[int] = []
+    exact = values.astype(np.float64)
+    for row in np.flatnonzero(numbers < 0):
+        # Limits of this block are compared one after the other: the first of those that are one gives the number.
+        mine = np.array([place for place, other in enumerate(fresh) if period[other] == period[row]], int)
+        if len(mine):
+            best, gap = nearest(exact[row][None], exact[[fresh[place] for place in mine]])
+            if gap[0] < atol:
+                numbers[row] = len(states) + mine[best[0]]
+                continue
+        numbers[row] = len(states) + len(fresh)
+        fresh.append(int(row))
+    return numbers, np.array(fresh, int)
 
 
 def _first_of_cycle(cycle: HostStates) -> np.ndarray:
@@ -351,19 +313,10 @@ def _first_of_cycle(cycle: HostStates) -> np.ndarray:
     return flat[np.argmin(flat @ np.random.default_rng(0).standard_normal(flat.shape[1]))]
 
 
-def _nearest(values: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest reference of each row and the distance to it, taken without cancellation."""
-    if not len(values):
-        return np.zeros(0, int), np.zeros(0)
-    with np.errstate(over="ignore", invalid="ignore"):
-        near = np.argmin((references**2).sum(axis=1) - 2 * values @ references.T, axis=1)
-        return near, np.linalg.norm(values - references[near], axis=1)
-
-
 def _settle(
     memory: Memory,
     run: Runner,
-    stored: _Stored,
+    stored: Homes,
     found: _Found,
     label: np.ndarray,
     num_certified: int,
@@ -378,27 +331,32 @@ def _settle(
     renamed: dict[int, int] = {}
     exact: dict[int, HostStates] = {}
     kept: list[int] = []
+    looked_at = 0
     for done, number in enumerate(foreign):
         place = number - stored.num
         cycle = cycle_of(run, states[place].astype(np.float64).reshape(run.shape), periods[place])
-        if done < num_certified:
-            refined = refine(memory.map, cycle, max_move=10 * stored.atol, way=run.fine_way)
-            cycle = refined.points
-            if progress is not None:
-                progress("refining", done + 1, min(num_certified, len(foreign)), {})
         exact[number] = cycle
-        near, distance = _nearest(cycle.reshape(len(cycle), -1)[:1], stored.points)
+        if done >= num_certified:
+            kept.append(number)
+            continue
+        refined = refine(memory.map, cycle, max_move=10 * stored.atol, way=run.fine_way)
+        cycle = refined.points
+        if progress is not None:
+            progress("refining", done + 1, min(num_certified, len(foreign)), {})
+        exact[number] = cycle
+        near, distance = nearest(cycle.reshape(len(cycle), -1)[:1], stored.points)
         if distance[0] < stored.atol and stored.lengths[near[0]] == len(cycle):
             renamed[number] = int(stored.owner[near[0]])
             continue
-        same = [other for other in kept[:num_certified] if _same(exact[other], cycle, stored.atol)]
+        same = [other for other in kept if _same(exact[other], cycle, stored.atol)]
         if same:
             renamed[number] = same[0]
         else:
             kept.append(number)
+            looked_at += 1
     for number, other in renamed.items():
         counts[other] += counts.pop(number)
-    certificate = _certify(memory, [exact[number] for number in kept[:num_certified]], progress)
+    certificate = _certify(memory, [exact[number] for number in kept[:looked_at]], progress)
     first = stored.first_points()
     known = memory.certificate
     limits = [
@@ -415,7 +373,7 @@ def _settle(
     others = []
     for place, number in enumerate(kept):
         cycle = exact[number]
-        near, distance = _nearest(cycle.reshape(len(cycle), -1)[:1], stored.points)
+        near, distance = nearest(cycle.reshape(len(cycle), -1)[:1], stored.points)
         kind = LimitKind.SPURIOUS if len(cycle) == 1 else LimitKind.CYCLE
         verdict, radius, upper = None, float("nan"), float("nan")
         if certificate is not None and place < len(certificate.verdict):
@@ -441,7 +399,7 @@ def _same(one: HostStates, other: HostStates, atol: float) -> bool:
     if len(one) != len(other):
         return False
     flat = other.reshape(len(other), -1)
-    return bool(_nearest(one[:1].reshape(1, -1), flat)[1][0] < atol)
+    return bool(nearest(one[:1].reshape(1, -1), flat)[1][0] < atol)
 
 
 def _certify(memory: Memory, cycles: list[HostStates], progress: Progress | None) -> Any:

@@ -8,9 +8,10 @@ import numpy as np
 from attrax import _checks
 from attrax._types import HostStates
 
-START_KINDS = ("test", "uniform", "gaussian", "blend", "midpoint", "crop", "flip")
+START_KINDS = ("test", "uniform", "gaussian", "blend", "midpoint", "crop", "flip", "derived")
 """Kinds of starts: given states, U[0, 1] noise (over the range of the examples where that is larger), N(0, 4) noise,
-blends of two examples in a random ratio, midpoints of two examples, enlarged parts of an example, mirrored examples."""
+blends of two examples in a random ratio, midpoints of two examples, enlarged parts of an example, mirrored examples;
+and enlarged parts, mirror images and blends of the given states, which stand in for these where there are too few."""
 
 DEFAULT_SHARES: dict[str, float] = {
     "test": 4, "uniform": 1, "gaussian": 1, "blend": 0.5, "midpoint": 0.5, "crop": 0.5, "flip": 0.5,
@@ -41,8 +42,10 @@ def check_shares(shares: Mapping[str, float] | None, points: HostStates, images:
 
 
 def _lacking(kind: str, points: HostStates, images: Any) -> str:
-    if kind == "test" and images is None:
+    if kind in ("test", "derived") and images is None:
         return "images (states that were not stored)"
+    if kind == "derived" and not can_derive(points, images):
+        return "pictures, or at least two given states to blend"
     if kind in ("blend", "midpoint") and len(points) < 2:
         return "at least two examples"
     if kind in _PICTURES and points.ndim < 3:
@@ -50,16 +53,31 @@ def _lacking(kind: str, points: HostStates, images: Any) -> str:
     return ""
 
 
-def allot(num: int, shares: Mapping[str, float], num_points: int, num_images: int) -> dict[str, int]:
+def can_derive(points: HostStates, images: Any) -> bool:
+    """Whether more starts can be made from given states: parts and mirror images of pictures, or blends of two."""
+    return images is not None and (points.ndim > 2 or len(images) > 1)
+
+
+def allot(
+    num: int, shares: Mapping[str, float], num_points: int, num_images: int, derive: bool = False
+) -> dict[str, int]:
     """How many starts of each kind make `num`, by their shares; what a kind can't supply goes to the others.
 
-    There are only so many given states, midpoints and mirrored examples, and each is used once.
+    There are only so many given states, midpoints and mirrored examples, and each is used once. With `derive` what is
+    lacking of the given states is derived from them.
 
     >>> allot(10, {"test": 1.0, "uniform": 1.0}, 3, 4)
     {'test': 4, 'uniform': 6}
+    >>> allot(10, {"test": 1.0, "uniform": 1.0}, 3, 4, derive=True)
+    {'test': 4, 'uniform': 5, 'derived': 1}
     """
     most = {"test": num_images, "midpoint": num_points * (num_points - 1) // 2, "flip": 3 * num_points}
     counts: dict[str, int] = {}
+    shares = dict(shares)
+    there = num_images * sum(shares.values()) / num
+    if derive and "test" in shares and there < shares["test"]:
+        shares["derived"] = shares.get("derived", 0.0) + shares["test"] - there
+        shares["test"] = there
     open_kinds = dict(shares)
     while True:
         left = num - sum(counts.values())
@@ -85,6 +103,21 @@ def allot(num: int, shares: Mapping[str, float], num_points: int, num_images: in
     return {kind: counts[kind] for kind in shares if counts[kind]}
 
 
+def unseen(states: HostStates, stored: HostStates) -> HostStates:
+    """Those of `states` that are none of `stored`, entry for entry in 32 bits.
+
+    **Raises** `ValueError` where none is left.
+
+        >>> unseen(np.array([[0.0], [0.5], [1.0]]), np.array([[0.5]])).ravel().tolist()
+        [0.0, 1.0]
+    """
+    known = {np.ascontiguousarray(state, np.float32).tobytes() for state in stored}
+    kept = [row for row, state in enumerate(states) if np.ascontiguousarray(state, np.float32).tobytes() not in known]
+    if not kept:
+        raise ValueError(f"all {len(states)} states given are stored ones; give others, or none")
+    return states if len(kept) == len(states) else states[kept]
+
+
 def make_starts(
     kind: str, first: int, count: int, total: int, points: HostStates, images: Any, seed: tuple[int, ...]
 ) -> HostStates:
@@ -97,6 +130,8 @@ def make_starts(
     draw = np.random.default_rng([*seed, number, first])
     if kind == "test":
         return np.asarray(images[first : first + count], np.float32)
+    if kind == "derived":
+        return _derived(images, count, draw)
     if kind == "uniform":
         low, high = min(float(points.min()), 0.0), max(float(points.max()), 1.0)
         return low + np.float32(high - low) * draw.random((count, *shape), np.float32)
@@ -120,11 +155,39 @@ def make_starts(
         found[upright] = found[upright, ::-1]
         found[sideways] = found[sideways][:, :, ::-1]
         return found
-    found = points[draw.integers(len(points), size=count)].astype(np.float32)
-    for axis in (1, 2):  # the same part of both sides, each at a place of its own
-        draw_part = np.random.default_rng([*seed, number, first, 1])
-        found = _enlarged(found, draw_part.uniform(_LEAST_PART, 1, count), draw.random(count), axis)
+    return _parts(points[draw.integers(len(points), size=count)].astype(np.float32), draw)
+
+
+def _derived(images: Any, count: int, draw: np.random.Generator) -> HostStates:
+    """Enlarged parts, mirror images and blends of given states in turn; of vectors blends alone."""
+    one = draw.integers(len(images), size=count)
+    found = np.stack([np.asarray(images[row], np.float32) for row in one])
+    pictures, alone = found.ndim > 2, len(images) < 2
+    way = np.arange(count) % (2 if alone else 3) if pictures else np.full(count, 2)
+    part, mirrored, blended = way == 0, way == 1, np.flatnonzero(way == 2)
+    if part.any():
+        found[part] = _parts(found[part], draw)
+    if mirrored.any():
+        # Each by one of the two mirrors or both.
+        turned, which = found[mirrored], draw.integers(3, size=int(mirrored.sum()))
+        turned[which != 0] = turned[which != 0, ::-1]
+        turned[which != 1] = turned[which != 1][:, :, ::-1]
+        found[mirrored] = turned
+    if len(blended):
+        other = draw.integers(len(images) - 1, size=len(blended))
+        other = other + (other >= one[blended])
+        share = draw.random(len(blended)).astype(np.float32).reshape(-1, *(1,) * (found.ndim - 1))
+        mates = np.stack([np.asarray(images[row], np.float32) for row in other])
+        found[blended] = (1 - share) * found[blended] + share * mates
     return found
+
+
+def _parts(pictures: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+    """An enlarged part of each: the same share of both sides, each at a place of its own."""
+    part = draw.uniform(_LEAST_PART, 1, len(pictures))
+    for axis in (1, 2):
+        pictures = _enlarged(pictures, part, draw.random(len(pictures)), axis)
+    return pictures
 
 
 def _pair(number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ The norm solves a discrete Lyapunov equation P_i = I + J_iᵀ P_{i+1} J_i/q² ro
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -29,9 +30,15 @@ from attrax.certificates._jacobian import (
 )
 from attrax.certificates._slopes import slope_deviation
 
+# The type stubs of SciPy hardly know its LAPACK routines.
+_potrf: Any = scipy.linalg.lapack.dpotrf
+
 _SAFETY = 1e-6
 """Every computed bound is enlarged by this share, beside the rounding errors that are counted one by one."""
 _MOST = 1e15
+_SMALL, _LANCZOS = 128, 24
+"""Up to so many rows all eigenvalues of a Gram matrix are computed; of larger ones the largest is bounded, from so many
+steps of Lanczos' method."""
 _FEW = 160
 """Up to so many units a weighted norm is computed; beyond, bounded by norms that are already known."""
 _LEEWAY = {0.5: True, 0.9: True, 0.98: False, 0.2: False}
@@ -104,8 +111,13 @@ def contraction(space: RowSpace, cycle: HostStates, residual: float) -> Contract
     jacobians = [step.jacobian for step in steps]
     if not all(np.isfinite(jacobian).all() for jacobian in jacobians):
         return nothing
-    product = network_product(space.factors, *network_slopes(space.factors, np.asarray(cycle, np.float64)))
-    return _best(nothing, jacobians, product, lambda norms: _prove(steps, norms, residual))
+    thin = steps[0].thin() if len(steps) == 1 else None
+    if thin is not None:
+        # Only an estimate of the largest eigenvalue is needed, which the smaller product shares.
+        product = Product(thin[1] @ thin[0], 0.0, 0.0)
+    else:
+        product = network_product(space.factors, *network_slopes(space.factors, np.asarray(cycle, np.float64)))
+    return _best(nothing, jacobians, product, lambda norms: _prove(steps, norms, residual), thin)
 
 
 def quadratic_contraction(
@@ -168,9 +180,10 @@ def _best(
     jacobians: Sequence[np.ndarray],
     product: Product,
     prove: Callable[[Sequence["_Norm"]], Contraction | None],
+    thin: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Contraction:
     best = nothing
-    for norms, needed in _norms(jacobians, product):
+    for norms, needed in _norms(jacobians, product, thin):
         if not needed and best.radius.min() > 0:
             break
         found = prove(norms)
@@ -181,13 +194,17 @@ def _best(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Norm:
-    """‖u‖ = ‖v‖₂ for u = `outer`·v; `inner` is the inverse but for rounding, which `slack` ≥ 1 covers."""
+    """‖u‖ = ‖v‖₂ for u = `outer`·v; `inner` is the inverse but for rounding, which `slack` ≥ 1 covers.
+
+    `plain` says that it is the Euclidean norm, both matrices being the identity.
+    """
 
     inner: np.ndarray
     outer: np.ndarray
     largest: float
     smallest: float
     slack: float
+    plain: bool = False
 
 
 def _norm(inner: np.ndarray, outer: np.ndarray) -> _Norm | None:
@@ -200,26 +217,65 @@ def _norm(inner: np.ndarray, outer: np.ndarray) -> _Norm | None:
 
 
 def two_norm(matrix: np.ndarray) -> float:
-    """Upper bound on the 2-norm, from the eigenvalues of the smaller Gram matrix, with room for their rounding."""
+    """Upper bound on the 2-norm, from the smaller Gram matrix, with room for its rounding."""
     if not matrix.size:
         return 0.0
     gram = matrix @ matrix.T if matrix.shape[0] <= matrix.shape[1] else matrix.T @ matrix
     if not np.isfinite(gram).all():
         return float("inf")
-    largest = float(np.linalg.eigvalsh(gram)[-1])
-    return float(np.sqrt(max(largest, 0.0) + 4 * gamma(max(matrix.shape)) * np.trace(gram)))
+    trace = float(np.trace(gram))
+    return float(np.sqrt(_largest_eigenvalue(gram) + 4 * gamma(max(matrix.shape)) * trace))
 
 
-def _norms(jacobians: Sequence[np.ndarray], product: Product) -> Iterator[tuple[list[_Norm], bool]]:
+def _largest_eigenvalue(gram: np.ndarray) -> float:
+    """Upper bound, within some per mille, on the largest eigenvalue of a symmetric nonnegative matrix G.
+
+    Of a large one it is estimated by Lanczos' method. If μI − G then has a Cholesky factor, it is nonnegative but for
+    the rounding of the factor, at most γ times its trace, and no eigenvalue exceeds μ by more: a third of the time that
+    all eigenvalues take, and as sure.
+    """
+    size = len(gram)
+    if size > _SMALL:
+        level = _lanczos(gram)
+        for excess in (1e-3, 1e-2, 1e-1):
+            shifted = (-gram).T  # in the order of LAPACK, which may then write over it
+            bound = level * (1 + excess)
+            shifted[np.diag_indices(size)] += bound
+            _, failed = _potrf(shifted, lower=1, clean=0, overwrite_a=1)
+            if not failed and level > 0:
+                return bound + 4 * gamma(size + 2) * size * bound
+    return max(float(np.linalg.eigvalsh(gram)[-1]), 0.0)
+
+
+def _lanczos(gram: np.ndarray) -> float:
+    """The largest Ritz value after a few steps, from a fixed start, orthogonalized in full."""
+    basis = np.zeros((_LANCZOS + 1, len(gram)))
+    basis[0] = np.random.default_rng(0).standard_normal(len(gram))
+    basis[0] /= np.linalg.norm(basis[0])
+    diagonal, beside = np.zeros(_LANCZOS), np.zeros(_LANCZOS)
+    for step in range(_LANCZOS):
+        moved = gram @ basis[step]
+        diagonal[step] = basis[step] @ moved
+        for _ in range(2):
+            moved -= basis[: step + 1].T @ (basis[: step + 1] @ moved)
+        beside[step] = np.linalg.norm(moved)
+        if not beside[step] > 1e-12 * abs(diagonal[0]):
+            return float(scipy.linalg.eigvalsh_tridiagonal(diagonal[: step + 1], beside[:step])[-1])
+        basis[step + 1] = moved / beside[step]
+    return float(scipy.linalg.eigvalsh_tridiagonal(diagonal, beside[:-1])[-1])
+
+
+def _norms(
+    jacobians: Sequence[np.ndarray], product: Product, thin: tuple[np.ndarray, np.ndarray] | None
+) -> Iterator[tuple[list[_Norm], bool]]:
     """Norms round the cycle, one list after the other, in which the Jacobians may contract.
 
     With each comes whether it is worth a try where another one has been found already.
     """
     size, period = len(jacobians[0]), len(jacobians)
-    plain = _norm(np.eye(size), np.eye(size))
-    assert plain is not None
     largest = max(two_norm(jacobian) for jacobian in jacobians)
     if largest < 1:
+        plain = _Norm(np.eye(size), np.eye(size), 1.0, 1.0, 1.0, plain=True)
         yield [plain] * period, True
     if largest < 0.5:
         return  # no other norm would leave much more room
@@ -229,17 +285,25 @@ def _norms(jacobians: Sequence[np.ndarray], product: Product) -> Iterator[tuple[
     if not radius < 1:
         return
     for leeway, needed in _LEEWAY.items():
-        norms = _lyapunov(jacobians, radius + leeway * (1 - radius))
+        norms = _lyapunov(jacobians, radius + leeway * (1 - radius), thin)
         if norms is not None:
             yield norms, needed
 
 
-def _lyapunov(jacobians: Sequence[np.ndarray], rate: float) -> list[_Norm] | None:
-    """Norms from P_i = I + J_iᵀ P_{i+1} J_i/q² with q = `rate`, by doubling round the whole cycle."""
+def _lyapunov(
+    jacobians: Sequence[np.ndarray], rate: float, thin: tuple[np.ndarray, np.ndarray] | None
+) -> list[_Norm] | None:
+    """Norms from P_i = I + J_iᵀ P_{i+1} J_i/q² with q = `rate`, by doubling round the whole cycle.
+
+    For a single J = UV (`thin`) it is P = I + VᵀSV/q² with S = UᵀU + AᵀSA/q² and the smaller A = VU.
+    """
     size = len(jacobians[0])
-    scaled = [jacobian / rate for jacobian in jacobians]
+    scaled = [] if thin is not None else [jacobian / rate for jacobian in jacobians]
     with np.errstate(over="ignore", invalid="ignore"):
-        around, total = np.eye(size), np.zeros((size, size))
+        if thin is not None:
+            around, total = thin[1] @ thin[0] / rate, thin[0].T @ thin[0]
+        else:
+            around, total = np.eye(size), np.zeros((size, size))
         for jacobian in scaled:
             total += around.T @ around
             around = jacobian @ around
@@ -251,6 +315,8 @@ def _lyapunov(jacobians: Sequence[np.ndarray], rate: float) -> list[_Norm] | Non
                 break
             total += around.T @ (total @ around)
             around = around @ around
+        if thin is not None:
+            total = np.eye(size) + thin[1].T @ (total @ thin[1]) / rate**2
     matrices = [total]
     for jacobian in scaled[:0:-1]:
         matrices.append(np.eye(size) + jacobian.T @ (matrices[-1] @ jacobian))
@@ -323,6 +389,14 @@ class _Step:
         self.exits = exits[::-1]
         self.z_errors, self.output_error = self._rounding(state, hidden)
 
+    def thin(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The Jacobian as a product UV through the layer with fewest units on, where these are fewer than its rows."""
+        layer = int(np.argmin([len(on) for on in self.on]))
+        on = self.on[layer]
+        if 4 * len(on) > 3 * len(self.jacobian) or not len(on):
+            return None
+        return self.exits[layer].matrix[:, on], self.slopes[layer][on, None] * self.reach[layer].matrix[on]
+
     def _through(self, layer: int, chain: _Chain) -> _Chain:
         """Carries pre-activations of layer − 1 to those of `layer` (or the next state), by the slopes at the point."""
         weights, norms = self.space.factors.weights, self.space.factors.norms
@@ -374,13 +448,13 @@ class _Ball:
         self.rows, self.rows_error = [], []
         self.lengths: list[np.ndarray] = []
         for chain in step.reach:
-            moved = _Chain(chain.matrix, chain.error).before(here.outer, here.smallest)
+            moved = chain if here.plain else chain.before(here.outer, here.smallest)
             self.rows.append(moved.matrix)
             self.rows_error.append(moved.error)
             self.lengths.append(np.linalg.norm(moved.matrix, axis=1) + moved.error)
         self.exits, self.exits_error = [], []
         for chain in step.exits:
-            moved = chain.after(there.inner, there.largest)
+            moved = chain if there.plain else chain.after(there.inner, there.largest)
             self.exits.append(there.slack * moved.matrix)
             self.exits_error.append(there.slack * moved.error)
         slack = step.jacobian_error / max(float(np.linalg.norm(step.jacobian)), 1e-300)
@@ -513,7 +587,7 @@ def _prove(steps: Sequence[_Step], norms: Sequence[_Norm], residual: float) -> C
 
 def _rate(jacobian: np.ndarray, here: _Norm, there: _Norm, error: float) -> float:
     """Bound on ‖SJR‖₂, for a Jacobian that is right to `error` times its Frobenius norm."""
-    inner = there.inner @ jacobian @ here.outer
+    inner = jacobian if here.plain and there.plain else there.inner @ jacobian @ here.outer
     size = float(np.linalg.norm(jacobian))
     rounding = 2 * gamma(2 * len(inner) + 4) * size
     rounding *= float(np.linalg.norm(there.inner)) * float(np.linalg.norm(here.outer))

@@ -9,11 +9,14 @@ import typer
 
 from attrax.cli._analyze import analyze_app
 from attrax.cli._basins import basins
+from attrax.cli._capacity import capacity
 from attrax.cli._certify import certify, info
 from attrax.cli._change import add, forget
+from attrax.cli._compare import compare
 from attrax.cli._curves import recovery
 from attrax.cli._demo import demo
 from attrax.cli._demo_film import demo_film
+from attrax.cli._nearest import nearest
 from attrax.cli._period import period
 from attrax.cli._recall import recall
 from attrax.cli._reproduce import reproduce
@@ -22,6 +25,7 @@ from attrax.cli._spurious import spurious
 from attrax.cli._store import store
 from attrax.cli._theory import theory_app
 from attrax.cli._theory_runs import plot, verify
+from attrax.cli._tolerance import tolerance
 
 app = typer.Typer(
     name="attrax",
@@ -54,6 +58,7 @@ COMMANDS = {
     "recall": recall,
     "certify": certify,
     "info": info,
+    "compare": compare,
     "demo": demo,
     "demo-film": demo_film,
     "reproduce": reproduce,
@@ -70,6 +75,9 @@ ANALYSES = {
     "spurious": spurious,
     "basins": basins,
     "period": period,
+    "capacity": capacity,
+    "nearest": nearest,
+    "tolerance": tolerance,
 }
 """Commands of `attrax analyze`."""
 for name, command in ANALYSES.items():

@@ -36,7 +36,7 @@ def spurious(
         typer.Option(
             metavar="KIND=WEIGHT",
             help="Only these kinds of starts, in this proportion; may be repeated: test (needs SOURCE), uniform, "
-            "gaussian, blend, midpoint, crop, flip.",
+            "gaussian, blend, midpoint, crop, flip, derived (from SOURCE).",
         ),
     ] = None,
     confidence: Annotated[float, typer.Option(help="Of the bound on ending elsewhere.")] = 0.95,
@@ -61,7 +61,8 @@ def spurious(
     """Iterate a memory from very many starts and count what they end in: stored examples or spurious attractors.
 
     Starts are given states, uniform and Gaussian noise, and blends, midpoints, enlarged parts and mirror images of the
-    stored examples. upper_bound is the exact (Clopper-Pearson) bound on the probability that such a start ends anywhere
+    stored examples. Where SOURCE has fewer states than its share of the starts, enlarged parts, mirror images and blends
+    of them stand in, counted apart as derived. upper_bound is the exact (Clopper-Pearson) bound on the probability that such a start ends anywhere
     but at a stored example. Limits that were never stored are merged, refined and certified. Exits with 0 whatever is
     found.
 
@@ -69,7 +70,7 @@ def spurious(
     """  # fmt: skip
     import jax.random as jr
 
-    from attrax.analysis import find_spurious
+    from attrax.analysis import find_spurious, unseen
     from attrax.report import census_figure, outcome_rates, write_figure
 
     shares = parse_shares(share)
@@ -80,7 +81,9 @@ def spurious(
     options: dict[str, Any] = {"n": n, "shuffle": shuffle, "seed": seed, "size": size, "gray": gray}
     if not images and (n or shuffle or size or gray or skip_unreadable):
         raise ValueError("--n, --shuffle, --size, --gray and --skip-unreadable are for SOURCE, and none is given")
-    given = None if not images else load_sources(images, skip_unreadable=skip_unreadable, **options).values
+    loaded = None if not images else load_sources(images, skip_unreadable=skip_unreadable, **options).values
+    given = None if loaded is None else unseen(loaded, memory.originals)
+    stored = 0 if loaded is None else len(loaded) - len(given)
     with progress_bar() as progress:
         census = find_spurious(
             memory, given, num_starts=starts, shares=shares, max_steps=max_steps, confidence=confidence,
@@ -115,13 +118,15 @@ def spurious(
         "chao1_spurious": census.richness(stored=False),
         "kinds": {kind: row | {"ends": outcome_rates(census)[kind]} for kind, row in census.by_kind.items()},
         "discovery": {"starts": sizes, "limits": every, "spurious": foreign},
+        "states_given": 0 if given is None else len(given),
+        "states_left_out": stored,
         "file": str(file),
         "seed": seed,
     }
     files = []
     if output is not None:
         files = [str(path) for path in write_figure(census_figure(census), output, "spurious")]
-        files += _write_limits(output, census)
+        files += _write_limits(output, census, memory)
     record["files"] = files
     if as_json:
         print_json(record)
@@ -131,6 +136,10 @@ def spurious(
     print(f"probability to end elsewhere: at most {number(census.upper_bound)} with {100 * confidence:g} % confidence")
     print(f"limits found: {len(census.limits)} (Chao1 {number(record['chao1'])}), never stored: {record['spurious']} "
           f"(Chao1 {number(record['chao1_spurious'])})")  # fmt: skip
+    if stored:
+        print(f"{stored} of the states given are stored ones and were left out")
+    if "derived" in census.by_kind and given is not None:
+        print(f"derived: enlarged parts, mirror images and blends of the {len(given)} states given, for want of more")
     for kind, row in census.by_kind.items():
         print(f"{kind}: {row['recovered']}/{row['starts']}, elsewhere at most {number(row['upper_bound'])}")
     for limit in [limit for limit in census.limits if str(limit.kind) != "stored"][:20]:
@@ -168,11 +177,19 @@ def check_resume(checkpoint: Path | None, resume: bool) -> None:
         )
 
 
-def _write_limits(folder: Path, census: Any) -> list[str]:
-    """The limits that were never stored, at most 100, as one array."""
+def _write_limits(folder: Path, census: Any, memory: Any) -> list[str]:
+    """The limits that were never stored, at most 100, as one array, and the first of them as pictures if they are."""
     import numpy as np
 
+    from attrax.report import is_picture, limits_figure, write_figure
     from attrax.sources import save_array
 
     states = [limit.state for limit in census.limits if str(limit.kind) != "stored"][:100]
-    return [str(save_array(folder / "spurious-limits.npy", np.stack(states)))] if states else []
+    if not states:
+        return []
+    files = [str(save_array(folder / "spurious-limits.npy", np.stack(states)))]
+    if is_picture(states[0].shape):
+        files += [
+            str(path) for path in write_figure(limits_figure(census, memory.originals), folder, "spurious-limits")
+        ]
+    return files

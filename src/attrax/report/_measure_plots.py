@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attrax.analysis import Census, CurvePoint, LimitKind
-from attrax.report._plots import BLUE, GRAY, GREEN, ORANGE, VERMILION, _figure
+from attrax import _checks
+from attrax._status import Verdict
+from attrax._types import HostStates
+from attrax.analysis import Census, Comparison, CurvePoint, LimitKind
+from attrax.report._plots import BLUE, GRAY, GREEN, ORANGE, VERMILION, _figure, is_picture, pixels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -75,6 +78,50 @@ def census_figure(census: Census) -> "Figure":
         f"{census.other} of {census.starts:,} starts end elsewhere: at most {100 * census.upper_bound:.3g} % "
         f"with {100 * census.confidence:g} % confidence", fontsize=10,
     )  # fmt: skip
+    return figure
+
+
+def limits_figure(census: Census, originals: HostStates, *, columns: int = 8) -> "Figure":
+    """The limits that were never stored, most frequent first, and under each the nearest stored example: Figure 9.
+
+    Above each stand its kind and how many starts ended there; below, its distance to the example in root mean square.
+    A blue frame is a certified attractor, a gray one anything else.
+
+    **Arguments:** `census`, of pictures; `originals`, the stored examples, n×state shape; `columns`, how many to show
+    at most.
+
+    **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError` for states that are no pictures, and where every
+    limit was stored.
+    """
+    from matplotlib.figure import Figure
+
+    columns = _checks.integer("columns", columns, least=1)
+    foreign = [limit for limit in census.limits if limit.kind is not LimitKind.STORED][:columns]
+    originals = np.asarray(originals)
+    if not is_picture(originals.shape[1:]):
+        raise ValueError(f"originals must be pictures (H×W or H×W×C); got states of shape {originals.shape[1:]}")
+    if not foreign:
+        raise ValueError("every limit of this census is a stored one; there is nothing to show")
+    rows = (
+        pixels(np.stack([limit.state for limit in foreign]), originals),
+        pixels(np.stack([originals[limit.nearest] for limit in foreign]), originals),
+    )
+    figure = Figure(figsize=(1.25 * len(foreign) + 0.5, 3.5), layout="constrained", facecolor="white")
+    grid = figure.subplots(2, len(foreign), squeeze=False)
+    for column, limit in enumerate(foreign):
+        for row, pictures in enumerate(rows):
+            axes = grid[row, column]
+            axes.imshow(pictures[column], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            axes.set_xticks([])
+            axes.set_yticks([])
+        certified = limit.verdict is Verdict.ATTRACTOR
+        for spine in grid[0, column].spines.values():
+            spine.set(color=BLUE if certified else GRAY, linewidth=2.5)
+        name = str(limit.kind) if limit.period == 1 else f"{limit.kind} of {limit.period}"
+        grid[0, column].set_title(f"{name}\n{limit.count:,} starts", fontsize=8)
+        grid[1, column].set_xlabel(f"{limit.distance / np.sqrt(originals[0].size):.2g} away", fontsize=8)
+    grid[0, 0].set_ylabel("never stored", fontsize=9)
+    grid[1, 0].set_ylabel("nearest stored", fontsize=9)
     return figure
 
 
@@ -150,6 +197,49 @@ def curve_figure(points: Sequence[CurvePoint]) -> "Figure":
         ],
         loc="outside upper center", ncols=2 if columns < 4 else 4, fontsize=9, frameon=False,
     )  # fmt: skip
+    return figure
+
+
+def comparison_figure(comparison: Comparison) -> "Figure":
+    """Rivals: what each identifies and recovers of every corruption, and its bytes and time.
+
+    Left: a row for each, a column for each corruption, the fraction identified as color and text; a dot where less than
+    that fraction was recovered exactly. Right: mean fraction recovered (filled) and identified (open) against bytes.
+
+    **Returns:** a `matplotlib.figure.Figure`.
+    """
+    from matplotlib.figure import Figure
+
+    rivals, names = comparison.rivals, comparison.corruptions
+    figure = Figure(
+        figsize=(5.2 + 0.55 * len(names), 2.4 + 0.36 * len(rivals)), layout="constrained", facecolor="white"
+    )
+    left, right = figure.subplots(1, 2, width_ratios=(0.55 * len(names) + 1.2, 3.2))
+    rates = np.array([[rival.identified[name] for name in names] for rival in rivals])
+    exact = np.array([[rival.recovered[name] for name in names] for rival in rivals])
+    left.imshow(rates, cmap="cividis", vmin=0, vmax=1, aspect="auto")
+    for row, column in np.ndindex(rates.shape):
+        mark = "" if exact[row, column] >= rates[row, column] - 1e-9 else "·"
+        left.text(column, row, f"{100 * rates[row, column]:.0f}{mark}", ha="center", va="center", fontsize=8,
+                  color="black" if rates[row, column] > 0.6 else "white")  # fmt: skip
+    left.set_xticks(range(len(names)), names, rotation=50, ha="right", fontsize=8)
+    left.set_yticks(range(len(rivals)), [rival.name for rival in rivals], fontsize=9)
+    left.set_title("% identified (· fewer recovered exactly)", fontsize=9)
+    for number, rival in enumerate(rivals):
+        color = BLUE if rival.name == "memory" else GRAY
+        size = max(rival.num_bytes, 1)  # a function without arrays keeps nothing
+        right.plot(size, rival.mean_identified, "o", color=color, markerfacecolor="none", markersize=7)
+        right.plot(size, rival.mean_recovered, "o", color=color, markersize=4)
+        right.annotate(rival.name, (size, rival.mean_identified), xytext=(5, 4 - 5 * (number % 3)),
+                       textcoords="offset points", fontsize=7)  # fmt: skip
+    right.set_xscale("log")
+    right.set_ylim(-0.03, 1.05)
+    right.set_xlabel("bytes kept", fontsize=9)
+    right.set_ylabel("mean fraction: open identified, filled recovered", fontsize=8)
+    right.tick_params(labelsize=8)
+    for side in ("right", "top"):
+        right.spines[side].set_visible(False)
+    figure.suptitle(f"{comparison.num_examples} examples of {comparison.dimension} entries", fontsize=10)
     return figure
 
 

@@ -1,0 +1,152 @@
+"""How often a memory answers as the nearest-neighbour rule does: the paper's Figure 14."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax.random as jr
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from attrax import _checks
+from attrax._corruptions import corrupt
+from attrax._memory import Memory
+from attrax._patterns import Patterns
+from attrax._recall import recall
+from attrax._types import HostIndices, Progress
+from attrax.analysis._curves import curve_levels
+from attrax.analysis._intervals import wilson_interval
+from attrax.analysis._neighbors import RULES, nearest_neighbor
+
+AGREEMENT_CURVES = ("gaussian:0.1..1.5", "uniform:0.1..0.9", "drop:0.1..0.9", "block:0.1..0.8", "occlude:0.1..0.9",
+                    "blend:0.1..0.45")  # fmt: skip
+"""The corruptions that are compared where none are asked for."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AgreementPoint:
+    """The answers of a memory and of the nearest neighbour to the same cues of one corruption at one level.
+
+    **Fields:**
+
+    - `corruption`, `level`, `name`: as in `CurvePoint`.
+    - `cues`: how many.
+    - `right`: of how many the memory reached the example they were made from.
+    - `neighbor_right`: of how many the nearest example is that one.
+    - `same`: of how many the memory reached the nearest example, right or not.
+    - `same_wrong`: of these, how many were made from another one: both err, and alike.
+    - `reached`: how many ended at a stored example at all; the others agree with nobody.
+    """
+
+    corruption: str
+    level: float
+    name: str
+    cues: int
+    right: int
+    neighbor_right: int
+    same: int
+    same_wrong: int
+    reached: int
+
+    @property
+    def rate(self) -> float:
+        """Fraction that the memory brought back."""
+        return self.right / self.cues
+
+    @property
+    def neighbor_rate(self) -> float:
+        """Fraction that the nearest neighbour names rightly."""
+        return self.neighbor_right / self.cues
+
+    @property
+    def agreement(self) -> float:
+        """Fraction of the cues with one answer from both."""
+        return self.same / self.cues
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval of `agreement`."""
+        return wilson_interval(self.same, self.cues)
+
+
+def nearest_agreement(
+    memory: Memory,
+    corruptions: Sequence[str] | None = None,
+    *,
+    rule: str = "euclidean",
+    repeats: int = 1,
+    max_steps: int = 1000,
+    progress: Progress | None = None,
+    key: PRNGKeyArray,
+) -> tuple[AgreementPoint, ...]:
+    """Gives the same corrupted examples to a memory and to a nearest-neighbour rule, and compares the two answers.
+
+    The memory's answer is the stored example that its iteration ends at (a cycle counts as whichever of its states is
+    the nearest neighbour's); where it ends elsewhere there is none. Equal rates do not mean equal answers, hence both.
+
+    **Arguments:**
+
+    - `corruptions`: as in `recovery_curves`; by default six kinds that leave an example recognizable or not.
+    - `rule`: of `RULES`; the paper's is `euclidean`.
+    - `repeats`: draws for each example and level.
+    - `max_steps`: applications of the map at most.
+    - `progress`: called with the number of finished levels.
+    - `key`: for the draws.
+
+    **Returns:** one `AgreementPoint` a level. **Raises** `ValueError` for wrong arguments and a memory without
+    patterns. **Source:** Radhakrishnan, Belkin and Uhler (2020), Fig. 14.
+
+        >>> import jax.numpy as jnp
+        >>> memory = Memory(lambda x: jnp.where(x > 0.5, 1.0, 0.0), Patterns.from_examples(np.eye(2)))
+        >>> point, = nearest_agreement(memory, ["gaussian:0.01"], key=jr.key(0))
+        >>> point.rate, point.neighbor_rate, point.agreement
+        (1.0, 1.0, 1.0)
+    """
+    patterns = memory.examples()
+    _checks.one_of("rule", rule, RULES)
+    repeats = _checks.integer("repeats", repeats, least=1)
+    max_steps = _checks.integer("max_steps", max_steps, least=1)
+    originals = np.asarray(memory.originals)
+    wanted = _levels(corruptions, patterns)
+    cycle_of = np.arange(len(patterns))
+    for cycle in patterns.cycles:
+        cycle_of[list(cycle)] = cycle[0]
+    expected = np.arange(len(patterns))
+    points = []
+    for number, (corruption, level, name) in enumerate(wanted):
+        right, neighbor_right, same, same_wrong, reached = 0, 0, 0, 0, 0
+        for repeat in range(repeats):
+            cues = corrupt(name, originals, key=jr.fold_in(jr.fold_in(key, number), repeat))
+            # Without an expected example any stored one counts as recovered, and is named.
+            answer = recall(memory, cues, max_steps=max_steps).index
+            near = nearest_neighbor(cues, originals, rule=rule)
+            alike = _one_answer(answer, near, cycle_of)
+            home = _one_answer(answer, expected, cycle_of)
+            right, neighbor_right = right + int(home.sum()), neighbor_right + int((near == expected).sum())
+            same, same_wrong = same + int(alike.sum()), same_wrong + int((alike & ~home).sum())
+            reached += int((answer >= 0).sum())
+        points.append(
+            AgreementPoint(
+                corruption, level, name, repeats * len(patterns), right, neighbor_right, same, same_wrong, reached
+            )
+        )
+        if progress is not None:
+            progress("nearest", number + 1, len(wanted), {"agreement": points[-1].agreement})
+    return tuple(points)
+
+
+def _levels(corruptions: Sequence[str] | None, patterns: Patterns) -> list[tuple[str, float, str]]:
+    if corruptions is not None:
+        return curve_levels(corruptions, patterns.shape, len(patterns))
+    found: list[tuple[str, float, str]] = []
+    for text in AGREEMENT_CURVES:
+        kind = text.partition(":")[0]
+        if (kind in ("block", "occlude") and len(patterns.shape) < 2) or (kind == "blend" and len(patterns) < 2):
+            continue
+        found += curve_levels([text], patterns.shape, len(patterns))
+    return found
+
+
+def _one_answer(answer: HostIndices, other: HostIndices, cycle_of: HostIndices) -> np.ndarray:
+    """Where both name an example, and it lies on one cycle."""
+    there = (answer >= 0) & (other >= 0)
+    return there & (cycle_of[np.maximum(answer, 0)] == cycle_of[np.maximum(other, 0)])
