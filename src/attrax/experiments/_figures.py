@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attrax.report import PageTable
 from attrax.report._plots import BLUE as BLUE
 from attrax.report._plots import GRAY as GRAY
 from attrax.report._plots import GREEN, pixels
@@ -83,3 +84,13 @@ def waveforms(signals: Sequence[tuple[str, np.ndarray]], rate: float) -> "Figure
         axes.set_ylim(-1.05, 1.05)
     grid[-1, 0].set_xlabel("seconds", fontsize=9)
     return figure
+
+
+def markdown_table(caption: str, text: str) -> PageTable:
+    """A Markdown table, head first, as a table of the page.
+
+    >>> markdown_table("", "| a | b |\\n|---|---|\\n| 1 | 2 |").rows
+    (('1', '2'),)
+    """
+    lines = [tuple(cell.strip() for cell in line.strip().strip("|").split("|")) for line in text.splitlines()]
+    return PageTable(caption, lines[0], tuple(lines[2:]))

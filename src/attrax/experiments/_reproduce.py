@@ -181,7 +181,7 @@ def _unfinished(summary: Summary, missing: int) -> Summary:
 
 
 def _row(one: Experiment, mode: str, summary: Summary, records: Sequence[CellRecord]) -> Row:
-    seeds = tuple(dict.fromkeys(record.seed for record in records if record.seed is not None))
+    seeds = tuple(dict.fromkeys(seed for record in records for seed in record.seeds))
     return Row(one.id, mode, one.paper, summary, one.unit, seeds, sum(r.seconds for r in records), len(records))
 
 

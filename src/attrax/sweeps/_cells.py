@@ -105,6 +105,14 @@ class CellRecord:
         found = self.cell.settings.get("seed")
         return found if isinstance(found, int) else None
 
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """All seeds of a cell whose settings name several (`seeds`); otherwise its one, if any."""
+        several = self.cell.settings.get("seeds")
+        if several is not None:
+            return tuple(several)
+        return () if self.seed is None else (self.seed,)
+
 
 class OutOfTime(Exception):
     """Raised through a callback of progress where a cell's time is over."""

@@ -1,0 +1,184 @@
+"""The paper's Figures 15 and 16 as cells: one a row and activation, all of its seeds trained together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+
+from attrax._status import TrainingStatus
+from attrax.experiments._common import StudyData, study_data
+from attrax.experiments._experiment import (
+    LIMITS,
+    Drawing,
+    Experiment,
+    Outcome,
+    Records,
+    Summary,
+    cell_seed,
+    code_version,
+)
+from attrax.experiments._figures import markdown_table
+from attrax.experiments._paper_tables import PAPER
+from attrax.experiments._ranks import RankAgreement, rank_agreement
+from attrax.experiments._tables import (
+    COUNTS,
+    CellResult,
+    StorageTable,
+    TableCell,
+    TableTrial,
+    run_cell,
+    table_cells,
+)
+from attrax.experiments._tables_report import rank_text, storage_figure, storage_text
+from attrax.report import PageTable
+from attrax.sweeps import Cell, CellFound, Work
+
+_HIGH = 0.5
+
+
+def run(settings: Mapping[str, Any], work: Work) -> CellFound:
+    """Trains the networks of one cell and counts what they store."""
+    wanted = _table_cell(settings)
+    data = study_data("cifar10", wanted.n, side=wanted.side)
+    found = run_cell(wanted, data.values, progress=work.progress)
+    trials = [asdict(trial) for trial in found.trials]
+    numbers = {
+        "trained": found.trained, "networks": len(trials), "certified": found.stored("certified")[0],
+        "below_one": found.stored("below_one")[0], "examples": wanted.n, "data": data.source,
+        "substitute": data.substitute, "nearest": data.nearest, "trials": trials,
+    }  # fmt: skip
+    return CellFound(numbers, trained=found.trained > 0)
+
+
+def _table_cell(settings: Mapping[str, Any]) -> TableCell:
+    names = TableCell.__dataclass_fields__
+    return TableCell(**{name: value for name, value in settings.items() if name in names} | {
+        "seeds": tuple(settings["seeds"])
+    })  # fmt: skip
+
+
+def table_experiment(figure: str, title: str, statement: str, notes: str) -> Experiment:
+    """The experiment of one of the two tables.
+
+    **Arguments:** `figure`, `"fig15"` or `"fig16"`; `title`, `statement` and `notes`, see `Experiment`.
+
+    **Returns:** `Experiment`, in the paper's mode only.
+    """
+
+    def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
+        found = []
+        for (row, activation), wanted in table_cells(figure, scale).items():
+            # The tables share a row, Adam from PyTorch's start: it is named after neither and runs once.
+            seeds = tuple(cell_seed(seed, "tables", mode, number) for number in range(len(wanted.seeds)))
+            settings = {**asdict(replace(wanted, seeds=seeds)), "mode": mode}
+            name = f"{row.replace(':', '-')}-{activation}"
+            function = f"{__name__}:run"
+            found.append(Cell(figure, name, function, settings, code_version(__name__), LIMITS[scale]))
+        return found
+
+    return Experiment(
+        id=figure,
+        title=title,
+        statement=statement,
+        paper=None,
+        unit="rank correlation of the counts with the paper's (Spearman)",
+        cells=cells,
+        summarize=lambda records: _summary(figure, records),
+        draw=lambda records: _drawings(figure, records),
+        tabulate=lambda records: _tables(figure, records),
+        modes=("paper",),
+        notes=notes,
+    )
+
+
+def _table(figure: str, records: Records) -> StorageTable | None:
+    """The table of these records; `None` where a cell is missing or failed."""
+    results: dict[tuple[str, str], CellResult] = {}
+    for record in records:
+        wanted = _table_cell(record.cell.settings)
+        row = wanted.optimizer if figure == "fig15" else wanted.init
+        trials = record.numbers.get("trials") or [_nothing(seed) for seed in wanted.seeds]
+        results[row, wanted.activation] = CellResult(wanted, tuple(map(_trial, trials)), record.seconds)
+    rows, columns = (tuple(dict.fromkeys(key[place] for key in results)) for place in (0, 1))
+    known = next((record.numbers for record in records if record.numbers), None)
+    if known is None or len(results) < len(rows) * len(columns):
+        return None
+    data = StudyData(np.zeros(0), known["data"], known["substitute"], known["nearest"])
+    return StorageTable(figure, rows, columns, results, data, sum(result.seconds for result in results.values()))
+
+
+def _trial(numbers: Mapping[str, Any]) -> TableTrial:
+    # What JSON could not hold, infinities and NaN, came back as null.
+    found = {name: float("nan") if value is None and name in _REAL else value for name, value in numbers.items()}
+    return TableTrial(**{**found, "status": TrainingStatus(found["status"])})
+
+
+_REAL = ("loss", "largest_radius")
+
+
+def _nothing(seed: int) -> dict[str, Any]:
+    """A seed of a cell that ran out of time before it could tell anything."""
+    return {"seed": seed, "loss": None, "epochs": 0, "status": str(TrainingStatus.TIME_OVER), "certified": None,
+            "below_one": 0, "largest_radius": None}  # fmt: skip
+
+
+def _summary(figure: str, records: Records) -> Summary:
+    """How far the order of our counts agrees with the paper's; which of ours count as stored is the paper's reading."""
+    table = _table(figure, records)
+    if table is None:
+        return Summary(None, None, None, Outcome.UNFINISHED, "Not all cells have run.")
+    found = rank_agreement(table)
+    trained = sum(result.trained for result in table.cells.values())
+    total = sum(len(result.trials) for result in table.cells.values())
+    text = (
+        f"{trained} of {total} networks reached the loss asked for; only these count. Reproduced where the 95 % "
+        f"interval of the rank correlation lies above {_HIGH}, partly where it lies above 0."
+    )
+    if not np.isfinite(found.spearman):
+        return Summary(None, None, None, Outcome.NOT, f"{text} {rank_text(found)}.")
+    low, high = found.spearman_interval
+    outcome = Outcome.REPRODUCED if low > _HIGH else Outcome.PARTLY if low > 0 else Outcome.NOT
+    return Summary(found.spearman, low, high, outcome, text)
+
+
+def _drawings(figure: str, records: Records) -> Sequence[Drawing]:
+    table = _table(figure, records)
+    if table is None:
+        return ()
+    cell = next(iter(table.cells.values())).cell
+    stands = "" if table.data.substitute is None else f" in place of {table.data.substitute}, which is not there"
+    limit = "" if cell.seconds is None else f", {cell.seconds:g} s of training for all seeds of a cell"
+    caption = (
+        f"{cell.n} pictures ({table.data.source}{stands}), least distance {table.data.nearest:.2g}; "
+        f"{cell.depth}×{cell.width}, {len(cell.seeds)} seeds, {cell.dtype}, at most {cell.epochs:,} epochs{limit}."
+    )
+    return (Drawing(storage_figure(table), caption),)
+
+
+def _tables(figure: str, records: Records) -> Sequence[PageTable]:
+    table = _table(figure, records)
+    if table is None:
+        return ()
+    rows = []
+    readings = max(len(row.readings) for row in PAPER[figure].values())
+    for count in COUNTS:
+        for reading in range(min(readings, 2)):
+            rows.append((count, str(reading + 1), *_agreement(rank_agreement(table, count=count, reading=reading))))
+    return (
+        markdown_table("Every cell; – where no seed reached the loss asked for.", storage_text(table)),
+        PageTable(
+            "Agreement of the order of the cells with the paper's, with 95 % intervals, by what counts as stored and "
+            "by the reading of the uncertain cells.",
+            ("count", "reading", "cells", "Spearman", "Kendall", "p"),
+            tuple(rows),
+        ),
+    )
+
+
+def _agreement(found: RankAgreement) -> tuple[str, str, str, str]:
+    if not np.isfinite(found.spearman):
+        return str(found.cells), "–", "–", "–"
+    (low, high), (least, most) = found.spearman_interval, found.kendall_interval
+    return (str(found.cells), f"{found.spearman:.2f} ({low:.2f} to {high:.2f})",
+            f"{found.kendall:.2f} ({least:.2f} to {most:.2f})", f"{found.p_value:.2g}")  # fmt: skip
