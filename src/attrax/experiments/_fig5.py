@@ -59,8 +59,8 @@ def tabulate(records: Records) -> Sequence[PageTable]:
 EXPERIMENT = Experiment(
     id="fig5",
     title="Fig. 5: one by one or in sequences",
-    statement="Sequences take far smaller networks than the same examples one by one: as one sequence of 100, one hidden "
-    "layer is enough, where one by one only 99 of 100 are stored by the largest network tried.",
+    statement="Sequences take far smaller networks than the same examples one by one: as one sequence of 100, one "
+    "hidden layer is enough, where one by one only 99 of 100 are stored by the largest network tried.",
     paper=None,
     unit="parameters of the smallest network that stores all, one sequence : one by one",
     cells=efficiency_cells,
