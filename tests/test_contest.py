@@ -111,7 +111,7 @@ def test_a_trained_contest_certifies_all_and_beats_distance_under_occlusion() ->
     hidden = ax.recovery(memory, "occlude:0.5", key=jr.key(1))
     assert hidden.recovery_rate >= hidden.one_nn_rate + 0.2
     assert ax.recovery(memory, "none", key=jr.key(1)).recovery_rate == 1.0
-    assert memory.written["corruptions"][1] == "occlude:0.7"
+    assert "occlude:0.7" in memory.written["corruptions"]
 
 
 def test_sequences_are_cycles_of_the_exact_period() -> None:

@@ -41,9 +41,9 @@ _GAIN = 1e4
 """The winner's activity at a clean example times the gain: how far beyond saturation it is."""
 _TEMPLATE_SCALE = 2.0
 _MOST_ALIKE = 0.999
-_DARK = 0.3
-"""Added to the values before the logarithm of the templates. A tenth of it tells cues of a tenth of the pixels better
-still, but is worse under noise."""
+_DARK = 0.6
+"""Added to the values before the logarithm of the templates. Less of it tells cues of few pixels better still, but is
+worse under noise."""
 
 
 class Encoder(eqx.Module):
@@ -79,7 +79,7 @@ def encoder(
     """An encoder whose scores begin as those of a nearest-neighbour rule, with free units beside.
 
     The rule is Pearson correlation of the cue with the examples, the strongest of the fixed metrics under noise and
-    occlusion. Of values without a sign, as pixels are, each counts in the example as its logarithm, t ↦ log(t + 0.3)
+    occlusion. Of values without a sign, as pixels are, each counts in the example as its logarithm, t ↦ log(t + 0.6)
     with t ∈ [0, 1]: what is dark in an example then speaks more against it where a cue of few pixels is bright. Where
     two examples are alike up to brightness and contrast, or have few entries, the rule is Euclidean distance, whose
     comparison is linear in the cue too: x·xᵢ − ½‖xᵢ‖². A pair of units a score carries it through each hidden layer
