@@ -7,7 +7,7 @@ import attrax as ax
 from attrax.analysis import RULES
 from benchmarks.measure import Table, percent, title
 from benchmarks.templates import template_rates
-from benchmarks.write_runs import RECOVERY_SEED, STORE_SEED, Bench, Rates, Run, rates, saw
+from benchmarks.write_runs import CUES, RECOVERY_SEED, STORE_SEED, Bench, Rates, Run, rates, saw
 
 KINDS = {
     "gaussian:0.5": 0.99,
@@ -96,7 +96,7 @@ def _heading(bench: Bench, what: str) -> None:
     title(
         f"{sizes.mnist} MNIST, {what}",
         f"{sizes.samples} disjoint samples, the first digits of the file in order; sample s is written with seed "
-        f"{STORE_SEED} + s, its cues are drawn with seed {RECOVERY_SEED} + s, one a digit.",
+        f"{STORE_SEED} + s, its cues are drawn with seeds {RECOVERY_SEED} + s + 100·(0 … {CUES - 1}), {CUES} a digit.",
     )
 
 

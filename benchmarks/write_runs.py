@@ -16,7 +16,10 @@ from attrax.analysis import RULES
 from benchmarks.measure import Bars, peak_memory
 
 STORE_SEED, RECOVERY_SEED = 0, 1_000
-"""Sample s is written with the seed `STORE_SEED + s` and its cues are drawn with `RECOVERY_SEED + s`."""
+"""Sample s is written with the seed `STORE_SEED + s` and its cues are drawn with `RECOVERY_SEED + s`, those of further
+draws with 100 more each."""
+CUES = 5
+"""Cues an example: rates over a single one differ by points from draw to draw."""
 
 
 @dataclass(frozen=True)
@@ -198,13 +201,16 @@ class Rates:
 
 
 def rates(memories: list[ax.Memory], kind: str, *, max_steps: int = 10_000) -> Rates:
-    """Recovery of every example of each memory from one corrupted copy, beside the nearest-neighbour rules."""
-    found = [
-        ax.recovery(memory, kind, max_steps=max_steps, key=jr.key(RECOVERY_SEED + index))
-        for index, memory in enumerate(memories)
-    ]
-    rivals = {rule: np.array([one.neighbor_rates[rule] for one in found]) for rule in RULES}
-    return Rates(np.array([one.recovery_rate for one in found]), rivals)
+    """Recovery of every example of each memory from `CUES` corrupted copies, beside the nearest-neighbour rules."""
+    own, rivals = np.zeros(len(memories)), {rule: np.zeros(len(memories)) for rule in RULES}
+    for index, memory in enumerate(memories):
+        for draw in range(CUES):
+            key = jr.key(RECOVERY_SEED + 100 * draw + index)
+            found = ax.recovery(memory, kind, max_steps=max_steps, key=key)
+            own[index] += found.recovery_rate / CUES
+            for rule in RULES:
+                rivals[rule][index] += found.neighbor_rates[rule] / CUES
+    return Rates(own, rivals)
 
 
 def saw(memory: ax.Memory, kind: str) -> bool:

@@ -85,6 +85,28 @@ def test_an_example_that_training_gave_up_leads_at_home_again_and_nothing_else_m
     np.testing.assert_allclose(scored(mended, POINTS)[others], scored(broken, POINTS)[others], atol=1e-3)
 
 
+def test_a_double_costs_no_other_example_its_basin() -> None:
+    points = DRAW.uniform(size=(8, 40)).astype(np.float32)
+    points[7] = points[6]
+    points[7, 0] += 1e-5
+    memory = ax.store(points, writer=ax.Contest(epochs=60, layers=1), key=jr.key(0))
+    cues = np.repeat(points[:6], 20, axis=0) + DRAW.normal(scale=1e-3, size=(120, 40))
+    assert ax.recall(memory, cues, expected=np.repeat(np.arange(6), 20)).recovery_rate == 1.0
+
+
+def test_a_single_example_takes_no_training() -> None:
+    memory = ax.store(POINTS[:1], writer=ax.Contest(), key=jr.key(0))
+    assert memory.written["epochs"] == 0
+    assert memory.certificate.all_attractors
+
+
+@pytest.mark.parametrize("span", [1e-6, 1e6])
+def test_noise_goes_with_the_size_of_the_values(span: float) -> None:
+    memory = ax.store(span * POINTS[:4].reshape(4, -1), writer=ax.Contest(epochs=30), key=jr.key(0))
+    assert memory.certificate.all_attractors
+    assert float(memory.written["corruptions"][0].split(":")[1]) == pytest.approx(1.2 * span, rel=0.9)
+
+
 def test_rounds_and_strengths() -> None:
     assert [rounds_for(num) for num in (1, 2, 16, 100, 500, 2000)] == [3, 3, 3, 4, 6, 8]
     strengths = inhibition(100, 4)
@@ -111,7 +133,7 @@ def test_a_trained_contest_certifies_all_and_beats_distance_under_occlusion() ->
     hidden = ax.recovery(memory, "occlude:0.5", key=jr.key(1))
     assert hidden.recovery_rate >= hidden.one_nn_rate + 0.2
     assert ax.recovery(memory, "none", key=jr.key(1)).recovery_rate == 1.0
-    assert memory.written["corruptions"][1] == "occlude:0.7"
+    assert "occlude:0.7" in memory.written["corruptions"]
 
 
 def test_sequences_are_cycles_of_the_exact_period() -> None:

@@ -546,3 +546,8 @@ def test_the_callers_configuration_stays() -> None:
     corrupt("gaussian:0.5", GRAY, key=KEY)
     assert not jax.config.read("jax_enable_x64")
     assert ax.corrupt is corrupt
+
+
+def test_a_level_may_be_written_with_an_exponent() -> None:
+    assert ax.parse_corruption("gaussian:5e+05").level == 5e5
+    assert ax.parse_corruption("gaussian:1e+1+drop:0.5").level == (10.0, 0.5)

@@ -1,6 +1,7 @@
 """Corruptions by name: one registry for training, recall and analysis alike."""
 
 import functools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -56,7 +57,7 @@ class _Kind:
 _FRACTION = (0.0, 1.0)
 _KINDS = MappingProxyType(
     {
-        "gaussian": _Kind(_distortions.gaussian, 0.0, 1e6, False, "gaussian:SIGMA adds Gaussian noise"),
+        "gaussian": _Kind(_distortions.gaussian, 0.0, 1e300, False, "gaussian:SIGMA adds Gaussian noise"),
         "occlude": _Kind(_distortions.occlude, *_FRACTION, True, "occlude:F blackens the lower fraction F of the rows"),
         "drop": _Kind(_distortions.drop, *_FRACTION, False, "drop:F blackens each pixel with probability F"),
         "uniform": _Kind(
@@ -137,7 +138,8 @@ def parse_corruption(text: str) -> Corruption:
     """
     if not isinstance(text, str):
         raise ValueError(f"a corruption must be a text such as 'gaussian:0.3', or a function; got {text!r}")
-    parts = [_parse_one(part) for part in text.split("+")]
+    # A plus sign may also stand in the exponent of a level, as in gaussian:5e+05.
+    parts = [_parse_one(part) for part in re.split(r"\+(?!\d)", text)]
     if len(parts) == 1:
         return parts[0]
     return Corruption(

@@ -15,6 +15,8 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> Path:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if path.exists():
+            beside.chmod(path.stat().st_mode & 0o7777)
         beside.replace(path)
     except OSError as error:
         raise ValueError(f"{path} can't be written: {error.strerror or error}") from None

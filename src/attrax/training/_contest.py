@@ -41,9 +41,11 @@ _GAIN = 1e4
 """The winner's activity at a clean example times the gain: how far beyond saturation it is."""
 _TEMPLATE_SCALE = 2.0
 _MOST_ALIKE = 0.999
+_STEEPEST = 10.0
+"""Times the norm of a typical row, the largest change by which an example is made to lead."""
 _DARK = 0.3
-"""Added to the values before the logarithm of the templates. A tenth of it tells cues of a tenth of the pixels better
-still, but is worse under noise."""
+"""Added to the values before the logarithm of the templates. Less of it tells cues of few pixels better still, but is
+worse under noise."""
 
 
 class Encoder(eqx.Module):
@@ -172,9 +174,13 @@ def lead_at_home(scores: Encoder, inputs: Float[np.ndarray, "n *state"], *, lead
     Training on corruptions may sacrifice an example to a near double. Where score i does not lead at example i by
     `lead` of what it typically does, its last row gets the least change that makes it lead there and leaves it as it
     was at all other examples: with features Φ (n×k), δ·Φᵀ(ΦΦᵀ)⁻¹eᵢ. That takes features of full row rank, so k ≥ n in
-    general; of others it does what least squares can, and the certificates tell.
+    general; of others it does what least squares can, and the certificates tell. The lead asked for shrinks with the
+    distance to the rival, and a change many times as large as a typical row is not made: it would win beside all other
+    examples, and the certificate of one double is not worth their basins.
     """
     inputs = np.asarray(inputs, np.float64)
+    if len(inputs) == 1:
+        return scores
     with float64():
         exact = cast(scores, np.float64)
         features = apply_rows(exact.features, inputs)
@@ -182,13 +188,19 @@ def lead_at_home(scores: Encoder, inputs: Float[np.ndarray, "n *state"], *, lead
     table = features @ weights[-1].T + biases[-1]
     own = np.diagonal(table).copy()
     np.fill_diagonal(table, -np.inf)
+    rival = table.argmax(axis=1)
     ahead = own - table.max(axis=1)
-    missing = lead * max(float(np.median(ahead)), np.finfo(np.float32).eps * float(np.abs(own).max())) - ahead
+    # Two near doubles can't lead by as much as others do without a slope that would swallow everything around them.
+    apart = np.linalg.norm(features - features[rival], axis=1)
+    usual = max(float(np.median(ahead)), np.finfo(np.float32).eps * float(np.abs(own).max()))
+    wanted = lead * usual * np.minimum(1.0, apart / max(float(np.median(apart)), np.finfo(np.float64).tiny))
+    missing = wanted - ahead
     short = np.flatnonzero(missing > 0)
-    if len(inputs) > 1 and len(short):
-        bumps = np.linalg.lstsq(features, np.eye(len(inputs))[:, short], rcond=None)[0]
+    if len(short):
+        changes = (np.linalg.lstsq(features, np.eye(len(inputs))[:, short], rcond=None)[0] * missing[short]).T
+        bearable = np.linalg.norm(changes, axis=1) <= _STEEPEST * np.median(np.linalg.norm(weights[-1], axis=1))
         last = weights[-1].copy()
-        last[short] += (bumps * missing[short]).T
+        last[short[bearable]] += changes[bearable]
         weights[-1] = last
     return Encoder(tuple(weights), tuple(biases))
 

@@ -13,13 +13,13 @@ from jaxtyping import PRNGKeyArray
 from attrax import _checks
 from attrax._memory import Memory
 from attrax._patterns import Patterns
-from attrax._status import StoreStatus, Verdict
+from attrax._status import StoreStatus
 from attrax._types import Progress
 from attrax.maps import MLP, Recipe
 from attrax.writing._constructed import Constructed
 from attrax.writing._contest import Contest, default_corruptions
 from attrax.writing._gradient import Gradient
-from attrax.writing._settle import settle
+from attrax.writing._settle import failed_examples, settle
 from attrax.writing._start import Writer, Written
 
 _NOT_OF_CONTEST = ("deviation", "penalty", "polish", "start", "spare")
@@ -127,14 +127,15 @@ class Auto:
             )
             assert memory.certificate is not None  # `settle` sets it
             record.append(_summary(written, memory))
-            if best is None or memory.certificate.num_attractors > _attractors(best):
+            if best is None or _kept(memory) > _kept(best[1]):
                 best = (written, memory)
             if memory.certificate.all_attractors:
                 break
         assert best is not None  # there is always a first attempt
         written, memory = best
         details = {**written.details, "chosen_by": "auto", "attempts": record, "time_limit": self.time_limit}
-        if record[-1]["attractors"] != record[-1]["cycles"]:
+        assert memory.certificate is not None  # `settle` sets it
+        if not memory.certificate.all_attractors:
             details |= _failures(memory)
         return replace(written, details=details, seconds=time.perf_counter() - begun, memory=memory)
 
@@ -162,9 +163,10 @@ def _within(writer: Writer, seconds: float) -> Writer:
     return replace(writer, time_limit=seconds) if isinstance(writer, Gradient | Contest) else writer
 
 
-def _attractors(one: tuple[Written, Memory]) -> int:
-    certificate = one[1].certificate
-    return 0 if certificate is None else certificate.num_attractors
+def _kept(memory: Memory) -> int:
+    """How many cycles are certified and how many open sequences lead to theirs."""
+    certificate = memory.certificate
+    return 0 if certificate is None else certificate.num_attractors + int(certificate.ways_kept.sum())
 
 
 def _summary(written: Written, memory: Memory) -> dict[str, Any]:
@@ -185,18 +187,9 @@ def _summary(written: Written, memory: Memory) -> dict[str, Any]:
 
 def _failures(memory: Memory) -> dict[str, Any]:
     """Which examples are not certified, and which two of all lie closest together."""
-    certificate, originals = memory.certificate, memory.originals
-    assert certificate is not None  # `settle` sets it
-    assert originals is not None  # and a memory with patterns has its originals
-    failed = [
-        index
-        for cycle, verdict in zip(certificate.cycles, certificate.verdict, strict=True)
-        if verdict is not Verdict.ATTRACTOR
-        for index in cycle
-    ]
-    for way, kept in zip(memory.examples().ways, certificate.ways_kept, strict=True):
-        failed += [] if kept else way[:-1]
-    found: dict[str, Any] = {"failed": sorted(set(failed))}
+    originals = memory.originals
+    assert originals is not None  # a memory with patterns has them
+    found: dict[str, Any] = {"failed": list(failed_examples(memory))}
     flat = np.asarray(originals, np.float64).reshape(len(originals), -1)
     if len(flat) > 1:
         squares = (flat**2).sum(axis=1)

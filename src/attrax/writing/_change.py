@@ -12,14 +12,13 @@ from jaxtyping import PRNGKeyArray
 from attrax import _checks
 from attrax._memory import Memory
 from attrax._patterns import Patterns
-from attrax._status import Verdict
 from attrax._types import HostStates, Progress
 from attrax.maps import MLP
 from attrax.training import CONSTRUCTIONS, Encoder, encoder
 from attrax.writing._constructed import Constructed
 from attrax.writing._contest import Contest
 from attrax.writing._gradient import Gradient
-from attrax.writing._settle import settle
+from attrax.writing._settle import failed_examples, settle
 from attrax.writing._start import Written
 
 _SHARES = (0.25, 0.5, 1.0)
@@ -169,12 +168,7 @@ def _change(
                 "seconds": seconds, "scratch_seconds": scratch, "changes": int(before.get("changes", 0)) + 1,
             }  # fmt: skip
             return Change(replace(changed, written=record), True, tuple(attempts), (), seconds, scratch)
-        wrong = [
-            cycle
-            for cycle, verdict in zip(certificate.cycles, certificate.verdict, strict=True)
-            if verdict is not Verdict.ATTRACTOR
-        ]
-        failed = tuple(sorted(index for cycle in wrong for index in cycle))
+        failed = failed_examples(changed)
         if time_limit is not None and seconds > time_limit:
             break
     return Change(memory, False, tuple(attempts), failed, time.perf_counter() - begun, scratch)
@@ -189,7 +183,8 @@ def _attempts(
         yield Constructed(name, tol=memory.written["tol"])(None, patterns, key=key, progress=progress)
         return
     kind = Contest if name == "contest" else Gradient
-    names = {field.name for field in fields(kind)} - {"epochs", "time_limit"}
+    # What made the network to begin with is done.
+    names = {field.name for field in fields(kind)} - {"epochs", "time_limit", "start", "spare"}
     settings = {field: memory.written[field] for field in names if memory.written.get(field) is not None}
     settings["corruptions"] = tuple(memory.written.get("corruptions", ()))
     if name == "kfac":

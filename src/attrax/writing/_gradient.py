@@ -189,7 +189,10 @@ class Gradient:
         limit = self.time_limit
         if noisy and rate is not None:
             if limit is not None:
-                epochs, limit = affordable(lambda count, note: run(count, rate, progress=note), epochs, limit), None
+                epochs, limit = (
+                    affordable(lambda count, note: run(count, rate, progress=note, seconds=limit), epochs, limit),
+                    None,
+                )
             steps = epochs * (1 if batch is None else -(-len(patterns) // batch))
             rate = optax.cosine_decay_schedule(rate, max(steps, 1))
         fitted = run(

@@ -8,6 +8,7 @@ from threadpoolctl import threadpool_limits
 from attrax._certificate import Certificate
 from attrax._memory import Memory
 from attrax._numerics import float64
+from attrax._status import Verdict
 from attrax._types import Progress
 from attrax.certificates import certify
 from attrax.dynamics import orbit, refine
@@ -28,3 +29,18 @@ def settle(memory: Memory, *, progress: Progress | None = None) -> Memory:
     memory = Memory(memory.map, replace(patterns, points=points), originals, memory.written)
     certificate: Certificate = certify(memory, progress=progress)
     return replace(memory, certificate=certificate)
+
+
+def failed_examples(memory: Memory) -> tuple[int, ...]:
+    """The examples of a settled memory on cycles that are no certified attractors, or on a way that is not kept."""
+    certificate = memory.certificate
+    assert certificate is not None  # `settle` sets it
+    failed = [
+        index
+        for cycle, verdict in zip(certificate.cycles, certificate.verdict, strict=True)
+        if verdict is not Verdict.ATTRACTOR
+        for index in cycle
+    ]
+    for way, kept in zip(memory.examples().ways, certificate.ways_kept, strict=True):
+        failed += [] if kept else way[:-1]
+    return tuple(sorted(set(failed)))
