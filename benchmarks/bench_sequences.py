@@ -268,8 +268,8 @@ def main(arguments: list[str] | None = None) -> None:
         "Sequences",
         f"Written with seed {runs.SEED}, recalled from cues drawn with seed {runs.CUE_SEED}. Seconds go from the file "
         "to the certified memory, in a process of its own, after the import of JAX; reading, compilation and "
-        "certificates are included; seconds of CPU are those of all its threads. Noise is uniform over the range of the stored values where nothing else is said. "
-        "dB: the worst frame of any recall, PSNR (SNR of sound). A log radius of -inf is a product of exactly zero.",
+        "certificates are included; seconds of CPU are those of all its threads. Noise is uniform over the range of "
+        "the stored values where nothing else is said. dB: the worst frame of any recall, PSNR (SNR of sound). A log radius of -inf is a product of exactly zero.",
     )
     bench = Bench()
     for name in names:

@@ -38,8 +38,8 @@ class Written:
     """One memory as it was written in a process of its own.
 
     **Fields:** `memory`; `seconds` from the file to the memory, reading, compilation and certificates included;
-    `training`, of these the seconds until certifying began; `cpu`, seconds that its threads computed, which other work on
-    the machine hardly changes; `peak`, MB of the process, Python and JAX included.
+    `training`, of these the seconds until certifying began; `cpu`, seconds that its threads computed, which other work
+    on the machine hardly changes; `peak`, MB of the process, Python and JAX included.
     """
 
     memory: ax.Memory
@@ -92,7 +92,7 @@ def _written(patterns: Callable[[], ax.Patterns], writer: Any, network: Any) -> 
 
 @dataclass(frozen=True)
 class Recalled:
-    """What came back from cues. **Fields:** `recovered` of `cues`; `worst`, the least PSNR of those, in decibels."""
+    """What came back. **Fields:** `recovered` of `cues`; `worst`, the least PSNR of those, in decibels."""
 
     recovered: int
     cues: int
@@ -103,7 +103,7 @@ class Recalled:
 
 
 def recall(memory: ax.Memory, cues: np.ndarray, *, sound: bool = False) -> Recalled:
-    """The way from each cue, a few at a time, for a way holds all its frames. `sound` takes the SNR in place of the PSNR."""
+    """The way from each cue, a few at a time, for a way holds all its frames; of `sound` the SNR, not the PSNR."""
     recovered, worst = 0, np.inf
     for begin in range(0, len(cues), _AT_ONCE):
         found = ax.recall_sequence(memory, cues[begin : begin + _AT_ONCE])
