@@ -25,6 +25,7 @@ SEED, CUE_SEED = 0, 1_000
 """Everything is written with the one and recalled from cues drawn with the other."""
 SENTENCE = "Hopfield networks are able to store binary training patterns as attractive fixed points."
 """The sentence of the paper's Appendix F."""
+_AT_ONCE = 4
 _RATE = 22_050
 _SPOKEN = (
     "An over parameterized network that is trained to map each second of this recording to the next one plays it for "
@@ -37,12 +38,14 @@ class Written:
     """One memory as it was written in a process of its own.
 
     **Fields:** `memory`; `seconds` from the file to the memory, reading, compilation and certificates included;
-    `training`, of these the seconds until certifying began; `peak`, MB of the process, Python and JAX included.
+    `training`, of these the seconds until certifying began; `cpu`, seconds that its threads computed, which other work
+    on the machine hardly changes; `peak`, MB of the process, Python and JAX included.
     """
 
     memory: ax.Memory
     seconds: float
     training: float
+    cpu: float
     peak: float
 
     @property
@@ -74,7 +77,7 @@ def write(patterns: Callable[[], ax.Patterns], writer: Any = None, network: Any 
 
 
 def _written(patterns: Callable[[], ax.Patterns], writer: Any, network: Any) -> Written:
-    begun = time.perf_counter()
+    begun, spent = time.perf_counter(), time.process_time()
     done: list[float] = []
 
     def note(task: str, finished: int, total: int, numbers: dict[str, float]) -> None:
@@ -84,12 +87,12 @@ def _written(patterns: Callable[[], ax.Patterns], writer: Any, network: Any) -> 
 
     memory = ax.store(patterns(), network, writer=writer, progress=note, key=jr.key(SEED))
     seconds = time.perf_counter() - begun
-    return Written(memory, seconds, (done or [seconds])[0], peak_memory())
+    return Written(memory, seconds, (done or [seconds])[0], time.process_time() - spent, peak_memory())
 
 
 @dataclass(frozen=True)
 class Recalled:
-    """What came back from cues. **Fields:** `recovered` of `cues`; `worst`, the least PSNR of those, in decibels."""
+    """What came back. **Fields:** `recovered` of `cues`; `worst`, the least PSNR of those, in decibels."""
 
     recovered: int
     cues: int
@@ -100,20 +103,20 @@ class Recalled:
 
 
 def recall(memory: ax.Memory, cues: np.ndarray, *, sound: bool = False) -> Recalled:
-    """The way from each cue, one by one, for a way holds all its frames. `sound` takes the SNR in place of the PSNR."""
+    """The way from each cue, a few at a time, for a way holds all its frames; of `sound` the SNR, not the PSNR."""
     recovered, worst = 0, np.inf
-    for cue in cues:
-        found = ax.recall_sequence(memory, cue[None])
-        if found.recovered[0]:
+    for begin in range(0, len(cues), _AT_ONCE):
+        found = ax.recall_sequence(memory, cues[begin : begin + _AT_ONCE])
+        for row in np.flatnonzero(found.recovered):
             recovered += 1
-            worst = min(worst, _least_snr(memory, found) if sound else float(found.psnr_min[0]))
+            worst = min(worst, _least_snr(memory, found, int(row)) if sound else float(found.psnr_min[row]))
     return Recalled(recovered, len(cues), worst)
 
 
-def _least_snr(memory: ax.Memory, found: Any) -> float:
-    patterns, index = memory.examples(), int(found.index[0])
-    begin = int(found.transient[0])
-    states = found.frames[0][begin : begin + len(found.psnr[0])]
+def _least_snr(memory: ax.Memory, found: Any, row: int) -> float:
+    patterns, index = memory.examples(), int(found.index[row])
+    begin = int(found.transient[row])
+    states = found.frames[row][begin : begin + len(found.psnr[row])]
     order = []
     for _ in states:
         order.append(index)

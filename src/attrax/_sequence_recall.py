@@ -248,6 +248,7 @@ class _Run:
         self.way, self.cue = way, cue
         with float64():
             self.coordinates = [np.asarray(_first(way, cue))]
+        self.factor = None if way.norm_factor is None else np.asarray(way.norm_factor)
         self.extend(count)
 
     def extend(self, count: int) -> None:
@@ -255,6 +256,11 @@ class _Run:
         while len(self.coordinates) < count:
             with float64():
                 self.coordinates += list(np.asarray(_advance(self.way, self.coordinates[-1])))
+
+    def apart(self, step: int, other: int) -> float:
+        """The Euclidean distance of the states at two steps after the cue, by their coordinates."""
+        difference = self.coordinates[step - 1] - self.coordinates[other - 1]
+        return float(np.linalg.norm(difference if self.factor is None else self.factor @ difference))
 
     def states(self, start: int, stop: int) -> Float[np.ndarray, "t d"]:
         """The flat states at the steps from `start` to before `stop`; the cue is step 0."""
@@ -270,10 +276,8 @@ class _Run:
 
     def settled(self, atol: float, max_steps: int) -> tuple[int, int, RecallStatus]:
         """Steps until a state repeats, its period (Brent), and how it ended."""
-        factor = self.way.norm_factor
-        factor = None if factor is None else np.asarray(factor)
+        factor, anchor = self.factor, 1
         scaled: list[np.ndarray] = []
-        anchor = 1
         for step in range(1, max_steps + 1):
             self.extend(step)
             while len(scaled) < len(self.coordinates):
@@ -313,7 +317,8 @@ def _recall_one(way: Orbit, stored: _Stored, cue: np.ndarray, cycles: int, atol:
         wanted = order or [int(index) for index in stored.distances(round_trip).argmin(axis=1)]
         psnr = stored.psnr(round_trip, wanted)
         return _Row(-1, -1, -1, steps, period, psnr, frames(steps + cycles * period), status)
-    transient, path = _followed_back(run, stored, steps, order[0])
+    apart = np.linalg.norm(stored.originals[order] - round_trip, axis=1)
+    transient, path = _followed_back(run, stored, steps, order, apart)
     cycle = stored.patterns.cycles[number]
     # What is left of an open sequence before its cycle, then once round.
     left = next(place for place, index in enumerate(path) if index in cycle)
@@ -322,25 +327,43 @@ def _recall_one(way: Orbit, stored: _Stored, cue: np.ndarray, cycles: int, atol:
         around.append(int(stored.patterns.successor[around[-1]]))
     met = path[:left] + around
     run.extend(transient + left + cycles * period)
-    psnr = stored.psnr(run.states(transient, transient + len(met)), met)
+    shown = run.states(0, transient + left + cycles * period)
+    psnr = stored.psnr(shown[transient : transient + len(met)], met)
     return _Row(
-        number, path[0], _place(stored.patterns, path[0], cycle), transient, period, psnr,
-        frames(transient + left + cycles * period), RecallStatus.RECOVERED,
+        number, path[0], _place(stored.patterns, path[0], cycle), transient, period, psnr, shown.reshape(-1, *shape),
+        RecallStatus.RECOVERED,
     )  # fmt: skip
 
 
-def _followed_back(run: _Run, stored: _Stored, steps: int, index: int) -> tuple[int, list[int]]:
-    """The first step from which on the states match stored ones that go to each other, and those from there on."""
-    successor, path = stored.patterns.successor, [index]
-    before = run.states(0, steps)
-    for step in range(steps - 1, -1, -1):
-        candidates = np.flatnonzero(successor == path[-1])
-        if not len(candidates):
-            return step + 1, path[::-1]
-        apart = np.linalg.norm(stored.originals[candidates] - before[step], axis=1)
-        if not apart.min() < stored.near:
-            return step + 1, path[::-1]
-        path.append(int(candidates[int(apart.argmin())]))
+def _followed_back(
+    run: _Run, stored: _Stored, steps: int, order: list[int], apart: Float[np.ndarray, " p"]
+) -> tuple[int, list[int]]:
+    """The first step from which on the states match stored ones that go to each other, and those from there on.
+
+    **Arguments:** `order` and `apart`, the stored states that those from `steps` on match, and their distances.
+    """
+    period, begin = len(order), steps
+    # A cycle later lie states that are known already, and how far two states are apart is told by their coordinates.
+    bounds = dict(enumerate(apart, steps))
+    while begin > 1:
+        moved = run.apart(begin - 1, begin - 1 + period)
+        if not moved + bounds[begin - 1 + period] < stored.near:
+            break
+        begin -= 1
+        bounds[begin] = moved + bounds[begin + period]
+    successor = stored.patterns.successor
+    path = [order[(step - steps) % period] for step in range(steps, begin - 1, -1)]
+    for stop in range(begin, 0, -_BLOCK):
+        start = max(stop - _BLOCK, 0)
+        before = run.states(start, stop)
+        for step in range(stop - 1, start - 1, -1):
+            candidates = np.flatnonzero(successor == path[-1])
+            if not len(candidates):
+                return step + 1, path[::-1]
+            distances = np.linalg.norm(stored.originals[candidates] - before[step - start], axis=1)
+            if not distances.min() < stored.near:
+                return step + 1, path[::-1]
+            path.append(int(candidates[int(distances.argmin())]))
     return 0, path[::-1]
 
 

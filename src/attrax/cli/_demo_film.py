@@ -28,17 +28,17 @@ def demo_film(output: Folder = Path("attrax-demo"), seed: Seed = 0, as_json: Jso
         made = run(output, seed=seed, progress=progress)
     certificate = made.memory.certificate
     assert certificate is not None  # `store` certifies
-    recovered = int(made.recovered.sum())
+    recovered = int(made.found.recovered.sum())
     row = cycle_rows(certificate)[0]
     if as_json:
         print_json(
             {
                 "cycle": row,
                 "width": made.width,
-                "cues": len(made.recovered),
+                "cues": len(made.found.cycle),
                 "recovered": recovered,
                 "transient": made.found.transient[0],
-                "psnr_min": made.psnr_min.min(),
+                "psnr_min": made.found.psnr_min.min(),
                 "file": str(made.file),
                 "films": [str(film) for film in made.films],
                 "strip": str(made.strip),
@@ -48,8 +48,8 @@ def demo_film(output: Folder = Path("attrax-demo"), seed: Seed = 0, as_json: Jso
     else:
         print(f"cycle of {row['length']}: {row['verdict']}, period {row['period']}, in one hidden layer of "
               f"{made.width} units")  # fmt: skip
-        print(f"{recovered}/{len(made.recovered)} cues of pure noise end in the film; least PSNR "
-              f"{number(made.psnr_min.min())} dB")  # fmt: skip
+        print(f"{recovered}/{len(made.found.cycle)} cues of pure noise end in the film; least PSNR "
+              f"{number(made.found.psnr_min.min())} dB")  # fmt: skip
         print(f"memory: {made.file} ({made.seconds:.0f} s)")
         print(f"film: {made.films[0]}, {made.films[1]}; strip: {made.strip}")
     return 0 if certificate.all_attractors else 1

@@ -33,9 +33,7 @@ class FilmDemo:
     **Fields:**
 
     - `memory`: the certified memory of the film, one cycle.
-    - `found`: the way from the first cue.
-    - `recovered`: for each cue of noise, whether it ended in the film.
-    - `psnr_min`: for each cue the worst frame of the cycle it ended in, in decibels.
+    - `found`: the ways from 20 cues of noise.
     - `file`: the memory as a file.
     - `films`: the way from the first cue as `.mp4` and as `.gif`, enlarged four times.
     - `strip`: the same as a strip of pictures.
@@ -44,8 +42,6 @@ class FilmDemo:
 
     memory: Memory
     found: SequenceRecall
-    recovered: np.ndarray
-    psnr_min: np.ndarray
     file: Path
     films: tuple[Path, Path]
     strip: Path
@@ -88,9 +84,7 @@ def demo_film(
     memory = store(Patterns.from_cycles([film]), writer=_WRITER, progress=progress, key=jr.key(seed))
     file = save(folder / "film.attrax", memory)
     cues = np.random.default_rng(seed).uniform(size=(_CUES, *film.shape[1:]))
-    # One by one, for a way holds all its frames.
-    found = recall_sequence(memory, cues[:1])
-    ways = [found, *(recall_sequence(memory, cue[None]) for cue in cues[1:])]
+    found = recall_sequence(memory, cues, progress=progress)
     frames = found.frames[0]
     shown = np.concatenate([np.repeat(frames[:1], _SHOWN_CUE - 1, axis=0), frames])
     enlarged = shown.repeat(_ENLARGED, axis=1).repeat(_ENLARGED, axis=2)
@@ -100,8 +94,6 @@ def demo_film(
     return FilmDemo(
         memory,
         found,
-        np.concatenate([way.recovered for way in ways]),
-        np.concatenate([way.psnr_min for way in ways]),
         file,
         (films[0], films[1]),
         strip,
