@@ -131,7 +131,9 @@ def test_scales_name_every_cell() -> None:
     assert (cells["adam", "relu"].n, cells["adam", "relu"].width) == (100, 1024)
     cells = table_cells("fig16", "quick")
     assert len(cells) == 48
-    assert cells["uniform:0.15", "cosid"].init == "uniform:0.15"
+    # a·√(k/3), the growth of a signal from layer to layer, is that of 1024 units.
+    assert cells["uniform:0.15", "cosid"].init == f"uniform:{0.15 * 8**0.5:.6g}"
+    assert table_cells("fig16", "full")["uniform:0.15", "cosid"].init == "uniform:0.15"
     # One row is in both tables, and need not be run twice.
     assert table_cells("fig15", "quick")["adam", "relu"] == cells["pytorch", "relu"]
 
