@@ -133,12 +133,15 @@ TABLE_SCALES = MappingProxyType(
             TableCell("relu", n=4, depth=2, width=32, seeds=(0, 1), epochs=20_000, seconds=5, dtype="float32", side=8),
             ("relu", "cosid"), ("rmsprop", "adam"), ("uniform:0.05", "pytorch"),
         ),
+        "small": TableScale(
+            TableCell("relu", n=10, width=64, seeds=(0, 1), seconds=60, dtype="float32", side=16)
+        ),
         "quick": TableScale(TableCell("relu", n=25, width=128, seeds=(0, 1), seconds=30, dtype="float32")),
         "tables": TableScale(TableCell("relu", n=50, width=256, seconds=280, dtype="float32")),
         "full": TableScale(TableCell("relu")),
     }
 )  # fmt: skip
-"""Scales by name. `quick` takes at most 25 minutes on two cores, a table on each; `tables` three hours; `full` has the
+"""Scales by name. `smoke` takes a minute; `small` is for busy machines; `quick` takes at most 25 minutes on two cores, a table on each; `tables` three hours; `full` has the
 paper's numbers as far as they are known, and no limit of time."""
 
 
