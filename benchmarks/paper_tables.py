@@ -30,10 +30,13 @@ def main() -> None:
     parser.add_argument("figure", choices=("fig15", "fig16"))
     parser.add_argument("-o", "--output", type=Path, default=Path("paper-tables"))
     parser.add_argument("--seconds", type=float, help="of training a cell, instead of the scale's own limit")
+    parser.add_argument("--row", action="append", help="of the table; may be repeated. By default all of them")
     options = parser.parse_args()
     scale = TABLE_SCALES[options.scale]
     if options.seconds is not None:
         scale = replace(scale, cell=replace(scale.cell, seconds=options.seconds))
+    if options.row:
+        scale = replace(scale, **{options.figure: tuple(options.row)})
     print(f"{options.figure}, {options.scale}: {scale.cell}\n{machine()}\n", flush=True)
 
     def each(row: str, result: CellResult) -> None:
@@ -51,9 +54,10 @@ def main() -> None:
         for reading in (0, 1):
             found = rank_agreement(table, count=count, reading=reading)
             print(f"\n{count}, reading {reading + 1}: {rank_text(found)}")
-    files = write_figure(storage_figure(table), options.output, f"{options.figure}-{options.scale}")
+    name = "-".join([options.figure, options.scale, *(row.replace(":", "") for row in options.row or ())])
+    files = write_figure(storage_figure(table), options.output, name)
     record = strict([asdict(result) for result in table.cells.values()])
-    (options.output / f"{options.figure}-{options.scale}.json").write_text(json.dumps(record, indent=1) + "\n")
+    (options.output / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
     print(f"\nwritten: {files[0]}")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+import scipy.stats
 
 import attrax as ax
 from attrax.experiments import (
@@ -130,7 +131,9 @@ def test_scales_name_every_cell() -> None:
     assert (cells["adam", "relu"].n, cells["adam", "relu"].width) == (100, 1024)
     cells = table_cells("fig16", "quick")
     assert len(cells) == 48
-    assert cells["uniform:0.15", "cosid"].init == "uniform:0.15"
+    # a·√(k/3), the growth of a signal from layer to layer, is that of 1024 units.
+    assert cells["uniform:0.15", "cosid"].init == f"uniform:{0.15 * 8**0.5:.6g}"
+    assert table_cells("fig16", "full")["uniform:0.15", "cosid"].init == "uniform:0.15"
     # One row is in both tables, and need not be run twice.
     assert table_cells("fig15", "quick")["adam", "relu"] == cells["pytorch", "relu"]
 
@@ -236,11 +239,18 @@ def test_ranks_of_known_orders() -> None:
     # Of 4! orders two are as far from 0 as a perfect one.
     few = compare_ranks(up[:4], up[:4])
     assert few.p_value == pytest.approx(2 / 24, abs=0.02)
+    # By symmetry there is no order in this one.
+    none = compare_ranks(up, np.abs(up - 3.5))
+    assert (none.spearman, none.kendall) == pytest.approx((0, 0), abs=1e-12)
+    assert none.p_value == 1
+    low, high = none.spearman_interval
+    assert low < -0.3
+    assert high > 0.3
     draw = np.random.default_rng(0)
-    other = compare_ranks(draw.random(40), draw.random(40))
-    assert other.p_value > 0.01
-    low, high = other.spearman_interval
-    assert -0.6 < low < other.spearman < high < 0.6
+    one, other = draw.integers(0, 6, 30).astype(float), draw.integers(0, 6, 30).astype(float)
+    found = compare_ranks(one, other)
+    assert found.spearman == pytest.approx(scipy.stats.spearmanr(one, other).statistic)
+    assert found.kendall == pytest.approx(scipy.stats.kendalltau(one, other).statistic)
     assert np.isnan(compare_ranks(np.ones(5), up[:5]).spearman)
     assert "too few" in rank_text(compare_ranks(up[:2], up[:2]))
 

@@ -7,7 +7,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import numpy as np
-import scipy.fft
+import scipy.fft as scipy_fft
 from jaxtyping import Float
 
 from attrax import _checks
@@ -17,6 +17,8 @@ from attrax._status import PeriodStatus
 from attrax._types import HostStates
 from attrax.dynamics import Orbit, orbit
 
+# The type stubs of SciPy take its transforms for something else.
+fourier: Any = scipy_fft
 _CANDIDATES = 64
 _CONTRAST = 0.1
 """A lag stands out where the mean squared difference is below this fraction of that at both neighbouring lags."""
@@ -82,15 +84,15 @@ def lag_differences(states: HostStates, max_lag: int) -> Float[np.ndarray, " lag
     flat = np.asarray(states).reshape(len(states), -1)
     total, size = flat.shape
     max_lag = _checks.integer("max_lag", max_lag, most=total - 1)
-    length = scipy.fft.next_fast_len(total + max_lag, real=True)
+    length = fourier.next_fast_len(total + max_lag, real=True)
     products, squares = np.zeros(max_lag + 1), np.zeros(total)
     width = max(1, _ENTRIES // length)
     for begin in range(0, size, width):
         # Without its mean over time, which cancels in every difference, less is lost to rounding.
         part = flat[:, begin : begin + width].astype(np.float64)
         part -= part.mean(axis=0)
-        power = np.abs(scipy.fft.rfft(part, length, axis=0)) ** 2
-        products += scipy.fft.irfft(power.sum(axis=1), length)[: max_lag + 1]
+        power = np.abs(fourier.rfft(part, length, axis=0)) ** 2
+        products += fourier.irfft(power.sum(axis=1), length)[: max_lag + 1]
         squares += (part**2).sum(axis=1)
     sums = np.concatenate([[0.0], np.cumsum(squares)])
     lags = np.arange(max_lag + 1)
@@ -204,7 +206,7 @@ def _dips(flat: np.ndarray, differences: np.ndarray, most: int) -> list[int]:
 
 def _differences(flat: np.ndarray, lag: int) -> np.ndarray:
     """At each state the mean squared difference from the one `lag` later."""
-    return np.mean((flat[lag:] - flat[: len(flat) - lag]) ** 2, axis=1, dtype=np.float64)
+    return np.asarray(np.mean((flat[lag:] - flat[: len(flat) - lag]) ** 2, axis=1, dtype=np.float64))
 
 
 def _looked_at(flat: np.ndarray, lag: int, floor: float) -> _Repeat | None:

@@ -117,7 +117,7 @@ def spectra_figure(study: EfficiencyStudy, what: str = "radii", *, bins: int = 3
     for axes, ((depth, width), trials) in zip(grid.flat, found.items(), strict=True):
         values = np.concatenate([value(trial) for trial in trials])
         # What lies beyond the frame is counted in the last bin.
-        axes.hist(np.minimum(values[np.isfinite(values)], most), bins, (0, most), color=_BLUE)
+        axes.hist(np.minimum(values[np.isfinite(values)], most), bins, range=(0, most), color=_BLUE)
         axes.axvline(1.0, color="black", linewidth=1, linestyle="--")
         trained = sum(trial.trained for trial in trials)
         note = "" if trained == len(trials) else f", trained {trained} of {len(trials)}"

@@ -81,8 +81,9 @@ def compare_ranks(ours: np.ndarray, paper: np.ndarray, *, reading: int = 0, seed
         return RankAgreement(count, reading, nan, (nan, nan), nan, (nan, nan), nan)
     draw = np.random.default_rng(seed)
     first, second = stats.rankdata(ours), stats.rankdata(paper)
-    spearman = _correlation(first, second)
-    shuffled = np.array([_correlation(draw.permutation(first), second) for _ in range(_PERMUTATIONS)])
+    spearman = _spearman(ours, paper)
+    orders = draw.permuted(np.tile(first - first.mean(), (_PERMUTATIONS, 1)), axis=1)
+    shuffled = orders @ (second - second.mean()) / (count * first.std() * second.std())
     # Orders as far off but for rounding count as equal; the order that was found is one of all.
     p_value = (1 + int((np.abs(shuffled) >= abs(spearman) - 1e-12).sum())) / (1 + _PERMUTATIONS)
     spearmans, kendalls = [], []
@@ -90,15 +91,23 @@ def compare_ranks(ours: np.ndarray, paper: np.ndarray, *, reading: int = 0, seed
         rows = draw.integers(0, count, count)
         if np.ptp(ours[rows]) == 0 or np.ptp(paper[rows]) == 0:
             continue  # no order is to be had
-        spearmans.append(_correlation(stats.rankdata(ours[rows]), stats.rankdata(paper[rows])))
-        kendalls.append(float(stats.kendalltau(ours[rows], paper[rows]).statistic))
-    kendall = float(stats.kendalltau(ours, paper).statistic)
-    return RankAgreement(count, reading, spearman, _middle(spearmans), kendall, _middle(kendalls), p_value)
+        spearmans.append(_spearman(ours[rows], paper[rows]))
+        kendalls.append(_kendall(ours[rows], paper[rows]))
+    return RankAgreement(
+        count, reading, spearman, _middle(spearmans), _kendall(ours, paper), _middle(kendalls), p_value
+    )
 
 
-def _correlation(first: np.ndarray, second: np.ndarray) -> float:
-    one, other = first - first.mean(), second - second.mean()
+def _spearman(first: np.ndarray, second: np.ndarray) -> float:
+    one, other = (stats.rankdata(values) for values in (first, second))
+    one, other = one - one.mean(), other - other.mean()
     return float(one @ other / np.sqrt((one @ one) * (other @ other)))
+
+
+def _kendall(first: np.ndarray, second: np.ndarray) -> float:
+    """τ-b: the sum over pairs of the product of signs, scaled by the pairs that are no ties."""
+    one, other = (np.sign(values[:, None] - values) for values in (first, second))
+    return float(np.sum(one * other) / np.sqrt(np.sum(one**2) * np.sum(other**2)))
 
 
 def _middle(values: list[float]) -> tuple[float, float]:

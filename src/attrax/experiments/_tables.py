@@ -1,5 +1,6 @@
 """The paper's Figures 15 and 16: how many examples are stored, by activation and optimizer, or initialization."""
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -112,12 +113,18 @@ COUNTS = ("certified", "below_one")
 
 @dataclass(frozen=True, slots=True)
 class TableScale:
-    """How large the networks of a table are: the fields of `TableCell`, and which rows and columns there are."""
+    """How large the networks of a table are, and which rows and columns there are.
+
+    **Fields:** `cell`, whose sizes, seeds and limits all cells have; `activations`, the columns; `fig15` and `fig16`,
+    the rows; `like_width`: a row U[−a, a] starts from a·√(`like_width`/width), which leaves a signal that goes through
+    the hidden layers as large as in a network of that width (the paper's is not known; 1024 is a guess).
+    """
 
     cell: TableCell
     activations: tuple[str, ...] = ACTIVATIONS
     fig15: tuple[str, ...] = tuple(PAPER["fig15"])
     fig16: tuple[str, ...] = tuple(PAPER["fig16"])
+    like_width: int = 1024
 
 
 TABLE_SCALES = MappingProxyType(
@@ -126,13 +133,17 @@ TABLE_SCALES = MappingProxyType(
             TableCell("relu", n=4, depth=2, width=32, seeds=(0, 1), epochs=20_000, seconds=5, dtype="float32", side=8),
             ("relu", "cosid"), ("rmsprop", "adam"), ("uniform:0.05", "pytorch"),
         ),
+        "small": TableScale(
+            TableCell("relu", n=10, width=64, seeds=(0, 1), seconds=60, dtype="float32", side=16)
+        ),
         "quick": TableScale(TableCell("relu", n=25, width=128, seeds=(0, 1), seconds=30, dtype="float32")),
         "tables": TableScale(TableCell("relu", n=50, width=256, seconds=280, dtype="float32")),
         "full": TableScale(TableCell("relu")),
     }
 )  # fmt: skip
-"""Scales by name. `quick` takes at most 25 minutes on two cores, a table on each; `tables` three hours; `full` has the
-paper's numbers as far as they are known, and no limit of time."""
+"""Scales by name. `smoke` takes a minute; `small` is for busy machines; `quick` takes at most 25 minutes on two free
+cores, a table on each; `tables` three hours; `full` has the paper's numbers as far as they are known, and no limit of
+time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,8 +176,9 @@ def table_cells(figure: str, scale: str | TableScale = "quick") -> dict[tuple[st
     **Arguments:** `figure`, `"fig15"` or `"fig16"`; `scale`, a name in `TABLE_SCALES` or a scale. **Raises**
     `ValueError` for unknown names.
 
-        >>> table_cells("fig16", "smoke")["uniform:0.05", "cosid"].optimizer
-        'adam'
+        >>> cell = table_cells("fig16", "smoke")["uniform:0.05", "cosid"]
+        >>> cell.optimizer, cell.init
+        ('adam', 'uniform:0.282843')
     """
     _checks.one_of("figure", figure, PAPER)
     if not isinstance(scale, TableScale):
@@ -177,9 +189,16 @@ def table_cells(figure: str, scale: str | TableScale = "quick") -> dict[tuple[st
     cells = {}
     for row in rows:
         for activation in scale.activations:
-            name = {"optimizer": row} if figure == "fig15" else {"init": row}
+            name = {"optimizer": row} if figure == "fig15" else {"init": _start(row, scale)}
             cells[row, activation] = replace(scale.cell, activation=activation, **name)
     return cells
+
+
+def _start(row: str, scale: TableScale) -> str:
+    kind, colon, half_width = row.partition(":")
+    if not colon:
+        return kind
+    return f"{kind}:{float(half_width) * math.sqrt(scale.like_width / scale.cell.width):.6g}"
 
 
 def run_cell(cell: TableCell, values: HostStates | None = None, *, progress: Progress | None = None) -> CellResult:

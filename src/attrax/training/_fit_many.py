@@ -86,7 +86,7 @@ def fit_many(
 
     - `maps`: at least one; of one structure, with arrays of the same shapes and one floating-point dtype.
     - `inputs`, `targets`: n×state shape, for all maps; with `own_data` m×n×state shape, a part for each map.
-    - `optimizer`: any Optax transformation, such as `optimizer("adam")`. The same object again is not compiled again.
+    - `optimizer`: an Optax transformation, such as `optimizer("adam")`. The same object again is not compiled again.
     - `epochs`, `tol`, `loss`: as in `fit`, for each map.
     - `seconds`: stop all at the first report after this time.
     - `progress`: called every so often with the epochs done, the largest loss and how many maps are `left`.
