@@ -114,8 +114,8 @@ def write_reproduction(
     The HTML page needs no other file, no script and no network to be read; the Markdown page has its figures as PNG
     files in `figures/`. Equal sections give equal files.
 
-    **Arguments:** `folder`, created where it is missing; `sections`; `title`; `facts`, names and values below it; `note`,
-    on the verdicts as a whole;    `command`, which makes the page again; `format`, one of `PAGE_FORMATS`.
+    **Arguments:** `folder`, created where it is missing; `sections`; `title`; `facts`, names and values below it;
+    `note`, on the verdicts as a whole; `command`, which makes the page again; `format`, one of `PAGE_FORMATS`.
 
     **Returns:** the files, the page first. **Raises** `ValueError` for another format, or where they can't be written.
 
