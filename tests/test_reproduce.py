@@ -104,7 +104,7 @@ def test_code_version_follows_imports() -> None:
 @pytest.mark.parametrize("scale", SCALES)
 def test_the_plan_of_everything(scale: str) -> None:
     plan = planned(scale=scale, seed=1)
-    assert [one.id for one, _, _ in plan if one.modes[0] == _] == list(EXPERIMENTS)
+    assert list(dict.fromkeys(one.id for one, _, _ in plan)) == list(EXPERIMENTS)
     for one, mode, cells in plan:
         assert len({cell.name for cell in cells}) == len(cells)
         assert bool(cells) == (one.overview is None)
@@ -216,7 +216,7 @@ def test_page_is_self_contained_and_escapes(tmp_path: Path) -> None:
     assert not [link for link in (*found.links, *found.images) if "//" in link.split(",")[0]]
     assert {link[1:] for link in found.links if link.startswith("#")} <= set(found.ids)
     assert data == tmp_path / "csv" / "fig0.csv"
-    rows = list(csv.DictReader(data.open()))
+    rows = list(csv.DictReader(data.read_text().splitlines()))
     assert rows[0]["cell"] == "a<b"
     assert (rows[0]["note"], rows[0]["loss"]) == ("x,y", "")
     markdown = write_reproduction(tmp_path, [section], format="md")[0].read_text()

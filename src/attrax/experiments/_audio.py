@@ -14,7 +14,7 @@ from attrax.sweeps import Cell, CellFound, Work
 _SECONDS = 8
 
 _SIZES: dict[str, dict[str, Any]] = {
-    "smoke": {"rate_hz": 400, "width": 96, "depth": 1, "epochs": 4000, "rate": 1e-3, "auto_epochs": 150, "cues": 8},
+    "smoke": {"rate_hz": 400, "width": 128, "depth": 2, "epochs": 4000, "rate": 1e-3, "auto_epochs": 150, "cues": 8},
     "quick": {"rate_hz": 2205, "width": 256, "depth": 1, "epochs": 20_000, "cues": 20},
     "tables": {"rate_hz": 11_025, "width": 512, "depth": 1, "epochs": 50_000, "cues": 20},
     "full": {"rate_hz": 22_050, "width": 1024, "depth": 1, "epochs": 1_000_000, "cues": 20},

@@ -28,7 +28,7 @@ MODES = ("paper", "attrax")
 SEEDS = {"smoke": 1, "quick": 3, "tables": 3, "full": 5}
 """Networks that are trained for each number, by scale."""
 
-LIMITS = {"smoke": 120.0, "quick": 900.0, "tables": 3 * 3600.0, "full": 48 * 3600.0}
+LIMITS = {"smoke": 600.0, "quick": 900.0, "tables": 3 * 3600.0, "full": 48 * 3600.0}
 """Seconds that a cell may take, by scale."""
 
 

@@ -36,15 +36,15 @@ _STEPS = (1, 2, 5)
 
 _SIZES: dict[str, dict[str, Any]] = {
     "smoke": {
-        "n": 12,
+        "n": 8,
         "side": 8,
-        "width": 96,
+        "width": 128,
         "depth": 3,
-        "epochs": 4000,
+        "epochs": 6000,
         "rate": 1e-3,
         "auto_epochs": 150,
         "levels": [0.2, 0.5, 0.8],
-        "starts": 300,
+        "starts": 150,
         "unseen": 40,
     },
     "quick": {

@@ -13,7 +13,7 @@ from attrax.report import basin_map
 from attrax.sweeps import Cell, CellFound, Work
 
 _SIZES: dict[str, dict[str, Any]] = {
-    "smoke": {"width": 48, "depth": 8, "epochs": 3000, "auto_epochs": 150, "resolution": 40},
+    "smoke": {"width": 128, "depth": 20, "epochs": 3000, "auto_epochs": 150, "resolution": 40},
     "quick": {"width": 128, "depth": 20, "epochs": 20_000, "resolution": 96},
     "tables": {"width": 128, "depth": 20, "epochs": 20_000, "resolution": 192},
     "full": {"width": 128, "depth": 20, "epochs": 20_000, "resolution": 256},

@@ -14,16 +14,16 @@ _SIZES: dict[str, dict[str, Any]] = {
     "smoke": {
         "frames": 12,
         "side": 12,
-        "width": 96,
-        "depth": 1,
+        "width": 128,
+        "depth": 2,
         "epochs": 4000,
         "rate": 1e-3,
         "auto_epochs": 150,
         "cues": 8,
     },
-    "quick": {"frames": 60, "side": 32, "width": 512, "depth": 1, "epochs": 20_000, "cues": 20},
-    "tables": {"frames": 200, "side": 64, "width": 1024, "depth": 1, "epochs": 50_000, "cues": 20},
-    "full": {"frames": 389, "side": 128, "width": 1024, "depth": 1, "epochs": 1_000_000, "cues": 20},
+    "quick": {"frames": 60, "side": 32, "width": 512, "depth": 3, "epochs": 20_000, "cues": 20},
+    "tables": {"frames": 200, "side": 64, "width": 1024, "depth": 3, "epochs": 50_000, "cues": 20},
+    "full": {"frames": 389, "side": 128, "width": 1024, "depth": 3, "epochs": 1_000_000, "cues": 20},
 }
 
 
@@ -90,5 +90,5 @@ EXPERIMENT = Experiment(
     cells=cells,
     summarize=summarize,
     draw=draw,
-    notes="The released recording repeats after 382 frames, not 389. The network is lost; one hidden layer is chosen.",
+    notes="The released recording repeats after 382 frames, not 389. The network is lost; depth and width are chosen.",
 )

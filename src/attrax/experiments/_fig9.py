@@ -8,7 +8,7 @@ from attrax.report import basin_map
 from attrax.sweeps import Cell
 
 _SIZES = {
-    "smoke": {"width": 32, "depth": 4, "epochs": 3000, "resolution": 40},
+    "smoke": {"width": 64, "depth": 10, "epochs": 3000, "resolution": 40},
     "quick": {"width": 128, "depth": 10, "epochs": 20_000, "resolution": 96},
     "tables": {"width": 128, "depth": 10, "epochs": 20_000, "resolution": 192},
     "full": {"width": 128, "depth": 10, "epochs": 20_000, "resolution": 256},

@@ -165,7 +165,12 @@ def reproduce(
     ]
     command = _command(list(sections) if ids is not None and "all" not in ids else ["all"], scale, mode, seed)
     facts = {"scale": f"{scale} (of {', '.join(SCALES)}; only full has the paper’s sizes)", "mode": mode, "seed": seed}
-    files = write_reproduction(folder, pages, facts=facts, command=command, format=format)
+    note = (
+        "The sizes are the paper's, where they are known."
+        if scale == "full"
+        else f"Verdicts hold at the sizes of the scale {scale}, which are smaller than the paper's."
+    )
+    files = write_reproduction(folder, pages, facts=facts, note=note, command=command, format=format)
     timings = _timings(list(records.values()))
     files = (*files, write_atomically(folder / "timings.csv", timings.encode()), folder / "results.sqlite")
     return Reproduction(tuple(rows), files[0], files, len(records) - known, known, jobs, threads)

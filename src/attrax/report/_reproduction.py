@@ -105,6 +105,7 @@ def write_reproduction(
     *,
     title: str = "The paper, made again",
     facts: Mapping[str, Any] | None = None,
+    note: str = "",
     command: str = "",
     format: str = "html",
 ) -> tuple[Path, ...]:
@@ -114,7 +115,7 @@ def write_reproduction(
     files in `figures/`. Equal sections give equal files.
 
     **Arguments:** `folder`, created where it is missing; `sections`; `title`; `facts`, names and values below it;
-    `command`, which makes the page again; `format`, one of `PAGE_FORMATS`.
+    `note`, on the verdicts as a whole; `command`, which makes the page again; `format`, one of `PAGE_FORMATS`.
 
     **Returns:** the files, the page first. **Raises** `ValueError` for another format, or where they can't be written.
 
@@ -134,16 +135,16 @@ def write_reproduction(
         raise ValueError(f"the folder {folder} can't be created: {error.strerror or error}") from None
     files = [write_atomically(folder / "csv" / f"{section.id}.csv", _csv(section).encode()) for section in sections]
     if format == "html":
-        text = _html(sections, title, facts or {}, command)
+        text = _html(sections, title, facts or {}, note, command)
         page = write_atomically(folder / "index.html", text.encode())
     else:
-        text, pictures = _markdown(sections, title, facts or {}, command)
+        text, pictures = _markdown(sections, title, facts or {}, note, command)
         files += [write_atomically(folder / "figures" / name, content) for name, content in pictures.items()]
         page = write_atomically(folder / "index.md", text.encode())
     return page, *files
 
 
-def _html(sections: Sequence[PageSection], title: str, facts: Mapping[str, Any], command: str) -> str:
+def _html(sections: Sequence[PageSection], title: str, facts: Mapping[str, Any], note: str, command: str) -> str:
     parts = [
         f"<h1>{escape(title)}</h1>\n",
         _facts(facts),
@@ -151,7 +152,7 @@ def _html(sections: Sequence[PageSection], title: str, facts: Mapping[str, Any],
         '<nav aria-label="Experiments">',
         " ".join(f'<a href="#{escape(section.id)}">{escape(section.id)}</a>' for section in sections),
         "</nav>\n",
-        _overview(sections),
+        _overview(sections, note),
         *(_section(section) for section in sections),
     ]
     if command:
@@ -192,7 +193,7 @@ def _cards(sections: Sequence[PageSection]) -> str:
     return f'<dl class="figures">{listed}</dl>\n'
 
 
-def _overview(sections: Sequence[PageSection]) -> str:
+def _overview(sections: Sequence[PageSection], note: str) -> str:
     head = ("experiment", "mode", "verdict", "paper", "here", "unit")
     rows = []
     for section in sections:
@@ -214,7 +215,7 @@ def _overview(sections: Sequence[PageSection]) -> str:
     headings = "".join(f'<th scope="col">{name}</th>' for name in head)
     return f"""<h2>At a glance</h2>
 <p class="soft">“paper” is the number printed in the paper’s text, a dash where it is lost or there was none. “here” is
-the median over the networks trained, with the least and the largest behind it.</p>
+the median over the networks trained, with the least and the largest behind it. {escape(note)}</p>
 <div class="scroll"><table class="stack plain"><thead><tr>{headings}</tr></thead>
 <tbody>{"".join(rows)}</tbody></table></div>
 """
@@ -277,12 +278,13 @@ def _large(figure: "Figure") -> str:
 
 
 def _markdown(
-    sections: Sequence[PageSection], title: str, facts: Mapping[str, Any], command: str
+    sections: Sequence[PageSection], title: str, facts: Mapping[str, Any], note: str, command: str
 ) -> tuple[str, dict[str, bytes]]:
     """The page, and its figures by name."""
     pictures: dict[str, bytes] = {}
     lines = [f"# {title}", ""]
     lines += [f"- {name}: {value}" for name, value in facts.items()]
+    lines += ["", note] if note else []
     lines += ["", "| experiment | mode | verdict | paper | here | unit |", "|---|---|---|---|---|---|"]
     for section in sections:
         for part in section.parts:
