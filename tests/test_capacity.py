@@ -49,8 +49,7 @@ def test_the_tolerance_of_an_interval_is_a_quantile_of_the_noise() -> None:
 def test_no_noise_and_any_noise() -> None:
     # Doubling drives every noise away; a constant map undoes all of it.
     nothing = noise_tolerance(around(lambda x: 2 * x, [0.0, 0.0]), copies=20, key=jr.key(0))
-    assert (nothing.sigma, nothing.recovered) == (0, 0)
-    assert nothing.failed < 1e-4
+    assert (nothing.sigma, nothing.recovered, nothing.failed) == (0, 0, 0)
     always = noise_tolerance(around(lambda x: 0 * x + 0.5, [0.5, 0.5]), copies=20, key=jr.key(0))
     assert np.isinf(always.sigma).all()
     for one in (nothing, always):

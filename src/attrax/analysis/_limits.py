@@ -18,7 +18,7 @@ from attrax.dynamics import Orbit, iterate, orbit
 _BUCKETS = (512, 64, 8)
 """Batches have one of these sizes, so that only so many programs are compiled."""
 _COARSE_STEPS = 256
-_FINE_STEPS = 64
+_FINE_STEPS = 1024
 _COARSE_CHANGE = 1e-5
 """Root mean square of a change that ends the coarse steps, times the largest entry of a stored point."""
 _BOUND = 1e12

@@ -235,7 +235,7 @@ def _flat(states: HostStates) -> np.ndarray:
 def _right(built: Associator, values: np.ndarray, expected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Whether each answer is nearest to the right example, and its mean squared distance to it."""
     references, expected = built.references, built.expected[expected]
-    finite = np.isfinite(values).all(axis=1)
+    finite = np.asarray(np.isfinite(values).all(axis=1))
     values = np.where(finite[:, None], values, 0.0)
     likeness = values @ references.T - 0.5 * (references**2).sum(axis=1)
     # As near as the nearest is near enough: two examples may have one thresholded pattern.
@@ -357,9 +357,9 @@ def _capacity(
         # One training is what there is time for: its size does not change with the number of examples.
         fits = at_home.num_bytes <= budget
         rate = at_home.mean_identified
-        good = fits and rate >= _ENOUGH
-        num = len(task.points) if good else 0
-        return Capacity(name, num, at_home.num_bytes, rate, "examples" if good else ("rate" if fits else "budget"))
+        enough = fits and rate >= _ENOUGH
+        num = len(task.points) if enough else 0
+        return Capacity(name, num, at_home.num_bytes, rate, "examples" if enough else ("rate" if fits else "budget"))
     # A blend takes two.
     least = 2 if any("blend" in corruption for corruption in names) else 1
 

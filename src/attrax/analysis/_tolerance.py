@@ -9,13 +9,14 @@ from jaxtyping import Float, PRNGKeyArray
 
 from attrax import _checks
 from attrax._memory import Memory
+from attrax._status import Verdict
 from attrax._types import HostIndices, Progress
 from attrax.analysis._homes import homes_of, label_ends
 from attrax.analysis._limits import run_to_ends, runner
 from attrax.certificates import certify
 
-_ROWS = 2048
-"""Noisy copies that are run at a time."""
+_ROWS, _STAGES = 2048, 5
+"""Noisy copies that are run at a time, and in how many parts those of one strength are drawn."""
 _LEAST, _MOST = 1e-4, 100.0
 """Where the search for σ ends, times the spread of the entries of the examples."""
 
@@ -29,7 +30,7 @@ class NoiseTolerance:
     - `index`: the stored point that was disturbed, the first of each cycle.
     - `sigma`: the largest standard deviation found at which more than `rate` of the noisy copies came back; 0 where
       none was found, infinite where the search met no failure.
-    - `failed`: the smallest one above it at which fewer did.
+    - `failed`: the smallest one above it at which fewer did; 0 for what is certainly no attractor.
     - `recovered`: the fraction that came back at `sigma`.
     - `largest_singular_value`: of the Jacobian there (of the product round a cycle).
     - `spectral_radius`: of the same.
@@ -76,7 +77,8 @@ def noise_tolerance(
     too few do at once), and then bisected. New noise is drawn each time, the same for all examples. A copy has come
     back where the iteration ends within a mean square of 1e-7 of the example, or in its cycle. The rate of recovery
     need not fall with σ; what is found is a σ at which it passes with a larger one, at most `precision` above, at which
-    it does not.
+    it does not. Copies are run in five parts, and no more where too many have failed already. An example that is
+    certainly no attractor (a verdict of the certificate) bears no noise, and is not searched.
 
     **Arguments:**
 
@@ -112,20 +114,30 @@ def noise_tolerance(
     num = len(first)
     low, high, passed = np.zeros(num), np.full(num, np.inf), np.zeros(num)
     sigma = np.full(num, 0.01 * spread)
-    open_rows = np.arange(num)
+    known = memory.certificate if memory.certificate is not None else certify(memory, progress=progress)
+    open_rows = np.flatnonzero([verdict is not Verdict.NOT_ATTRACTOR for verdict in known.verdict])
+    high[[verdict is Verdict.NOT_ATTRACTOR for verdict in known.verdict]] = 0.0
     for attempt in range(200):
-        rates = np.zeros(len(open_rows))
-        each = max(_ROWS // copies, 1)
-        for begin in range(0, len(open_rows), each):
-            part = open_rows[begin : begin + each]
-            draw = np.random.default_rng([*seed, attempt])  # the same noise, whichever examples stand together
-            noise = draw.standard_normal((copies, *patterns.shape), np.float32)
-            scale = sigma[part].reshape(-1, *(1,) * (noise.ndim))
-            starts = points[first[part]][:, None] + scale * noise
-            starts = starts.reshape(-1, *patterns.shape).astype(np.float32)
-            ends = run_to_ends(run, starts, max_steps=max_steps, atol=homes.change)
-            label = label_ends(run, homes, ends).label.reshape(len(part), copies)
-            rates[begin : begin + each] = (label == part[:, None]).mean(axis=1)
+        if not len(open_rows):
+            break
+        noise = np.random.default_rng([*seed, attempt])  # the same, whichever examples stand together
+        draws = noise.standard_normal((copies, *patterns.shape), np.float32)
+        back, run_so_far = np.zeros(len(open_rows), int), 0
+        undecided = np.arange(len(open_rows))
+        for part in np.array_split(np.arange(copies), min(_STAGES, copies)):
+            run_so_far += len(part)
+            for begin in range(0, len(undecided), max(_ROWS // len(part), 1)):
+                some = undecided[begin : begin + max(_ROWS // len(part), 1)]
+                cycles = open_rows[some]
+                scale = sigma[cycles].reshape(-1, *(1,) * draws.ndim)
+                starts = points[first[cycles]][:, None] + scale * draws[part]
+                starts = starts.reshape(-1, *patterns.shape).astype(np.float32)
+                ends = run_to_ends(run, starts, max_steps=max_steps, atol=homes.change)
+                label = label_ends(run, homes, ends).label.reshape(len(some), len(part))
+                back[some] += (label == cycles[:, None]).sum(axis=1)
+            # Where all that are left could not make up for those that failed, the answer is known.
+            undecided = undecided[back[undecided] + copies - run_so_far > rate * copies]
+        rates = back / copies
         good = rates > rate
         low[open_rows[good]], passed[open_rows[good]] = sigma[open_rows[good]], rates[good]
         high[open_rows[~good]] = sigma[open_rows[~good]]
@@ -138,10 +150,7 @@ def noise_tolerance(
         open_rows = np.flatnonzero(~done)
         if progress is not None:
             progress("tolerances", num - len(open_rows), num, {"median": float(np.median(low))})
-        if not len(open_rows):
-            break
     low = np.where(np.isinf(high), np.inf, low)
-    known = memory.certificate if memory.certificate is not None else certify(memory, progress=progress)
     return NoiseTolerance(
         first, low, high, passed, known.largest_singular_value, known.spectral_radius, rate, copies
     )  # fmt: skip

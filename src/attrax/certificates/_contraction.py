@@ -31,7 +31,8 @@ from attrax.certificates._jacobian import (
 from attrax.certificates._slopes import slope_deviation
 
 # The type stubs of SciPy hardly know its LAPACK routines.
-_potrf: Any = scipy.linalg.lapack.dpotrf
+_routines: Any = scipy.linalg.get_lapack_funcs(("potrf",), dtype=np.float64)
+(_potrf,) = _routines
 
 _SAFETY = 1e-6
 """Every computed bound is enlarged by this share, beside the rounding errors that are counted one by one."""
