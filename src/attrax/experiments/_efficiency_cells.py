@@ -39,10 +39,9 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 
 
 def _scale(settings: Mapping[str, Any]) -> EfficiencyScale:
-    given = dict(settings["scale"])
-    return EfficiencyScale(
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-    )
+    given: dict[str, Any] = dict(settings["scale"])
+    # Tuples came back from JSON as lists.
+    return EfficiencyScale(**given | {name: tuple(value) for name, value in given.items() if isinstance(value, list)})
 
 
 def efficiency_cells(scale: str, mode: str, seed: int, *, alone: bool = False) -> Sequence[Cell]:
@@ -88,11 +87,10 @@ def study(records: Records) -> EfficiencyStudy | None:
 
 
 def _trial(numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray], seconds: float) -> EfficiencyTrial:
-    plain = {field.name: numbers[field.name] for field in fields(EfficiencyTrial) if field.name in numbers}
-    loss = float("nan") if plain["loss"] is None else plain["loss"]
-    return EfficiencyTrial(
-        **{**plain, "loss": loss, "status": StoreStatus(plain["status"]), "seconds": seconds}, **arrays
-    )  # fmt: skip
+    plain: dict[str, Any] = {f.name: numbers[f.name] for f in fields(EfficiencyTrial) if f.name in numbers}
+    plain |= {"status": StoreStatus(plain["status"]), "seconds": seconds, **arrays}
+    plain["loss"] = float("nan") if plain["loss"] is None else plain["loss"]
+    return EfficiencyTrial(**plain)
 
 
 def noted(drawn: Any, found: EfficiencyStudy) -> Drawing:

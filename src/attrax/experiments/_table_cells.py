@@ -1,7 +1,7 @@
 """The paper's Figures 15 and 16 as cells: one a row and activation, all of its seeds trained together."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
@@ -52,10 +52,8 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 
 
 def _table_cell(settings: Mapping[str, Any]) -> TableCell:
-    names = TableCell.__dataclass_fields__
-    return TableCell(**{name: value for name, value in settings.items() if name in names} | {
-        "seeds": tuple(settings["seeds"])
-    })  # fmt: skip
+    given: dict[str, Any] = {field.name: settings[field.name] for field in fields(TableCell)}
+    return TableCell(**given | {"seeds": tuple(settings["seeds"])})
 
 
 def table_experiment(figure: str, title: str, statement: str, notes: str) -> Experiment:

@@ -109,9 +109,8 @@ def _backend(jobs: int, threads: int, dask: str | None) -> Iterator[Any]:
 
     def results(cells: Sequence[Cell], arguments: tuple[Any, ...]) -> Iterator[CellRecord]:
         # A cell at a time, for one may take hours and the next a second.
-        pool = joblib.Parallel(
-            n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="all" if dask else "2*n_jobs"
-        )
+        options: dict[str, Any] = {"batch_size": 1, "pre_dispatch": "all" if dask else "2*n_jobs"}
+        pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", **options)
         yield from pool(joblib.delayed(_in_worker)(cell, *arguments) for cell in cells)  # pyright: ignore
 
     if dask is not None:
