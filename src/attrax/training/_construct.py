@@ -148,7 +148,7 @@ def _assembled(
     first = np.concatenate([2 * slopes, 2 * slopes])
     bias = np.concatenate([2 * offsets - 0.5, 2 * offsets - 1.5])
     # Between the steps, where no example is meant, f gives the mean of the targets rather than black.
-    base = np.mean(goals, axis=1) if rest is None else rest
-    away = goals - base[:, None]
+    constant = goals.mean(axis=1) if rest is None else rest
+    away = goals - constant[:, None]
     last = np.concatenate([away, -away], axis=1)
-    return MLP((first, last), (bias, base), np.asarray(points).shape[1:], "relu")
+    return MLP((first, last), (bias, constant), np.asarray(points).shape[1:], "relu")
