@@ -59,7 +59,7 @@ def census_figure(census: Census) -> "Figure":
     left.set_xlabel("starts")
     left.set_ylabel("limits found")
     left.set_ylim(bottom=0)
-    left.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+    left.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     groups = [("stored", BLUE), ("spurious", VERMILION), ("cycle", ORANGE), ("saddle", GREEN), ("diverged", "black"),
               ("not converged", GRAY)]  # fmt: skip
     kinds = list(census.by_kind)
