@@ -320,8 +320,8 @@ def test_relu_without_biases_is_warned_of(capsys: pytest.CaptureFixture[str], tm
 
 
 def test_an_interruption_is_told_in_one_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "attrax", "store", "digits", "--n", "5", "--checkpoint", str(tmp_path / "c"),
-               "--tol", "0", "-o", str(tmp_path / "m")]  # fmt: skip
+    command = [sys.executable, "-m", "attrax", "store", "digits", "--n", "5", "--writer", "gradient", "--checkpoint",
+               str(tmp_path / "c"), "--tol", "0", "-o", str(tmp_path / "m")]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         for _ in range(600):
             if (tmp_path / "c").exists():
