@@ -7,8 +7,8 @@ Jacobian there is 0: every example is an attractor, and a cycle has the product 
 
 Far from all examples no aᵢ is large, and f is constant there: f(x) = r + Σᵢ s(aᵢ(x)) (yᵢ − r). For examples that stay
 where they are this *rest* r is the mean of the targets; that r is a fixed point of its own, so whoever is lost says so.
-A film that is to begin out of anything takes one of its own frames as r: then noise leads into the film in a step, and
-of several examples that are half on, thresholds at ½ leave the strongest or none, and after none comes r.
+A film that is to begin out of anything takes one of its own frames as r: then the film follows whatever
+no aᵢ knows. Noise is not always that: among nearly equal frames the aᵢ are steep, and it may turn several on at once.
 """
 
 import os

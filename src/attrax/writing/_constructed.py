@@ -28,7 +28,7 @@ class Constructed:
     - `kind`: `"margin"` or `"pseudoinverse"`; see `attrax.training.margin` and `attrax.training.pseudoinverse`.
     - `tol`: the loss that counts as reached.
     - `rest`: the index of the state that comes next where no example is near. `None` for the mean of the targets, and
-      where there are sequences for the first state of the longest one: then noise leads into a film.
+      where there are sequences for the first state of the longest one: then a film follows.
     """
 
     kind: str = "margin"
