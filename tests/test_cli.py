@@ -90,7 +90,7 @@ def test_a_write_that_falls_short_is_kept_and_exits_1(capsys: pytest.CaptureFixt
 def test_the_same_seed_gives_the_same_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     points = []
     for name, seed in (("a", 5), ("b", 5), ("c", 6)):
-        run(capsys, "store", "digits", "--n", 3, *QUICK, "--seed", seed, "-o", tmp_path / name)
+        run(capsys, "store", "digits", "--n", 3, "--writer", "gradient", *QUICK, "--seed", seed, "-o", tmp_path / name)
         _, out, _ = run(capsys, "certify", tmp_path / name, "--json")
         points.append([row["spectral_radius"] for row in strict(out)["examples"]])
     assert points[0] == points[1]
@@ -253,7 +253,7 @@ def test_seeds_do_not_wrap(seed: int, capsys: pytest.CaptureFixture[str], tmp_pa
 
 
 def test_resume_continues_a_checkpoint(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    small = ["store", "digits", "--n", 3, "--width", 16, "--depth", 1, "--epochs", 40]
+    small = ["store", "digits", "--n", 3, "--writer", "gradient", "--width", 16, "--depth", 1, "--epochs", 40]
     check = ["--checkpoint", tmp_path / "c", "--resume"]
     run(capsys, *small, "-o", tmp_path / "a")
     run(capsys, *small, *check, "-o", tmp_path / "b")
