@@ -41,7 +41,8 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 def _scale(settings: Mapping[str, Any]) -> EfficiencyScale:
     given: dict[str, Any] = dict(settings["scale"])
     # Tuples came back from JSON as lists.
-    return EfficiencyScale(**given | {name: tuple(value) for name, value in given.items() if isinstance(value, list)})
+    given.update({name: tuple(value) for name, value in given.items() if isinstance(value, list)})
+    return EfficiencyScale(**given)
 
 
 def efficiency_cells(scale: str, mode: str, seed: int, *, alone: bool = False) -> Sequence[Cell]:

@@ -53,7 +53,8 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 
 def _table_cell(settings: Mapping[str, Any]) -> TableCell:
     given: dict[str, Any] = {field.name: settings[field.name] for field in fields(TableCell)}
-    return TableCell(**given | {"seeds": tuple(settings["seeds"])})
+    given["seeds"] = tuple(settings["seeds"])  # a list after JSON
+    return TableCell(**given)
 
 
 def table_experiment(figure: str, title: str, statement: str, notes: str) -> Experiment:
