@@ -302,3 +302,51 @@ def test_the_docs_run() -> None:
         assert f"| `{scale}` |" in page
     for outcome in Outcome:
         assert f"**{outcome}**" in page
+
+
+@pytest.mark.parametrize("figure", ["fig15", "fig16"])
+def test_tables_from_what_their_cells_tell(figure: str) -> None:
+    one = EXPERIMENTS[figure]
+    cells = one.cells("smoke", "paper", 0)
+    trial = {"seed": 1, "loss": 1e-9, "epochs": 7, "status": "reached", "certified": 3, "below_one": 4,
+             "largest_radius": 1.5}  # fmt: skip
+    lost = {**trial, "loss": None, "status": "diverged", "certified": None, "below_one": 0, "largest_radius": None}
+    told = {"data": "natural", "substitute": "cifar10", "nearest": 1.0}
+    records = [
+        CellRecord(cell, CellStatus.DONE, {**told, "trials": [trial, lost]}, {}, 1.0) if number else
+        CellRecord(cell, CellStatus.NOT_TRAINED, {}, {}, 1.0, "the time limit of 5 s was over")
+        for number, cell in enumerate(cells)
+    ]  # fmt: skip
+    summary = one.summarize(records)
+    assert "3 of 8 networks" in summary.text
+    every, agreement = one.tabulate(records)
+    assert len(every.rows) == len(cells) == 4
+    assert every.rows[0][2] == "0 of 2"
+    assert every.rows[1][5:8] == ("3 of 4", "0.30 to 0.95", "4 of 4")
+    assert len(agreement.rows) == 4
+    assert "in place of cifar10" in one.draw(records)[0].caption
+    assert one.summarize(records[1:]).outcome == "unfinished"
+
+
+def test_sequences_from_what_their_cells_tell() -> None:
+    one = EXPERIMENTS["fig5"]
+    cells = one.cells("smoke", "paper", 0)
+    records = []
+    for cell in cells:
+        length, depth, width, seed = (cell.settings[name] for name in ("length", "depth", "width", "seed"))
+        numbers = {
+            "mode": "paper", "length": length, "depth": depth, "width": width, "seed": seed, "writer": "Adam",
+            "parameters": 1000 * depth, "loss": 1e-9, "epochs": 5, "status": "stored", "data": "digits",
+            "certified": 4 if length == 4 or depth == 2 else 1, "substitute": "mnist", "nearest": 1.0,
+        }  # fmt: skip
+        arrays = {"radii": np.full(4, 1 / depth), "eigenvalues": np.linspace(0, 1 / depth, 8)}
+        records.append(CellRecord(cell, CellStatus.DONE, numbers, arrays, 1.0))
+    summary = one.summarize(records)
+    assert (summary.here, summary.outcome) == (0.5, "reproduced")
+    assert len(one.draw(records)) == len(one.tabulate(records)) == 1
+    alone = [record for record in records if record.cell.settings["length"] == 1]
+    assert EXPERIMENTS["fig12"].summarize(alone).here == 0.5
+    assert EXPERIMENTS["fig12"].summarize(alone).outcome == "reproduced"
+    assert len(EXPERIMENTS["fig12"].draw(alone)) == len(EXPERIMENTS["fig13"].draw(alone)) == 1
+    # There is one width only, so nothing can be said of how it lowers the variance.
+    assert EXPERIMENTS["fig13"].summarize(alone).outcome == "not"

@@ -71,7 +71,7 @@ def table_experiment(figure: str, title: str, statement: str, notes: str) -> Exp
             # The tables share a row, Adam from PyTorch's start: it is named after neither and runs once.
             seeds = tuple(cell_seed(seed, "tables", mode, number) for number in range(len(wanted.seeds)))
             settings = {**asdict(replace(wanted, seeds=seeds)), "mode": mode}
-            name = f"{row.replace(':', '-')}-{activation}"
+            name = _name(row, activation)
             function = f"{__name__}:run"
             found.append(Cell(figure, name, function, settings, code_version(__name__), LIMITS[scale]))
         return found
@@ -91,12 +91,17 @@ def table_experiment(figure: str, title: str, statement: str, notes: str) -> Exp
     )
 
 
+def _name(row: str, activation: str) -> str:
+    return f"{row.replace(':', '-')}-{activation}"
+
+
 def _table(figure: str, records: Records) -> StorageTable | None:
     """The table of these records; `None` where a cell is missing or failed."""
     results: dict[tuple[str, str], CellResult] = {}
     for record in records:
         wanted = _table_cell(record.cell.settings)
-        row = wanted.optimizer if figure == "fig15" else wanted.init
+        # The name tells the row: initializations are scaled to the width, so the settings hold another number.
+        row = next(row for row in PAPER[figure] if record.cell.name == _name(row, wanted.activation))
         trials = record.numbers.get("trials") or [_nothing(seed) for seed in wanted.seeds]
         results[row, wanted.activation] = CellResult(wanted, tuple(map(_trial, trials)), record.seconds)
     rows, columns = (tuple(dict.fromkeys(key[place] for key in results)) for place in (0, 1))
