@@ -313,9 +313,9 @@ def test_tables_from_what_their_cells_tell(figure: str) -> None:
     lost = {**trial, "loss": None, "status": "diverged", "certified": None, "below_one": 0, "largest_radius": None}
     told = {"data": "natural", "substitute": "cifar10", "nearest": 1.0}
     records = [
-        CellRecord(cell, CellStatus.DONE, {**told, "trials": [trial, lost]}, {}, 1.0) if number else
-        CellRecord(cell, CellStatus.NOT_TRAINED, {}, {}, 1.0, "the time limit of 5 s was over")
-        for number, cell in enumerate(cells)
+        CellRecord(part, CellStatus.DONE, {**told, "trials": [trial, lost]}, {}, 1.0) if number else
+        CellRecord(part, CellStatus.NOT_TRAINED, {}, {}, 1.0, "the time limit of 5 s was over")
+        for number, part in enumerate(cells)
     ]  # fmt: skip
     summary = one.summarize(records)
     assert "3 of 8 networks" in summary.text
@@ -332,15 +332,15 @@ def test_sequences_from_what_their_cells_tell() -> None:
     one = EXPERIMENTS["fig5"]
     cells = one.cells("smoke", "paper", 0)
     records = []
-    for cell in cells:
-        length, depth, width, seed = (cell.settings[name] for name in ("length", "depth", "width", "seed"))
+    for part in cells:
+        length, depth, width, seed = (part.settings[name] for name in ("length", "depth", "width", "seed"))
         numbers = {
             "mode": "paper", "length": length, "depth": depth, "width": width, "seed": seed, "writer": "Adam",
             "parameters": 1000 * depth, "loss": 1e-9, "epochs": 5, "status": "stored", "data": "digits",
             "certified": 4 if length == 4 or depth == 2 else 1, "substitute": "mnist", "nearest": 1.0,
         }  # fmt: skip
         arrays = {"radii": np.full(4, 1 / depth), "eigenvalues": np.linspace(0, 1 / depth, 8)}
-        records.append(CellRecord(cell, CellStatus.DONE, numbers, arrays, 1.0))
+        records.append(CellRecord(part, CellStatus.DONE, numbers, arrays, 1.0))
     summary = one.summarize(records)
     assert (summary.here, summary.outcome) == (0.5, "reproduced")
     assert len(one.draw(records)) == len(one.tabulate(records)) == 1
