@@ -322,14 +322,19 @@ def test_relu_without_biases_is_warned_of(capsys: pytest.CaptureFixture[str], tm
 def test_an_interruption_is_told_in_one_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "attrax", "store", "digits", "--n", "5", "--writer", "gradient", "--checkpoint",
                str(tmp_path / "c"), "--tol", "0", "-o", str(tmp_path / "m")]  # fmt: skip
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    # A shell that runs the tests in the background has its children ignore interruptions.
+    options: dict[str, Any] = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options) as process:
         for _ in range(600):
             if (tmp_path / "c").exists():
                 break
             time.sleep(0.1)
         time.sleep(2)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        try:
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert (process.returncode, out, err) == (130, "", "attrax: interrupted\n")
     assert not (tmp_path / "m").exists()
 
