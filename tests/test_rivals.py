@@ -331,3 +331,5 @@ def test_the_figure(pictures: np.ndarray) -> None:
     assert [label.get_text() for label in left.get_yticklabels()] == ["memory", "1-NN cosine"]
     assert {text.get_text() for text in left.texts} >= {"100"}
     assert right.get_xscale() == "log"
+    places = [text.xy[1] for text in right.texts]
+    assert abs(places[0] - places[1]) > 0.029, "labels of equal rates stand apart"

@@ -3,7 +3,7 @@
 import lzma
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import jax.random as jr
@@ -21,6 +21,8 @@ from attrax.writing import Gradient, store
 
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}]
 _EPOCHS = 2000
+_ROWS = 256
+"""Corrupted examples a step, at least: of few examples each is corrupted several times."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,9 +140,9 @@ def capacity_sweep(
 ) -> CapacitySweep:
     """Trains a network of one size on the first n examples for each n, and measures how much of them comes back.
 
-    Each is trained as `Gradient` does on such corruptions as the cues have (on the clean examples, where the cues are
-    clean), in the coordinates of the data, and polished; the width and depth of the network on states, and so its
-    number of weights, stay the same. All start from the same key.
+    Each is trained as `Gradient` does on such corruptions as the cues have, at least 256 of them a step (on the clean
+    examples, where the cues are clean), in the coordinates of the data, and polished; the width and depth of the
+    network on states, and so its number of weights, stay the same. All start from the same key.
 
     Two measures of information. `bits` counts whole examples that came back, at what they take compressed, a measure
     that pictures can't inflate. `graded_bits` is that of work on binary patterns, which counts an entry as a bit: exact
@@ -188,7 +190,9 @@ def capacity_sweep(
                      init="kaiming_uniform" if activation in ("relu", "leaky_relu") else "pytorch")  # fmt: skip
     points = []
     for number in numbers:
-        points.append(_measured(every[:number], recipe, writer, corruption, repeats, max_steps, key))
+        copies = 1 if clean else -(-_ROWS // number)
+        one = replace(writer, copies=copies)
+        points.append(_measured(every[:number], recipe, one, corruption, repeats, max_steps, key))
         if progress is not None:
             progress("capacity", len(points), len(numbers), {"examples": number, "rate": points[-1].rate})
     return CapacitySweep(tuple(points), corruption, every[0].size, width, depth, activation)

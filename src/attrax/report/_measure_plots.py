@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -225,13 +226,13 @@ def comparison_figure(comparison: Comparison) -> "Figure":
     left.set_xticks(range(len(names)), names, rotation=50, ha="right", fontsize=8)
     left.set_yticks(range(len(rivals)), [rival.name for rival in rivals], fontsize=9)
     left.set_title("% identified (· fewer recovered exactly)", fontsize=9)
-    for number, rival in enumerate(rivals):
+    heights = _apart([rival.mean_identified for rival in rivals], 0.03)
+    for rival, height in zip(rivals, heights, strict=True):
         color = BLUE if rival.name == "memory" else GRAY
         size = max(rival.num_bytes, 1)  # a function without arrays keeps nothing
         right.plot(size, rival.mean_identified, "o", color=color, markerfacecolor="none", markersize=7)
         right.plot(size, rival.mean_recovered, "o", color=color, markersize=4)
-        right.annotate(rival.name, (size, rival.mean_identified), xytext=(5, 4 - 5 * (number % 3)),
-                       textcoords="offset points", fontsize=7)  # fmt: skip
+        right.annotate(rival.name, (size, height), xytext=(6, 0), textcoords="offset points", va="center", fontsize=7)
     right.set_xscale("log")
     right.set_ylim(-0.03, 1.05)
     right.set_xlabel("bytes kept", fontsize=9)
@@ -241,6 +242,15 @@ def comparison_figure(comparison: Comparison) -> "Figure":
         right.spines[side].set_visible(False)
     figure.suptitle(f"{comparison.num_examples} examples of {comparison.dimension} entries", fontsize=10)
     return figure
+
+
+def _apart(heights: Sequence[float], gap: float) -> np.ndarray:
+    """Heights for labels: as they are, but from the lowest on pushed up to stand at least `gap` apart."""
+    found = np.asarray(heights, float).copy()
+    order = np.argsort(found, kind="stable")
+    for below, above in pairwise(order):
+        found[above] = max(found[above], found[below] + gap)
+    return found
 
 
 def _line(color: str, style: Any, marker: str | None, label: str) -> Any:
