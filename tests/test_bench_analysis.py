@@ -22,7 +22,7 @@ def test_random_features_with_a_solved_readout_interpolate() -> None:
 
 
 def test_the_dense_route_finds_the_same_radius() -> None:
-    pytest.importorskip("torch")
+    pytest.importorskip("torch", reason="PyTorch, the peer, is not installed")
     memory = interpolating(30, 16, 2, 8)
     assert _dense(memory)[1] == pytest.approx(float(ax.certify(memory).spectral_radius[0]), rel=1e-9)
 

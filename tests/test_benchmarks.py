@@ -109,7 +109,7 @@ def test_missing_data_ends_with_status_2(monkeypatch: pytest.MonkeyPatch, capsys
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "selu", "swish", "cosid", "sinusoid"])
 @pytest.mark.parametrize("bias", [True, False])
 def test_the_reference_is_the_network_that_attrax_certifies(activation: str, bias: bool) -> None:
-    pytest.importorskip("torch")
+    pytest.importorskip("torch", reason="PyTorch, the peer, is not installed")
     from attrax.training import mean_squared_error
     from benchmarks.reference import Job, Training
 
@@ -125,7 +125,7 @@ def test_the_reference_is_the_network_that_attrax_certifies(activation: str, bia
 
 
 def test_the_reference_of_a_cycle_is_trained_on_successors() -> None:
-    pytest.importorskip("torch")
+    pytest.importorskip("torch", reason="PyTorch, the peer, is not installed")
     from attrax.training import mean_squared_error
     from benchmarks.reference import Job, Training
 

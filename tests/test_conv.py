@@ -45,7 +45,7 @@ def _sides(network: ConvAutoencoder) -> list[int]:
 
 @pytest.mark.parametrize("options", [{}, {"skips": True, "bias": "all"}, {"strided": False}, {"activation": "selu"}])
 def test_the_same_as_pytorchs_layers(options: dict) -> None:
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="PyTorch, the peer, is not installed")
     functional = torch.nn.functional
     network = conv_autoencoder((8, 16, 3), channels=5, levels=3, dtype="float64", key=jr.key(1), **options)
     picture = np.random.default_rng(0).normal(size=(8, 16, 3))

@@ -65,7 +65,17 @@ FILES: dict[str, list[str]] = {
         "_films",
         "_sequences",
     ],
-    "certificates": ["_jacobian", "_bounds", "_ways", "_certify", "_slopes", "_contraction", "_radius", "_spectrum"],
+    "certificates": [
+        "_jacobian",
+        "_bounds",
+        "_ways",
+        "_certify",
+        "_slopes",
+        "_norms",
+        "_contraction",
+        "_radius",
+        "_spectrum",
+    ],
     "training": [
         "_optimizers",
         "_kfac",

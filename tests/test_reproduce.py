@@ -86,12 +86,13 @@ def test_verdicts() -> None:
     assert judge(record(2), record(0)).outcome is Outcome.PARTLY
     assert judge(record(0)).outcome is Outcome.NOT
     assert judge(record(3), missed).outcome is Outcome.PARTLY
-    assert judge(missed).outcome is Outcome.NOT
+    assert judge(missed).outcome is Outcome.NOT_TRAINED
+    assert judge(missed).here is None
     assert judge(record(3), failed).outcome is Outcome.UNFINISHED
     assert judge().outcome is Outcome.UNFINISHED
     assert judge(record(3), record(0), every=False).outcome is Outcome.REPRODUCED
     summary = judge(record(3), record(5), missed)
-    assert (summary.here, summary.low, summary.high) == (5, 3, 9)
+    assert (summary.here, summary.low, summary.high) == (4, 3, 5)
     assert "1 of 3 networks were not trained" in summary.text
     assert spread([None, float("nan")]) == (None, None, None)
 
@@ -324,7 +325,7 @@ def test_tables_from_what_their_cells_tell(figure: str) -> None:
     assert every.rows[0][2] == "0 of 2"
     assert every.rows[1][5:8] == ("3 of 4", "0.30 to 0.95", "4 of 4")
     assert len(agreement.rows) == 4
-    assert "in place of cifar10" in one.draw(records)[0].caption
+    assert "in place of CIFAR-10" in one.draw(records)[0].caption
     assert one.summarize(records[1:]).outcome == "unfinished"
 
 
@@ -349,4 +350,4 @@ def test_sequences_from_what_their_cells_tell() -> None:
     assert EXPERIMENTS["fig12"].summarize(alone).outcome == "reproduced"
     assert len(EXPERIMENTS["fig12"].draw(alone)) == len(EXPERIMENTS["fig13"].draw(alone)) == 1
     # There is one width only, so nothing can be said of how it lowers the variance.
-    assert EXPERIMENTS["fig13"].summarize(alone).outcome == "not"
+    assert EXPERIMENTS["fig13"].summarize(alone).outcome == "not trained"

@@ -200,7 +200,7 @@ def _expanded(text: str) -> list[tuple[str, float, str]]:
     plain = text.split("+")
     if not any(parts):
         asked = parse_corruption(text)
-        head, colon, level = re.fullmatch(r"(.*?)(?:([:,])([^:,]*))?", text).groups()  # pyright: ignore
+        head, colon, level = re.fullmatch(r"(.*?)(?:([:,])([^:,]*))?", text).groups()  # pyright: ignore - it matches any text
         if asked.kind == "none" or not colon:
             return [(text, 0.0, text)]
         return [(head, float(level), text)]

@@ -1,14 +1,20 @@
-"""Basins as the numbers and arrays of a cell, and back, so that a figure is drawn from the file alone."""
+"""Cells of networks in the plane: their basins as numbers and arrays, and back, so that a file is enough to draw."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from attrax._memory import Memory
+from attrax._patterns import Patterns
 from attrax._status import Verdict
 from attrax._types import Progress
 from attrax.analysis import Basins, Other, Plane, basins
+from attrax.experiments._experiment import Drawing, Records
+from attrax.experiments._material import reached, stored_numbers, write
+from attrax.experiments._plane import train_plane
+from attrax.report import basin_map
+from attrax.sweeps import CellFound, Work
 
 FRAME = (-1.5, 1.5, -1.5, 1.5)
 """Left, right, bottom and top of what is looked at."""
@@ -80,3 +86,31 @@ def unpacked(numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Ba
         arrows=arrays["arrows"],
         num_evaluations=facts["num_evaluations"],
     )
+
+
+def plane_cell(patterns: Patterns, settings: Mapping[str, Any], work: Work) -> CellFound:
+    """Trains a network on patterns in the plane as the mode says, certifies it, and looks where a grid of starts ends.
+
+    Settings are those of `write`, and `resolution`.
+    """
+    if settings["mode"] == "paper":
+        memory, *_ = train_plane(
+            patterns, width=settings["width"], depth=settings["depth"], activation=settings["activation"],
+            epochs=settings["epochs"], seed=settings["seed"], progress=work.progress,
+        )  # fmt: skip
+    else:
+        memory = write(patterns, settings, work)
+    found = look(memory, settings["resolution"], work.progress)
+    assert memory.certificate is not None  # both ways certify
+    numbers = stored_numbers(memory) | basin_numbers(found) | {"radii": memory.certificate.spectral_radius}
+    return CellFound(numbers, basin_arrays(found), trained=reached(memory))
+
+
+def basin_drawing(records: Records, caption: str) -> Sequence[Drawing]:
+    """The basins of the network that stores most, if any, under its name and a caption that goes on from there."""
+    there = [record for record in records if record.arrays]
+    if not there:
+        return ()
+    shown = max(there, key=lambda record: record.numbers["attractors"])
+    figure = basin_map(unpacked(shown.numbers, shown.arrays))
+    return (Drawing(figure, f"Basins of {shown.cell.name}{caption}"),)

@@ -13,6 +13,13 @@ from attrax.maps import MLP
 from attrax.sources import SourceError, load
 
 _STAND_INS = {"cifar10": "natural", "mnist": "digits", "imagenet64": "natural"}
+_NAMES = {
+    "mnist": "MNIST",
+    "cifar10": "CIFAR-10",
+    "imagenet64": "ImageNet 64×64",
+    "digits": "scikit-learn's digits (8×8)",
+    "natural": "crops of scikit-image's photographs (32×32)",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +34,30 @@ class StudyData:
     source: str
     substitute: str | None
     nearest: float
+
+
+def data_source(wanted: str) -> str:
+    """The name of a published data set where it is there, else that of what a dependency ships in its place.
+
+    **Raises** `ValueError` for an unknown name.
+    """
+    _checks.one_of("wanted", wanted, _STAND_INS)
+    try:
+        load(wanted, n=1)
+    except SourceError:
+        return _STAND_INS[wanted]
+    return wanted
+
+
+def data_note(wanted: str, used: str) -> str:
+    """What a caption says of the data.
+
+    >>> data_note("mnist", "mnist")
+    'Data: MNIST.'
+    """
+    if used == wanted:
+        return f"Data: {_NAMES[wanted]}."
+    return f"Data: {_NAMES[used]} in place of {_NAMES[wanted]}, which is not there (set ATTRAX_DATA)."
 
 
 def study_data(name: str, n: int, *, side: int | None = None, gray: bool = True) -> StudyData:
@@ -46,11 +77,7 @@ def study_data(name: str, n: int, *, side: int | None = None, gray: bool = True)
     _checks.one_of("name", name, _STAND_INS)
     n = _checks.integer("n", n, least=2)
     size = None if side is None else (side, side)
-    try:
-        load(name, n=1)
-        source = name
-    except SourceError:
-        source = _STAND_INS[name]
+    source = data_source(name)
     found = load(source, n=n, size=size, gray=gray)
     flat = found.values.reshape(n, -1).astype(np.float64)
     squares = (flat**2).sum(axis=1)

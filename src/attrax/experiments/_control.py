@@ -9,9 +9,10 @@ import numpy as np
 
 from attrax._memory import Memory
 from attrax._patterns import Patterns
+from attrax.experiments._common import data_note, data_source
 from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged, repeated
 from attrax.experiments._figures import BLUE, VERMILION, plain_axes
-from attrax.experiments._material import data_note, data_source, limited, pictures
+from attrax.experiments._material import limited, pictures
 from attrax.maps import MLP, mlp
 from attrax.sweeps import Cell, CellFound, Work
 from attrax.theory import corollary1

@@ -76,8 +76,8 @@ EFFICIENCY_SCALES = MappingProxyType(
         "full": EfficiencyScale(depths=(1, 6, 11, 16, 21, 26, 31), seeds=(0, 1, 2), dtype="float64"),
     }
 )
-"""Scales by name. `quick` takes about ten minutes on two cores, `tables` three hours; `full` has the paper's numbers as
-far as they are known, and no limit of time."""
+"""Scales by name. `quick` is meant for ten minutes on two cores, `tables` for three hours; `full` has the paper's
+numbers as far as they are known, and no limit of time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

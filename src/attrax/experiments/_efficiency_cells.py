@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from attrax._status import StoreStatus
-from attrax.experiments._common import StudyData, study_data
+from attrax.experiments._common import StudyData, data_note, study_data
 from attrax.experiments._efficiency import (
     EFFICIENCY_SCALES,
     EfficiencyScale,
@@ -97,15 +97,15 @@ def _trial(numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray], seconds
 def noted(drawn: Any, found: EfficiencyStudy) -> Drawing:
     """A figure with what its networks were trained on."""
     scale, data = found.scale, found.data
-    stands = "" if data.substitute is None else f" in place of {data.substitute}, which is not there"
     limits = [
         f"at most {scale.epochs:,} epochs" if scale.epochs else "",
         f"{scale.seconds:g} s" if scale.seconds else "",
     ]
     bound = " and ".join(limit for limit in limits if limit)
     caption = (
-        f"{scale.n} pictures ({data.source}{stands}), {scale.activation}, {len(scale.seeds)} seed(s)"
+        f"{scale.n} pictures, {scale.activation}, {len(scale.seeds)} seed(s)"
         + (f"; training: {bound} a network" if bound else "")
-        + "."
+        + ". "
+        + data_note(data.substitute or data.source, data.source)
     )
     return Drawing(drawn, caption)

@@ -41,6 +41,8 @@ class Outcome(StrEnum):
     """It was found in part, or for some of the seeds."""
     NOT = "not"
     """It was not found."""
+    NOT_TRAINED = "not trained"
+    """No network reached the loss asked for, so nothing is said for or against the statement."""
     LOST = "lost"
     """Neither statement nor number can be compared with: they are lost."""
     UNFINISHED = "unfinished"
@@ -239,23 +241,23 @@ def judged(
     """The usual summary: a number and a judgement a seed.
 
     Reproduced where `good` holds of every cell (of any, without `every`), not where neither `good` nor `partly` holds
-    of any, partly otherwise. A cell that is not trained is neither good nor partly so; of one"""
+    of any, partly otherwise. A network that is not trained counts against the statement and gives no number; where none
+    is, nothing can be said.
+    """
     if not records:
         return Summary(None, None, None, Outcome.UNFINISHED, "No cell has run.")
-    with_numbers = [record for record in records if record.numbers]
-    here, low, high = spread(value(record) for record in with_numbers)
     done = trained(records)
+    here, low, high = spread(value(record) for record in done)
     failed = sum(record.status is CellStatus.FAILED for record in records)
     missed = len(records) - len(done) - failed
+    right = [good(record) for record in done]
     if failed:
         outcome = Outcome.UNFINISHED
-    elif (
-        len(done) == len(records) and all(good(record) for record in done)
-        if every
-        else any(good(record) for record in done)
-    ):
+    elif not done:
+        outcome = Outcome.NOT_TRAINED
+    elif (all(right) and not missed) if every else any(right):
         outcome = Outcome.REPRODUCED
-    elif any(good(record) or partly(record) for record in done):
+    elif any(right) or any(partly(record) for record in done):
         outcome = Outcome.PARTLY
     else:
         outcome = Outcome.NOT

@@ -30,7 +30,9 @@ def summarize(records: Records) -> Summary:
     ])  # fmt: skip
     trained = np.argwhere(np.isfinite(grid))
     if len(trained) < 2:
-        return Summary(None, None, None, Outcome.NOT, "Fewer than two sizes of networks reached the loss asked for.")
+        return Summary(
+            None, None, None, Outcome.NOT_TRAINED, "Fewer than two sizes of networks reached the loss asked for."
+        )
     first, last = (grid[tuple(place)] for place in (trained[0], trained[-1]))
     deeper = np.diff(grid, axis=0)[np.isfinite(np.diff(grid, axis=0))]
     falls = bool(len(deeper)) and bool((deeper < 0).all())

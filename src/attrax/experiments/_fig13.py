@@ -31,7 +31,13 @@ def summarize(records: Records) -> Summary:
     wider, deeper = np.diff(variance, axis=1), np.diff(median, axis=0)
     wider, deeper = wider[np.isfinite(wider)], deeper[np.isfinite(deeper)]
     if not len(wider) or not len(deeper):
-        return Summary(None, None, None, Outcome.NOT, "Too few sizes of networks reached the loss asked for.")
+        return Summary(
+            None,
+            None,
+            None,
+            Outcome.NOT_TRAINED,
+            "Too few sizes of networks were there and reached the loss asked for.",
+        )
     narrows, falls = float((wider < 0).mean()), float((deeper < 0).mean())
     both = min(narrows, falls)
     outcome = Outcome.REPRODUCED if both == 1 else Outcome.PARTLY if max(narrows, falls) > 0.5 else Outcome.NOT

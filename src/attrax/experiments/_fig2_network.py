@@ -10,17 +10,9 @@ from attrax._corruptions import corrupt
 from attrax._recall import recall
 from attrax._status import RecallStatus
 from attrax.analysis import CurvePoint, find_spurious, recovery_curves
+from attrax.experiments._common import data_note, data_source
 from attrax.experiments._experiment import repeated
-from attrax.experiments._material import (
-    data_note,
-    data_source,
-    limited,
-    orbit_of,
-    pictures,
-    reached,
-    stored_numbers,
-    write,
-)
+from attrax.experiments._material import limited, orbit_of, pictures, reached, stored_numbers, write
 from attrax.sweeps import Cell, CellFound, CellRecord, Work
 
 KINDS = ("uniform", "blocknoise", "block", "gaussian")

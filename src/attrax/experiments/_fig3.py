@@ -4,12 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrax._patterns import Patterns
-from attrax.analysis import Basins
-from attrax.experiments._basin_cells import basin_arrays, basin_numbers, look, unpacked
+from attrax.experiments._basin_cells import basin_drawing, plane_cell
 from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged, repeated, trained
-from attrax.experiments._material import reached, stored_numbers, write
-from attrax.experiments._plane import SIX_POINTS, train_plane
-from attrax.report import basin_map
+from attrax.experiments._plane import SIX_POINTS
 from attrax.sweeps import Cell, CellFound, Work
 
 _SIZES: dict[str, dict[str, Any]] = {
@@ -22,17 +19,7 @@ _SIZES: dict[str, dict[str, Any]] = {
 
 def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     """Trains a network on the six points, certifies it, and looks where a grid of starts ends."""
-    patterns = Patterns.from_examples(SIX_POINTS)
-    if settings["mode"] == "paper":
-        memory, *_ = train_plane(
-            patterns, width=settings["width"], depth=settings["depth"], activation=settings["activation"],
-            epochs=settings["epochs"], seed=settings["seed"], progress=work.progress,
-        )  # fmt: skip
-    else:
-        memory = write(patterns, settings, work)
-    found = look(memory, settings["resolution"], work.progress)
-    numbers = stored_numbers(memory) | basin_numbers(found)
-    return CellFound(numbers, basin_arrays(found), trained=reached(memory))
+    return plane_cell(Patterns.from_examples(SIX_POINTS), settings, work)
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
@@ -65,26 +52,12 @@ def _told(records: Records) -> str:
     return ("Network by network: " + "; ".join(parts) + ".") if parts else ""
 
 
-def best(records: Records) -> tuple[Basins, str] | None:
-    """The basins of the network that stores most, and its name."""
-    there = [record for record in records if record.arrays]
-    if not there:
-        return None
-    shown = max(there, key=lambda record: record.numbers["attractors"])
-    return unpacked(shown.numbers, shown.arrays), shown.cell.name
-
-
 def draw(records: Records) -> Sequence[Drawing]:
     """The basins of the network that stores most."""
-    found = best(records)
-    if found is None:
-        return ()
-    return (
-        Drawing(
-            basin_map(found[0]),
-            f"Basins of {found[1]}, of the networks trained the one that stores most. A color is an example, paler "
-            "where it takes more steps; black lines bound the Voronoi cells; arrows show f(x) − x.",
-        ),
+    return basin_drawing(
+        records,
+        ", of the networks trained the one that stores most. A color is an example, paler where it takes more steps; "
+        "black lines bound the Voronoi cells; arrows show f(x) − x.",
     )
 
 

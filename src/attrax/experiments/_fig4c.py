@@ -3,13 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrax._patterns import Patterns
-from attrax.experiments._basin_cells import basin_arrays, basin_numbers, look
+from attrax.experiments._basin_cells import basin_drawing, plane_cell
 from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged, repeated
-from attrax.experiments._fig3 import best
-from attrax.experiments._material import reached, stored_numbers, write
-from attrax.experiments._plane import four_circles, train_plane
-from attrax.report import basin_map
+from attrax.experiments._plane import four_circles
 from attrax.sweeps import Cell, CellFound, Work
 
 _SIZES: dict[str, dict[str, Any]] = {
@@ -22,19 +18,7 @@ _SIZES: dict[str, dict[str, Any]] = {
 
 def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     """Trains a network on four circles, certifies the cycles, and looks where a grid of starts ends."""
-    patterns: Patterns = four_circles(length=settings["length"])
-    if settings["mode"] == "paper":
-        memory, *_ = train_plane(
-            patterns, width=settings["width"], depth=settings["depth"], activation=settings["activation"],
-            epochs=settings["epochs"], seed=settings["seed"], progress=work.progress,
-        )  # fmt: skip
-    else:
-        memory = write(patterns, settings, work)
-    found = look(memory, settings["resolution"], work.progress)
-    assert memory.certificate is not None  # both ways certify
-    numbers = stored_numbers(memory) | basin_numbers(found)
-    numbers["radii"] = memory.certificate.spectral_radius
-    return CellFound(numbers, basin_arrays(found), trained=reached(memory))
+    return plane_cell(four_circles(length=settings["length"]), settings, work)
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
@@ -54,15 +38,10 @@ def summarize(records: Records) -> Summary:
 
 def draw(records: Records) -> Sequence[Drawing]:
     """The basins of the network that stores most."""
-    found = best(records)
-    if found is None:
-        return ()
-    return (
-        Drawing(
-            basin_map(found[0]),
-            f"Basins of {found[1]}, of the networks trained the one that stores most. A color is a cycle; the shade in "
-            "the middle is the point of the cycle that a start keeps step with.",
-        ),
+    return basin_drawing(
+        records,
+        ", of the networks trained the one that stores most. A color is a cycle; the shade in the middle is the point "
+        "of the cycle that a start keeps step with.",
     )
 
 

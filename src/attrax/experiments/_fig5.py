@@ -22,6 +22,8 @@ def summarize(records: Records) -> Summary:
     if found is None:
         return Summary(None, None, None, Outcome.UNFINISHED, "No cell has run.")
     mode, lengths = found.modes[0], found.scale.lengths
+    if not any(trial.trained for trial in found.trials):
+        return Summary(None, None, None, Outcome.NOT_TRAINED, "No network reached the loss asked for.")
     needed = {length: _parameters(found, mode, length) for length in lengths}
     said = "; ".join(
         f"{arrangement(found.scale.n, length)}: "

@@ -6,18 +6,10 @@ from typing import Any
 import numpy as np
 
 from attrax._recall import recall
+from attrax.experiments._common import data_note, data_source
 from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged, repeated
 from attrax.experiments._figures import picture_rows
-from attrax.experiments._material import (
-    data_note,
-    data_source,
-    limited,
-    orbit_of,
-    pictures,
-    reached,
-    stored_numbers,
-    write,
-)
+from attrax.experiments._material import limited, orbit_of, pictures, reached, stored_numbers, write
 from attrax.sweeps import Cell, CellFound, CellRecord, Work
 
 _SIZES: dict[str, dict[str, Any]] = {

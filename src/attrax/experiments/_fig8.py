@@ -7,9 +7,10 @@ import jax.random as jr
 import numpy as np
 
 from attrax.analysis import recovery
+from attrax.experiments._common import data_note, data_source
 from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged, repeated
 from attrax.experiments._figures import picture_rows
-from attrax.experiments._material import data_note, data_source, limited, pictures, reached, stored_numbers, write
+from attrax.experiments._material import limited, pictures, reached, stored_numbers, write
 from attrax.sweeps import Cell, CellFound, Work
 
 _SIZES: dict[str, dict[str, Any]] = {

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from attrax.experiments._basin_cells import basin_drawing
 from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged, repeated
-from attrax.experiments._fig3 import best, run
-from attrax.report import basin_map
+from attrax.experiments._fig3 import run
 from attrax.sweeps import Cell
 
 _SIZES = {
@@ -33,15 +33,10 @@ def summarize(records: Records) -> Summary:
 
 def draw(records: Records) -> Sequence[Drawing]:
     """The basins of the network that stores most."""
-    found = best(records)
-    if found is None:
-        return ()
-    return (
-        Drawing(
-            basin_map(found[0]),
-            f"Basins of {found[1]}. A cross is a limit that was never stored, white where it is a certified attractor; "
-            "hatched is what ends in none of the examples.",
-        ),
+    return basin_drawing(
+        records,
+        ". A cross is a limit that was never stored, white where it is a certified attractor; hatched is what ends in "
+        "none of the examples.",
     )
 
 

@@ -1,9 +1,7 @@
-"""What experiments share: data or what stands in for it, and how a network is written in either mode."""
+"""What experiments share: pictures as their settings say, and how a network is written in either mode."""
 
-import os
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import jax.random as jr
@@ -19,28 +17,7 @@ from attrax.sources import load
 from attrax.sweeps import Work
 from attrax.writing import Auto, Gradient, store
 
-_FOLDERS = {"mnist": "mnist", "cifar10": "cifar-10-batches-bin", "imagenet64": "imagenet64"}
-_SUBSTITUTES = {
-    "mnist": ("digits", "scikit-learn's digits (8×8)"),
-    "cifar10": ("natural", "crops of scikit-image's photographs (32×32)"),
-    "imagenet64": ("natural", "crops of scikit-image's photographs (32×32)"),
-}
-
 _MOST = {"natural": 254, "digits": 1797}
-
-
-def data_source(wanted: str) -> str:
-    """The name of a data set where `ATTRAX_DATA` holds it, else that of what comes with a dependency."""
-    root = os.environ.get("ATTRAX_DATA")
-    return wanted if root and (Path(root) / _FOLDERS[wanted]).is_dir() else _SUBSTITUTES[wanted][0]
-
-
-def data_note(wanted: str, used: str) -> str:
-    """What a caption says of the data."""
-    names = {"mnist": "MNIST", "cifar10": "CIFAR-10", "imagenet64": "ImageNet 64×64"}
-    if used == wanted:
-        return f"Data: {names[wanted]}."
-    return f"Data: {_SUBSTITUTES[wanted][1]} in place of {names[wanted]}, which is not there (set ATTRAX_DATA)."
 
 
 def pictures(settings: Mapping[str, Any], *, extra: int = 0) -> HostStates:

@@ -29,7 +29,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     )  # fmt: skip
     certificate, written = memory.certificate, memory.written
     assert certificate is not None  # `store_words` certifies
-    spoken = memory.map.speak(3 * len(words))  # pyright: ignore
+    spoken = memory.map.speak(3 * len(words))  # pyright: ignore - what `store_words` writes can speak
     numbers = {
         "words": len(words),
         "repeats": written["repeats"],

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from attrax._status import TrainingStatus
-from attrax.experiments._common import StudyData, study_data
+from attrax.experiments._common import StudyData, data_note, study_data
 from attrax.experiments._experiment import (
     LIMITS,
     Drawing,
@@ -140,7 +140,9 @@ def _summary(figure: str, records: Records) -> Summary:
         f"interval of the rank correlation lies above {_HIGH}, partly where it lies above 0."
     )
     if not np.isfinite(found.spearman):
-        return Summary(None, None, None, Outcome.NOT, f"{text} {rank_text(found)}.")
+        # Too few networks were trained for an order, or all cells are alike.
+        outcome = Outcome.NOT if trained == total else Outcome.NOT_TRAINED
+        return Summary(None, None, None, outcome, f"{text} {rank_text(found)}.")
     low, high = found.spearman_interval
     outcome = Outcome.REPRODUCED if low > _HIGH else Outcome.PARTLY if low > 0 else Outcome.NOT
     return Summary(found.spearman, low, high, outcome, text)
@@ -151,11 +153,11 @@ def _drawings(figure: str, records: Records) -> Sequence[Drawing]:
     if table is None:
         return ()
     cell = next(iter(table.cells.values())).cell
-    stands = "" if table.data.substitute is None else f" in place of {table.data.substitute}, which is not there"
     limit = "" if cell.seconds is None else f", {cell.seconds:g} s of training for all seeds of a cell"
     caption = (
-        f"{cell.n} pictures ({table.data.source}{stands}), least distance {table.data.nearest:.2g}; "
-        f"{cell.depth}×{cell.width}, {len(cell.seeds)} seeds, {cell.dtype}, at most {cell.epochs:,} epochs{limit}."
+        f"{cell.n} pictures, least distance {table.data.nearest:.2g}; "
+        f"{cell.depth}×{cell.width}, {len(cell.seeds)} seeds, {cell.dtype}, at most {cell.epochs:,} epochs{limit}. "
+        + data_note(table.data.substitute or table.data.source, table.data.source)
     )
     return (Drawing(storage_figure(table), caption),)
 

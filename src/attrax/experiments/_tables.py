@@ -141,9 +141,8 @@ TABLE_SCALES = MappingProxyType(
         "full": TableScale(TableCell("relu")),
     }
 )  # fmt: skip
-"""Scales by name. `smoke` takes a minute; `small` is for busy machines; `quick` takes at most 25 minutes on two free
-cores, a table on each; `tables` three hours; `full` has the paper's numbers as far as they are known, and no limit of
-time."""
+"""Scales by name. `small` is for busy machines; `quick` is meant for 25 minutes on two cores, a table on each, `tables`
+for three hours; `full` has the paper's numbers as far as they are known, and no limit of time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

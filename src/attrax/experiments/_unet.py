@@ -10,9 +10,10 @@ import optax
 from attrax._memory import Memory
 from attrax._patterns import Patterns
 from attrax._status import StoreStatus
+from attrax.experiments._common import data_note, data_source
 from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged, repeated, trained
 from attrax.experiments._figures import picture_rows
-from attrax.experiments._material import data_note, data_source, limited, orbit_of, pictures, stored_numbers
+from attrax.experiments._material import limited, orbit_of, pictures, stored_numbers
 from attrax.maps import conv_autoencoder
 from attrax.sweeps import Cell, CellFound, Work
 from attrax.training import fit

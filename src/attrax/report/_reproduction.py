@@ -25,6 +25,7 @@ _MARKS = {
     "reproduced": ("✓", "good"),
     "partly": ("◐", "soft"),
     "not": ("✗", "bad"),
+    "not trained": ("–", "soft"),
     "lost": ("?", "soft"),
     "unfinished": ("…", "soft"),
 }

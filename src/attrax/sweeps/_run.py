@@ -111,7 +111,7 @@ def _backend(jobs: int, threads: int, dask: str | None) -> Iterator[Any]:
         # A cell at a time, for one may take hours and the next a second.
         options: dict[str, Any] = {"batch_size": 1, "pre_dispatch": "all" if dask else "2*n_jobs"}
         pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", **options)
-        yield from pool(joblib.delayed(_in_worker)(cell, *arguments) for cell in cells)  # pyright: ignore
+        yield from pool(joblib.delayed(_in_worker)(cell, *arguments) for cell in cells)  # pyright: ignore - joblib has no types of its generators
 
     if dask is not None:
         client = _client(dask)

@@ -261,8 +261,9 @@ def contest_network(
 def inhibition(num: int, rounds: int) -> np.ndarray:
     """ε of each round: from 5/n, at most 1/4, to 1 in equal ratios.
 
-    About half of the scores are above their mean at the start, by a mean of which the largest is some multiple: of the
-    first ε that leaves it in, the largest leaves the least to be done by the few rounds that follow.
+    About half of the scores are above their mean at the start, and the largest one is a few times as far above as they
+    are on average: it survives where ε·n/2 is less than that. The largest such ε leaves the least to be done by the few
+    rounds that follow; 5/n told digits apart best.
     """
     if num < 4:
         return np.ones(1)
