@@ -320,11 +320,13 @@ def test_relu_without_biases_is_warned_of(capsys: pytest.CaptureFixture[str], tm
 
 
 def test_an_interruption_is_told_in_one_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "attrax", "store", "digits", "--n", "5", "--writer", "gradient", "--checkpoint",
-               str(tmp_path / "c"), "--tol", "0", "-o", str(tmp_path / "m")]  # fmt: skip
     # A shell that runs the tests in the background has its children ignore interruptions.
-    options: dict[str, Any] = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options) as process:
+    listening = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from attrax.cli import main; main()"
+    )
+    command = [sys.executable, "-c", listening, "store", "digits", "--n", "5", "--writer", "gradient", "--checkpoint",
+               str(tmp_path / "c"), "--tol", "0", "-o", str(tmp_path / "m")]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         for _ in range(600):
             if (tmp_path / "c").exists():
                 break
