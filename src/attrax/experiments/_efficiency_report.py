@@ -54,7 +54,10 @@ def efficiency_figure(study: EfficiencyStudy) -> "Figure":
 
     scale = study.scale
     shape = (len(study.modes), len(scale.lengths))
-    size = (1.2 + shape[1] * (0.9 + 0.55 * len(scale.widths)), shape[0] * (1.0 + 0.45 * len(scale.depths)) + 0.4)
+    size = (
+        max(1.2 + shape[1] * (0.9 + 0.55 * len(scale.widths)), 2.4 * shape[1], 5.0),
+        shape[0] * (1.0 + 0.45 * len(scale.depths)) + 0.4,
+    )
     figure = Figure(figsize=size, layout="constrained", facecolor="white")
     grid = figure.subplots(*shape, squeeze=False, sharex=True, sharey=True)
     image: Any = None
@@ -79,8 +82,10 @@ def efficiency_figure(study: EfficiencyStudy) -> "Figure":
     for axes in grid[-1]:
         axes.set_xlabel("width")
     figure.colorbar(image, ax=list(grid.flat), label="certified examples", shrink=0.9)
-    figure.suptitle(f"{scale.n} examples ({study.data.source}), {scale.activation}; framed: the smallest network that "
-                    "stores all", fontsize=10)  # fmt: skip
+    figure.suptitle(
+        f"{scale.n} examples ({study.data.source}), {scale.activation}\nframed: the smallest network that stores all",
+        fontsize=10,
+    )
     return figure
 
 

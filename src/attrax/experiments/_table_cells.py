@@ -35,6 +35,8 @@ from attrax.report import PageTable
 from attrax.sweeps import Cell, CellFound, Work
 
 _HIGH = 0.5
+_FEWEST = 3
+"""Cells that can be said to have an order."""
 
 
 def run(settings: Mapping[str, Any], work: Work) -> CellFound:
@@ -140,8 +142,10 @@ def _summary(figure: str, records: Records) -> Summary:
         f"interval of the rank correlation lies above {_HIGH}, partly where it lies above 0."
     )
     if not np.isfinite(found.spearman):
-        # Too few networks were trained for an order, or all cells are alike.
-        outcome = Outcome.NOT if trained == total else Outcome.NOT_TRAINED
+        # Too few networks were trained for an order, too few cells of this scale have a number in the paper, or all
+        # cells are alike.
+        few = Outcome.LOST if found.cells < _FEWEST else Outcome.NOT
+        outcome = few if trained == total else Outcome.NOT_TRAINED
         return Summary(None, None, None, outcome, f"{text} {rank_text(found)}.")
     low, high = found.spearman_interval
     outcome = Outcome.REPRODUCED if low > _HIGH else Outcome.PARTLY if low > 0 else Outcome.NOT

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -110,8 +111,9 @@ def _backend(jobs: int, threads: int, dask: str | None) -> Iterator[Any]:
     def results(cells: Sequence[Cell], arguments: tuple[Any, ...]) -> Iterator[CellRecord]:
         # A cell at a time, for one may take hours and the next a second.
         options: dict[str, Any] = {"batch_size": 1, "pre_dispatch": "all" if dask else "2*n_jobs"}
-        pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", **options)
-        yield from pool(joblib.delayed(_in_worker)(cell, *arguments) for cell in cells)  # pyright: ignore - joblib has no types of its generators
+        # joblib has no types of its generators.
+        pool: Any = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", **options)
+        yield from pool(joblib.delayed(_in_worker)(cell, *arguments) for cell in cells)
 
     if dask is not None:
         client = _client(dask)
@@ -126,7 +128,10 @@ def _backend(jobs: int, threads: int, dask: str | None) -> Iterator[Any]:
         with (
             tempfile.TemporaryDirectory(prefix="attrax-") as places,
             joblib.parallel_config(backend="loky", inner_max_num_threads=threads),
+            warnings.catch_warnings(),
         ):
+            # A process whose memory has grown is replaced by a fresh one, as it should be: compilers keep much.
+            warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
             yield lambda cells, scratch: results(cells, (scratch, places, threads))
 
 
