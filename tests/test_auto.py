@@ -32,6 +32,11 @@ def test_it_stops_at_the_first_attempt_that_holds() -> None:
     assert "failed" not in memory.written
 
 
+def test_kfac_binds_it_like_any_other_optimizer() -> None:
+    assert kinds(ax.Auto(optimizer="kfac")) == ["Gradient", "Gradient"]
+    assert [attempt.optimizer for attempt, _ in ax.Auto(optimizer="kfac").attempts(None, PATTERNS)] == ["kfac"] * 2
+
+
 def test_it_is_the_default() -> None:
     memory = ax.store(POINTS[:3], key=jr.key(0))
     assert memory.written["chosen_by"] == "auto"

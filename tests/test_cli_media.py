@@ -138,7 +138,7 @@ def test_sound_is_no_folder_of_pictures(capsys: pytest.CaptureFixture[str], tmp_
 
 def test_demo_film(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     found = record(capsys, "demo-film", "-o", tmp_path / "demo", "--seed", 1)
-    assert (found["cycle"]["verdict"], found["cycle"]["period"], found["width"]) == ("attractor", 60, 120)
+    assert (found["cycle"]["verdict"], found["cycle"]["period"], found["width"]) == ("attractor", 60, 122)
     assert found["recovered"] == found["cues"] == 20
     assert found["psnr_min"] >= 60
     assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == [

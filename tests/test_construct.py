@@ -51,40 +51,69 @@ def test_the_ball_promised_goes_to_the_example_in_one_step(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", CONSTRUCTIONS)
-def test_where_nothing_is_near_comes_the_rest(kind: str) -> None:
-    network = BUILD[kind](POINTS, rest=POINTS[2])
+def test_what_is_unknown_is_led_to_a_state_by_way_of_the_rest(kind: str) -> None:
+    network = BUILD[kind](POINTS, lead=POINTS[2])
+    assert network.widths == (14,)  # two units each, and two for the rest
     np.testing.assert_allclose(apply(network, POINTS), POINTS, atol=1e-12)
-    weights, biases = np.asarray(network.weights[0])[:6] / 2, (np.asarray(network.biases[0])[:6] + 0.5) / 2
-    draw = np.random.default_rng(3).normal(POINTS.mean(axis=0), 0.3, (200, *POINTS.shape[1:]))
-    none = (draw.reshape(200, -1) @ weights.T + biases < 0.25).all(axis=1)
-    assert none.any()
-    found = apply(network, draw[none])
-    np.testing.assert_allclose(found, np.broadcast_to(POINTS[2], found.shape), atol=1e-12)
+    rest = np.asarray(network.biases[-1]).reshape(POINTS.shape[1:])
+    flat = POINTS.reshape(6, -1) - POINTS.reshape(6, -1).mean(axis=0)
+    assert np.abs(flat @ (rest - POINTS.mean(axis=0)).ravel()).max() < 1e-10  # outside of the span
+    np.testing.assert_allclose(apply(network, rest[None])[0], POINTS[2], atol=1e-12)
+    # Nothing is known of what is far away, on either side of the rest.
+    far = rest + 20 * (POINTS.mean(axis=0) - rest)
+    np.testing.assert_allclose(apply(network, far[None])[0], rest, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", CONSTRUCTIONS)
+def test_states_that_are_on_together_extinguish_each_other(kind: str) -> None:
+    network = BUILD[kind](POINTS, lead=POINTS[2])
+    rest = np.asarray(network.biases[-1]).reshape(POINTS.shape[1:])
+    draw = np.random.default_rng(0)
+    weights = draw.random((200, 6))
+    weights[:20] = 1.0  # all of them at once
+    weights[20:26] = np.eye(6) + 0.3 * np.roll(np.eye(6), 1, axis=1)  # one is ahead
+    state = rest + np.tensordot(weights, POINTS - rest, 1)
+    for _ in range(30):
+        state = apply(network, state)
+    apart = np.abs(state[:, None] - POINTS[None]).reshape(200, 6, -1).max(axis=2)
+    assert apart.min(axis=1).max() < 1e-9
+    assert apart[20:26].argmin(axis=1).tolist() == list(range(6))
+    plain = BUILD[kind](POINTS)
+    both = apply(plain, (POINTS[:1] + POINTS[1:2] - POINTS.mean(axis=0)))
+    assert np.abs(both[:, None] - POINTS[None]).reshape(6, -1).max(axis=1).min() > 0.01  # not so without a lead
+
+
+def test_a_lead_where_the_examples_leave_no_room() -> None:
+    corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    network = margin(corners, lead=corners[2])
+    assert network.widths == (8,)
+    np.testing.assert_allclose(apply(network, corners), corners, atol=1e-6)
+    np.testing.assert_array_equal(np.asarray(network.biases[-1]), corners[2])
 
 
 def test_noise_leads_into_a_film_and_not_to_an_example() -> None:
     cues = np.random.default_rng(2).uniform(size=(20, *POINTS.shape[1:]))
     film = ax.store(ax.Patterns.from_cycles([POINTS[:2], POINTS[2:]]), writer=ax.Constructed(), key=jr.key(0))
-    assert film.written["rest"] == 2  # the longest cycle begins there
+    assert film.written["lead"] == 2  # the longest cycle begins there
     assert ax.recall_sequence(film, cues).recovered.all()
     way = ax.Patterns.from_sequences([POINTS], end="hold")
     held = ax.store(way, writer=ax.Constructed(), key=jr.key(0))
-    assert held.written["rest"] == 0
+    assert held.written["lead"] == 0
     assert ax.recall_sequence(held, cues).recovered.all()
     examples = ax.store(POINTS, writer=ax.Constructed(), key=jr.key(0))
-    assert examples.written["rest"] is None
+    assert examples.written["lead"] is None
     assert not ax.recall(examples, np.full((1, *POINTS.shape[1:]), 0.5)).recovered.any()
-    chosen = ax.store(POINTS, writer=ax.Constructed("pseudoinverse", rest=4), key=jr.key(0))
+    chosen = ax.store(POINTS, writer=ax.Constructed("pseudoinverse", lead=4), key=jr.key(0))
     assert ax.recall(chosen, POINTS.mean(axis=0)[None]).index[0] == 4
 
 
-def test_a_rest_that_is_no_state() -> None:
-    with pytest.raises(ValueError, match="rest must be one finite state"):
-        margin(POINTS, rest=POINTS)
-    with pytest.raises(ValueError, match="rest must be an integer of at least 0 and at most 5; got 6"):
-        ax.store(POINTS, writer=ax.Constructed(rest=6), key=jr.key(0))
-    with pytest.raises(ValueError, match="rest must be"):
-        ax.Constructed(rest=-1)
+def test_a_lead_that_is_no_state() -> None:
+    with pytest.raises(ValueError, match="lead must be one finite state"):
+        margin(POINTS, lead=POINTS)
+    with pytest.raises(ValueError, match="lead must be an integer of at least 0 and at most 5; got 6"):
+        ax.store(POINTS, writer=ax.Constructed(lead=6), key=jr.key(0))
+    with pytest.raises(ValueError, match="lead must be"):
+        ax.Constructed(lead=-1)
 
 
 def test_the_pseudoinverse_has_the_least_functions_that_tell_examples_apart() -> None:

@@ -1,5 +1,8 @@
 """Contests: the assembled network is what its formulas say, and training it makes a memory."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import jax
 import jax.random as jr
 import numpy as np
@@ -150,6 +153,21 @@ def test_vectors_in_the_plane() -> None:
     memory = ax.store(points, writer=ax.Contest(epochs=200), key=jr.key(0))
     assert memory.certificate.all_attractors
     assert [name.split(":")[0] for name in memory.written["corruptions"]] == ["gaussian"]
+
+
+@pytest.mark.parametrize(
+    "writer", [ax.Contest(time_limit=60.0, epochs=40), ax.Gradient(noise=0.2, time_limit=60.0, epochs=40)]
+)
+def test_a_run_with_a_time_limit_goes_on_to_the_end_that_it_planned(writer, tmp_path: Path) -> None:
+    network = None if isinstance(writer, ax.Contest) else ax.maps.mlp((5, 6), width=32, depth=1, key=jr.key(0))
+    options = {"checkpoint": tmp_path / "c", "key": jr.key(3)}
+    whole = ax.store(POINTS, network, writer=writer, **options)
+    assert whole.written["epochs"] == 40
+    # By now there is no time for anything but the number of epochs that the first call chose.
+    again = ax.store(POINTS, network, writer=replace(writer, time_limit=1e-3), resume=True, **options)
+    assert again.written["epochs"] == 40
+    for one, other in zip(whole.map.weights, again.map.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_the_same_key_gives_the_same_network_and_the_time_limit_cuts_it_short() -> None:

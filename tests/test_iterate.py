@@ -142,6 +142,21 @@ def test_refine_leaves_exact_points_alone_and_reports_failure() -> None:
     assert far.moved == 0.0
 
 
+def test_refine_follows_the_map_where_newton_loses_its_way() -> None:
+    def map(x):
+        # A stable cycle 0 → 1 → 0, and on the way to it a sliver whose slope would make it unstable.
+        up = 1 + 0.5 * x + 2 * (jnp.clip(x, 0.004, 0.006) - 0.004)
+        return jnp.where(x < 0.5, up, 0.5 * (x - 1))
+
+    start = np.array([[0.005], [1.0045]])
+    found = ax.refine(map, start)
+    assert found.converged
+    np.testing.assert_allclose(found.points, [[0.0], [1.0]], atol=1e-12)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_refine, "_LAPS", 0)
+        assert not ax.refine(map, start).converged
+
+
 def test_refine_without_a_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_refine, "_DENSE", 0)
     found = ax.refine(lambda x: jnp.cos(x), np.full((1, 3), 0.74), max_move=1.0)

@@ -155,3 +155,15 @@ def test_wrong_arguments_are_refused() -> None:
     network = mlp((3,), width=4, depth=1, key=jr.key(0))
     with pytest.raises(ValueError, match="inputs"):
         kfac().update(network, kfac().init(network), network)
+
+
+def test_the_key_of_a_memory_decides_what_kfac_samples() -> None:
+    network = mlp((6,), width=12, depth=2, key=jr.key(0))
+    points = np.random.default_rng(0).random((4, 6))
+
+    def first(seed: int) -> np.ndarray:
+        writer = ax.Gradient(optimizer="kfac", epochs=3, tol=0.0)
+        return np.asarray(ax.store(points, network, writer=writer, key=jr.key(seed)).map.weights[0])
+
+    np.testing.assert_array_equal(first(1), first(1))
+    assert np.abs(first(1) - first(2)).max() > 0

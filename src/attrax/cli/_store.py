@@ -171,7 +171,7 @@ def store(
             "them can store nothing: f(cx) = c f(x) makes 1 an eigenvalue at every fixed point.",
         ),
     ] = True,
-    optimizer: Annotated[str, typer.Option(help="gd, momentum, momentum_decay, rmsprop or adam.")] = "adam",
+    optimizer: Annotated[str, typer.Option(help="gd, momentum, momentum_decay, rmsprop, adam or kfac.")] = "adam",
     lr: Annotated[float | None, typer.Option(help="Learning rate. [default: the optimizer's]")] = None,
     momentum: Annotated[float | None, typer.Option(help="Momentum. [default: the optimizer's]")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="Weight decay. [default: the optimizer's]")] = None,

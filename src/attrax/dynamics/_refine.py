@@ -20,6 +20,8 @@ from attrax.dynamics._orbit import Orbit, orbit
 sparse: Any = scipy.sparse.linalg
 _DENSE = 2048
 """Up to this many coordinates the Newton system is formed and factored; above, GMRES on Jacobian-vector products."""
+_LAPS = 64
+"""How often the map is followed round a cycle that Newton's method did not find."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,24 +87,50 @@ def refine(
                 return Refined(applied, once, moved, True)
         # Coordinate i stands for f(cycle[i-1]), that is, for cycle[i] up to the residual.
         z = np.roll(np.asarray(_enter(way, cycle)), 1, axis=0)
-        best_z, best = z, np.inf
-        for _ in range(max_steps):
-            stepped = np.asarray(_step(way, z))
-            defect = stepped - np.roll(z, -1, axis=0)
-            size_of_defect = float(np.abs(defect).max())
-            if not np.isfinite(size_of_defect) or size_of_defect >= best:
-                break
-            best_z, best = z, size_of_defect
-            correction = _newton_correction(way, z, defect)
-            if correction is None:
-                break
-            z = z + correction
+        best_z, best = _newton(way, z, max_steps)
+        if len(cycle) > 1 and best > max(atol, 1e-12 * float(np.abs(z).max())):
+            # Newton's method loses its way where a unit's slope jumps between here and there. A stable cycle is also
+            # where the map itself leads.
+            other_z, other = _newton(way, _followed(way, best_z if np.isfinite(best) else z), max_steps)
+            best_z = other_z if other < best else best_z
         points = np.asarray(_leave(way, best_z))
         residual_after = _cycle_residual(np.asarray(_images(way, points)), points)
     moved = _distance(points, cycle)
     if not (residual_after < residual and moved <= limit):
         return Refined(cycle, residual, 0.0, False)
     return Refined(points, residual_after, moved, residual_after <= max(atol, 1e-14 * size))
+
+
+def _newton(way: Orbit, z: Float[np.ndarray, "p k"], max_steps: int) -> tuple[Float[np.ndarray, "p k"], float]:
+    """Newton's method for as long as it lowers the defect, and the defect that is left."""
+    best_z, best = z, np.inf
+    for _ in range(max_steps):
+        stepped = np.asarray(_step(way, z))
+        defect = stepped - np.roll(z, -1, axis=0)
+        size = float(np.abs(defect).max())
+        if not np.isfinite(size) or size >= best:
+            break
+        best_z, best = z, size
+        correction = _newton_correction(way, z, defect)
+        if correction is None:
+            break
+        z = z + correction
+    return best_z, best
+
+
+def _followed(way: Orbit, z: Float[np.ndarray, "p k"]) -> Float[np.ndarray, "p k"]:
+    """The states of the last of a few laps of the map from the first state of a cycle, while laps still differ less."""
+    lap, apart = z, np.inf
+    for _ in range(_LAPS):
+        after = np.asarray(_lap(way, lap[0], len(z)))
+        change = float(np.abs(after[-1] - lap[0]).max())
+        if not change < apart:
+            break
+        # The lap begins at its first state again: what came last.
+        lap, apart = np.concatenate([after[-1:], after[:-1]]), change
+        if change == 0:
+            break
+    return lap
 
 
 def _distance(points: np.ndarray, others: np.ndarray) -> float:
@@ -172,6 +200,15 @@ def _leave(way: Orbit, z: Any) -> Any:
 @eqx.filter_jit
 def _step(way: Orbit, z: Any) -> Any:
     return way.each(way.step, z)
+
+
+@eqx.filter_jit
+def _lap(way: Orbit, start: Any, length: int) -> Any:
+    def follow(z: Any, _: Any) -> tuple[Any, Any]:
+        z = way.step(z)
+        return z, z
+
+    return jax.lax.scan(follow, jnp.asarray(start), None, length=length)[1]
 
 
 @eqx.filter_jit

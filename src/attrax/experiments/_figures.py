@@ -8,8 +8,10 @@ import numpy as np
 from attrax.report import PageTable
 from attrax.report._plots import BLUE as BLUE
 from attrax.report._plots import GRAY as GRAY
-from attrax.report._plots import GREEN, pixels
+from attrax.report._plots import GREEN as GREEN
+from attrax.report._plots import ORANGE as ORANGE
 from attrax.report._plots import VERMILION as VERMILION
+from attrax.report._plots import pixels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -21,6 +21,9 @@ from attrax.experiments import (
     _fig14,
     _fig15,
     _fig16,
+    _general,
+    _local,
+    _power,
     _rnn,
     _spurious,
     _theory_checks,
@@ -53,5 +56,8 @@ EXPERIMENTS: dict[str, Experiment] = {
     "unet": _unet.EXPERIMENT,
     "theory": _theory_checks.EXPERIMENT,
     "control": _control.EXPERIMENT,
+    "power": _power.EXPERIMENT,
+    "local": _local.EXPERIMENT,
+    "general": _general.EXPERIMENT,
 }
 """What `attrax reproduce` knows."""

@@ -1,5 +1,6 @@
 """Training: the paper's optimizers, one loop, coordinates in the span of the data, the polish of the last layer."""
 
+from attrax.training._checkpoint import planned_epochs as planned_epochs
 from attrax.training._construct import CONSTRUCTIONS as CONSTRUCTIONS
 from attrax.training._construct import constructed_start as constructed_start
 from attrax.training._construct import margin as margin
@@ -9,6 +10,7 @@ from attrax.training._contest import carriers as carriers
 from attrax.training._contest import contest_network as contest_network
 from attrax.training._contest import encoder as encoder
 from attrax.training._contest import lead_at_home as lead_at_home
+from attrax.training._contest import leading as leading
 from attrax.training._contest import rounds_for as rounds_for
 from attrax.training._coordinates import Coordinates as Coordinates
 from attrax.training._fit import Fit as Fit

@@ -59,6 +59,16 @@ def read_checkpoint(path: str | os.PathLike[str], like: Any, fingerprint: str) -
     return eqx.combine(restored, static), json.loads(header["numbers"])
 
 
+def planned_epochs(path: str | os.PathLike[str]) -> int | None:
+    """How many epochs the run of a checkpoint was to take; `None` where there is none that says so."""
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            planned = json.loads((file.metadata() or {}).get("numbers", "{}")).get("epochs_limit")
+    except (OSError, safetensors.SafetensorError, ValueError):
+        return None  # whoever reads the state says what is wrong with the file
+    return None if planned is None else int(planned)
+
+
 def _checksum(arrays: dict[str, np.ndarray], numbers: str) -> str:
     total = hashlib.sha256(numbers.encode())
     for name in sorted(arrays):

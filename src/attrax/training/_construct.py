@@ -1,19 +1,25 @@
 """Networks that can be written down: one hidden layer that stores examples without training.
 
-Both have the form f(x) = Yᵀ s(a(x)) with one affine function aᵢ an example and the piecewise-linear step
-s(z) = clip(2z − ½, 0, 1) = relu(2z − ½) − relu(2z − 3/2), so one hidden layer of 2n ReLU units. Where aᵢ is near 1 at
-example i and near 0 or below at all others, f sends a whole neighborhood of each example to its target, and its
-Jacobian there is 0: every example is an attractor, and a cycle has the product 0.
+Both have the form f(x) = r + Σᵢ s(aᵢ(x)) (yᵢ − r) with one affine function aᵢ an example and a piecewise-linear step s
+from 0 to 1, the difference of two ReLU units, so one hidden layer of 2n units. Where aᵢ is near 1 at example i and near
+0 or below at all others, f sends a whole neighborhood of each example to its target, and its Jacobian there is 0: every
+example is an attractor, and a cycle has the product 0.
 
-Far from all examples no aᵢ is large, and f is constant there: f(x) = r + Σᵢ s(aᵢ(x)) (yᵢ − r). For examples that stay
-where they are this *rest* r is the mean of the targets; that r is a fixed point of its own, so whoever is lost says so.
-A film that is to begin out of anything takes one of its own frames as r: then the film follows whatever
-no aᵢ knows. Noise is not always that: among nearly equal frames the aᵢ are steep, and it may turn several on at once.
+Of examples that stay where they are, r is the mean of the targets and s rises from ¼ to ¾. Far from all examples no aᵢ
+is large and f(x) = r, a fixed point of its own: whoever is lost says so.
+
+A film is to begin out of anything (`lead`). There r lies outside of the examples' affine span, at the distance R from
+their mean along a unit vector u; it is one more stored state, with a₀ = 1 at r and 0 at all examples, and its target is
+a state of the film. All other aᵢ are tilted along u until they are c = 0.4 at r, which changes none of them at the
+examples. That tilt is an inhibition: on a superposition r + Σⱼ tⱼ (xⱼ − r) every aᵢ is at most
+c + tᵢ(1 − c) − c Σ_{j≠i} tⱼ, so with s rising from 0.45 to 0.65 two states that noise turned on together extinguish
+each other, down to the larger one or, at a tie, to r, out of which the film begins anew.
 """
 
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
@@ -25,9 +31,13 @@ from attrax.maps._initializers import init_linear
 
 CONSTRUCTIONS = ("pseudoinverse", "margin")
 """Names of the constructions."""
+_STEP = (0.25, 0.75)
+"""Between which values of aᵢ the step s rises."""
+_LEAD_STEP, _INHIBITION = (0.45, 0.65), 0.4
+"""The same where r leads into the examples, and c, the value there of every other aᵢ: it must not start s."""
 
 
-def pseudoinverse(points: HostStates, targets: HostStates | None = None, *, rest: HostStates | None = None) -> MLP:
+def pseudoinverse(points: HostStates, targets: HostStates | None = None, *, lead: HostStates | None = None) -> MLP:
     """The network whose aᵢ are the least affine functions with aᵢ(xⱼ) = 1 for i = j and 0 otherwise.
 
     They exist for affinely independent examples; with the centered examples as the rows of X_c their gradients are the
@@ -35,39 +45,41 @@ def pseudoinverse(points: HostStates, targets: HostStates | None = None, *, rest
     target in one step. Of dependent examples it takes the least-squares solution, which does not store all of them;
     a certificate tells.
 
-    **Arguments:** `points`, n×state shape; `targets`, what each goes to, by default itself; `rest`, the state that
-    follows where no aᵢ is large, by default the mean of the targets.
+    **Arguments:** `points`, n×state shape; `targets`, what each goes to, by default itself; `lead`, a state into which
+    everything unknown is led, by default none: it goes to the mean of the targets. Where the examples span the whole
+    space, there is no room for an inhibition, and f is `lead` wherever no aᵢ is large.
 
-    **Returns:** an `MLP` in float64. **Raises** `ValueError` for a rest that is no finite state.
+    **Returns:** an `MLP` in float64. **Raises** `ValueError` for a lead that is no finite state.
     """
-    rest = _checked_rest(rest, points)
+    lead = _checked_lead(lead, points)
     flat = np.asarray(points, np.float64).reshape(len(points), -1)
     middle = flat.mean(axis=0)
     slopes = np.linalg.pinv((flat - middle).T)
-    return _assembled(slopes, 1 / len(flat) - slopes @ middle, points, targets, rest)
+    return _assembled(slopes, 1 / len(flat) - slopes @ middle, points, targets, lead)
 
 
-def margin(points: HostStates, targets: HostStates | None = None, *, rest: HostStates | None = None) -> MLP:
+def margin(points: HostStates, targets: HostStates | None = None, *, lead: HostStates | None = None) -> MLP:
     """The network whose aᵢ separate example i from all others with the widest margin: hard support vectors.
 
     With wᵢ·x + bᵢ at least 1 at example i and at most −1 at the others, and ‖wᵢ‖ least, aᵢ = (wᵢ·x + bᵢ + 1)/2. The
     basins are wider than those of `pseudoinverse`: the ball of radius ½/‖wᵢ‖ goes to the target in one step. An
     example inside the convex hull of the others can't be separated; a certificate tells.
 
-    **Arguments:** `points`, n×state shape; `targets`, what each goes to, by default itself; `rest`, the state that
-    follows where no aᵢ is large, by default the mean of the targets.
+    **Arguments:** `points`, n×state shape; `targets`, what each goes to, by default itself; `lead`, a state into which
+    everything unknown is led, by default none: it goes to the mean of the targets. Where the examples span the whole
+    space, there is no room for an inhibition, and f is `lead` wherever no aᵢ is large.
 
-    **Returns:** an `MLP` in float64. **Raises** `ValueError` for a rest that is no finite state.
+    **Returns:** an `MLP` in float64. **Raises** `ValueError` for a lead that is no finite state.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import SVC
 
-    rest = _checked_rest(rest, points)
+    lead = _checked_lead(lead, points)
     flat = np.asarray(points, np.float64).reshape(len(points), -1)
     middle = flat.mean(axis=0)
     centered = flat - middle
     if len(flat) == 1:  # nothing to be separated from
-        return _assembled(np.zeros_like(flat), np.ones(1), points, targets, rest)
+        return _assembled(np.zeros_like(flat), np.ones(1), points, targets, lead)
     gram = centered @ centered.T
     # The solver's tolerances are absolute, so it sees examples of unit size.
     size = float(np.mean(np.diagonal(gram))) or 1.0
@@ -88,7 +100,7 @@ def margin(points: HostStates, targets: HostStates | None = None, *, rest: HostS
         # One example a thread, for the solver holds no lock.
         list(pool.map(separate, range(len(flat))))
     slopes = strengths @ centered
-    return _assembled(slopes, offsets - slopes @ middle, points, targets, rest)
+    return _assembled(slopes, offsets - slopes @ middle, points, targets, lead)
 
 
 def constructed_start(
@@ -127,14 +139,14 @@ def constructed_start(
     return MLP(weights, (bias.astype(np.float32), middle.astype(np.float32)), made.shape, "relu")
 
 
-def _checked_rest(rest: HostStates | None, points: HostStates) -> HostStates | None:
-    if rest is None:
+def _checked_lead(lead: HostStates | None, points: HostStates) -> HostStates | None:
+    if lead is None:
         return None
-    rest = np.asarray(rest)
-    if rest.shape != np.shape(points)[1:] or rest.dtype.kind not in "fiub" or not np.isfinite(rest).all():
-        raise ValueError(f"rest must be one finite state of shape {np.shape(points)[1:]}; got {rest.dtype} of shape "
-                         f"{rest.shape}")  # fmt: skip
-    return rest.astype(np.float64).ravel()
+    lead = np.asarray(lead)
+    if lead.shape != np.shape(points)[1:] or lead.dtype.kind not in "fiub" or not np.isfinite(lead).all():
+        raise ValueError(f"lead must be one finite state of shape {np.shape(points)[1:]}; got {lead.dtype} of shape "
+                         f"{lead.shape}")  # fmt: skip
+    return lead.astype(np.float64).ravel()
 
 
 def _assembled(
@@ -142,13 +154,48 @@ def _assembled(
     offsets: Float[np.ndarray, " n"],
     points: HostStates,
     targets: HostStates | None,
-    rest: Float[np.ndarray, " d"] | None,
+    lead: Float[np.ndarray, " d"] | None,
 ) -> MLP:
-    goals = np.asarray(points if targets is None else targets, np.float64).reshape(len(points), -1).T
-    first = np.concatenate([2 * slopes, 2 * slopes])
-    bias = np.concatenate([2 * offsets - 0.5, 2 * offsets - 1.5])
+    """The network with aᵢ(x) = slopesᵢ·x + offsetsᵢ."""
+    flat = np.asarray(points, np.float64).reshape(len(points), -1)
+    goals = (flat if targets is None else np.asarray(targets, np.float64).reshape(len(points), -1)).T
     # Between the steps, where no example is meant, f gives the mean of the targets rather than black.
-    constant = goals.mean(axis=1) if rest is None else rest
-    away = goals - constant[:, None]
-    last = np.concatenate([away, -away], axis=1)
+    constant, (low, high) = goals.mean(axis=1) if lead is None else lead, _STEP
+    away = None if lead is None else _outside(flat)
+    if lead is not None and away is not None:
+        middle = flat.mean(axis=0)
+        constant, (low, high) = middle + away, _LEAD_STEP
+        along = away / (away @ away)
+        tilt = _INHIBITION - (slopes @ middle + offsets)
+        # along·(x − middle) is 1 at r and 0 in the span; r comes first, as a state of its own that goes to the lead.
+        slopes = np.concatenate([along[None], slopes + np.outer(tilt, along)])
+        offsets = np.concatenate([[0.0], offsets]) - np.concatenate([[1.0], tilt]) * (along @ middle)
+        goals = np.column_stack([lead, goals])
+    rise = high - low
+    first = np.concatenate([slopes, slopes]) / rise
+    bias = np.concatenate([offsets - low, offsets - high]) / rise
+    ways = goals - constant[:, None]
+    last = np.concatenate([ways, -ways], axis=1)
     return MLP((first, last), (bias, constant), np.asarray(points).shape[1:], "relu")
+
+
+def _outside(flat: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " d"] | None:
+    """A vector orthogonal to the affine span of the rows, as long as they typically are from their mean.
+
+    The direction is that of a state at hand, the mean or an even one, without its part in the span. `None` where the
+    rows leave no room.
+    """
+    count, size = flat.shape
+    middle = flat.mean(axis=0)
+    centered = flat - middle
+    if count > size:
+        return None
+    basis = np.linalg.qr(centered.T)[0]
+    length = float(np.sqrt(np.mean(np.sum(centered**2, axis=1)))) or 1.0
+    units = (np.eye(1, size, axis)[0] for axis in range(size))  # one of count + 1 of them at least has a part outside
+    for state in chain((middle, np.ones(size)), units):
+        rest = state - basis @ (basis.T @ state)
+        rest -= basis @ (basis.T @ rest)  # once more, as the first difference may be mostly rounding
+        if np.linalg.norm(rest) > 1e-3 * np.linalg.norm(state) > 0:
+            return rest * (length / np.linalg.norm(rest))
+    return None

@@ -41,6 +41,8 @@ _GAIN = 1e4
 """The winner's activity at a clean example times the gain: how far beyond saturation it is."""
 _TEMPLATE_SCALE = 2.0
 _MOST_ALIKE = 0.999
+_SAFE = 0.6
+"""Of the strongest first inhibition that every example's own score survives, the share that is taken at most."""
 _STEEPEST = 10.0
 """Times the norm of a typical row, the largest change by which an example is made to lead."""
 _DARK = 0.3
@@ -205,6 +207,13 @@ def lead_at_home(scores: Encoder, inputs: Float[np.ndarray, "n *state"], *, lead
     return Encoder(tuple(weights), tuple(biases))
 
 
+def leading(scores: Encoder, inputs: Float[np.ndarray, "n *state"]) -> np.ndarray:
+    """For each example whether its own score is the largest there: without that no contest finds it."""
+    with float64():
+        table = apply_rows(cast(scores, np.float64), np.asarray(inputs, np.float64))
+    return table.argmax(axis=1) == np.arange(len(table))
+
+
 def rounds_for(num: int) -> int:
     """How many rounds of inhibition come before the last one: three, and more beyond 64 examples, as log₂ n."""
     return max(3, math.ceil(math.log2(max(num, 2))) - 3)
@@ -217,6 +226,7 @@ def contest_network(
     *,
     coordinates: Coordinates | None = None,
     rounds: int | None = None,
+    onset: float = 5.0,
 ) -> MLP:
     """The network on states that sends a state to the target of the example with the largest score.
 
@@ -225,11 +235,14 @@ def contest_network(
     - `scores`: the encoder, on `coordinates` if they are given, which are folded into its first layer.
     - `points`: n×state shape, an example for each score; `targets`, what each goes to, by default itself.
     - `rounds`: of inhibition before the last one; more tell closer scores apart. By default `rounds_for(n)`.
+    - `onset`: the first round inhibits by `onset`/n, at most ¼; less where the score of an example whose own score is
+      the largest would not survive it. Scores of cues that lie closer together take less.
 
     **Returns:** an `MLP` in float64 with the encoder's hidden layers and `rounds` + 3 more, of n units each.
 
-    **Raises** `ValueError` where the scores are not one an example.
+    **Raises** `ValueError` where the scores are not one an example, and for a wrong argument.
     """
+    onset = _checks.real("onset", onset, above=0)
     points = np.asarray(points)
     goals = np.asarray(points if targets is None else targets, np.float64).reshape(len(points), -1)
     num = len(points)
@@ -243,13 +256,21 @@ def contest_network(
         weights[0] = ((weights[0] / coordinates.scale) @ coordinates.basis.T).astype(np.float32).astype(np.float64)
         biases[0] = biases[0] - weights[0] @ coordinates.center
     weights[-1], biases[-1] = weights[-1] - weights[-1].mean(axis=0), biases[-1] - biases[-1].mean()
-    for strength in inhibition(num, rounds):
+    shape = points.shape[1:]
+    flat = points.reshape(num, -1).astype(np.float64)
+    none = np.zeros((goals.shape[1], num))
+    with float64():
+        first = apply_rows(cast(MLP((*weights, none), (*biases, None), shape, "relu"), np.float64).features, flat)
+    own, total = np.diagonal(first), first.sum(axis=1)
+    leads = (own > 0) & (own >= first.max(axis=1)) & (own < total)
+    if leads.any():
+        onset = min(onset, _SAFE * num * float((own / (total - own + (~leads)))[leads].min()))
+    for strength in inhibition(num, rounds, onset):
         weights.append((1 + strength) * np.eye(num) - strength)
         biases.append(np.zeros(num))
-    shape = points.shape[1:]
-    contest = MLP((*weights, np.zeros((goals.shape[1], num))), (*biases, None), shape, "relu")
+    contest = MLP((*weights, none), (*biases, None), shape, "relu")
     with float64():
-        active = apply_rows(cast(contest, np.float64).features, points.reshape(num, -1).astype(np.float64))
+        active = apply_rows(cast(contest, np.float64).features, flat)
     won = np.diagonal(active)
     # An example whose own score does not win is left to its certificate, and does not spoil the gain of the others.
     least = float(won[won > 0].min()) if (won > 0).any() else 1.0
@@ -258,13 +279,13 @@ def contest_network(
     return MLP((*weights,), (*biases, np.ones(num), middle), shape, "relu")
 
 
-def inhibition(num: int, rounds: int) -> np.ndarray:
-    """ε of each round: from 5/n, at most 1/4, to 1 in equal ratios.
+def inhibition(num: int, rounds: int, onset: float = 5.0) -> np.ndarray:
+    """ε of each round: from `onset`/n, at most 1/4, to 1 in equal ratios.
 
     About half of the scores are above their mean at the start, and the largest one is a few times as far above as they
     are on average: it survives where ε·n/2 is less than that. The largest such ε leaves the least to be done by the few
-    rounds that follow; 5/n told digits apart best.
+    rounds that follow; 5/n told digits apart best, and 3/n digits that were moved and half covered.
     """
     if num < 4:
         return np.ones(1)
-    return np.geomspace(min(5 / num, 0.25), 1.0, rounds + 1) if rounds else np.ones(1)
+    return np.geomspace(min(onset / num, 0.25), 1.0, rounds + 1) if rounds else np.ones(1)

@@ -221,7 +221,7 @@ def _train(
     """Runs the compiled loop in blocks of about half a second, between which the host reports and saves."""
     block, saved, compiled = 1, time.perf_counter(), False
     if checkpoint is not None:
-        write_checkpoint(checkpoint, state, {}, stamp)
+        write_checkpoint(checkpoint, state, {"epochs_limit": epochs}, stamp)
     while True:
         start = time.perf_counter()
         before = int(state.epoch)
@@ -233,7 +233,7 @@ def _train(
         if progress is not None:
             progress("training", done, epochs, {"loss": loss, "seconds": now - begun})
         if checkpoint is not None and (finished or now - saved > _CHECKPOINT_SECONDS):
-            write_checkpoint(checkpoint, state, {"loss": loss}, stamp)
+            write_checkpoint(checkpoint, state, {"loss": loss, "epochs_limit": epochs}, stamp)
             saved = time.perf_counter()
         if finished:
             return state

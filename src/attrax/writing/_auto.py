@@ -70,7 +70,8 @@ class Auto:
     def attempts(self, network: MLP | Recipe | None, patterns: Patterns) -> Iterator[tuple[Writer, bool]]:
         """The writers to try in order, each with whether it takes the given network."""
         given = self._given()
-        if network is None and not any(name in given for name in _NOT_OF_CONTEST):
+        end_to_end = given.get("optimizer") == "kfac" or any(name in given for name in _NOT_OF_CONTEST)
+        if network is None and not end_to_end:
             first = Contest(**given)
             yield first, False
             width, layers = first.size(len(patterns))

@@ -27,19 +27,20 @@ class Constructed:
 
     - `kind`: `"margin"` or `"pseudoinverse"`; see `attrax.training.margin` and `attrax.training.pseudoinverse`.
     - `tol`: the loss that counts as reached.
-    - `rest`: the index of the state that comes next where no example is near. `None` for the mean of the targets, and
-      where there are sequences for the first state of the longest one: then a film follows.
+    - `lead`: the index of the state into which everything unknown is led, by way of a resting state of its own. `None`
+      for the first state of the longest sequence, so that a film follows; where there is none, what is unknown goes to
+      the mean of the targets and stays.
     """
 
     kind: str = "margin"
     tol: float = 1e-8
-    rest: int | None = None
+    lead: int | None = None
 
     def __post_init__(self) -> None:
         _checks.one_of("kind", self.kind, CONSTRUCTIONS)
         _checks.real("tol", self.tol, least=0)
-        if self.rest is not None:
-            _checks.integer("rest", self.rest, least=0)
+        if self.lead is not None:
+            _checks.integer("lead", self.lead, least=0)
 
     def __call__(
         self,
@@ -57,21 +58,21 @@ class Constructed:
                              "with Gradient")  # fmt: skip
         if checkpoint is not None:
             raise ValueError(f"the writer {self.kind} takes no checkpoint, as there is no training to interrupt")
-        rest = self._rest(patterns)
+        lead = self._lead(patterns)
         begun = time.perf_counter()
         report = partial(progress, "constructing") if progress is not None else lambda *_: None
         report(0, len(patterns), {})
         build = margin if self.kind == "margin" else pseudoinverse
-        made = build(patterns.points, patterns.targets, rest=None if rest is None else patterns.points[rest])
+        made = build(patterns.points, patterns.targets, lead=None if lead is None else patterns.points[lead])
         report(len(patterns), len(patterns), {})
         loss = mean_squared_error(made, patterns.points, patterns.targets)
         status = StoreStatus.STORED if loss <= self.tol else StoreStatus.LOSS_NOT_REACHED
-        details = {"writer": self.kind, "tol": self.tol, "rest": rest}
+        details = {"writer": self.kind, "tol": self.tol, "lead": lead}
         return Written(made, loss, 0, time.perf_counter() - begun, status, details)
 
-    def _rest(self, patterns: Patterns) -> int | None:
-        """The index of the state to rest in; `None` for the mean."""
-        if self.rest is not None:
-            return _checks.integer("rest", self.rest, least=0, most=len(patterns) - 1)
+    def _lead(self, patterns: Patterns) -> int | None:
+        """The index of the state that unknown cues are led into; `None` for none."""
+        if self.lead is not None:
+            return _checks.integer("lead", self.lead, least=0, most=len(patterns) - 1)
         longest = max((*patterns.cycles, *patterns.ways), key=len)
         return longest[0] if len(longest) > 1 else None

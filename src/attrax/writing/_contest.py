@@ -4,7 +4,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import jax.random as jr
@@ -28,6 +28,7 @@ from attrax.training import (
     encoder,
     fit,
     lead_at_home,
+    leading,
     mean_squared_error,
     objective,
     optimizer,
@@ -47,7 +48,10 @@ _ROWS = 200
 """About as many rows a step, where nobody said and there are fewer examples: a smaller step wastes its overhead."""
 _MOVING = ("shift", "rotate", "scale", "elastic")
 """Corruptions that move pixels: no linear score survives them, so the encoder has to be deeper, and to train longer."""
-_MOVING_EPOCHS = 3
+_MOVING_EPOCHS, _MOVING_RATE = 4, 2
+_ONSET, _MOVING_ONSET = 5.0, 3.0
+"""Times 1/n, the first inhibition. What training moved leaves the scores closer together, and the right one is then not
+far enough above their mean to survive a stronger one."""
 _BATCH = 500
 """Examples a step, at most, where nobody said."""
 _PIXELS = 1024
@@ -69,8 +73,8 @@ class Contest:
     - `noise`, `coordinate_noise`: as for `Gradient`.
     - `coordinates`: whitening exponent of the coordinates to train in; `None` trains on states of up to 1,024 entries
       as they are, and on larger ones in coordinates with exponent 0.
-    - `optimizer`, `learning_rate`, `momentum`, `weight_decay`: `None` for Adam at 6e-4, less for more
-      than 150 examples; the rate falls along a cosine.
+    - `optimizer`, `learning_rate`, `momentum`, `weight_decay`: `None` for Adam at 6e-4, twice that for corruptions
+      that move pixels, less for more than 150 examples; the rate falls along a cosine.
     - `batch`: examples a step; `None` for at most 500. `copies`: as for `Gradient`; `None` for as many, up to three,
       as make about 200 rows a step.
     - `epochs`: `None` chooses by the data.
@@ -114,6 +118,7 @@ class Contest:
         if self.learning_rate is not None:
             return _checks.real("learning_rate", self.learning_rate, above=0)
         default = OPTIMIZERS[self.optimizer] * (_RATE if self.optimizer in ("adam", "rmsprop") else 1)
+        default *= _MOVING_RATE if self._moving() else 1
         return default * min(1.0, _CAREFUL / num)
 
     def _rule(self, rate: Any) -> optax.GradientTransformation:
@@ -224,13 +229,15 @@ class Contest:
         if self.time_limit is not None:
             limit = max(self.time_limit, 0.0)
             epochs = affordable(
-                lambda count, note: run(count, self._rate(num), progress=note, seconds=limit), epochs, limit
-            )
+                lambda count, note: run(count, self._rate(num), progress=note, seconds=limit), epochs, limit,
+                checkpoint=checkpoint if resume else None,
+            )  # fmt: skip
         steps = epochs * -(-num // batch)
         rate = optax.cosine_decay_schedule(self._rate(num), max(steps, 1))
         fitted = run(
-            epochs, rate, checkpoint=checkpoint, resume=resume, fingerprint=repr(self) + f" {epochs}", progress=progress
-        )
+            epochs, rate, checkpoint=checkpoint, resume=resume, progress=progress,
+            fingerprint=repr(replace(self, time_limit=None)) + f" {epochs}",
+        )  # fmt: skip
         return fitted.map, fitted.epochs, fitted.loss
 
     def finish(
@@ -245,10 +252,14 @@ class Contest:
         """The network of a trained encoder, and what is to be told of it."""
         inputs = patterns.points if coordinates is None else coordinates.encode(patterns.points)
         trained = lead_at_home(trained, inputs)
+        leads, onset = leading(trained, inputs), _MOVING_ONSET if self._moving() else _ONSET
         for rounds in self._rounds_to_try(trained):
-            made = contest_network(trained, patterns.points, patterns.targets, coordinates=coordinates, rounds=rounds)
+            made = contest_network(
+                trained, patterns.points, patterns.targets, coordinates=coordinates, rounds=rounds, onset=onset
+            )
             loss = mean_squared_error(made, patterns.points, patterns.targets)
-            if loss <= self.tol:
+            # More rounds help an example that leads by little, and none that does not lead.
+            if not leads.any() or mean_squared_error(made, patterns.points[leads], patterns.targets[leads]) <= self.tol:
                 break
         if not np.isfinite(cross_entropy):
             status = StoreStatus.DIVERGED

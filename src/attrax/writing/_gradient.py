@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import jax.random as jr
@@ -131,13 +131,13 @@ class Gradient:
             return _KFAC_NOISY_EPOCHS if self._noisy else _KFAC_EPOCHS
         return _NOISY_EPOCHS if self._noisy else _PAPER_EPOCHS
 
-    def _rule(self, rate: Any) -> optax.GradientTransformation:
+    def _rule(self, rate: Any, seed: int = 0) -> optax.GradientTransformation:
         if self.optimizer != "kfac":
             return optimizer(self.optimizer, learning_rate=rate, momentum=self.momentum, weight_decay=self.weight_decay)
         given = [name for name in ("learning_rate", "momentum", "weight_decay") if getattr(self, name) is not None]
         if given:
             raise ValueError(f"{given[0]} does not apply to kfac, which finds its own steps; leave it out")
-        return kfac()
+        return kfac(seed=seed)
 
     def _rate(self) -> float | None:
         if self.optimizer == "kfac":
@@ -178,9 +178,11 @@ class Gradient:
         epochs = self.epochs_limit
         batch = None if self.batch is None else min(self.batch, len(patterns))
 
+        seed = int(jr.randint(jr.fold_in(key, 3), (), 0, 2**31 - 1))
+
         def run(epochs: int, rate: Any, **options: Any) -> Any:
             return fit(
-                begin.network, begin.inputs, begin.targets, optimizer=self._rule(rate), epochs=epochs,
+                begin.network, begin.inputs, begin.targets, optimizer=self._rule(rate, seed), epochs=epochs,
                 tol=None if noisy else self.tol, batch=batch, copies=self.copies, seen=seen, key=jr.fold_in(key, 0),
                 **options,
             )  # fmt: skip
@@ -190,14 +192,19 @@ class Gradient:
         if noisy and rate is not None:
             if limit is not None:
                 epochs, limit = (
-                    affordable(lambda count, note: run(count, rate, progress=note, seconds=limit), epochs, limit),
+                    affordable(
+                        lambda count, note: run(count, rate, progress=note, seconds=limit),
+                        epochs,
+                        limit,
+                        checkpoint=checkpoint if resume else None,
+                    ),
                     None,
                 )
             steps = epochs * (1 if batch is None else -(-len(patterns) // batch))
             rate = optax.cosine_decay_schedule(rate, max(steps, 1))
         fitted = run(
-            epochs, rate, seconds=limit, checkpoint=checkpoint, resume=resume, fingerprint=repr(self) + f" {epochs}",
-            progress=progress,
+            epochs, rate, seconds=limit, checkpoint=checkpoint, resume=resume, progress=progress,
+            fingerprint=repr(replace(self, time_limit=None)) + f" {epochs}",
         )  # fmt: skip
         trained, status = fitted.map, fitted.status
         if status is not StoreStatus.DIVERGED:

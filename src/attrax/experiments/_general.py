@@ -1,0 +1,94 @@
+"""An open question of the paper: is memorization a kind of generalization, from examples to what is near them?"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax.random as jr
+import numpy as np
+
+from attrax.analysis import recovery_curves
+from attrax.experiments._common import data_note, data_source
+from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged, repeated
+from attrax.experiments._figures import BLUE, GRAY, VERMILION, plain_axes
+from attrax.experiments._material import limited, pictures, reached, stored_numbers, write
+from attrax.sweeps import Cell, CellFound, Work
+
+_SIZES: dict[str, dict[str, Any]] = {
+    "smoke": {"n": 10, "side": 8, "width": 96, "depth": 3, "epochs": 4000, "rate": 1e-3, "auto_epochs": 150},
+    "quick": {"n": 50, "side": 28, "width": 256, "depth": 6, "epochs": 20_000},
+    "tables": {"n": 100, "side": 28, "width": 512, "depth": 8, "epochs": 50_000},
+    "full": {"n": 500, "side": 28, "width": 1024, "depth": 10, "epochs": 1_000_000},
+}
+CUES = ("gaussian:0.1", "gaussian:0.3", "gaussian:1", "occlude:0.5", "drop:0.5", "block:0.25", "half:right,0.5")
+
+
+def run(settings: Mapping[str, Any], work: Work) -> CellFound:
+    """Stores pictures, and recalls each from cues that no writer of the mode `paper` has seen."""
+    memory = write(pictures(settings), settings, work)
+    key = jr.fold_in(jr.key(settings["seed"]), 1)
+    points = recovery_curves(memory, CUES, clamp=False, progress=work.progress, key=key)
+    found = [
+        {
+            "cue": name, "rate": point.rate, "seen": point.trained, "euclidean": point.neighbor_rates["euclidean"],
+            "best": max(point.neighbor_rates.values()),
+        }
+        for name, point in zip(CUES, points, strict=True)
+    ]  # fmt: skip
+    return CellFound(stored_numbers(memory) | {"cues": found}, {}, trained=reached(memory))
+
+
+def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
+    """One memory a seed."""
+    settings = limited({**_SIZES[scale], "source": data_source("mnist"), "gray": True, "activation": "leaky_relu"})
+    return repeated("general", run, settings, scale=scale, mode=mode, seed=seed)
+
+
+def _mean(record: Any, name: str) -> float:
+    return float(np.mean([cue[name] for cue in record.numbers["cues"]]))
+
+
+def summarize(records: Records) -> Summary:
+    """Recovery over all kinds of cues at least that of the nearest neighbour."""
+    return judged(
+        records,
+        lambda record: _mean(record, "rate"),
+        lambda record: _mean(record, "rate") >= _mean(record, "euclidean"),
+        lambda record: any(cue["rate"] > cue["euclidean"] for cue in record.numbers["cues"]),
+    )
+
+
+def draw(records: Records) -> Sequence[Drawing]:
+    """Recovery by kind of cue beside the nearest neighbour, means over the seeds."""
+    done = [record for record in records if "cues" in record.numbers]
+    if not done:
+        return ()
+    figure, grid = plain_axes(6.0, 3.2)
+    places, names = np.arange(len(CUES)), ("rate", "euclidean", "best")
+    labels = ("this memory", "Euclidean nearest neighbour", "best of the fixed metrics")
+    for number, (name, label, color) in enumerate(zip(names, labels, (BLUE, VERMILION, GRAY), strict=True)):
+        means = [np.mean([record.numbers["cues"][place][name] for record in done]) for place in places]
+        grid[0, 0].bar(places + 0.27 * (number - 1), means, width=0.25, color=color, label=label)
+    grid[0, 0].set(ylabel="recovered", ylim=(0, 1.3), xticks=places, yticks=np.linspace(0, 1, 6))
+    grid[0, 0].set_xticklabels(CUES, rotation=25, ha="right")
+    grid[0, 0].legend(fontsize=8, frameon=False, ncols=3, loc="upper center")
+    settings = done[0].cell.settings
+    seen = [cue["cue"] for cue in done[0].numbers["cues"] if str(cue["seen"]) == "yes"]
+    caption = (
+        f"{settings['n']} pictures, mode {settings['mode']}; training saw the kinds: {', '.join(seen) or 'none'}. "
+        + data_note("mnist", settings["source"])
+    )
+    return (Drawing(figure, caption),)
+
+
+EXPERIMENT = Experiment(
+    id="general",
+    title="Open question: generalization as recovery",
+    statement="A memory generalizes from its examples to corrupted ones: more of them come back than go to the "
+    "nearest stored example.",
+    paper=None,
+    unit="recovered, mean over seven kinds of cues",
+    cells=cells,
+    summarize=summarize,
+    draw=draw,
+    notes="The paper asks how memorization and generalization are related; kinds and levels are chosen here.",
+)
