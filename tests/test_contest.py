@@ -10,7 +10,7 @@ import pytest
 
 import attrax as ax
 from attrax._numerics import cast, float64
-from attrax.training import Coordinates, Encoder, contest_network, encoder, lead_at_home
+from attrax.training import Coordinates, Encoder, _contest, contest_network, encoder, lead_at_home, leading
 from attrax.training._contest import inhibition, rounds_for
 
 DRAW = np.random.default_rng(0)
@@ -146,6 +146,20 @@ def test_sequences_are_cycles_of_the_exact_period() -> None:
     assert memory.certificate.cycles == ((0, 1, 2, 3, 4), (5, 6, 7), (8,))
     answer = ax.recall(memory, ax.corrupt("gaussian:0.05", POINTS[:9], key=jr.key(1)))
     assert answer.period.tolist() == [5] * 5 + [3] * 3 + [1]
+
+
+def test_no_example_falls_to_a_first_inhibition_that_is_too_strong(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = np.eye(60)
+    table = np.where((np.add.outer(np.arange(60), np.arange(60)) % 2) == 1, 0.9, 0.0) + np.eye(
+        60
+    )  # half of all are near
+    scores = Encoder((np.eye(60), table.T), (np.zeros(60), np.zeros(60)))
+    assert leading(scores, points).all()
+    kept = apply(contest_network(scores, points, rounds=6, onset=60.0), points)
+    np.testing.assert_allclose(kept, points, atol=1e-9)
+    monkeypatch.setattr(_contest, "_SAFE", 1e9)
+    lost = apply(contest_network(scores, points, rounds=6, onset=60.0), points)
+    assert np.abs(lost - points).max() > 0.1
 
 
 def test_vectors_in_the_plane() -> None:

@@ -101,6 +101,16 @@ def refine(
     return Refined(points, residual_after, moved, residual_after <= max(atol, 1e-14 * size))
 
 
+def fixed(way: Orbit, points: HostStates, *, atol: float = 1e-12) -> np.ndarray:
+    """For each of n states whether `refine` would leave it as it is: ‖f(x) − x‖₂ is at most `atol`. All at once."""
+    points = np.asarray(points, np.float64)
+    if not len(points):
+        return np.zeros(0, bool)
+    with float64():
+        images = np.asarray(_images(way, points))
+    return np.linalg.norm((images - points).reshape(len(points), -1), axis=1) <= atol
+
+
 def _newton(way: Orbit, z: Float[np.ndarray, "p k"], max_steps: int) -> tuple[Float[np.ndarray, "p k"], float]:
     """Newton's method for as long as it lowers the defect, and the defect that is left."""
     best_z, best = z, np.inf

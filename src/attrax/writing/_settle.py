@@ -11,7 +11,7 @@ from attrax._numerics import float64
 from attrax._status import Verdict
 from attrax._types import Progress
 from attrax.certificates import certify
-from attrax.dynamics import orbit, refine
+from attrax.dynamics import fixed, orbit, refine
 
 
 def settle(memory: Memory, *, progress: Progress | None = None) -> Memory:
@@ -23,7 +23,11 @@ def settle(memory: Memory, *, progress: Progress | None = None) -> Memory:
         way = orbit(memory.map, patterns.shape)
     # These are small products; threads that share one wait for each other on a busy machine.
     with threadpool_limits(1, user_api="blas"):
+        alone = [cycle[0] for cycle in patterns.cycles if len(cycle) == 1]
+        exact = set(np.asarray(alone, int)[fixed(way, points[alone])])
         for cycle in patterns.cycles:
+            if len(cycle) == 1 and cycle[0] in exact:
+                continue
             index = list(cycle)
             points[index] = refine(memory.map, points[index], way=way).points
     memory = Memory(memory.map, replace(patterns, points=points), originals, memory.written)
