@@ -148,13 +148,13 @@ def test_refine_follows_the_map_where_newton_loses_its_way() -> None:
         up = 1 + 0.5 * x + 2 * (jnp.clip(x, 0.004, 0.006) - 0.004)
         return jnp.where(x < 0.5, up, 0.5 * (x - 1))
 
-    start = np.array([[0.005], [1.0045]])
-    found = ax.refine(map, start)
+    start = np.array([[0.005], [1.01]])  # one step from here is in the sliver as well
+    found = ax.refine(map, start, max_move=1.0)
     assert found.converged
     np.testing.assert_allclose(found.points, [[0.0], [1.0]], atol=1e-12)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_refine, "_LAPS", 0)
-        assert not ax.refine(map, start).converged
+        assert not ax.refine(map, start, max_move=1.0).converged
 
 
 def test_refine_without_a_matrix(monkeypatch: pytest.MonkeyPatch) -> None:

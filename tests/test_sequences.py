@@ -228,7 +228,7 @@ WRITERS = {
     "margin": ax.Constructed("margin"),
     "contest": ax.Contest(epochs=20, corruptions=("gaussian:0.1",)),
     "gradient": ax.Gradient(noise=0.1, epochs=800, learning_rate=3e-3),
-    "kfac": ax.Gradient(optimizer="kfac", coordinates=1.0),
+    "kfac": ax.Gradient(optimizer="kfac", coordinates=1.0, coordinate_noise=0.1, epochs=60),
     "auto": ax.Auto(epochs=20, corruptions=("gaussian:0.1",)),
 }
 
