@@ -33,9 +33,9 @@ def main() -> None:
     print(f"{EFFICIENCY_SCALES[options.scale]}\n{machine()}\n", flush=True)
 
     def each(trial: EfficiencyTrial) -> None:
-        print(f"{trial.mode:>7} length {trial.length:>3}, {trial.depth}×{trial.width}, seed {trial.seed}: certified "
-              f"{trial.certified}, loss {trial.loss:.1e}, {trial.epochs} epochs, {trial.writer}, {trial.status}, "
-              f"{trial.seconds:.0f} s", flush=True)  # fmt: skip
+        setting = f"{trial.mode:>7} length {trial.length:>3}, {trial.depth}×{trial.width}, seed {trial.seed}"
+        print(f"{setting}: certified {trial.certified}, stable {trial.stable}, loss {trial.loss:.1e}, {trial.epochs} "
+              f"epochs, {trial.writer}, {trial.status}, {trial.seconds:.0f} s", flush=True)  # fmt: skip
 
     study = efficiency_study(options.scale, modes=options.mode or EFFICIENCY_MODES, each=each)
     print(f"\n{study.data.source}, least distance of two examples {study.data.nearest:.3g}, {study.seconds:.0f} s\n")

@@ -180,7 +180,10 @@ def _attempts(
     """Longer and longer training from the present weights, each attempt from where the last one ended."""
     name, network = memory.written["writer"], memory.map
     if name in CONSTRUCTIONS:
-        yield Constructed(name, tol=memory.written["tol"])(None, patterns, key=key, progress=progress)
+        # Where the example that unknown cues were led into is forgotten, the writer chooses another.
+        before = memory.written.get("lead")
+        lead = kept.index(before) if before in kept else None
+        yield Constructed(name, tol=memory.written["tol"], lead=lead)(None, patterns, key=key, progress=progress)
         return
     kind = Contest if name == "contest" else Gradient
     # What made the network to begin with is done.
