@@ -91,6 +91,27 @@ def test_a_lead_where_the_examples_leave_no_room() -> None:
     np.testing.assert_array_equal(np.asarray(network.biases[-1]), corners[2])
 
 
+@pytest.mark.parametrize("kind", CONSTRUCTIONS)
+def test_a_rest_takes_one_dimension_that_the_examples_leave(kind: str) -> None:
+    """As many examples as entries, whose affine span is a hyperplane; and more than entries, all of them in a plane."""
+    simplex = np.eye(5)
+    network = BUILD[kind](simplex, lead=simplex[1])
+    assert network.widths == (12,)
+    np.testing.assert_allclose(apply(network, simplex), simplex, atol=1e-9)
+    rest = np.asarray(network.biases[-1])
+    np.testing.assert_allclose(apply(network, rest[None])[0], simplex[1], atol=1e-9)
+    circle = np.zeros((7, 4))
+    angle = 2 * np.pi * np.arange(7) / 7
+    circle[:, 1], circle[:, 2] = 0.5 + np.cos(angle), np.sin(angle)
+    network = BUILD[kind](circle, lead=circle[1])
+    assert network.widths == (16,)
+    rest = np.asarray(network.biases[-1])
+    np.testing.assert_allclose((circle - circle.mean(axis=0)) @ (rest - circle.mean(axis=0)), 0, atol=1e-10)
+    alone = BUILD[kind](simplex[:1], lead=simplex[0])
+    assert alone.widths == (4,)
+    np.testing.assert_allclose(apply(alone, simplex[:1]), simplex[:1], atol=1e-12)
+
+
 def test_noise_leads_into_a_film_and_not_to_an_example() -> None:
     cues = np.random.default_rng(2).uniform(size=(20, *POINTS.shape[1:]))
     film = ax.store(ax.Patterns.from_cycles([POINTS[:2], POINTS[2:]]), writer=ax.Constructed(), key=jr.key(0))

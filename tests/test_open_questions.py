@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from attrax.experiments import EXPERIMENTS
+from attrax.experiments._general import CUES
 from attrax.experiments._local import FeedbackMLP
 from attrax.experiments._power import ACTIVATIONS, STEPS
 from attrax.maps import mlp
@@ -53,11 +54,17 @@ def test_open_questions_have_an_answer_and_a_figure(tmp_path: Path, name: str) -
     found = records(tmp_path, name)
     (record,) = found
     summary = EXPERIMENTS[name].summarize(found)
-    assert summary.here is None or 0 <= summary.here <= 1
+    assert (summary.here is None) == (record.status != "done")
     assert len(EXPERIMENTS[name].draw(found)) == 1
     if name == "local":
         backward, feedback = record.numbers["backpropagation"], record.numbers["feedback alignment"]
         assert backward["loss"] != feedback["loss"]
         assert record.status == ("done" if feedback["loss"] <= 1e-8 else "not trained")
     else:
-        assert all(cue["best"] >= cue["euclidean"] for cue in record.numbers["cues"])
+        cues = {cue["cue"]: cue for cue in record.numbers["cues"]}
+        assert tuple(cues) == CUES
+        assert {cue["seen"] for cue in cues.values()} == {"no"}  # the paper trains on clean examples
+        assert cues["gaussian:0.1"]["euclidean"] == 1.0
+        assert cues["gaussian:0.1"]["rate"] > cues["gaussian:1"]["rate"]
+        assert record.status == "done"
+        assert summary.here == pytest.approx(np.mean([cue["rate"] for cue in cues.values()]))

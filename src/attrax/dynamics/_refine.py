@@ -92,7 +92,9 @@ def refine(
             # Newton's method loses its way where a unit's slope jumps between here and there. A stable cycle is also
             # where the map itself leads.
             other_z, other = _newton(way, _followed(way, best_z if np.isfinite(best) else z), max_steps)
-            best_z = other_z if other < best else best_z
+            # The map may lead to another cycle, far from this one.
+            near = other < best and _distance(np.asarray(_leave(way, other_z)), cycle) <= limit
+            best_z = other_z if near else best_z
         points = np.asarray(_leave(way, best_z))
         residual_after = _cycle_residual(np.asarray(_images(way, points)), points)
     moved = _distance(points, cycle)

@@ -8,7 +8,7 @@ import numpy as np
 
 from attrax.analysis import recovery_curves
 from attrax.experiments._common import data_note, data_source
-from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged, repeated
+from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged, repeated, trained
 from attrax.experiments._figures import BLUE, GRAY, VERMILION, plain_axes
 from attrax.experiments._material import limited, pictures, reached, stored_numbers, write
 from attrax.sweeps import Cell, CellFound, Work
@@ -48,7 +48,7 @@ def _mean(record: Any, name: str) -> float:
 
 
 def summarize(records: Records) -> Summary:
-    """Recovery over all kinds of cues at least that of the nearest neighbour."""
+    """Recovery over all cues at least that of the nearest neighbour."""
     return judged(
         records,
         lambda record: _mean(record, "rate"),
@@ -59,7 +59,7 @@ def summarize(records: Records) -> Summary:
 
 def draw(records: Records) -> Sequence[Drawing]:
     """Recovery by kind of cue beside the nearest neighbour, means over the seeds."""
-    done = [record for record in records if "cues" in record.numbers]
+    done = trained(records)
     if not done:
         return ()
     figure, grid = plain_axes(6.0, 3.2)
@@ -83,10 +83,10 @@ def draw(records: Records) -> Sequence[Drawing]:
 EXPERIMENT = Experiment(
     id="general",
     title="Open question: generalization as recovery",
-    statement="A memory generalizes from its examples to corrupted ones: more of them come back than go to the "
-    "nearest stored example.",
+    statement="A memory generalizes from its examples to corrupted ones: at least as many of them come back as "
+    "the nearest neighbour names.",
     paper=None,
-    unit="recovered, mean over seven kinds of cues",
+    unit="recovered, mean over seven cues",
     cells=cells,
     summarize=summarize,
     draw=draw,

@@ -1,9 +1,9 @@
 """Networks that can be written down: one hidden layer that stores examples without training.
 
 Both have the form f(x) = r + Σᵢ s(aᵢ(x)) (yᵢ − r) with one affine function aᵢ an example and a piecewise-linear step s
-from 0 to 1, the difference of two ReLU units, so one hidden layer of 2n units. Where aᵢ is near 1 at example i and near
-0 or below at all others, f sends a whole neighborhood of each example to its target, and its Jacobian there is 0: every
-example is an attractor, and a cycle has the product 0.
+from 0 to 1, the difference of two ReLU units, so one hidden layer of 2n units, or 2n + 2 with a rest (below). Where aᵢ
+is near 1 at example i and near 0 or below at all others, f sends a whole neighborhood of each example to its target,
+and its Jacobian there is 0: every example is an attractor, and a cycle has the product 0.
 
 Of examples that stay where they are, r is the mean of the targets and s rises from ¼ to ¾. Far from all examples no aᵢ
 is large and f(x) = r, a fixed point of its own: whoever is lost says so.
@@ -41,9 +41,9 @@ def pseudoinverse(points: HostStates, targets: HostStates | None = None, *, lead
     """The network whose aᵢ are the least affine functions with aᵢ(xⱼ) = 1 for i = j and 0 otherwise.
 
     They exist for affinely independent examples; with the centered examples as the rows of X_c their gradients are the
-    rows of (X_cᵀ)⁺, and each has the value 1/n at the mean. The ball of radius ¼/‖∇aᵢ‖ around an example goes to its
-    target in one step. Of dependent examples it takes the least-squares solution, which does not store all of them;
-    a certificate tells.
+    rows of (X_cᵀ)⁺, and each has the value 1/n at the mean. Without a lead the ball of radius ¼/‖∇aᵢ‖ around an
+    example goes to its target in one step. Of dependent examples it takes the least-squares solution, which does not
+    store all of them; a certificate tells.
 
     **Arguments:** `points`, n×state shape; `targets`, what each goes to, by default itself; `lead`, a state into which
     everything unknown is led, by default none: it goes to the mean of the targets. Where the examples span the whole
@@ -54,7 +54,9 @@ def pseudoinverse(points: HostStates, targets: HostStates | None = None, *, lead
     lead = _checked_lead(lead, points)
     flat = np.asarray(points, np.float64).reshape(len(points), -1)
     middle = flat.mean(axis=0)
-    slopes = np.linalg.pinv((flat - middle).T)
+    centered = flat - middle
+    # Centered rows always have one null direction, which rounding lifts above a cut at 1e-15.
+    slopes = np.linalg.pinv(centered.T, rcond=max(centered.shape) * np.finfo(np.float64).eps)
     return _assembled(slopes, 1 / len(flat) - slopes @ middle, points, targets, lead)
 
 
@@ -62,8 +64,8 @@ def margin(points: HostStates, targets: HostStates | None = None, *, lead: HostS
     """The network whose aᵢ separate example i from all others with the widest margin: hard support vectors.
 
     With wᵢ·x + bᵢ at least 1 at example i and at most −1 at the others, and ‖wᵢ‖ least, aᵢ = (wᵢ·x + bᵢ + 1)/2. The
-    basins are wider than those of `pseudoinverse`: the ball of radius ½/‖wᵢ‖ goes to the target in one step. An
-    example inside the convex hull of the others can't be separated; a certificate tells.
+    basins are wider than those of `pseudoinverse`: without a lead the ball of radius ½/‖wᵢ‖ goes to the target in one
+    step. An example inside the convex hull of the others can't be separated; a certificate tells.
 
     **Arguments:** `points`, n×state shape; `targets`, what each goes to, by default itself; `lead`, a state into which
     everything unknown is led, by default none: it goes to the mean of the targets. Where the examples span the whole
@@ -188,11 +190,16 @@ def _outside(flat: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " d"] | None:
     count, size = flat.shape
     middle = flat.mean(axis=0)
     centered = flat - middle
-    if count > size:
-        return None
-    basis = np.linalg.qr(centered.T)[0]
+    if count <= size:
+        # At most count - 1 directions, so there is room.
+        basis = np.linalg.qr((flat[1:] - flat[0]).T)[0]
+    else:
+        _, strengths, ways = np.linalg.svd(centered, full_matrices=False)
+        basis = ways[strengths > max(centered.shape) * np.finfo(np.float64).eps * strengths[0]].T
+        if basis.shape[1] == size:
+            return None
     length = float(np.sqrt(np.mean(np.sum(centered**2, axis=1)))) or 1.0
-    units = (np.eye(1, size, axis)[0] for axis in range(size))  # one of count + 1 of them at least has a part outside
+    units = (np.eye(1, size, axis)[0] for axis in range(size))  # one of them at least has a part of 1/√size outside
     for state in chain((middle, np.ones(size)), units):
         rest = state - basis @ (basis.T @ state)
         rest -= basis @ (basis.T @ rest)  # once more, as the first difference may be mostly rounding

@@ -235,8 +235,9 @@ def contest_network(
     - `scores`: the encoder, on `coordinates` if they are given, which are folded into its first layer.
     - `points`: n×state shape, an example for each score; `targets`, what each goes to, by default itself.
     - `rounds`: of inhibition before the last one; more tell closer scores apart. By default `rounds_for(n)`.
-    - `onset`: the first round inhibits by `onset`/n, at most ¼; less where the score of an example whose own score is
-      the largest would not survive it. Scores of cues that lie closer together take less.
+    - `onset`: the first round inhibits by `onset`/n, at most ¼ and at most 0.6 of what every example survives whose own
+      score is the largest. Scores of cues that lie closer together take less. Without rounds, or with fewer than four
+      examples, there is no first round for it.
 
     **Returns:** an `MLP` in float64 with the encoder's hidden layers and `rounds` + 3 more, of n units each.
 

@@ -262,5 +262,6 @@ def _contests(
         start, done, loss = replace(writer, epochs=epochs).train(
             start, patterns, coordinates, key=jr.fold_in(key, number), progress=progress
         )
-        written = writer.finish(start, patterns, coordinates, done, loss, begun)
+        # The corruptions on record are those that training saw, which may be defaults: they don't tell the onset.
+        written = writer.finish(start, patterns, coordinates, done, loss, begun, record.get("onset"))
         yield replace(written, details={**written.details, "carriers": carriers, "scratch_epochs": planned})

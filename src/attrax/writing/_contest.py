@@ -78,7 +78,8 @@ class Contest:
     - `batch`: examples a step; `None` for at most 500. `copies`: as for `Gradient`; `None` for as many, up to three,
       as make about 200 rows a step.
     - `epochs`: `None` chooses by the data.
-    - `time_limit`: seconds that training may take; it lowers the number of epochs.
+    - `time_limit`: seconds that training may take; it lowers the number of epochs. A run that is resumed goes on to the
+      number that its first call chose.
     - `tol`: loss of the finished network that counts as reached.
     """
 
@@ -248,11 +249,13 @@ class Contest:
         epochs: int,
         cross_entropy: float,
         begun: float,
+        onset: float | None = None,
     ) -> Written:
-        """The network of a trained encoder, and what is to be told of it."""
+        """The network of a trained encoder, and what is to be told of it; `onset`, where it is known from before."""
         inputs = patterns.points if coordinates is None else coordinates.encode(patterns.points)
         trained = lead_at_home(trained, inputs)
-        leads, onset = leading(trained, inputs), _MOVING_ONSET if self._moving() else _ONSET
+        leads = leading(trained, inputs)
+        onset = (_MOVING_ONSET if self._moving() else _ONSET) if onset is None else onset
         for rounds in self._rounds_to_try(trained):
             made = contest_network(
                 trained, patterns.points, patterns.targets, coordinates=coordinates, rounds=rounds, onset=onset
@@ -275,6 +278,7 @@ class Contest:
             "encoder_widths": [weight.shape[0] for weight in trained.weights[:-1]],
             "carriers": carriers(len(patterns), trained.weights[0].shape[0]),
             "epochs_limit": epochs,
+            "onset": onset,
             "cross_entropy": cross_entropy,
         }
         return Written(made, loss, epochs, time.perf_counter() - begun, status, details)

@@ -65,8 +65,9 @@ class Gradient:
       fresh one; `network` is then left out. `spare`: hidden units beside its two an example. A rate much above 3e-4
       destroys such a start.
     - `epochs`: `None` for 10⁶ without noise, 3,000 with it; for K-FAC 1,000 and 100.
-    - `time_limit`: seconds that training may take. Where the rate falls along a cosine it lowers the number of epochs;
-      elsewhere training stops when the time is over.
+    - `time_limit`: seconds that training may take. Where the rate falls along a cosine it lowers the number of epochs,
+      and a run that is resumed goes on to the number that its first call chose; elsewhere training stops when the time
+      is over.
     """
 
     optimizer: str = "adam"
