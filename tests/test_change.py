@@ -90,6 +90,14 @@ def test_whole_cycles_only() -> None:
     assert left.memory.certificate.cycles == ((0, 1), (2,))
 
 
+def test_corruptions_by_default_are_not_taken_for_ones_that_were_asked_for() -> None:
+    """Among the defaults is a small shift; a contest that is asked for shifts begins more gently."""
+    memory = ax.store(POINTS[:3], writer=ax.Contest(epochs=2), key=jr.key(0))
+    assert any("shift" in name for name in memory.written["corruptions"])
+    assert ax.Contest(corruptions=memory.written["corruptions"])._moving()
+    assert ax.forget(memory, [0], key=jr.key(1)).memory.written["onset"] == memory.written["onset"] == 5.0
+
+
 def test_what_is_unknown_goes_on_being_led_where_it_was() -> None:
     patterns = ax.Patterns.from_cycles([POINTS[:3], POINTS[3:5], POINTS[5:6]])
     memory = ax.store(patterns, writer=ax.Constructed("margin", lead=4), key=jr.key(0))

@@ -106,11 +106,11 @@ def plane_cell(patterns: Patterns, settings: Mapping[str, Any], work: Work) -> C
     return CellFound(numbers, basin_arrays(found), trained=reached(memory))
 
 
-def basin_drawing(records: Records, caption: str) -> Sequence[Drawing]:
-    """The basins of the network that stores most, if any, under its name and a caption that goes on from there."""
+def basin_drawing(records: Records, caption: str, *, most: str = "attractors") -> Sequence[Drawing]:
+    """The basins of the network that has `most` of something, under its name and a caption that goes on from there."""
     there = [record for record in records if record.arrays]
     if not there:
         return ()
-    shown = max(there, key=lambda record: record.numbers["attractors"])
+    shown = max(there, key=lambda record: record.numbers[most])
     figure = basin_map(unpacked(shown.numbers, shown.arrays))
     return (Drawing(figure, f"Basins of {shown.cell.name}{caption}"),)
