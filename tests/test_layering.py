@@ -51,6 +51,7 @@ FILES: dict[str, list[str]] = {
         "_pictures",
         "_arrays",
         "_points",
+        "_clicked",
         "_published",
         "_shipped",
         "_specs",

@@ -106,14 +106,23 @@ def _writer(name: str, options: dict[str, Any], given: set[str]) -> Any:
     return Gradient(**values)
 
 
+def _clicked() -> str:
+    """What was clicked in a window, as a source that needs none: it goes on record, and to whoever clicked."""
+    from attrax.sources import click_points
+
+    points = click_points()
+    typer.echo(f"attrax: clicked {points}", err=True)
+    return points
+
+
 def store(
     context: typer.Context,
     sources: Annotated[
         list[str],
         typer.Argument(
             metavar="SOURCE...",
-            help="Films, sound, texts, pan:FRAMES, image files or folders, .npy, .npz, .csv, 'points:X,Y;X,Y', digits, "
-            "faces, natural, mnist:DIR, cifar10:DIR, imagenet64:DIR.",
+            help="Films, sound, texts, pan:FRAMES, image files or folders, .npy, .npz, .csv, 'points:X,Y;X,Y', "
+            "points:click (in a window), digits, faces, natural, mnist:DIR, cifar10:DIR, imagenet64:DIR.",
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The memory file to write.")],
@@ -252,6 +261,7 @@ def store(
     import jax.random as jr
 
     from attrax import _checks, _io
+    from attrax import sources as sources_of
     from attrax.maps import mlp
     from attrax.writing import store as store_patterns
 
@@ -269,6 +279,7 @@ def store(
         typer.echo(
             f"attrax: {activation} without biases can store nothing: 1 is an eigenvalue at every fixed point", err=True
         )
+    sources = [_clicked() if source == sources_of.CLICKED else source for source in sources]
     selection = {"n": n, "shuffle": shuffle, "seed": seed, "size": size, "gray": gray,
                  "skip_unreadable": skip_unreadable, "kind": kind_of(kind, sources), "cycle_length": cycle_length, "indices": indices,
                  "single": single, "end": end, "context": context_frames,

@@ -2,6 +2,8 @@
 
 from attrax.sources._audio import AUDIO_SUFFIXES as AUDIO_SUFFIXES
 from attrax.sources._audio import save_audio as save_audio
+from attrax.sources._clicked import CLICKED as CLICKED
+from attrax.sources._clicked import click_points as click_points
 from attrax.sources._clips import Clip as Clip
 from attrax.sources._clips import Written as Written
 from attrax.sources._fidelity import Fidelity as Fidelity

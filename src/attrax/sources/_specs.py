@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from attrax.sources._arrays import array
+from attrax.sources._clicked import CLICKED, click_points
 from attrax.sources._pictures import folder, picture
 from attrax.sources._points import points, table
 from attrax.sources._published import cifar10, imagenet64, mnist
@@ -22,7 +23,7 @@ _PUBLISHED: dict[str, tuple[Callable[[Path, str, bool], Source], str]] = {
 _VARIABLE = "ATTRAX_DATA"
 _ALLOWED = (
     "a folder of images, an image file, a .npy or .npz file (FILE.npz:NAME for one of several arrays), a .csv file, "
-    "points:X,Y;X,Y;…, "
+    "points:X,Y;X,Y;… (points:click opens a window to click them in), "
     f"{', '.join(_SHIPPED)}, or {', '.join(_PUBLISHED)}, each with an optional folder and part, as in mnist:DIR@test"
 )
 
@@ -38,6 +39,8 @@ def open_source(spec: str | os.PathLike[str]) -> Source:
             if named[2] or named[3]:
                 raise SourceError(f"{spec!r}: {named[1]} has neither a folder nor parts; write {named[1]}")
             return _SHIPPED[named[1]]()
+        if spec == CLICKED:
+            return points(click_points())
         if spec.startswith("points:"):
             return points(spec)
         if named and named[1] in _PUBLISHED:
