@@ -1,6 +1,8 @@
 """What all tests share."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 
 if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "sched_setaffinity"):
@@ -12,18 +14,19 @@ import jax
 import pytest
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _compile_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Much of the time goes into compiling: what one test or its subprocesses compiled serves all later ones.
 
-    A folder a worker, as another one might read what is not written yet.
+    A folder a worker, as another one might read what is not written yet. It has to be known before JAX compiles for the
+    first time, which modules of tests may do while they are collected.
     """
-    folder = str(tmp_path_factory.mktemp("compiled"))
-    least = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1"}
-    os.environ.update({"JAX_COMPILATION_CACHE_DIR": folder, **least})
-    jax.config.update("jax_compilation_cache_dir", folder)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    folder = tempfile.mkdtemp(prefix="attrax-compiled-")
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    settings = {"compilation_cache_dir": folder, "persistent_cache_min_compile_time_secs": 0.2,
+                "persistent_cache_min_entry_size_bytes": -1}  # fmt: skip
+    for name, value in settings.items():
+        os.environ[f"JAX_{name.upper()}"] = str(value)
+        jax.config.update(f"jax_{name}", value)
 
 
 @pytest.fixture(autouse=True, scope="module")

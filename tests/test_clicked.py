@@ -46,9 +46,8 @@ def test_clicks_are_points_and_the_right_button_takes_one_back(window: pytest.Mo
     window.setattr(plt, "show", hand((1, -0.8, -0.6), (1, 0.5, 0.5), (3, 0.0, 0.0), (1, 0.25, 1.0), (1, 9.0, 9.0)))
     text = click_points()
     points = load(text).values
-    np.testing.assert_allclose(
-        points, [[-0.8, -0.6], [0.25, 1.0]], atol=2e-3
-    )  # what lies outside of the plane is not one
+    # What lies outside of the plane is no point.
+    np.testing.assert_allclose(points, [[-0.8, -0.6], [0.25, 1.0]], atol=2e-3)
     assert plt.get_fignums() == before
     assert load(text).kind == "vectors"
 

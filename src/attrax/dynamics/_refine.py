@@ -1,5 +1,6 @@
 """Newton's method on fixed points and cycles: the exact object that a certificate speaks of."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -178,7 +179,10 @@ def _newton_correction(
             product = np.eye(size)
             for step in range(period):
                 product = np.asarray(_jacobian(way, z[step])) @ product
-            first = scipy.linalg.solve(np.eye(size) - product, constant, check_finite=True)
+            with warnings.catch_warnings():
+                # Whether a step along an ill-conditioned system helps is seen from the defect after it.
+                warnings.simplefilter("ignore", scipy.linalg.LinAlgWarning)
+                first = scipy.linalg.solve(np.eye(size) - product, constant, check_finite=True)
         else:
             operator = sparse.LinearOperator(
                 (size, size), matvec=lambda start: start - (around(start) - constant), dtype=np.float64
