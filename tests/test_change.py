@@ -1,5 +1,6 @@
 """Guarded changes: all or nothing."""
 
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -90,12 +91,12 @@ def test_whole_cycles_only() -> None:
     assert left.memory.certificate.cycles == ((0, 1), (2,))
 
 
-def test_corruptions_by_default_are_not_taken_for_ones_that_were_asked_for() -> None:
-    """Among the defaults is a small shift; a contest that is asked for shifts begins more gently."""
-    memory = ax.store(POINTS[:3], writer=ax.Contest(epochs=2), key=jr.key(0))
-    assert any("shift" in name for name in memory.written["corruptions"])
-    assert ax.Contest(corruptions=memory.written["corruptions"])._moving()
-    assert ax.forget(memory, [0], key=jr.key(1)).memory.written["onset"] == memory.written["onset"] == 5.0
+def test_the_first_inhibition_is_that_of_the_memory() -> None:
+    """What training saw is on record, and does not tell what was asked for: shifts, among others, are a default."""
+    memory = ax.store(POINTS[:3], writer=ax.Contest(epochs=0, corruptions=("shift:1",)), key=jr.key(0))
+    assert memory.written["onset"] == 3.0  # of shifts that were asked for
+    default = replace(memory, written={**memory.written, "onset": 5.0})
+    assert ax.forget(default, [0], key=jr.key(1)).memory.written["onset"] == 5.0
 
 
 def test_what_is_unknown_goes_on_being_led_where_it_was() -> None:

@@ -314,7 +314,7 @@ def test_wrong_input_is_refused_in_a_sentence(
 
 def test_relu_without_biases_is_warned_of(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     arguments = ["--n", 2, "--width", 8, "--depth", 1, "--epochs", 1, "--no-bias", "-o", tmp_path / "x"]
-    status, _, err = run(capsys, "store", "digits", *arguments)
+    status, _, err = run(capsys, "store", "digits", "--writer", "gradient", *arguments)
     assert status == 1
     assert "without biases" in err
 
@@ -393,7 +393,8 @@ def test_the_default_writer_stores_all_and_a_change_is_made_in_place(
 
 def test_a_change_that_fails_leaves_the_file_and_exits_1(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file, more = tmp_path / "m.attrax", tmp_path / "twin.npy"
-    run(capsys, "store", "digits", "--n", 4, "--epochs", 50, "-o", file)
+    seen = ("--writer", "contest", "--train-corruption", "gaussian:0.2")
+    run(capsys, "store", "digits", "--n", 4, "--epochs", 50, *seen, "-o", file)
     twin = np.array(ax_digits()[3:4])
     brightest = np.unravel_index(twin.argmax(), twin.shape)
     twin[brightest] = np.nextafter(twin[brightest], np.float32(2))

@@ -190,10 +190,11 @@ def test_a_run_with_a_time_limit_goes_on_to_the_end_that_it_planned(writer, tmp_
 
 
 def test_the_same_key_gives_the_same_network_and_the_time_limit_cuts_it_short() -> None:
-    one, other = (ax.store(POINTS, writer=ax.Contest(epochs=30), key=jr.key(3)) for _ in range(2))
+    seen = ("gaussian:0.3",)
+    one, other = (ax.store(POINTS, writer=ax.Contest(epochs=30, corruptions=seen), key=jr.key(3)) for _ in range(2))
     for a, b in zip(one.map.weights, other.map.weights, strict=True):
         np.testing.assert_array_equal(a, b)
-    short = ax.store(POINTS, writer=ax.Contest(time_limit=0.01), key=jr.key(3))
+    short = ax.store(POINTS, writer=ax.Contest(time_limit=0.01, corruptions=seen), key=jr.key(3))
     assert short.written["epochs"] < ax.Contest().planned_epochs(short.patterns)
     assert short.certificate.all_attractors
 

@@ -295,7 +295,9 @@ def test_smoke_through_the_entry_point(capsys: pytest.CaptureFixture[str], tmp_p
 
 _SHARED = (("fig2a", "fig2b", "fig2c", "fig14", "spurious"), ("fig5", "fig12", "fig13"))
 """Experiments on the same networks."""
-_APART = tuple((name,) for name in EXPERIMENTS if not any(name in group for group in _SHARED))
+_ELSEWHERE = ("fig6", "power", "local")
+"""The first has no networks of its own and runs above; the others run in `test_open_questions.py`."""
+_APART = tuple((name,) for name in EXPERIMENTS if not any(name in group for group in (*_SHARED, _ELSEWHERE)))
 
 
 @pytest.mark.parametrize("names", [*_SHARED, *_APART], ids="+".join)
@@ -312,7 +314,7 @@ def test_every_experiment_at_its_smallest(
     text = (out / "index.html").read_text()
     for name in names:
         assert f'id="{name}"' in text
-        assert (out / "csv" / f"{name}.csv").exists() == bool(EXPERIMENTS[name].cells("smoke", "paper", 0))
+        assert (out / "csv" / f"{name}.csv").exists()
 
 
 def test_the_docs_run() -> None:
