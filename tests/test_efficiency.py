@@ -59,22 +59,9 @@ def trial(
     certified = 0 if length > 1 else stored  # sequences strayed too far to be certified
     some = np.full(4, 0.1 * depth) if length == 1 else np.zeros(0)
     return EfficiencyTrial(
-        mode,
-        length,
-        depth,
-        width,
-        seed,
-        depth * width**2,
-        "Adam",
-        1e-9,
-        5,
-        1.0,
-        status,
-        certified,
-        stored,
-        some,
+        mode, length, depth, width, seed, depth * width**2, "Adam", 1e-9, 5, 1.0, status, certified, stored, some,
         some / 2,
-    )
+    )  # fmt: skip
 
 
 def study() -> EfficiencyStudy:

@@ -106,10 +106,12 @@ def _writer(name: str, options: dict[str, Any], given: set[str]) -> Any:
     return Gradient(**values)
 
 
-def _clicked() -> str:
-    """What was clicked in a window, as a source that needs none: it goes on record, and to whoever clicked."""
-    from attrax.sources import click_points
+def _clicked(source: str) -> str:
+    """What was clicked in a window, as a source that needs none, for the record and whoever clicked; others as given."""
+    from attrax.sources import CLICKED, click_points
 
+    if source != CLICKED:
+        return source
     points = click_points()
     typer.echo(f"attrax: clicked {points}", err=True)
     return points
@@ -261,7 +263,6 @@ def store(
     import jax.random as jr
 
     from attrax import _checks, _io
-    from attrax import sources as sources_of
     from attrax.maps import mlp
     from attrax.writing import store as store_patterns
 
@@ -279,7 +280,8 @@ def store(
         typer.echo(
             f"attrax: {activation} without biases can store nothing: 1 is an eigenvalue at every fixed point", err=True
         )
-    sources = [_clicked() if source == sources_of.CLICKED else source for source in sources]
+    sources = [_clicked(source) for source in sources]
+    single = single and [_clicked(source) for source in single]
     selection = {"n": n, "shuffle": shuffle, "seed": seed, "size": size, "gray": gray,
                  "skip_unreadable": skip_unreadable, "kind": kind_of(kind, sources), "cycle_length": cycle_length, "indices": indices,
                  "single": single, "end": end, "context": context_frames,

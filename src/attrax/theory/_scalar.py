@@ -194,7 +194,7 @@ def _from_callable(function: Callable[[Any], Any]) -> Scalar:
         with float64():
             derivative = jax.vmap(jax.grad(function))
             shape = jax.eval_shape(derivative, jax.ShapeDtypeStruct((2,), np.float64))
-    except Exception as error:
+    except Exception as error:  # whatever a foreign callable raises while it is traced, the answer is the same
         raise ValueError(
             f"activation must be a name or an elementwise callable that JAX can differentiate (jax.numpy, not numpy "
             f"or math); {name} is not: {error}"

@@ -146,6 +146,7 @@ def kfac(
         step, damping = model.guarded(step)
         return step, KFACState(damping, gamma, step, kept, state.count + 1, state.key)
 
+    # Optax's types speak of any tree of parameters; these are of networks alone.
     return optax.GradientTransformationExtraArgs(init, update)  # type: ignore[arg-type]
 
 
