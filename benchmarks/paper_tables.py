@@ -11,6 +11,7 @@ from pathlib import Path
 
 from attrax.cli._output import strict
 from attrax.experiments import (
+    COUNTS,
     TABLE_SCALES,
     CellResult,
     rank_agreement,
@@ -40,17 +41,18 @@ def main() -> None:
     print(f"{options.figure}, {options.scale}: {scale.cell}\n{machine()}\n", flush=True)
 
     def each(row: str, result: CellResult) -> None:
-        stored, below = (result.stored(count) for count in ("certified", "below_one"))
+        stored, below, low = map(result.stored, COUNTS)
         losses = " ".join(f"{trial.loss:.1e}" for trial in result.trials)
         print(f"{row:>16} {result.cell.activation:>10}: trained {result.trained} of {len(result.trials)}, certified "
-              f"{stored[0]}/{stored[1]}, radius < 1 {below[0]}/{below[1]}, losses {losses}, {result.seconds:.0f} s",
+              f"{stored[0]}/{stored[1]}, radius < 1 {below[0]}/{below[1]}, with any low loss {low[0]}/{low[1]}, losses "
+              f"{losses}, {result.seconds:.0f} s",
               flush=True)  # fmt: skip
 
     table = storage_table(options.figure, scale, each=each)
     data = table.data
     print(f"\n{data.source}, least distance of two examples {data.nearest:.3g}, {table.seconds:.0f} s\n")
     print(storage_text(table))
-    for count in ("certified", "below_one"):
+    for count in COUNTS:
         for reading in (0, 1):
             found = rank_agreement(table, count=count, reading=reading)
             print(f"\n{count}, reading {reading + 1}: {rank_text(found)}")

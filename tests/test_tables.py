@@ -11,6 +11,7 @@ import scipy.stats
 
 import attrax as ax
 from attrax.experiments import (
+    LOW_LOSS,
     PAPER,
     PAPER_FIG15,
     PAPER_FIG16,
@@ -114,6 +115,8 @@ def test_without_the_loss_nothing_counts_as_stored() -> None:
     assert [trial.below_one for trial in found.trials] == [3, 3]
     assert [trial.certified for trial in found.trials] == [None, None]
     assert found.stored() == found.stored("below_one") == (0, 0)
+    # Nor where a low loss is enough: the points are about 0.5 apart from their mean in each entry.
+    assert found.stored("low_loss") == (0, 0)
     assert np.isnan(found.rate())
     assert found.interval() is None
 
@@ -186,13 +189,14 @@ def test_a_table_runs_each_cell_once() -> None:
     assert text.splitlines()[-1].endswith("| lost |")
 
 
-def told(figure: str, counts: dict[tuple[str, str], int | None]) -> StorageTable:
-    """A table of 100 examples in which so many were stored; `None` for not trained."""
+def told(figure: str, counts: dict[tuple[str, str], int | None], *, lost: float = 0.1) -> StorageTable:
+    """A table of 100 examples in which so many were stored; `None` for not trained, with `lost` as their loss."""
     rows, columns = (tuple(dict.fromkeys(key[place] for key in counts)) for place in (0, 1))
     cells = {}
     for (row, column), count in counts.items():
         status = ax.TrainingStatus.EPOCHS_OVER if count is None else REACHED
-        trial = TableTrial(0, 1e-9, 5, status, None if count is None else count // 2, count or 0, 0.5)
+        loss = lost if count is None else 1e-9
+        trial = TableTrial(0, loss, 5, status, None if count is None else count // 2, count or 0, 0.5)
         cells[row, column] = CellResult(TableCell(column, n=100, seeds=(0,)), (trial,), 1.0)
     return StorageTable(figure, rows, columns, cells, StudyData(POINTS, "points", None, 1.0), 1.0)
 
@@ -230,6 +234,19 @@ def test_cells_without_a_trained_network_are_not_compared() -> None:
     assert rank_agreement(told("fig15", counts)).cells == 17
 
 
+def test_a_low_loss_counts_by_its_own_name_only() -> None:
+    counts = as_printed("fig15")
+    counts["rmsprop", "relu"] = None
+    missed = told("fig15", counts, lost=2e-5)
+    result = missed.cells["rmsprop", "relu"]
+    assert result.stored() == result.stored("below_one") == (0, 0)
+    assert result.stored("low_loss") == (0, 100)
+    assert rank_agreement(missed).cells == 17
+    assert rank_agreement(missed, count="low_loss").cells == 18
+    plateau = told("fig15", counts, lost=LOW_LOSS).cells["rmsprop", "relu"]
+    assert plateau.stored("low_loss") == (0, 0)
+
+
 def test_ranks_of_known_orders() -> None:
     up = np.arange(8.0)
     assert compare_ranks(up, up**3).spearman == pytest.approx(1)
@@ -262,12 +279,13 @@ def test_text_and_figure_have_both_sides() -> None:
     lines = storage_text(table).splitlines()
     assert len(lines) == 2 + 30
     row = next(line for line in lines if line.startswith("| gd | swish"))
-    assert row.endswith("| 2 of 100 | 0.01 to 0.07 | 5 of 100 | 0.5 | 5 / – |")
-    assert next(line for line in lines if line.startswith("| gd | relu")).endswith("| – | – | – | – | 28 |")
+    assert row.endswith("| 2 of 100 | 0.01 to 0.07 | 5 of 100 | 0.5 | 5 of 100 | 5 / – |")
+    assert next(line for line in lines if line.startswith("| gd | relu")).endswith("| – | – | – | – | – | 28 |")
     figure = storage_figure(table)
     figure.canvas.draw()
-    ours, read, paper = figure.axes[:3]
-    assert [axes.get_title() for axes in (ours, read, paper)][2] == "the paper (100 examples)"
+    ours, read, loose, paper = figure.axes[:4]
+    assert paper.get_title() == "the paper (100 examples)"
     assert [text.get_text() for text in ours.texts][:2] == ["–", "17"]
     assert [text.get_text() for text in read.texts][:2] == ["–", "34"]
+    assert [text.get_text() for text in loose.texts][:2] == ["–", "34"]
     assert [text.get_text() for text in paper.texts][:5] == ["28", "34", "10", "5/–", "19/5"]

@@ -44,6 +44,8 @@ from attrax.experiments._reproduce import Reproduction as Reproduction
 from attrax.experiments._reproduce import Row as Row
 from attrax.experiments._reproduce import planned as planned
 from attrax.experiments._reproduce import reproduce as reproduce
+from attrax.experiments._tables import COUNTS as COUNTS
+from attrax.experiments._tables import LOW_LOSS as LOW_LOSS
 from attrax.experiments._tables import TABLE_SCALES as TABLE_SCALES
 from attrax.experiments._tables import CellResult as CellResult
 from attrax.experiments._tables import StorageTable as StorageTable

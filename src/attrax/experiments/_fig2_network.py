@@ -36,7 +36,7 @@ _SIZES: dict[str, dict[str, Any]] = {
         "rate": 1e-3,
         "auto_epochs": 150,
         "levels": [0.2, 0.5, 0.8],
-        "starts": 150,
+        "starts": 60,
         "unseen": 40,
     },
     "quick": {
@@ -46,7 +46,7 @@ _SIZES: dict[str, dict[str, Any]] = {
         "depth": 6,
         "epochs": 20_000,
         "levels": [0.1, 0.3, 0.5, 0.7, 0.8, 0.9],
-        "starts": 6000,
+        "starts": 1500,
         "unseen": 100,
     },
     "tables": {

@@ -23,7 +23,7 @@ _SIZES: dict[str, dict[str, Any]] = {
         "auto_epochs": 150,
         "cues": 8,
     },
-    "quick": {"side": 28, "length": 10, "width": 512, "depth": 3, "epochs": 30_000, "cues": 20},
+    "quick": {"side": 28, "length": 10, "width": 256, "depth": 3, "epochs": 20_000, "cues": 20},
     "tables": {"side": 28, "length": 10, "width": 512, "depth": 3, "epochs": 100_000, "cues": 100},
     "full": {"side": 28, "length": 10, "width": 1024, "depth": 10, "epochs": 1_000_000, "cues": 100},
 }

@@ -26,7 +26,7 @@ from attrax.writing import settle
 
 _SIZES: dict[str, dict[str, Any]] = {
     "smoke": {"n": 3, "side": 8, "width": 128, "depth": 2, "epochs": 6000, "rate": 1e-3},
-    "quick": {"n": 10, "side": 14, "width": 256, "depth": 3, "epochs": 30_000, "rate": 3e-4},
+    "quick": {"n": 10, "side": 14, "width": 256, "depth": 3, "epochs": 10_000, "rate": 3e-4},
     "tables": {"n": 20, "side": 28, "width": 512, "depth": 5, "epochs": 100_000, "rate": 1e-4},
     "full": {"n": 100, "side": 28, "width": 1024, "depth": 10, "epochs": 1_000_000, "rate": 1e-4},
 }

@@ -40,7 +40,7 @@ def rank_agreement(table: StorageTable, *, count: str = "below_one", reading: in
     """Compares the order of our cells with the paper's.
 
     Taken are the cells of complete rows and the first three columns of the others, where the paper says a number and at
-    least one of our seeds was trained.
+    least one of our seeds counts.
 
     **Arguments:** `table`; `count`, as in `CellResult.rate`; `reading` of the paper's uncertain cells, 0 for the first
     (rows with fewer readings keep their last); `seed` of the permutations. **Returns** `RankAgreement`.

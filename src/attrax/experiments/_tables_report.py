@@ -6,7 +6,7 @@ import numpy as np
 
 from attrax.experiments._paper_tables import PaperRow
 from attrax.experiments._ranks import RankAgreement
-from attrax.experiments._tables import CellResult, StorageTable
+from attrax.experiments._tables import COUNTS, LOW_LOSS, CellResult, StorageTable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,16 +17,16 @@ _NOT_TRAINED = "–"
 def storage_text(table: StorageTable) -> str:
     """Every cell as a row of a Markdown table.
 
-    Counts are over all seeds that reached the loss asked for; `–` where none did. Of those, the range of the losses
-    that were reached instead. The paper's number is of 100; where several readings are possible all are given, the one
-    taken first, and `lost` where the row is not known.
+    Counts are over all seeds that reached the loss asked for, those under "loss < 0.01" over all seeds below that one;
+    `–` where there is none. The losses are of all seeds. The paper's number is of 100; where several readings are
+    possible all are given, the one taken first, and `lost` where the row is not known.
 
     **Arguments:** `table`. **Returns:** lines of text, without a line break at the end.
     """
     lines = [
         "| row | activation | seeds trained | loss | epochs | certified | 95 % interval | radius < 1 | largest radius "
-        "| paper, of 100 |",
-        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        f"| radius < 1, loss < {LOW_LOSS:g} | paper, of 100 |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for row in table.rows:
         for column in table.columns:
@@ -48,6 +48,7 @@ def _cells(result: CellResult) -> str:
         _NOT_TRAINED if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}",
         _count(result, "below_one"),
         _range(largest, ".3g") if largest else _NOT_TRAINED,
+        _count(result, "low_loss"),
     ]
     return " | ".join(cells)
 
@@ -74,21 +75,21 @@ def paper_text(row: PaperRow, activation: str) -> str:
 
 
 def storage_figure(table: StorageTable) -> "Figure":
-    """The table as heat maps: certified attractors, radii below 1 (the paper's reading), and the paper's numbers.
+    """The table as heat maps, one for each of `COUNTS` and one of the paper's numbers.
 
-    Colors are per cent of the examples of the trained seeds; a small fraction below a number says how many seeds
-    were trained where not all were. Gray with a dash: no seed reached the loss asked for. In the panel of the paper the
+    Colors are per cent of the examples of the seeds that count; a small fraction below a number says how many seeds
+    those are where not all are. Gray with a dash: no seed reached the loss asked for. In the panel of the paper the
     color is that of the first reading, and gray is a lost or an empty cell.
 
     **Arguments:** `table`. **Returns:** a `matplotlib.figure.Figure`.
     """
     from matplotlib.figure import Figure
 
-    height = 1.6 + 0.5 * len(table.rows)
-    figure = Figure(figsize=(3.2 + 2.05 * len(table.columns), height), layout="constrained", facecolor="white")
-    grid = figure.subplots(1, 3, sharey=True)
+    height = 2.4 + 1.0 * len(table.rows)
+    figure = Figure(figsize=(3.2 + 1.2 * len(table.columns), height), layout="constrained", facecolor="white")
+    grid = figure.subplots(2, 2, sharex=True, sharey=True).ravel()
     image: Any = None
-    for axes, count, title in zip(grid, ("certified", "below_one", None), _TITLES, strict=True):
+    for axes, count, title in zip(grid, (*COUNTS, None), _TITLES, strict=True):
         values, texts = _panel(table, count)
         axes.set_facecolor("#d8d8d8")
         image = axes.imshow(np.ma.masked_invalid(values), cmap="viridis", vmin=0, vmax=100, aspect="auto")
@@ -109,7 +110,12 @@ def storage_figure(table: StorageTable) -> "Figure":
     return figure
 
 
-_TITLES = ("certified attractors", "radius < 1 at the example", "the paper (100 examples)")
+_TITLES = (
+    "certified attractors",
+    "radius < 1 at the example",
+    f"radius < 1, loss < {LOW_LOSS:g} is enough",
+    "the paper (100 examples)",
+)
 
 
 def _panel(table: StorageTable, count: str | None) -> tuple[np.ndarray, np.ndarray]:
@@ -126,9 +132,10 @@ def _panel(table: StorageTable, count: str | None) -> tuple[np.ndarray, np.ndarr
                 texts[i, j] = "/".join(_NOT_TRAINED if one is None else str(one) for one in short) if found else "lost"
                 continue
             result = table.cells[row, column]
-            if result.trained:
+            seeds = result.stored(count)[1] // result.cell.n
+            if seeds:
                 values[i, j] = 100 * result.rate(count)
-                part = "" if result.trained == len(result.trials) else f"\n{result.trained}/{len(result.trials)} seeds"
+                part = "" if seeds == len(result.trials) else f"\n{seeds}/{len(result.trials)} seeds"
                 texts[i, j] = f"{values[i, j]:.0f}{part}"
     return values, texts
 
