@@ -1,5 +1,6 @@
 """attrax reproduce: the frame of experiments, the page, and the real entry point."""
 
+import base64
 import csv
 import os
 import re
@@ -19,7 +20,6 @@ from attrax.experiments import (
     EXPERIMENTS,
     MODES,
     SCALES,
-    TABLE_SCALES,
     Experiment,
     Outcome,
     Summary,
@@ -129,7 +129,8 @@ def test_the_plan_of_everything(scale: str) -> None:
     assert len(twos) == 5 * len({cell.fingerprint for cell in twos})
     # Figs. 12 and 13 look at networks of Fig. 5, and the tables share a row.
     size = {one.id: len(cells) for one, mode, cells in plan if mode == "paper"}
-    again = size["fig12"] + size["fig13"] + len(TABLE_SCALES[scale].activations)
+    row = sum(cell.experiment == "fig15" and cell.name.startswith("adam-") for cell in everything)
+    again = size["fig12"] + size["fig13"] + row
     assert len(everything) - len(shared) == 4 * len(twos) // 5 + again
     assert planned(scale=scale, seed=1)[3][2] == plan[3][2]
     assert planned(scale=scale, seed=2)[3][2] != plan[3][2]
@@ -233,6 +234,8 @@ def test_page_is_self_contained_and_escapes(tmp_path: Path) -> None:
     rows = list(csv.DictReader(data.read_text().splitlines()))
     assert rows[0]["cell"] == "a<b"
     assert (rows[0]["note"], rows[0]["loss"]) == ("x,y", "")
+    inside = next(link for link in found.links if link.startswith("data:text/csv"))
+    assert base64.b64decode(inside.partition("base64,")[2]) == data.read_bytes()
     markdown = write_reproduction(tmp_path, [section], format="md")[0].read_text()
     assert "| a\\|b |" in markdown
     with pytest.raises(ValueError, match="format must be one of html, md"):
@@ -351,6 +354,24 @@ def test_tables_from_what_their_cells_tell(figure: str) -> None:
     assert len(agreement.rows) == 6
     assert "in place of CIFAR-10" in one.draw(records)[0].caption
     assert one.summarize(records[1:]).outcome == "unfinished"
+
+
+def test_tables_join_seeds_that_were_trained_apart() -> None:
+    one = EXPERIMENTS["fig15"]
+    cells = one.cells("full", "paper", 0)
+    assert len({part.name for part in cells}) == len(cells) == 5 * 6 * 5
+    assert [len(part.settings["seeds"]) for part in cells] == 150 * [1]
+    trial = {"loss": 1e-9, "epochs": 7, "status": "reached", "certified": 30, "below_one": 40, "largest_radius": 1.5}
+    told = {"data": "natural", "substitute": "cifar10", "nearest": 1.0}
+    records = [
+        CellRecord(part, CellStatus.DONE, {**told, "trials": [trial | {"seed": part.settings["seeds"][0]}]}, {}, 1.0)
+        for part in cells if part.name in ("adam-cosid-0", "adam-cosid-1", "gd-relu-0")
+    ]  # fmt: skip
+    assert one.summarize(records).outcome == "unfinished"
+    every, _ = one.tabulate(records)
+    assert [row[:3] for row in every.rows] == [("gd", "relu", "1 of 1"), ("adam", "cosid", "2 of 2")]
+    assert every.rows[1][5] == "60 of 200"
+    assert "2 seeds" in one.draw(records)[0].caption
 
 
 def test_sequences_from_what_their_cells_tell() -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -127,6 +128,22 @@ def test_time_that_runs_out_ends_a_cell() -> None:
     assert found.trained == 0
 
 
+def test_a_cell_of_one_seed_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    one, file = replace(SMALL, seeds=(0,)), tmp_path / "cell.checkpoint"
+    begun = run_cell(replace(one, epochs=100), POINTS, checkpoint=file).trials[0]
+    assert (begun.epochs, begun.status) == (100, ax.TrainingStatus.EPOCHS_OVER)
+    steps = []
+    found = run_cell(one, POINTS, checkpoint=file, progress=lambda *told: steps.append(told[1])).trials[0]
+    # It is the network that is trained with others at once, up to rounding.
+    expected = small().trials[0]
+    assert min(steps) > 100
+    assert found.status is REACHED
+    assert found.epochs == pytest.approx(expected.epochs, rel=0.02)
+    assert (found.certified, found.below_one) == (expected.certified, expected.below_one)
+    late = run_cell(replace(one, seconds=0.0), POINTS, checkpoint=tmp_path / "late.checkpoint").trials[0]
+    assert late.status is ax.TrainingStatus.TIME_OVER
+
+
 def test_scales_name_every_cell() -> None:
     cells = table_cells("fig15", "full")
     assert len(cells) == 30
@@ -149,6 +166,7 @@ def test_scales_name_every_cell() -> None:
         (lambda: table_cells("fig15", TableScale(SMALL, fig15=("sgd",))), "each row of fig15"),
         (lambda: run_cell(SMALL, POINTS[:2]), "n = 3 examples"),
         (lambda: run_cell(replace(SMALL, seeds=()), POINTS), "at least one number"),
+        (lambda: run_cell(SMALL, POINTS, checkpoint="cell.checkpoint"), "checkpoint needs a cell of one seed; got 2"),
         (lambda: run_cell(replace(SMALL, activation="cos"), POINTS), "activation must be one of"),
         (lambda: run_cell(replace(SMALL, optimizer="sgd"), POINTS), "optimizer must be one of"),
         (lambda: small().rate("stored"), "count must be one of"),
@@ -245,6 +263,19 @@ def test_a_low_loss_counts_by_its_own_name_only() -> None:
     assert rank_agreement(missed, count="low_loss").cells == 18
     plateau = told("fig15", counts, lost=LOW_LOSS).cells["rmsprop", "relu"]
     assert plateau.stored("low_loss") == (0, 0)
+
+
+def test_a_table_under_way_shows_what_was_run() -> None:
+    counts = as_printed("fig15")
+    whole = told("fig15", counts)
+    cells = {place: whole.cells[place] for place in (("adam", "relu"), ("rmsprop", "selu"))}
+    part = replace(whole, cells=cells)
+    assert np.isfinite(part.grid()).sum() == 2
+    assert part.grid()[whole.rows.index("rmsprop"), whole.columns.index("selu")] == 0.5
+    assert len(storage_text(part).splitlines()) == 2 + 2
+    ours = storage_figure(part).axes[0]
+    assert [text.get_text() for text in ours.texts if text.get_text()] == ["50", "19"]
+    assert rank_agreement(part).cells == 2
 
 
 def test_ranks_of_known_orders() -> None:

@@ -19,10 +19,11 @@ from attrax.experiments._experiment import (
     code_version,
 )
 from attrax.experiments._figures import markdown_table
-from attrax.experiments._paper_tables import PAPER
+from attrax.experiments._paper_tables import ACTIVATIONS, PAPER
 from attrax.experiments._ranks import RankAgreement, rank_agreement
 from attrax.experiments._tables import (
     COUNTS,
+    TABLE_SCALES,
     CellResult,
     StorageTable,
     TableCell,
@@ -43,7 +44,9 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     """Trains the networks of one cell and counts what they store."""
     wanted = _table_cell(settings)
     data = study_data("cifar10", wanted.n, side=wanted.side)
-    found = run_cell(wanted, data.values, progress=work.progress)
+    found = run_cell(
+        wanted, data.values, checkpoint=work.checkpoint if len(wanted.seeds) == 1 else None, progress=work.progress
+    )
     trials = [asdict(trial) for trial in found.trials]
     numbers = {
         "trained": found.trained, "networks": len(trials), "certified": found.stored("certified")[0],
@@ -68,14 +71,17 @@ def table_experiment(figure: str, title: str, statement: str, notes: str) -> Exp
     """
 
     def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
-        found = []
+        found, version = [], code_version(__name__)
         for (row, activation), wanted in table_cells(figure, scale).items():
             # The tables share a row, Adam from PyTorch's start: it is named after neither and runs once.
             seeds = tuple(cell_seed(seed, "tables", mode, number) for number in range(len(wanted.seeds)))
-            settings = {**asdict(replace(wanted, seeds=seeds)), "mode": mode}
             name = _name(row, activation)
-            function = f"{__name__}:run"
-            found.append(Cell(figure, name, function, settings, code_version(__name__), LIMITS[scale]))
+            parts = {name: seeds}
+            if not TABLE_SCALES[scale].together:
+                parts = {f"{name}-{number}": (one,) for number, one in enumerate(seeds)}
+            for part, own in parts.items():
+                settings = {**asdict(replace(wanted, seeds=own)), "mode": mode}
+                found.append(Cell(figure, part, f"{__name__}:run", settings, version, LIMITS[scale]))
         return found
 
     return Experiment(
@@ -98,20 +104,32 @@ def _name(row: str, activation: str) -> str:
 
 
 def _table(figure: str, records: Records) -> StorageTable | None:
-    """The table of these records; `None` where a cell is missing or failed."""
+    """The table of these records; `None` where there are none."""
     results: dict[tuple[str, str], CellResult] = {}
     for record in records:
         wanted = _table_cell(record.cell.settings)
-        # The name tells the row: initializations are scaled to the width, so the settings hold another number.
-        row = next(row for row in PAPER[figure] if record.cell.name == _name(row, wanted.activation))
+        # The name tells the row: initializations are scaled to the width, so the settings hold another number. Of a
+        # cell a seed it has a number at its end.
+        names = {_name(row, wanted.activation): row for row in PAPER[figure]}
+        row = names.get(record.cell.name) or names[record.cell.name.rpartition("-")[0]]
         trials = record.numbers.get("trials") or [_nothing(seed) for seed in wanted.seeds]
-        results[row, wanted.activation] = CellResult(wanted, tuple(map(_trial, trials)), record.seconds)
-    rows, columns = (tuple(dict.fromkeys(key[place] for key in results)) for place in (0, 1))
+        found = CellResult(wanted, tuple(map(_trial, trials)), record.seconds)
+        results[row, wanted.activation] = _joined(results.get((row, wanted.activation)), found)
+    rows = tuple(row for row in PAPER[figure] if any(row == key[0] for key in results))
+    columns = tuple(name for name in ACTIVATIONS if any(name == key[1] for key in results))
     known = next((record.numbers for record in records if record.numbers), None)
-    if known is None or len(results) < len(rows) * len(columns):
+    if known is None:
         return None
     data = StudyData(np.zeros(0), known["data"], known["substitute"], known["nearest"])
     return StorageTable(figure, rows, columns, results, data, sum(result.seconds for result in results.values()))
+
+
+def _joined(first: CellResult | None, other: CellResult) -> CellResult:
+    """Two parts of a cell whose seeds were trained apart as one."""
+    if first is None:
+        return other
+    cell = replace(first.cell, seeds=(*first.cell.seeds, *other.cell.seeds))
+    return CellResult(cell, (*first.trials, *other.trials), first.seconds + other.seconds)
 
 
 def _trial(numbers: Mapping[str, Any]) -> TableTrial:
@@ -132,7 +150,7 @@ def _nothing(seed: int) -> dict[str, Any]:
 def _summary(figure: str, records: Records) -> Summary:
     """How far the order of our counts agrees with the paper's; which of ours count as stored is the paper's reading."""
     table = _table(figure, records)
-    if table is None:
+    if table is None or len(table.cells) < len(table.rows) * len(table.columns):
         return Summary(None, None, None, Outcome.UNFINISHED, "Not all cells have run.")
     found = rank_agreement(table)
     trained = sum(result.trained for result in table.cells.values())
@@ -158,10 +176,11 @@ def _drawings(figure: str, records: Records) -> Sequence[Drawing]:
         return ()
     cell = next(iter(table.cells.values())).cell
     limit = "" if cell.seconds is None else f", {cell.seconds:g} s of training for all seeds of a cell"
+    most = max(len(result.trials) for result in table.cells.values())
     caption = (
         f"{cell.n} pictures, least distance {table.data.nearest:.2g}; "
-        f"{cell.depth}×{cell.width}, {len(cell.seeds)} seeds, {cell.dtype}, at most {cell.epochs:,} epochs{limit}. "
-        + data_note(table.data.substitute or table.data.source, table.data.source)
+        f"{cell.depth}×{cell.width}, {most} seed{'s' * (most > 1)}, {cell.dtype}, at most {cell.epochs:,} epochs"
+        f"{limit}. " + data_note(table.data.substitute or table.data.source, table.data.source)
     )
     return (Drawing(storage_figure(table), caption),)
 

@@ -1,6 +1,7 @@
 """The paper's Figures 15 and 16: how many examples are stored, by activation and optimizer, or initialization."""
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -14,13 +15,13 @@ import optax
 from attrax import _checks
 from attrax._memory import Memory
 from attrax._patterns import Patterns
-from attrax._status import TrainingStatus
+from attrax._status import StoreStatus, TrainingStatus
 from attrax._types import HostStates, Progress
 from attrax.analysis import wilson_interval
 from attrax.experiments._common import StudyData, radii_at, study_data
 from attrax.experiments._paper_tables import ACTIVATIONS, PAPER, PaperRow
 from attrax.maps import MLP, mlp
-from attrax.training import fit_many, optimizer
+from attrax.training import fit, fit_many, optimizer
 from attrax.writing import settle
 
 
@@ -127,7 +128,8 @@ class TableScale:
 
     **Fields:** `cell`, whose sizes, seeds and limits all cells have; `activations`, the columns; `fig15` and `fig16`,
     the rows; `like_width`: a row U[−a, a] starts from a·√(`like_width`/width), which leaves a signal that goes through
-    the hidden layers as large as in a network of that width (the paper's is not known; 1024 is a guess).
+    the hidden layers as large as in a network of that width (the paper's is not known; 1024 is a guess); `together`:
+    the seeds of a cell are trained by one loop, otherwise each by itself, going on from a checkpoint after a kill.
     """
 
     cell: TableCell
@@ -135,6 +137,7 @@ class TableScale:
     fig15: tuple[str, ...] = tuple(PAPER["fig15"])
     fig16: tuple[str, ...] = tuple(PAPER["fig16"])
     like_width: int = 1024
+    together: bool = True
 
 
 TABLE_SCALES = MappingProxyType(
@@ -148,7 +151,7 @@ TABLE_SCALES = MappingProxyType(
         ),
         "quick": TableScale(TableCell("relu", n=25, width=128, seeds=(0, 1), seconds=30, dtype="float32")),
         "tables": TableScale(TableCell("relu", n=50, width=256, seconds=280, dtype="float32")),
-        "full": TableScale(TableCell("relu")),
+        "full": TableScale(TableCell("relu"), together=False),
     }
 )  # fmt: skip
 """Scales by name. `small` is for busy machines; `quick` is meant for 25 minutes on two cores, a table on each, `tables`
@@ -160,7 +163,8 @@ class StorageTable:
     """A table like the paper's.
 
     **Fields:** `figure`, `"fig15"` or `"fig16"`; `rows`, names of optimizers or initializations, and `columns`, names
-    of activations; `cells`, a `CellResult` for each (row, column); `data`, what the examples were; `seconds`.
+    of activations; `cells`, a `CellResult` for each (row, column) that was run; `data`, what the examples were;
+    `seconds`.
     """
 
     figure: str
@@ -171,8 +175,11 @@ class StorageTable:
     seconds: float
 
     def grid(self, count: str = "certified") -> np.ndarray:
-        """Rates, rows×columns; NaN where no seed reached the loss asked for."""
-        return np.array([[self.cells[row, column].rate(count) for column in self.columns] for row in self.rows])
+        """Rates, rows×columns; NaN where no seed counts, and where the cell was not run."""
+        found = np.full((len(self.rows), len(self.columns)), np.nan)
+        for (row, column), result in self.cells.items():
+            found[self.rows.index(row), self.columns.index(column)] = result.rate(count)
+        return found
 
     def paper(self, row: str) -> PaperRow:
         """The paper's row of this name."""
@@ -210,14 +217,21 @@ def _start(row: str, scale: TableScale) -> str:
     return f"{kind}:{float(half_width) * math.sqrt(scale.like_width / scale.cell.width):.6g}"
 
 
-def run_cell(cell: TableCell, values: HostStates | None = None, *, progress: Progress | None = None) -> CellResult:
+def run_cell(
+    cell: TableCell,
+    values: HostStates | None = None,
+    *,
+    checkpoint: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> CellResult:
     """Trains the networks of one cell, all seeds together, and counts what they store.
 
     Examples are certified at the exact fixed points nearest to them, and only where the loss was reached: a network
     that sends everything to one point has small radii too.
 
     **Arguments:** `cell`; `values`, n×state shape, by default the first examples of gray CIFAR-10 or its substitute;
-    `progress`. **Returns** `CellResult`. **Raises** `ValueError` for wrong arguments, before any training.
+    `checkpoint`, of a cell of one seed: a file to go on from where it exists; `progress`. **Returns** `CellResult`.
+    **Raises** `ValueError` for wrong arguments, before any training.
 
         >>> points = np.eye(3, dtype=np.float32)
         >>> cell = TableCell("relu", n=3, depth=1, width=16, seeds=(0,), epochs=2, dtype="float32")
@@ -232,6 +246,8 @@ def run_cell(cell: TableCell, values: HostStates | None = None, *, progress: Pro
         raise ValueError(f"values must hold the n = {cell.n} examples of the cell; got {len(values)}")
     if not cell.seeds:
         raise ValueError("seeds must hold at least one number; got none")
+    if checkpoint is not None and len(cell.seeds) > 1:
+        raise ValueError(f"checkpoint needs a cell of one seed; got {len(cell.seeds)}, which are trained together")
     networks = [
         mlp(
             values.shape[1:], width=cell.width, depth=cell.depth, activation=cell.activation, init=cell.init,
@@ -239,23 +255,46 @@ def run_cell(cell: TableCell, values: HostStates | None = None, *, progress: Pro
         )
         for seed in cell.seeds
     ]  # fmt: skip
-    train = partial(fit_many, networks, values, values, optimizer=_rule(cell.optimizer), tol=cell.tol)
-    if cell.seconds is not None:
-        train(epochs=min(cell.epochs, 1))  # compiles, so that the time is all for training
-    found = train(epochs=cell.epochs, seconds=cell.seconds, progress=progress)
+    trained_all = _together(networks, values, cell, progress) if checkpoint is None else [
+        _alone(networks[0], values, cell, checkpoint, progress)
+    ]  # fmt: skip
     trials = []
-    for number, (seed, trained, status) in enumerate(zip(cell.seeds, found.maps, found.status, strict=True)):
+    for seed, (trained, loss, epochs, status) in zip(cell.seeds, trained_all, strict=True):
         below_one, largest = 0, float("nan")
         if status is not TrainingStatus.DIVERGED:
             radii = radii_at(trained, values)
             below_one, largest = int((radii < 1).sum()), float(np.max(radii))
         certified = _certified(trained, values) if status is TrainingStatus.REACHED else None
-        trials.append(
-            TableTrial(
-                seed, float(found.loss[number]), int(found.epochs[number]), status, certified, below_one, largest
-            )
-        )
+        trials.append(TableTrial(seed, loss, epochs, status, certified, below_one, largest))
     return CellResult(cell, tuple(trials), time.perf_counter() - begun)
+
+
+_Trained = tuple[MLP, float, int, TrainingStatus]
+
+
+def _together(networks: list[MLP], values: HostStates, cell: TableCell, progress: Progress | None) -> list[_Trained]:
+    train = partial(fit_many, networks, values, values, optimizer=_rule(cell.optimizer), tol=cell.tol)
+    if cell.seconds is not None:
+        train(epochs=min(cell.epochs, 1))  # compiles, so that the time is all for training
+    found = train(epochs=cell.epochs, seconds=cell.seconds, progress=progress)
+    return [
+        (trained, float(loss), int(epochs), status)
+        for trained, loss, epochs, status in zip(found.maps, found.loss, found.epochs, found.status, strict=True)
+    ]
+
+
+def _alone(
+    network: MLP, values: HostStates, cell: TableCell, checkpoint: str | os.PathLike[str], progress: Progress | None
+) -> _Trained:
+    """The same for one network, kept every few seconds; `fit` goes the way of `fit_many`."""
+    found = fit(
+        network, values, values, optimizer=_rule(cell.optimizer), tol=cell.tol, epochs=cell.epochs,
+        seconds=cell.seconds, checkpoint=checkpoint, resume=True, fingerprint=cell.optimizer, progress=progress,
+        key=jr.key(0),
+    )  # fmt: skip
+    missed = TrainingStatus.EPOCHS_OVER if found.epochs >= cell.epochs else TrainingStatus.TIME_OVER
+    status = {StoreStatus.STORED: TrainingStatus.REACHED, StoreStatus.DIVERGED: TrainingStatus.DIVERGED}
+    return found.map, found.loss, found.epochs, status.get(found.status, missed)
 
 
 @cache

@@ -15,7 +15,7 @@ _NOT_TRAINED = "–"
 
 
 def storage_text(table: StorageTable) -> str:
-    """Every cell as a row of a Markdown table.
+    """Every cell that was run as a row of a Markdown table.
 
     Counts are over all seeds that reached the loss asked for, those under "loss < 0.01" over all seeds below that one;
     `–` where there is none. The losses are of all seeds. The paper's number is of 100; where several readings are
@@ -30,8 +30,8 @@ def storage_text(table: StorageTable) -> str:
     ]
     for row in table.rows:
         for column in table.columns:
-            result = table.cells[row, column]
-            lines.append(f"| {row} | {column} | {_cells(result)} | {paper_text(table.paper(row), column)} |")
+            if (result := table.cells.get((row, column))) is not None:
+                lines.append(f"| {row} | {column} | {_cells(result)} | {paper_text(table.paper(row), column)} |")
     return "\n".join(lines)
 
 
@@ -78,8 +78,8 @@ def storage_figure(table: StorageTable) -> "Figure":
     """The table as heat maps, one for each of `COUNTS` and one of the paper's numbers.
 
     Colors are per cent of the examples of the seeds that count; a small fraction below a number says how many seeds
-    those are where not all are. Gray with a dash: no seed reached the loss asked for. In the panel of the paper the
-    color is that of the first reading, and gray is a lost or an empty cell.
+    those are where not all are. Gray with a dash: no seed reached the loss asked for; gray without one: not run. In the
+    panel of the paper the color is that of the first reading, and gray is a lost or an empty cell.
 
     **Arguments:** `table`. **Returns:** a `matplotlib.figure.Figure`.
     """
@@ -103,9 +103,10 @@ def storage_figure(table: StorageTable) -> "Figure":
         axes.set_xlim(-0.5, len(table.columns) - 0.5)
     figure.colorbar(image, ax=list(grid), shrink=0.9, label="stored, % of the examples")
     cell = next(iter(table.cells.values())).cell
+    most = max(len(result.trials) for result in table.cells.values())
     figure.suptitle(
         f"{table.figure.replace('fig', 'Figure ')}: {cell.n} examples ({table.data.source}), "
-        f"{cell.depth}×{cell.width}, {len(cell.seeds)} seeds", fontsize=11,
+        f"{cell.depth}×{cell.width}, {most} seed{'s' * (most > 1)}", fontsize=11,
     )  # fmt: skip
     return figure
 
@@ -131,7 +132,10 @@ def _panel(table: StorageTable, count: str | None) -> tuple[np.ndarray, np.ndarr
                 short = found if len(found) < 3 else (found[0], None)
                 texts[i, j] = "/".join(_NOT_TRAINED if one is None else str(one) for one in short) if found else "lost"
                 continue
-            result = table.cells[row, column]
+            result = table.cells.get((row, column))
+            if result is None:
+                texts[i, j] = ""
+                continue
             seeds = result.stored(count)[1] // result.cell.n
             if seeds:
                 values[i, j] = 100 * result.rate(count)

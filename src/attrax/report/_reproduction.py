@@ -112,8 +112,8 @@ def write_reproduction(
 ) -> tuple[Path, ...]:
     """Writes `index.html` or `index.md` to a folder, and beside it a CSV file of the cells of each experiment.
 
-    The HTML page needs no other file, no script and no network to be read; the Markdown page has its figures as PNG
-    files in `figures/`. Equal sections give equal files.
+    The HTML page needs no other file, no script and no network; its links hold the tables. The Markdown page has its
+    figures as PNG files in `figures/`. Equal sections give equal files.
 
     **Arguments:** `folder`, created where it is missing; `sections`; `title`; `facts`, names and values below it;
     `note`, on the verdicts as a whole; `command`, which makes the page again; `format`, one of `PAGE_FORMATS`.
@@ -235,7 +235,11 @@ def _section(section: PageSection) -> str:
     if section.notes:
         parts.append(f'<p class="soft">{escape(section.notes)}</p>\n')
     parts += [_part(section, part) for part in section.parts]
-    parts.append(f'<p><a href="csv/{escape(section.id)}.csv" download>All cells as CSV</a></p></section>\n')
+    # The table itself is in the link, so that the page can be sent alone.
+    table = base64.b64encode(_csv(section).encode()).decode("ascii")
+    name = escape(f"{section.id}.csv")
+    parts.append(f'<p><a href="data:text/csv;charset=utf-8;base64,{table}" download="{name}">All cells as CSV</a></p>'
+                 "</section>\n")  # fmt: skip
     return "".join(parts)
 
 
