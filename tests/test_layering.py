@@ -187,6 +187,7 @@ FILES: dict[str, list[str]] = {
         "_power",
         "_local",
         "_general",
+        "_table_run",
         "_table_cells",
         "_fig15",
         "_fig16",

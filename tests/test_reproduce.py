@@ -27,6 +27,7 @@ from attrax.experiments import (
     reproduce,
 )
 from attrax.experiments._experiment import LIMITS, cell, cell_seed, code_version, judged, repeated, spread
+from attrax.experiments._table_run import run as run_table
 from attrax.report import PageCell, PagePart, PageSection, PageTable, write_reproduction
 from attrax.sweeps import CellFound, CellRecord, CellStatus, ResultStore, Work
 
@@ -372,6 +373,30 @@ def test_tables_join_seeds_that_were_trained_apart() -> None:
     assert [row[:3] for row in every.rows] == [("gd", "relu", "1 of 1"), ("adam", "cosid", "2 of 2")]
     assert every.rows[1][5] == "60 of 200"
     assert "2 seeds" in one.draw(records)[0].caption
+
+
+def test_a_cell_of_a_table_that_failed_is_no_untrained_one() -> None:
+    one = EXPERIMENTS["fig15"]
+    cells = one.cells("smoke", "paper", 0)
+    trial = {"seed": 1, "loss": 1e-9, "epochs": 7, "status": "reached", "certified": 3, "below_one": 4,
+             "largest_radius": 1.5}  # fmt: skip
+    told = {"data": "natural", "substitute": "cifar10", "nearest": 1.0, "trials": [trial]}
+    records = [CellRecord(part, CellStatus.DONE, told, {}, 1.0) for part in cells[1:]]
+    failed = CellRecord(cells[0], CellStatus.FAILED, {}, {}, 1.0, "no memory")
+    summary = one.summarize([failed, *records])
+    assert (summary.outcome, summary.text) == ("unfinished", "1 of 4 cells failed.")
+    assert len(one.tabulate([failed, *records])[0].rows) == 3
+
+
+def test_a_cell_of_a_table_keeps_its_checkpoint_and_its_pictures(tmp_path: Path) -> None:
+    part = EXPERIMENTS["fig15"].cells("full", "paper", 0)[0]
+    small = dict(part.settings) | {"n": 3, "side": 4, "depth": 1, "width": 8, "epochs": 20, "dtype": "float32"}
+    file = tmp_path / "one.checkpoint"
+    found = run_table(small, Work(lambda *_: None, file))
+    assert file.stat().st_size > 0
+    assert (found.numbers["networks"], found.numbers["certified_of"], found.trained) == (1, 0, False)
+    with pytest.raises(ValueError, match="the pictures of this cell are svhn, but"):
+        run_table(small | {"source": "svhn"}, Work(lambda *_: None))
 
 
 def test_sequences_from_what_their_cells_tell() -> None:

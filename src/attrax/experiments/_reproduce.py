@@ -215,13 +215,14 @@ def _part(
 
 
 def _facts(record: CellRecord) -> dict[str, Any]:
-    """The seed and what of a record's numbers fits on a line."""
+    """The seed or seeds and what of a record's numbers fits on a line."""
     plain = {
         name: value
         for name, value in record.numbers.items()
         if value is None or isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) < _ROOM)
     }
-    return {"seed": record.seed, **plain}
+    seeds = {"seed": record.seed} if record.seed is not None else {"seeds": " ".join(map(str, record.seeds))}
+    return {**seeds, **plain}
 
 
 def _command(ids: Sequence[str], scale: str, mode: str, seed: int, cell: str = "") -> str:

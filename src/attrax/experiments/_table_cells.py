@@ -1,13 +1,13 @@
-"""The paper's Figures 15 and 16 as cells: one a row and activation, all of its seeds trained together."""
+"""The paper's Figures 15 and 16 as cells: one a row and activation, or at the paper's size one a seed of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from attrax._status import TrainingStatus
-from attrax.experiments._common import StudyData, data_note, study_data
+from attrax.experiments._common import StudyData, data_note, data_source
 from attrax.experiments._experiment import (
     LIMITS,
     Drawing,
@@ -21,45 +21,23 @@ from attrax.experiments._experiment import (
 from attrax.experiments._figures import markdown_table
 from attrax.experiments._paper_tables import ACTIVATIONS, PAPER
 from attrax.experiments._ranks import RankAgreement, rank_agreement
+from attrax.experiments._table_run import run, table_cell
 from attrax.experiments._tables import (
     COUNTS,
     TABLE_SCALES,
     CellResult,
     StorageTable,
-    TableCell,
     TableTrial,
-    run_cell,
+    join_cells,
     table_cells,
 )
 from attrax.experiments._tables_report import rank_text, storage_figure, storage_text
 from attrax.report import PageTable
-from attrax.sweeps import Cell, CellFound, Work
+from attrax.sweeps import Cell, CellStatus
 
 _HIGH = 0.5
 _FEWEST = 3
 """Cells that can be said to have an order."""
-
-
-def run(settings: Mapping[str, Any], work: Work) -> CellFound:
-    """Trains the networks of one cell and counts what they store."""
-    wanted = _table_cell(settings)
-    data = study_data("cifar10", wanted.n, side=wanted.side)
-    found = run_cell(
-        wanted, data.values, checkpoint=work.checkpoint if len(wanted.seeds) == 1 else None, progress=work.progress
-    )
-    trials = [asdict(trial) for trial in found.trials]
-    numbers = {
-        "trained": found.trained, "networks": len(trials), "certified": found.stored("certified")[0],
-        "below_one": found.stored("below_one")[0], "examples": wanted.n, "data": data.source,
-        "substitute": data.substitute, "nearest": data.nearest, "trials": trials,
-    }  # fmt: skip
-    return CellFound(numbers, trained=found.trained > 0)
-
-
-def _table_cell(settings: Mapping[str, Any]) -> TableCell:
-    given: dict[str, Any] = {field.name: settings[field.name] for field in fields(TableCell)}
-    given["seeds"] = tuple(settings["seeds"])  # a list after JSON
-    return TableCell(**given)
 
 
 def table_experiment(figure: str, title: str, statement: str, notes: str) -> Experiment:
@@ -71,7 +49,7 @@ def table_experiment(figure: str, title: str, statement: str, notes: str) -> Exp
     """
 
     def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
-        found, version = [], code_version(__name__)
+        found, version, source = [], code_version(run.__module__), data_source("cifar10")
         for (row, activation), wanted in table_cells(figure, scale).items():
             # The tables share a row, Adam from PyTorch's start: it is named after neither and runs once.
             seeds = tuple(cell_seed(seed, "tables", mode, number) for number in range(len(wanted.seeds)))
@@ -80,8 +58,8 @@ def table_experiment(figure: str, title: str, statement: str, notes: str) -> Exp
             if not TABLE_SCALES[scale].together:
                 parts = {f"{name}-{number}": (one,) for number, one in enumerate(seeds)}
             for part, own in parts.items():
-                settings = {**asdict(replace(wanted, seeds=own)), "mode": mode}
-                found.append(Cell(figure, part, f"{__name__}:run", settings, version, LIMITS[scale]))
+                settings = {**asdict(replace(wanted, seeds=own)), "mode": mode, "source": source}
+                found.append(Cell(figure, part, f"{run.__module__}:{run.__name__}", settings, version, LIMITS[scale]))
         return found
 
     return Experiment(
@@ -104,17 +82,20 @@ def _name(row: str, activation: str) -> str:
 
 
 def _table(figure: str, records: Records) -> StorageTable | None:
-    """The table of these records; `None` where there are none."""
+    """The table of these records, those that failed left out; `None` where there are none."""
     results: dict[tuple[str, str], CellResult] = {}
     for record in records:
-        wanted = _table_cell(record.cell.settings)
+        if record.status is CellStatus.FAILED:
+            continue
+        wanted = table_cell(record.cell.settings)
         # The name tells the row: initializations are scaled to the width, so the settings hold another number. Of a
         # cell a seed it has a number at its end.
         names = {_name(row, wanted.activation): row for row in PAPER[figure]}
         row = names.get(record.cell.name) or names[record.cell.name.rpartition("-")[0]]
         trials = record.numbers.get("trials") or [_nothing(seed) for seed in wanted.seeds]
         found = CellResult(wanted, tuple(map(_trial, trials)), record.seconds)
-        results[row, wanted.activation] = _joined(results.get((row, wanted.activation)), found)
+        known = results.get((row, wanted.activation))
+        results[row, wanted.activation] = found if known is None else join_cells([known, found])
     rows = tuple(row for row in PAPER[figure] if any(row == key[0] for key in results))
     columns = tuple(name for name in ACTIVATIONS if any(name == key[1] for key in results))
     known = next((record.numbers for record in records if record.numbers), None)
@@ -122,14 +103,6 @@ def _table(figure: str, records: Records) -> StorageTable | None:
         return None
     data = StudyData(np.zeros(0), known["data"], known["substitute"], known["nearest"])
     return StorageTable(figure, rows, columns, results, data, sum(result.seconds for result in results.values()))
-
-
-def _joined(first: CellResult | None, other: CellResult) -> CellResult:
-    """Two parts of a cell whose seeds were trained apart as one."""
-    if first is None:
-        return other
-    cell = replace(first.cell, seeds=(*first.cell.seeds, *other.cell.seeds))
-    return CellResult(cell, (*first.trials, *other.trials), first.seconds + other.seconds)
 
 
 def _trial(numbers: Mapping[str, Any]) -> TableTrial:
@@ -150,8 +123,10 @@ def _nothing(seed: int) -> dict[str, Any]:
 def _summary(figure: str, records: Records) -> Summary:
     """How far the order of our counts agrees with the paper's; which of ours count as stored is the paper's reading."""
     table = _table(figure, records)
-    if table is None or len(table.cells) < len(table.rows) * len(table.columns):
-        return Summary(None, None, None, Outcome.UNFINISHED, "Not all cells have run.")
+    failed = sum(record.status is CellStatus.FAILED for record in records)
+    if table is None or failed or len(table.cells) < len(table.rows) * len(table.columns):
+        text = f"{failed} of {len(records)} cells failed." if failed else "Not all cells have run."
+        return Summary(None, None, None, Outcome.UNFINISHED, text)
     found = rank_agreement(table)
     trained = sum(result.trained for result in table.cells.values())
     total = sum(len(result.trials) for result in table.cells.values())
@@ -162,8 +137,8 @@ def _summary(figure: str, records: Records) -> Summary:
     if not np.isfinite(found.spearman):
         # Too few networks were trained for an order, too few cells of this scale have a number in the paper, or all
         # cells are alike.
-        few = Outcome.LOST if found.cells < _FEWEST else Outcome.NOT
-        outcome = few if trained == total else Outcome.NOT_TRAINED
+        few = Outcome.LOST if trained == total else Outcome.NOT_TRAINED
+        outcome = few if found.cells < _FEWEST else Outcome.NOT
         return Summary(None, None, None, outcome, f"{text} {rank_text(found)}.")
     low, high = found.spearman_interval
     outcome = Outcome.REPRODUCED if low > _HIGH else Outcome.PARTLY if low > 0 else Outcome.NOT
@@ -195,7 +170,7 @@ def _tables(figure: str, records: Records) -> Sequence[PageTable]:
         for reading in range(min(readings, 2)):
             rows.append((count, str(reading + 1), *_agreement(rank_agreement(table, count=count, reading=reading))))
     return (
-        markdown_table("Every cell; – where no seed reached the loss asked for.", storage_text(table)),
+        markdown_table("Every cell; – where no seed counts.", storage_text(table)),
         PageTable(
             "Agreement of the order of the cells with the paper's, with 95 % intervals, by what counts as stored and "
             "by the reading of the uncertain cells.",

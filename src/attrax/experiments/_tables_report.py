@@ -1,5 +1,6 @@
 """Tables of stored examples as text and as a figure, the paper's numbers beside ours."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,14 +49,19 @@ def _cells(result: CellResult) -> str:
         _NOT_TRAINED if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}",
         _count(result, "below_one"),
         _range(largest, ".3g") if largest else _NOT_TRAINED,
-        _count(result, "low_loss"),
+        _count(result, "below_one_low_loss"),
     ]
     return " | ".join(cells)
 
 
 def _range(values: list[Any], form: str) -> str:
-    low, high = format(min(values), form), format(max(values), form)
-    return low if low == high else f"{low} to {high}"
+    """From the least to the largest; how many are not finite, behind it."""
+    finite = [value for value in values if math.isfinite(value)]
+    missing = len(values) - len(finite)
+    if not finite:
+        return _NOT_TRAINED
+    low, high = format(min(finite), form), format(max(finite), form)
+    return (low if low == high else f"{low} to {high}") + (f", {missing} not finite" if missing else "")
 
 
 def _count(result: CellResult, count: str) -> str:
@@ -78,7 +84,7 @@ def storage_figure(table: StorageTable) -> "Figure":
     """The table as heat maps, one for each of `COUNTS` and one of the paper's numbers.
 
     Colors are per cent of the examples of the seeds that count; a small fraction below a number says how many seeds
-    those are where not all are. Gray with a dash: no seed reached the loss asked for; gray without one: not run. In the
+    those are where not all are. Gray with a dash: no seed counts; gray without one: not run. In the
     panel of the paper the color is that of the first reading, and gray is a lost or an empty cell.
 
     **Arguments:** `table`. **Returns:** a `matplotlib.figure.Figure`.

@@ -216,7 +216,8 @@ def _overview(sections: Sequence[PageSection], note: str) -> str:
     headings = "".join(f'<th scope="col">{name}</th>' for name in head)
     return f"""<h2>At a glance</h2>
 <p class="soft">“paper” is the number printed in the paper’s text, a dash where it is lost or there was none. “here” is
-the median over the networks trained, with the least and the largest behind it. {escape(note)}</p>
+the median over the networks trained, with the least and the largest behind it, or a rank correlation with its 95 %
+interval. {escape(note)}</p>
 <div class="scroll"><table class="stack plain"><thead><tr>{headings}</tr></thead>
 <tbody>{"".join(rows)}</tbody></table></div>
 """

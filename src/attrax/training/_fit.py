@@ -219,7 +219,7 @@ def _train(
     progress: Progress | None,
 ) -> _Training:
     """Runs the compiled loop in blocks of about half a second, between which the host reports and saves."""
-    block, saved, compiled = 1, time.perf_counter(), False
+    block, saved, writing, compiled = 1, time.perf_counter(), 0.0, False
     if checkpoint is not None:
         write_checkpoint(checkpoint, state, {"epochs_limit": epochs}, stamp)
     while True:
@@ -232,9 +232,10 @@ def _train(
         finished = done >= epochs or loss <= tol or not np.isfinite(loss) or now - begun > limit
         if progress is not None:
             progress("training", done, epochs, {"loss": loss, "seconds": now - begun})
-        if checkpoint is not None and (finished or now - saved > _CHECKPOINT_SECONDS):
+        if checkpoint is not None and (finished or now - saved > max(_CHECKPOINT_SECONDS, 20 * writing)):
             write_checkpoint(checkpoint, state, {"loss": loss, "epochs_limit": epochs}, stamp)
             saved = time.perf_counter()
+            writing = saved - now  # of a large network many seconds, of which training must not become a small part
         if finished:
             return state
         if compiled:  # the first block's time is mostly the compiler's
