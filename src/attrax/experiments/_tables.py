@@ -150,7 +150,7 @@ TABLE_SCALES = MappingProxyType(
             TableCell("relu", n=10, width=64, seeds=(0, 1), seconds=60, dtype="float32", side=16)
         ),
         "quick": TableScale(TableCell("relu", n=25, width=128, seeds=(0, 1), seconds=30, dtype="float32")),
-        "tables": TableScale(TableCell("relu", n=50, width=256, seconds=280, dtype="float32")),
+        "tables": TableScale(TableCell("relu", n=25, width=256, seconds=280, dtype="float32")),
         "full": TableScale(TableCell("relu", seconds=42 * 3600), together=False),
     }
 )  # fmt: skip

@@ -189,13 +189,15 @@ def curve_figure(points: Sequence[CurvePoint]) -> "Figure":
             axes.spines[side].set_visible(False)
     for axes in grid[:, 0]:
         axes.set_ylabel("fraction recovered", fontsize=9)
+    handles = [
+        _line(BLUE, "-", "o", "memory (filled: seen in training)"),
+        _line(GRAY, "-", ".", "1-NN, Euclidean"),
+        _line(GREEN, ":", None, "1-NN, best of the rules"),
+    ]
+    if any(point.clamped_rate is not None for point in points):
+        handles.insert(1, _line(VERMILION, "--", "x", "memory, known pixels put back at each step"))
     figure.legend(
-        handles=[
-            _line(BLUE, "-", "o", "memory (filled: seen in training)"),
-            _line(VERMILION, "--", "x", "memory, known pixels put back at each step"),
-            _line(GRAY, "-", ".", "1-NN, Euclidean"),
-            _line(GREEN, ":", None, "1-NN, best of the rules"),
-        ],
+        handles=handles,
         loc="outside upper center", ncols=2 if columns < 4 else 4, fontsize=9, frameon=False,
     )  # fmt: skip
     return figure
