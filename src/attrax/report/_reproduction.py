@@ -313,9 +313,14 @@ def _markdown(
             for table in part.tables:
                 lines += ["", _row(table.head), _row(["---"] * len(table.head)), *map(_row, table.rows), "",
                           table.caption]  # fmt: skip
+            if part.cells:
+                count = f"{len(part.cells)} cell{'s' * (len(part.cells) != 1)}, each with its command"
+                lines += ["", f"<details><summary>{count}</summary>"]
             for cell in part.cells:
                 message = f" ({cell.message})" if cell.message else ""
                 lines += ["", f"- {cell.name}: {cell.status}{message}. {_told(cell.facts)}", f"  `{cell.command}`"]
+            if part.cells:
+                lines += ["", "</details>"]
         lines += ["", f"[All cells as CSV](csv/{section.id}.csv)"]
     if command:
         lines += ["", "## Make this page again", "", "```sh", command, "```"]
