@@ -29,6 +29,8 @@ _MARKS = {
     "lost": ("?", "soft"),
     "unfinished": ("…", "soft"),
 }
+_FEW_COLUMNS = 8
+"""A table with more is set smaller."""
 _MODES = {"paper": "the paper’s recipe", "attrax": "attrax’s writers"}
 
 _MORE_STYLE = """
@@ -38,7 +40,8 @@ figure.wide{max-width:60rem}
 figure img{max-width:100%;height:auto;display:block;background:#fff;border-radius:.3rem}
 .badge{white-space:nowrap;font-weight:650}
 table.plain th,table.plain td{text-align:left}
-td.name{overflow-wrap:anywhere}
+td.name{overflow-wrap:break-word}
+table.dense{font-size:.78rem}table.dense th,table.dense td{padding:.3rem .35rem}
 details pre{white-space:pre-wrap;overflow-wrap:anywhere}
 .quote{border-left:3px solid var(--line);padding-left:.8rem}
 @media(max-width:34rem){figure img.large{max-width:none;width:40rem}
@@ -258,12 +261,13 @@ def _part(section: PageSection, part: PagePart) -> str:
             f'src="data:image/png;base64,{_encoded(figure)}"></div><figcaption>{escape(caption)}</figcaption></figure>\n'
         )
     for table in part.tables:
+        look = "plain dense" if len(table.head) > _FEW_COLUMNS else "plain"
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.head)
         rows = "".join(
             "<tr>" + "".join(f'<td class="name">{escape(text)}</td>' for text in row) + "</tr>" for row in table.rows
         )
         parts.append(
-            f'<div class="scroll"><table class="plain"><thead><tr>{head}</tr></thead>'
+            f'<div class="scroll"><table class="{look}"><thead><tr>{head}</tr></thead>'
             f'<tbody>{rows}</tbody></table></div>\n<p class="soft">{escape(table.caption)}</p>\n'
         )
     if part.cells:
