@@ -484,7 +484,7 @@ def run(checkpoint=None, resume=False, progress=None):
 """
 SLOWLY = """
 # One epoch a block and a checkpoint after each: hardly a moment without a file being written.
-_fit._PROGRESS_SECONDS, _fit._CHECKPOINT_SECONDS = 1e-9, 0.0
+_fit._PROGRESS_SECONDS, _fit._CHECKPOINT_SECONDS, _fit._WRITING_TIMES = 1e-9, 0.0, 0.0
 run(sys.argv[1], progress=lambda task, done, total, numbers: print(done, flush=True))
 """
 

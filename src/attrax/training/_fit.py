@@ -26,6 +26,8 @@ from attrax.training._losses import Loss, squared_error
 from attrax.training._objective import Objective, objective, weighted_mean
 
 _CHECKPOINT_SECONDS = 5.0
+_WRITING_TIMES = 20.0
+"""Training lasts at least so many times as long as the last checkpoint took to write, many seconds for large maps."""
 _PROGRESS_SECONDS = 0.5
 
 M = TypeVar("M", bound=Map)
@@ -232,10 +234,10 @@ def _train(
         finished = done >= epochs or loss <= tol or not np.isfinite(loss) or now - begun > limit
         if progress is not None:
             progress("training", done, epochs, {"loss": loss, "seconds": now - begun})
-        if checkpoint is not None and (finished or now - saved > max(_CHECKPOINT_SECONDS, 20 * writing)):
+        if checkpoint is not None and (finished or now - saved > max(_CHECKPOINT_SECONDS, _WRITING_TIMES * writing)):
             write_checkpoint(checkpoint, state, {"loss": loss, "epochs_limit": epochs}, stamp)
             saved = time.perf_counter()
-            writing = saved - now  # of a large network many seconds, of which training must not become a small part
+            writing = saved - now
         if finished:
             return state
         if compiled:  # the first block's time is mostly the compiler's
