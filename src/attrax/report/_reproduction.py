@@ -320,10 +320,9 @@ def _markdown(
             if part.cells:
                 count = f"{len(part.cells)} cell{'s' * (len(part.cells) != 1)}, each with its command"
                 lines += ["", f"<details><summary>{count}</summary>"]
-            for cell in part.cells:
-                message = f" ({cell.message})" if cell.message else ""
-                lines += ["", f"- {cell.name}: {cell.status}{message}. {_told(cell.facts)}", f"  `{cell.command}`"]
-            if part.cells:
+                for cell in part.cells:
+                    message = f" ({cell.message})" if cell.message else ""
+                    lines += ["", f"- {cell.name}: {cell.status}{message}. {_told(cell.facts)}", f"  `{cell.command}`"]
                 lines += ["", "</details>"]
         lines += ["", f"[All cells as CSV](csv/{section.id}.csv)"]
     if command:
