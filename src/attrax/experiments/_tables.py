@@ -150,12 +150,13 @@ TABLE_SCALES = MappingProxyType(
             TableCell("relu", n=10, width=64, seeds=(0, 1), seconds=60, dtype="float32", side=16)
         ),
         "quick": TableScale(TableCell("relu", n=25, width=128, seeds=(0, 1), seconds=30, dtype="float32")),
-        "tables": TableScale(TableCell("relu", n=25, width=256, seconds=280, dtype="float32")),
+        "tables": TableScale(TableCell("relu", n=25, width=128, seconds=225, dtype="float32")),
         "full": TableScale(TableCell("relu", seconds=42 * 3600), together=False),
     }
 )  # fmt: skip
-"""Scales by name. `small` is for busy machines; `quick` is meant for 25 minutes on two cores, a table on each, `tables`
-for three hours; `full` has the paper's numbers as far as they are known, and 42 hours for each seed of a cell."""
+"""Scales by name. `small` is for busy machines; `quick` is meant for 20 minutes on two cores, a table on each, `tables`
+for two and a half hours; `full` has the paper's numbers as far as they are known, and 42 hours for each seed of a cell.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
