@@ -41,6 +41,8 @@ class Outcome(StrEnum):
     """It was found in part, or for some of the seeds."""
     NOT = "not"
     """It was not found."""
+    INCONCLUSIVE = "inconclusive"
+    """Too few networks reached the loss asked for, or too few numbers can be compared, to say either."""
     NOT_TRAINED = "not trained"
     """No network reached the loss asked for, so nothing is said for or against the statement."""
     LOST = "lost"
