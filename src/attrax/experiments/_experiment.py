@@ -219,6 +219,23 @@ def trained(records: Records) -> list[CellRecord]:
     return [record for record in records if record.status is CellStatus.DONE]
 
 
+def shown(records: Records) -> CellRecord | None:
+    """The record that a figure of a single network shows: the first one trained, else the first that has numbers."""
+    there = [record for record in records if record.numbers]
+    return next(iter([*trained(there), *there]), None)
+
+
+def labelled(record: CellRecord) -> str:
+    """The name of a cell for captions, and that it was not trained where it was not.
+
+    A figure of an untrained network is shown, for it says how far training got, but never without this.
+    """
+    if record.status is CellStatus.DONE:
+        return record.cell.name
+    loss = record.numbers.get("loss")
+    return f"{record.cell.name} (not trained{'' if loss is None else f', loss {loss:.2g}'})"
+
+
 def spread(values: Iterable[float | None]) -> tuple[float | None, float | None, float | None]:
     """Median, least and largest of the values that are there; `None` where there are none.
 
