@@ -12,6 +12,7 @@ import scipy.stats
 
 import attrax as ax
 from attrax.experiments import (
+    EXPERIMENTS,
     LOW_LOSS,
     PAPER,
     PAPER_FIG15,
@@ -34,6 +35,7 @@ from attrax.experiments import (
     study_data,
     table_cells,
 )
+from attrax.sweeps import CellRecord, CellStatus
 from tests.test_training import network
 
 POINTS = np.random.default_rng(0).random((3, 4)).astype(np.float32)
@@ -151,8 +153,8 @@ def test_scales_name_every_cell() -> None:
     assert (cells["adam", "relu"].n, cells["adam", "relu"].width) == (100, 1024)
     cells = table_cells("fig16", "quick")
     assert len(cells) == 48
-    # a·√(k/3), the growth of a signal from layer to layer, is that of 1024 units.
-    assert cells["uniform:0.15", "cosid"].init == f"uniform:{0.15 * 8**0.5:.6g}"
+    # a·√(k/3), the growth of a signal from layer to layer, is that of 256 units.
+    assert cells["uniform:0.15", "cosid"].init == f"uniform:{0.15 * 2**0.5:.6g}"
     assert table_cells("fig16", "full")["uniform:0.15", "cosid"].init == "uniform:0.15"
     # One row is in both tables, and need not be run twice.
     assert table_cells("fig15", "quick")["adam", "relu"] == cells["pytorch", "relu"]
@@ -228,11 +230,12 @@ def as_printed(figure: str, reading: int = 0) -> dict[tuple[str, str], int | Non
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("figure", "cells"), [("fig15", 18), ("fig16", 24)])
-def test_the_papers_own_numbers_agree_with_themselves(figure: str, cells: int) -> None:
-    # Complete rows, and the first three columns of those with a gap whose place is not known.
-    found = rank_agreement(told(figure, as_printed(figure)))
-    assert found.cells == cells
+@pytest.mark.parametrize("reading", [0, 1])
+@pytest.mark.parametrize(("figure", "cells"), [("fig15", 22), ("fig16", 28)])
+def test_the_papers_own_numbers_agree_with_themselves(figure: str, cells: int, reading: int) -> None:
+    # Two complete rows and two with a gap; three and two. The row that may be read in fifteen ways is left out.
+    found = rank_agreement(told(figure, as_printed(figure, reading)), reading=reading)
+    assert found.cells == found.said == cells
     assert found.spearman == pytest.approx(1)
     assert found.kendall == pytest.approx(1)
     assert found.p_value < 0.001
@@ -240,16 +243,18 @@ def test_the_papers_own_numbers_agree_with_themselves(figure: str, cells: int) -
     assert "Spearman 1.00" in rank_text(found)
 
 
-def test_the_other_reading_is_compared_with_its_own_numbers() -> None:
-    swapped = told("fig16", as_printed("fig16", 1))
+@pytest.mark.parametrize("figure", ["fig15", "fig16"])
+def test_the_other_reading_is_compared_with_its_own_numbers(figure: str) -> None:
+    swapped = told(figure, as_printed(figure, 1))
     assert rank_agreement(swapped, reading=1).spearman == pytest.approx(1)
-    assert rank_agreement(swapped, reading=0).spearman < 0.9
+    assert rank_agreement(swapped, reading=0).spearman < 0.97
 
 
 def test_cells_without_a_trained_network_are_not_compared() -> None:
     counts = as_printed("fig15")
     counts["adam", "relu"] = None
-    assert rank_agreement(told("fig15", counts)).cells == 17
+    found = rank_agreement(told("fig15", counts))
+    assert (found.cells, found.said) == (21, 22)
 
 
 def test_a_low_loss_counts_by_its_own_name_only() -> None:
@@ -259,8 +264,8 @@ def test_a_low_loss_counts_by_its_own_name_only() -> None:
     result = missed.cells["rmsprop", "relu"]
     assert result.stored() == result.stored("below_one") == (0, 0)
     assert result.stored("below_one_low_loss") == (0, 100)
-    assert rank_agreement(missed).cells == 17
-    assert rank_agreement(missed, count="below_one_low_loss").cells == 18
+    assert rank_agreement(missed).cells == 21
+    assert rank_agreement(missed, count="below_one_low_loss").cells == 22
     plateau = told("fig15", counts, lost=LOW_LOSS).cells["rmsprop", "relu"]
     assert plateau.stored("below_one_low_loss") == (0, 0)
 
@@ -301,6 +306,47 @@ def test_ranks_of_known_orders() -> None:
     assert found.kendall == pytest.approx(scipy.stats.kendalltau(one, other).statistic)
     assert np.isnan(compare_ranks(np.ones(5), up[:5]).spearman)
     assert "too few" in rank_text(compare_ranks(up[:2], up[:2]))
+
+
+def as_records(figure: str, counts: dict[tuple[str, str], int | None]) -> list[CellRecord]:
+    """Records of the cells of the scale `tables`: so many of 100 stored in the first network, `None` for none."""
+    records = []
+    parts = EXPERIMENTS[figure].cells("tables", "paper", 0)
+    for place, part in zip(table_cells(figure, "tables"), parts, strict=True):
+        count = counts.get(place)
+        trial = {"seed": 1, "loss": 0.1, "epochs": 5, "status": "time_over", "certified": None, "below_one": 0,
+                 "largest_radius": 2.0}  # fmt: skip
+        if count is not None:
+            stored = round(count * 25 / 100)
+            trial |= {"loss": 1e-9, "status": "reached", "certified": stored, "below_one": stored}
+        numbers = {"data": "cifar10", "substitute": None, "nearest": 1.0, "trials": [trial]}
+        records.append(CellRecord(part, CellStatus.NOT_TRAINED if count is None else CellStatus.DONE, numbers, {}, 1.0))
+    return records
+
+
+# In Fig. 16 the other reading gives so many cells another number that its interval goes below one half.
+@pytest.mark.parametrize(("figure", "best"), [("fig15", "reproduced"), ("fig16", "partly")])
+def test_the_verdict_of_a_table(figure: str, best: str) -> None:
+    summarize = EXPERIMENTS[figure].summarize
+    printed = as_printed(figure)
+    alike = summarize(as_records(figure, printed))
+    assert alike.here == pytest.approx(1, abs=0.01)
+    assert alike.outcome == best
+    reversed_ = {place: None if count is None else 100 - count for place, count in printed.items()}
+    assert summarize(as_records(figure, reversed_)).outcome == "not"
+    # Three cells in the paper's own order are no order of thirty.
+    few = {place: count for place, count in printed.items() if place[1] == "relu"}
+    found = summarize(as_records(figure, few))
+    assert (found.here, found.outcome) == (None, "inconclusive")
+    assert "Of 2" in found.text
+    draw = np.random.default_rng(0)
+    noise = {place: int(draw.integers(0, 100)) for place in printed}
+    assert summarize(as_records(figure, noise)).outcome in ("inconclusive", "not")
+    assert summarize(as_records(figure, {})).outcome == "not trained"
+    nothing = [replace(one, numbers={}) for one in as_records(figure, {})]
+    assert summarize(nothing).outcome == "not trained"
+    assert summarize(as_records(figure, printed)[1:]).outcome == "unfinished"
+    assert summarize([]).outcome == "unfinished"
 
 
 def test_text_and_figure_have_both_sides() -> None:

@@ -1,6 +1,6 @@
 """Which activation × optimizer stores: the order of our cells against the paper's."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from attrax.experiments._tables import StorageTable
 # The type stubs of SciPy know its results only half.
 stats: Any = scipy.stats
 _PERMUTATIONS, _RESAMPLES = 9_999, 1_000
-_CERTAIN = 3  # columns whose headings and places are printed
+_MOST_READINGS = 2  # of a row that is compared; more of them, and anything agrees with one
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,8 @@ class RankAgreement:
     **Fields:** `cells` compared; `reading`, which of the paper's readings; `spearman` and `kendall` (τ-b for ties),
     NaN where one side does not vary or there are fewer than three cells; `spearman_interval` and `kendall_interval`,
     the middle 95 % over resampled cells; `p_value`, the fraction of random orders whose Spearman coefficient is at
-    least as far from 0 (two-sided, by permutation). Neighboring cells share rows and columns, so intervals and p-value
-    are optimistic.
+    least as far from 0 (two-sided, by permutation); `said`, how many cells have a number in the paper, compared or not.
+    Neighboring cells share rows and columns, so intervals and p-value are optimistic.
     """
 
     cells: int
@@ -34,13 +34,14 @@ class RankAgreement:
     kendall: float
     kendall_interval: tuple[float, float]
     p_value: float
+    said: int = 0
 
 
 def rank_agreement(table: StorageTable, *, count: str = "below_one", reading: int = 0, seed: int = 0) -> RankAgreement:
     """Compares the order of our cells with the paper's.
 
-    Taken are the cells of complete rows and the first three columns of the others, where the paper says a number and at
-    least one of our seeds counts.
+    Taken are the cells to which the paper, so read, gives a number and of whose seeds here at least one counts; not
+    rows that can be read in more than two ways.
 
     **Arguments:** `table`; `count`, as in `CellResult.rate`; `reading` of the paper's uncertain cells, 0 for the first
     (rows with fewer readings keep their last); `seed` of the permutations. **Returns** `RankAgreement`.
@@ -48,21 +49,18 @@ def rank_agreement(table: StorageTable, *, count: str = "below_one", reading: in
     **Raises** `ValueError` for wrong arguments.
     """
     reading = _checks.integer("reading", reading)
-    ours, paper = [], []
-    rates = table.grid(count)
-    for row, values in zip(table.rows, rates, strict=True):
-        known = table.paper(row)
-        if not known.readings:
+    pairs = []
+    for row, values in zip(table.rows, table.grid(count), strict=True):
+        readings = table.paper(row).readings
+        if not 0 < len(readings) <= _MOST_READINGS:
             continue
-        said = known.readings[min(reading, len(known.readings) - 1)]
-        for activation, rate in zip(table.columns, values, strict=True):
-            column = ACTIVATIONS.index(activation)
-            value = said[column]
-            sure = None not in said or (column < _CERTAIN and len(known.possible(activation)) == 1)
-            if sure and value is not None and np.isfinite(rate):
-                ours.append(rate)
-                paper.append(value)
-    return compare_ranks(np.array(ours), np.array(paper, float), reading=reading, seed=seed)
+        said = readings[min(reading, len(readings) - 1)]
+        numbers = [said[ACTIVATIONS.index(activation)] for activation in table.columns]
+        pairs += [(rate, number) for rate, number in zip(values, numbers, strict=True) if number is not None]
+    ours, paper = np.array(pairs, float).reshape(-1, 2).T
+    known = np.isfinite(ours)
+    found = compare_ranks(ours[known], paper[known], reading=reading, seed=seed)
+    return replace(found, said=len(pairs))
 
 
 def compare_ranks(ours: np.ndarray, paper: np.ndarray, *, reading: int = 0, seed: int = 0) -> RankAgreement:
@@ -78,7 +76,7 @@ def compare_ranks(ours: np.ndarray, paper: np.ndarray, *, reading: int = 0, seed
         raise ValueError(f"ours and paper must have a number for each cell; got {count} and {len(paper)}")
     nan = float("nan")
     if count < 3 or np.ptp(ours) == 0 or np.ptp(paper) == 0:
-        return RankAgreement(count, reading, nan, (nan, nan), nan, (nan, nan), nan)
+        return RankAgreement(count, reading, nan, (nan, nan), nan, (nan, nan), nan, count)
     draw = np.random.default_rng(seed)
     first, second = stats.rankdata(ours), stats.rankdata(paper)
     spearman = _spearman(ours, paper)
@@ -94,7 +92,7 @@ def compare_ranks(ours: np.ndarray, paper: np.ndarray, *, reading: int = 0, seed
         spearmans.append(_spearman(ours[rows], paper[rows]))
         kendalls.append(_kendall(ours[rows], paper[rows]))
     return RankAgreement(
-        count, reading, spearman, _middle(spearmans), _kendall(ours, paper), _middle(kendalls), p_value
+        count, reading, spearman, _middle(spearmans), _kendall(ours, paper), _middle(kendalls), p_value, count
     )
 
 

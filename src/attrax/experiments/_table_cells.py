@@ -36,8 +36,8 @@ from attrax.report import PageTable
 from attrax.sweeps import Cell, CellStatus
 
 _HIGH = 0.5
-_FEWEST = 3
-"""Cells that can be said to have an order."""
+_READINGS = 2
+"""Of the paper's uncertain cells; the row that has fifteen is not compared."""
 
 
 def table_experiment(figure: str, title: str, statement: str, notes: str) -> Experiment:
@@ -122,27 +122,42 @@ def _nothing(seed: int) -> dict[str, Any]:
 
 def _summary(figure: str, records: Records) -> Summary:
     """How far the order of our counts agrees with the paper's; which of ours count as stored is the paper's reading."""
-    table = _table(figure, records)
     failed = sum(record.status is CellStatus.FAILED for record in records)
-    if table is None or failed or len(table.cells) < len(table.rows) * len(table.columns):
-        text = f"{failed} of {len(records)} cells failed." if failed else "Not all cells have run."
+    if failed or not records:
+        text = f"{failed} of {len(records)} cells failed." if failed else "No cell has run."
         return Summary(None, None, None, Outcome.UNFINISHED, text)
-    found = rank_agreement(table)
+    table = _table(figure, records)
+    if table is None:
+        return Summary(None, None, None, Outcome.NOT_TRAINED, "No cell got as far as to tell anything.")
+    if len(table.cells) < len(table.rows) * len(table.columns):
+        return Summary(None, None, None, Outcome.UNFINISHED, "Not all cells have run.")
+    found = [rank_agreement(table, reading=reading) for reading in range(_READINGS)]
     trained = sum(result.trained for result in table.cells.values())
     total = sum(len(result.trials) for result in table.cells.values())
     text = (
-        f"{trained} of {total} networks reached the loss asked for; only these count. Reproduced where the 95 % "
-        f"interval of the rank correlation lies above {_HIGH}, partly where it lies above 0."
+        f"{trained} of {total} networks reached the loss asked for; only these count. {_compared(found)} Inconclusive "
+        f"where these are fewer than half; reproduced where, for each reading of the paper's uncertain cells, the 95 % "
+        f"interval of the rank correlation lies above {_HIGH}, partly where it lies above 0, not where it does not "
+        f"reach beyond {_HIGH}."
     )
-    if not np.isfinite(found.spearman):
-        # Too few networks were trained for an order, too few cells of this scale have a number in the paper, or all
-        # cells are alike.
-        few = Outcome.LOST if trained == total else Outcome.NOT_TRAINED
-        outcome = few if found.cells < _FEWEST else Outcome.NOT
-        return Summary(None, None, None, outcome, f"{text} {rank_text(found)}.")
-    low, high = found.spearman_interval
-    outcome = Outcome.REPRODUCED if low > _HIGH else Outcome.PARTLY if low > 0 else Outcome.NOT
-    return Summary(found.spearman, low, high, outcome, text)
+    if not trained:
+        return Summary(None, None, None, Outcome.NOT_TRAINED, text)
+    if any(one.cells < one.said / 2 or not np.isfinite(one.spearman) for one in found):
+        return Summary(None, None, None, Outcome.INCONCLUSIVE, text)
+    lows, highs = zip(*(one.spearman_interval for one in found), strict=True)
+    if min(lows) > 0:
+        outcome = Outcome.REPRODUCED if min(lows) > _HIGH else Outcome.PARTLY
+    else:
+        outcome = Outcome.NOT if max(highs) <= _HIGH else Outcome.INCONCLUSIVE
+    return Summary(found[0].spearman, lows[0], highs[0], outcome, text)
+
+
+def _compared(found: Sequence[RankAgreement]) -> str:
+    """How many cells can be compared, and what each reading says."""
+    one = found[0]
+    return f"Of {one.said} cells with a number in the paper {one.cells} have such a network: " + "; ".join(
+        f"reading {one.reading + 1}: {rank_text(one)}" for one in found
+    ) + "."  # fmt: skip
 
 
 def _drawings(figure: str, records: Records) -> Sequence[Drawing]:
@@ -165,24 +180,24 @@ def _tables(figure: str, records: Records) -> Sequence[PageTable]:
     if table is None:
         return ()
     rows = []
-    readings = max(len(row.readings) for row in PAPER[figure].values())
     for count in COUNTS:
-        for reading in range(min(readings, 2)):
+        for reading in range(_READINGS):
             rows.append((count, str(reading + 1), *_agreement(rank_agreement(table, count=count, reading=reading))))
     return (
         markdown_table("Every cell; – where no seed counts.", storage_text(table)),
         PageTable(
             "Agreement of the order of the cells with the paper's, with 95 % intervals, by what counts as stored and "
             "by the reading of the uncertain cells.",
-            ("count", "reading", "cells", "Spearman", "Kendall", "p"),
+            ("count", "reading", "cells compared", "Spearman", "Kendall", "p"),
             tuple(rows),
         ),
     )
 
 
 def _agreement(found: RankAgreement) -> tuple[str, str, str, str]:
+    cells = f"{found.cells} of {found.said}"
     if not np.isfinite(found.spearman):
-        return str(found.cells), "–", "–", "–"
+        return cells, "–", "–", "–"
     (low, high), (least, most) = found.spearman_interval, found.kendall_interval
-    return (str(found.cells), f"{found.spearman:.2f} ({low:.2f} to {high:.2f})",
+    return (cells, f"{found.spearman:.2f} ({low:.2f} to {high:.2f})",
             f"{found.kendall:.2f} ({least:.2f} to {most:.2f})", f"{found.p_value:.2g}")  # fmt: skip
