@@ -1,6 +1,7 @@
 """The paper's Figures 5, 12 and 13: one by one or in sequences, over depth and width, and the spectra behind it."""
 
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -112,7 +113,7 @@ class EfficiencyTrial:
     @property
     def trained(self) -> bool:
         """Whether the loss asked for was reached: nothing counts as stored without it."""
-        return self.status not in (StoreStatus.LOSS_NOT_REACHED, StoreStatus.DIVERGED)
+        return _reached(self.status)
 
     @property
     def stored(self) -> int:
@@ -148,15 +149,29 @@ class EfficiencyStudy:
                     found[i, j] = np.mean(counts)
         return found
 
+    def stores(self, mode: str, length: int, depth: int, width: int) -> bool:
+        """Whether the networks of one cell store all examples, from every seed."""
+        trials = self.at(mode, length, depth, width)
+        return bool(trials) and all(trial.stored == self.scale.n for trial in trials)
+
     def smallest(self, mode: str, length: int) -> tuple[int, int] | None:
         """Depth and width of the network with fewest parameters that stores all examples from every seed, if any."""
-        full = []
-        for depth in self.scale.depths:
-            for width in self.scale.widths:
-                trials = self.at(mode, length, depth, width)
-                if trials and all(trial.stored == self.scale.n for trial in trials):
-                    full.append((trials[0].parameters, depth, width))
+        full = [
+            (self.at(mode, length, depth, width)[0].parameters, depth, width)
+            for depth in self.scale.depths
+            for width in self.scale.widths
+            if self.stores(mode, length, depth, width)
+        ]
         return min(full)[1:] if full else None
+
+
+def trained_of(trials: Sequence[EfficiencyTrial]) -> str:
+    """How many of these networks reached the loss asked for.
+
+    >>> trained_of([])
+    '0 of 0'
+    """
+    return f"{sum(trial.trained for trial in trials)} of {len(trials)}"
 
 
 def arranged(values: HostStates, length: int) -> Patterns:
@@ -184,6 +199,7 @@ def efficiency_trial(
     depth: int = 1,
     width: int = 64,
     seed: int = 0,
+    checkpoint: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> EfficiencyTrial:
     """Trains one network of a study and certifies what it stores.
@@ -193,7 +209,8 @@ def efficiency_trial(
     there is noise. The network that comes out is a plain one of the given depth and width in both modes.
 
     **Arguments:** `values`, n×state shape; `scale`, of which n, lengths, depths and widths are not looked at; the
-    setting; `progress`. **Returns** `EfficiencyTrial`. **Raises** `ValueError` for wrong arguments, before any work.
+    setting; `checkpoint`, a file from which the first writer goes on where it exists, later ones start from their
+    beginning; `progress`. **Returns** `EfficiencyTrial`. **Raises** `ValueError` for wrong arguments, before any work.
     """
     begun = time.perf_counter()
     _checks.one_of("mode", mode, EFFICIENCY_MODES)
@@ -205,11 +222,15 @@ def efficiency_trial(
     writers = {"Adam": Gradient()} if mode == "paper" else _WRITERS
     best: tuple[tuple[bool, int], str, Memory] | None = None
     epochs = 0
-    for name, writer in writers.items():
+    for number, (name, writer) in enumerate(writers.items()):
         limits = {"tol": scale.tol, "epochs": scale.epochs, "time_limit": scale.seconds}
-        memory = store(patterns, recipe, writer=replace(writer, **limits), progress=progress, key=jr.key(seed))
+        memory = store(
+            patterns, recipe, writer=replace(writer, **limits), checkpoint=checkpoint if number == 0 else None,
+            resume=checkpoint is not None, progress=progress, key=jr.key(seed),
+        )  # fmt: skip
         epochs += memory.written["epochs"]
-        score = (_reached(memory), _certified(memory))
+        assert memory.status is not None  # `store` sets it
+        score = (_reached(memory.status), _certified(memory))
         if best is None or score > best[0]:
             best = (score, name, memory)
         if score == (True, len(values)):
@@ -233,8 +254,8 @@ def efficiency_trial(
     )  # fmt: skip
 
 
-def _reached(memory: Memory) -> bool:
-    return memory.status not in (StoreStatus.LOSS_NOT_REACHED, StoreStatus.DIVERGED)
+def _reached(status: StoreStatus) -> bool:
+    return status not in (StoreStatus.LOSS_NOT_REACHED, StoreStatus.DIVERGED)
 
 
 def _certified(memory: Memory) -> int:

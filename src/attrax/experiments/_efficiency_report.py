@@ -1,16 +1,17 @@
 """Storage in sequences against storage one by one, as text and figures in the form of the paper's."""
 
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from attrax import _checks
-from attrax.experiments._efficiency import EfficiencyStudy, EfficiencyTrial
+from attrax.experiments._efficiency import EfficiencyStudy, EfficiencyTrial, trained_of
+from attrax.report._plots import BLUE, GRAY, VERMILION
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_BLUE = "#0072b2"
 _SPECTRA = ("radii", "eigenvalues")
 
 
@@ -25,9 +26,9 @@ def arrangement(n: int, length: int) -> str:
 def efficiency_text(study: EfficiencyStudy) -> str:
     """For each mode and arrangement the smallest network that stores all examples, and every cell, as Markdown tables.
 
-    Cells are stored examples, the mean over the seeds that were trained; `–` where none reached the loss asked for. In
-    the paper's mode those of them that are not certified are counted too, as the paper does, and where there are such
-    the certified ones follow in brackets.
+    Cells are stored examples, the mean over the seeds that were trained; `–` where none reached the loss asked for, and
+    nothing where there is no network. In the paper's mode those of them that are not certified are counted too, as the
+    paper does, and where there are such the certified ones follow in brackets.
 
     **Arguments:** `study`. **Returns:** lines of text, without a line break at the end.
     """
@@ -46,9 +47,10 @@ def efficiency_text(study: EfficiencyStudy) -> str:
 
 def _cell(study: EfficiencyStudy, mode: str, length: int, depth: int, width: int) -> str:
     """Stored examples, and the certified ones where these are others."""
-    trials = [trial for trial in study.at(mode, length, depth, width) if trial.trained]
+    every = study.at(mode, length, depth, width)
+    trials = [trial for trial in every if trial.trained]
     if not trials:
-        return "–"
+        return "–" if every else ""
     stored, certified = (np.mean([getattr(trial, name) for trial in trials]) for name in ("stored", "certified"))
     return f"{stored:.3g}" if stored == certified else f"{stored:.3g} ({certified:.3g})"
 
@@ -56,8 +58,8 @@ def _cell(study: EfficiencyStudy, mode: str, length: int, depth: int, width: int
 def efficiency_figure(study: EfficiencyStudy) -> "Figure":
     """Stored examples over depth and width, a panel for each arrangement, a row for each mode (Fig. 5).
 
-    The smallest network that stores all has a frame. Gray with a dash: the loss asked for was not reached. Numbers are
-    those of `efficiency_text`.
+    The smallest network that stores all has a frame. Gray with a dash: the loss asked for was not reached; gray without
+    one: there is no network. Numbers are those of `efficiency_text`.
 
     **Arguments:** `study`. **Returns:** a `matplotlib.figure.Figure`.
     """
@@ -86,7 +88,7 @@ def efficiency_figure(study: EfficiencyStudy) -> "Figure":
             smallest = study.smallest(mode, length)
             if smallest is not None:
                 place = (scale.widths.index(smallest[1]) - 0.5, scale.depths.index(smallest[0]) - 0.5)
-                axes.add_patch(Rectangle(place, 1, 1, fill=False, edgecolor="#d55e00", linewidth=2.5))
+                axes.add_patch(Rectangle(place, 1, 1, fill=False, edgecolor=VERMILION, linewidth=2.5))
             axes.set_xticks(range(len(scale.widths)), [str(width) for width in scale.widths], fontsize=8)
             axes.set_yticks(range(len(scale.depths)), [str(depth) for depth in scale.depths], fontsize=8)
             axes.set_title(f"{mode}: {arrangement(scale.n, length)}", fontsize=9)
@@ -102,13 +104,86 @@ def efficiency_figure(study: EfficiencyStudy) -> "Figure":
     return figure
 
 
+def measured(
+    study: EfficiencyStudy, what: str, measure: Callable[[np.ndarray], Any], depth: int, width: int
+) -> list[float]:
+    """A measure of the finite `what` of each network of this size that was trained, where it has any.
+
+    **Arguments:** `study`; `what`, `"radii"` or `"eigenvalues"`, of the paper's mode, examples one by one; `measure`,
+    from values to a number; `depth` and `width`. **Returns** a number a seed, at most.
+    """
+    trials = [trial for trial in study.at("paper", 1, depth, width) if trial.trained]
+    values = [_finite([getattr(trial, what)]) for trial in trials]
+    return [float(measure(part)) for part in values if len(part)]
+
+
+def typical(study: EfficiencyStudy, what: str, measure: Callable[[np.ndarray], Any]) -> np.ndarray:
+    """The median over seeds of what was `measured`, depths×widths; NaN where no network was trained."""
+    found = np.full((len(study.scale.depths), len(study.scale.widths)), np.nan)
+    for i, depth in enumerate(study.scale.depths):
+        for j, width in enumerate(study.scale.widths):
+            values = measured(study, what, measure, depth, width)
+            if values:
+                found[i, j] = np.median(values)
+    return found
+
+
+def falls_in(steps: np.ndarray) -> str:
+    """In how many pairs of neighboring sizes something falls, from its differences; NaN where a size is not known.
+
+    >>> falls_in(np.array([-1.0, 2.0, np.nan]))
+    '1 of the 2 pairs of sizes that can be compared (of 3)'
+    """
+    return (
+        f"{(steps < 0).sum()} of the {np.isfinite(steps).sum()} pairs of sizes that can be compared (of {steps.size})"
+    )
+
+
+def spectra_text(study: EfficiencyStudy, what: str = "radii") -> str:
+    """The numbers behind `spectra_figure`, a row a size, as a Markdown table.
+
+    Median, variance and the fraction below 1 are of each network's own values: the median over the seeds that were
+    trained, the least and the largest behind it; `–` where none was.
+
+    **Arguments:** as of `spectra_figure`. **Returns:** lines of text, without a line break at the end. **Raises**
+    `ValueError` for an unknown `what`.
+    """
+    _checks.one_of("what", what, _SPECTRA)
+    measures: tuple[Callable[[np.ndarray], Any], ...] = (np.median, np.var, _below_one)
+    lines = ["| depth | width | networks trained | median | variance | fraction below 1 |",
+             "|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
+    for depth in study.scale.depths:
+        for width in study.scale.widths:
+            trials = study.at("paper", 1, depth, width)
+            numbers = [_ranged(measured(study, what, measure, depth, width)) for measure in measures]
+            lines.append("| " + " | ".join([str(depth), str(width), trained_of(trials), *numbers]) + " |")
+    return "\n".join(lines)
+
+
+def _below_one(values: np.ndarray) -> float:
+    return float((values < 1).mean())
+
+
+def _ranged(values: list[float]) -> str:
+    """The median and, where they differ, the least and the largest."""
+    if not values:
+        return "–"
+    least, most = min(values), max(values)
+    return f"{np.median(values):.3g}" + (f" ({least:.3g} to {most:.3g})" if least < most else "")
+
+
+def _finite(parts: Iterable[np.ndarray]) -> np.ndarray:
+    values = np.concatenate([np.zeros(0), *parts])
+    return values[np.isfinite(values)]
+
+
 def spectra_figure(study: EfficiencyStudy, what: str = "radii", *, bins: int = 30) -> "Figure":
     """Histograms over the grid of depths and widths, from the networks of the paper's mode, examples one by one.
 
     **Arguments:** `study`, in which the mode `paper` and the length 1 are; `what`, `"radii"` for the spectral radius at
     each example (Fig. 12) or `"eigenvalues"` for the top one percent of the moduli (Fig. 13); `bins`. In both, seeds
-    count together, the line at 1 is what attractors stay below, and networks that did not reach the loss asked for say
-    so in the title.
+    count together, the line at 1 is what attractors stay below, and networks that did not reach the loss asked for are
+    gray; titles count them. A panel without values is blank.
 
     **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError` for wrong arguments and where there is nothing to
     draw.
@@ -123,8 +198,7 @@ def spectra_figure(study: EfficiencyStudy, what: str = "radii", *, bins: int = 3
 
     scale = study.scale
     found = {(depth, width): study.at("paper", 1, depth, width) for depth in scale.depths for width in scale.widths}
-    every = [value(trial) for trials in found.values() for trial in trials]
-    finite = np.concatenate([part[np.isfinite(part)] for part in every]) if every else np.zeros(0)
+    finite = _finite(value(trial) for trials in found.values() for trial in trials)
     if not len(finite):
         raise ValueError("study must hold the mode paper with the length 1, which these figures are of; it has no such "
                          "network with finite eigenvalues")  # fmt: skip
@@ -133,16 +207,27 @@ def spectra_figure(study: EfficiencyStudy, what: str = "radii", *, bins: int = 3
                     facecolor="white")  # fmt: skip
     grid = figure.subplots(len(scale.depths), len(scale.widths), squeeze=False, sharex=True)
     for axes, ((depth, width), trials) in zip(grid.flat, found.items(), strict=True):
-        values = np.concatenate([value(trial) for trial in trials])
-        # What lies beyond the frame is counted in the last bin.
-        axes.hist(np.minimum(values[np.isfinite(values)], most), bins, range=(0, most), color=_BLUE)
-        axes.axvline(1.0, color="black", linewidth=1, linestyle="--")
-        trained = sum(trial.trained for trial in trials)
-        note = "" if trained == len(trials) else f", trained {trained} of {len(trials)}"
-        axes.set_title(f"{depth}×{width}{note}", fontsize=8)
+        axes.set_title(f"{depth}×{width}{_untrained(trials)}", fontsize=8)
+        parts = [_finite(value(trial) for trial in trials if trial.trained is trained) for trained in (True, False)]
+        if any(map(len, parts)):
+            # What lies beyond the frame is counted in the last bin.
+            axes.hist([np.minimum(part, most) for part in parts], bins, range=(0, most), stacked=True,
+                      color=(BLUE, GRAY))  # fmt: skip
+            axes.axvline(1.0, color="black", linewidth=1, linestyle="--")
+        else:
+            axes.set_yticks([])
         axes.tick_params(labelsize=7)
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
     figure.supxlabel("spectral radius at the example" if what == "radii" else "modulus, top 1 % of the eigenvalues",
                      fontsize=9)  # fmt: skip
     return figure
+
+
+def _untrained(trials: tuple[EfficiencyTrial, ...]) -> str:
+    """What the title of a panel adds where not all of its networks were trained."""
+    if not trials:
+        return ", no network"
+    if all(trial.trained for trial in trials):
+        return ""
+    return f", trained {trained_of(trials)}" if any(trial.trained for trial in trials) else ", not trained"
