@@ -1,5 +1,6 @@
 """attrax reproduce."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,7 +38,7 @@ def reproduce(
     Scales: smoke is tiny but real, a few minutes; quick up to an hour; tables a night; full has the paper's sizes.
     Modes: paper trains as the paper does, attrax by this library's writers. Each cell (a network and all that is
     measured on it) is kept in DIR/results.sqlite as soon as it is done and never runs again, so a killed run goes on
-    where it was. Exits with 0 whatever is found.
+    where it was. Exits with 0 whatever is found; cells that failed are counted on stderr, and run again next time.
 
     Example: attrax reproduce all --scale smoke -o paper
     """
@@ -46,13 +47,14 @@ def reproduce(
 
     chosen = ids or None
     if listing:
-        return _list(planned(chosen, scale=scale, mode=mode, seed=seed), as_json)
+        return _list(planned(chosen, scale=scale, mode=mode, seed=seed, cells=cell or ()), as_json)
     check_output_folder(output, "--output")
     with progress_bar() as progress:
         made = run(
             chosen, output, scale=scale, mode=mode, seed=seed, cells=cell or (), jobs=jobs, threads=threads, dask=dask,
             format=page, progress=progress,
         )  # fmt: skip
+    _complain(made)
     if as_json:
         print_json({
             "experiments": [_row(row) for row in made.rows],
@@ -63,19 +65,31 @@ def reproduce(
             "threads": made.threads,
             "cells_run": made.ran,
             "cells_known": made.known,
+            "cells_failed": made.failed,
             "page": str(made.page),
             "files": [str(path) for path in made.files],
         })  # fmt: skip
         return 0
     width = max(len(row.id) for row in made.rows)
-    print(f"{'':<{width}}  {'mode':<6}  {'verdict':<10}  {'paper':>7}  {'here':>7}  unit")
+    verdict = max(len("verdict"), *(len(row.summary.outcome) for row in made.rows))
+    print(f"{'':<{width}}  {'mode':<6}  {'verdict':<{verdict}}  {'paper':>7}  {'here':>7}  {'failed':>6}  unit")
     for row in made.rows:
         summary = row.summary
-        print(f"{row.id:<{width}}  {row.mode:<6}  {summary.outcome:<10}  {number(row.paper):>7}  "
-              f"{number(summary.here):>7}  {row.unit}")  # fmt: skip
-    print(f"{made.ran} cells ran ({made.jobs} processes of {made.threads} threads), {made.known} were there")
+        print(f"{row.id:<{width}}  {row.mode:<6}  {summary.outcome:<{verdict}}  {number(row.paper):>7}  "
+              f"{number(summary.here):>7}  {row.failed:>6}  {row.unit}")  # fmt: skip
+    where = "on Dask" if made.jobs is None else f"{made.jobs} processes of {made.threads} threads"
+    print(f"{made.ran} cells ran ({where}), {made.known} were there, {made.failed} failed")
     print(f"page: {made.page.resolve()}")
     return 0
+
+
+def _complain(made: Any) -> None:
+    """What went wrong, on stderr: that is no wrong usage, and the page is written all the same."""
+    for row in made.rows:
+        if row.problem:
+            print(f"attrax: {row.id} ({row.mode}): {row.problem}", file=sys.stderr)
+    if made.failed:
+        print(f"attrax: {made.failed} cell{'s' * (made.failed != 1)} failed; see the page", file=sys.stderr)
 
 
 def _row(row: Any) -> dict[str, Any]:
@@ -92,6 +106,7 @@ def _row(row: Any) -> dict[str, Any]:
         "text": summary.text,
         "seeds": row.seeds,
         "seconds": row.seconds,
+        "failed": row.failed,
     }
 
 
@@ -101,7 +116,7 @@ def _list(plan: Any, as_json: bool) -> int:
             "experiments": [
                 {"id": one.id, "mode": mode, "title": one.title, "paper": one.paper, "unit": one.unit,
                  "statement": one.statement, "cells": [cell.name for cell in cells],
-                 "seeds": [cell.settings["seed"] for cell in cells]}
+                 "seeds": [seed for cell in cells for seed in cell.seeds]}
                 for one, mode, cells in plan
             ]
         })  # fmt: skip

@@ -10,14 +10,11 @@ from attrax._patterns import Patterns
 from attrax._status import Verdict
 from attrax._types import Progress
 from attrax.analysis import Basins, Other, Plane, basins
-from attrax.experiments._experiment import Drawing, Records
+from attrax.experiments._experiment import Drawing, Records, labelled, trained
 from attrax.experiments._material import reached, stored_numbers, write
-from attrax.experiments._plane import train_plane
+from attrax.experiments._plane import FRAME, PLANE_RECIPE, num_spurious, train_plane
 from attrax.report import basin_map
 from attrax.sweeps import CellFound, Work
-
-FRAME = (-1.5, 1.5, -1.5, 1.5)
-"""Left, right, bottom and top of what is looked at."""
 
 _GRIDS = ("label", "phase", "other", "outcome", "nearest")
 
@@ -25,11 +22,6 @@ _GRIDS = ("label", "phase", "other", "outcome", "nearest")
 def look(memory: Memory, resolution: int, progress: Progress) -> Basins:
     """The basins of a memory of points in the plane."""
     return basins(memory, extent=FRAME, resolution=resolution, coarse=4, progress=progress)
-
-
-def num_spurious(found: Basins) -> int:
-    """Certified attractors that were met and never stored."""
-    return sum(other.verdict is Verdict.ATTRACTOR for other in found.others)
 
 
 def basin_numbers(found: Basins) -> dict[str, Any]:
@@ -91,13 +83,13 @@ def unpacked(numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Ba
 def plane_cell(patterns: Patterns, settings: Mapping[str, Any], work: Work) -> CellFound:
     """Trains a network on patterns in the plane as the mode says, certifies it, and looks where a grid of starts ends.
 
-    Settings are those of `write`, and `resolution`.
+    Settings are those of `write`, with the names of `PLANE_RECIPE` in the mode `paper`, and `resolution`.
     """
     if settings["mode"] == "paper":
+        names = ("width", "depth", "activation", "epochs", "seed", *PLANE_RECIPE)
         memory, *_ = train_plane(
-            patterns, width=settings["width"], depth=settings["depth"], activation=settings["activation"],
-            epochs=settings["epochs"], seed=settings["seed"], progress=work.progress,
-        )  # fmt: skip
+            patterns, **{name: settings[name] for name in names}, checkpoint=work.checkpoint, progress=work.progress
+        )
     else:
         memory = write(patterns, settings, work)
     found = look(memory, settings["resolution"], work.progress)
@@ -106,11 +98,19 @@ def plane_cell(patterns: Patterns, settings: Mapping[str, Any], work: Work) -> C
     return CellFound(numbers, basin_arrays(found), trained=reached(memory))
 
 
-def basin_drawing(records: Records, caption: str, *, most: str = "attractors") -> Sequence[Drawing]:
-    """The basins of the network that has `most` of something, under its name and a caption that goes on from there."""
+def basin_drawing(
+    records: Records, caption: str, *, most: str = "attractors", told: str = "stores most"
+) -> Sequence[Drawing]:
+    """The basins of the network that has `most` of something, of the trained ones where there are any.
+
+    Under them stand its name, how it was chosen (`told`, in words), and the caption.
+    """
     there = [record for record in records if record.arrays]
     if not there:
         return ()
-    shown = max(there, key=lambda record: record.numbers[most])
-    figure = basin_map(unpacked(shown.numbers, shown.arrays))
-    return (Drawing(figure, f"Basins of {shown.cell.name}{caption}"),)
+    good = trained(there)
+    best = max(good or there, key=lambda record: record.numbers[most])
+    count, kind = len(good or there), "trained" if good else "untrained"
+    chosen = "" if count == 1 else f", of {count} {kind} networks the one that {told}"
+    figure = basin_map(unpacked(best.numbers, best.arrays))
+    return (Drawing(figure, f"Basins of {labelled(best)}{chosen}. {caption}"),)

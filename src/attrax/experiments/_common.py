@@ -79,11 +79,31 @@ def study_data(name: str, n: int, *, side: int | None = None, gray: bool = True)
     size = None if side is None else (side, side)
     source = data_source(name)
     found = load(source, n=n, size=size, gray=gray)
-    flat = found.values.reshape(n, -1).astype(np.float64)
-    squares = (flat**2).sum(axis=1)
-    distances = squares[:, None] + squares - 2 * flat @ flat.T
-    nearest = float(np.sqrt(max(distances[~np.eye(n, dtype=bool)].min(), 0.0)))
+    nearest = least_distance(found.values)
+    assert nearest is not None  # there are at least two
     return StudyData(found.values, source, None if source == name else name, nearest)
+
+
+def least_distance(states: HostStates) -> float | None:
+    """The least Euclidean distance between two states; `None` for a single one.
+
+    >>> least_distance(np.array([[0.0, 0.0], [3.0, 4.0], [9.0, 0.0]]))
+    5.0
+    """
+    if len(states) < 2:
+        return None
+    flat = np.asarray(states, np.float64).reshape(len(states), -1)
+    squares = squared_distances(flat)
+    np.fill_diagonal(squares, np.inf)
+    one, other = np.unravel_index(int(np.argmin(squares)), squares.shape)
+    # The two are told by the expanded square; their distance is taken without its cancellation.
+    return float(np.linalg.norm(flat[one] - flat[other]))
+
+
+def squared_distances(flat: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
+    """Squared Euclidean distances between all rows, to order by: near 0 they are as good as rounding leaves them."""
+    squares = (flat**2).sum(axis=1)
+    return squares[:, None] + squares - 2 * flat @ flat.T
 
 
 def radii_at(network: MLP, points: HostStates) -> Float[np.ndarray, " n"]:

@@ -100,7 +100,7 @@ class Experiment:
     - `draw`: from the same to figures in the paper's form; those that have nothing to show are left out.
     - `tabulate`: from the same to tables in the paper's form.
     - `overview`: for an experiment without cells of its own: from the cells of all experiments of a run, in one mode,
-      to tables.
+      and the records of those that have run, by fingerprint, to tables.
     - `modes`: of `MODES`.
     - `notes`: on what is lost or was chosen here, for the page.
     """
@@ -114,7 +114,7 @@ class Experiment:
     summarize: Callable[[Records], Summary]
     draw: Callable[[Records], Sequence[Drawing]] = field(default=lambda records: ())
     tabulate: Callable[[Records], Sequence[PageTable]] = field(default=lambda records: ())
-    overview: Callable[[Sequence[Cell]], Sequence[PageTable]] | None = None
+    overview: Callable[[Sequence[Cell], Mapping[str, CellRecord]], Sequence[PageTable]] | None = None
     modes: tuple[str, ...] = MODES
     notes: str = ""
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged
-from attrax.experiments._fig2_network import KINDS, cells, curve_points, note
+from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged, labelled, shown
+from attrax.experiments._fig2_network import KINDS, cells, curve_points, note, rate_table
 from attrax.experiments._figures import BLUE, GRAY, plain_axes
+from attrax.report import PageTable
 from attrax.sweeps import CellRecord
 
 
@@ -26,12 +27,12 @@ def summarize(records: Records) -> Summary:
 
 
 def draw(records: Records) -> Sequence[Drawing]:
-    """Two curves a corruption, for the first network."""
-    shown = next((record for record in records if record.numbers), None)
-    if shown is None:
+    """Two curves a corruption, for one network."""
+    record = shown(records)
+    if record is None:
         return ()
     figure, grid = plain_axes(2.5, 2.4, len(KINDS))
-    points = curve_points(shown)
+    points = curve_points(record)
     for axes, kind in zip(grid[0], KINDS, strict=True):
         mine = [point for point in points if point.corruption == kind]
         levels = [point.level for point in mine]
@@ -40,8 +41,18 @@ def draw(records: Records) -> Sequence[Drawing]:
         axes.set(title=kind, ylim=(-0.03, 1.05), xlabel="level")
     grid[0, 0].set_ylabel("fraction recovered")
     grid[0, 0].legend(fontsize=8, frameon=False)
-    return (Drawing(figure, f"{shown.cell.name}: the memory beside the Euclidean nearest neighbor on the same cues. "
-                            + note(shown)),)  # fmt: skip
+    return (Drawing(figure, f"{labelled(record)}: the memory beside the Euclidean nearest neighbor on the same cues. "
+                            + note(record)),)  # fmt: skip
+
+
+def tabulate(records: Records) -> Sequence[PageTable]:
+    """Both rates."""
+    return rate_table(
+        records,
+        "Rates at which examples come back, of each memory and of the Euclidean nearest neighbor (1-NN) on the same "
+        "cues.",
+        (("", lambda point: f"{point.rate:.3f}"), (": 1-NN", lambda point: f"{point.one_nn_rate:.3f}")),
+    )
 
 
 EXPERIMENT = Experiment(
@@ -53,4 +64,5 @@ EXPERIMENT = Experiment(
     cells=cells,
     summarize=summarize,
     draw=draw,
+    tabulate=tabulate,
 )

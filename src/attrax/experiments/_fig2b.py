@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged
+from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged, labelled, shown
 from attrax.experiments._fig2_network import MORE, cells, note
 from attrax.experiments._figures import picture_rows
 from attrax.sweeps import CellRecord
@@ -15,19 +15,25 @@ def _rate(record: CellRecord) -> float:
 
 def summarize(records: Records) -> Summary:
     """All of the corrupted examples that are shown come back."""
-    return judged(records, _rate, lambda record: _rate(record) == 1, lambda record: _rate(record) > 0)
+    return judged(
+        records,
+        _rate,
+        lambda record: _rate(record) == 1,
+        lambda record: _rate(record) > 0,
+        "Reproduced where all that are shown come back, partly where one does.",
+    )
 
 
 def draw(records: Records) -> Sequence[Drawing]:
-    """Examples, cues and limits, nothing picked, for the first network."""
-    shown = next((record for record in records if record.arrays), None)
-    if shown is None:
+    """Examples, cues and limits, nothing picked, for one network."""
+    record = shown(records)
+    if record is None:
         return ()
-    arrays = shown.arrays
-    marks = [status == "recovered" for status in shown.numbers["more_statuses"]]
+    arrays = record.arrays
+    marks = [status == "recovered" for status in record.numbers["more_statuses"]]
     rows = [("stored", arrays["more"]), (f"cue: {MORE}", arrays["more_cues"]), ("limit", arrays["more_limits"])]
-    return (Drawing(picture_rows(rows, marks=marks), f"{shown.cell.name}: the first examples, none left out. "
-                                                     + note(shown)),)  # fmt: skip
+    return (Drawing(picture_rows(rows, marks=marks), f"{labelled(record)}: the first examples, none left out. "
+                                                     + note(record)),)  # fmt: skip
 
 
 EXPERIMENT = Experiment(

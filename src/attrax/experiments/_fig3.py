@@ -6,7 +6,8 @@ from typing import Any
 from attrax._patterns import Patterns
 from attrax.experiments._basin_cells import basin_drawing, plane_cell
 from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged, repeated, trained
-from attrax.experiments._plane import SIX_POINTS
+from attrax.experiments._material import network_settings
+from attrax.experiments._plane import PLANE_RECIPE, SIX_POINTS
 from attrax.sweeps import Cell, CellFound, Work
 
 _SIZES: dict[str, dict[str, Any]] = {
@@ -17,6 +18,10 @@ _SIZES: dict[str, dict[str, Any]] = {
 }
 
 
+_AGREEMENT = 0.95
+"""Basins that agree on so much of the area with the Voronoi cells count as these cells."""
+
+
 def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     """Trains a network on the six points, certifies it, and looks where a grid of starts ends."""
     return plane_cell(Patterns.from_examples(SIX_POINTS), settings, work)
@@ -24,7 +29,8 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
     """One network a seed."""
-    return repeated("fig3", run, {**_SIZES[scale], "activation": "cosid"}, scale=scale, mode=mode, seed=seed)
+    settings = network_settings({**_SIZES[scale], "activation": "cosid"}, mode, PLANE_RECIPE)
+    return repeated("fig3", run, settings, scale=scale, mode=mode, seed=seed)
 
 
 def summarize(records: Records) -> Summary:
@@ -35,7 +41,7 @@ def summarize(records: Records) -> Summary:
         lambda record: (
             record.numbers["attractors"] == 6
             and record.numbers["spurious"] == 0
-            and record.numbers["voronoi_agreement"] < 0.95
+            and record.numbers["voronoi_agreement"] < _AGREEMENT
         ),
         lambda record: record.numbers["attractors"] >= 1,
         _told(records),
@@ -49,15 +55,19 @@ def _told(records: Records) -> str:
         f"{100 * record.numbers['voronoi_agreement']:.0f} % in its nearest"
         for record in trained(records)
     ]
-    return ("Network by network: " + "; ".join(parts) + ".") if parts else ""
+    rule = (
+        "Reproduced where all six are attractors, no attractor is met that was never stored, and less than "
+        f"{100 * _AGREEMENT:.0f} % of the area ends in the nearest point; partly where one is an attractor."
+    )
+    return rule + (" Network by network: " + "; ".join(parts) + "." if parts else "")
 
 
 def draw(records: Records) -> Sequence[Drawing]:
     """The basins of the network that stores most."""
     return basin_drawing(
         records,
-        ", of the networks trained the one that stores most. A color is an example, paler where it takes more steps; "
-        "black lines bound the Voronoi cells; arrows show f(x) − x.",
+        "A color is an example, paler where it takes more steps; black lines bound the Voronoi cells; arrows show "
+        "f(x) − x.",
     )
 
 

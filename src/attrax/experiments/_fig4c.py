@@ -5,7 +5,8 @@ from typing import Any
 
 from attrax.experiments._basin_cells import basin_drawing, plane_cell
 from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged, repeated
-from attrax.experiments._plane import four_circles
+from attrax.experiments._material import network_settings
+from attrax.experiments._plane import PLANE_RECIPE, four_circles
 from attrax.sweeps import Cell, CellFound, Work
 
 _SIZES: dict[str, dict[str, Any]] = {
@@ -23,7 +24,8 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
     """One network a seed."""
-    return repeated("fig4c", run, {**_SIZES[scale], "activation": "cosid"}, scale=scale, mode=mode, seed=seed)
+    settings = network_settings({**_SIZES[scale], "activation": "cosid"}, mode, PLANE_RECIPE)
+    return repeated("fig4c", run, settings, scale=scale, mode=mode, seed=seed)
 
 
 def summarize(records: Records) -> Summary:
@@ -33,6 +35,7 @@ def summarize(records: Records) -> Summary:
         lambda record: record.numbers["attractors"],
         lambda record: record.numbers["attractors"] == 4,
         lambda record: record.numbers["attractors"] >= 1,
+        "Reproduced where all four are certified stable, partly where one is.",
     )
 
 
@@ -40,8 +43,7 @@ def draw(records: Records) -> Sequence[Drawing]:
     """The basins of the network that stores most."""
     return basin_drawing(
         records,
-        ", of the networks trained the one that stores most. A color is a cycle; the shade in the middle is the point "
-        "of the cycle that a start keeps step with.",
+        "A color is a cycle; the shade in the middle is the point of the cycle that a start keeps step with.",
     )
 
 
@@ -54,5 +56,6 @@ EXPERIMENT = Experiment(
     cells=cells,
     summarize=summarize,
     draw=draw,
-    notes="The paper's points, depth and width are lost; chosen here: circles of radius 0.3 round (±0.6, ±0.6), cosid.",
+    notes="The paper's points, depth and width are lost; chosen here: circles of radius 0.3 round (±0.6, ±0.6), cosid, "
+    "Adam at 1e-3 falling along a cosine to 0, loss 1e-10.",
 )

@@ -8,9 +8,17 @@ import numpy as np
 
 from attrax.analysis import recovery
 from attrax.experiments._common import data_note, data_source
-from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged, repeated
+from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged, labelled, repeated, shown
 from attrax.experiments._figures import picture_rows
-from attrax.experiments._material import limited, pictures, reached, stored_numbers, write
+from attrax.experiments._material import (
+    cut_note,
+    limited,
+    network_settings,
+    pictures,
+    reached,
+    stored_numbers,
+    write,
+)
 from attrax.sweeps import Cell, CellFound, Work
 
 _SIZES: dict[str, dict[str, Any]] = {
@@ -47,7 +55,7 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
         **_SIZES[scale], "source": data_source("cifar10"), "gray": True, "activation": "leaky_relu",
         "cue": "gaussian:0.1",
     })  # fmt: skip
-    return repeated("fig8", run, settings, scale=scale, mode=mode, seed=seed)
+    return repeated("fig8", run, network_settings(settings, mode), scale=scale, mode=mode, seed=seed)
 
 
 def summarize(records: Records) -> Summary:
@@ -57,20 +65,21 @@ def summarize(records: Records) -> Summary:
         lambda record: record.numbers["attractors"] / record.numbers["cycles"],
         lambda record: record.numbers["attractors"] == record.numbers["cycles"],
         lambda record: record.numbers["attractors"] >= 1,
+        "Reproduced where all examples are attractors, partly where one is.",
     )
 
 
 def draw(records: Records) -> Sequence[Drawing]:
-    """Examples, cues and limits, for the first network."""
-    shown = next((record for record in records if record.arrays), None)
-    if shown is None:
+    """Examples, cues and limits, for one network."""
+    record = shown(records)
+    if record is None:
         return ()
-    arrays, settings = shown.arrays, shown.cell.settings
+    arrays, settings = record.arrays, record.cell.settings
     rows = [("stored", arrays["examples"]), (f"cue: {settings['cue']}", arrays["cues"]), ("limit", arrays["limits"])]
-    marks = [status == "recovered" for status in shown.numbers["statuses"]]
+    marks = [status == "recovered" for status in record.numbers["statuses"]]
     caption = (
-        f"{shown.cell.name}: {settings['n']} gray pictures of {settings['side']}×{settings['side']}. "
-        + data_note("cifar10", settings["source"])
+        f"{labelled(record)}: {settings['n']} gray pictures of {settings['side']}×{settings['side']}."
+        f"{cut_note(settings)} {data_note('cifar10', settings['source'])}"
     )
     return (Drawing(picture_rows(rows, marks=marks), caption),)
 

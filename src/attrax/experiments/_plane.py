@@ -6,12 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import jax.random as jr
 import numpy as np
 import optax
 
-from attrax import _checks
+from attrax import _checks, training
 from attrax._certificate import Certificate
 from attrax._io import save
 from attrax._memory import Memory
@@ -21,14 +22,22 @@ from attrax._types import Progress
 from attrax.analysis import Basins, basins
 from attrax.maps import mlp
 from attrax.report import basin_map
-from attrax.training import fit
 from attrax.writing import settle
 
 SIX_POINTS = np.array([[-0.8, -0.6], [0.1, -0.9], [0.9, -0.4], [-0.6, 0.5], [0.2, 0.2], [0.7, 0.9]])
 """Six examples in the plane. The paper's own coordinates are not known."""
 
-_FRAME = (-1.5, 1.5, -1.5, 1.5)
-_RATE, _TOL = 1e-3, 1e-10
+FRAME = (-1.5, 1.5, -1.5, 1.5)
+"""Left, right, bottom and top of what is looked at."""
+
+SCHEDULES = ("cosine", "constant")
+"""How the rate goes on: along a cosine to 0 at the last epoch, or as it is."""
+
+PLANE_RECIPE: dict[str, Any] = {
+    "optimizer": "adam", "rate": 1e-3, "schedule": "cosine", "tol": 1e-10, "init": "pytorch", "bias": True,
+    "dtype": "float64",
+}  # fmt: skip
+"""What networks in the plane are trained with; the names are arguments of `train_plane`."""
 
 
 def four_circles(*, radius: float = 0.3, length: int = 5) -> Patterns:
@@ -108,28 +117,46 @@ def train_plane(
     width: int = 128,
     depth: int = 20,
     activation: str = "cosid",
+    init: str = PLANE_RECIPE["init"],
+    bias: bool = PLANE_RECIPE["bias"],
+    dtype: str = PLANE_RECIPE["dtype"],
+    optimizer: str = PLANE_RECIPE["optimizer"],
+    rate: float = PLANE_RECIPE["rate"],
+    schedule: str = PLANE_RECIPE["schedule"],
+    tol: float = PLANE_RECIPE["tol"],
     epochs: int = 20_000,
     seed: int = 0,
+    checkpoint: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> tuple[Memory, float, int, StoreStatus]:
     """Trains a network as for Figs. 3 and 4c: PyTorch's initialization, Adam, no noise, no polish, in float64.
 
-    The rate falls from 1e-3 along a cosine to 0; it stops at a mean squared error of 1e-10.
+    By default the rate falls from 1e-3 along a cosine to 0, and training stops at a mean squared error of 1e-10.
+
+    **Arguments:** `patterns`; `width`, `depth`, `activation`, `init`, `bias`, `dtype`: of the network, see `maps.mlp`;
+    `optimizer`: a name of `training.optimizer`; `rate`, and `schedule`, one of `SCHEDULES`; `tol`: mean squared error
+    at which to stop; `epochs` at most; `seed`; `checkpoint`: a file that training is saved to, and goes on from where
+    it exists; `progress`.
 
     **Returns** the certified memory, the loss, the epochs, and how training ended. **Raises** `ValueError` for wrong
-    arguments.
+    arguments, and for a checkpoint of another training.
     """
     seed = _checks.integer("seed", seed)
-    network = mlp(patterns.shape, width=width, depth=depth, activation=activation, dtype="float64", key=jr.key(seed))
-    rate = optax.cosine_decay_schedule(_RATE, max(epochs, 1))
-    fitted = fit(
-        network, patterns.points, patterns.targets, optimizer=optax.adam(rate), epochs=epochs, tol=_TOL,
-        progress=progress, key=jr.key(seed),
+    _checks.one_of("schedule", schedule, SCHEDULES)
+    network = mlp(
+        patterns.shape, width=width, depth=depth, activation=activation, init=init, bias=bias, dtype=dtype,
+        key=jr.key(seed),
+    )  # fmt: skip
+    step = optax.cosine_decay_schedule(rate, max(epochs, 1)) if schedule == "cosine" else rate
+    fitted = training.fit(
+        network, patterns.points, patterns.targets, optimizer=training.optimizer(optimizer, learning_rate=step),
+        epochs=epochs, tol=tol, checkpoint=checkpoint, resume=checkpoint is not None,
+        fingerprint=f"{optimizer} {rate} {schedule} {epochs}", progress=progress, key=jr.key(seed),
     )  # fmt: skip
     written = {
-        "writer": "plane", "optimizer": "adam", "learning_rate": _RATE, "tol": _TOL, "epochs_limit": epochs,
-        "width": width, "depth": depth, "activation": activation, "init": "pytorch", "dtype": "float64", "seed": seed,
-        "loss": fitted.loss, "epochs": fitted.epochs, "seconds": fitted.seconds,
+        "writer": "plane", "optimizer": optimizer, "learning_rate": rate, "schedule": schedule, "tol": tol,
+        "epochs_limit": epochs, "width": width, "depth": depth, "activation": activation, "init": init, "bias": bias,
+        "dtype": dtype, "seed": seed, "loss": fitted.loss, "epochs": fitted.epochs, "seconds": fitted.seconds,
     }  # fmt: skip
     memory = settle(Memory(fitted.map, patterns))
     certificate = _certificate(memory)
@@ -196,8 +223,8 @@ def plane_experiment(
         )  # fmt: skip
         score = (found.num_attractors, 0)
         if setting.search:
-            looked = basins(memory, extent=_FRAME, resolution=48, coarse=4, arrows=0)
-            score = (found.num_attractors, _spurious(looked))
+            looked = basins(memory, extent=FRAME, resolution=48, coarse=4, arrows=0)
+            score = (found.num_attractors, num_spurious(looked))
             trial = replace(trial, labelled=looked.labelled_fraction, spurious=score[1])
         trials.append(trial)
         if progress is not None:
@@ -207,7 +234,7 @@ def plane_experiment(
         if not setting.search and found.all_attractors:
             break
     assert shown is not None  # there is at least one seed
-    looked = basins(shown, extent=_FRAME, resolution=resolution, progress=progress)
+    looked = basins(shown, extent=FRAME, resolution=resolution, progress=progress)
     figure = basin_map(looked)
     files = [folder / f"{kind}.{ending}" for ending in ("png", "svg", "attrax", "json")]
     figure.savefig(files[0], dpi=150)
@@ -216,13 +243,14 @@ def plane_experiment(
     record = {
         "kind": kind, "shown": seed, "network": asdict(setting), "trials": [asdict(trial) for trial in trials],
         "voronoi_agreement": looked.voronoi_agreement, "outcomes": looked.fractions(),
-        "evaluated_fraction": looked.evaluated_fraction, "spurious_shown": _spurious(looked),
+        "evaluated_fraction": looked.evaluated_fraction, "spurious_shown": num_spurious(looked),
     }  # fmt: skip
     files[3].write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return PlaneRun(shown, looked, seed, tuple(trials), tuple(files), time.perf_counter() - begun)
 
 
-def _spurious(record: Basins) -> int:
+def num_spurious(record: Basins) -> int:
+    """Certified attractors that were met and never stored."""
     return sum(other.verdict is Verdict.ATTRACTOR for other in record.others)
 
 

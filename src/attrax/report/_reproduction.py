@@ -3,34 +3,39 @@
 import base64
 import csv
 import io
+import math
 import os
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrax import _checks
 from attrax._files import write_atomically
 from attrax.report._style import STYLE
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 PAGE_FORMATS = ("html", "md")
 """What `write_reproduction` can write."""
 
 _MARKS = {
-    "reproduced": ("✓", "good"),
-    "partly": ("◐", "soft"),
-    "not": ("✗", "bad"),
-    "not trained": ("–", "soft"),
-    "lost": ("?", "soft"),
-    "unfinished": ("…", "soft"),
+    "reproduced": ("✓", "good", "what the paper states was found, for every seed"),
+    "partly": ("◐", "soft", "it was found in part, or for some of the seeds"),
+    "not": ("✗", "bad", "it was not found"),
+    "inconclusive": ("?", "soft", "too few networks were trained, or too few numbers can be compared, to say either"),
+    "not trained": ("–", "soft", "no network reached its loss, so nothing is said for or against the statement"),
+    "lost": ("∅", "soft", "there is nothing left to compare with"),
+    "unfinished": ("…", "soft", "cells have not run, or failed, or what they tell could not be drawn"),
 }
+"""Sign, look and meaning of each verdict."""
 _FEW_COLUMNS = 8
 """A table with more is set smaller."""
+_WIDE = 720
+"""A picture of more pixels across is scrolled on a phone, instead of shrunk until nobody can read it."""
+_COLUMNS = ("mode", "cell", "status", "message", "command")
+"""Of the CSV file of cells, beside their numbers."""
 _MODES = {"paper": "the paper’s recipe", "attrax": "attrax’s writers"}
 
 _MORE_STYLE = """
@@ -61,13 +66,18 @@ class PageTable:
 
 @dataclass(frozen=True, slots=True)
 class PageCell:
-    """One cell on the page: `name`, `status`, `facts` by name, a `message` where there is one, and the `command`."""
+    """One cell on the page.
+
+    **Fields:** `name`; `status`; `facts` by name; a `message` where there is one; the `command`; `more`, by name what
+    is too long for the page and stands in the CSV file only.
+    """
 
     name: str
     status: str
     facts: Mapping[str, Any]
     message: str
     command: str
+    more: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +85,7 @@ class PagePart:
     """An experiment in one mode.
 
     **Fields:** `mode`; `here`, `low` and `high`, our number and its spread; `outcome`, a word; `text`, what was found;
-    `figures`, with the sentences below them; `tables`; `cells`.
+    `figures`, PNG files with the sentences below them; `tables`; `cells`.
     """
 
     mode: str
@@ -84,7 +94,7 @@ class PagePart:
     high: float | None
     outcome: str
     text: str = ""
-    figures: "Sequence[tuple[Figure, str]]" = ()
+    figures: Sequence[tuple[bytes, str]] = ()
     tables: Sequence[PageTable] = ()
     cells: Sequence[PageCell] = ()
 
@@ -113,10 +123,11 @@ def write_reproduction(
     command: str = "",
     format: str = "html",
 ) -> tuple[Path, ...]:
-    """Writes `index.html` or `index.md` to a folder, and beside it a CSV file of the cells of each experiment.
+    """Writes `index.html` or `index.md` to a folder, and in `csv/` the cells of each experiment and each table.
 
     The HTML page needs no other file, no script and no network; its links hold the tables. The Markdown page has its
-    figures as PNG files in `figures/`. Equal sections give equal files.
+    figures as PNG files in `figures/`. Equal sections give equal files. What an earlier page left in the folder
+    stays there.
 
     **Arguments:** `folder`, created where it is missing; `sections`; `title`; `facts`, names and values below it;
     `note`, on the verdicts as a whole; `command`, which makes the page again; `format`, one of `PAGE_FORMATS`.
@@ -137,7 +148,8 @@ def write_reproduction(
             (folder / "figures").mkdir(exist_ok=True)
     except OSError as error:
         raise ValueError(f"the folder {folder} can't be created: {error.strerror or error}") from None
-    files = [write_atomically(folder / "csv" / f"{section.id}.csv", _csv(section).encode()) for section in sections]
+    data = {name: text for section in sections for name, text in _csv_files(section).items()}
+    files = [write_atomically(folder / "csv" / name, text.encode()) for name, text in data.items()]
     if format == "html":
         text = _html(sections, title, facts or {}, note, command)
         page = write_atomically(folder / "index.html", text.encode())
@@ -191,7 +203,7 @@ def _cards(sections: Sequence[PageSection]) -> str:
     counts = Counter(part.outcome for section in sections for part in section.parts)
     listed = "".join(
         f'<div><dd><span class="{look}">{mark}</span> {counts[name]}</dd><dt>{escape(name)}</dt></div>'
-        for name, (mark, look) in _MARKS.items()
+        for name, (mark, look, _) in _MARKS.items()
         if counts[name]
     )
     return f'<dl class="figures">{listed}</dl>\n'
@@ -217,17 +229,30 @@ def _overview(sections: Sequence[PageSection], note: str) -> str:
                 + "</tr>"
             )  # fmt: skip
     headings = "".join(f'<th scope="col">{name}</th>' for name in head)
+    meanings = "".join(f"<dt>{_badge(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in _legend(sections))
     return f"""<h2>At a glance</h2>
-<p class="soft">“paper” is the number printed in the paper’s text, a dash where it is lost or there was none. “here” is
-the median over the networks trained, with the least and the largest behind it, or a rank correlation with its 95 %
-interval. {escape(note)}</p>
+<p class="soft">{escape(_READING)} {escape(note)}</p>
+<dl class="settings">{meanings}</dl>
 <div class="scroll"><table class="stack plain"><thead><tr>{headings}</tr></thead>
 <tbody>{"".join(rows)}</tbody></table></div>
 """
 
 
+_READING = (
+    "“paper” is the number printed in the paper’s text, a dash where it is lost or there was none. “here” is the "
+    "number of this run, as a rule the median over the networks trained. Brackets behind it hold the range it comes "
+    "with, as a rule the least and the largest, for a rank correlation its 95 % interval; a number without has none."
+)
+
+
+def _legend(sections: Sequence[PageSection]) -> list[tuple[str, str]]:
+    """The verdicts on the page, each with its meaning."""
+    there = {part.outcome for section in sections for part in section.parts}
+    return [(name, meaning) for name, (_, _, meaning) in _MARKS.items() if name in there]
+
+
 def _badge(outcome: str) -> str:
-    mark, look = _MARKS.get(outcome, ("", "soft"))
+    mark, look, _ = _MARKS.get(outcome, ("", "soft", ""))
     return f'<span class="badge {look}">{mark} {escape(outcome)}</span>'
 
 
@@ -239,28 +264,32 @@ def _section(section: PageSection) -> str:
     if section.notes:
         parts.append(f'<p class="soft">{escape(section.notes)}</p>\n')
     parts += [_part(section, part) for part in section.parts]
-    # The table itself is in the link, so that the page can be sent alone.
-    table = base64.b64encode(_csv(section).encode()).decode("ascii")
-    name = escape(f"{section.id}.csv")
-    parts.append(f'<p><a href="data:text/csv;charset=utf-8;base64,{table}" download="{name}">All cells as CSV</a></p>'
-                 "</section>\n")  # fmt: skip
+    name = f"{section.id}.csv"
+    parts.append(f"<p>{_download(name, _csv_files(section)[name], 'All cells as CSV')}</p></section>\n")
     return "".join(parts)
+
+
+def _download(name: str, text: str, words: str) -> str:
+    """A link that holds the file itself, so that the page can be sent alone."""
+    content = base64.b64encode(text.encode()).decode("ascii")
+    return f'<a href="data:text/csv;charset=utf-8;base64,{content}" download="{escape(name)}">{escape(words)}</a>'
 
 
 def _part(section: PageSection, part: PagePart) -> str:
     mode = _MODES.get(part.mode, part.mode)
     parts = [
         f'<h3 id="{escape(section.id)}-{escape(part.mode)}">With {escape(mode)}: {_badge(part.outcome)}</h3>\n',
-        f"<p>Paper: {escape(_number(section.paper))}. Here: <b>{escape(_spread(part))}</b> ({escape(section.unit)}). "
+        f"<p>Paper: {escape(_number(section.paper))}. Here: <b>{escape(_spread(part))}</b>{escape(_unit(section))}. "
         f"{escape(part.text)}</p>\n",
     ]
-    for figure, caption in part.figures:
+    for picture, caption in part.figures:
         alt = f"{section.title}, {mode}"
+        large = ' class="large"' if _width(picture) > _WIDE else ""
         parts.append(
-            f'<figure class="wide"><div class="scroll"><img{_large(figure)} alt="{escape(alt)}" '
-            f'src="data:image/png;base64,{_encoded(figure)}"></div><figcaption>{escape(caption)}</figcaption></figure>\n'
+            f'<figure class="wide"><div class="scroll"><img{large} alt="{escape(alt)}" src="data:image/png;base64,'
+            f'{base64.b64encode(picture).decode("ascii")}"></div><figcaption>{escape(caption)}</figcaption></figure>\n'
         )
-    for table in part.tables:
+    for number, table in enumerate(part.tables):
         look = "plain dense" if len(table.head) > _FEW_COLUMNS else "plain"
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.head)
         rows = "".join(
@@ -268,23 +297,31 @@ def _part(section: PageSection, part: PagePart) -> str:
         )
         parts.append(
             f'<div class="scroll"><table class="{look}"><thead><tr>{head}</tr></thead>'
-            f'<tbody>{rows}</tbody></table></div>\n<p class="soft">{escape(table.caption)}</p>\n'
+            f'<tbody>{rows}</tbody></table></div>\n<p class="soft">{escape(table.caption)} '
+            f"{_download(_table_name(section, part, number), _csv_table(table), 'This table as CSV')}</p>\n"
         )
     if part.cells:
         rows = "".join(
             f"<p><b>{escape(cell.name)}</b>: {escape(cell.status)}"
             + (f" ({escape(cell.message)})" if cell.message else "")
-            + f'. <span class="soft">{escape(_told(cell.facts))}</span></p>\n<pre>{escape(cell.command)}</pre>\n'
+            + f'. <span class="soft">{escape(_said(cell.facts))}</span></p>\n<pre>{escape(cell.command)}</pre>\n'
             for cell in part.cells
         )
-        parts.append(f"<details><summary>{len(part.cells)} cell{'s' * (len(part.cells) != 1)}, each with its command"
-                     f"</summary>\n{rows}</details>\n")  # fmt: skip
+        parts.append(f"<details><summary>{_counted(part)}</summary>\n{rows}</details>\n")
     return "".join(parts)
 
 
-def _large(figure: "Figure") -> str:
-    """On a phone a wide figure is scrolled instead of shrunk until nobody can read it."""
-    return ' class="large"' if figure.get_figwidth() > 6 else ""
+def _unit(section: PageSection) -> str:
+    return f" ({section.unit})" if section.unit else ""
+
+
+def _counted(part: PagePart) -> str:
+    return f"{len(part.cells)} cell{'s' * (len(part.cells) != 1)}, each with its command, for a folder of its own"
+
+
+def _width(picture: bytes) -> int:
+    """Pixels across, which a PNG file has in its first lines."""
+    return int.from_bytes(picture[16:20], "big")
 
 
 def _markdown(
@@ -292,62 +329,108 @@ def _markdown(
 ) -> tuple[str, dict[str, bytes]]:
     """The page, and its figures by name."""
     pictures: dict[str, bytes] = {}
-    lines = [f"# {title}", ""]
-    lines += [f"- {name}: {value}" for name, value in facts.items()]
-    lines += ["", note] if note else []
+    lines = [f"# {_plain(title)}", ""]
+    lines += [f"- {_plain(name)}: {_plain(str(value))}" for name, value in facts.items()]
+    lines += ["", f"{_READING} {_plain(note)}".rstrip(), ""]
+    lines += [f"- {_marked(name)}: {_plain(meaning)}" for name, meaning in _legend(sections)]
     lines += ["", "| experiment | mode | verdict | paper | here | unit |", "|---|---|---|---|---|---|"]
     for section in sections:
         for part in section.parts:
-            mark = _MARKS.get(part.outcome, ("", ""))[0]
-            lines.append(_row([f"[{section.title}](#{section.id})", part.mode, f"{mark} {part.outcome}",
-                               _number(section.paper), _spread(part), section.unit]))  # fmt: skip
+            told = (part.mode, _marked(part.outcome), _number(section.paper), _spread(part), section.unit)
+            lines.append(_row([f"[{_plain(section.title)}](#{section.id})", *map(_plain, told)]))
     for section in sections:
-        lines += ["", f'<a id="{section.id}"></a>', "", f"## {section.title}", "", f"> {section.statement}"]
+        lines += ["", f'<a id="{section.id}"></a>', "", f"## {_plain(section.title)}"]
+        lines += ["", f"> {_plain(section.statement)}"]
         if section.notes:
-            lines += ["", section.notes]
+            lines += ["", _plain(section.notes)]
         for part in section.parts:
-            mark = _MARKS.get(part.outcome, ("", ""))[0]
-            lines += ["", f"### With {_MODES.get(part.mode, part.mode)}: {mark} {part.outcome}", "",
-                      f"Paper: {_number(section.paper)}. Here: **{_spread(part)}** ({section.unit}). {part.text}"
-                      .rstrip()]  # fmt: skip
-            for number, (figure, caption) in enumerate(part.figures):
-                name = f"{section.id}-{part.mode}-{number}.png"
-                pictures[name] = _png(figure)
-                lines += ["", f"![{section.title}, {part.mode}](figures/{name})", "", caption]
-            for table in part.tables:
-                lines += ["", _row(table.head), _row(["---"] * len(table.head)), *map(_row, table.rows), "",
-                          table.caption]  # fmt: skip
-            if part.cells:
-                count = f"{len(part.cells)} cell{'s' * (len(part.cells) != 1)}, each with its command"
-                lines += ["", f"<details><summary>{count}</summary>"]
-                for cell in part.cells:
-                    message = f" ({cell.message})" if cell.message else ""
-                    lines += ["", f"- {cell.name}: {cell.status}{message}. {_told(cell.facts)}", f"  `{cell.command}`"]
-                lines += ["", "</details>"]
+            told, found = _markdown_part(section, part)
+            lines += told
+            pictures |= found
         lines += ["", f"[All cells as CSV](csv/{section.id}.csv)"]
     if command:
         lines += ["", "## Make this page again", "", "```sh", command, "```"]
     return "\n".join(lines) + "\n", pictures
 
 
-def _row(texts: Sequence[str]) -> str:
-    return "| " + " | ".join(text.replace("|", "\\|") for text in texts) + " |"
+def _markdown_part(section: PageSection, part: PagePart) -> tuple[list[str], dict[str, bytes]]:
+    pictures: dict[str, bytes] = {}
+    lines = ["", f"### With {_MODES.get(part.mode, part.mode)}: {_marked(part.outcome)}", "",
+             f"Paper: {_number(section.paper)}. Here: **{_spread(part)}**{_plain(_unit(section))}. {_plain(part.text)}"
+             .rstrip()]  # fmt: skip
+    for number, (picture, caption) in enumerate(part.figures):
+        name = f"{section.id}-{part.mode}-{number}.png"
+        pictures[name] = picture
+        lines += ["", f"![{_plain(section.title)}, {part.mode}](figures/{name})", "", _plain(caption)]
+    for number, table in enumerate(part.tables):
+        lines += ["", _row(map(_plain, table.head)), _row(["---"] * len(table.head))]
+        lines += [_row(map(_plain, row)) for row in table.rows]
+        link = f"[This table as CSV](csv/{_table_name(section, part, number)})"
+        lines += ["", f"{_plain(table.caption)} {link}"]
+    if part.cells:
+        lines += ["", f"<details><summary>{_counted(part)}</summary>"]
+        for cell in part.cells:
+            message = f" ({cell.message})" if cell.message else ""
+            told = _plain(f"{cell.name}: {cell.status}{message}. {_said(cell.facts)}")
+            lines += ["", f"- {told}", f"  `{cell.command}`"]
+        lines += ["", "</details>"]
+    return lines, pictures
+
+
+def _marked(outcome: str) -> str:
+    return f"{_MARKS.get(outcome, ('',))[0]} {outcome}".strip()
+
+
+_SPECIAL = re.compile(r"[\\`*\[\]|<]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)|^[#>]|^[+-](?=\s)")
+"""What Markdown does not show as it is."""
+
+
+def _plain(text: str) -> str:
+    """A text that Markdown shows as it is, on one line."""
+    return _SPECIAL.sub(r"\\\g<0>", " ".join(text.split()))
+
+
+def _row(texts: Iterable[str]) -> str:
+    return "| " + " | ".join(texts) + " |"
+
+
+def _csv_files(section: PageSection) -> dict[str, str]:
+    """The CSV files of a section by name: its cells, and each of its tables."""
+    found = {f"{section.id}.csv": _csv(section)}
+    for part in section.parts:
+        for number, table in enumerate(part.tables):
+            found[_table_name(section, part, number)] = _csv_table(table)
+    return found
+
+
+def _table_name(section: PageSection, part: PagePart, number: int) -> str:
+    return f"{section.id}-{part.mode}-{number}.csv"
+
+
+def _csv_table(table: PageTable) -> str:
+    return _csv_text([table.head, *table.rows])
 
 
 def _csv(section: PageSection) -> str:
     """One row a cell; the columns are those that any cell has."""
-    names = list(dict.fromkeys(name for part in section.parts for cell in part.cells for name in cell.facts))
+    cells = [(part.mode, cell, {**cell.facts, **cell.more}) for part in section.parts for cell in part.cells]
+    names = list(dict.fromkeys(name for _, _, numbers in cells for name in numbers))
+    # A number may have the name of a column, as the status of training has, and no two columns may have the same.
+    heads = [f"numbers_{name}" if name in _COLUMNS else name for name in names]
+    rows: list[Sequence[Any]] = [["mode", "cell", "status", *heads, "message", "command"]]
+    for mode, cell, numbers in cells:
+        told = ["" if numbers.get(name) is None else numbers[name] for name in names]
+        rows.append([mode, cell.name, cell.status, *told, cell.message, cell.command])
+    return _csv_text(rows)
+
+
+def _csv_text(rows: Iterable[Sequence[Any]]) -> str:
     stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["mode", "cell", "status", *names, "message", "command"])
-    for part in section.parts:
-        for cell in part.cells:
-            facts = ["" if cell.facts.get(name) is None else cell.facts[name] for name in names]
-            writer.writerow([part.mode, cell.name, cell.status, *facts, cell.message, cell.command])
+    csv.writer(stream, lineterminator="\n").writerows(rows)
     return stream.getvalue()
 
 
-def _told(facts: Mapping[str, Any]) -> str:
+def _said(facts: Mapping[str, Any]) -> str:
     return "; ".join(f"{name.replace('_', ' ')} {_value(value)}" for name, value in facts.items())
 
 
@@ -358,8 +441,10 @@ def _value(value: Any) -> str:
 
 
 def _number(value: float | None) -> str:
-    if value is None:
+    if value is None or math.isnan(value):
         return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
     return f"{value:.0f}" if value == int(value) and abs(value) < 1e6 else f"{value:.4g}"
 
 
@@ -369,14 +454,3 @@ def _spread(part: PagePart) -> str:
     if part.low == part.high or part.low is None or part.high is None:
         return _number(part.here)
     return f"{_number(part.here)} ({_number(part.low)} to {_number(part.high)})"
-
-
-def _png(figure: "Figure") -> bytes:
-    stream = io.BytesIO()
-    # Without the name of the software the same figure gives the same bytes for longer.
-    figure.savefig(stream, format="png", dpi=120, metadata={"Software": None})
-    return stream.getvalue()
-
-
-def _encoded(figure: "Figure") -> str:
-    return base64.b64encode(_png(figure)).decode("ascii")

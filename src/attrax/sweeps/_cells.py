@@ -3,17 +3,23 @@
 import hashlib
 import importlib
 import json
+import os
+import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from attrax import _checks
 from attrax._types import Progress
+
+_MOST_BYTES = 500_000_000
+"""Of the arrays of a cell; a row of the results holds no more than twice as much."""
 
 
 class CellStatus(StrEnum):
@@ -70,6 +76,14 @@ class Cell:
         content = [self.function, self.settings, self.code, self.time_limit]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """All seeds of a cell whose settings name several (`seeds`); otherwise its one, if any."""
+        several, one = self.settings.get("seeds"), self.settings.get("seed")
+        if several is not None:
+            return tuple(several)
+        return (one,) if isinstance(one, int) else ()
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CellFound:
@@ -89,7 +103,8 @@ class CellRecord:
     """A cell with its result.
 
     **Fields:** `cell`; `status`; `numbers` and `arrays`, as in `CellFound`, empty where it failed or ran out of time;
-    `seconds`; `message`, of the error or of what ran out.
+    `seconds`; `message`, of the error or of what ran out; `made_by`, what ran it: versions of `attrax`, `jax` and
+    `python`, `platform`, `cores`, the kind of `device`, and whether a `data_folder` was set.
     """
 
     cell: Cell
@@ -98,6 +113,7 @@ class CellRecord:
     arrays: Mapping[str, np.ndarray]
     seconds: float
     message: str = ""
+    made_by: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def seed(self) -> int | None:
@@ -107,11 +123,8 @@ class CellRecord:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """All seeds of a cell whose settings name several (`seeds`); otherwise its one, if any."""
-        several = self.cell.settings.get("seeds")
-        if several is not None:
-            return tuple(several)
-        return () if self.seed is None else (self.seed,)
+        """All seeds of the cell."""
+        return self.cell.seeds
 
 
 class OutOfTime(Exception):
@@ -130,26 +143,31 @@ class Work:
     checkpoint: Path | None = None
 
 
-def run_cell(cell: Cell, scratch: Path | None = None) -> CellRecord:
-    """Runs a cell in this process. Whatever it raises becomes part of the record."""
+def run_cell(cell: Cell, scratch: Path | None = None, *, parent: int | None = None) -> CellRecord:
+    """Runs a cell in this process. Whatever it raises becomes part of the record.
+
+    **Arguments:** `cell`; `scratch`, a folder for its checkpoint; without one, or where it can't be written to from
+    here, nothing is kept of a cell that is interrupted. `parent`, the process that wants the record: when it is gone,
+    this one ends, lest it write to the checkpoint that a second run goes on from.
+    """
     begun = time.perf_counter()
 
     def watch(task: str, done: int, total: int, numbers: dict[str, float]) -> None:
+        if parent is not None and os.getppid() != parent:
+            os._exit(1)
         if time.perf_counter() - begun > cell.time_limit:
             raise OutOfTime
 
-    checkpoint = None if scratch is None else scratch / f"{cell.fingerprint}.checkpoint"
+    checkpoint = None if not _writable(scratch) else scratch / f"{cell.fingerprint}.checkpoint"
     numbers: Mapping[str, Any] = {}
     arrays: Mapping[str, np.ndarray] = {}
     message = ""
     try:
-        module, _, name = cell.function.partition(":")
-        function: Callable[..., CellFound] = getattr(importlib.import_module(module), name)
-        found = function(dict(cell.settings), Work(watch, checkpoint))
-        numbers, arrays = _plain(dict(found.numbers)), {name: np.asarray(a) for name, a in found.arrays.items()}
+        found, message = _found(cell, Work(watch, checkpoint))
+        numbers, arrays = _plain(dict(found.numbers)), _storable(found.arrays)
         status = CellStatus.DONE if found.trained else CellStatus.NOT_TRAINED
         if not found.trained:
-            message = "training did not reach what the cell asks for"
+            message = "; ".join(filter(None, ["training did not reach what the cell asks for", message]))
     except OutOfTime:
         status, message = CellStatus.NOT_TRAINED, f"the time limit of {cell.time_limit:g} s was over"
     except Exception as error:  # one cell's error must not end the others
@@ -157,7 +175,68 @@ def run_cell(cell: Cell, scratch: Path | None = None) -> CellRecord:
         message = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
     if checkpoint is not None and status is not CellStatus.FAILED:
         checkpoint.unlink(missing_ok=True)
-    return CellRecord(cell, status, numbers, arrays, time.perf_counter() - begun, message)
+    return CellRecord(cell, status, numbers, arrays, time.perf_counter() - begun, message, _made_by())
+
+
+def _writable(folder: Path | None) -> TypeGuard[Path]:
+    """Whether a folder is there or can be made; on a machine of a cluster, that of the machine that asks may not."""
+    try:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return folder is not None and os.access(folder, os.W_OK)
+
+
+def _found(cell: Cell, work: Work) -> tuple[CellFound, str]:
+    """What the cell's function returns, and what there is to say of its checkpoint.
+
+    A damaged checkpoint would make the cell fail in every run. Nobody else uses the file, so it is given up.
+    """
+    module, _, name = cell.function.partition(":")
+    function: Callable[..., CellFound] = getattr(importlib.import_module(module), name)
+    try:
+        return function(dict(cell.settings), work), ""
+    except ValueError as error:
+        # So begin the messages of a file that can't be read; that of one with other data begins otherwise.
+        if work.checkpoint is None or not str(error).startswith(f"{work.checkpoint} is "):
+            raise
+        work.checkpoint.unlink(missing_ok=True)
+    return function(dict(cell.settings), work), "its checkpoint was damaged, so training began anew"
+
+
+def _made_by() -> dict[str, Any]:
+    import jax
+
+    try:
+        device = jax.devices()[0].device_kind
+    except RuntimeError:
+        device = "none"
+    try:
+        own = version("attrax")
+    except PackageNotFoundError:
+        own = "not installed as a package"
+    return {
+        "attrax": own,
+        "jax": jax.__version__,
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "device": device,
+        "data_folder": bool(os.environ.get("ATTRAX_DATA")),
+    }
+
+
+def _storable(arrays: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The arrays as NumPy has them. **Raises** `TypeError` or `ValueError` for what the file of results can't hold."""
+    found = {str(name): np.asarray(value) for name, value in arrays.items()}
+    for name, value in found.items():
+        if value.dtype.kind not in "biuf" or value.dtype.itemsize > 8:
+            raise TypeError(f"the array {name} is of {value.dtype}; results hold real numbers and truth values")
+    total = sum(value.nbytes for value in found.values())
+    if total > _MOST_BYTES:
+        raise ValueError(f"the arrays of a cell may have {_MOST_BYTES:,} bytes; these have {total:,}")
+    return found
 
 
 def _plain(value: Any) -> Any:

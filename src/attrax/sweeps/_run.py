@@ -1,20 +1,24 @@
 """Running cells: in this process, in several, or on a Dask cluster."""
 
 import contextlib
+import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from attrax import _checks
 from attrax._types import Progress
-from attrax.sweeps._cells import Cell, CellRecord, CellStatus, run_cell
+from attrax.sweeps._cells import Cell, CellFound, CellRecord, CellStatus, run_cell
 from attrax.sweeps._store import ResultStore
 
-_BREAKS = 3
-"""So often a pool whose process died is made anew without a single cell finished in between."""
+_DEATHS = 3
+"""So often the process of a cell may die before the cell is given up as failed."""
+_DASK_SECONDS = 10
+"""How long a Dask scheduler may take to answer."""
 _MAPS = 20_000
 """Memory maps of a process above which compiled code is forgotten; the usual limit is 65,530."""
 
@@ -28,11 +32,12 @@ def sweep(
     dask: str | None = None,
     checkpoints: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
-) -> tuple[CellRecord | None, ...]:
+) -> tuple[CellRecord, ...]:
     """Runs the cells that are not in `store` yet and adds each to it as soon as it is done.
 
     After a kill at any moment the same call goes on where it was; only the cells under way are lost. A cell that raises
-    is recorded as failed and does not end the others. Equal cells run once.
+    is recorded as failed and does not end the others, and so is one whose process died again and again. Equal cells run
+    once.
 
     **Arguments:**
 
@@ -40,17 +45,17 @@ def sweep(
     - `store`: where results are looked up and added.
     - `jobs`: processes. With 1 the cells run in this one.
     - `threads`: of each process, by default the cores divided by `jobs`. A process is bound to as many cores of its own
-      where the system can do that.
+      where the system can do that; this one, with one job, until the sweep is over.
     - `dask`: address of a Dask scheduler, such as `tcp://127.0.0.1:8786`, whose workers run the cells in place of
       `jobs` processes; what a lost worker had under way goes to another. Needs `dask[distributed]`.
-    - `checkpoints`: a folder for the training under way, seen by all processes.
+    - `checkpoints`: a folder for the training under way. A machine of a cluster that can't write to it does without.
     - `progress`: called with the number of finished cells.
 
-    **Returns:** a record a cell, in order; `None` where processes died under it again and again. **Raises**
-    `ValueError` for wrong arguments, before any cell runs; where Dask is asked for but not installed, or does not
-    answer.
+    **Returns:** a record a cell, in order. **Raises** `ValueError` for wrong arguments, and where another run adds to
+    the same file, before any cell runs; where Dask is needed but not installed, does not answer, or is lost; where
+    `store` can't be written to any more. What was added before is kept.
 
-    Source: joblib's process pool; its Dask backend.
+    Source: joblib's process pool; Dask's futures.
 
         >>> import tempfile
         >>> from attrax.sweeps import Cell, ResultStore, sweep
@@ -61,34 +66,23 @@ def sweep(
     """
     jobs = _checks.integer("jobs", jobs, least=1)
     threads = default_threads(jobs) if threads is None else _checks.integer("threads", threads, least=1)
-    scratch = None if checkpoints is None else Path(checkpoints)
-    if scratch is not None:
-        scratch.mkdir(parents=True, exist_ok=True)
+    scratch = None if checkpoints is None else _folder(checkpoints)
     distinct = list({cell.fingerprint: cell for cell in cells}.values())
-    there = store.finished(distinct)
-    pending = [cell for cell in distinct if cell.fingerprint not in there]
-    done = len(distinct) - len(pending)
-    if progress is not None:
-        progress("cells", done, len(distinct), {})
-    with _backend(jobs, threads, dask) as pool:
-        breaks = 0
-        while pending and breaks < _BREAKS:
-            before = len(pending)
-            try:
-                for record in pool(pending, scratch):
-                    store.add(record)
-                    pending = [cell for cell in pending if cell.fingerprint != record.cell.fingerprint]
-                    done += 1
-                    if progress is not None:
-                        failed = float(record.status is CellStatus.FAILED)
-                        progress("cells", done, len(distinct), {"failed": failed} if failed else {})
-            except _broken() as error:
-                # A process was killed from outside, for want of memory as a rule. What it had under way starts again.
-                breaks = breaks + 1 if len(pending) == before else 0
-                if breaks == _BREAKS and progress is not None:
-                    progress("cells", done, len(distinct), {"lost": float(len(pending))})
-                del error
-    return tuple(store.get(cell) for cell in cells)
+    with store.alone():
+        there = store.finished(distinct)
+        pending = [cell for cell in distinct if cell.fingerprint not in there]
+        done = len(there)
+        if progress is not None:
+            progress("cells", done, len(distinct), {})
+        with contextlib.closing(_run(pending, scratch, jobs, threads, dask)) as records:
+            for record in records:
+                store.add(record)
+                done += 1
+                if progress is not None:
+                    failed = float(record.status is CellStatus.FAILED)
+                    progress("cells", done, len(distinct), {"failed": failed} if failed else {})
+        found = [store.get(cell) for cell in cells]
+    return tuple(record for record in found if record is not None)
 
 
 def default_threads(jobs: int) -> int:
@@ -96,51 +90,170 @@ def default_threads(jobs: int) -> int:
     return max(1, _cores() // jobs)
 
 
-def echo(settings: dict[str, Any], work: Any) -> Any:
+def echo(settings: dict[str, Any], work: Any) -> CellFound:
     """The smallest cell: its settings come back as its numbers. For trying out a cluster."""
-    from attrax.sweeps._cells import CellFound
-
     return CellFound(settings)
 
 
-@contextlib.contextmanager
-def _backend(jobs: int, threads: int, dask: str | None) -> Iterator[Any]:
-    """A function from cells to their records, in the order in which they are done."""
-    import joblib
+def _folder(path: str | os.PathLike[str]) -> Path:
+    """The folder, made where it is missing; by its full name, for workers may run elsewhere."""
+    folder = Path(path).resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"checkpoints: the folder {folder} can't be made: {error.strerror or error}") from None
+    return folder
 
-    def results(cells: Sequence[Cell], arguments: tuple[Any, ...]) -> Iterator[CellRecord]:
-        # A cell at a time, for one may take hours and the next a second.
-        options: dict[str, Any] = {"batch_size": 1, "pre_dispatch": "all" if dask else "2*n_jobs"}
-        # joblib has no types of its generators.
-        pool: Any = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", **options)
-        yield from pool(joblib.delayed(_in_worker)(cell, *arguments) for cell in cells)
 
+Records = Generator[CellRecord, None, None]
+
+
+def _run(cells: Sequence[Cell], scratch: Path | None, jobs: int, threads: int, dask: str | None) -> Records:
+    """The records of the cells, in the order in which they are done."""
+    if not cells:
+        return
     if dask is not None:
-        client = _client(dask)
-        try:
-            with joblib.parallel_config(backend="dask", client=client):
-                yield lambda cells, scratch: results(cells, (scratch, None, 1))
-        finally:
-            client.close()
+        yield from _on_dask(cells, scratch, dask)
     elif jobs == 1:
-        yield lambda cells, scratch: (run_cell(cell, scratch) for cell in cells)
+        yield from _here(cells, scratch, threads)
     else:
-        with (
-            tempfile.TemporaryDirectory(prefix="attrax-") as places,
-            joblib.parallel_config(backend="loky", inner_max_num_threads=threads),
-            warnings.catch_warnings(),
-        ):
-            # A process whose memory has grown is replaced by a fresh one, as it should be: compilers keep much.
-            warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
-            yield lambda cells, scratch: results(cells, (scratch, places, threads))
+        yield from _in_processes(cells, scratch, jobs, threads)
 
 
-def _in_worker(cell: Cell, scratch: Path | None, places: str | None, threads: int) -> CellRecord:
-    if places is not None:
-        _take_place(places, threads)
+def _here(cells: Sequence[Cell], scratch: Path | None, threads: int) -> Records:
+    with _bound(threads):
+        for cell in cells:
+            record = run_cell(cell, scratch)
+            _forget_compiled_code()
+            yield record
+
+
+def _in_processes(cells: Sequence[Cell], scratch: Path | None, jobs: int, threads: int) -> Records:
+    """A process that is killed, for want of memory as a rule, takes the whole pool along; a new one goes on.
+
+    What was under way starts again, one cell at a time, until it is known which of them it was.
+    """
+    import joblib
+    from joblib.externals.loky.process_executor import BrokenProcessPool
+
+    pending = {cell.fingerprint: cell for cell in cells}
+    deaths: Counter[str] = Counter()
+    with (
+        tempfile.TemporaryDirectory(prefix="attrax-", ignore_cleanup_errors=True) as places,
+        joblib.parallel_config(backend="loky", inner_max_num_threads=threads),
+        warnings.catch_warnings(),
+    ):
+        # A process whose memory has grown is replaced by a fresh one, as it should be: compilers keep much.
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
+        work = joblib.delayed(_in_worker)
+        while pending:
+            batch = [cell for mark, cell in pending.items() if deaths[mark]][:1] or list(pending.values())
+            # A cell at a time, for one may take hours and the next a second.
+            options: dict[str, Any] = {"batch_size": 1}
+            # joblib has no types of its generators.
+            pool: Any = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", **options)
+            try:
+                for record in pool(work(cell, scratch, places, threads, os.getpid()) for cell in batch):
+                    del pending[record.cell.fingerprint]
+                    yield record
+            except BrokenProcessPool:
+                for cell in _under_way(batch, Path(places)):
+                    deaths[cell.fingerprint] += 1
+                    if deaths[cell.fingerprint] == _DEATHS:
+                        del pending[cell.fingerprint]
+                        yield _dead(cell, f"its process died {_DEATHS} times, for want of memory as a rule")
+
+
+def _under_way(batch: Sequence[Cell], places: Path) -> list[Cell]:
+    """Those of the cells whose mark is there, which is taken away; all of them, where none is."""
+    marks = {path.name for path in places.glob("*.cell")}
+    for name in marks:
+        (places / name).unlink()
+    pending = [cell for cell in batch if f"{cell.fingerprint}.cell" in marks]
+    return pending or list(batch)
+
+
+def _dead(cell: Cell, why: str) -> CellRecord:
+    return CellRecord(cell, CellStatus.FAILED, {}, {}, 0.0, why)
+
+
+def _in_worker(cell: Cell, scratch: Path | None, places: str, threads: int, parent: int) -> CellRecord:
+    _take_place(places, threads)
+    mark = Path(places, f"{cell.fingerprint}.cell")
+    mark.touch()
+    record = run_cell(cell, scratch, parent=parent)
+    mark.unlink(missing_ok=True)
+    _forget_compiled_code()
+    return record
+
+
+def _on_dask(cells: Sequence[Cell], scratch: Path | None, address: str) -> Records:
+    """What a lost worker had under way goes to another, which Dask gives up when several are lost.
+
+    It blames all that the workers held; so each of these runs once more, alone, before it is given up here. These are
+    Dask's own futures: joblib's Dask backend does not say which cell it was, and waits for a lost scheduler for ever.
+    """
+    client = _client(address)
+    from distributed import as_completed
+
+    done = 0
+    batches = [list(cells)]
+    # It logs a lost scheduler with tracebacks; here that becomes an error of one line.
+    log = logging.getLogger("distributed.client")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        while batches:
+            batch = batches.pop(0)
+            futures = {client.submit(_on_worker, cell, scratch, pure=False): cell for cell in batch}
+            for future in as_completed(futures, loop=client.loop):
+                if future.status == "error" and len(batch) > 1:
+                    batches.append([futures[future]])
+                    continue
+                if future.status == "finished":
+                    record = future.result()
+                elif future.status == "error":
+                    error = future.exception()
+                    record = _dead(futures[future], f"Dask gave it up: {type(error).__name__}: {error}".splitlines()[0])
+                else:
+                    raise ValueError(
+                        f"dask: the scheduler at {address!r} was lost; {done} of {len(cells)} cells were finished and "
+                        "are kept, and the same call goes on with the others"
+                    )
+                done += 1
+                yield record
+    finally:
+        client.close()
+        log.setLevel(level)
+
+
+def _on_worker(cell: Cell, scratch: Path | None) -> CellRecord:
     record = run_cell(cell, scratch)
     _forget_compiled_code()
     return record
+
+
+@contextlib.contextmanager
+def _bound(threads: int) -> Iterator[None]:
+    """Binds all threads of this process to so many of its cores, those that JAX has started too, and frees them again.
+
+    Nothing happens where the system has no such thing.
+    """
+    if not hasattr(os, "sched_setaffinity") or threads >= _cores():
+        yield
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    _bind(cores[:threads])
+    try:
+        yield
+    finally:
+        _bind(cores)
+
+
+def _bind(cores: Sequence[int]) -> None:
+    for thread in os.listdir("/proc/self/task") if os.path.isdir("/proc/self/task") else ["0"]:
+        with contextlib.suppress(OSError):  # it has ended
+            os.sched_setaffinity(int(thread), cores)
 
 
 _PLACE: list[Any] = []
@@ -196,7 +309,7 @@ def _client(address: str) -> Any:
             "dask: the package dask[distributed] is not installed; pip install 'attrax[dask]', or leave the address out"
         ) from None
     try:
-        client = Client(address, timeout=10, set_as_default=False)
+        client = Client(address, timeout=_DASK_SECONDS, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise ValueError(
             f"dask: no scheduler answers at {address!r} ({error}); start one with dask scheduler"
@@ -205,14 +318,3 @@ def _client(address: str) -> Any:
         client.close()
         raise ValueError(f"dask: the scheduler at {address!r} has no workers; start some with dask worker {address}")
     return client
-
-
-def _broken() -> tuple[type[BaseException], ...]:
-    from joblib.externals.loky.process_executor import BrokenProcessPool
-
-    found: list[type[BaseException]] = [BrokenProcessPool]
-    with contextlib.suppress(ImportError):
-        from distributed.scheduler import KilledWorker
-
-        found.append(KilledWorker)
-    return tuple(found)

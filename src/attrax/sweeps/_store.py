@@ -1,9 +1,10 @@
 """Results of cells in one SQLite file."""
 
+import contextlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,6 +14,11 @@ import safetensors
 import safetensors.numpy
 
 from attrax.sweeps._cells import Cell, CellRecord, CellStatus
+
+try:
+    import fcntl
+except ImportError:  # not every system has it
+    fcntl = None
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS results (
@@ -27,8 +33,14 @@ CREATE TABLE IF NOT EXISTS results (
   numbers TEXT NOT NULL CHECK (json_valid(numbers)),
   arrays BLOB NOT NULL,
   seconds REAL NOT NULL,
-  message TEXT NOT NULL
+  message TEXT NOT NULL,
+  made_by TEXT NOT NULL CHECK (json_valid(made_by))
 )
+"""
+
+_ADD = f"""
+INSERT OR REPLACE INTO results SELECT {", ".join(f"?{place + 1}" for place in range(13))}
+WHERE NOT (?8 = 'failed' AND EXISTS (SELECT 1 FROM results WHERE fingerprint = ?1 AND status != 'failed'))
 """
 
 
@@ -38,7 +50,7 @@ class ResultStore:
     Settings and numbers are JSON, arrays are safetensors. May be used with `with`, which closes it.
 
     **Arguments:** `path`, created where it is missing. **Raises** `ValueError` where it can't be opened or is no such
-    file.
+    file; each method, where it can't be read or written any more.
 
         >>> import tempfile
         >>> from attrax.sweeps import Cell, CellRecord, CellStatus, ResultStore
@@ -59,7 +71,7 @@ class ResultStore:
             self._connection.execute("PRAGMA synchronous=FULL")
             with self._connection:
                 self._connection.execute(_SCHEMA)
-                self._connection.execute("SELECT fingerprint, numbers, arrays, message FROM results LIMIT 1")
+                self._connection.execute("SELECT fingerprint, numbers, arrays, message, made_by FROM results LIMIT 1")
         except (sqlite3.Error, OSError) as error:
             raise ValueError(f"{self.path}: the results can't be opened ({error}); name another file") from None
 
@@ -75,33 +87,81 @@ class ResultStore:
         """Closes the file."""
         self._connection.close()
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Within it, this is the only run that adds results; reading is free to all.
+
+        The system drops the lock when the process ends, however it ends. Nothing happens where the system has no locks.
+
+        **Raises** `ValueError` where another run holds it.
+        """
+        if fcntl is None:
+            yield
+            return
+        try:
+            file = open(f"{self.path}-lock", "w")  # noqa: SIM115 - closed below
+        except OSError as error:
+            raise ValueError(f"{self.path}-lock can't be written: {error.strerror or error}") from None
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ValueError(
+                    f"another run is writing to {self.path.parent}; wait until it ends, or name another folder"
+                ) from None
+            except OSError:
+                pass  # some network drives have no locks
+            yield
+
     def add(self, record: CellRecord) -> None:
-        """Adds a record in one transaction, in place of one of the same fingerprint."""
+        """Adds a record in one transaction, in place of one of the same fingerprint.
+
+        A failure does not take the place of a result. **Raises** `ValueError` for arrays that safetensors can't hold.
+        """
         cell = record.cell
-        arrays = {name: np.ascontiguousarray(value) for name, value in record.arrays.items()}
+        try:
+            arrays = safetensors.numpy.save({name: np.asarray(a, order="C") for name, a in record.arrays.items()})
+            numbers = json.dumps(dict(record.numbers), allow_nan=False)
+        except (TypeError, ValueError, KeyError, safetensors.SafetensorError) as error:
+            raise ValueError(f"the result of {cell.name} can't be kept: {error}") from None
         row = (
             cell.fingerprint, cell.experiment, cell.name, cell.function, json.dumps(dict(cell.settings)), cell.code,
-            cell.time_limit, str(record.status), json.dumps(dict(record.numbers), allow_nan=False),
-            safetensors.numpy.save(arrays), record.seconds, record.message,
+            cell.time_limit, str(record.status), numbers, arrays, record.seconds, record.message,
+            json.dumps(dict(record.made_by)),
         )  # fmt: skip
-        with self._connection:
-            self._connection.execute(f"INSERT OR REPLACE INTO results VALUES ({', '.join('?' * len(row))})", row)
+        with self._told(), self._connection:
+            self._connection.execute(_ADD, row)
 
     def get(self, cell: Cell) -> CellRecord | None:
         """The record of a cell, under the name that it has here; `None` where there is none."""
-        row = self._connection.execute(
-            "SELECT status, numbers, arrays, seconds, message FROM results WHERE fingerprint = ?", (cell.fingerprint,)
-        ).fetchone()
-        return None if row is None else _record(cell, row)
+        with self._told():
+            row = self._connection.execute(
+                "SELECT status, numbers, arrays, seconds, message, made_by FROM results WHERE fingerprint = ?",
+                (cell.fingerprint,),
+            ).fetchone()
+            return None if row is None else _record(cell, row)
 
     def finished(self, cells: Iterable[Cell]) -> set[str]:
         """Fingerprints of those of `cells` that need not run again: all that are here, save for the failed ones."""
-        known = dict(self._connection.execute("SELECT fingerprint, status FROM results"))
+        with self._told():
+            known = dict(self._connection.execute("SELECT fingerprint, status FROM results"))
         return {cell.fingerprint for cell in cells if known.get(cell.fingerprint) not in (None, str(CellStatus.FAILED))}
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Whatever goes wrong with the file is told as a `ValueError` that names it."""
+        try:
+            yield
+        except (sqlite3.Error, safetensors.SafetensorError, ValueError) as error:
+            raise ValueError(
+                f"{self.path}: the results can't be read or written ({error}); see whether the disk is full or the "
+                "file damaged, or name another folder"
+            ) from None
 
 
 def _record(cell: Cell, row: tuple[Any, ...]) -> CellRecord:
-    status, numbers, arrays, seconds, message = row
+    status, numbers, arrays, seconds, message, made_by = row
     return CellRecord(
-        cell, CellStatus(status), json.loads(numbers), safetensors.numpy.load(arrays), float(seconds), message
-    )
+        cell, CellStatus(status), json.loads(numbers), safetensors.numpy.load(arrays), float(seconds), message,
+        json.loads(made_by),
+    )  # fmt: skip
