@@ -1,7 +1,6 @@
 """Basins on maps whose answers are known: the same labels as from every point, from a part of the points."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from helpers import around, linear, newton_cube
 import attrax as ax
 from attrax.analysis import OUTCOMES, Basins, Plane, basins, plane_of
 from attrax.cli import main
-from attrax.experiments import PLANE_EXPERIMENTS, _plane, four_circles, plane_experiment, train_plane
+from attrax.experiments import four_circles, train_plane
 from attrax.report import PANELS, basin_map
 from attrax.sources import load
 
@@ -317,42 +316,3 @@ def test_a_trained_network_in_the_plane() -> None:
     assert [len(cycle) for cycle in circles.cycles] == [3] * 4
     middles = circles.points.reshape(4, 3, 2).mean(axis=1)
     np.testing.assert_allclose(np.abs(middles), 0.6)
-
-
-def test_an_experiment_reports_every_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    quick = _plane._Setting(3, "sinusoid", 2, width=24, epochs=30)
-    monkeypatch.setitem(_plane._SETTINGS, "six-points", quick)
-    made = plane_experiment("six-points", tmp_path, resolution=16)
-    assert [trial.seed for trial in made.trials] == [0, 1]  # too short a training to store all, so that both are tried
-    assert made.trials[0].loss != made.trials[1].loss
-    best = max(made.trials, key=lambda trial: trial.certified)
-    assert made.seed == best.seed
-    record = json.loads((tmp_path / "six-points.json").read_text())
-    assert [trial["loss"] for trial in record["trials"]] == [trial.loss for trial in made.trials]
-    assert record["voronoi_agreement"] == made.basins.voronoi_agreement
-    found = ax.load(tmp_path / "six-points.attrax").certificate
-    assert found is not None
-    assert found.num_attractors == best.certified
-    assert all(path.exists() for path in made.files)
-    for wrong in (
-        {"kind": "seven"},
-        {"kind": PLANE_EXPERIMENTS[0], "seeds": ()},
-        {"kind": "spurious", "resolution": 2},
-    ):
-        with pytest.raises(ValueError, match=r"kind|seeds|resolution"):
-            plane_experiment(**wrong)
-
-
-def test_an_experiment_ends_with_the_first_seed_that_stores_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def trained(patterns: ax.Patterns, *, seed: int, **_: Any) -> Any:
-        # A constant map stores the one point it sends everything to, an attractor for the patterns of seed 1 only.
-        points = patterns.points[: 7 - 6 * seed]
-        network = ax.maps.MLP((np.zeros((1, 2)), np.zeros((2, 1))), (None, points[0]), (2,), "relu")
-        memory = ax.Memory(network, ax.Patterns.from_examples(points))
-        return replace(memory, certificate=ax.certify(memory)), 0.0, 1, ax.StoreStatus.STORED
-
-    monkeypatch.setattr(_plane, "train_plane", trained)
-    made = plane_experiment("six-points", tmp_path, seeds=(0, 1, 2), resolution=16)
-    assert [(trial.seed, trial.certified, trial.cycles) for trial in made.trials] == [(0, 1, 6), (1, 1, 1)]

@@ -29,12 +29,8 @@ from attrax.experiments._paper_tables import PAPER as PAPER
 from attrax.experiments._paper_tables import PAPER_FIG15 as PAPER_FIG15
 from attrax.experiments._paper_tables import PAPER_FIG16 as PAPER_FIG16
 from attrax.experiments._paper_tables import PaperRow as PaperRow
-from attrax.experiments._plane import PLANE_EXPERIMENTS as PLANE_EXPERIMENTS
 from attrax.experiments._plane import SIX_POINTS as SIX_POINTS
-from attrax.experiments._plane import PlaneRun as PlaneRun
-from attrax.experiments._plane import Trial as Trial
 from attrax.experiments._plane import four_circles as four_circles
-from attrax.experiments._plane import plane_experiment as plane_experiment
 from attrax.experiments._plane import train_plane as train_plane
 from attrax.experiments._ranks import RankAgreement as RankAgreement
 from attrax.experiments._ranks import compare_ranks as compare_ranks

@@ -1,11 +1,6 @@
 """Networks on points in the plane: six examples (Fig. 3), four cycles (Fig. 4c), and spurious attractors (Fig. 9)."""
 
-import json
 import os
-import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import jax.random as jr
@@ -14,14 +9,12 @@ import optax
 
 from attrax import _checks, training
 from attrax._certificate import Certificate
-from attrax._io import save
 from attrax._memory import Memory
 from attrax._patterns import Patterns
 from attrax._status import StoreStatus, Verdict
 from attrax._types import Progress
-from attrax.analysis import Basins, basins
+from attrax.analysis import Basins
 from attrax.maps import mlp
-from attrax.report import basin_map
 from attrax.writing import settle
 
 SIX_POINTS = np.array([[-0.8, -0.6], [0.1, -0.9], [0.9, -0.4], [-0.6, 0.5], [0.2, 0.2], [0.7, 0.9]])
@@ -53,62 +46,6 @@ def four_circles(*, radius: float = 0.3, length: int = 5) -> Patterns:
     angles = 2 * np.pi * np.arange(length) / length
     circle = radius * np.column_stack([np.cos(angles), np.sin(angles)])
     return Patterns.from_cycles([circle + np.array([x, y]) for y in (-0.6, 0.6) for x in (-0.6, 0.6)])
-
-
-@dataclass(frozen=True, slots=True)
-class _Setting:
-    depth: int
-    activation: str
-    seeds: int
-    width: int = 128
-    epochs: int = 20_000
-    search: bool = False  # for what was never stored: every seed is looked at
-
-
-_SETTINGS = {
-    "six-points": _Setting(20, "cosid", 10),
-    "four-cycles": _Setting(15, "cosid", 10),
-    "spurious": _Setting(10, "sinusoid", 6, search=True),
-}
-PLANE_EXPERIMENTS = tuple(_SETTINGS)
-"""The runs that `plane_experiment` knows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One network, trained from one seed.
-
-    **Fields:** `seed`; `loss` at the end of training; `epochs`; `status` of training; `certified`, how many of `cycles`
-    are certified attractors; `largest_radius`, of their spectral radii; where basins were computed, else `None`:
-    `labelled`, the fraction of the area that ends in what was stored, and `spurious`, how many certified attractors
-    were met that were never stored.
-    """
-
-    seed: int
-    loss: float
-    epochs: int
-    status: str
-    certified: int
-    cycles: int
-    largest_radius: float
-    labelled: float | None = None
-    spurious: int | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PlaneRun:
-    """What `plane_experiment` made.
-
-    **Fields:** `memory` and `basins` of the seed that is shown; `seed`, that one; `trials`, one for every seed that was
-    tried, in order; `files`; `seconds`.
-    """
-
-    memory: Memory
-    basins: Basins
-    seed: int
-    trials: tuple[Trial, ...]
-    files: tuple[Path, ...]
-    seconds: float
 
 
 def train_plane(
@@ -166,87 +103,6 @@ def train_plane(
     written["status"] = str(status)
     settled = Memory(memory.map, memory.patterns, memory.originals, written, certificate)
     return settled, fitted.loss, fitted.epochs, fitted.status
-
-
-def plane_experiment(
-    kind: str,
-    folder: str | os.PathLike[str] = "attrax-plane",
-    *,
-    seeds: Sequence[int] | None = None,
-    resolution: int = 192,
-    progress: Progress | None = None,
-) -> PlaneRun:
-    """Trains a network on points in the plane, certifies it, and draws its basins; every seed tried is reported.
-
-    - `six-points` (Fig. 3): cosid, 20 hidden layers of 128 units. Seeds are tried in order until all six examples are
-      certified attractors; shown is the one with most.
-    - `four-cycles` (Fig. 4c): cosid, 15 hidden layers; the same for four cycles of five points.
-    - `spurious` (Fig. 9): sinusoid, 10 hidden layers, the six points. Every seed is trained and its basins are looked
-      at on a coarser grid; shown is, of those that store most, the first with most certified attractors that
-      were never stored.
-
-    Writes `KIND.png`, `KIND.svg`, the memory as `KIND.attrax` and all trials as `KIND.json` to `folder`.
-
-    **Arguments:** `kind`, one of `PLANE_EXPERIMENTS`; `folder`, created where it is missing; `seeds`, by default 0, 1,
-    …;
-    `resolution`, of the basins shown; `progress`.
-
-    **Returns** a `PlaneRun`. **Raises** `ValueError` for wrong arguments, before any work.
-
-    Source: Radhakrishnan, Belkin, Uhler (2020), Figs. 3, 4c and 9; their points, depths and widths are not known.
-    """
-    begun = time.perf_counter()
-    setting = _SETTINGS[_checks.one_of("kind", kind, PLANE_EXPERIMENTS)]
-    seeds = range(setting.seeds) if seeds is None else seeds
-    numbers = [_checks.integer("each of seeds", seed, most=2**32 - 1) for seed in seeds]
-    if not numbers:
-        raise ValueError("seeds must hold at least one number; got none")
-    resolution = _checks.integer("resolution", resolution, least=16, most=4096)
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"the folder {folder} can't be created: {error.strerror or error}") from None
-    patterns = four_circles() if kind == "four-cycles" else Patterns.from_examples(SIX_POINTS)
-    trials: list[Trial] = []
-    shown: Memory | None = None
-    seed, most = numbers[0], (-1, 0)
-    for number in numbers:
-        memory, loss, epochs, status = train_plane(
-            patterns, width=setting.width, depth=setting.depth, activation=setting.activation,
-            epochs=setting.epochs, seed=number,
-        )  # fmt: skip
-        found = _certificate(memory)
-        trial = Trial(
-            number, loss, epochs, str(status), found.num_attractors, len(found.cycles),
-            float(np.max(found.spectral_radius)),
-        )  # fmt: skip
-        score = (found.num_attractors, 0)
-        if setting.search:
-            looked = basins(memory, extent=FRAME, resolution=48, coarse=4, arrows=0)
-            score = (found.num_attractors, num_spurious(looked))
-            trial = replace(trial, labelled=looked.labelled_fraction, spurious=score[1])
-        trials.append(trial)
-        if progress is not None:
-            progress("seeds", len(trials), len(numbers), {"seed": number, "certified": found.num_attractors})
-        if score > most:
-            shown, seed, most = memory, number, score
-        if not setting.search and found.all_attractors:
-            break
-    assert shown is not None  # there is at least one seed
-    looked = basins(shown, extent=FRAME, resolution=resolution, progress=progress)
-    figure = basin_map(looked)
-    files = [folder / f"{kind}.{ending}" for ending in ("png", "svg", "attrax", "json")]
-    figure.savefig(files[0], dpi=150)
-    figure.savefig(files[1], metadata={"Date": None})
-    save(files[2], shown)
-    record = {
-        "kind": kind, "shown": seed, "network": asdict(setting), "trials": [asdict(trial) for trial in trials],
-        "voronoi_agreement": looked.voronoi_agreement, "outcomes": looked.fractions(),
-        "evaluated_fraction": looked.evaluated_fraction, "spurious_shown": num_spurious(looked),
-    }  # fmt: skip
-    files[3].write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    return PlaneRun(shown, looked, seed, tuple(trials), tuple(files), time.perf_counter() - begun)
 
 
 def num_spurious(record: Basins) -> int:
