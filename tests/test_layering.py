@@ -160,6 +160,7 @@ FILES: dict[str, list[str]] = {
         "_efficiency",
         "_efficiency_report",
         "_experiment",
+        "_numbers",
         "_material",
         "_figures",
         "_basin_cells",

@@ -2,20 +2,28 @@
 
 import base64
 import csv
+import importlib
+import io
+import math
 import os
+import platform
 import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from html.parser import HTMLParser
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 from test_cli import run, strict
 
+import attrax
 from attrax.experiments import (
     EXPERIMENTS,
     MODES,
@@ -29,6 +37,7 @@ from attrax.experiments import (
 from attrax.experiments._experiment import LIMITS, cell, cell_seed, code_version, judged, repeated, spread
 from attrax.experiments._table_run import run as run_table
 from attrax.report import PageCell, PagePart, PageSection, PageTable, write_reproduction
+from attrax.report._reproduction import _MARKS
 from attrax.sweeps import CellFound, CellRecord, CellStatus, ResultStore, Work
 
 HERE = Path(__file__).parent
@@ -38,6 +47,13 @@ def measure(settings: dict[str, Any], work: Work) -> CellFound:
     """A number that follows from the seed."""
     time.sleep(settings["sleep"])
     return CellFound({"value": settings["seed"] % 7}, {"row": np.arange(3.0)})
+
+
+def fail_some(settings: dict[str, Any], work: Work) -> CellFound:
+    """Numbers of every kind, or an error."""
+    if settings["seed"] % 2:
+        raise RuntimeError("no | <such> thing")
+    return CellFound({"value": 1.0, "status": "stored", "mode": "x", "ranks": [1, 2], "long": [0.5] * 1000})
 
 
 def toy(sleep: float = 0.0, name: str = "toy") -> Experiment:
@@ -108,9 +124,24 @@ def test_seeds_follow_from_the_cell() -> None:
     assert one[0].time_limit == LIMITS["quick"]
 
 
-def test_code_version_follows_imports() -> None:
-    assert code_version("attrax.experiments._fig3") != code_version("attrax.experiments._fig4c")
-    assert code_version("attrax.experiments._fig3") == code_version.__wrapped__("attrax.experiments._fig3")
+def test_code_version_follows_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = code_version.__wrapped__
+    assert code_version("attrax.experiments._fig3") == digest("attrax.experiments._fig3")
+    # Three files beside those of the experiments: the first imports the second and that the third.
+    monkeypatch.setattr(attrax.experiments, "__path__", [*attrax.experiments.__path__, str(tmp_path)])
+    files = [tmp_path / f"_code_{name}.py" for name in ("one", "two", "three", "apart")]
+    files[0].write_text("from attrax.experiments._code_two import x")
+    files[1].write_text("def f():\n    from attrax.experiments._code_three import x")
+    files[2].write_text("x = 1")
+    files[3].write_text("x = 1")
+    importlib.invalidate_caches()
+    name = "attrax.experiments._code_one"
+    found = [digest(name)]
+    for file in files:
+        file.write_text(file.read_text() + "\n# changed")
+        found.append(digest(name))
+    assert len(set(found[:4])) == 4
+    assert found[4] == found[3]
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -126,7 +157,7 @@ def test_the_plan_of_everything(scale: str) -> None:
     everything = [cell for _, _, cells in plan for cell in cells]
     shared = {cell.fingerprint for cell in everything}
     # Five experiments look at the network of Fig. 2.
-    twos = [cell for cell in everything if cell.experiment == "fig2"]
+    twos = [cell for cell in everything if cell.experiment == "fig2a"]
     assert len(twos) == 5 * len({cell.fingerprint for cell in twos})
     # Figs. 12 and 13 look at networks of Fig. 5, and the tables share a row.
     size = {one.id: len(cells) for one, mode, cells in plan if mode == "paper"}
@@ -144,6 +175,8 @@ def test_wrong_arguments(tmp_path: Path) -> None:
         (["fig3"], {"mode": "mine"}, "mode must be one of paper"),
         (["rnn"], {"mode": "attrax"}, "mode must be one that rnn has"),
         (["fig3"], {"cells": ["nowhere"]}, "cells must name some of paper-0"),
+        (["fig3"], {"cells": ["paper-0", "paper-O"]}, "; got paper-O"),
+        ([], {}, "ids must name some of fig1"),
         (["fig3"], {"jobs": 0}, "jobs must be"),
         (["fig3"], {"format": "pdf"}, "format must be one of html"),
         (["fig3"], {"seed": -1}, "seed must be"),
@@ -216,31 +249,223 @@ class Page(HTMLParser):
         self.scripts += tag == "script"
 
 
+def picture(width: float) -> bytes:
+    from matplotlib.figure import Figure
+
+    stream = io.BytesIO()
+    Figure(figsize=(width, 1)).savefig(stream, format="png", dpi=120)
+    return stream.getvalue()
+
+
 def test_page_is_self_contained_and_escapes(tmp_path: Path) -> None:
-    cells = [PageCell("a<b", "done", {"seed": 1, "note": "x,y", "loss": None, "ok": True}, "<why>", "attrax & co")]
-    table = PageTable("A | table", ("name",), (("a|b",),))
-    parts = [PagePart("paper", 1.0, 0.5, 1.5, "partly", "Found <something>.", (), [table], cells)]
+    facts = {"seed": 1, "note": "x,y", "loss": None, "ok": True, "status": "stored", "mode": "x"}
+    cells = [PageCell("a<b", "done", facts, "<why>", "attrax & co", {"ranks": "[1, 2]"})]
+    table = PageTable("A | <table>", ("name", "<th>"), (("a|b", "<td>"),))
+    figures = [(picture(4), "Below <caption> & `code`"), (picture(8), "wide")]
+    parts = [PagePart("paper", 1.0, 0.5, 1.5, "partly", "Found <something>.", figures, [table], cells)]
     section = PageSection("fig0", "Fig. 0 <i>", "Says & means", None, "units", "", parts)
-    page, data = write_reproduction(tmp_path, [section], facts={"scale": "<s>"}, command="attrax reproduce")
+    page, *files = write_reproduction(tmp_path, [section], facts={"scale": "<s>"}, command="attrax reproduce")
     text = page.read_text()
-    for raw in ("<something>", "<i>", "<why>", "a<b", "<s>"):
+    for raw in ("<something>", "<i>", "<why>", "a<b", "<s>", "<caption>", "<table> ", "<th>", "<td>"):
         assert raw not in text
-    assert "1 (0.5000 to 1.5000)" not in text
+    assert 'alt="Fig. 0 &lt;i&gt;, the paper’s recipe"' in text
+    assert "Below &lt;caption&gt; &amp; `code`" in text
     assert "1 (0.5 to 1.5)" in text
+    assert text.count('class="large"') == 1
+    assert "it was found in part" in text
+    assert "it was not found" not in text
     found = Page(text)
     assert found.scripts == 0
     assert not [link for link in (*found.links, *found.images) if "//" in link.split(",")[0]]
     assert {link[1:] for link in found.links if link.startswith("#")} <= set(found.ids)
-    assert data == tmp_path / "csv" / "fig0.csv"
-    rows = list(csv.DictReader(data.read_text().splitlines()))
-    assert rows[0]["cell"] == "a<b"
-    assert (rows[0]["note"], rows[0]["loss"]) == ("x,y", "")
-    inside = next(link for link in found.links if link.startswith("data:text/csv"))
-    assert base64.b64decode(inside.partition("base64,")[2]) == data.read_bytes()
-    markdown = write_reproduction(tmp_path, [section], format="md")[0].read_text()
-    assert "| a\\|b |" in markdown
+    assert files == [tmp_path / "csv" / "fig0.csv", tmp_path / "csv" / "fig0-paper-0.csv"]
+    rows = list(csv.DictReader(files[0].read_text().splitlines()))
+    assert (rows[0]["cell"], rows[0]["note"], rows[0]["loss"], rows[0]["ranks"]) == ("a<b", "x,y", "", "[1, 2]")
+    assert [rows[0][name] for name in ("mode", "numbers_mode", "status", "numbers_status")] == [
+        "paper", "x", "done", "stored"
+    ]  # fmt: skip
+    assert list(csv.reader(files[1].read_text().splitlines())) == [["name", "<th>"], ["a|b", "<td>"]]
+    inside = [link for link in found.links if link.startswith("data:text/csv")]
+    assert {base64.b64decode(link.partition("base64,")[2]) for link in inside} == {file.read_bytes() for file in files}
     with pytest.raises(ValueError, match="format must be one of html, md"):
         write_reproduction(tmp_path, [section], format="pdf")
+
+
+def test_markdown_shows_texts_as_they_are(tmp_path: Path) -> None:
+    cells = [PageCell("a", "failed", {"seed": 1}, "KeyError: `x` <y>\n| z", "attrax reproduce")]
+    table = PageTable("Of *all* | <b>", ("a|b",), (("c|d [e] -1 snake_case",),))
+    parts = [
+        PagePart("paper", math.inf, math.nan, -math.inf, "not", "# _one_ &lt;", [(picture(1), "<i>x")], [table], cells)
+    ]
+    section = PageSection("fig0", "Fig. 0", "Says", math.nan, "", "", parts)
+    page, *files = write_reproduction(tmp_path, [section], format="md")
+    text = page.read_text()
+    for line in (
+        "| [Fig. 0](#fig0) | paper | ✗ not | – | ∞ (– to −∞) |  |",
+        "Paper: –. Here: **∞ (– to −∞)**. \\# \\_one\\_ \\&lt;",
+        "\\<i>x",
+        "| a\\|b |",
+        "| c\\|d \\[e\\] -1 snake_case |",
+        "Of \\*all\\* \\| \\<b> [This table as CSV](csv/fig0-paper-0.csv)",
+        "- a: failed (KeyError: \\`x\\` \\<y> \\| z). seed 1",
+    ):
+        assert f"\n{line}\n" in text
+    assert [file.name for file in files] == ["fig0.csv", "fig0-paper-0.csv", "fig0-paper-0.png"]
+    assert set(_MARKS) == set(Outcome)
+    assert len({mark for mark, _, _ in _MARKS.values()}) == len(Outcome)
+
+
+def broken(name: str, **parts: Any) -> Experiment:
+    return replace(toy(name=name), **parts)
+
+
+def raising(records: Any) -> Any:
+    raise KeyError("missing | <number>")
+
+
+def unprintable(records: Any) -> Any:
+    """A figure that can be made but not printed."""
+    from matplotlib.figure import Figure
+
+    from attrax.experiments import Drawing
+
+    figure = Figure(figsize=(1, 1))
+    figure.suptitle("$\\nosuch$")
+    return [Drawing(figure, "")]
+
+
+def test_what_one_part_raises_stays_in_it(tmp_path: Path) -> None:
+    registry = {
+        "one": broken("one", summarize=raising),
+        "two": broken("two", tabulate=raising),
+        "three": broken("three", draw=unprintable),
+        "toy": toy(),
+    }
+    made = reproduce(None, tmp_path, registry=registry, mode="paper", jobs=1)
+    outcomes = [(row.id, row.summary.outcome, row.problem.partition(": ")[2].split(":")[0]) for row in made.rows]
+    assert outcomes == [
+        ("one", "unfinished", "KeyError"), ("two", "unfinished", "KeyError"), ("three", "unfinished", "ValueError"),
+        ("toy", "reproduced", "")
+    ]  # fmt: skip
+    assert [row.summary.here is None for row in made.rows] == [True, False, False, False]
+    text = made.page.read_text()
+    assert text.count("This part could not be drawn: KeyError: &#x27;missing | &lt;number&gt;&#x27;") == 2
+    assert len(Page(text).images) == 1
+
+
+def test_cells_that_fail_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cells(scale: str, mode: str, seed: int) -> Any:
+        return repeated("some", fail_some, {}, scale=scale, mode=mode, seed=seed, seeds=6)
+
+    seeds = [part.settings["seed"] for part in cells("smoke", "paper", 0)]
+    odd = sum(seed % 2 for seed in seeds)
+    assert 0 < odd < 6
+
+    def well(records: Any) -> Summary:
+        return Summary(1.0, None, None, Outcome.INCONCLUSIVE, "All is well.")
+
+    monkeypatch.setitem(EXPERIMENTS, "some", broken("some", cells=cells, draw=lambda records: ()))
+    monkeypatch.setitem(
+        EXPERIMENTS, "other", broken("other", cells=cells, summarize=well, draw=lambda records: (), tabulate=raising)
+    )
+    arguments = ["reproduce", "some", "other", "--scale", "smoke", "--mode", "paper", "--jobs", 1, "-o", tmp_path]
+    status, printed, errors = run(capsys, *arguments, "--json")
+    found = strict(printed)
+    assert status == 0
+    assert errors.splitlines() == [
+        "attrax: other (paper): This part could not be drawn: KeyError: 'missing | <number>'",
+        f"attrax: {odd} cells failed; see the page",
+    ]
+    assert found["cells_failed"] == odd
+    for row in found["experiments"]:
+        assert (row["failed"], row["verdict"], row["seeds"]) == (odd, "unfinished", seeds)
+        assert row["text"].count(f"{odd} of 6 cells failed.") == 1
+    rows = list(csv.DictReader((tmp_path / "csv" / "some.csv").read_text().splitlines()))
+    assert {row["status"] for row in rows} == {"done", "failed"}
+    done = next(row for row in rows if row["status"] == "done")
+    assert (done["numbers_status"], done["mode"], done["numbers_mode"]) == ("stored", "paper", "x")
+    assert (done["ranks"], done["long"]) == ("[1, 2]", "5000 characters, in results.sqlite")
+    status, printed, _ = run(capsys, *arguments, "--cell", "paper-0", "--format", "md")
+    assert status == 0
+    text = (tmp_path / "index.md").read_text()
+    command = "attrax reproduce some other --scale smoke --mode paper --seed 0 --cell paper-0 --format md -o DIR"
+    assert f"```sh\n{command}\n```" in text
+    assert "- cells: paper-0" in text
+    assert "5 cells have not run." in text
+
+
+def test_columns_of_the_summary_stay_below_their_heads(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, outcome in (("one", Outcome.INCONCLUSIVE), ("two", Outcome.NOT_TRAINED), ("three", Outcome.NOT)):
+        summary = Summary(1.0, None, None, outcome)
+        monkeypatch.setitem(EXPERIMENTS, name, broken(name, summarize=lambda records, summary=summary: summary))
+    status, printed, errors = run(
+        capsys, "reproduce", "one", "two", "three", "--mode", "paper", "--jobs", 1, "-o", tmp_path
+    )
+    assert (status, errors) == (0, "")
+    head, *rows = printed.splitlines()[:4]
+    ends = [head.index(word) + len(word) for word in ("paper", "here", "failed")]
+    assert [[row[end - 1 : end + 1] for end in ends] for row in rows] == 3 * [["3 ", "1 ", "0 "]]
+    assert "? inconclusive" in (tmp_path / "index.html").read_text()
+
+
+def test_a_part_without_cells_says_so_once(tmp_path: Path) -> None:
+    made = reproduce(None, tmp_path, registry={"toy": toy()}, cells=["paper-0"], jobs=1)
+    assert [row.summary.text for row in made.rows] == ["5 cells have not run.", "No cell has run."]
+    assert "No cell has run" not in made.page.read_text().replace("No cell has run.", "", 1)
+
+
+def test_page_tells_what_made_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ATTRAX_DATA", raising=False)
+    made = reproduce(None, tmp_path / "one", registry={"toy": toy()}, mode="paper", jobs=1)
+    text = made.page.read_text()
+    assert f"attrax {version('attrax')}, JAX {jax.__version__}, Python {platform.python_version()}, " in text
+    assert "ATTRAX_DATA was not set" in text
+    monkeypatch.setenv("ATTRAX_DATA", "/some/where")
+    again = reproduce(None, tmp_path / "one", registry={"toy": toy()}, mode="paper", jobs=1)
+    assert again.page.read_text() == text
+    text = reproduce(None, tmp_path / "two", registry={"toy": toy()}, mode="paper", jobs=1).page.read_text()
+    assert "a folder was named by ATTRAX_DATA" in text
+    assert "/some/where" not in text
+    text = reproduce(None, tmp_path / "one", registry={"toy": toy()}, jobs=1).page.read_text()
+    assert "for others ATTRAX_DATA was not set" in text
+
+
+def test_overview_gets_cells_and_records_of_all(tmp_path: Path) -> None:
+    def overview(cells: Any, records: Any) -> list[PageTable]:
+        rows = [(cell.name, str(records[cell.fingerprint].numbers["value"])) for cell in cells]
+        return [PageTable("All.", ("cell", "value"), tuple(rows))]
+
+    lost = Summary(None, None, None, Outcome.LOST)
+    every = broken(
+        "every", cells=lambda *_: (), summarize=lambda records: lost, draw=lambda records: (), overview=overview
+    )
+    made = reproduce(None, tmp_path, registry={"every": every, "toy": toy()}, mode="paper", jobs=1)
+    assert [row.problem for row in made.rows] == ["", ""]
+    rows = list(csv.DictReader((tmp_path / "csv" / "every-paper-0.csv").read_text().splitlines()))
+    assert [row["cell"] for row in rows] == [f"paper-{number}" for number in range(6)]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_through_the_entry_point(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed", reason="dask[distributed] is not installed")
+    arguments = ["reproduce", "control", "--scale", "smoke", "-o", tmp_path]
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+    ) as cluster:
+        status, printed, _ = run(capsys, *arguments, "--dask", cluster.scheduler_address)
+        address = cluster.scheduler_address
+    assert status == 0
+    assert "cells ran (on Dask), 0 were there, 0 failed" in printed
+    page = (tmp_path / "index.html").read_bytes()
+    # All is there now, so nobody need answer.
+    status, printed, _ = run(capsys, *arguments, "--dask", address, "--json")
+    found = strict(printed)
+    assert (status, found["cells_run"], found["jobs"], found["threads"]) == (0, 0, None, None)
+    assert (tmp_path / "index.html").read_bytes() == page
 
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
@@ -252,6 +477,20 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert [(one["id"], one["mode"], one["cells"], one["paper"]) for one in found] == [
         ("fig3", "paper", ["paper-0"], 6), ("fig3", "attrax", ["attrax-0"], 6)
     ]  # fmt: skip
+    status, out, _ = run(capsys, "reproduce", "--list", "--json")
+    assert status == 0
+    found = strict(out)["experiments"]
+    assert list(dict.fromkeys(one["id"] for one in found)) == list(EXPERIMENTS)
+    for one in found:
+        assert bool(one["seeds"]) == bool(one["cells"])
+        assert len(one["seeds"]) >= len(one["cells"])
+    status, out, _ = run(capsys, "reproduce", "--list", "fig3", "fig4c", "--cell", "paper-0")
+    assert status == 0
+    assert re.findall(r"\((.*?)\)$", out, re.MULTILINE) == ["paper-0"] * out.count("\n")
+    assert "attrax-0" not in out
+    status, out, err = run(capsys, "reproduce", "--list", "fig3", "--cell", "paper-O")
+    assert (status, out) == (2, "")
+    assert "got paper-O" in err
 
 
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
@@ -280,14 +519,15 @@ def test_smoke_through_the_entry_point(capsys: pytest.CaptureFixture[str], tmp_p
     assert rows["control"]["here"] == 0
     assert rows["control"]["verdict"] == "reproduced"
     assert rows["fig6"]["verdict"] == "lost"
-    assert rows["fig1"]["verdict"] in ("reproduced", "partly")
+    stored = rows["fig1"]["here"]
+    assert rows["fig1"]["verdict"] == ("reproduced" if stored == 4 else "partly" if stored else "not")
     assert found["cells_run"] == 2
     text = (out / "index.html").read_text()
     page = Page(text)
     assert len(page.images) == 2
     assert all(image.startswith("data:image/png;base64,") for image in page.images)
     assert (out / "csv" / "fig1.csv").exists()
-    command = re.search(r"<pre>attrax (reproduce fig1 .*?) -o DIR</pre>", text)
+    command = re.search(r"<pre>attrax (reproduce fig1 .*?) -o NEWDIR</pre>", text)
     assert command is not None
     # The command of a cell runs that cell: it is there already.
     status, printed, _ = run(capsys, *command[1].split(), "--jobs", 1, "-o", out, "--format", "md", "--json")
@@ -397,27 +637,3 @@ def test_a_cell_of_a_table_keeps_its_checkpoint_and_its_pictures(tmp_path: Path)
     assert (found.numbers["networks"], found.numbers["certified_of"], found.trained) == (1, 0, False)
     with pytest.raises(ValueError, match="the pictures of this cell are svhn, but"):
         run_table(small | {"source": "svhn"}, Work(lambda *_: None))
-
-
-def test_sequences_from_what_their_cells_tell() -> None:
-    one = EXPERIMENTS["fig5"]
-    cells = one.cells("smoke", "paper", 0)
-    records = []
-    for part in cells:
-        length, depth, width, seed = (part.settings[name] for name in ("length", "depth", "width", "seed"))
-        numbers = {
-            "mode": "paper", "length": length, "depth": depth, "width": width, "seed": seed, "writer": "Adam",
-            "parameters": 1000 * depth, "loss": 1e-9, "epochs": 5, "status": "stored", "data": "digits",
-            "certified": 1, "stable": 4 if length == 4 or depth == 2 else 1, "substitute": "mnist", "nearest": 1.0,
-        }  # fmt: skip
-        arrays = {"radii": np.full(4, 1 / depth), "eigenvalues": np.linspace(0, 1 / depth, 8)}
-        records.append(CellRecord(part, CellStatus.DONE, numbers, arrays, 1.0))
-    summary = one.summarize(records)
-    assert (summary.here, summary.outcome) == (0.5, "reproduced")
-    assert len(one.draw(records)) == len(one.tabulate(records)) == 1
-    alone = [record for record in records if record.cell.settings["length"] == 1]
-    assert EXPERIMENTS["fig12"].summarize(alone).here == 0.5
-    assert EXPERIMENTS["fig12"].summarize(alone).outcome == "reproduced"
-    assert len(EXPERIMENTS["fig12"].draw(alone)) == len(EXPERIMENTS["fig13"].draw(alone)) == 1
-    # There is one width only, so nothing can be said of how it lowers the variance.
-    assert EXPERIMENTS["fig13"].summarize(alone).outcome == "not trained"

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from attrax._patterns import Patterns
-from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged, repeated
+from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, labelled, repeated, shown
 from attrax.experiments._figures import waveforms
-from attrax.experiments._films import found, sequence_cell
+from attrax.experiments._films import found, sequence_cell, sequence_table, start_note, summarize_cycle
+from attrax.experiments._material import network_settings
 from attrax.sweeps import Cell, CellFound, Work
 
 _SECONDS = 8
@@ -49,31 +50,26 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
     """One network a seed."""
     settings = {**_SIZES[scale], "activation": "relu", "noise": "uniform", "max_steps": 2000, "shown": 12}
-    return repeated("audio", run, settings, scale=scale, mode=mode, seed=seed)
+    return repeated("audio", run, network_settings(settings, mode), scale=scale, mode=mode, seed=seed)
 
 
 def summarize(records: Records) -> Summary:
     """All seconds as one stable cycle that noise falls into."""
-    return judged(
-        records,
-        lambda record: record.numbers["states"] if all(record.numbers["stable"]) else 0,
-        lambda record: all(record.numbers["stable"]) and record.numbers["recovered"] >= 1,
-        lambda record: all(record.numbers["stable"]),
-    )
+    return summarize_cycle(records, "sound")
 
 
 def draw(records: Records) -> Sequence[Drawing]:
-    """The sound, and what comes back from noise, for the first network."""
-    shown = next((record for record in records if record.arrays), None)
-    if shown is None:
+    """The sound, and what comes back from noise, for one network."""
+    record = shown(records)
+    if record is None:
         return ()
-    rate = shown.cell.settings["rate_hz"]
-    signals = [("stored", shown.arrays["points"]), ("from a second of noise on", shown.arrays["way"])]
+    rate = record.cell.settings["rate_hz"]
+    signals = [("stored", record.arrays["points"]), ("from a second of noise on", record.arrays["way"])]
     return (
         Drawing(
             waveforms(signals, rate),
-            f"{shown.cell.name}: eight states of a second, {rate:,} values each. A synthetic voice in place of the "
-            "paper's recording.",
+            f"{labelled(record)}: eight states of a second, {rate:,} values each. {start_note(record)} A synthetic "
+            "voice in place of the paper's recording.",
         ),
     )
 
@@ -87,5 +83,6 @@ EXPERIMENT = Experiment(
     cells=cells,
     summarize=summarize,
     draw=draw,
+    tabulate=sequence_table,
     notes="The network is lost; one hidden layer is chosen.",
 )

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrax._patterns import Patterns
-from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged, repeated, trained
+from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, labelled, repeated, shown
 from attrax.experiments._figures import picture_rows
-from attrax.experiments._films import found, sequence_cell
+from attrax.experiments._films import found, sequence_cell, sequence_table, start_note, summarize_cycle
+from attrax.experiments._material import network_settings
 from attrax.sources import load_sequence
-from attrax.sweeps import Cell, CellFound, CellRecord, Work
+from attrax.sweeps import Cell, CellFound, Work
 
 _SIZES: dict[str, dict[str, Any]] = {
     "smoke": {
@@ -38,45 +39,29 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
     """One network a seed."""
     settings = {**_SIZES[scale], "activation": "relu", "noise": "uniform", "max_steps": 4096, "shown": 10}
-    return repeated("fig4a", run, settings, scale=scale, mode=mode, seed=seed)
+    return repeated("fig4a", run, network_settings(settings, mode), scale=scale, mode=mode, seed=seed)
 
 
 def summarize(records: Records) -> Summary:
     """The whole film as one stable cycle that noise falls into."""
-    told = "; ".join(
-        f"log of the spectral radius {_log(record)}, "
-        f"{record.numbers['recovered']} of {record.numbers['cues']} noise starts fall into the film"
-        for record in trained(records)
-    )
-    return judged(
-        records,
-        lambda record: record.numbers["states"] if all(record.numbers["stable"]) else 0,
-        lambda record: all(record.numbers["stable"]) and record.numbers["recovered"] >= 1,
-        lambda record: all(record.numbers["stable"]),
-        f"Network by network: {told}." if told else "",
-    )
-
-
-def _log(record: CellRecord) -> str:
-    found = record.numbers["log_radii"][0]
-    return "−∞" if found is None else f"{found:.1f}"
+    return summarize_cycle(records, "film")
 
 
 def draw(records: Records) -> Sequence[Drawing]:
-    """The way of one start, for the first network."""
-    shown = next((record for record in records if record.arrays), None)
-    if shown is None:
+    """The way of one start, for one network."""
+    record = shown(records)
+    if record is None:
         return ()
     rows = [
-        ("the film, from its first frame", shown.arrays["points"]),
-        ("from noise, step by step", shown.arrays["way"]),
+        ("the film, from its first frame", record.arrays["points"]),
+        ("from noise, step by step", record.arrays["way"]),
     ]
-    settings = shown.cell.settings
+    settings = record.cell.settings
     return (
         Drawing(
             picture_rows(rows),
-            f"{shown.cell.name}: {settings['frames']} frames of {settings['side']}×{settings['side']}, a slow pan over "
-            "scikit-image's photographs in place of the paper's film.",
+            f"{labelled(record)}: {settings['frames']} frames of {settings['side']}×{settings['side']}. "
+            f"{start_note(record)} Data: a slow pan over scikit-image's photographs in place of the paper's film.",
         ),
     )
 
@@ -90,5 +75,6 @@ EXPERIMENT = Experiment(
     cells=cells,
     summarize=summarize,
     draw=draw,
+    tabulate=sequence_table,
     notes="The released recording repeats after 382 frames, not 389. The network is lost; depth and width are chosen.",
 )

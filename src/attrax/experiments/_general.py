@@ -8,9 +8,11 @@ import numpy as np
 
 from attrax.analysis import recovery_curves
 from attrax.experiments._common import data_note, data_source
-from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged, repeated, trained
+from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged, labelled, repeated, trained
 from attrax.experiments._figures import BLUE, GRAY, VERMILION, plain_axes
-from attrax.experiments._material import limited, pictures, reached, stored_numbers, write
+from attrax.experiments._material import limited, network_settings, pictures, reached, stored_numbers, write
+from attrax.experiments._numbers import numeric, told
+from attrax.report import PageTable
 from attrax.sweeps import Cell, CellFound, Work
 
 _SIZES: dict[str, dict[str, Any]] = {
@@ -20,6 +22,7 @@ _SIZES: dict[str, dict[str, Any]] = {
     "full": {"n": 500, "side": 28, "width": 1024, "depth": 10, "epochs": 1_000_000},
 }
 CUES = ("gaussian:0.1", "gaussian:0.3", "gaussian:1", "occlude:0.5", "drop:0.5", "block:0.25", "half:right,0.5")
+_RATES = ("rate", "euclidean", "best")
 
 
 def run(settings: Mapping[str, Any], work: Work) -> CellFound:
@@ -40,11 +43,11 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
     """One memory a seed."""
     settings = limited({**_SIZES[scale], "source": data_source("mnist"), "gray": True, "activation": "leaky_relu"})
-    return repeated("general", run, settings, scale=scale, mode=mode, seed=seed)
+    return repeated("general", run, network_settings(settings, mode), scale=scale, mode=mode, seed=seed)
 
 
 def _mean(record: Any, name: str) -> float:
-    return float(np.mean([cue[name] for cue in record.numbers["cues"]]))
+    return float(np.mean([numeric(cue[name]) for cue in record.numbers["cues"]]))
 
 
 def summarize(records: Records) -> Summary:
@@ -53,20 +56,24 @@ def summarize(records: Records) -> Summary:
         records,
         lambda record: _mean(record, "rate"),
         lambda record: _mean(record, "rate") >= _mean(record, "euclidean"),
-        lambda record: any(cue["rate"] > cue["euclidean"] for cue in record.numbers["cues"]),
-    )
+        lambda record: any(
+            numeric(cue["rate"]) > numeric(cue["euclidean"]) for cue in record.numbers["cues"]
+        ),
+        "Reproduced where, as a mean over the cues, at least as many examples come back as the Euclidean nearest "
+        "neighbour names; partly where more come back of any one kind of cue.",
+    )  # fmt: skip
 
 
 def draw(records: Records) -> Sequence[Drawing]:
     """Recovery by kind of cue beside the nearest neighbour, means over the seeds."""
-    done = trained(records)
+    done = trained(records) or [record for record in records if record.numbers]
     if not done:
         return ()
     figure, grid = plain_axes(6.0, 3.2)
-    places, names = np.arange(len(CUES)), ("rate", "euclidean", "best")
+    places = np.arange(len(CUES))
     labels = ("this memory", "Euclidean nearest neighbour", "best of the fixed metrics")
-    for number, (name, label, color) in enumerate(zip(names, labels, (BLUE, VERMILION, GRAY), strict=True)):
-        means = [np.mean([record.numbers["cues"][place][name] for record in done]) for place in places]
+    for number, (name, label, color) in enumerate(zip(_RATES, labels, (BLUE, VERMILION, GRAY), strict=True)):
+        means = [np.mean([numeric(record.numbers["cues"][place][name]) for record in done]) for place in places]
         grid[0, 0].bar(places + 0.27 * (number - 1), means, width=0.25, color=color, label=label)
     grid[0, 0].set(ylabel="recovered", ylim=(0, 1.3), xticks=places, yticks=np.linspace(0, 1, 6))
     grid[0, 0].set_xticklabels(CUES, rotation=25, ha="right")
@@ -74,10 +81,25 @@ def draw(records: Records) -> Sequence[Drawing]:
     settings = done[0].cell.settings
     seen = [cue["cue"] for cue in done[0].numbers["cues"] if str(cue["seen"]) == "yes"]
     caption = (
-        f"{settings['n']} pictures, mode {settings['mode']}; training saw the kinds: {', '.join(seen) or 'none'}. "
-        + data_note("mnist", settings["source"])
+        f"{', '.join(map(labelled, done))}: {settings['n']} pictures; training saw the kinds: "
+        f"{', '.join(seen) or 'none'}. " + data_note("mnist", settings["source"])
     )
     return (Drawing(figure, caption),)
+
+
+def tabulate(records: Records) -> Sequence[PageTable]:
+    """Every rate of every network."""
+    rows = [
+        (labelled(record), cue["cue"], str(cue["seen"]), *(told(cue[name], ".2f") for name in _RATES))
+        for record in records for cue in record.numbers.get("cues", ())
+    ]  # fmt: skip
+    rows += [
+        (labelled(record), "mean of all", "", *(told(_mean(record, name), ".2f") for name in _RATES))
+        for record in records if record.numbers
+    ]  # fmt: skip
+    head = ("network", "cue", "seen by training", "recovered", "Euclidean nearest neighbour", "best of the metrics")
+    caption = "Fractions of the examples. The best of the fixed metrics is chosen for each cue by its outcome."
+    return (PageTable(caption, head, tuple(rows)),) if rows else ()
 
 
 EXPERIMENT = Experiment(
@@ -90,5 +112,6 @@ EXPERIMENT = Experiment(
     cells=cells,
     summarize=summarize,
     draw=draw,
+    tabulate=tabulate,
     notes="The paper asks how memorization and generalization are related; kinds and levels are chosen here.",
 )

@@ -10,14 +10,25 @@ import jax.random as jr
 import numpy as np
 
 from attrax._memory import Memory
-from attrax._numerics import cast, float64
 from attrax._types import HostStates
 from attrax.experiments._common import data_note, data_source
-from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged, repeated, trained
+from attrax.experiments._experiment import (
+    Drawing,
+    Experiment,
+    Records,
+    Summary,
+    judged,
+    labelled,
+    repeated,
+    shown,
+    trained,
+)
 from attrax.experiments._figures import BLUE, GREEN, ORANGE, VERMILION, plain_axes
-from attrax.experiments._material import limited, orbit_of, pictures, reached
+from attrax.experiments._material import RECIPE, limited, orbit_of, pictures, reached
+from attrax.experiments._numbers import extent, numeric, told
 from attrax.maps import mlp
-from attrax.sweeps import Cell, CellFound, Work
+from attrax.report import PageTable
+from attrax.sweeps import Cell, CellFound, CellRecord, Work
 from attrax.writing import Gradient, store
 
 _SIZES: dict[str, dict[str, Any]] = {
@@ -29,32 +40,39 @@ _SIZES: dict[str, dict[str, Any]] = {
 ACTIVATIONS = {"identity": GREEN, "leaky_relu": BLUE, "selu": ORANGE, "sinusoid": VERMILION}
 """All of them 0 at 0, so that a network without biases keeps the origin; with the color of each."""
 STEPS = (1, 2, 4, 8)
-_STARTS, _RADIUS = 50, 0.3
+_LIKE = 0.9
+"""A cosine that counts as the same direction. The paper names no measure, so any bound is a choice."""
 
 
 def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     """Trains networks without biases on one picture; follows starts through each, and through its Jacobian at 0."""
     example = pictures(settings)
     draw = np.random.default_rng(settings["seed"])
-    starts = draw.standard_normal((_STARTS, *example.shape[1:]))
-    starts *= _RADIUS * np.linalg.norm(example) / np.linalg.norm(starts.reshape(_STARTS, -1), axis=1)[:, None, None]
+    starts = draw.standard_normal((settings["starts"], *example.shape[1:]))
+    lengths = np.linalg.norm(starts.reshape(len(starts), -1), axis=1)[:, None, None]
+    starts *= settings["radius"] * np.linalg.norm(example) / lengths
     found, complete = [], True
-    for number, activation in enumerate(ACTIVATIONS):
+    for number, activation in enumerate(settings["activations"]):
         recipe = partial(
-            mlp, width=settings["width"], depth=settings["depth"], activation=activation, bias=False, dtype="float64"
+            mlp, activation=activation, **{name: settings[name] for name in ("width", "depth", "init", "bias", "dtype")}
         )
-        writer = Gradient(learning_rate=settings["rate"], epochs=settings["epochs"])
+        writer = Gradient(
+            optimizer=settings["optimizer"], learning_rate=settings["rate"], tol=settings["tol"],
+            epochs=settings["epochs"],
+        )  # fmt: skip
         key = jr.fold_in(jr.key(settings["seed"]), number)
         memory = store(example, recipe, writer=writer, progress=work.progress, key=key)
-        complete &= reached(memory) or memory.written["loss"] <= writer.tol
-        found.append({"activation": activation, **_likeness(memory, example[0], starts)})
+        complete &= reached(memory)
+        found.append({"activation": activation, "loss": memory.written["loss"], "epochs": memory.written["epochs"],
+                      "trained": reached(memory), **_likeness(memory, example[0], starts)})  # fmt: skip
     return CellFound({"networks": found, "steps": list(STEPS)}, {}, trained=complete)
 
 
 def _likeness(memory: Memory, example: HostStates, starts: HostStates) -> dict[str, Any]:
-    with float64():
-        exact = cast(memory.map, np.float64)
-        jacobian = np.asarray(jax.jacfwd(lambda x: jnp.ravel(exact(x.reshape(example.shape))))(np.zeros(example.size)))
+    with jax.enable_x64(True):  # the networks are trained in float64
+        jacobian = np.asarray(
+            jax.jacfwd(lambda x: jnp.ravel(memory.map(x.reshape(example.shape))))(jnp.zeros(example.size))
+        )
     values, vectors = np.linalg.eig(jacobian)
     order = np.argsort(-np.abs(values))
     leading = vectors[:, order[0]]
@@ -81,7 +99,10 @@ def _cosine(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
     """Four networks a seed."""
-    settings = limited({**_SIZES[scale], "n": 1, "source": data_source("mnist"), "gray": True})
+    settings = limited({
+        **RECIPE, **_SIZES[scale], "bias": False, "activations": list(ACTIVATIONS), "n": 1, "gray": True,
+        "source": data_source("mnist"), "starts": 50, "radius": 0.3,
+    })  # fmt: skip
     return repeated("power", run, settings, scale=scale, mode=mode, seed=seed)
 
 
@@ -89,38 +110,72 @@ def summarize(records: Records) -> Summary:
     """After four steps a start has the direction that power iteration gives it, for every activation."""
     place = STEPS.index(4)
 
-    def least(record: Any) -> float:
-        return min(network["cosine"][place] for network in record.numbers["networks"])
+    def cosines(record: CellRecord) -> list[float]:
+        """Of the activations for which it does not follow from the definition."""
+        return [
+            numeric(network["cosine"][place])
+            for network in record.numbers["networks"] if network["activation"] != "identity"
+        ]  # fmt: skip
 
     shares = [network["eigenvector"] for record in trained(records) for network in record.numbers["networks"]]
-    text = f"The leading eigenvector of the Jacobian at 0 has a cosine of {min(shares):.2f} to {max(shares):.2f} with "\
-        "the example." if shares else ""  # fmt: skip
+    found = (
+        f"The leading eigenvector of the Jacobian at 0 has a cosine of {extent(shares, '.2f')} with the example. "
+        if shares
+        else ""
+    )
     return judged(
-        records, least, lambda record: least(record) >= 0.9,
-        lambda record: max(network["cosine"][place] for network in record.numbers["networks"][1:]) >= 0.9, text,
-    )  # fmt: skip
+        records,
+        lambda record: float(np.min(cosines(record))),
+        lambda record: all(cosine >= _LIKE for cosine in cosines(record)),
+        lambda record: any(cosine >= _LIKE for cosine in cosines(record)),
+        f"{found}Reproduced where the cosine is at least {_LIKE} for every activation but the identity, partly where "
+        "it is for one of them; the paper gives no bound, this one is chosen.",
+    )
 
 
 def draw(records: Records) -> Sequence[Drawing]:
-    """Cosines between the states of recall and those of power iteration, by step, for the first seed."""
-    shown = next(iter(trained(records)), None)
-    if shown is None:
+    """Cosines between the states of recall and those of power iteration, by step, for one seed."""
+    record = shown(records)
+    if record is None:
         return ()
     figure, grid = plain_axes(3.4, 3.0, 2)
     for axes, name, title in ((grid[0, 0], "cosine", "with power iteration"),
                               (grid[0, 1], "to_example", "with the example")):  # fmt: skip
-        for network in shown.numbers["networks"]:
+        for network in record.numbers["networks"]:
             color = ACTIVATIONS[network["activation"]]
-            axes.plot(STEPS, network[name], "o-", color=color, markersize=4, label=network["activation"])
+            axes.plot(
+                STEPS, list(map(numeric, network[name])), "o-", color=color, markersize=4, label=network["activation"]
+            )
         axes.set(title=title, xlabel="steps", ylabel="cosine, median of the starts", ylim=(0, 1.05), xticks=STEPS)
     grid[0, 0].legend(fontsize=8, frameon=False)
-    settings = shown.cell.settings
+    settings = record.cell.settings
+    missed = ", ".join(network["activation"] for network in record.numbers["networks"] if not network["trained"])
     caption = (
-        f"{shown.cell.name}: networks without biases, {settings['depth']}×{settings['width']}, trained on one picture; "
-        f"{_STARTS} starts of {_RADIUS} times its length. Power iteration is that of the Jacobian at 0, of "
-        "kinked activations that of their slope to the right. " + data_note("mnist", settings["source"])
+        f"{labelled(record)}: networks without biases, {settings['depth']}×{settings['width']}, trained on one "
+        f"picture{f' (loss not reached: {missed})' if missed else ''}; {settings['starts']} starts of "
+        f"{settings['radius']} times its length. Power iteration is that of the Jacobian at 0. "
+        + data_note("mnist", settings["source"])
     )
     return (Drawing(figure, caption),)
+
+
+def tabulate(records: Records) -> Sequence[PageTable]:
+    """The cosines of every network, after every number of steps."""
+    rows = [
+        (labelled(record), network["activation"], told(network["loss"], ".1e"), told(network["epochs"], "g"),
+         *(told(value, ".2f") for value in (*network["cosine"], *network["to_example"])),
+         told(network["eigenvector"], ".2f"), told(network["ratio"], ".2f"), "yes" if network["attractors"] else "no")
+        for record in records for network in record.numbers.get("networks", ())
+    ]  # fmt: skip
+    head = ("cell", "activation", "loss", "epochs", *(f"power iteration, {step}" for step in STEPS),
+            *(f"example, {step}" for step in STEPS), "eigenvector with example", "|λ₂/λ₁|",
+            "example is an attractor")  # fmt: skip
+    caption = (
+        "Cosines of the states of recall with those of power iteration and with the example after so many steps, "
+        "medians of the starts; cosine of the leading eigenvector of the Jacobian at 0 with the example; ratio of the "
+        "moduli of its two leading eigenvalues."
+    )
+    return (PageTable(caption, head, tuple(rows)),) if rows else ()
 
 
 EXPERIMENT = Experiment(
@@ -129,12 +184,14 @@ EXPERIMENT = Experiment(
     statement="Recall by a network trained on one example resembles power iteration: a start turns towards the example "
     "as under powers of a matrix.",
     paper=None,
-    unit="least cosine with power iteration after four steps",
+    unit="least cosine with power iteration after four steps, of the activations but the identity",
     cells=cells,
     summarize=summarize,
     draw=draw,
+    tabulate=tabulate,
     modes=("paper",),
     notes="The paper asks this; the measure is ours. A linear network (identity) is power iteration: its cosine is 1. "
     "Leaky ReLU and SELU have a kink at 0, where all units of a network without biases are: the matrix is then the one "
-    "with the slopes to the right of it, which is one branch of many, and a low cosine may be due to that choice.",
+    "with the same slope in all units (which of the two changes it by a factor only), one branch of many, and a low "
+    "cosine may be due to that choice.",
 )
