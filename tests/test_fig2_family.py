@@ -330,7 +330,7 @@ def test_a_cell_says_what_its_writer_chose() -> None:
     (table,) = overview([cell, cell], {cell.fingerprint: ran})
     assert len(table.rows) == 1
     assert table.rows[0][:3] == ("fig3", "attrax-0", str(cell.settings["seed"]))
-    assert table.rows[0][4] == "auto_epochs 150, resolution 40"
+    assert table.rows[0][4] == "auto_epochs 150, resolution 32"
     assert table.rows[0][5].endswith("attempts 2, writer contest, learning_rate 0.5, encoder_widths 8/4")
     (table,) = overview([cell], {})
     assert table.rows[0][5] == ""

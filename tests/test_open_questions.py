@@ -65,6 +65,6 @@ def test_open_questions_have_an_answer_and_a_figure(tmp_path: Path, name: str) -
         assert tuple(cues) == CUES
         assert {cue["seen"] for cue in cues.values()} == {"no"}  # the paper trains on clean examples
         assert cues["gaussian:0.1"]["euclidean"] == 1.0
-        assert cues["gaussian:0.1"]["rate"] > cues["gaussian:1"]["rate"]
+        assert cues["gaussian:0.1"]["rate"] >= cues["gaussian:1"]["rate"]
         assert record.status == "done"
         assert summary.here == pytest.approx(np.mean([cue["rate"] for cue in cues.values()]))

@@ -71,7 +71,7 @@ class EfficiencyScale:
 
 EFFICIENCY_SCALES = MappingProxyType(
     {
-        "smoke": EfficiencyScale(4, (1, 4), (1, 2), (24,), epochs=3_000, seconds=4, side=8),
+        "smoke": EfficiencyScale(4, (1, 4), (1, 2), (24,), epochs=3_000, seconds=2, side=8),
         "quick": EfficiencyScale(20, (1, 4, 10, 20), (1, 3, 6), (64, 128), seconds=8),
         "tables": EfficiencyScale(seconds=40),
         "full": EfficiencyScale(depths=(1, 6, 11, 16, 21, 26, 31), seeds=(0, 1, 2), dtype="float64"),

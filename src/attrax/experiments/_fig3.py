@@ -11,7 +11,7 @@ from attrax.experiments._plane import PLANE_RECIPE, SIX_POINTS
 from attrax.sweeps import Cell, CellFound, Work
 
 _SIZES: dict[str, dict[str, Any]] = {
-    "smoke": {"width": 128, "depth": 20, "epochs": 3000, "auto_epochs": 150, "resolution": 40},
+    "smoke": {"width": 64, "depth": 8, "epochs": 3000, "auto_epochs": 150, "resolution": 32},
     "quick": {"width": 128, "depth": 20, "epochs": 20_000, "resolution": 96},
     "tables": {"width": 128, "depth": 20, "epochs": 20_000, "resolution": 192},
     "full": {"width": 128, "depth": 20, "epochs": 20_000, "resolution": 256},

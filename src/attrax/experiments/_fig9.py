@@ -10,7 +10,7 @@ from attrax.experiments._plane import PLANE_RECIPE
 from attrax.sweeps import Cell
 
 _SIZES = {
-    "smoke": {"width": 64, "depth": 10, "epochs": 3000, "resolution": 40},
+    "smoke": {"width": 48, "depth": 5, "epochs": 3000, "resolution": 32},
     "quick": {"width": 128, "depth": 10, "epochs": 20_000, "resolution": 96},
     "tables": {"width": 128, "depth": 10, "epochs": 20_000, "resolution": 192},
     "full": {"width": 128, "depth": 10, "epochs": 20_000, "resolution": 256},
