@@ -533,7 +533,9 @@ def test_smoke_through_the_entry_point(capsys: pytest.CaptureFixture[str], tmp_p
     status, printed, _ = run(capsys, *command[1].split(), "--jobs", 1, "-o", out, "--format", "md", "--json")
     assert status == 0
     assert (strict(printed)["cells_run"], strict(printed)["cells_known"]) == (0, 1)
-    assert (out / "index.md").read_text().startswith("# ")
+    markdown = (out / "index.md").read_text()
+    assert markdown.startswith("# ")
+    assert f"Here: **{stored:g}** (attractors of 4, trained)." in markdown
     assert (out / "figures" / "fig1-paper-0.png").read_bytes().startswith(b"\x89PNG")
 
 

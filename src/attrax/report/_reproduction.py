@@ -355,9 +355,13 @@ def _markdown(
 
 def _markdown_part(section: PageSection, part: PagePart) -> tuple[list[str], dict[str, bytes]]:
     pictures: dict[str, bytes] = {}
-    lines = ["", f"### With {_MODES.get(part.mode, part.mode)}: {_marked(part.outcome)}", "",
-             f"Paper: {_number(section.paper)}. Here: **{_spread(part)}**{_plain(_unit(section))}. {_plain(part.text)}"
-             .rstrip()]  # fmt: skip
+    unit = f" ({_plain(section.unit)})" if section.unit else ""
+    lines = [
+        "",
+        f"### With {_MODES.get(part.mode, part.mode)}: {_marked(part.outcome)}",
+        "",
+        f"Paper: {_number(section.paper)}. Here: **{_spread(part)}**{unit}. {_plain(part.text)}".rstrip(),
+    ]
     for number, (picture, caption) in enumerate(part.figures):
         name = f"{section.id}-{part.mode}-{number}.png"
         pictures[name] = picture
