@@ -15,7 +15,8 @@ import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Much of the time goes into compiling: what one test or its subprocesses compiled serves all later ones.
+    """Much of the time goes into compiling: what one test or its subprocesses compiled serves all later ones, and little
+    is optimized, which takes longer than these small networks run.
 
     A folder a worker, as another one might read what is not written yet. It has to be known before JAX compiles for the
     first time, which modules of tests may do while they are collected.
@@ -23,7 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = tempfile.mkdtemp(prefix="attrax-compiled-")
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     settings = {"compilation_cache_dir": folder, "persistent_cache_min_compile_time_secs": 0.2,
-                "persistent_cache_min_entry_size_bytes": -1}  # fmt: skip
+                "persistent_cache_min_entry_size_bytes": -1, "disable_most_optimizations": True}  # fmt: skip
     for name, value in settings.items():
         os.environ[f"JAX_{name.upper()}"] = str(value)
         jax.config.update(f"jax_{name}", value)

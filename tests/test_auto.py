@@ -10,6 +10,8 @@ import attrax as ax
 
 POINTS = np.random.default_rng(0).uniform(size=(8, 4, 4)).astype(np.float32)
 PATTERNS = ax.Patterns.from_examples(POINTS)
+# What is tried is tested here, not how long it trains: with four examples and one epoch, all tests compile it once.
+SHORT = {"epochs": 1, "corruptions": ("gaussian:0.2",)}
 
 
 def with_twin(points: np.ndarray) -> np.ndarray:
@@ -24,10 +26,10 @@ def kinds(writer: ax.Auto, network=None) -> list[str]:
 
 
 def test_it_stops_at_the_first_attempt_that_holds() -> None:
-    memory = ax.store(POINTS, writer=ax.Auto(epochs=100, corruptions=("gaussian:0.2",)), key=jr.key(0))
+    memory = ax.store(POINTS[:4], writer=ax.Auto(**SHORT), key=jr.key(0))
     assert memory.certificate.all_attractors
     assert [attempt["writer"] for attempt in memory.written["attempts"]] == ["contest"]
-    assert memory.written["attempts"][0]["attractors"] == 8
+    assert memory.written["attempts"][0]["attractors"] == 4
     assert memory.written["chosen_by"] == "auto"
     assert "failed" not in memory.written
 
@@ -38,7 +40,7 @@ def test_kfac_binds_it_like_any_other_optimizer() -> None:
 
 
 def test_it_is_the_default() -> None:
-    memory = ax.store(POINTS[:3], key=jr.key(0))
+    memory = ax.store(POINTS[:3].reshape(3, -1), key=jr.key(0))  # of pictures it would see more corruptions
     assert memory.written["chosen_by"] == "auto"
     assert memory.certificate.all_attractors
 
@@ -58,16 +60,16 @@ def test_what_is_given_binds_every_attempt() -> None:
 
 
 def test_a_given_network_is_trained_itself() -> None:
-    recipe = partial(ax.maps.mlp, width=48, depth=2, activation="tanh")
-    memory = ax.store(POINTS[:4], recipe, writer=ax.Auto(epochs=300, corruptions=("gaussian:0.1",)), key=jr.key(0))
-    assert memory.map.widths == (48, 48)
+    recipe = partial(ax.maps.mlp, width=64, depth=2, activation="tanh", init="kaiming_uniform")
+    memory = ax.store(POINTS[:4], recipe, writer=ax.Auto(epochs=800, noise=0.1), key=jr.key(0))
+    assert memory.map.widths == (64, 64)
     assert memory.map.activation == "tanh"
     assert memory.written["attempts"][0]["writer"] == "gradient"
 
 
 def test_when_it_cannot_it_names_who_failed_and_the_closest_pair() -> None:
     twins = with_twin(POINTS[:3])
-    memory = ax.store(twins, writer=ax.Auto(epochs=20, corruptions=("gaussian:0.2",)), key=jr.key(0))
+    memory = ax.store(twins, writer=ax.Auto(**SHORT), key=jr.key(0))
     assert memory.status == "not_all_certified"
     assert len(memory.written["attempts"]) > 1
     assert set(memory.written["failed"]) <= {2, 3}
@@ -78,7 +80,7 @@ def test_when_it_cannot_it_names_who_failed_and_the_closest_pair() -> None:
 
 def test_no_attempt_starts_after_the_time_limit() -> None:
     twins = with_twin(POINTS[:3])
-    memory = ax.store(twins, writer=ax.Auto(time_limit=0.01), key=jr.key(0))
+    memory = ax.store(twins, writer=ax.Auto(time_limit=0.01, **SHORT), key=jr.key(0))
     assert len(memory.written["attempts"]) == 1
     assert memory.written["time_limit"] == 0.01
 

@@ -70,8 +70,8 @@ def test_peak_memory_holds_what_was_touched() -> None:
     assert peak_memory() >= kept.nbytes / 2**20 > before
 
 
-def test_the_smaller_contest_has_no_more_parameters_and_could_not_be_wider(pictures: np.ndarray) -> None:
-    budget = 5_000
+def test_the_smaller_contest_has_no_more_parameters_and_could_not_be_wider() -> None:
+    pictures, budget = np.random.default_rng(0).random((3, 3, 3), np.float32), 800
     found = _fitting(pictures, budget, None)
     assert found.width is not None
     assert _contest_parameters(pictures, found.width, found.rounds) <= budget

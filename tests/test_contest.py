@@ -17,6 +17,8 @@ from attrax.writing import _gradient as _gradient_writer
 
 DRAW = np.random.default_rng(0)
 POINTS = DRAW.uniform(size=(12, 5, 6)).astype(np.float32)
+# Shared, as are the number of examples and of epochs: training is then compiled once for all tests that have it.
+SEEN = ax.Contest(epochs=25, corruptions=("gaussian:0.2",))
 
 
 def scored(scores: Encoder, states: np.ndarray) -> np.ndarray:
@@ -100,7 +102,8 @@ def test_a_double_costs_no_other_example_its_basin() -> None:
 
 
 def test_a_single_example_takes_no_training() -> None:
-    memory = ax.store(POINTS[:1], writer=ax.Contest(), key=jr.key(0))
+    assert len(ax.Contest().seen_corruptions(ax.Patterns.from_examples(POINTS[:1]))) > 1
+    memory = ax.store(POINTS[:1], writer=replace(SEEN, epochs=None), key=jr.key(0))
     assert memory.written["epochs"] == 0
     assert memory.certificate.all_attractors
 
@@ -142,12 +145,12 @@ def test_a_trained_contest_certifies_all_and_beats_distance_under_occlusion() ->
 
 
 def test_sequences_are_cycles_of_the_exact_period() -> None:
-    patterns = ax.Patterns.from_cycles([POINTS[:5], POINTS[5:8], POINTS[8:9]])
-    memory = ax.store(patterns, writer=ax.Contest(epochs=50, corruptions=["gaussian:0.1"]), key=jr.key(0))
+    patterns = ax.Patterns.from_cycles([POINTS[:7], POINTS[7:11], POINTS[11:]])
+    memory = ax.store(patterns, writer=SEEN, key=jr.key(0))
     assert memory.certificate.all_attractors
-    assert memory.certificate.cycles == ((0, 1, 2, 3, 4), (5, 6, 7), (8,))
-    answer = ax.recall(memory, ax.corrupt("gaussian:0.05", POINTS[:9], key=jr.key(1)))
-    assert answer.period.tolist() == [5] * 5 + [3] * 3 + [1]
+    assert memory.certificate.cycles == (tuple(range(7)), (7, 8, 9, 10), (11,))
+    answer = ax.recall(memory, ax.corrupt("gaussian:0.05", POINTS, key=jr.key(1)))
+    assert answer.period.tolist() == [7] * 7 + [4] * 4 + [1]
 
 
 def test_no_example_falls_to_a_first_inhibition_that_is_too_strong(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +175,7 @@ def test_vectors_in_the_plane() -> None:
 
 
 @pytest.mark.parametrize(
-    "writer", [ax.Contest(time_limit=60.0, epochs=40), ax.Gradient(noise=0.2, time_limit=60.0, epochs=40)]
+    "writer", [replace(SEEN, time_limit=60.0, epochs=40), ax.Gradient(noise=0.2, time_limit=60.0, epochs=40)]
 )
 def test_a_run_with_a_time_limit_goes_on_to_the_end_that_it_planned(writer, tmp_path: Path, monkeypatch) -> None:
     network = None if isinstance(writer, ax.Contest) else ax.maps.mlp((5, 6), width=32, depth=1, key=jr.key(0))
@@ -190,12 +193,12 @@ def test_a_run_with_a_time_limit_goes_on_to_the_end_that_it_planned(writer, tmp_
 
 
 def test_the_same_key_gives_the_same_network_and_the_time_limit_cuts_it_short() -> None:
-    seen = ("gaussian:0.3",)
-    one, other = (ax.store(POINTS, writer=ax.Contest(epochs=30, corruptions=seen), key=jr.key(3)) for _ in range(2))
+    one, other = (ax.store(POINTS, writer=SEEN, key=jr.key(3)) for _ in range(2))
     for a, b in zip(one.map.weights, other.map.weights, strict=True):
         np.testing.assert_array_equal(a, b)
-    short = ax.store(POINTS, writer=ax.Contest(time_limit=0.01, corruptions=seen), key=jr.key(3))
-    assert short.written["epochs"] < ax.Contest().planned_epochs(short.patterns)
+    limited = replace(SEEN, epochs=None, time_limit=0.01)
+    short = ax.store(POINTS, writer=limited, key=jr.key(3))
+    assert short.written["epochs"] < limited.planned_epochs(short.patterns)
     assert short.certificate.all_attractors
 
 

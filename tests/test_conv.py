@@ -111,7 +111,7 @@ def test_a_network_of_other_kernels_is_refused() -> None:
 
 def test_training_and_a_certificate() -> None:
     digits = ax.sources.load("digits", n=2).values
-    network = conv_autoencoder(digits.shape[1:], channels=12, levels=2, activation="selu", key=jr.key(0))
+    network = conv_autoencoder(digits.shape[1:], channels=12, levels=1, activation="selu", key=jr.key(0))
     fitted = fit(network, digits, digits, optimizer=optax.adam(optax.cosine_decay_schedule(3e-3, 1500)), epochs=1500,
                  tol=1e-8, key=jr.key(0))  # fmt: skip
     assert fitted.loss < 1e-4

@@ -10,7 +10,7 @@ import pytest
 
 import attrax as ax
 from attrax._corruptions import parse_corruption
-from attrax.training import Coordinates, fit, objective, optimizer
+from attrax.training import Coordinates, Objective, fit, objective, optimizer
 
 POINTS = np.random.default_rng(0).uniform(0.2, 1, (12, 6, 5)).astype(np.float32)
 ROWS = jnp.arange(len(POINTS))
@@ -26,10 +26,21 @@ def seen(*names: str, key: int = 0, **options) -> np.ndarray:
     return np.asarray(made.disturb(made.start(jnp.asarray(POINTS)), jnp.asarray(POINTS), ROWS, jr.key(key))[0])
 
 
+def drawn(name: str, points: np.ndarray, *, keys: int, **options) -> np.ndarray:
+    """What steps with the keys 0, 1, … see of the points, compiled at once."""
+    made = objective(corruptions=(parse_corruption(name),), pictures=points, dtype=np.dtype("float32"), **options)
+    inputs, rows = jnp.asarray(points), jnp.arange(len(points))
+
+    @jax.jit
+    def steps(made: Objective, keys: jax.Array) -> jax.Array:
+        return jax.vmap(lambda key: made.disturb(made.start(inputs), inputs, rows, key)[0])(keys)
+
+    return np.asarray(steps(made, jnp.stack([jr.key(key) for key in range(keys)])))
+
+
 def test_examples_are_dealt_into_equal_groups() -> None:
     blackened = []
-    for key in range(20):
-        found = seen("occlude:1", noise=0.1, key=key)
+    for found in drawn("occlude:1", POINTS, keys=20, noise=0.1):
         dark = (found[:, -1] == 0).all(axis=1)
         noisy = (found != POINTS).all(axis=(1, 2)) & ~dark
         assert noisy.sum() == 6
@@ -49,43 +60,33 @@ def on_line(vector: np.ndarray, along: np.ndarray) -> bool:
     [("half:left,0.7", 0.0, 0.7), ("contrast:3", 1.0, 3.0), ("contrast:0.5", 0.5, 1.0), ("blend:0.4", 0.0, 0.4)],
 )
 def test_levels_are_drawn_up_to_the_given_one(name: str, least: float, most: float) -> None:
-    drawn = []
-    for key in range(40):
-        found = seen(name, key=key)
+    levels = []
+    for found in drawn(name, POINTS, keys=40):
         for row, x in zip(found, POINTS, strict=True):
             if name.startswith("half"):
-                drawn.append(row[0, 0])
+                levels.append(row[0, 0])
             elif name.startswith("contrast"):
-                drawn.append(np.std(row) / np.std(x))
+                levels.append(np.std(row) / np.std(x))
             else:
                 mates = [mate - x for mate in POINTS if not np.array_equal(mate, x)]
-                drawn.append(
+                levels.append(
                     min(np.linalg.norm(row - x) / np.linalg.norm(mate) for mate in mates if on_line(row - x, mate))
                 )
-    assert least - 1e-4 <= min(drawn)
-    assert max(drawn) <= most + 1e-4
-    assert np.ptp(drawn) > 0.9 * (most - least)
+    assert least - 1e-4 <= min(levels)
+    assert max(levels) <= most + 1e-4
+    assert np.ptp(levels) > 0.9 * (most - least)
 
 
 def test_shifts_go_in_all_directions_and_rotations_in_both() -> None:
     points = np.zeros((1, 9, 9), np.float32)
     points[0, 4, 4] = 1
-    shifts, turns = set(), set()
-    for key in range(200):
-        for name, found in (("shift:2", shifts), ("rotate:20", turns)):
-            kinds = (parse_corruption(name),)
-            made = objective(corruptions=kinds, pictures=points, dtype=np.dtype("float32"))
-            state, _ = made.disturb(None, jnp.asarray(points), jnp.arange(1), jr.key(key))
-            if name.startswith("shift"):
-                found.add(tuple(int(place[0]) - 4 for place in np.nonzero(np.asarray(state)[0])))
+    shifts = {tuple(np.argwhere(picture)[0] - 4) for picture in drawn("shift:2", points, keys=200)[:, 0]}
     assert shifts == {(down, right) for down in range(-2, 3) for right in range(-2, 3)}
-    line = np.zeros((9, 9), np.float32)
-    line[4] = 1
-    rotate = parse_corruption("rotate:20")
-    ends = [np.asarray(rotate.trained(jr.key(key), line, np.float32(20), line))[:4, 8].sum() for key in range(40)]
-    starts = [np.asarray(rotate.trained(jr.key(key), line, np.float32(20), line))[5:, 8].sum() for key in range(40)]
-    assert np.mean(np.array(ends) > 0.1) > 0.2
-    assert np.mean(np.array(starts) > 0.1) > 0.2
+    line = np.zeros((1, 9, 9), np.float32)
+    line[0, 4] = 1
+    turned = drawn("rotate:20", line, keys=40)[:, 0]
+    assert np.mean(turned[:, :4, 8].sum(axis=1) > 0.1) > 0.2
+    assert np.mean(turned[:, 5:, 8].sum(axis=1) > 0.1) > 0.2
 
 
 def test_corruptions_are_encoded_in_the_coordinates() -> None:
@@ -103,11 +104,10 @@ def test_functions_of_ones_own_are_corruptions() -> None:
     def darker(key, x):
         return x * jr.uniform(key, (), x.dtype)
 
-    memory = ax.store(
-        POINTS[:3], partial(ax.maps.mlp, width=16, depth=1), writer=ax.Gradient(corruptions=(darker,), epochs=20),
-        key=jr.key(0),
-    )  # fmt: skip
-    assert memory.written["corruptions"] == ["darker"]
+    writer = ax.Gradient(corruptions=(darker,), epochs=20)
+    patterns = ax.Patterns.from_examples(POINTS[:3])
+    written = writer(partial(ax.maps.mlp, width=16, depth=1), patterns, key=jr.key(0))
+    assert written.details["corruptions"] == ["darker"]
     found = ax.corrupt(darker, POINTS, key=jr.key(0))
     ratios = (found / POINTS).reshape(len(POINTS), -1)
     np.testing.assert_allclose(ratios, ratios[:, :1].repeat(30, axis=1), rtol=1e-5)
@@ -155,16 +155,16 @@ def test_the_penalty_is_the_squared_norm_of_the_jacobian() -> None:
 @pytest.mark.parametrize("option", ["noise", "corruptions", "deviation", "penalty", "coordinate_noise"])
 def test_every_option_changes_the_result(option: str) -> None:
     value = ("drop:0.5",) if option == "corruptions" else 0.1
-    recipe = partial(ax.maps.mlp, width=24, depth=2, init="kaiming_uniform")
+    recipe = partial(ax.maps.mlp, width=24, depth=1, init="kaiming_uniform")
+    patterns = ax.Patterns.from_examples(POINTS[:4])
 
     def weights(**options) -> np.ndarray:
-        memory = ax.store(
-            POINTS[:4], recipe, writer=ax.Gradient(coordinates=1, epochs=30, polish=False, **options), key=jr.key(0)
-        )
-        return np.asarray(memory.map.weights[1])
+        writer = ax.Gradient(coordinates=1, epochs=30, polish=False, **options)
+        return np.asarray(writer(recipe, patterns, key=jr.key(0)).map.weights[1])
 
-    assert not np.allclose(weights(**{option: value}), weights(tol=0.0), atol=1e-6)
-    np.testing.assert_array_equal(weights(**{option: value}), weights(**{option: value}))
+    found = weights(**{option: value})
+    assert not np.allclose(found, weights(tol=0.0), atol=1e-6)
+    np.testing.assert_array_equal(found, weights(**{option: value}))
 
 
 def test_a_penalty_lowers_the_jacobian() -> None:

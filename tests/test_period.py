@@ -147,7 +147,8 @@ def test_the_noise_of_a_codec(tmp_path: Path) -> None:
 
 def test_from_a_stored_film_by_noise_to_its_period(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     memory, back = tmp_path / "film.attrax", tmp_path / "back.mp4"
-    record(capsys, "store", "pan:12", "--size", "16x16", "--gray", "--writer", "contest", "-o", memory)
+    record(capsys, "store", "pan:12", "--size", "16x16", "--gray", "--writer", "contest",
+           "--train-corruption", "gaussian:0.5", "--epochs", 100, "-o", memory)  # fmt: skip
     recalled = record(capsys, "recall", memory, "--from", "noise", "--cycles", 3, "-o", back)
     assert recalled["period"] == 12
     found = record(capsys, "analyze", "period", back, "-o", tmp_path / "figures")

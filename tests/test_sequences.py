@@ -233,7 +233,7 @@ WRITERS = {
 }
 
 
-NETWORKS: dict[str, dict[str, Any]] = {"gradient": {"depth": 3, "init": "kaiming_uniform"}, "kfac": {"depth": 1}}
+NETWORKS: dict[str, dict[str, Any]] = {"gradient": {"depth": 2, "init": "kaiming_uniform"}, "kfac": {"depth": 1}}
 
 
 @pytest.mark.parametrize("name", WRITERS)
