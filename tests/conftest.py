@@ -15,8 +15,8 @@ import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Much of the time goes into compiling: what one test or its subprocesses compiled serves all later ones, and little
-    is optimized, which takes longer than these small networks run.
+    """Much of the time goes into compiling: what one test or its subprocesses compiled serves all later ones, and
+    little is optimized, which takes longer than these small networks run.
 
     A folder a worker, as another one might read what is not written yet. It has to be known before JAX compiles for the
     first time, which modules of tests may do while they are collected.
