@@ -30,6 +30,14 @@ def pytest_configure(config: pytest.Config) -> None:
         jax.config.update(f"jax_{name}", value)
 
 
+_LONG = ("test_reproduce.py", "test_cli.py", "test_sweeps.py", "test_conv.py", "test_contest.py", "test_kfac.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take minutes go first, so that at the end no worker waits for another one that has just begun one."""
+    items.sort(key=lambda item: item.path.name not in _LONG)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _forget_compiled_code() -> Iterator[None]:
     """Each compiled function keeps memory maps, of which a process may have so many; hundreds of tests exhaust them."""
