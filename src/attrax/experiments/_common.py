@@ -68,15 +68,18 @@ def data_note(wanted: str, used: str) -> str:
     return f"Data: {_NAMES[used]} in place of {_NAMES[wanted]}, which is not there (set ATTRAX_DATA)."
 
 
-def study_data(name: str, n: int, *, side: int | None = None, gray: bool = True) -> StudyData:
+def study_data(
+    name: str, n: int, *, side: int | None = None, gray: bool = True, source: str | None = None
+) -> StudyData:
     """The first `n` examples of a published data set, or of what a dependency ships where the published one is absent.
 
     In place of CIFAR-10 and ImageNet-64 stand `natural`, crops of photographs, in place of MNIST stand `digits`; the
     record says so. Published data lie under the folder named by `ATTRAX_DATA`, see `attrax.sources.load`.
 
     **Arguments:** `name`, `cifar10`, `mnist` or `imagenet64`; `n`, at least 2; `side`, pixels of a side instead of the
-    pictures' own; `gray`, one channel. **Returns** `StudyData`. **Raises** `ValueError` for wrong arguments, and where
-    there are not as many examples.
+    pictures' own; `gray`, one channel; `source`, the one it has to be, as the settings of a cell name it. **Returns**
+    `StudyData`. **Raises** `ValueError` for wrong arguments, where there are not as many examples, and for another
+    source, for networks of one cell or study must not see different pictures.
 
         >>> data = study_data("mnist", 3, side=8)
         >>> data.values.shape
@@ -85,11 +88,13 @@ def study_data(name: str, n: int, *, side: int | None = None, gray: bool = True)
     _checks.one_of("name", name, _STAND_INS)
     n = _checks.integer("n", n, least=2)
     size = None if side is None else (side, side)
-    source = data_source(name)
-    found = load(source, n=n, size=size, gray=gray)
+    used = data_source(name)
+    if source is not None and used != source:
+        raise ValueError(f"the pictures of this cell are {source}, but {used} was found; set ATTRAX_DATA again")
+    found = load(used, n=n, size=size, gray=gray)
     nearest = least_distance(found.values)
     assert nearest is not None  # there are at least two
-    return StudyData(found.values, source, None if source == name else name, nearest)
+    return StudyData(found.values, used, None if used == name else name, nearest)
 
 
 def least_distance(states: HostStates) -> float | None:

@@ -42,11 +42,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     must be trained on the same ones.
     """
     scale = _scale(settings)
-    data = study_data(_WANTED, scale.n, side=scale.side)
-    if data.source != settings["source"]:
-        raise ValueError(
-            f"the pictures of this cell are {settings['source']}, but {data.source} was found; set ATTRAX_DATA again"
-        )
+    data = study_data(_WANTED, scale.n, side=scale.side, source=settings["source"])
     # Going on would give a network more seconds than the others have; without a limit it comes to the same weights.
     checkpoint = work.checkpoint if scale.seconds is None else None
     trial = efficiency_trial(

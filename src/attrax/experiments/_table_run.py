@@ -16,11 +16,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     must not go on with others.
     """
     wanted = table_cell(settings)
-    data = study_data("cifar10", wanted.n, side=wanted.side)
-    if data.source != settings["source"]:
-        raise ValueError(
-            f"the pictures of this cell are {settings['source']}, but {data.source} was found; set ATTRAX_DATA again"
-        )
+    data = study_data("cifar10", wanted.n, side=wanted.side, source=settings["source"])
     found = run_cell(
         wanted, data.values, checkpoint=work.checkpoint if len(wanted.seeds) == 1 else None, progress=work.progress
     )
