@@ -37,7 +37,7 @@ from attrax.experiments import (
 from attrax.experiments._experiment import LIMITS, cell, cell_seed, code_version, judged, repeated, spread
 from attrax.experiments._table_run import run as run_table
 from attrax.report import PageCell, PagePart, PageSection, PageTable, write_reproduction
-from attrax.report._reproduction import _MARKS
+from attrax.report._page_words import MARKS
 from attrax.sweeps import CellFound, CellRecord, CellStatus, ResultStore, Work
 
 HERE = Path(__file__).parent
@@ -311,8 +311,8 @@ def test_markdown_shows_texts_as_they_are(tmp_path: Path) -> None:
     ):
         assert f"\n{line}\n" in text
     assert [file.name for file in files] == ["fig0.csv", "fig0-paper-0.csv", "fig0-paper-0.png"]
-    assert set(_MARKS) == set(Outcome)
-    assert len({mark for mark, _, _ in _MARKS.values()}) == len(Outcome)
+    assert set(MARKS) == set(Outcome)
+    assert len({mark for mark, _, _ in MARKS.values()}) == len(Outcome)
 
 
 def broken(name: str, **parts: Any) -> Experiment:

@@ -1,0 +1,63 @@
+"""What a page about many experiments is made of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class PageTable:
+    """A table on the page: `caption`, `head` and `rows` of texts."""
+
+    caption: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PageCell:
+    """One cell on the page.
+
+    **Fields:** `name`; `status`; `facts` by name; a `message` where there is one; the `command`; `more`, by name what
+    is too long for the page and stands in the CSV file only.
+    """
+
+    name: str
+    status: str
+    facts: Mapping[str, Any]
+    message: str
+    command: str
+    more: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PagePart:
+    """An experiment in one mode.
+
+    **Fields:** `mode`; `here`, `low` and `high`, our number and its spread; `outcome`, a word; `text`, what was found;
+    `figures`, PNG files with the sentences below them; `tables`; `cells`.
+    """
+
+    mode: str
+    here: float | None
+    low: float | None
+    high: float | None
+    outcome: str
+    text: str = ""
+    figures: Sequence[tuple[bytes, str]] = ()
+    tables: Sequence[PageTable] = ()
+    cells: Sequence[PageCell] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PageSection:
+    """An experiment: `id`, `title`, the paper's `statement` and number (`None` where it is lost), its `unit`, `notes`,
+    and a part a mode."""
+
+    id: str
+    title: str
+    statement: str
+    paper: float | None
+    unit: str
+    notes: str
+    parts: Sequence[PagePart] = field(default=())
