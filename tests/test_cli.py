@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from attrax.cli import main
+from attrax.cli import _app, main
 
 # Equal networks and numbers of examples are compiled once.
 QUICK = ["--writer", "gradient", "--width", "48", "--depth", "2", "--noise", "0.1", "--epochs", "150"]
@@ -98,6 +98,20 @@ def test_the_same_seed_gives_the_same_file(capsys: pytest.CaptureFixture[str], t
         points.append([row["spectral_radius"] for row in strict(out)["examples"]])
     assert points[0] == points[1]
     assert points[0] != points[2]
+
+
+@pytest.mark.parametrize(("error", "said"), [("", "RuntimeError"), ("out of\nmemory", "out of")])
+def test_an_error_of_the_computation_is_one_line(
+    error: str, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError(error)
+
+    monkeypatch.setattr(_app, "app", fail)
+    with pytest.raises(SystemExit) as ended:
+        _app.main([])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == f"attrax: the computation failed: {said}\n"
 
 
 def test_certify_json(capsys: pytest.CaptureFixture[str], stored: Path) -> None:

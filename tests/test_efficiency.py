@@ -356,6 +356,13 @@ def test_sequences_take_far_smaller_networks() -> None:
         GRID, missed=lambda own: own["width"] == (24 if alone(own) else 8), stored=lambda own: not alone(own)
     )
     assert outcome("fig5", [one for one in small if one.cell.settings["depth"] == 1]) == "inconclusive"
+    # A smaller one stores all one by one; what larger ones would do does not matter.
+    larger = records(
+        [(1, 1, 8, 7), (1, 1, 24, 7), (4, 1, 8, 7), (4, 1, 24, 7)],
+        missed=lambda own: own["width"] == (24 if alone(own) else 8),
+    )
+    assert outcome("fig5", larger) == "partly"
+    assert EXPERIMENTS["fig5"].summarize(larger).here == 3
     assert outcome("fig5", records(GRID, missed=lambda own: not alone(own))) == "inconclusive"
     assert outcome("fig5", records(GRID, missed=lambda own: True)) == "not trained"
 
@@ -391,6 +398,7 @@ def test_radii_move_to_0() -> None:
     assert said(shrinking, lambda own: (own["depth"], own["width"]) == (2, 24)) == "inconclusive"
     assert said(shrinking, lambda own: (own["depth"], own["width"]) == (1, 8)) == "inconclusive"
     assert said(shrinking, lambda own: True) == "not trained"
+    assert said(shrinking, lambda own: own["seed"] == 1, seeds) == "partly"  # not from every seed
     assert said(shrinking, settings=ALONE[:1]) == "inconclusive"
     assert said(shrinking, settings=[one for one in ALONE if one[2] == 8]) == "partly"  # nothing of width
     (table,) = EXPERIMENTS["fig12"].tabulate(records(ALONE, radii=shrinking))

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax.random as jr
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from attrax.experiments import (
     SIX_POINTS,
     _basin_cells,
     _fig2_network,
+    _fig7,
     _material,
     four_circles,
     train_plane,
@@ -23,8 +25,18 @@ from attrax.experiments._fig2_network import KINDS, likeness, note
 from attrax.experiments._material import RECIPE, cut_note, limited, network_settings, stored_numbers, unseen_pictures
 from attrax.experiments._plane import PLANE_RECIPE
 from attrax.sweeps import Cell, CellRecord, CellStatus, Work
+from attrax.writing import settle
 
 N = 50
+
+
+class Doubling(eqx.Module):
+    """Every start but 0 diverges."""
+
+    def __call__(self, x: Any) -> Any:
+        return 2.0 * x
+
+
 ENDS = dict.fromkeys(("recovered", "other_attractor", "spurious", "cycle", "diverged", "not_converged"), 0)
 PICTURES = np.linspace(0, 1, 3 * 12, dtype=np.float32).reshape(3, 2, 2, 3)
 
@@ -181,7 +193,7 @@ def test_spurious_tells_its_starts_and_ends() -> None:
     assert table.rows[0] == ("paper-0", "test", "30", "20", "4", "3", "2", "1", "0.5")
     assert "derived ones are crops" in table.caption
     assert len(one.draw([record()])) == 1
-    assert "each once" not in one.notes
+    assert summary.here == 1
 
 
 def test_full_has_the_starts_of_the_paper() -> None:
@@ -386,3 +398,15 @@ def test_a_plane_cell_hands_its_settings_and_checkpoint_on(tmp_path: Path, monke
     assert handed.pop("checkpoint") == work.checkpoint
     handed.pop("progress")
     assert handed == {name: settings[name] for name in settings if name not in ("mode", "resolution")}
+
+
+def test_the_way_of_what_diverges_has_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    examples = np.eye(3)
+    memory = settle(ax.Memory(Doubling(), ax.Patterns.from_examples(examples)))
+    monkeypatch.setattr(_fig7, "pictures", lambda settings: examples)
+    monkeypatch.setattr(_fig7, "unseen_pictures", lambda settings: 0.5 * examples)
+    monkeypatch.setattr(_fig7, "write", lambda *_: memory)
+    found = _fig7.run({}, Work(lambda *_: None)).numbers
+    assert found["statuses"] == 3 * ["diverged"]
+    assert found["first_step"] == pytest.approx(0.25 / 3)
+    assert found["whole_way"] == np.inf

@@ -449,6 +449,14 @@ def test_overview_gets_cells_and_records_of_all(tmp_path: Path) -> None:
     assert [row["cell"] for row in rows] == [f"paper-{number}" for number in range(6)]
 
 
+def test_the_table_of_settings_is_of_all_cells(tmp_path: Path) -> None:
+    reproduce(["fig6"], tmp_path, scale="smoke", mode="paper", jobs=1)
+    rows = list(csv.DictReader((tmp_path / "csv" / "fig6-paper-0.csv").read_text().splitlines()))
+    every = {cell.fingerprint for _, _, cells in planned(scale="smoke", mode="paper") for cell in cells}
+    assert len(rows) == len(every) > 20
+    assert {row["network, and what its writer chose"] for row in rows} == {""}
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_cluster_through_the_entry_point(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed", reason="dask[distributed] is not installed")

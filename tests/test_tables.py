@@ -250,6 +250,15 @@ def test_the_other_reading_is_compared_with_its_own_numbers(figure: str) -> None
     assert rank_agreement(swapped, reading=0).spearman < 0.97
 
 
+@pytest.mark.parametrize(("figure", "cells"), [("fig15", 18), ("fig16", 20)])
+def test_cells_that_are_read_in_one_way_are_the_same_in_both(figure: str, cells: int) -> None:
+    # Three columns of the rows with a gap and two whole rows; four columns of five rows.
+    found = [rank_agreement(told(figure, as_printed(figure, reading)), reading=None) for reading in (0, 1)]
+    assert found[0] == found[1]
+    assert (found[0].cells, found[0].said, found[0].reading) == (cells, cells, None)
+    assert found[0].spearman == pytest.approx(1)
+
+
 def test_cells_without_a_trained_network_are_not_compared() -> None:
     counts = as_printed("fig15")
     counts["adam", "relu"] = None
@@ -332,6 +341,7 @@ def test_the_verdict_of_a_table(figure: str, best: str) -> None:
     alike = summarize(as_records(figure, printed))
     assert alike.here == pytest.approx(1, abs=0.01)
     assert alike.outcome == best
+    assert f"cells read in one way only, {18 if figure == 'fig15' else 20} of" in alike.text
     reversed_ = {place: None if count is None else 100 - count for place, count in printed.items()}
     assert summarize(as_records(figure, reversed_)).outcome == "not"
     # Three cells in the paper's own order are no order of thirty.

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import numpy as np
 import pytest
 
 from attrax import Certificate, Memory, Patterns
 from attrax._status import Verdict
 from attrax.certificates import certify
-from attrax.experiments import EXPERIMENTS, Outcome, Summary
+from attrax.experiments import EXPERIMENTS, Outcome, Summary, _power, _rnn
 from attrax.experiments._fig4b import mnist_labels, two_runs
 from attrax.experiments._films import from_noise
 from attrax.experiments._general import CUES
@@ -20,7 +21,15 @@ from attrax.experiments._power import ACTIVATIONS, STEPS
 from attrax.experiments._rnn import SENTENCE
 from attrax.experiments._unet import by_radius
 from attrax.sources import SourceError
-from attrax.sweeps import CellRecord, CellStatus
+from attrax.sweeps import CellRecord, CellStatus, Work
+
+
+class Broken(eqx.Module):
+    """A network whose weights are no numbers."""
+
+    def __call__(self, x: Any) -> Any:
+        return np.nan * x
+
 
 STORED = {
     "attractors": 3, "inconclusive": 0, "cycles": 3, "states": 3, "radius_median": 0.5, "radius_max": 0.6,
@@ -64,9 +73,9 @@ ARRAYS: dict[str, dict[str, np.ndarray]] = {
     "fig1": {name: np.linspace(-1, 1, 9) for name in ("x", "steep", "staircase", "trained", "path")},
     "control": {"radii": np.array([1.1, 1.2, np.nan])},
     "unet": {"examples": PICTURES[:3], "cues": PICTURES[:3], "steps": np.stack([PICTURES[:3], PICTURES[3:6]])},
-    "audio": {"points": np.zeros((3, 40)), "way": np.zeros((4, 40)), "cue": np.zeros((1, 40))},
-    "fig4a": {"points": PICTURES[:3], "way": PICTURES[:5], "cue": PICTURES[:1]},
-    "fig4b": {"points": PICTURES, "way": PICTURES[:15], "cue": PICTURES[:1]},
+    "audio": {"points": np.zeros((3, 40)), "way": np.zeros((4, 40))},
+    "fig4a": {"points": PICTURES[:3], "way": PICTURES[:5]},
+    "fig4b": {"points": PICTURES, "way": PICTURES[:15]},
     "theory": {"theory": np.array([0.25, np.nan]), "training": np.array([0.25, 0.3])},
 }
 
@@ -259,13 +268,40 @@ def test_a_rule_is_compared_with_backpropagation_at_its_loss() -> None:
     missed = RULE | {"stopped": "loss_not_reached"}
     assert outcome("local", **{local: few}) is Outcome.PARTLY
     assert outcome("local", **{back: few, local: few}) is Outcome.REPRODUCED
-    assert outcome("local", **{back: missed, local: few}) is Outcome.REPRODUCED
+    # Nothing is won against a rule that did not arrive.
+    assert outcome("local", **{back: missed, local: few}) is Outcome.PARTLY
     assert outcome("local", **{back: none, local: none}) is Outcome.NOT
     (table,) = EXPERIMENTS["local"].tabulate(
         [made("local", CellStatus.NOT_TRAINED, **{local: missed | {"loss": None}})]
     )
     assert table.rows[0][1:] == (back, "9.0e-09", "7", "stored", "3 of 3", "0.4 to 0.6")
     assert table.rows[1][1:5] == (local, "–", "7", "loss not reached")
+
+
+def test_a_network_that_diverged_is_like_nothing() -> None:
+    example = np.ones((1, 2))
+    memory = Memory(Broken(), Patterns.from_examples(example))
+    found = _power._likeness(memory, example[0], np.eye(2))
+    assert np.isnan([*found["cosine"], found["eigenvector"], found["ratio"]]).all()
+    assert found["attractors"] == 0
+
+
+def test_a_sentence_is_trained_as_its_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    handed: dict[str, Any] = {}
+
+    def writer(words: Any, **settings: Any) -> Any:
+        handed.update(settings)
+        raise InterruptedError
+
+    monkeypatch.setattr(_rnn, "store_words", writer)
+    settings = EXPERIMENTS["rnn"].cells("smoke", "paper", 0)[0].settings
+    with pytest.raises(InterruptedError):
+        _rnn.run({**settings, "rate": 0.5, "rounds": 2}, Work(lambda *_: None))
+    assert {name: handed[name] for name in ("width", "epochs", "tol", "rounds", "feedback")} == {
+        "width": settings["width"], "epochs": settings["epochs"], "tol": 1e-3, "rounds": 2, "feedback": "argmax",
+    }  # fmt: skip
+    update, _ = handed["optimizer"].update(np.ones(1), handed["optimizer"].init(np.zeros(1)))
+    assert update == pytest.approx(-0.5, rel=1e-4)
 
 
 def test_recovery_beside_the_neighbour() -> None:
@@ -275,6 +311,9 @@ def test_recovery_beside_the_neighbour() -> None:
 
     assert outcome("general", cues=with_rates(0.9)) is Outcome.PARTLY
     assert outcome("general", cues=with_rates()) is Outcome.NOT
+    seen = [cue | {"seen": word} for cue, word in zip(NUMBERS["general"]["cues"], ["yes", "kind only"], strict=False)]
+    (drawing,) = EXPERIMENTS["general"].draw([made("general", cues=[*seen, *NUMBERS["general"]["cues"][2:]])])
+    assert f"training saw the kinds: {CUES[0]}, {CUES[1]} (kind only)." in drawing.caption
     (table,) = EXPERIMENTS["general"].tabulate([made("general")])
     assert len(table.rows) == len(CUES) + 1
     assert table.rows[-1][1:] == ("mean of all", "", "0.90", "0.80", "0.95")

@@ -123,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     except RuntimeError as error:
         # JAX raises subclasses of RuntimeError, running out of memory among them.
-        status = _complain(f"the computation failed: {str(error).splitlines()[0]}", 2)
+        status = _complain(f"the computation failed: {next(iter(str(error).splitlines()), type(error).__name__)}", 2)
     sys.exit(status if isinstance(status, int) else 0)
 
 

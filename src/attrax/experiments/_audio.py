@@ -8,7 +8,7 @@ import numpy as np
 from attrax._patterns import Patterns
 from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, labelled, repeated, shown
 from attrax.experiments._figures import waveforms
-from attrax.experiments._films import found, sequence_cell, sequence_table, start_note, summarize_cycle
+from attrax.experiments._films import sequence_cell, sequence_table, start_note, summarize_cycle
 from attrax.experiments._material import network_settings
 from attrax.sweeps import Cell, CellFound, Work
 
@@ -44,7 +44,7 @@ def voice(rate: int, seconds: int = _SECONDS) -> np.ndarray:
 
 def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     """Stores the seconds as one cycle and recalls it from noise."""
-    return found(sequence_cell(Patterns.from_cycles([voice(settings["rate_hz"])]), settings, work))
+    return sequence_cell(Patterns.from_cycles([voice(settings["rate_hz"])]), settings, work)
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:

@@ -15,7 +15,7 @@ from attrax.report import PageTable
 _FAR = 0.5
 """The largest network's median is on its way to 0 below so much of the smallest's; the paper gives no number."""
 _RULE = (
-    "Reproduced where every size is trained, the median falls with each next depth and each next width, and that of "
+    "Reproduced where every network is trained, the median falls with each next depth and each next width, and that of "
     f"the largest network is below 1 and below {_FAR:g} of the smallest's; partly where it is smaller than the "
     "smallest's; inconclusive where one of these two is not trained."
 )
@@ -39,11 +39,15 @@ def _judged(found: EfficiencyStudy) -> Summary:
         outcome = Outcome.INCONCLUSIVE
     elif last >= first:
         outcome = Outcome.NOT
-    elif all(part.size and (part < 0).all() for part in (deeper, wider)) and last < 1 and last < _FAR * first:
+    elif _falls(deeper, wider) and last < 1 and last < _FAR * first and all(trial.trained for trial in found.trials):
         outcome = Outcome.REPRODUCED
     else:
         outcome = Outcome.PARTLY
     return Summary(here, low, high, outcome, text)
+
+
+def _falls(*steps: np.ndarray) -> bool:
+    return all(part.size and (part < 0).all() for part in steps)  # NaN does not fall
 
 
 def _number(value: float) -> str:

@@ -13,7 +13,7 @@ from attrax.experiments._figures import markdown_table
 from attrax.report import PageTable
 
 _RULE = (
-    "Reproduced where every pair can be compared and both always fall, partly where one of them falls in more than "
+    "Reproduced where every network is trained and both always fall, partly where one of them falls in more than "
     "half of its pairs; inconclusive where fewer than half of the pairs of either kind can be compared."
 )
 
@@ -31,7 +31,7 @@ def _judged(found: EfficiencyStudy) -> Summary:
     if any(len(part) < max(every.size / 2, 1) for part, every in zip(compared, steps, strict=True)):
         return Summary(None, None, None, Outcome.INCONCLUSIVE, text)
     fractions = [float((part < 0).mean()) for part in compared]
-    if all((part < 0).all() for part in steps):  # NaN does not fall
+    if all((part < 0).all() for part in steps) and all(trial.trained for trial in found.trials):
         outcome = Outcome.REPRODUCED
     else:
         outcome = Outcome.PARTLY if max(fractions) > 0.5 else Outcome.NOT

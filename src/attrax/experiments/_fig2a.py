@@ -10,7 +10,8 @@ from attrax.sweeps import CellRecord
 
 _RULE = (
     "Reproduced where all examples are attractors, and cues that went to another example went to one nearer to the "
-    "right one than chance has it, or no cue went to another; partly where one of the two holds. Nearer than chance: "
+    "right one than chance has it, or no cue went to another; partly where all are attractors, or cues that went to "
+    "another went nearer than chance has it. Nearer than chance: "
     "each example whose cues went elsewhere counts once, and of the fraction for which the median place of those "
     "others, by distance, is before the middle, the lower end of the 95 % interval lies above 1/2."
 )

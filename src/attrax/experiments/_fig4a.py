@@ -6,7 +6,7 @@ from typing import Any
 from attrax._patterns import Patterns
 from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, labelled, repeated, shown
 from attrax.experiments._figures import picture_rows
-from attrax.experiments._films import found, sequence_cell, sequence_table, start_note, summarize_cycle
+from attrax.experiments._films import sequence_cell, sequence_table, start_note, summarize_cycle
 from attrax.experiments._material import network_settings
 from attrax.sources import load_sequence
 from attrax.sweeps import Cell, CellFound, Work
@@ -33,7 +33,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     side, count = settings["side"], settings["frames"]
     # So many frames over all of the film, so that its states are as far apart as can be.
     values = load_sequence("pan", size=(side, side), gray=True, fps=count / 32).values[:count]
-    return found(sequence_cell(Patterns.from_cycles([values]), settings, work))
+    return sequence_cell(Patterns.from_cycles([values]), settings, work)
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:

@@ -14,7 +14,8 @@ _FAR = 0.5
 _RULE = (
     f"Reproduced where one sequence takes at most {_FAR:g} of the parameters of the examples one by one, or one by one "
     "none stores all though a network as large as the sequence's or larger reached its loss, and one hidden layer is "
-    "enough for the sequence; partly where only one of the two holds."
+    "enough for the sequence; partly where only one of the two holds; inconclusive where no network of one sequence "
+    "reached its loss, or none stores all one by one and none as large as the sequence's reached its loss there."
 )
 
 
@@ -46,7 +47,8 @@ def _judged(found: EfficiencyStudy) -> Summary:
     if not any(trial.length == n for trial in trained):
         why = "Inconclusive, for no network of one sequence reached its loss."
         return Summary(None, None, None, Outcome.INCONCLUSIVE, f"{text} {why}")
-    if whole is not None and not any(trial.length == 1 and trial.parameters >= whole for trial in trained):
+    large = any(trial.length == 1 and trial.parameters >= (whole or 0) for trial in trained)
+    if whole is not None and alone is None and not large:
         why = "Inconclusive, for one by one no network as large as that of one sequence reached its loss."
         return Summary(None, None, None, Outcome.INCONCLUSIVE, f"{text} {why}")
     ratio = None if whole is None or alone is None else whole / alone

@@ -24,7 +24,10 @@ def overview(cells: Sequence[Cell], records: Mapping[str, CellRecord]) -> Sequen
             _network(records.get(cell.fingerprint)),
         ))  # fmt: skip
     head = ("experiment", "cell", "seed", "seconds at most", "settings", "network, and what its writer chose")
-    caption = "Settings and seeds of every cell of this run; one that several experiments look at stands once."
+    caption = (
+        "Settings and seeds of every cell of this scale and mode; one that several experiments look at stands once. "
+        "What a network came to is told of those in this folder."
+    )
     return (PageTable(caption, head, tuple(rows)),)
 
 

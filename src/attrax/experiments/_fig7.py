@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from attrax._recall import recall
+from attrax._status import RecallStatus
 from attrax.experiments._common import data_note, data_source
 from attrax.experiments._experiment import Drawing, Experiment, Records, Summary, judged, labelled, repeated, shown
 from attrax.experiments._figures import picture_rows
@@ -46,14 +47,17 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     answer = recall(memory, unseen, max_steps=1000, progress=work.progress)
     once = orbit_of(memory, unseen, (1,))[0]
 
-    def apart(one: np.ndarray, other: np.ndarray) -> list[float]:
-        return np.mean((one - other).reshape(len(one), -1) ** 2, axis=1).tolist()
+    def apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        return np.mean((one - other).reshape(len(one), -1) ** 2, axis=1)
 
+    # Where an orbit diverges the answer holds its last finite state, and the way has no end.
+    lost = np.array([status == RecallStatus.DIVERGED for status in answer.status])
+    whole = np.where(lost, np.inf, apart(answer.value, unseen))
     numbers = stored_numbers(memory) | {
         "unseen": len(unseen),
         "ended_stored": int(answer.recovered.sum()),
         "first_step": float(np.median(apart(once, unseen))),
-        "whole_way": float(np.median(apart(answer.value, unseen))),
+        "whole_way": float(np.median(whole)),
         "statuses": [str(status) for status in answer.status[:10]],
     }
     arrays = {
@@ -111,7 +115,7 @@ def draw(records: Records) -> Sequence[Drawing]:
 
 
 def _error(record: CellRecord, name: str) -> str:
-    """A median that is no number where more than half diverged."""
+    """A median, which is infinite where more than half diverged, and then comes back from the store as `None`."""
     value = record.numbers[name]
     return "infinite" if value is None else f"{value:.2g}"
 

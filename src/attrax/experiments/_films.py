@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from attrax._memory import Memory
 from attrax._patterns import Patterns
 from attrax._sequence_recall import recall_sequence
 from attrax.analysis import wilson_interval
@@ -29,9 +28,7 @@ def noise_like(points: np.ndarray, count: int, kind: str, seed: int) -> np.ndarr
     return float(points.mean()) + float(points.std()) * draw.standard_normal(shape)
 
 
-def sequence_cell(
-    patterns: Patterns, settings: Mapping[str, Any], work: Work
-) -> tuple[Memory, dict[str, Any], dict[str, np.ndarray], bool]:
+def sequence_cell(patterns: Patterns, settings: Mapping[str, Any], work: Work) -> CellFound:
     """Stores cycles, and recalls them from noise; `noise` and `cues` of the settings say from which and how often."""
     memory = write(patterns, settings, work)
     certificate = memory.certificate
@@ -57,15 +54,8 @@ def sequence_cell(
     arrays = {
         "points": points[:most].astype(np.float32),
         "way": np.asarray(frames[:most], np.float32),
-        "cue": cues[:1].astype(np.float32),
     }
-    return memory, numbers, arrays, reached(memory)
-
-
-def found(parts: tuple[Memory, dict[str, Any], dict[str, np.ndarray], bool]) -> CellFound:
-    """The same as a cell returns it."""
-    _, numbers, arrays, good = parts
-    return CellFound(numbers, arrays, trained=good)
+    return CellFound(numbers, arrays, trained=reached(memory))
 
 
 def from_noise(record: CellRecord) -> bool:

@@ -79,7 +79,10 @@ def draw(records: Records) -> Sequence[Drawing]:
     grid[0, 0].set_xticklabels(CUES, rotation=25, ha="right")
     grid[0, 0].legend(fontsize=8, frameon=False, ncols=3, loc="upper center")
     settings = done[0].cell.settings
-    seen = [cue["cue"] for cue in done[0].numbers["cues"] if str(cue["seen"]) == "yes"]
+    seen = [
+        cue["cue"] + ("" if str(cue["seen"]) == "yes" else f" ({cue['seen']})")
+        for cue in done[0].numbers["cues"] if str(cue["seen"]) != "no"
+    ]  # fmt: skip
     caption = (
         f"{', '.join(map(labelled, done))}: {settings['n']} pictures; training saw the kinds: "
         f"{', '.join(seen) or 'none'}. " + data_note("mnist", settings["source"])

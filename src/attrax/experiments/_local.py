@@ -128,18 +128,22 @@ def summarize(records: Records) -> Summary:
     return judged(
         records,
         lambda record: _stored(record, RULES[1]) / record.numbers[RULES[1]]["cycles"],
-        lambda record: _stored(record, RULES[1]) >= max(_stored(record, RULES[0]), 1),
+        lambda record: _arrived(record, RULES[0]) and _stored(record, RULES[1]) >= max(_stored(record, RULES[0]), 1),
         lambda record: _stored(record, RULES[1]) >= 1,
         (f"Attractors of networks at their loss, network by network: {found}. " if found else "")
-        + "Reproduced where feedback alignment stores some, and no fewer than backpropagation from the same start; "
-        "partly where it stores some.",
+        + "Reproduced where feedback alignment stores some, and no fewer than backpropagation that reached its loss "
+        "from the same start; partly where it stores some.",
     )
 
 
 def _stored(record: CellRecord, rule: str) -> int:
     """Attractors by this rule; none where it did not reach the loss."""
-    found = record.numbers[rule]
-    return found["attractors"] if found["stopped"] == StoreStatus.STORED else 0
+    return record.numbers[rule]["attractors"] if _arrived(record, rule) else 0
+
+
+def _arrived(record: CellRecord, rule: str) -> bool:
+    """Whether training by this rule reached its loss."""
+    return record.numbers[rule]["stopped"] == StoreStatus.STORED
 
 
 def draw(records: Records) -> Sequence[Drawing]:

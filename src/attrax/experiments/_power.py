@@ -73,11 +73,16 @@ def _likeness(memory: Memory, example: HostStates, starts: HostStates) -> dict[s
         jacobian = np.asarray(
             jax.jacfwd(lambda x: jnp.ravel(memory.map(x.reshape(example.shape))))(jnp.zeros(example.size))
         )
+    followed = orbit_of(memory, starts, STEPS).reshape(len(STEPS), len(starts), -1)
+    attractors = memory.certificate.num_attractors if memory.certificate is not None else 0
+    if not np.isfinite(jacobian).all():  # of a network whose training diverged nothing else can be told
+        nothing = dict.fromkeys(("eigenvector", "eigenvalue", "ratio"), float("nan"))
+        lost = [float("nan")] * len(STEPS)
+        return {"cosine": lost, "to_example": lost, **nothing, "attractors": attractors}
     values, vectors = np.linalg.eig(jacobian)
     order = np.argsort(-np.abs(values))
     leading = vectors[:, order[0]]
     flat = example.ravel().astype(np.float64)
-    followed = orbit_of(memory, starts, STEPS).reshape(len(STEPS), len(starts), -1)
     cosines, rows = [], starts.reshape(len(starts), -1)
     for step, states in zip(STEPS, followed, strict=True):
         powered = rows @ np.linalg.matrix_power(jacobian / max(abs(values[order[0]]), 1e-300), step).T
@@ -88,7 +93,7 @@ def _likeness(memory: Memory, example: HostStates, starts: HostStates) -> dict[s
         "eigenvector": float(abs(leading @ flat) / (np.linalg.norm(leading) * np.linalg.norm(flat))),
         "eigenvalue": float(abs(values[order[0]])),
         "ratio": float(abs(values[order[1]]) / max(abs(values[order[0]]), 1e-300)),
-        "attractors": memory.certificate.num_attractors if memory.certificate is not None else 0,
+        "attractors": attractors,
     }
 
 

@@ -20,7 +20,8 @@ _MOST_READINGS = 2  # of a row that is compared; more of them, and anything agre
 class RankAgreement:
     """How far two orders of the same cells agree; 1 fully, 0 not at all, −1 reversed.
 
-    **Fields:** `cells` compared; `reading`, which of the paper's readings; `spearman` and `kendall` (τ-b for ties),
+    **Fields:** `cells` compared; `reading`, which of the paper's readings, `None` for the cells on which all of them
+    agree; `spearman` and `kendall` (τ-b for ties),
     NaN where one side does not vary or there are fewer than three cells; `spearman_interval` and `kendall_interval`,
     the middle 95 % over resampled cells; `p_value`, the fraction of random orders whose Spearman coefficient is at
     least as far from 0 (two-sided, by permutation); `said`, how many cells have a number in the paper, compared or not.
@@ -28,7 +29,7 @@ class RankAgreement:
     """
 
     cells: int
-    reading: int
+    reading: int | None
     spearman: float
     spearman_interval: tuple[float, float]
     kendall: float
@@ -37,25 +38,32 @@ class RankAgreement:
     said: int = 0
 
 
-def rank_agreement(table: StorageTable, *, count: str = "below_one", reading: int = 0, seed: int = 0) -> RankAgreement:
+def rank_agreement(
+    table: StorageTable, *, count: str = "below_one", reading: int | None = 0, seed: int = 0
+) -> RankAgreement:
     """Compares the order of our cells with the paper's.
 
     Taken are the cells to which the paper, so read, gives a number and of whose seeds here at least one counts; not
-    rows that can be read in more than two ways.
+    rows that can be read in more than two ways. With `reading=None` only cells are taken whose number does not depend
+    on how the paper is read.
 
     **Arguments:** `table`; `count`, as in `CellResult.rate`; `reading` of the paper's uncertain cells, 0 for the first
-    (rows with fewer readings keep their last); `seed` of the permutations. **Returns** `RankAgreement`.
+    (rows with fewer readings keep their last), or `None`; `seed` of the permutations. **Returns** `RankAgreement`.
 
     **Raises** `ValueError` for wrong arguments.
     """
-    reading = _checks.integer("reading", reading)
+    reading = None if reading is None else _checks.integer("reading", reading)
     pairs = []
     for row, values in zip(table.rows, table.grid(count), strict=True):
-        readings = table.paper(row).readings
-        if not 0 < len(readings) <= _MOST_READINGS:
+        paper = table.paper(row)
+        if not 0 < len(paper.readings) <= _MOST_READINGS:
             continue
-        said = readings[min(reading, len(readings) - 1)]
-        numbers = [said[ACTIVATIONS.index(activation)] for activation in table.columns]
+        if reading is None:
+            possible = map(paper.possible, table.columns)
+            numbers = [said[0] if len(said) == 1 else None for said in possible]
+        else:
+            said = paper.readings[min(reading, len(paper.readings) - 1)]
+            numbers = [said[ACTIVATIONS.index(activation)] for activation in table.columns]
         pairs += [(rate, number) for rate, number in zip(values, numbers, strict=True) if number is not None]
     ours, paper = np.array(pairs, float).reshape(-1, 2).T
     known = np.isfinite(ours)
@@ -63,7 +71,7 @@ def rank_agreement(table: StorageTable, *, count: str = "below_one", reading: in
     return replace(found, said=len(pairs))
 
 
-def compare_ranks(ours: np.ndarray, paper: np.ndarray, *, reading: int = 0, seed: int = 0) -> RankAgreement:
+def compare_ranks(ours: np.ndarray, paper: np.ndarray, *, reading: int | None = 0, seed: int = 0) -> RankAgreement:
     """The agreement of two lists of numbers, an entry a cell. See `rank_agreement`.
 
     >>> found = compare_ranks(np.arange(6.0), np.array([0.0, 1, 2, 3, 5, 4]))

@@ -161,10 +161,17 @@ def reproduce(
             list(distinct.values()), store, jobs=jobs, threads=threads, dask=dask,
             checkpoints=None if scale == "smoke" else folder / "checkpoints", progress=progress,
         )  # fmt: skip
-    records = dict(zip(distinct, found, strict=True))
+        records = dict(zip(distinct, found, strict=True))
+        # A table of all cells is of all, whichever were asked for.
+        everything = plan
+        if any(one.overview is not None for one, _, _ in plan):
+            everything = planned(None, scale=scale, mode=mode, seed=seed, registry=registry)
+            for cell in (cell for _, _, own in everything for cell in own if cell.fingerprint not in records):
+                if (record := store.get(cell)) is not None:
+                    records[cell.fingerprint] = record
     names = ["all"] if ids is None or "all" in ids else list(dict.fromkeys(ids))
     again = _Command(scale, mode, seed)
-    rows, sections = _parts(plan, wanted, records, again)
+    rows, sections = _parts(plan, wanted, records, again, everything)
     files = write_reproduction(
         folder, sections, facts={**_facts_of_run(scale, mode, seed, cells), **_made_with(found)}, note=_note(scale),
         command=again.of(names, cells, "" if format == "html" else format), format=format,
@@ -201,14 +208,14 @@ class _Command:
 
 
 def _parts(
-    plan: Plan, wanted: Plan, records: Mapping[str, CellRecord], again: _Command
+    plan: Plan, wanted: Plan, records: Mapping[str, CellRecord], again: _Command, everything: Plan
 ) -> tuple[list[Row], list[PageSection]]:
     """A row an experiment and mode, and a section an experiment. What one of them raises stays in its part."""
     rows: list[Row] = []
     sections: dict[str, PageSection] = {}
     for (one, mode, every), (_, _, own) in zip(plan, wanted, strict=True):
         there = [replace(records[cell.fingerprint], cell=cell) for cell in own]
-        others = [cell for _, other, cells in plan for cell in cells if other == mode]
+        others = [cell for _, other, cells in everything for cell in cells if other == mode]
         summary, figures, tables, problem = _told(one, there, len(every), others, records)
         failed = sum(record.status is CellStatus.FAILED for record in there)
         seeds = tuple(dict.fromkeys(seed for record in there for seed in record.seeds))

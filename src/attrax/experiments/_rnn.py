@@ -20,6 +20,7 @@ from attrax.experiments._figures import BLUE, plain_axes
 from attrax.experiments._numbers import told
 from attrax.report import PageTable
 from attrax.sweeps import Cell, CellFound, CellRecord, Work
+from attrax.training import optimizer
 from attrax.writing import store_words
 
 SENTENCE = "Hopfield networks are able to store binary training patterns as attractive fixed points."
@@ -32,7 +33,7 @@ _SIZES: dict[str, dict[str, Any]] = {
 }
 
 _FIXED = {"feedback": "argmax", "tol": 1e-3, "optimizer": "adam", "rate": 1e-2, "rounds": 3, "dtype": "float32"}
-"""Feedback and loss asked for; the others are what `fit_recurrent` does, and stand here for the table of settings."""
+"""The last one is what `recurrent` makes, and stands here for the table of settings."""
 
 
 def run(settings: Mapping[str, Any], work: Work) -> CellFound:
@@ -40,7 +41,8 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     words = SENTENCE.split()
     memory = store_words(
         words, feedback=settings["feedback"], width=settings["width"], epochs=settings["epochs"],
-        tol=settings["tol"], progress=work.progress, key=jr.key(settings["seed"]),
+        tol=settings["tol"], optimizer=optimizer(settings["optimizer"], learning_rate=settings["rate"]),
+        rounds=settings["rounds"], progress=work.progress, key=jr.key(settings["seed"]),
     )  # fmt: skip
     certificate, written = memory.certificate, memory.written
     assert certificate is not None  # `store_words` certifies

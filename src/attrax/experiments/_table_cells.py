@@ -36,7 +36,7 @@ from attrax.report import PageTable
 from attrax.sweeps import Cell, CellStatus
 
 _HIGH = 0.5
-_READINGS = 2
+_READINGS = {0: "reading 1", 1: "reading 2", None: "cells read in one way only"}
 """Of the paper's uncertain cells; the row that has fifteen is not compared."""
 
 
@@ -131,14 +131,15 @@ def _summary(figure: str, records: Records) -> Summary:
         return Summary(None, None, None, Outcome.NOT_TRAINED, "No cell got as far as to tell anything.")
     if len(table.cells) < len(table.rows) * len(table.columns):
         return Summary(None, None, None, Outcome.UNFINISHED, "Not all cells have run.")
-    found = [rank_agreement(table, reading=reading) for reading in range(_READINGS)]
+    found = [rank_agreement(table, reading=reading) for reading in _READINGS]
     trained = sum(result.trained for result in table.cells.values())
     total = sum(len(result.trials) for result in table.cells.values())
     text = (
         f"{trained} of {total} networks reached the loss asked for; only these count. {_compared(found)} Inconclusive "
-        f"where these are fewer than half; reproduced where, for each reading of the paper's uncertain cells, the 95 % "
-        f"interval of the rank correlation lies above {_HIGH}, partly where it lies above 0, not where it does not "
-        f"reach beyond {_HIGH}."
+        f"where these are fewer than half for any reading, or have no order; else reproduced where, for each reading "
+        f"of the paper's uncertain cells and for the certain ones alone, the 95 % interval of the rank correlation "
+        f"lies above {_HIGH}; else partly where it lies above 0; else not where it never reaches beyond {_HIGH}, and "
+        f"inconclusive where it does."
     )
     if not trained:
         return Summary(None, None, None, Outcome.NOT_TRAINED, text)
@@ -154,9 +155,10 @@ def _summary(figure: str, records: Records) -> Summary:
 
 def _compared(found: Sequence[RankAgreement]) -> str:
     """How many cells can be compared, and what each reading says."""
-    one = found[0]
-    return f"Of {one.said} cells with a number in the paper {one.cells} have such a network: " + "; ".join(
-        f"reading {one.reading + 1}: {rank_text(one)}" for one in found
+    first = found[0]
+    return f"Of {first.said} cells with a number in the paper {first.cells} have such a network: " + "; ".join(
+        f"{_READINGS[one.reading]}{f', {one.cells} of {one.said}' if one.reading is None else ''}: {rank_text(one)}"
+        for one in found
     ) + "."  # fmt: skip
 
 
@@ -181,8 +183,8 @@ def _tables(figure: str, records: Records) -> Sequence[PageTable]:
         return ()
     rows = []
     for count in COUNTS:
-        for reading in range(_READINGS):
-            rows.append((count, str(reading + 1), *_agreement(rank_agreement(table, count=count, reading=reading))))
+        for reading, words in _READINGS.items():
+            rows.append((count, words, *_agreement(rank_agreement(table, count=count, reading=reading))))
     return (
         markdown_table("Every cell; – where no seed counts.", storage_text(table)),
         PageTable(

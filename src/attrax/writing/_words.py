@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import optax
 from jaxtyping import PRNGKeyArray
 
 from attrax import _checks
@@ -27,6 +28,8 @@ def store_words(
     width: int = 64,
     epochs: int = 5_000,
     tol: float = 1e-3,
+    optimizer: optax.GradientTransformation | None = None,
+    rounds: int = 3,
     progress: Progress | None = None,
     key: PRNGKeyArray,
 ) -> Memory:
@@ -39,7 +42,7 @@ def store_words(
     (`score_lead` of the record, its least lead over the second).
 
     **Arguments:** `words`, at least two different ones; `feedback`, `argmax` or `softmax`; `width`,
-    hidden units; `epochs` and `tol`, of training.
+    hidden units; `epochs`, `tol`, `optimizer` and `rounds`, of training.
 
     **Returns:** a `Memory` with a `Recurrent` map; `written` holds the `vocabulary` and `repeats`, whether the loop
     from zero says the words in order. Its `status` is `loss_not_reached` where it does not. It has no file format.
@@ -60,7 +63,7 @@ def store_words(
     symbols = np.array([vocabulary.index(word) for word in words])
     fitted = fit_recurrent(
         recurrent(len(vocabulary), width=width, feedback=feedback, key=key), symbols, epochs=epochs, tol=tol,
-        progress=progress, key=key,
+        optimizer=optimizer, rounds=rounds, progress=progress, key=key,
     )  # fmt: skip
     length = len(words)
     with float64():
