@@ -67,7 +67,10 @@ FILES: dict[str, list[str]] = {
         "_sequences",
     ],
     "certificates": [
-        "_jacobian",
+        "_running_product",
+        "_network_slopes",
+        "_network_product",
+        "_map_jacobian",
         "_bounds",
         "_ways",
         "_certify",

@@ -7,7 +7,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse.linalg
 
-from attrax.certificates._jacobian import Product, gamma
+from attrax.certificates._running_product import Product, gamma
 
 # The type stubs of SciPy's iterative solvers misstate their arguments (tolerances as integers, no matvec).
 sparse: Any = scipy.sparse.linalg

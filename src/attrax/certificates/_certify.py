@@ -18,16 +18,9 @@ from attrax._numerics import cast, float64
 from attrax._status import Verdict
 from attrax._types import HostStates, Map, Progress
 from attrax.certificates._bounds import leading_eigenvalue, power_bound
-from attrax.certificates._jacobian import (
-    Factors,
-    map_product,
-    network_factors,
-    network_norm,
-    network_product,
-    network_slopes,
-    pull_back,
-    push_forward,
-)
+from attrax.certificates._map_jacobian import map_product, pull_back, push_forward
+from attrax.certificates._network_product import network_norm, network_product
+from attrax.certificates._network_slopes import Factors, network_factors, network_slopes
 from attrax.certificates._ways import way_errors
 from attrax.dynamics import Orbit, Refined, orbit, refine
 from attrax.maps import MLP

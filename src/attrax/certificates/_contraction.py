@@ -16,16 +16,10 @@ from jaxtyping import Float
 
 from attrax._activations import PIECEWISE_LINEAR
 from attrax._types import HostStates
-from attrax.certificates._jacobian import (
-    UNIT_ROUNDOFF,
-    Factors,
-    Product,
-    gamma,
-    network_product,
-    network_slopes,
-    slopes_at,
-)
+from attrax.certificates._network_product import network_product
+from attrax.certificates._network_slopes import Factors, network_slopes, slopes_at
 from attrax.certificates._norms import Norm, contracting_norms, two_norm
+from attrax.certificates._running_product import UNIT_ROUNDOFF, Product, gamma
 from attrax.certificates._slopes import slope_deviation
 
 _SAFETY = 1e-6

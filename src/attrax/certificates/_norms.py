@@ -8,7 +8,7 @@ import numpy as np
 import scipy.linalg
 
 from attrax.certificates._bounds import leading_eigenvalue
-from attrax.certificates._jacobian import Product, gamma
+from attrax.certificates._running_product import Product, gamma
 
 # The type stubs of SciPy hardly know its LAPACK routines.
 _routines: Any = scipy.linalg.get_lapack_funcs(("potrf",), dtype=np.float64)

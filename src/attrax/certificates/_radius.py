@@ -22,7 +22,9 @@ from attrax._numerics import float64
 from attrax._status import RadiusStatus
 from attrax._types import HostStates, Map, Progress
 from attrax.certificates._contraction import Contraction, RowSpace, contraction, quadratic_contraction, row_space
-from attrax.certificates._jacobian import UNIT_ROUNDOFF, map_product, network_factors, state_jacobian
+from attrax.certificates._map_jacobian import map_product, state_jacobian
+from attrax.certificates._network_slopes import network_factors
+from attrax.certificates._running_product import UNIT_ROUNDOFF
 from attrax.dynamics import Orbit, orbit, refine
 from attrax.maps import MLP
 

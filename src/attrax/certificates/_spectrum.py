@@ -23,19 +23,10 @@ from attrax._status import SpectrumStatus
 from attrax._types import HostStates, Map, Progress
 from attrax.certificates._bounds import power_bound
 from attrax.certificates._certify import dense_norm, network_singular_value, top_singular_value
-from attrax.certificates._jacobian import (
-    UNIT_ROUNDOFF,
-    Factors,
-    Product,
-    gamma,
-    map_product,
-    network_factors,
-    network_product,
-    network_slopes,
-    pull_back,
-    push_all,
-    push_forward,
-)
+from attrax.certificates._map_jacobian import map_product, pull_back, push_all, push_forward
+from attrax.certificates._network_product import network_product
+from attrax.certificates._network_slopes import Factors, network_factors, network_slopes
+from attrax.certificates._running_product import UNIT_ROUNDOFF, Product, gamma
 from attrax.dynamics import Orbit, orbit, refine
 from attrax.maps import MLP
 
