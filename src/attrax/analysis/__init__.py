@@ -2,7 +2,7 @@
 
 from attrax.analysis._agreement import AgreementPoint as AgreementPoint
 from attrax.analysis._agreement import nearest_agreement as nearest_agreement
-from attrax.analysis._basins import OUTCOMES as OUTCOMES
+from attrax.analysis._basin_grid import OUTCOMES as OUTCOMES
 from attrax.analysis._basins import Basins as Basins
 from attrax.analysis._basins import Other as Other
 from attrax.analysis._basins import basins as basins

@@ -1,13 +1,8 @@
 """Basins of attraction on a plane: which start ends where, how soon, and beside it the nearest neighbor."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
@@ -15,30 +10,11 @@ from attrax import _checks
 from attrax._memory import Memory
 from attrax._numerics import apply_rows, cast, float64
 from attrax._patterns import Patterns
-from attrax._recall import recall
-from attrax._status import RecallStatus, Verdict
+from attrax._status import Verdict
 from attrax._types import HostStates, Map, Progress
+from attrax.analysis._basin_grid import OUTCOMES, BasinGrid, spaced, refine_cells
 from attrax.analysis._plane import Plane, check_extent, extent_of, plane_of
 from attrax.certificates import certify
-from attrax.dynamics import refine
-
-OUTCOMES = (
-    RecallStatus.RECOVERED,
-    RecallStatus.SPURIOUS,
-    RecallStatus.CYCLE,
-    RecallStatus.DIVERGED,
-    RecallStatus.NOT_CONVERGED,
-)
-"""What a start can come to, in the order of the numbers in `Basins.outcome`."""
-
-_BYTES = 128 * 2**20
-"""States of about this size are iterated at a time."""
-_ARRIVED = 1e-6
-"""Distance from its attractor below which a start has arrived."""
-_SAME = 1e-4
-"""Distance, for each root of an entry, below which two limits that were never stored are one."""
-_LIMITS = 32
-"""So many attractors that were never stored are told apart."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,19 +157,19 @@ def basins(
     x, y = _centers(frame, shape)
 
     points, distances = plane.project(stored)
-    grid = _Grid(memory, plane, x, y, max_steps, reading, progress)
-    grid.evaluate([(row, column) for row in _every(shape[0], coarse) for column in _every(shape[1], coarse)])
+    grid = BasinGrid(memory, plane, x, y, max_steps, reading, progress)
+    grid.evaluate([(row, column) for row in spaced(shape[0], coarse) for column in spaced(shape[1], coarse)])
     # A basin smaller than a cell is known by the attractor in it.
     inside = distances <= pixel
     grid.evaluate(grid.pixels_of(points[inside]))
-    _refine_cells(grid, coarse)
+    refine_cells(grid, coarse)
     met: list[int] = []
     while fresh := [index for index in range(len(grid.limits)) if index not in met]:
         met += fresh
         for index in fresh:
             at, away = plane.project(grid.limits[index])
             grid.evaluate(grid.pixels_of(at[away <= pixel]))
-        _refine_cells(grid, coarse)
+        refine_cells(grid, coarse)
 
     originals = patterns.points if memory.originals is None else memory.originals
     owner = np.zeros(len(stored), int)
@@ -235,169 +211,6 @@ def _centers(frame: tuple[float, ...], shape: tuple[int, ...]) -> tuple[np.ndarr
     return x, bottom + (np.arange(rows) + 0.5) * (top - bottom) / rows
 
 
-def _every(length: int, step: int) -> list[int]:
-    return sorted({*range(0, length, step), length - 1})
-
-
-class _Grid:
-    """What is known of each grid point so far."""
-
-    def __init__(
-        self,
-        memory: Memory,
-        plane: Plane,
-        x: np.ndarray,
-        y: np.ndarray,
-        max_steps: int,
-        reading: str,
-        progress: Progress | None,
-    ) -> None:
-        self.memory, self.plane, self.x, self.y = memory, plane, x, y
-        self.max_steps, self.reading, self.progress = max_steps, reading, progress
-        shape = (len(y), len(x))
-        self.label, self.phase, self.other = (np.full(shape, -1) for _ in range(3))
-        self.outcome = np.zeros(shape, int)
-        self.num_steps = np.zeros(shape)
-        self.evaluated = np.zeros(shape, bool)
-        self.limits: list[HostStates] = []
-        self.periods: list[int] = []
-        self.overflowed = False
-        patterns = memory.examples()
-        self.place = {
-            index: (number, step)
-            for number, cycle in enumerate(patterns.cycles)
-            for step, index in enumerate(cycle)
-        }  # fmt: skip
-        self.stored = np.asarray(patterns.points, np.float64)
-
-    def pixels_of(self, coordinates: np.ndarray) -> list[tuple[int, int]]:
-        """The grid points whose pixels hold these places; places outside are left out."""
-        half_x, half_y = (self.x[1] - self.x[0]) / 2, (self.y[1] - self.y[0]) / 2
-        found = []
-        for across, up in coordinates:
-            column, row = int(np.abs(self.x - across).argmin()), int(np.abs(self.y - up).argmin())
-            if abs(self.x[column] - across) <= half_x and abs(self.y[row] - up) <= half_y:
-                found.append((row, column))
-        return found
-
-    def answer(self, rows: Any, columns: Any) -> np.ndarray:
-        """One number a grid point, equal where the answers are."""
-        steps = max(map(len, self.memory.examples().cycles), default=1) + 1
-        code = (self.label[rows, columns] + 1) * steps + self.phase[rows, columns] + 1
-        return (code * (_LIMITS + 2) + self.other[rows, columns] + 1) * len(OUTCOMES) + self.outcome[rows, columns]
-
-    def evaluate(self, places: Sequence[tuple[int, int]]) -> None:
-        """Iterates from those of these grid points from which nothing was iterated yet."""
-        new = [place for place in dict.fromkeys(places) if not self.evaluated[place]]
-        size = int(np.prod(self.stored.shape[1:]))
-        # Full pieces of the loop below, so that none is padded without need.
-        at_once = max(16, _BYTES // (8 * size) // 16 * 16)
-        for start in range(0, len(new), at_once):
-            part = np.array(new[start : start + at_once])
-            rows, columns = part[:, 0], part[:, 1]
-            starts = self.plane.states(np.column_stack([self.x[columns], self.y[rows]]))
-            self._record(rows, columns, starts)
-            self.evaluated[rows, columns] = True
-            if self.progress is not None:
-                done = int(self.evaluated.sum())
-                self.progress("basins", done, self.evaluated.size, {"labels": len(np.unique(self.label))})
-
-    def _record(self, rows: np.ndarray, columns: np.ndarray, starts: HostStates) -> None:
-        found = recall(self.memory, starts, max_steps=self.max_steps, reading=self.reading)
-        arrived = found.num_steps.copy()
-        cycles = self.memory.examples().cycles
-        lengths = np.array([len(cycles[self.place[index][0]]) if index >= 0 else 0 for index in found.index.tolist()])
-        for length in sorted({*lengths.tolist()} - {0}):
-            mine = np.flatnonzero(lengths == length)
-            theirs = [list(cycles[self.place[int(index)][0]]) for index in found.index[mine]]
-            arrived[mine] = _arrivals(self.memory.map, starts[mine], self.stored, np.array(theirs), arrived[mine])
-        for k, (row, column) in enumerate(zip(rows, columns, strict=True)):
-            status = found.status[k]
-            self.outcome[row, column] = OUTCOMES.index(status)
-            self.num_steps[row, column] = found.num_steps[k]
-            if status is RecallStatus.RECOVERED:
-                number, step = self.place[int(found.index[k])]
-                self.label[row, column] = number
-                self.phase[row, column] = (step - int(found.num_steps[k])) % lengths[k]
-                self.num_steps[row, column] = arrived[k]
-            elif status in (RecallStatus.SPURIOUS, RecallStatus.CYCLE):
-                self.other[row, column] = self._limit(found.value[k], int(found.period[k]))
-
-    def _limit(self, value: HostStates, period: int) -> int:
-        """The number of the limit that was never stored and has this point; a new one where none is near."""
-        near = _SAME * np.sqrt(value.size)
-
-        def known(state: HostStates) -> int:
-            for number, points in enumerate(self.limits):
-                if self.periods[number] == period and _distances(points, state).min() <= near:
-                    return number
-            return -1
-
-        if (number := known(value)) >= 0:
-            return number
-        if len(self.limits) == _LIMITS:
-            self.overflowed = True
-            return -1
-        with float64():
-            points = np.asarray(_trajectory(cast(self.memory.map, np.float64), value, period))
-        exact = refine(self.memory.map, points)
-        points = exact.points if exact.converged else points
-        # A slow approach can stop short of a limit that is known already.
-        if exact.converged and (number := known(points[0])) >= 0:
-            return number
-        self.limits.append(points)
-        self.periods.append(period)
-        return len(self.limits) - 1
-
-
-def _refine_cells(grid: _Grid, coarse: int) -> None:
-    """Divides cells until the corners of each, and whatever else is known in it, agree; then fills them."""
-    rows, columns = _every(grid.label.shape[0], coarse), _every(grid.label.shape[1], coarse)
-    cells = [(top, below, left, right) for top, below in pairwise(rows) for left, right in pairwise(columns)]
-    while True:
-        split = [cell for cell in cells if max(cell[1] - cell[0], cell[3] - cell[2]) > 1 and _disagrees(grid, cell)]
-        if not split:
-            break
-        divided = set(split)
-        fresh = [child for cell in split for child in _children(cell)]
-        grid.evaluate([(row, column) for r0, r1, c0, c1 in fresh for row in (r0, r1) for column in (c0, c1)])
-        cells = [cell for cell in cells if cell not in divided] + fresh
-    for cell in cells:
-        _fill(grid, cell)
-
-
-def _disagrees(grid: _Grid, cell: tuple[int, int, int, int]) -> bool:
-    top, below, left, right = cell
-    block = np.s_[top : below + 1, left : right + 1]
-    found = grid.answer(*block)[grid.evaluated[block]]
-    return bool((found != found[0]).any())
-
-
-def _children(cell: tuple[int, int, int, int]) -> list[tuple[int, int, int, int]]:
-    top, below, left, right = cell
-    halves = []
-    for low, high in ((top, below), (left, right)):
-        middle = (low + high) // 2
-        halves.append([(low, high)] if high - low == 1 else [(low, middle), (middle, high)])
-    return [(*vertical, *horizontal) for vertical in halves[0] for horizontal in halves[1]]
-
-
-def _fill(grid: _Grid, cell: tuple[int, int, int, int]) -> None:
-    top, below, left, right = cell
-    block = np.s_[top : below + 1, left : right + 1]
-    open_points = ~grid.evaluated[block]
-    if not open_points.any():
-        return
-    for values in (grid.label, grid.phase, grid.other, grid.outcome):
-        values[block][open_points] = values[top, left]
-    down = np.linspace(0, 1, below - top + 1)[:, None]
-    across = np.linspace(0, 1, right - left + 1)
-    steps = grid.num_steps
-    upper = steps[top, left] * (1 - across) + steps[top, right] * across
-    lower = steps[below, left] * (1 - across) + steps[below, right] * across
-    steps[block][open_points] = (upper * (1 - down) + lower * down)[open_points]
-
-
 def _certified(memory: Memory) -> np.ndarray | None:
     if memory.certificate is None:
         return None
@@ -436,10 +249,6 @@ def _voronoi(plane: Plane, points: HostStates, owner: np.ndarray, x: np.ndarray,
     return nearest
 
 
-def _distances(points: HostStates, state: HostStates) -> np.ndarray:
-    return np.linalg.norm((points - state).reshape(len(points), -1), axis=1)
-
-
 def _displacements(map: Map, plane: Plane, at: np.ndarray) -> np.ndarray:
     flat = []
     for place in range(0, len(at), 64):  # a picture's states are large, its arrows are not
@@ -448,45 +257,3 @@ def _displacements(map: Map, plane: Plane, at: np.ndarray) -> np.ndarray:
             moved = apply_rows(cast(map, np.float64), states) - states
         flat.append(moved.reshape(len(moved), -1) @ plane.axes.reshape(2, -1).T)
     return np.concatenate(flat) if flat else np.zeros((0, 2))
-
-
-@eqx.filter_jit
-def _trajectory(map: Callable[[Any], Any], state: Any, period: int) -> Any:
-    return jax.lax.scan(lambda x, _: (map(x), x), jnp.asarray(state), None, length=period)[1]
-
-
-def _arrivals(
-    map: Map, starts: HostStates, stored: HostStates, cycles: Int[np.ndarray, "n p"], limits: Int[np.ndarray, " n"]
-) -> Int[np.ndarray, " n"]:
-    """The least t ≤ the limit with f^t(x) within 1e-6 of its cycle, one a start; the limit where there is none."""
-    at_once = int(np.clip(_BYTES // (8 * stored[0].size * cycles.shape[1]), 1, 64))
-    steps = []
-    with float64():
-        exact = cast(map, np.float64)
-        for first in range(0, len(starts), at_once):
-            index = np.minimum(np.arange(first, first + at_once), len(starts) - 1)
-            found = _first_arrival(exact, starts[index], stored[cycles[index]], limits[index].astype(np.int64))
-            steps.append(np.asarray(found)[: len(starts) - first])
-    return np.concatenate(steps)
-
-
-@eqx.filter_jit
-def _first_arrival(map: Callable[[Any], Any], starts: Any, cycles: Any, limits: Any) -> Any:
-    cycles = jnp.asarray(cycles).reshape(*cycles.shape[:2], -1)
-
-    def far(states: Any) -> Any:
-        gaps = states.reshape(len(states), 1, -1) - cycles
-        return jnp.min(jnp.sum(gaps**2, axis=-1), axis=1) > _ARRIVED**2
-
-    def running(carry: tuple[Any, Any, Any]) -> Any:
-        return jnp.any(carry[2])
-
-    def step(carry: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
-        states, steps, going = carry
-        states = jax.vmap(map)(states)
-        steps = steps + going
-        return states, steps, going & far(states) & (steps < limits)
-
-    states = jnp.asarray(starts)
-    steps = jnp.zeros(len(starts), jnp.int64)
-    return jax.lax.while_loop(running, step, (states, steps, far(states)))[1]

@@ -14,26 +14,26 @@ from typing import Any
 import jax
 import jax.random as jr
 import numpy as np
-import safetensors
-import safetensors.numpy
 from jaxtyping import Int, PRNGKeyArray
 
 from attrax import _checks
-from attrax._files import write_atomically
 from attrax._memory import Memory
 from attrax._patterns import Patterns
 from attrax._status import Verdict
 from attrax._types import HostStates, Progress
-from attrax.analysis._homes import DIVERGED, NOT_CONVERGED, Homes, homes_of, label_ends, nearest
+from attrax.analysis._census_blocks import CensusSoFar, with_block
+from attrax.analysis._census_file import read_census, write_census
+from attrax.analysis._homes import DIVERGED, NOT_CONVERGED, Homes, homes_of, nearest
 from attrax.analysis._intervals import chao1, check_confidence, discovery_curve, upper_confidence_bound
-from attrax.analysis._limits import Runner, cycle_of, run_to_ends, runner
+from attrax.analysis._limits import Runner, cycle_of, runner
 from attrax.analysis._starts import allot, can_derive, check_shares, make_starts
 from attrax.certificates import certify
 from attrax.dynamics import refine
 
 _BLOCK = 2000
+
+
 _SAVE_EVERY = 10.0
-_FORMAT = "attrax census 1"
 
 
 class LimitKind(StrEnum):
@@ -216,21 +216,21 @@ def find_spurious(
     seed = tuple(int(word) for word in np.asarray(jr.key_data(key)).ravel())
     run = runner(memory.map, points)
     stored = homes_of(run, patterns)
-    found = _Found(np.zeros((0, points[0].size), np.float32), [], [], 0)
+    found = CensusSoFar(np.zeros((0, points[0].size), np.float32), [], [], 0)
     fingerprint = ""
     if checkpoint is not None:
         fingerprint = _fingerprint(memory, points, images, counts, seed, max_steps)
         if Path(checkpoint).exists():
-            found = _read(Path(checkpoint), fingerprint, points[0].size)
+            found = read_census(Path(checkpoint), fingerprint, points[0].size)
     saved = time.monotonic()
     blocks = [(kind, first) for kind, count in counts.items() for first in range(0, count, _BLOCK)]
     done = found.blocks
     for number, (kind, first) in enumerate(blocks[done:], start=done + 1):
         count = min(_BLOCK, counts[kind] - first)
         starts = make_starts(kind, first, count, counts[kind], points, images, seed)
-        found = _add(found, run, stored, starts, max_steps)
+        found = with_block(found, run, stored, starts, max_steps)
         if checkpoint is not None and (time.monotonic() - saved > _SAVE_EVERY or number == len(blocks)):
-            _write(Path(checkpoint), found, fingerprint)
+            write_census(Path(checkpoint), found, fingerprint)
             saved = time.monotonic()
         if progress is not None:
             labels = np.concatenate(found.labels)
@@ -255,69 +255,11 @@ def _check_images(images: Any, shape: tuple[int, ...]) -> Any:
     return images
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Found:
-    """What has been found so far. Labels count the stored cycles first, then the rows of `states`."""
-
-    states: np.ndarray
-    labels: list[np.ndarray]
-    steps: list[np.ndarray]
-    blocks: int
-    periods: tuple[int, ...] = ()
-
-
-def _add(found: _Found, run: Runner, stored: Homes, starts: HostStates, max_steps: int) -> _Found:
-    """One block more."""
-    ends = run_to_ends(run, starts, max_steps=max_steps, atol=stored.change)
-    named = label_ends(run, stored, ends)
-    label, states, periods = named.label.copy(), found.states, list(found.periods)
-    if len(named.rows):
-        values = named.values.astype(np.float32)
-        for row in np.flatnonzero(named.period > 1):
-            cycle = cycle_of(run, named.values[row].reshape(run.shape), int(named.period[row]))
-            values[row] = _first_of_cycle(cycle)
-        numbers, fresh = _numbered(values, named.period, states, np.array(periods, int), stored.atol)
-        label[named.rows] = stored.num + numbers
-        states, periods = np.concatenate([states, values[fresh]]), [*periods, *named.period[fresh].tolist()]
-    return _Found(states, [*found.labels, label], [*found.steps, ends.num_steps], found.blocks + 1, tuple(periods))
-
-
-def _numbered(
-    values: np.ndarray, period: np.ndarray, states: np.ndarray, periods: np.ndarray, atol: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """The number of the known limit that each row is, and which rows are limits that nobody has met yet."""
-    numbers = np.full(len(values), -1)
-    for length in np.unique(period):
-        rows, alike = np.flatnonzero(period == length), np.flatnonzero(periods == length)
-        if len(alike):
-            best, gap = nearest(values[rows].astype(np.float64), states[alike].astype(np.float64))
-            numbers[rows[gap < atol]] = alike[best[gap < atol]]
-    fresh: list[int] = []
-    exact = values.astype(np.float64)
-    for row in np.flatnonzero(numbers < 0):
-        # Limits of this block are compared one after the other: the first of those that are one gives the number.
-        mine = np.array([place for place, other in enumerate(fresh) if period[other] == period[row]], int)
-        if len(mine):
-            best, gap = nearest(exact[row][None], exact[[fresh[place] for place in mine]])
-            if gap[0] < atol:
-                numbers[row] = len(states) + mine[best[0]]
-                continue
-        numbers[row] = len(states) + len(fresh)
-        fresh.append(int(row))
-    return numbers, np.array(fresh, int)
-
-
-def _first_of_cycle(cycle: HostStates) -> np.ndarray:
-    """One state of a cycle that is the same wherever the cycle was entered: the first along a fixed random line."""
-    flat = cycle.reshape(len(cycle), -1)
-    return flat[np.argmin(flat @ np.random.default_rng(0).standard_normal(flat.shape[1]))]
-
-
 def _settle(
     memory: Memory,
     run: Runner,
     stored: Homes,
-    found: _Found,
+    found: CensusSoFar,
     label: np.ndarray,
     num_certified: int,
     progress: Progress | None,
@@ -426,44 +368,4 @@ def _fingerprint(
         total.update(str(tuple(images.shape)).encode())
         for part in (images[:50], images[-50:]):
             total.update(np.ascontiguousarray(part, np.float32).tobytes())
-    return total.hexdigest()
-
-
-def _write(path: Path, found: _Found, fingerprint: str) -> None:
-    arrays = {
-        "states": np.ascontiguousarray(found.states),
-        "periods": np.array(found.periods, np.int64),
-        "labels": np.concatenate(found.labels).astype(np.int64),
-        "steps": np.concatenate(found.steps).astype(np.int64),
-    }
-    header = {"format": _FORMAT, "fingerprint": fingerprint, "blocks": str(found.blocks)}
-    header["checksum"] = _checksum(arrays, header["blocks"])
-    write_atomically(path, safetensors.numpy.save(arrays, header))
-
-
-def _read(path: Path, fingerprint: str, size: int) -> _Found:
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            header = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    except (OSError, safetensors.SafetensorError) as error:
-        raise ValueError(f"{path} is no readable checkpoint ({error}); delete it to start from the beginning") from None
-    if header.get("format") != _FORMAT:
-        raise ValueError(f"{path} is no checkpoint of a census; delete it, or name another file")
-    if header.get("checksum") != _checksum(arrays, header.get("blocks", "")):
-        raise ValueError(f"{path} is a damaged checkpoint; restore it from a copy, or delete it to start again")
-    if header.get("fingerprint") != fingerprint:
-        raise ValueError(
-            f"{path} belongs to a census of another memory, or with other starts; repeat its options to continue it, "
-            "or delete the file to start from the beginning"
-        )
-    periods = tuple(int(period) for period in arrays["periods"])
-    states = arrays["states"].reshape(len(periods), size)
-    return _Found(states, [arrays["labels"]], [arrays["steps"]], int(header["blocks"]), periods)
-
-
-def _checksum(arrays: dict[str, np.ndarray], text: str) -> str:
-    total = hashlib.sha256(text.encode())
-    for name in sorted(arrays):
-        total.update(f"|{name} {arrays[name].shape}|".encode() + np.ascontiguousarray(arrays[name]).tobytes())
     return total.hexdigest()

@@ -1,0 +1,67 @@
+"""The starts of a census block by block: which known limit each ends in, and which limits are new."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from attrax._types import HostStates
+from attrax.analysis._homes import Homes, label_ends, nearest
+from attrax.analysis._limits import Runner, cycle_of, run_to_ends
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CensusSoFar:
+    """What has been found so far. Labels count the stored cycles first, then the rows of `states`."""
+
+    states: np.ndarray
+    labels: list[np.ndarray]
+    steps: list[np.ndarray]
+    blocks: int
+    periods: tuple[int, ...] = ()
+
+
+def with_block(found: CensusSoFar, run: Runner, stored: Homes, starts: HostStates, max_steps: int) -> CensusSoFar:
+    """One block more."""
+    ends = run_to_ends(run, starts, max_steps=max_steps, atol=stored.change)
+    named = label_ends(run, stored, ends)
+    label, states, periods = named.label.copy(), found.states, list(found.periods)
+    if len(named.rows):
+        values = named.values.astype(np.float32)
+        for row in np.flatnonzero(named.period > 1):
+            cycle = cycle_of(run, named.values[row].reshape(run.shape), int(named.period[row]))
+            values[row] = _first_of_cycle(cycle)
+        numbers, fresh = _numbered(values, named.period, states, np.array(periods, int), stored.atol)
+        label[named.rows] = stored.num + numbers
+        states, periods = np.concatenate([states, values[fresh]]), [*periods, *named.period[fresh].tolist()]
+    return CensusSoFar(states, [*found.labels, label], [*found.steps, ends.num_steps], found.blocks + 1, tuple(periods))
+
+
+def _numbered(
+    values: np.ndarray, period: np.ndarray, states: np.ndarray, periods: np.ndarray, atol: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The number of the known limit that each row is, and which rows are limits that nobody has met yet."""
+    numbers = np.full(len(values), -1)
+    for length in np.unique(period):
+        rows, alike = np.flatnonzero(period == length), np.flatnonzero(periods == length)
+        if len(alike):
+            best, gap = nearest(values[rows].astype(np.float64), states[alike].astype(np.float64))
+            numbers[rows[gap < atol]] = alike[best[gap < atol]]
+    fresh: list[int] = []
+    exact = values.astype(np.float64)
+    for row in np.flatnonzero(numbers < 0):
+        # Limits of this block are compared one after the other: the first of those that are one gives the number.
+        mine = np.array([place for place, other in enumerate(fresh) if period[other] == period[row]], int)
+        if len(mine):
+            best, gap = nearest(exact[row][None], exact[[fresh[place] for place in mine]])
+            if gap[0] < atol:
+                numbers[row] = len(states) + mine[best[0]]
+                continue
+        numbers[row] = len(states) + len(fresh)
+        fresh.append(int(row))
+    return numbers, np.array(fresh, int)
+
+
+def _first_of_cycle(cycle: HostStates) -> np.ndarray:
+    """One state of a cycle that is the same wherever the cycle was entered: the first along a fixed random line."""
+    flat = cycle.reshape(len(cycle), -1)
+    return flat[np.argmin(flat @ np.random.default_rng(0).standard_normal(flat.shape[1]))]
