@@ -76,6 +76,7 @@ FILES: dict[str, list[str]] = {
         "_certify",
         "_slopes",
         "_norms",
+        "_ball_growth",
         "_contraction",
         "_radius",
         "_spectrum",

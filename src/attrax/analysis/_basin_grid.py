@@ -27,19 +27,12 @@ OUTCOMES = (
 )
 """What a start can come to, in the order of the numbers in `Basins.outcome`."""
 
-
 _BYTES = 128 * 2**20
 """States of about this size are iterated at a time."""
-
-
 _ARRIVED = 1e-6
 """Distance from its attractor below which a start has arrived."""
-
-
 _SAME = 1e-4
 """Distance, for each root of an entry, below which two limits that were never stored are one."""
-
-
 _LIMITS = 32
 """So many attractors that were never stored are told apart."""
 

@@ -12,7 +12,7 @@ from attrax._numerics import apply_rows, cast, float64
 from attrax._patterns import Patterns
 from attrax._status import Verdict
 from attrax._types import HostStates, Map, Progress
-from attrax.analysis._basin_grid import OUTCOMES, BasinGrid, spaced, refine_cells
+from attrax.analysis._basin_grid import OUTCOMES, BasinGrid, refine_cells, spaced
 from attrax.analysis._plane import Plane, check_extent, extent_of, plane_of
 from attrax.certificates import certify
 

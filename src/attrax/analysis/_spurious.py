@@ -31,8 +31,6 @@ from attrax.certificates import certify
 from attrax.dynamics import refine
 
 _BLOCK = 2000
-
-
 _SAVE_EVERY = 10.0
 
 

@@ -21,7 +21,8 @@ from attrax._memory import Memory
 from attrax._numerics import float64
 from attrax._status import RadiusStatus
 from attrax._types import HostStates, Map, Progress
-from attrax.certificates._contraction import Contraction, RowSpace, contraction, quadratic_contraction, row_space
+from attrax.certificates._ball_growth import RowSpace, row_space
+from attrax.certificates._contraction import Contraction, contraction, quadratic_contraction
 from attrax.certificates._map_jacobian import map_product, state_jacobian
 from attrax.certificates._network_slopes import network_factors
 from attrax.certificates._running_product import UNIT_ROUNDOFF
