@@ -12,7 +12,17 @@ import attrax
 ROOT = Path(attrax.__file__).parent
 
 LAYERS: list[list[str]] = [
-    ["_types", "_checks", "_status", "_activations", "_distortions", "_delays", "_numerics", "_files"],
+    [
+        "_types",
+        "_checks",
+        "_status",
+        "_activations",
+        "_distortions",
+        "_delays",
+        "_numerics",
+        "_files",
+        "_checked_arrays",
+    ],
     ["_patterns", "_corruptions", "_certificate", "maps", "theory"],
     ["_memory", "dynamics"],
     ["sources", "_recall", "_sequence_recall", "certificates"],

@@ -21,7 +21,7 @@ from attrax._types import HostStates
 from attrax.analysis import Recovery, training_saw
 from attrax.maps import MLP
 from attrax.report._plots import is_picture, pixels, spectrum_histogram
-from attrax.report._style import STYLE
+from attrax.report._style import document
 from attrax.report._text import describe_corruption, number, wilson_interval
 
 _INK = "#010203"
@@ -84,23 +84,7 @@ def write_page(
     if memory.certificate is not None:
         parts.append(_spectrum(memory.certificate))
     parts += [_notes(memory, recoveries), _settings(memory, settings or {}), _commands(commands)]
-    # The empty icon keeps browsers from asking a server for one.
-    page = f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>{escape(title)}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<main>
-{"".join(parts)}
-</main>
-</body>
-</html>
-"""
+    page = document(title, "".join(parts))
     return _write(Path(path), page)
 
 

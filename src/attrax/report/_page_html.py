@@ -18,7 +18,7 @@ from attrax.report._page_words import (
     verdict_meanings,
     with_spread,
 )
-from attrax.report._style import STYLE
+from attrax.report._style import document
 
 _FEW_COLUMNS = 8
 """A table with more is set smaller."""
@@ -56,23 +56,7 @@ def html_page(sections: Sequence[PageSection], title: str, facts: Mapping[str, A
     ]
     if command:
         parts.append(f'<h2 id="again">Make this page again</h2>\n<pre>{escape(command)}</pre>\n')
-    # The empty icon keeps browsers from asking a server for one.
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>{escape(title)}</title>
-<style>{STYLE}{_MORE_STYLE}</style>
-</head>
-<body>
-<main>
-{"".join(parts)}
-</main>
-</body>
-</html>
-"""
+    return document(title, "".join(parts), _MORE_STYLE)
 
 
 def _facts(facts: Mapping[str, Any]) -> str:

@@ -1,6 +1,8 @@
 """How a page looks: light and dark, wide and narrow, on paper."""
 
-STYLE = """
+from html import escape
+
+_STYLE = """
 :root{color-scheme:light dark;--ink:#1a1c1f;--soft:#575c63;--paper:#fff;--card:#f4f5f7;--line:#d9dce1;
 --good:#00664a;--bad:#a83f00;--link:#005a9c}
 @media(prefers-color-scheme:dark){:root{--ink:#e9eaec;--soft:#a6abb3;--paper:#15171a;--card:#202327;--line:#3a3f46;
@@ -49,4 +51,25 @@ table.stack td{border:0;padding:.1rem 0;display:flex;justify-content:space-betwe
 table.stack td::before{content:attr(data-name);color:var(--soft);text-align:left}
 table.stack td:first-child{font-weight:650;text-align:left}table.stack td:first-child::before{content:none}
 table.stack td small{display:inline;margin-left:.4rem}}
+"""
+
+
+def document(title: str, body: str, style: str = "") -> str:
+    """A page of its own, of HTML that is escaped already; `title` is not; `style` comes on top of that of all pages."""
+    # The empty icon keeps browsers from asking a server for one.
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
+<title>{escape(title)}</title>
+<style>{_STYLE}{style}</style>
+</head>
+<body>
+<main>
+{body}
+</main>
+</body>
+</html>
 """

@@ -1,6 +1,5 @@
 """The state of a training run in a file, written beside and renamed: a kill at any moment leaves a whole one."""
 
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -10,21 +9,17 @@ import equinox as eqx
 import jax
 import numpy as np
 import safetensors
-import safetensors.numpy
 
-from attrax._files import write_atomically
+from attrax._checked_arrays import read_checked, write_checked
 
-_FORMAT = "attrax checkpoint 1"
+_FORMAT = "attrax checkpoint 2"
 
 
 def write_checkpoint(path: str | os.PathLike[str], state: Any, numbers: dict[str, float], fingerprint: str) -> None:
     """Writes the arrays of the pytree `state`, some `numbers`, and the fingerprint of the run's settings."""
     leaves = jax.tree.leaves(eqx.filter(state, eqx.is_array))
     arrays = {f"leaf {index}": np.asarray(leaf) for index, leaf in enumerate(leaves)}
-    header = {"format": _FORMAT, "fingerprint": fingerprint, "numbers": json.dumps(numbers)}
-    header["checksum"] = _checksum(arrays, header["numbers"])
-    content = safetensors.numpy.save(arrays, header)
-    write_atomically(path, content)
+    write_checked(path, arrays, {"fingerprint": fingerprint, "numbers": json.dumps(numbers)}, format=_FORMAT)
 
 
 def read_checkpoint(path: str | os.PathLike[str], like: Any, fingerprint: str) -> tuple[Any, dict[str, float]]:
@@ -33,16 +28,7 @@ def read_checkpoint(path: str | os.PathLike[str], like: Any, fingerprint: str) -
     **Raises** `ValueError` where the file is no checkpoint or belongs to a run with other settings or data.
     """
     path = Path(path)
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            header = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    except (OSError, safetensors.SafetensorError) as error:
-        raise ValueError(f"{path} is no readable checkpoint ({error}); delete it to start from the beginning") from None
-    if header.get("format") != _FORMAT:
-        raise ValueError(f"{path} is no checkpoint of this version of attrax; delete it to start from the beginning")
-    if header.get("checksum") != _checksum(arrays, header.get("numbers", "")):
-        raise ValueError(f"{path} is a damaged checkpoint; restore it from a copy, or delete it to start again")
+    arrays, header = read_checked(path, format=_FORMAT, what="checkpoint")
     if header.get("fingerprint") != fingerprint:
         raise ValueError(
             f"{path} belongs to a run with other data or settings; repeat that run's options to continue it, "
@@ -67,10 +53,3 @@ def planned_epochs(path: str | os.PathLike[str]) -> int | None:
     except (OSError, safetensors.SafetensorError, ValueError):
         return None  # whoever reads the state says what is wrong with the file
     return None if planned is None else int(planned)
-
-
-def _checksum(arrays: dict[str, np.ndarray], numbers: str) -> str:
-    total = hashlib.sha256(numbers.encode())
-    for name in sorted(arrays):
-        total.update(f"|{name}|".encode() + np.ascontiguousarray(arrays[name]).tobytes())
-    return total.hexdigest()
