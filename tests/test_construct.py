@@ -198,15 +198,17 @@ def test_spare_units_change_nothing_at_first(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", CONSTRUCTIONS)
 def test_a_construction_is_a_start_for_training(kind: str) -> None:
-    writer = ax.Gradient(start=kind, spare=4, noise=0.05, learning_rate=1e-4, epochs=50)
+    writer = ax.Gradient(start=kind, spare=4, noise=0.05, epochs=50)
     memory = ax.store(POINTS, writer=writer, key=jr.key(0))
     assert memory.certificate.all_attractors
     assert memory.map.widths == (2 * len(POINTS) + 4,)
     assert (memory.written["start"], memory.written["spare"]) == (kind, 4)
+    # Ten times as much, which noise has elsewhere, would destroy it.
+    assert memory.written["learning_rate"] == 1e-4
 
 
 def test_auto_trains_a_constructed_start_where_one_is_asked_for() -> None:
-    memory = ax.store(POINTS, writer=ax.Auto(start="margin", epochs=30, learning_rate=1e-4), key=jr.key(0))
+    memory = ax.store(POINTS, writer=ax.Auto(start="margin", epochs=30), key=jr.key(0))
     assert memory.written["attempts"][0]["writer"] == "gradient"
     assert memory.map.widths == (2 * len(POINTS),)
 

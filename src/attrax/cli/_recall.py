@@ -36,7 +36,7 @@ def recall(
             "-o",
             "--output",
             metavar="DIR",
-            help="Write what came back here; with --from, a folder of PNG files, or a .npy or .npz file.",
+            help="Write what came back here: a folder; with --from a clip too (.mp4, .gif, .wav, .txt), or .npy or .npz.",
         ),
     ] = None,
     begin: Annotated[

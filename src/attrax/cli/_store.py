@@ -160,8 +160,22 @@ def store(
     size: Size = None,
     gray: Gray = False,
     skip_unreadable: SkipUnreadable = False,
-    width: Annotated[int, typer.Option(min=1, help="Units of each hidden layer.")] = 512,
-    depth: Annotated[int, typer.Option(min=1, help="Number of hidden layers.")] = 5,
+    width: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Units of each hidden layer. [default: the writer's choice; 512 where it trains a given network]",
+            show_default=False,
+        ),
+    ] = 512,
+    depth: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Number of hidden layers. [default: the writer's choice; 5 where it trains a given network]",
+            show_default=False,
+        ),
+    ] = 5,
     activation: Annotated[
         str,
         typer.Option(help="relu, leaky_relu, selu, swish, cosid, sinusoid, tanh, sigmoid, softplus, gelu or identity."),
@@ -232,12 +246,15 @@ def store(
     spare: Annotated[
         int, typer.Option(min=0, help="Hidden units beside those of --construction, which has two an example.")
     ] = 0,
-    tol: Annotated[float, typer.Option(help="Loss to stop at, on the clean examples.")] = 1e-8,
+    tol: Annotated[
+        float, typer.Option(help="Loss to stop at, on the clean examples; a contest runs all of its epochs.")
+    ] = 1e-8,
     epochs: Annotated[
         int | None,
         typer.Option(
             min=0,
-            help="Passes through the data at most. [default: 1000000; 3000 with noise or the like, which runs them all]",
+            help="Passes through the data at most. [default: the writer's choice; of gradient 1000000, and 3000 with noise "
+            "or the like, which runs them all]",
             show_default=False,
         ),
     ] = None,

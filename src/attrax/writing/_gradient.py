@@ -47,7 +47,8 @@ class Gradient:
 
     - `optimizer`: a name in `attrax.training.OPTIMIZERS`, or `"kfac"` (`attrax.training.kfac`), which finds its own
       step sizes and takes no rate, momentum or decay.
-    - `learning_rate`: `None` for the optimizer's default, ten times that with noise, where it decays.
+    - `learning_rate`: `None` for the optimizer's default, ten times that with noise, where it decays (not from a
+      constructed `start`, which so large a rate destroys).
     - `momentum`, `weight_decay`: `None` for the optimizer's default.
     - `batch`: examples a step; `None` for all. `copies`: how often each stands in a step, each time disturbed anew.
     - `noise`: standard deviation σ of the Gaussian noise on the inputs, in the patterns' own scale.
@@ -146,7 +147,7 @@ class Gradient:
         if self.learning_rate is not None:
             return _checks.real("learning_rate", self.learning_rate, above=0)
         return OPTIMIZERS[self.optimizer] * (
-            _NOISY_RATE if self._noisy and self.optimizer in ("adam", "rmsprop") else 1
+            _NOISY_RATE if self._noisy and self.start is None and self.optimizer in ("adam", "rmsprop") else 1
         )
 
     def __call__(
