@@ -30,5 +30,5 @@ def test_the_dense_route_finds_the_same_radius() -> None:
 def test_it_runs(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--quick", "--only", "radii"])
     out = capsys.readouterr().out
-    assert "proved radii ≤ 120 s" in out or "Bars: 1 of 1 reached" in out
+    assert "Bars: 1 of 1 reached" in out
     assert np.count_nonzero([line.startswith("| 4 |") for line in out.splitlines()]) == 1

@@ -72,12 +72,14 @@ def test_the_bound_is_never_below_the_radius() -> None:
     for trial in range(200):
         size = int(draw.integers(1, 12))
         matrix = draw.normal(size=(size, size)) * 10.0 ** draw.uniform(-3, 1)
-        if trial % 3 == 0:
+        triangular = trial % 3 == 0
+        if triangular:
             matrix = np.triu(matrix, trial % 2)
         radius = np.abs(np.linalg.eigvals(matrix)).max()
         bound = np.exp(power_bound(Product(matrix, 0.0, 0.0)))
         assert bound >= radius * (1 - 1e-10)
-        assert bound <= max(radius, 1e-3) * 1.05 or trial % 3 == 0
+        # Powers of a matrix that is far from normal fall slowly to its radius; of one that is nilpotent, to zero.
+        assert triangular or bound <= max(radius, 1e-3) * 1.05
 
 
 @pytest.mark.parametrize("gap", [1e-3, 1e-6])

@@ -6,7 +6,7 @@ import pytest
 
 import attrax as ax
 from attrax._numerics import cast, float64
-from attrax.maps import Recurrent, recurrent
+from attrax.maps import recurrent
 from attrax.training import fit_recurrent
 
 TEXT = "Hopfield networks are able to store binary training patterns as attractive fixed points"
@@ -84,4 +84,3 @@ def test_wrong_arguments() -> None:
     for words in ("to be", ["to"], ["to", "to"], [1, 2]):
         with pytest.raises(ValueError, match="words must be"):
             ax.store_words(words, key=jr.key(0))
-    assert isinstance(network, Recurrent)

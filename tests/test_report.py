@@ -273,11 +273,15 @@ def test_figures_have_their_labels(memory: ax.Memory, recoveries: list[ax.analys
         recovery_bars([])
 
 
-def test_figures_leave_matplotlib_as_it_was() -> None:
+def test_imports_are_light_and_figures_leave_matplotlib_as_it_was() -> None:
     code = """
-import io, sys
-import jax.random as jr, numpy as np
+import io, sys, jax
+before = dict(jax.config.values)
 import attrax as ax
+assert dict(jax.config.values) == before, "configuration changed"
+heavy = {"matplotlib", "torch", "sklearn", "skimage", "typer"} & set(sys.modules)
+assert not heavy, heavy
+import jax.random as jr, numpy as np
 import attrax.report, attrax.experiments
 assert "matplotlib" not in sys.modules, "imported at the top"
 import matplotlib

@@ -180,7 +180,8 @@ def test_map_over_width_and_depth() -> None:
 @pytest.mark.parametrize("activation", [name for name in theory.NAMES if name not in ("z^p", "exp")])
 def test_theory_for_a_width_and_depth_of_1024(activation) -> None:
     assert analysis.scaled_start(activation, 1024, 1, 10).status == "solved"
-    if activation not in ("swish", "gelu", "selu"):  # signals vanish or explode: that is a status
+    # One smooth, one piecewise linear, one unbounded; of swish, gelu and selu signals vanish or explode.
+    if activation in ("tanh", "relu", "cosid"):
         deep = analysis.scaled_start(activation, 1024, 1024, 10, 1.0)
         assert deep.status == "solved"
         assert deep.residual < 1e-9

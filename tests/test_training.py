@@ -19,7 +19,7 @@ import safetensors
 import safetensors.numpy
 
 import attrax as ax
-from attrax.training import OPTIMIZERS, _fit, fit, mean_squared_error, optimizer, polish
+from attrax.training import OPTIMIZERS, _fit, cosine_decay, fit, kfac, mean_squared_error, optimizer, polish
 from attrax.training._checkpoint import read_checkpoint, write_checkpoint
 
 RNG = np.random.default_rng(0)
@@ -757,3 +757,37 @@ def test_polish_and_loss_of_pictures() -> None:
         np.mean((outputs - pictures[::-1]) ** 2)
     )
     assert mean_squared_error(polish(start, pictures, pictures[::-1]), pictures, pictures[::-1]) < 1e-20
+
+
+def test_equal_settings_are_the_same_rule() -> None:
+    for make in (partial(optimizer, "adam", learning_rate=0.1), partial(kfac, seed=3)):
+        assert make() is make()
+    assert optimizer("adam", learning_rate=cosine_decay(0.1, 10)) is optimizer(
+        "adam", learning_rate=cosine_decay(0.1, 10)
+    )
+    assert optimizer("adam", learning_rate=0.1) is not optimizer("adam", learning_rate=0.2)
+    # A schedule that can't be compared is taken as it is.
+    rule = optimizer("gd", learning_rate=Falling(jnp.ones(2)))
+    one = jnp.ones(1)
+    assert rule.update(one, rule.init(one))[0] == pytest.approx(-1)
+
+
+class Falling(eqx.Module):
+    """A schedule with an array in it."""
+
+    rates: Any
+
+    def __call__(self, step: Any) -> Any:
+        return self.rates[step]
+
+
+@pytest.mark.parametrize(
+    "writer", [ax.Gradient(noise=0.1, epochs=3), ax.Contest(epochs=3)], ids=["gradient", "contest"]
+)
+def test_storing_the_same_again_compiles_nothing(writer: Any, caplog: pytest.LogCaptureFixture) -> None:
+    recipe = partial(ax.maps.mlp, width=8, depth=1) if isinstance(writer, ax.Gradient) else None
+    with jax.log_compiles():
+        for again in (False, True):
+            caplog.clear()
+            ax.store(np.eye(3), recipe, writer=writer, key=jr.key(0))
+            assert any("XLA compilation" in line for line in caplog.messages) is not again

@@ -23,6 +23,7 @@ from attrax.training._losses import squared_error as squared_error
 from attrax.training._objective import Objective as Objective
 from attrax.training._objective import objective as objective
 from attrax.training._optimizers import OPTIMIZERS as OPTIMIZERS
+from attrax.training._optimizers import cosine_decay as cosine_decay
 from attrax.training._optimizers import optimizer as optimizer
 from attrax.training._polish import mean_squared_error as mean_squared_error
 from attrax.training._polish import polish as polish

@@ -21,6 +21,7 @@ How many targets are sampled matters more than anything else here. Of G, of rank
 most of a wide layer's curvature unseen.
 """
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -84,6 +85,12 @@ def kfac(
     samples = _checks.integer("samples", samples, least=1)
     refresh = _checks.integer("refresh", refresh, least=1)
     seed = _checks.integer("seed", seed, least=0)
+    return _made(damping, samples, refresh, seed)
+
+
+@lru_cache(maxsize=128)
+def _made(damping: float, samples: int, refresh: int, seed: int) -> optax.GradientTransformationExtraArgs:
+    """The same object for the same numbers, so that training with it is not compiled again."""
 
     def init(network: MLP) -> KFACState:
         _check(network)

@@ -1,6 +1,8 @@
 """The paper's five optimizers (Fig. 15), with PyTorch's semantics."""
 
 from collections.abc import Callable
+from functools import lru_cache
+from inspect import isfunction
 from types import MappingProxyType
 from typing import Any
 
@@ -36,6 +38,8 @@ def optimizer(
     - `weight_decay`: coefficient of the weights that is added to the gradient (L2, as in PyTorch's optimizers);
       1e-5 by default for `momentum_decay`, 0 otherwise.
 
+    **Returns:** the same object for the same arguments, so that training with it is not compiled again.
+
     **Raises** `ValueError` for an unknown name or a number out of range.
     """
     _checks.one_of("optimizer", name, OPTIMIZERS)
@@ -53,6 +57,20 @@ def optimizer(
     if weight_decay is None:
         weight_decay = 1e-5 if name == "momentum_decay" else 0.0
     weight_decay = _checks.real("weight_decay", weight_decay, least=0)
+    if isinstance(learning_rate, float) or isfunction(learning_rate):
+        return _known(name, learning_rate, momentum, weight_decay)
+    return _made(name, learning_rate, momentum, weight_decay)
+
+
+@lru_cache(maxsize=128)
+def cosine_decay(learning_rate: float, steps: int) -> Schedule:
+    """The schedule that falls from `learning_rate` to 0 along half a cosine; the same object for the same numbers."""
+    return optax.cosine_decay_schedule(learning_rate, steps)
+
+
+def _made(
+    name: str, learning_rate: float | Schedule, momentum: float, weight_decay: float
+) -> optax.GradientTransformation:
     parts = [optax.add_decayed_weights(weight_decay)] if weight_decay else []
     if name == "adam":
         parts.append(optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-8))
@@ -61,3 +79,6 @@ def optimizer(
     if momentum:
         parts.append(optax.trace(decay=momentum))
     return optax.chain(*parts, optax.scale_by_learning_rate(learning_rate))
+
+
+_known = lru_cache(maxsize=128)(_made)

@@ -24,6 +24,7 @@ from attrax.training import (
     Encoder,
     carriers,
     contest_network,
+    cosine_decay,
     cross_entropy,
     encoder,
     fit,
@@ -234,7 +235,7 @@ class Contest:
                 checkpoint=checkpoint if resume else None,
             )  # fmt: skip
         steps = epochs * -(-num // batch)
-        rate = optax.cosine_decay_schedule(self._rate(num), max(steps, 1))
+        rate = cosine_decay(self._rate(num), max(steps, 1))
         fitted = run(
             epochs, rate, checkpoint=checkpoint, resume=resume, progress=progress,
             fingerprint=repr(replace(self, time_limit=None)) + f" {epochs}",

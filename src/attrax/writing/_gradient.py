@@ -20,6 +20,7 @@ from attrax.training import (
     CONSTRUCTIONS,
     OPTIMIZERS,
     constructed_start,
+    cosine_decay,
     fit,
     kfac,
     mean_squared_error,
@@ -203,7 +204,7 @@ class Gradient:
                     None,
                 )
             steps = epochs * (1 if batch is None else -(-len(patterns) // batch))
-            rate = optax.cosine_decay_schedule(rate, max(steps, 1))
+            rate = cosine_decay(rate, max(steps, 1))
         fitted = run(
             epochs, rate, seconds=limit, checkpoint=checkpoint, resume=resume, progress=progress,
             fingerprint=repr(replace(self, time_limit=None)) + f" {epochs}",
