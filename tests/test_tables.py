@@ -376,3 +376,4 @@ def test_text_and_figure_have_both_sides() -> None:
     assert [text.get_text() for text in read.texts][:2] == ["–", "34"]
     assert [text.get_text() for text in loose.texts][:2] == ["–", "34"]
     assert [text.get_text() for text in paper.texts][:5] == ["28", "34", "10", "5/–", "19/5"]
+    assert [text.get_text() for text in paper.texts][12:19] == [*"??????", "97"]

@@ -174,6 +174,10 @@ def _drawings(figure: str, records: Records) -> Sequence[Drawing]:
         f"{cell.depth}×{cell.width}, {most} seed{'s' * (most > 1)}, {cell.dtype}, at most {cell.epochs:,} epochs"
         f"{limit}. " + data_note(table.data.substitute or table.data.source, table.data.source)
     )
+    open_rows = [row for row in table.rows if len(table.paper(row).readings) > 2]
+    for row in open_rows:
+        printed = " and ".join(map(str, table.paper(row).printed))
+        caption += f" In the row {row} the paper has {printed}; under which activations is not known."
     return (Drawing(storage_figure(table), caption),)
 
 

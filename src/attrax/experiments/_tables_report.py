@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _NOT_TRAINED = "–"
+_SHOWN_READINGS = 2
 
 
 def storage_text(table: StorageTable) -> str:
@@ -85,7 +86,8 @@ def storage_figure(table: StorageTable) -> "Figure":
 
     Colors are per cent of the examples of the seeds that count; a small fraction below a number says how many seeds
     those are where not all are. Gray with a dash: no seed counts; gray without one: not run. In the
-    panel of the paper the color is that of the first reading, and gray is a lost or an empty cell.
+    panel of the paper the color is that of the first reading, gray is a lost or an empty cell, and a question mark one
+    of a row that can be read in more ways than two.
 
     **Arguments:** `table`. **Returns:** a `matplotlib.figure.Figure`.
     """
@@ -131,12 +133,13 @@ def _panel(table: StorageTable, count: str | None) -> tuple[np.ndarray, np.ndarr
     for i, row in enumerate(table.rows):
         for j, column in enumerate(table.columns):
             if count is None:
+                if len(table.paper(row).readings) > _SHOWN_READINGS:
+                    texts[i, j] = "?"
+                    continue
                 found = table.paper(row).possible(column)
                 if found and found[0] is not None:
                     values[i, j] = found[0]
-                # Of fifteen readings a cell has room for two.
-                short = found if len(found) < 3 else (found[0], None)
-                texts[i, j] = "/".join(_NOT_TRAINED if one is None else str(one) for one in short) if found else "lost"
+                texts[i, j] = "/".join(_NOT_TRAINED if one is None else str(one) for one in found) if found else "lost"
                 continue
             result = table.cells.get((row, column))
             if result is None:
