@@ -256,7 +256,10 @@ def test_arrays_come_back_in_the_format_of_the_cues(
     written = Path(strict(out)["results"][0]["file"])
     assert written.name == f"recalled{suffix.lower()}"
     loaded = np.load(written)
-    assert (loaded["values"] if suffix == ".npz" else loaded).shape == (2, 8, 8)
+    if suffix == ".npz":
+        with loaded as arrays:
+            loaded = arrays["values"]
+    assert loaded.shape == (2, 8, 8)
 
 
 def test_a_network_beyond_all_memory_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -608,7 +608,7 @@ def test_tables_from_what_their_cells_tell(figure: str) -> None:
     assert len(every.rows) == len(cells) == 4
     assert every.rows[0][2] == "0 of 2"
     assert every.rows[1][5:8] == ("3 of 4", "0.30 to 0.95", "4 of 4")
-    assert len(agreement.rows) == 6
+    assert len(agreement.rows) == 9
     assert "in place of CIFAR-10" in one.draw(records)[0].caption
     assert one.summarize(records[1:]).outcome == "unfinished"
 
