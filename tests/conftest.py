@@ -39,8 +39,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in _LONG)
 
 
-_MANY_MAPS = 15_000
-"""A quarter of what Linux allows a process, which leaves room for any one file."""
+_MANY_MAPS = 10_000
+"""A sixth of what Linux allows a process, which leaves room for any one file, and in memory."""
 
 
 @pytest.fixture(autouse=True, scope="module")
