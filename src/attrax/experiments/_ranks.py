@@ -13,7 +13,7 @@ from attrax.experiments._tables import StorageTable
 # The type stubs of SciPy know its results only half.
 stats: Any = scipy.stats
 _PERMUTATIONS, _RESAMPLES = 9_999, 1_000
-_MOST_READINGS = 2  # of a row that is compared; more of them, and anything agrees with one
+MOST_READINGS = 2  # of a row that is compared; more of them, and anything agrees with one
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def rank_agreement(
     pairs = []
     for row, values in zip(table.rows, table.grid(count), strict=True):
         paper = table.paper(row)
-        if not 0 < len(paper.readings) <= _MOST_READINGS:
+        if not 0 < len(paper.readings) <= MOST_READINGS:
             continue
         if reading is None:
             possible = map(paper.possible, table.columns)

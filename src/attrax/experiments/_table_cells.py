@@ -20,7 +20,7 @@ from attrax.experiments._experiment import (
 )
 from attrax.experiments._figures import markdown_table
 from attrax.experiments._paper_tables import ACTIVATIONS, PAPER
-from attrax.experiments._ranks import RankAgreement, rank_agreement
+from attrax.experiments._ranks import MOST_READINGS, RankAgreement, rank_agreement
 from attrax.experiments._table_run import run, table_cell
 from attrax.experiments._tables import (
     COUNTS,
@@ -174,7 +174,7 @@ def _drawings(figure: str, records: Records) -> Sequence[Drawing]:
         f"{cell.depth}×{cell.width}, {most} seed{'s' * (most > 1)}, {cell.dtype}, at most {cell.epochs:,} epochs"
         f"{limit}. " + data_note(table.data.substitute or table.data.source, table.data.source)
     )
-    open_rows = [row for row in table.rows if len(table.paper(row).readings) > 2]
+    open_rows = [row for row in table.rows if len(table.paper(row).readings) > MOST_READINGS]
     for row in open_rows:
         printed = " and ".join(map(str, table.paper(row).printed))
         caption += f" In the row {row} the paper has {printed}; under which activations is not known."

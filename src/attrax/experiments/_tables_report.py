@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attrax.experiments._paper_tables import PaperRow
-from attrax.experiments._ranks import RankAgreement
+from attrax.experiments._ranks import MOST_READINGS, RankAgreement
 from attrax.experiments._tables import COUNTS, LOW_LOSS, CellResult, StorageTable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _NOT_TRAINED = "–"
-_SHOWN_READINGS = 2
 
 
 def storage_text(table: StorageTable) -> str:
@@ -133,7 +132,7 @@ def _panel(table: StorageTable, count: str | None) -> tuple[np.ndarray, np.ndarr
     for i, row in enumerate(table.rows):
         for j, column in enumerate(table.columns):
             if count is None:
-                if len(table.paper(row).readings) > _SHOWN_READINGS:
+                if len(table.paper(row).readings) > MOST_READINGS:
                     texts[i, j] = "?"
                     continue
                 found = table.paper(row).possible(column)

@@ -38,7 +38,8 @@ def optimizer(
     - `weight_decay`: coefficient of the weights that is added to the gradient (L2, as in PyTorch's optimizers);
       1e-5 by default for `momentum_decay`, 0 otherwise.
 
-    **Returns:** the same object for the same arguments, so that training with it is not compiled again.
+    **Returns:** the same object for the same arguments (of schedules, plain functions), so that training with it is not
+    compiled again.
 
     **Raises** `ValueError` for an unknown name or a number out of range.
     """
