@@ -32,20 +32,26 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("paper-tables"))
     parser.add_argument("--seconds", type=float, help="of training a cell, instead of the scale's own limit")
     parser.add_argument("--row", action="append", help="of the table; may be repeated. By default all of them")
+    parser.add_argument("--column", action="append", help="an activation; may be repeated. By default all of them")
+    parser.add_argument("--seeds", type=int, help="how many networks a cell, instead of the scale's own number")
     options = parser.parse_args()
     scale = TABLE_SCALES[options.scale]
     if options.seconds is not None:
         scale = replace(scale, cell=replace(scale.cell, seconds=options.seconds))
     if options.row:
         scale = replace(scale, **{options.figure: tuple(options.row)})
+    if options.column:
+        scale = replace(scale, activations=tuple(options.column))
+    if options.seeds is not None:
+        scale = replace(scale, cell=replace(scale.cell, seeds=tuple(range(options.seeds))))
     print(f"{options.figure}, {options.scale}: {scale.cell}\n{machine()}\n", flush=True)
 
     def each(row: str, result: CellResult) -> None:
         stored, below, low = map(result.stored, COUNTS)
-        losses = " ".join(f"{trial.loss:.1e}" for trial in result.trials)
+        losses = ", ".join(f"{trial.loss:.1e} after {trial.epochs:,} epochs" for trial in result.trials)
         print(f"{row:>16} {result.cell.activation:>10}: trained {result.trained} of {len(result.trials)}, certified "
               f"{stored[0]}/{stored[1]}, radius < 1 {below[0]}/{below[1]}, with any low loss {low[0]}/{low[1]}, losses "
-              f"{losses}, {result.seconds:.0f} s",
+              f"{losses}; {result.seconds:.0f} s",
               flush=True)  # fmt: skip
 
     table = storage_table(options.figure, scale, each=each)
@@ -56,7 +62,8 @@ def main() -> None:
         for reading in (0, 1):
             found = rank_agreement(table, count=count, reading=reading)
             print(f"\n{count}, reading {reading + 1}: {rank_text(found)}")
-    name = "-".join([options.figure, options.scale, *(row.replace(":", "") for row in options.row or ())])
+    parts = [*(options.row or ()), *(options.column or ())]
+    name = "-".join([options.figure, options.scale, *(part.replace(":", "") for part in parts)])
     files = write_figure(storage_figure(table), options.output, name)
     record = strict([asdict(result) for result in table.cells.values()])
     (options.output / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
