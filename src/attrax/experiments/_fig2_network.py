@@ -71,7 +71,7 @@ _SIZES: dict[str, dict[str, Any]] = {
         "init": "uniform:0.02",
         "epochs": 20_000,
         "levels": [0.1, 0.3, 0.5, 0.7, 0.8, 0.9],
-        "starts": 1500,
+        "starts": 1000,
     },
     "tables": {
         "n": 100,

@@ -22,7 +22,7 @@ _SIZES: dict[str, dict[str, Any]] = {
         "auto_epochs": 150,
         "cues": 8,
     },
-    "quick": {"frames": 60, "side": 32, "width": 256, "depth": 3, "epochs": 20_000, "cues": 20},
+    "quick": {"frames": 40, "side": 24, "width": 256, "depth": 3, "epochs": 20_000, "cues": 20},
     "tables": {"frames": 200, "side": 64, "width": 1024, "depth": 3, "epochs": 50_000, "cues": 20},
     "full": {"frames": 389, "side": 128, "width": 1024, "depth": 3, "epochs": 1_000_000, "cues": 20},
 }

@@ -11,7 +11,7 @@ from attrax.sweeps import Cell, CellFound, Work
 
 _SIZES: dict[str, dict[str, Any]] = {
     "smoke": {"width": 48, "depth": 5, "epochs": 3000, "auto_epochs": 150, "resolution": 32, "length": 3},
-    "quick": {"width": 128, "depth": 15, "epochs": 20_000, "resolution": 96, "length": 5},
+    "quick": {"width": 128, "depth": 15, "epochs": 20_000, "resolution": 72, "length": 5},
     "tables": {"width": 128, "depth": 15, "epochs": 20_000, "resolution": 192, "length": 5},
     "full": {"width": 128, "depth": 15, "epochs": 20_000, "resolution": 256, "length": 5},
 }

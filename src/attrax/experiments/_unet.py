@@ -35,7 +35,7 @@ from attrax.writing import settle
 
 _SIZES: dict[str, dict[str, Any]] = {
     "smoke": {"n": 2, "side": 4, "channels": 16, "epochs": 1500, "rate": 2e-3},
-    "quick": {"n": 4, "side": 16, "channels": 32, "epochs": 8000, "rate": 1e-4},
+    "quick": {"n": 4, "side": 8, "channels": 32, "epochs": 8000, "rate": 1e-3},
     "tables": {"n": 10, "side": 32, "channels": 64, "epochs": 50_000, "rate": 1e-4},
     "full": {"n": 10, "side": 64, "channels": 64, "epochs": 1_000_000, "rate": 1e-4},
 }
