@@ -160,6 +160,17 @@ def test_scales_name_every_cell() -> None:
     assert table_cells("fig15", "quick")["adam", "relu"] == cells["pytorch", "relu"]
 
 
+def test_a_scale_may_have_rates_of_its_own() -> None:
+    cells = table_cells("fig15", "quick")
+    assert (cells["adam", "relu"].rate, cells["gd", "relu"].rate) == (1e-3, None)
+    assert table_cells("fig15", "tables")["adam", "relu"].rate is None
+    fast = run_cell(replace(SMALL, rate=1e-3, epochs=20), POINTS).trials[0]
+    slow = run_cell(replace(SMALL, epochs=20), POINTS).trials[0]
+    named = run_cell(replace(SMALL, rate=1e-4, epochs=20), POINTS).trials[0]
+    assert fast.loss < slow.loss
+    assert named.loss == slow.loss
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

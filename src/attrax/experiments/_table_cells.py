@@ -167,12 +167,14 @@ def _drawings(figure: str, records: Records) -> Sequence[Drawing]:
     if table is None:
         return ()
     cell = next(iter(table.cells.values())).cell
+    rates = {result.cell.optimizer: result.cell.rate for result in table.cells.values()}
+    faster = "".join(f", {name} at a rate of {rate:g}" for name, rate in rates.items() if rate is not None)
     limit = "" if cell.seconds is None else f", {cell.seconds:g} s of training for all seeds of a cell"
     most = max(len(result.trials) for result in table.cells.values())
     caption = (
         f"{cell.n} pictures, least distance {table.data.nearest:.2g}; "
         f"{cell.depth}×{cell.width}, {most} seed{'s' * (most > 1)}, {cell.dtype}, at most {cell.epochs:,} epochs"
-        f"{limit}. " + data_note(table.data.substitute or table.data.source, table.data.source)
+        f"{limit}{faster}. " + data_note(table.data.substitute or table.data.source, table.data.source)
     )
     open_rows = [row for row in table.rows if len(table.paper(row).readings) > MOST_READINGS]
     for row in open_rows:

@@ -29,9 +29,10 @@ from attrax.writing import settle
 class TableCell:
     """The setting of one cell, and all that decides its numbers.
 
-    **Fields:** `activation`; `optimizer`, at its default rate in `attrax.training.OPTIMIZERS`; `init`; `n` examples;
-    `depth` and `width`; `seeds`, a network each; `epochs` and `seconds` of training at most, the latter for all seeds;
-    `tol`, the loss that counts as trained; `dtype` of training; `side` of the pictures, `None` for their own.
+    **Fields:** `activation`; `optimizer`; `init`; `n` examples; `depth` and `width`; `seeds`, a network each; `epochs`
+    and `seconds` of training at most, the latter for all seeds; `tol`, the loss that counts as trained; `dtype` of
+    training; `side` of the pictures, `None` for their own; `rate` of learning, `None` for the optimizer's default in
+    `attrax.training.OPTIMIZERS`.
     """
 
     activation: str
@@ -46,6 +47,7 @@ class TableCell:
     tol: float = 1e-8
     dtype: str = "float64"
     side: int | None = None
+    rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +129,17 @@ class TableScale:
     """How large the networks of a table are, and which rows and columns there are.
 
     **Fields:** `cell`, whose sizes, seeds and limits all cells have; `activations`, the columns; `fig15` and `fig16`,
-    the rows; `like_width`: a row U[−a, a] starts from a·√(`like_width`/width), which leaves a signal that goes through
-    the hidden layers as large as in a network of that width; `together`:
-    the seeds of a cell are trained by one loop, otherwise each by itself, going on from a checkpoint after a kill.
+    the rows; `rates`, pairs of an optimizer and its rate of learning where that is not its default; `like_width`: a
+    row U[−a, a] starts from a·√(`like_width`/width), which leaves a signal that goes through the hidden layers as large
+    as in a network of that width; `together`: the seeds of a cell are trained by one loop, otherwise each by itself,
+    going on from a checkpoint after a kill.
     """
 
     cell: TableCell
     activations: tuple[str, ...] = ACTIVATIONS
     fig15: tuple[str, ...] = tuple(PAPER["fig15"])
     fig16: tuple[str, ...] = tuple(PAPER["fig16"])
+    rates: tuple[tuple[str, float], ...] = ()
     like_width: int = 256
     together: bool = True
 
@@ -149,13 +153,17 @@ TABLE_SCALES = MappingProxyType(
         "small": TableScale(
             TableCell("relu", n=10, width=64, seeds=(0, 1), seconds=60, dtype="float32", side=16)
         ),
-        "quick": TableScale(TableCell("relu", n=25, width=128, seeds=(0, 1), seconds=30, dtype="float32")),
+        "quick": TableScale(
+            TableCell("relu", n=25, width=128, seeds=(0, 1), seconds=30, dtype="float32", side=16),
+            rates=(("adam", 1e-3),),
+        ),
         "tables": TableScale(TableCell("relu", n=25, width=128, seconds=225, dtype="float32")),
         "full": TableScale(TableCell("relu", seconds=42 * 3600), like_width=1024, together=False),
     }
 )  # fmt: skip
-"""Scales by name. `small` is for busy machines; `quick` is meant for 20 minutes on two cores, a table on each, `tables`
-for two and a half hours; `full` has the paper's numbers as far as they are known, and 42 hours for each seed of a cell.
+"""Scales by name. `small` is for busy machines; `quick` is meant for 20 minutes on two cores, with smaller pictures and
+a larger rate of Adam, without which hardly a network gets to its loss in that time; `tables` is meant for two and a
+half hours; `full` has the paper's numbers as far as they are known, and 42 hours for each seed of a cell.
 
 The width behind the paper's rows U[−a, a] is not known. From a = 0.15 its ReLU networks trained, whose signal changes
 by a·√(width/6) a layer: that is 1 at 267 units, and 2, eight hundredfold in ten layers, at 1024. So narrow networks
@@ -219,7 +227,8 @@ def table_cells(figure: str, scale: str | TableScale = "quick") -> dict[tuple[st
     for row in rows:
         for activation in scale.activations:
             name = {"optimizer": row} if figure == "fig15" else {"init": _start(row, scale)}
-            cells[row, activation] = replace(scale.cell, activation=activation, **name)
+            cell = replace(scale.cell, activation=activation, **name)
+            cells[row, activation] = replace(cell, rate=dict(scale.rates).get(cell.optimizer))
     return cells
 
 
@@ -286,7 +295,7 @@ _Trained = tuple[MLP, float, int, TrainingStatus]
 
 
 def _together(networks: list[MLP], values: HostStates, cell: TableCell, progress: Progress | None) -> list[_Trained]:
-    train = partial(fit_many, networks, values, values, optimizer=_rule(cell.optimizer), tol=cell.tol)
+    train = partial(fit_many, networks, values, values, optimizer=_rule(cell.optimizer, cell.rate), tol=cell.tol)
     if cell.seconds is not None:
         train(epochs=min(cell.epochs, 1))  # compiles, so that the time is all for training
     found = train(epochs=cell.epochs, seconds=cell.seconds, progress=progress)
@@ -301,8 +310,8 @@ def _alone(
 ) -> _Trained:
     """The same for one network, kept every few seconds; `fit` goes the way of `fit_many`."""
     found = fit(
-        network, values, values, optimizer=_rule(cell.optimizer), tol=cell.tol, epochs=cell.epochs,
-        seconds=cell.seconds, checkpoint=checkpoint, resume=True, fingerprint=cell.optimizer, progress=progress,
+        network, values, values, optimizer=_rule(cell.optimizer, cell.rate), tol=cell.tol, epochs=cell.epochs,
+        seconds=cell.seconds, checkpoint=checkpoint, resume=True, fingerprint=_named(cell), progress=progress,
         key=jr.key(0),
     )  # fmt: skip
     missed = TrainingStatus.EPOCHS_OVER if found.epochs >= cell.epochs else TrainingStatus.TIME_OVER
@@ -311,9 +320,13 @@ def _alone(
 
 
 @cache
-def _rule(name: str) -> optax.GradientTransformation:
-    """One object for each name, so that cells of one shape share compiled code."""
-    return optimizer(name)
+def _rule(name: str, rate: float | None) -> optax.GradientTransformation:
+    """One object for each, so that cells of one shape share compiled code."""
+    return optimizer(name, learning_rate=rate)
+
+
+def _named(cell: TableCell) -> str:
+    return cell.optimizer if cell.rate is None else f"{cell.optimizer} at {cell.rate:g}"
 
 
 def _certified(network: MLP, values: HostStates) -> int:
