@@ -90,7 +90,7 @@ def test_outputs_that_do_not_fit(capsys: pytest.CaptureFixture[str], tmp_path: P
     record(capsys, "store", "pan:3", "--size", "8x8", "--gray", *WRITE, "-o", memory)
     status, _, err = run(capsys, "recall", memory, "--from", "noise", "-o", tmp_path / "x.wav")
     assert status == 2
-    assert "goes into a folder, .mp4, .gif, .npy or .npz" in err
+    assert "written to a folder, .mp4, .gif, .npy or .npz" in err
     for name in ("x.avi", "x.jpg", "x.txt"):  # none of these becomes the name of a folder
         assert run(capsys, "recall", memory, "--from", "noise", "-o", tmp_path / name)[0] == 2
         assert not (tmp_path / name).exists()
@@ -132,7 +132,7 @@ def test_sound_is_no_folder_of_pictures(capsys: pytest.CaptureFixture[str], tmp_
     record(capsys, "store", sound, *WRITE, "-o", memory)
     status, _, err = run(capsys, "recall", memory, "--from", "frame:0", "-o", tmp_path / "frames")
     assert status == 2
-    assert "goes into .wav, .npy or .npz" in err
+    assert "written to .wav, .npy or .npz" in err
     assert not (tmp_path / "frames").exists()
 
 
@@ -145,6 +145,10 @@ def test_demo_film(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         "film-strip.png", "film.attrax", "film.gif", "film.mp4",
     ]  # fmt: skip
     assert load_sequence(tmp_path / "demo" / "film.mp4").values.shape[1:] == (256, 256, 3)
+    back = tmp_path / "back.mp4"
+    record(capsys, "recall", tmp_path / "demo" / "film.attrax", "--from", "noise", "--cycles", 3, "-o", back)
+    assert load_sequence(back).fps == 5
+    assert record(capsys, "analyze", "period", back)["period"] == 60
 
 
 def test_a_strip_shows_the_cue_the_way_and_the_cycle() -> None:

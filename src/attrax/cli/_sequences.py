@@ -295,7 +295,7 @@ def check_frames_output(path: Path, facts: dict[str, Any] | None, shape: tuple[i
     file = suffix in (*CLIPS, *AUDIO_SUFFIXES, *IMAGE_SUFFIXES, *TEXT_SUFFIXES, *VIDEO_SUFFIXES)
     if suffix not in (".npy", ".npz") and (suffix not in clips if file else not pictures):
         allowed = [*(["a folder"] if pictures else []), *clips, ".npy"]
-        raise ValueError(f"--output: the memory holds {kind}, which goes into {', '.join(allowed)} or .npz; got {path}")
+        raise ValueError(f"--output: the memory holds {kind}, written to {', '.join(allowed)} or .npz; got {path}")
     if suffix in (*WRITERS, *CLIPS) and suffix:
         check_output_file(path, "--output")
     else:

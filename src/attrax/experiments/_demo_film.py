@@ -80,8 +80,10 @@ def demo_film(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"the folder {folder} can't be created: {error.strerror or error}") from None
-    film = load_sequence(_SOURCE, size=_SIZE, fps=_RATE).values
+    clip = load_sequence(_SOURCE, size=_SIZE, fps=_RATE)
+    film = clip.values
     memory = store(Patterns.from_cycles([film]), writer=_WRITER, progress=progress, key=jr.key(seed))
+    memory.written["media"] = clip.facts()  # so that recall writes it back as a film
     file = save(folder / "film.attrax", memory)
     cues = np.random.default_rng(seed).uniform(size=(_CUES, *film.shape[1:]))
     found = recall_sequence(memory, cues, progress=progress)
