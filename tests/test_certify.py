@@ -112,6 +112,32 @@ def test_a_unit_on_its_kink_counts_with_both_slopes() -> None:
     assert ax.certify(around(network, [0.0])).verdict[0] != "attractor"
 
 
+def test_selu_has_a_kink_too() -> None:
+    # To the right of 0 the slope is 0.84, to the left 1.41. A hair to the right of it only the first one is seen.
+    network = ax.maps.MLP((np.array([[0.8]]), np.array([[1.0]])), (None, None), (1,), "selu")
+    found = ax.certify(around(network, [1e-20]))
+    assert found.spectral_radius[0] == pytest.approx(0.84056, abs=1e-5)
+    assert found.verdict[0] == "inconclusive"
+
+
+@pytest.mark.parametrize("radius", [1e-9, 1e-6])
+@pytest.mark.parametrize("activation", ["selu", "swish", "cosid", "sinusoid", "tanh"])
+def test_errors_of_slopes_hold_and_are_close_in_a_deep_network(activation: str, radius: float) -> None:
+    # By the norms of ten layers alone these errors would be overstated by up to five orders of magnitude.
+    network = ax.maps.mlp((20,), width=40, depth=10, activation=activation, key=jr.key(0))
+    factors, draw = network_factors(network), np.random.default_rng(0)
+    state = draw.normal(size=(1, 20))
+    slopes, errors = network_slopes(factors, state, radius)
+    met = np.zeros(10)
+    for _ in range(50):
+        step = draw.normal(size=(1, 20))
+        moved, _ = network_slopes(factors, state + radius * step / np.linalg.norm(step))
+        apart = [np.abs(one - other) for one, other in zip(moved, slopes, strict=True)]
+        assert all((gap <= error).all() for gap, error in zip(apart, errors, strict=True))
+        met = np.maximum(met, [gap.max() for gap in apart])
+    assert (np.array([error.max() for error in errors]) < 10 * met).all()
+
+
 def test_points_that_are_not_fixed() -> None:
     found = ax.certify(around(lambda x: x / 2 + 1.0, np.zeros(3)))
     assert found.verdict[0] == "not_attractor"

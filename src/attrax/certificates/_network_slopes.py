@@ -14,6 +14,7 @@ from attrax._activations import activation as named_activation
 from attrax._numerics import cast, float64
 from attrax._types import HostStates
 from attrax.certificates._running_product import UNIT_ROUNDOFF, gamma
+from attrax.certificates._slopes import slope_deviation
 from attrax.maps import MLP
 
 _MANY = 32
@@ -82,9 +83,8 @@ def network_slopes(
 
     `state_error` bounds the Euclidean distance of the given states from those of the exact cycle.
 
-    The error of φ' is that of the pre-activation times a bound on φ'' nearby. Where a unit of a piecewise-linear
-    activation is closer to its kink than the error of its pre-activation, both slopes are possible, and the error
-    says so.
+    The error of φ' is that of the pre-activation times a bound on φ'' nearby. Where a unit is closer to a kink of its
+    activation than the error of its pre-activation, both slopes are possible, and the error says so.
     """
     name = factors.network.activation
     curved = name not in PIECEWISE_LINEAR
@@ -93,7 +93,6 @@ def network_slopes(
             [np.asarray(layer) for layer in group]
             for group in _derivatives(factors.network, jnp.asarray(cycle, np.float64), curved)
         )
-    jump = {"identity": 0.0, "relu": 1.0, "leaky_relu": 0.99}.get(name, 0.0)
     inputs = np.abs(np.asarray(cycle, np.float64).reshape(len(cycle), -1))
     # Length of the vector by which the input of a layer may be off: it grows by the layer's 2-norm at most.
     away = state_error + 4 * UNIT_ROUNDOFF * np.linalg.norm(inputs, axis=1, keepdims=True)
@@ -109,20 +108,21 @@ def network_slopes(
                 local = local + 2 * UNIT_ROUNDOFF * (np.abs(bias) + np.abs(values))
             if curved:
                 total = local + away * factors.rows[layer]
-                total = np.minimum(total, spread.meet(weight, local, away))
-                # Twice |φ''| covers its change over so short a way; the last term the evaluation of φ'.
-                slope_error = total * (2 * curvatures[layer] + 1e-3) + 8 * UNIT_ROUNDOFF * (np.abs(slopes[layer]) + 1)
+                total = np.minimum(total, spread.meet(weight, local))
             else:
                 # Only the units that may be on carry an error to this layer, often few of them.
                 rows = np.stack([factors.rows[layer] if units is None else np.linalg.norm(weight[:, units], axis=1)
                                  for units in live])  # fmt: skip
                 total = local + away * rows
-                slope_error = np.where(np.abs(values) <= total, jump, 0.0)
+            curvature = curvatures[layer] if curved else np.zeros_like(values)
+            slope_error = slope_deviation(name, values, slopes[layer], curvature, total, np.zeros_like(values))
+            if curved:  # the evaluation of φ' itself
+                slope_error = slope_error + 8 * UNIT_ROUNDOFF * (np.abs(slopes[layer]) + 1)
             errors.append(slope_error)
             steepest = (np.abs(slopes[layer]) + slope_error).max(axis=1, keepdims=True)
             inputs = np.abs(hidden[layer])
             if curved:
-                spread.pass_on(slopes[layer], local)
+                spread.pass_on(slopes[layer], local, slope_error * total)
                 norms = np.full((len(cycle), 1), factors.norms[layer])
             else:
                 now = [np.flatnonzero(row) for row in (slopes[layer] != 0) | (slope_error != 0)]
@@ -191,23 +191,26 @@ class _Spread:
             [(None, float(length))] for length in state_errors
         ]
 
-    def meet(self, weight: np.ndarray, local: np.ndarray, away: np.ndarray) -> np.ndarray:
-        """Bounds on the errors of this layer's pre-activations, given those made here (`local`)."""
+    def meet(self, weight: np.ndarray, local: np.ndarray) -> np.ndarray:
+        """Bounds on the errors of this layer's pre-activations, given those made here (`local`); infinite for none."""
         bounds = []
         for step, carriers in enumerate(self.carriers):
             carriers[:] = [(self.entry if matrix is None else weight @ matrix, length) for matrix, length in carriers]
             reached = sum(length * np.linalg.norm(matrix, axis=1) for matrix, length in carriers if matrix is not None)
-            # The slopes themselves are off by errors of this size; unless that is much, a thousandth more covers it.
-            bounds.append(1.001 * reached + local[step] if away[step, 0] < 1e-6 else np.full(len(weight), np.inf))
+            bound = 1.001 * reached + local[step]  # a thousandth more covers the rounding of the carriers
+            bounds.append(np.where(np.isfinite(bound), bound, np.inf))
         return np.stack(bounds)
 
-    def pass_on(self, slopes: np.ndarray, local: np.ndarray) -> None:
-        """Carries everything through φ, and adds the errors made in this layer as a source."""
+    def pass_on(self, slopes: np.ndarray, local: np.ndarray, bent: np.ndarray) -> None:
+        """Carries everything through φ, and adds the errors made in this layer as a source.
+
+        `bent` bounds what the error of each pre-activation adds because the slope on its way is not the one carried.
+        """
         for step, carriers in enumerate(self.carriers):
             carriers[:] = [
                 (slopes[step][:, None] * matrix, length) for matrix, length in carriers if matrix is not None
             ]
-            made = np.abs(slopes[step]) * local[step] + 8 * UNIT_ROUNDOFF * (np.abs(slopes[step]) + 1)
+            made = np.abs(slopes[step]) * local[step] + 8 * UNIT_ROUNDOFF * (np.abs(slopes[step]) + 1) + bent[step]
             carriers.append((np.eye(len(made)), float(np.linalg.norm(made))))
 
 
