@@ -274,14 +274,17 @@ def test_a_cut_off_gif(tmp_path):
         load_sequence(path)
 
 
-@pytest.mark.parametrize(("codec", "part"), [("mpeg4", 0.2), ("mpeg4", 0.7), ("libx264", 0.5)])
-def test_a_damaged_film(tmp_path, codec, part):
-    """What a decoder can notice: in H.264, which has no checksums, most wrong bytes decode to something."""
+@pytest.mark.parametrize(("codec", "part", "count"), [("mpeg4", 0.2, 200), ("mpeg4", 0.7, 200), ("libx264", 0.5, 4000)])
+def test_a_damaged_film(tmp_path, codec, part, count):
+    """What a decoder can notice: in H.264, which has no checksums, most wrong bytes decode to something.
+
+    It takes more of them there, as the encoder's bytes are not always the same on a busy machine.
+    """
     frames = np.random.default_rng(0).integers(0, 256, (20, 32, 48, 3), dtype=np.uint8)
     path = encode(tmp_path / "a.mp4", frames, codec=codec)
     content = bytearray(path.read_bytes())
     place = int(part * len(content))
-    content[place : place + 200] = bytes(255 - byte for byte in content[place : place + 200])
+    content[place : place + count] = bytes(255 - byte for byte in content[place : place + count])
     path.write_bytes(content)
     with pytest.raises(SourceError, match="damaged"):
         load_sequence(path)
