@@ -120,6 +120,21 @@ def test_selu_has_a_kink_too() -> None:
     assert found.verdict[0] == "inconclusive"
 
 
+def test_swish_far_to_the_right_is_not_evaluated_better_than_it_is() -> None:
+    z = 36.73675  # φ' = σ(z)(1 + z(1 − σ(z))), where 1 − σ(z) is e⁻ᶻ to within its square
+    network = ax.maps.MLP((np.eye(1), np.eye(1)), (None, None), (1,), "swish")
+    slopes, errors = network_slopes(network_factors(network), np.array([[z]]))
+    beyond = (slopes[0][0] - 1) - (z - 1) * np.exp(-z)
+    assert 3e-15 < abs(beyond) <= errors[0][0]
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_of_no_number_no_slope_is_known(activation: str) -> None:
+    network = ax.maps.mlp((3,), width=4, depth=1, activation=activation, key=jr.key(0))
+    _, errors = network_slopes(network_factors(network), np.array([[np.nan, 1.0, 2.0]]))
+    assert np.isinf(errors[0]).all()
+
+
 @pytest.mark.parametrize("radius", [1e-9, 1e-6])
 @pytest.mark.parametrize("activation", ["selu", "swish", "cosid", "sinusoid", "tanh"])
 def test_errors_of_slopes_hold_and_are_close_in_a_deep_network(activation: str, radius: float) -> None:

@@ -116,8 +116,8 @@ def network_slopes(
                 total = local + away * rows
             curvature = curvatures[layer] if curved else np.zeros_like(values)
             slope_error = slope_deviation(name, values, slopes[layer], curvature, total, np.zeros_like(values))
-            if curved:  # the evaluation of φ' itself
-                slope_error = slope_error + 8 * UNIT_ROUNDOFF * (np.abs(slopes[layer]) + 1)
+            # Neither inf·0 nor a state that is no number may pass for a bound.
+            slope_error = np.where(np.isnan(slope_error) | np.isnan(total), np.inf, slope_error)
             errors.append(slope_error)
             steepest = (np.abs(slopes[layer]) + slope_error).max(axis=1, keepdims=True)
             inputs = np.abs(hidden[layer])
@@ -192,12 +192,13 @@ class _Spread:
         ]
 
     def meet(self, weight: np.ndarray, local: np.ndarray) -> np.ndarray:
-        """Bounds on the errors of this layer's pre-activations, given those made here (`local`); infinite for none."""
+        """Bounds on the errors of this layer's pre-activations, given those made here (`local`); infinite where
+        there is no finite one."""
         bounds = []
         for step, carriers in enumerate(self.carriers):
             carriers[:] = [(self.entry if matrix is None else weight @ matrix, length) for matrix, length in carriers]
             reached = sum(length * np.linalg.norm(matrix, axis=1) for matrix, length in carriers if matrix is not None)
-            bound = 1.001 * reached + local[step]  # a thousandth more covers the rounding of the carriers
+            bound = 1.001 * reached + local[step]  # a thousandth more for the rounding of the carriers
             bounds.append(np.where(np.isfinite(bound), bound, np.inf))
         return np.stack(bounds)
 
