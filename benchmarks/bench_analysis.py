@@ -20,8 +20,8 @@ import numpy as np
 import attrax as ax
 from attrax.analysis import basins as basins_of
 from attrax.certificates import basin_radius, spectrum
-from attrax.experiments import four_circles, train_plane
 from attrax.maps import MLP
+from attrax.paper.experiments import four_circles, train_plane
 from benchmarks.measure import Bars, Table, exponent, machine, title
 
 
@@ -51,9 +51,20 @@ class Sizes:
 
 
 QUICK = Sizes(
-    entries=(24, 48), target=96, width=16, depth=2, examples=6, measured=4, faces=4, radius_width=16, radius_depth=2,
-    epochs=50, resolution=24, plane_depth=2, plane_epochs=50,
-)  # fmt: skip
+    entries=(24, 48),
+    target=96,
+    width=16,
+    depth=2,
+    examples=6,
+    measured=4,
+    faces=4,
+    radius_width=16,
+    radius_depth=2,
+    epochs=50,
+    resolution=24,
+    plane_depth=2,
+    plane_epochs=50,
+)
 """Sizes for a smoke run: every table appears, and no number in it means anything."""
 
 
@@ -102,8 +113,13 @@ def spectra(bench: Bench) -> None:
         ours, found = _spectrum_seconds(memory)
         theirs, radius = _dense(memory)
         dense.append(theirs)
-        table.row(f"{size:,}", f"{ours / 8:.3f}", f"{theirs:.2f}", f"{8 * theirs / ours:.1f}",
-                  f"{abs(abs(found.eigenvalues[0, 0]) - radius):.1e}")  # fmt: skip
+        table.row(
+            f"{size:,}",
+            f"{ours / 8:.3f}",
+            f"{theirs:.2f}",
+            f"{8 * theirs / ours:.1f}",
+            f"{abs(abs(found.eigenvalues[0, 0]) - radius):.1e}",
+        )
     power, factor = exponent(sizes.entries, dense)
     theirs = factor * sizes.target**power
     memory = interpolating(sizes.target, sizes.width, sizes.depth, sizes.measured)
@@ -113,8 +129,10 @@ def spectra(bench: Bench) -> None:
     table.row(f"{sizes.target:,}", f"{each:.3f}", note, f"{theirs / each:,.0f}")
     whole = each * sizes.examples
     how = "" if sizes.measured == sizes.examples else f", from {sizes.measured}"
-    print(f"\n{sizes.examples} examples of {sizes.target:,} entries: {whole:.1f} s{how}; "
-          + bench.bars.check("spectra of all examples", "≤ 60 s", whole <= 60))  # fmt: skip
+    print(
+        f"\n{sizes.examples} examples of {sizes.target:,} entries: {whole:.1f} s{how}; "
+        + bench.bars.check("spectra of all examples", "≤ 60 s", whole <= 60)
+    )
 
 
 def _spectrum_seconds(memory: ax.Memory) -> tuple[float, Any]:
@@ -166,8 +184,15 @@ def radii(bench: Bench) -> None:
     table = Table("examples", "certified", "with a proved radius", "median radius", "nearest other", "seconds", "bar")
     proved = found.proved_radius[found.proved_radius > 0]
     median = f"{np.median(proved):.3g}" if len(proved) else "–"
-    table.row(sizes.faces, certificate.num_attractors, len(proved), median, f"{np.median(found.distance):.3g}",
-              f"{seconds:.1f}", bench.bars.check("proved radii", "≤ 120 s", seconds <= 120))  # fmt: skip
+    table.row(
+        sizes.faces,
+        certificate.num_attractors,
+        len(proved),
+        median,
+        f"{np.median(found.distance):.3g}",
+        f"{seconds:.1f}",
+        bench.bars.check("proved radii", "≤ 120 s", seconds <= 120),
+    )
 
 
 def basins(bench: Bench) -> None:
@@ -229,14 +254,22 @@ TABLES: dict[str, Callable[[Bench], None]] = {"spectra": spectra, "radii": radii
 def main(arguments: list[str] | None = None) -> None:
     """Prints the tables that were asked for, and at the end which bars were reached."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", action="append", choices=list(TABLES), metavar="NAME",
-                        help=f"a table to print, repeatable: {', '.join(TABLES)}")  # fmt: skip
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=list(TABLES),
+        metavar="NAME",
+        help=f"a table to print, repeatable: {', '.join(TABLES)}",
+    )
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see whether everything runs")
     options = parser.parse_args(arguments)
     names = [name for name in TABLES if options.only is None or name in options.only]
     if set(names) != {"radii"} and util.find_spec("torch") is None:
-        print("the tables spectra and basins compare with PyTorch, which is not installed: run `make torch` first, or "
-              "take --only radii", file=sys.stderr)  # fmt: skip
+        print(
+            "the tables spectra and basins compare with PyTorch, which is not installed: run `make torch` first, or "
+            "take --only radii",
+            file=sys.stderr,
+        )
         raise SystemExit(2)
     bench = Bench(QUICK if options.quick else Sizes())
     print(machine(), flush=True)

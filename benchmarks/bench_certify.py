@@ -7,7 +7,7 @@ import jax.random as jr
 import numpy as np
 
 import attrax as ax
-from attrax._numerics import float64
+from attrax._base.numerics import float64
 
 SIZES, TARGET = (768, 1536, 3072), 12_288
 WIDTH, DEPTH = 1024, 3

@@ -23,8 +23,11 @@ ROUNDS = 3
 
 def main() -> None:
     """Prints a Markdown table of medians over the rounds; compilation is left out on both sides."""
-    title("Many networks at once: full-batch epochs of Adam, float32", machine(),
-          f"median of {ROUNDS} interleaved rounds; ratio above 1: together is faster")  # fmt: skip
+    title(
+        "Many networks at once: full-batch epochs of Adam, float32",
+        machine(),
+        f"median of {ROUNDS} interleaved rounds; ratio above 1: together is faster",
+    )
     table = Table("network, examples", "networks", "together, s", "one after another, s", "ratio")
     adam = ax.training.optimizer("adam")
     for size, depth, width, count, num, epochs in SETTINGS:

@@ -16,7 +16,7 @@ import jax.random as jr
 import numpy as np
 
 import attrax as ax
-from attrax.experiments import four_circles, train_plane
+from attrax.paper.experiments import four_circles, train_plane
 from attrax.sources import decode_text
 from benchmarks import sequence_runs as runs
 from benchmarks.measure import Bars, Table, machine, title
@@ -24,8 +24,20 @@ from benchmarks.reference import Job
 from benchmarks.sequence_runs import Written, recall, write
 from benchmarks.write_runs import require
 
-COLUMNS = ("row", "data", "network", "writer", "s (of CPU)", "cycles certified", "largest log radius", "from σ = .1",
-           "from noise", "least dB", "peak, MB", "bars")  # fmt: skip
+COLUMNS = (
+    "row",
+    "data",
+    "network",
+    "writer",
+    "s (of CPU)",
+    "cycles certified",
+    "largest log radius",
+    "from σ = .1",
+    "from noise",
+    "least dB",
+    "peak, MB",
+    "bars",
+)
 MARGIN = ax.Constructed("margin")
 ADAM = ax.Gradient()
 """The paper's recipe: Adam at 1e-4, full batch, to a loss of 1e-8."""
@@ -183,8 +195,11 @@ def chain(bench: Bench) -> None:
 
 def speech(bench: Bench) -> None:
     """Eight seconds of sound as eight states (Appendix G)."""
-    bars = {**CERTIFIED, "all from noise": lambda written, near, noise: noise.recovered == noise.cues,
-            "SNR ≥ 60 dB": lambda written, near, noise: noise.worst >= 60}  # fmt: skip
+    bars = {
+        **CERTIFIED,
+        "all from noise": lambda written, near, noise: noise.recovered == noise.cues,
+        "SNR ≥ 60 dB": lambda written, near, noise: noise.worst >= 60,
+    }
     for writer, given in (("default", None), ("margin", MARGIN)):
         written = write(runs.speech, given)
         noise = recall(written.memory, runs.uniform(written.memory, 20), sound=True)
@@ -201,20 +216,32 @@ def words(bench: Bench) -> None:
         certificate = memory.certificate
         assert certificate is not None  # `store_words` certifies
         bench.table.row(
-            "words", f"13 words, {feedback}; 1,000 words said in order: {'yes' if right else 'no'}",
-            f"recurrent, {memory.map.width}", "Adam, cross-entropy", f"{memory.written['seconds']:.1f}",
-            f"{certificate.num_attractors}/1", f"{float(certificate.log_spectral_radius[0]):.3g}", "", "", "", "",
+            "words",
+            f"13 words, {feedback}; 1,000 words said in order: {'yes' if right else 'no'}",
+            f"recurrent, {memory.map.width}",
+            "Adam, cross-entropy",
+            f"{memory.written['seconds']:.1f}",
+            f"{certificate.num_attractors}/1",
+            f"{float(certificate.log_spectral_radius[0]):.3g}",
+            "",
+            "",
+            "",
+            "",
             bench.bars.check("words", "certified, and 1,000 words in order", right and certificate.all_attractors),
-        )  # fmt: skip
+        )
     count = 1_800
     written = write(partial(runs.page, count), MARGIN)
     patterns = written.memory.examples()
     noise = recall(written.memory, runs.uniform(written.memory, 5))
     found = ax.recall_sequence(written.memory, np.asarray(written.memory.originals)[:1])
     bench.row(
-        "words", f"{count:,} characters, context {patterns.context}; read back exactly: {_reads(found, count)}",
-        written, "margin", CERTIFIED, noise=noise,
-    )  # fmt: skip
+        "words",
+        f"{count:,} characters, context {patterns.context}; read back exactly: {_reads(found, count)}",
+        written,
+        "margin",
+        CERTIFIED,
+        noise=noise,
+    )
 
 
 def _reads(found: Any, count: int) -> str:
@@ -243,16 +270,22 @@ def reference(bench: Bench) -> None:
         seconds = found.end["seconds"] if found.reached is None else found.reached
         ratio = seconds / quick.training
         bench.table.row(
-            "reference", f"{name}, {found.end['epochs']} epochs, loss {found.end['loss']:.0e}", f"1×{width}",
+            "reference",
+            f"{name}, {found.end['epochs']} epochs, loss {found.end['loss']:.0e}",
+            f"1×{width}",
             f"PyTorch, Adam 1e-4, threads: {found.end['threads']}",
             f"not arrived in {seconds:.0f}" if found.reached is None else f"{found.reached:.1f}",
             "–" if certificate is None else f"{certificate.num_attractors}/1",
-            "–" if certificate is None else f"{float(certificate.log_spectral_radius[0]):.3g}", "", "", "",
-            f"{found.end['peak']:.0f}", f"{'> ' if found.reached is None else ''}{ratio:.0f} times margin's "
+            "–" if certificate is None else f"{float(certificate.log_spectral_radius[0]):.3g}",
+            "",
+            "",
+            "",
+            f"{found.end['peak']:.0f}",
+            f"{'> ' if found.reached is None else ''}{ratio:.0f} times margin's "
             f"{quick.training:.1f} s to its network, {seconds / same.training:.1f} times K-FAC's "
             f"{same.training:.1f} s to this one; "
             f"{bench.bars.check('reference', 'margin ≥ 20 times sooner', ratio >= 20)}",
-        )  # fmt: skip
+        )
 
 
 ROWS: dict[str, tuple[Callable[[Bench], None], tuple[str, ...]]] = {
@@ -272,16 +305,24 @@ ROWS: dict[str, tuple[Callable[[Bench], None], tuple[str, ...]]] = {
 def main(arguments: list[str] | None = None) -> None:
     """Prints the rows that were asked for, and at the end which bars were reached."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", action="append", choices=list(ROWS), metavar="NAME",
-                        help=f"a group of rows to print, repeatable: {', '.join(ROWS)}")  # fmt: skip
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=list(ROWS),
+        metavar="NAME",
+        help=f"a group of rows to print, repeatable: {', '.join(ROWS)}",
+    )
     options = parser.parse_args(arguments)
     names = [name for name in ROWS if options.only is None or name in options.only]
     needed = {source: name for name in reversed(names) for source in ROWS[name][1]}
     if needed:
         require(needed)
     if "reference" in names and find_spec("torch") is None:
-        print("the row reference compares with PyTorch, which is not installed: run `make torch` first, or leave it "
-              "out with --only", file=sys.stderr)  # fmt: skip
+        print(
+            "the row reference compares with PyTorch, which is not installed: run `make torch` first, or leave it "
+            "out with --only",
+            file=sys.stderr,
+        )
         raise SystemExit(2)
     print(machine(), flush=True)
     title(

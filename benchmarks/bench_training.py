@@ -25,8 +25,10 @@ def main() -> None:
     import torch
 
     print("## Training: milliseconds per full-batch epoch, Adam, float32\n")
-    print(f"median of {ROUNDS} interleaved rounds of about {SECONDS:g} s each, after a warm-up of both; PyTorch "
-          f"{torch.__version__} with one thread or all {os.cpu_count()}, whichever is faster\n")  # fmt: skip
+    print(
+        f"median of {ROUNDS} interleaved rounds of about {SECONDS:g} s each, after a warm-up of both; PyTorch "
+        f"{torch.__version__} with one thread or all {os.cpu_count()}, whichever is faster\n"
+    )
     print("| network, examples | attrax | PyTorch eager | ratio |")
     print("|---|---|---|---|")
     for size, width, depth, num in NETWORKS:

@@ -34,17 +34,30 @@ TABLES: dict[str, tuple[Callable[[Bench], None], tuple[str, ...]]] = {
 def main(arguments: list[str] | None = None) -> None:
     """Prints the tables that were asked for, and at the end which bars were reached."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", action="append", choices=list(TABLES), metavar="NAME",
-                        help=f"a table to print, repeatable: {', '.join(TABLES)}")  # fmt: skip
-    parser.add_argument("--network", action="append", choices=NETWORKS, metavar="NAME",
-                        help=f"for the table reference, a network, repeatable: {', '.join(NETWORKS)}")  # fmt: skip
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=list(TABLES),
+        metavar="NAME",
+        help=f"a table to print, repeatable: {', '.join(TABLES)}",
+    )
+    parser.add_argument(
+        "--network",
+        action="append",
+        choices=NETWORKS,
+        metavar="NAME",
+        help=f"for the table reference, a network, repeatable: {', '.join(NETWORKS)}",
+    )
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see whether everything runs")
     options = parser.parse_args(arguments)
     names = [name for name in TABLES if options.only is None or name in options.only]
     require({source: name for name in reversed(names) for source in TABLES[name][1]})
     if "reference" in names and util.find_spec("torch") is None:
-        print("the table reference compares with PyTorch, which is not installed: run `make torch` first, or leave it "
-              "out with --only", file=sys.stderr)  # fmt: skip
+        print(
+            "the table reference compares with PyTorch, which is not installed: run `make torch` first, or leave it "
+            "out with --only",
+            file=sys.stderr,
+        )
         raise SystemExit(2)
     bench = Bench(QUICK if options.quick else Sizes(), tuple(options.network or ()))
     print(machine(), flush=True)

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from attrax.cli._output import strict
-from attrax.experiments import (
+from attrax.paper.experiments import (
     EFFICIENCY_MODES,
     EFFICIENCY_SCALES,
     EfficiencyTrial,
@@ -34,8 +34,11 @@ def main() -> None:
 
     def each(trial: EfficiencyTrial) -> None:
         setting = f"{trial.mode:>7} length {trial.length:>3}, {trial.depth}×{trial.width}, seed {trial.seed}"
-        print(f"{setting}: certified {trial.certified}, stable {trial.stable}, loss {trial.loss:.1e}, {trial.epochs} "
-              f"epochs, {trial.writer}, {trial.status}, {trial.seconds:.0f} s", flush=True)  # fmt: skip
+        print(
+            f"{setting}: certified {trial.certified}, stable {trial.stable}, loss {trial.loss:.1e}, {trial.epochs} "
+            f"epochs, {trial.writer}, {trial.status}, {trial.seconds:.0f} s",
+            flush=True,
+        )
 
     study = efficiency_study(options.scale, modes=options.mode or EFFICIENCY_MODES, each=each)
     print(f"\n{study.data.source}, least distance of two examples {study.data.nearest:.3g}, {study.seconds:.0f} s\n")

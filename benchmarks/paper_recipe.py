@@ -28,8 +28,10 @@ def main() -> None:
     options = parser.parse_args()
     values = ax.sources.load(options.source, n=options.n).values
     print(f"{options.n} x {options.source}, {options.depth}x{options.width}, at most {options.epochs} epochs\n")
-    print("| activation | optimizer | seed | loss | epochs | seconds | attractors | not | inconclusive "
-          "| radius < 1 | median radius | largest | status |")  # fmt: skip
+    print(
+        "| activation | optimizer | seed | loss | epochs | seconds | attractors | not | inconclusive "
+        "| radius < 1 | median radius | largest | status |"
+    )
     print("|---|---|---|---|---|---|---|---|---|---|---|---|---|")
     for activation in ACTIVATIONS:
         for optimizer in OPTIMIZERS:

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from attrax.cli._output import strict
-from attrax.experiments import (
+from attrax.paper.experiments import (
     COUNTS,
     TABLE_SCALES,
     CellResult,
@@ -49,10 +49,12 @@ def main() -> None:
     def each(row: str, result: CellResult) -> None:
         stored, below, low = map(result.stored, COUNTS)
         losses = ", ".join(f"{trial.loss:.1e} after {trial.epochs:,} epochs" for trial in result.trials)
-        print(f"{row:>16} {result.cell.activation:>10}: trained {result.trained} of {len(result.trials)}, certified "
-              f"{stored[0]}/{stored[1]}, radius < 1 {below[0]}/{below[1]}, with any low loss {low[0]}/{low[1]}, losses "
-              f"{losses}; {result.seconds:.0f} s",
-              flush=True)  # fmt: skip
+        print(
+            f"{row:>16} {result.cell.activation:>10}: trained {result.trained} of {len(result.trials)}, certified "
+            f"{stored[0]}/{stored[1]}, radius < 1 {below[0]}/{below[1]}, with any low loss {low[0]}/{low[1]}, losses "
+            f"{losses}; {result.seconds:.0f} s",
+            flush=True,
+        )
 
     table = storage_table(options.figure, scale, each=each)
     data = table.data

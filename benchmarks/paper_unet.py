@@ -19,8 +19,8 @@ import optax
 import attrax as ax
 from attrax.analysis import recovery
 from attrax.certificates import spectrum
-from attrax.experiments import study_data
 from attrax.maps import conv_autoencoder
+from attrax.paper.experiments import study_data
 from attrax.training import fit
 from attrax.writing import settle
 from benchmarks.measure import Table, machine
@@ -34,8 +34,19 @@ NETWORKS: dict[str, dict[str, tuple[int, dict[str, Any]]]] = {
         "unstrided, 16 channels": (32, {"channels": 16, "strided": False}),
     },
 }
-COLUMNS = ("network", "pictures", "parameters", "epochs", "minutes", "loss", "attractor / not / inconclusive",
-           "radius below 1", "largest radius", "probable bound", "recovered at σ = .05")  # fmt: skip
+COLUMNS = (
+    "network",
+    "pictures",
+    "parameters",
+    "epochs",
+    "minutes",
+    "loss",
+    "attractor / not / inconclusive",
+    "radius below 1",
+    "largest radius",
+    "probable bound",
+    "recovered at σ = .05",
+)
 _EXACT = 1e-9
 """Mean square of f(x) − x up to which a point counts as found, so that a bound on its spectrum is worth an hour."""
 
@@ -58,25 +69,41 @@ def main() -> None:
         network = conv_autoencoder(data.values.shape[1:], activation="cosid", key=jr.key(SEED), **settings)
         begun = time.perf_counter()
         fitted = fit(
-            network, data.values, data.values, optimizer=optax.adam(options.rate), tol=TOL,
-            seconds=60 * options.minutes, checkpoint=checkpoint, resume=True, key=jr.key(SEED + 1),
-        )  # fmt: skip
+            network,
+            data.values,
+            data.values,
+            optimizer=optax.adam(options.rate),
+            tol=TOL,
+            seconds=60 * options.minutes,
+            checkpoint=checkpoint,
+            resume=True,
+            key=jr.key(SEED + 1),
+        )
         minutes = (time.perf_counter() - begun) / 60
         memory = settle(ax.Memory(fitted.map, ax.Patterns.from_examples(data.values)))
         found = memory.certificate
         assert found is not None  # `settle` certifies
-        print(f"{name}: certified; loss {fitted.loss:.2e}, radii {np.round(found.spectral_radius, 3).tolist()}",
-              file=sys.stderr, flush=True)  # fmt: skip
+        print(
+            f"{name}: certified; loss {fitted.loss:.2e}, radii {np.round(found.spectral_radius, 3).tolist()}",
+            file=sys.stderr,
+            flush=True,
+        )
         fixed = (found.residual**2 / data.values[0].size <= _EXACT).all()
         bound = spectrum(memory, top=1, key=jr.key(SEED)).upper_bound.max() if fixed else np.nan
         answer = recovery(memory, "gaussian:0.05", max_steps=300, key=jr.key(SEED + 2))
         table.row(
-            name, f"{COUNT} of {side}×{side}×3, {data.source}", f"{network.parameters:,}", f"{fitted.epochs:,}",
-            f"{minutes:.0f}", f"{fitted.loss:.2e}",
+            name,
+            f"{COUNT} of {side}×{side}×3, {data.source}",
+            f"{network.parameters:,}",
+            f"{fitted.epochs:,}",
+            f"{minutes:.0f}",
+            f"{fitted.loss:.2e}",
             f"{found.num_attractors} / {found.num_not_attractors} / {found.num_inconclusive}",
-            f"{int((found.spectral_radius < 1).sum())}", f"{np.nanmax(found.spectral_radius):.3f}",
-            "–" if np.isnan(bound) else f"{bound:.3f}", f"{int(answer.recall.recovered.sum())}/{COUNT}",
-        )  # fmt: skip
+            f"{int((found.spectral_radius < 1).sum())}",
+            f"{np.nanmax(found.spectral_radius):.3f}",
+            "–" if np.isnan(bound) else f"{bound:.3f}",
+            f"{int(answer.recall.recovered.sum())}/{COUNT}",
+        )
 
 
 if __name__ == "__main__":

@@ -83,9 +83,11 @@ class Training:
 
         self._torch, self._job = torch, job
         self._inputs = torch.tensor(points.reshape(len(points), -1), dtype=getattr(torch, job.dtype))
-        self._targets = self._inputs if targets is None else torch.tensor(
-            targets.reshape(len(targets), -1), dtype=self._inputs.dtype
-        )  # fmt: skip
+        self._targets = (
+            self._inputs
+            if targets is None
+            else torch.tensor(targets.reshape(len(targets), -1), dtype=self._inputs.dtype)
+        )
         self._activation = activation(job.activation)
         self._begin(fused=False)
 

@@ -12,10 +12,23 @@ from benchmarks.write_mnist import network
 from benchmarks.write_runs import RECOVERY_SEED, STORE_SEED, Bench, Run, rates, saw
 
 KINDS = (
-    "gaussian:0.5", "gaussian:1", "occlude:0.5", "drop:0.5", "drop:0.9", "uniform:0.5", "saltpepper:0.3",
-    "block:0.25", "blocknoise:0.25", "half:right,0.5", "shift:2", "rotate:10", "scale:1.2", "elastic:1.5",
-    "contrast:0.5", "blend:0.35",
-)  # fmt: skip
+    "gaussian:0.5",
+    "gaussian:1",
+    "occlude:0.5",
+    "drop:0.5",
+    "drop:0.9",
+    "uniform:0.5",
+    "saltpepper:0.3",
+    "block:0.25",
+    "blocknoise:0.25",
+    "half:right,0.5",
+    "shift:2",
+    "rotate:10",
+    "scale:1.2",
+    "elastic:1.5",
+    "contrast:0.5",
+    "blend:0.35",
+)
 """A level for every corruption there is."""
 
 GAINED = ("occlude", "drop")

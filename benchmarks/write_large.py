@@ -50,8 +50,11 @@ def imagenet(bench: Bench) -> None:
 def cifar(bench: Bench) -> None:
     """Gray CIFAR-10 by the default writer."""
     number = bench.sizes.cifar
-    title(f"{number} gray CIFAR-10 (32×32)", f"The first {number} of the file, by the default writer, seed "
-          f"{STORE_SEED}; the bar is {100 * CIFAR_SHARE:g} % certified.")  # fmt: skip
+    title(
+        f"{number} gray CIFAR-10 (32×32)",
+        f"The first {number} of the file, by the default writer, seed "
+        f"{STORE_SEED}; the bar is {100 * CIFAR_SHARE:g} % certified.",
+    )
     run = bench.write("cifar10", gray_cifar(number))
     _row(bench, _written_table(), f"CIFAR-10 {number}", run, seconds=CIFAR_SECONDS, share=CIFAR_SHARE)
 

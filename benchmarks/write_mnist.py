@@ -23,8 +23,14 @@ KINDS = {
 
 UNSEEN = ("half:right,0.5", "block:0.25", "contrast:0.5", "blend:0.35", "elastic:1.5")
 SHIFTED = (
-    "gaussian:1.2", "occlude:0.7", "drop:0.97", "shift:4", "rotate:15", "shift:4+occlude:0.6", "shift:4+occlude:0.6",
-)  # fmt: skip
+    "gaussian:1.2",
+    "occlude:0.7",
+    "drop:0.97",
+    "shift:4",
+    "rotate:15",
+    "shift:4+occlude:0.6",
+    "shift:4+occlude:0.6",
+)
 SHIFT_KINDS = {"shift:2": 0.97, "shift:4": 0.97, "rotate:10": 0.97, "shift:2+occlude:0.5": 0.85}
 WITHIN = 0.02
 """How far a rate may lie below the best rival's."""
@@ -65,8 +71,10 @@ def unseen(bench: Bench) -> None:
 def shifts(bench: Bench) -> None:
     """Samples written with shifts and rotations among what training sees, and the rivals that know all of them."""
     _heading(bench, "trained on shifts and rotations as well")
-    print(f"Training saw {', '.join(SHIFTED)}. Templates are all examples, turned by −15 … 15° in steps of 5° and "
-          "moved by up to 4 pixels each way.\n")  # fmt: skip
+    print(
+        f"Training saw {', '.join(SHIFTED)}. Templates are all examples, turned by −15 … 15° in steps of 5° and "
+        "moved by up to 4 pixels each way.\n"
+    )
     runs = _written(bench, bench.memories(corruptions=SHIFTED), "shifts", seconds=180)
     print()
     rules = [f"{name} 1-NN" for name in RULES] + [f"{name} templates" for name in RULES]
@@ -76,9 +84,13 @@ def shifts(bench: Bench) -> None:
         rivals = [percent(found.rival(rule)) for rule in RULES]
         known = _templates(runs, kind)
         table.row(
-            kind, percent(found.mean), percent(found.worst), *rivals, *(percent(known[rule]) for rule in RULES),
+            kind,
+            percent(found.mean),
+            percent(found.worst),
+            *rivals,
+            *(percent(known[rule]) for rule in RULES),
             _at_least(bench, f"shifts {kind}", found, wanted),
-        )  # fmt: skip
+        )
 
 
 def _templates(runs: list[Run], kind: str) -> dict[str, float]:
@@ -103,9 +115,15 @@ def _heading(bench: Bench, what: str) -> None:
 def _written(bench: Bench, runs: list[Run], name: str, *, seconds: float) -> list[Run]:
     """Prints how each memory came about."""
     table = Table(
-        "sample", "network", "seconds", "certified", "peak memory, MB", "bar on certified", "bar on seconds",
+        "sample",
+        "network",
+        "seconds",
+        "certified",
+        "peak memory, MB",
+        "bar on certified",
+        "bar on seconds",
         "bar on the network",
-    )  # fmt: skip
+    )
     for index, run in enumerate(runs):
         widths = run.memory.map.widths
         table.row(

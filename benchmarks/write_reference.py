@@ -66,8 +66,12 @@ def reference(bench: Bench) -> None:
     """Rows of attrax and of the reference, network by network."""
     sizes = bench.sizes
     full = bool(os.environ.get("BENCH_FULL"))
-    allowed = "as long as it takes (BENCH_FULL)" if full else f"{TIMES:g} times the time of attrax's quickest writer " \
-        f"that certified all, at most {sizes.reference:g} seconds"  # fmt: skip
+    allowed = (
+        "as long as it takes (BENCH_FULL)"
+        if full
+        else f"{TIMES:g} times the time of attrax's quickest writer "
+        f"that certified all, at most {sizes.reference:g} seconds"
+    )
     title(
         f"The paper's recipe in PyTorch beside attrax, {sizes.mnist} MNIST",
         f"First sample; seeds {STORE_SEED} and {RECOVERY_SEED}. Reference: Adam at 1e-4, full batch, mean squared "
@@ -80,8 +84,19 @@ def reference(bench: Bench) -> None:
         "whole process, Python and "
         f"libraries included. Recall takes at most {STEPS:,} steps.",
     )
-    columns = ("network", "writer", f"s to loss {TOL:g}", "s to all certified", "times attrax's", "attractors", "loss",
-               "epochs", "peak memory, MB", *KINDS, "bar")  # fmt: skip
+    columns = (
+        "network",
+        "writer",
+        f"s to loss {TOL:g}",
+        "s to all certified",
+        "times attrax's",
+        "attractors",
+        "loss",
+        "epochs",
+        "peak memory, MB",
+        *KINDS,
+        "bar",
+    )
     examples = bench.mnist()[0]
     table = Table(*columns)
     _rivals(table, examples)

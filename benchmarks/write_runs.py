@@ -54,10 +54,24 @@ class Sizes:
 
 
 QUICK = Sizes(
-    samples=2, mnist=8, imagenet=6, cifar=20, numbers=(8, 16), pixels=((16, 16), (16, 16, 3)), photographs=6, units=32,
-    layers=(2, 3), small=(3, 16), attempts=3.0, activation_examples=4, activation_depth=2, activation_width=16,
-    activation_seconds=2.0, epochs=10, reference=4.0,
-)  # fmt: skip
+    samples=2,
+    mnist=8,
+    imagenet=6,
+    cifar=20,
+    numbers=(8, 16),
+    pixels=((16, 16), (16, 16, 3)),
+    photographs=6,
+    units=32,
+    layers=(2, 3),
+    small=(3, 16),
+    attempts=3.0,
+    activation_examples=4,
+    activation_depth=2,
+    activation_width=16,
+    activation_seconds=2.0,
+    epochs=10,
+    reference=4.0,
+)
 """Sizes for a smoke run: every table appears, and no number in it means anything."""
 
 

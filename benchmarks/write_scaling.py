@@ -32,8 +32,10 @@ def photographs(number: int, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _numbers(bench: Bench) -> dict[float, Run]:
-    title("Scaling with the number n of examples", f"Gray CIFAR-10, the first n of the file, default writer, seed "
-          f"{STORE_SEED}.")  # fmt: skip
+    title(
+        "Scaling with the number n of examples",
+        f"Gray CIFAR-10, the first n of the file, default writer, seed {STORE_SEED}.",
+    )
     return _table("n", {number: ("cifar10", gray_cifar(number)) for number in bench.sizes.numbers}, bench)
 
 

@@ -26,8 +26,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     folder = tempfile.mkdtemp(prefix="attrax-compiled-")
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
-    settings = {"compilation_cache_dir": folder, "persistent_cache_min_compile_time_secs": 0.2,
-                "persistent_cache_min_entry_size_bytes": -1, "disable_most_optimizations": True}  # fmt: skip
+    settings = {
+        "compilation_cache_dir": folder,
+        "persistent_cache_min_compile_time_secs": 0.2,
+        "persistent_cache_min_entry_size_bytes": -1,
+        "disable_most_optimizations": True,
+    }
     for name, value in settings.items():
         os.environ[f"JAX_{name.upper()}"] = str(value)
         jax.config.update(f"jax_{name}", value)

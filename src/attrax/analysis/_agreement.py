@@ -7,18 +7,24 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from attrax import _checks
-from attrax._corruptions import corrupt
-from attrax._memory import Memory
-from attrax._patterns import Patterns
-from attrax._recall import recall
-from attrax._types import HostIndices, Progress
+from attrax._base import checks
+from attrax._base.types import HostIndices, Progress
 from attrax.analysis._curves import curve_levels
 from attrax.analysis._intervals import wilson_interval
 from attrax.analysis._neighbors import RULES, nearest_neighbor
+from attrax.corruptions import corrupt
+from attrax.dynamics import recall
+from attrax.memory import Memory
+from attrax.patterns import Patterns
 
-AGREEMENT_CURVES = ("gaussian:0.1..1.5", "uniform:0.1..0.9", "drop:0.1..0.9", "block:0.1..0.8", "occlude:0.1..0.9",
-                    "blend:0.1..0.45")  # fmt: skip
+AGREEMENT_CURVES = (
+    "gaussian:0.1..1.5",
+    "uniform:0.1..0.9",
+    "drop:0.1..0.9",
+    "block:0.1..0.8",
+    "occlude:0.1..0.9",
+    "blend:0.1..0.45",
+)
 """The corruptions that are compared where none are asked for."""
 
 
@@ -102,9 +108,9 @@ def nearest_agreement(
         (1.0, 1.0, 1.0)
     """
     patterns = memory.examples()
-    _checks.one_of("rule", rule, RULES)
-    repeats = _checks.integer("repeats", repeats, least=1)
-    max_steps = _checks.integer("max_steps", max_steps, least=1)
+    checks.one_of("rule", rule, RULES)
+    repeats = checks.integer("repeats", repeats, least=1)
+    max_steps = checks.integer("max_steps", max_steps, least=1)
     originals = np.asarray(memory.originals)
     wanted = _levels(corruptions, patterns)
     cycle_of = np.arange(len(patterns))

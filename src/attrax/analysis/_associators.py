@@ -10,12 +10,12 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from attrax._corruptions import corrupt, parse_corruption
-from attrax._numerics import apply_rows, cast
-from attrax._patterns import Patterns
-from attrax._types import HostIndices, HostStates
+from attrax._base.numerics import apply_rows, cast
+from attrax._base.types import HostIndices, HostStates
 from attrax.analysis._neighbors import RULES, nearest_neighbor
+from attrax.corruptions import corrupt, parse_corruption
 from attrax.maps import mlp
+from attrax.patterns import Patterns
 from attrax.writing import Gradient
 
 Answer = Callable[[np.ndarray, np.ndarray | None], np.ndarray]

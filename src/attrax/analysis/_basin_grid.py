@@ -10,13 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int
 
-from attrax._memory import Memory
-from attrax._numerics import cast, float64
-from attrax._recall import recall
-from attrax._status import RecallStatus
-from attrax._types import HostStates, Map, Progress
+from attrax._base.numerics import cast, float64
+from attrax._base.status import RecallStatus
+from attrax._base.types import HostStates, Map, Progress
 from attrax.analysis._plane import Plane
-from attrax.dynamics import refine
+from attrax.dynamics import recall, refine
+from attrax.memory import Memory
 
 OUTCOMES = (
     RecallStatus.RECOVERED,
@@ -67,10 +66,8 @@ class BasinGrid:
         self.overflowed = False
         patterns = memory.examples()
         self.place = {
-            index: (number, step)
-            for number, cycle in enumerate(patterns.cycles)
-            for step, index in enumerate(cycle)
-        }  # fmt: skip
+            index: (number, step) for number, cycle in enumerate(patterns.cycles) for step, index in enumerate(cycle)
+        }
         self.stored = np.asarray(patterns.points, np.float64)
 
     def pixels_of(self, coordinates: np.ndarray) -> list[tuple[int, int]]:

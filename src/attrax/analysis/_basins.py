@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from attrax import _checks
-from attrax._memory import Memory
-from attrax._numerics import apply_rows, cast, float64
-from attrax._patterns import Patterns
-from attrax._status import Verdict
-from attrax._types import HostStates, Map, Progress
+from attrax._base import checks
+from attrax._base.numerics import apply_rows, cast, float64
+from attrax._base.status import Verdict
+from attrax._base.types import HostStates, Map, Progress
 from attrax.analysis._basin_grid import OUTCOMES, BasinGrid, refine_cells, spaced
 from attrax.analysis._plane import Plane, check_extent, extent_of, plane_of
 from attrax.certificates import certify
+from attrax.memory import Memory
+from attrax.patterns import Patterns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,10 +141,10 @@ def basins(
     Source: Radhakrishnan, Belkin, Uhler (2020), Figs. 3, 4c and 9.
     """
     patterns = memory.examples()
-    resolution = _checks.integer("resolution", resolution, least=2, most=4096)
-    coarse = _checks.integer("coarse", coarse, least=1)
-    arrows = _checks.integer("arrows", arrows, most=200)
-    max_steps = _checks.integer("max_steps", max_steps, least=1)
+    resolution = checks.integer("resolution", resolution, least=2, most=4096)
+    coarse = checks.integer("coarse", coarse, least=1)
+    arrows = checks.integer("arrows", arrows, most=200)
+    max_steps = checks.integer("max_steps", max_steps, least=1)
     plane = plane if isinstance(plane, Plane) else plane_of(memory, plane)
     if plane.origin.shape != patterns.shape or plane.axes.shape != (2, *patterns.shape):
         raise ValueError(f"plane must lie among states of shape {patterns.shape}; got {plane.origin.shape}")
@@ -222,8 +222,9 @@ def _others(
 ) -> tuple[tuple[Other, ...], Int[np.ndarray, " k"]]:
     """The limits in an order of their own, with verdicts, and from the number of each the new one (−1 stays −1)."""
     # By period and place, not by the order in which the grid met them; a cycle begins at its least point.
-    turned = [np.roll(points, -min(range(len(points)), key=lambda i: points[i].ravel().tolist()), axis=0)
-              for points in limits]  # fmt: skip
+    turned = [
+        np.roll(points, -min(range(len(points)), key=lambda i: points[i].ravel().tolist()), axis=0) for points in limits
+    ]
     order = sorted(range(len(limits)), key=lambda i: (periods[i], turned[i][0].ravel().tolist()))
     number_of = np.full(len(limits) + 1, -1)
     number_of[order] = np.arange(len(limits))
@@ -231,9 +232,7 @@ def _others(
     for index in order:
         certificate = certify(Memory(map, Patterns.from_cycles([turned[index]])))
         coordinates, _ = plane.project(turned[index])
-        found.append(
-            Other(turned[index], coordinates, certificate.verdict[0], float(certificate.spectral_radius[0]))
-        )  # fmt: skip
+        found.append(Other(turned[index], coordinates, certificate.verdict[0], float(certificate.spectral_radius[0])))
     return tuple(found), number_of
 
 

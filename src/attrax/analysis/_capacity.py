@@ -10,13 +10,13 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from attrax import _checks
-from attrax._corruptions import corrupt, parse_corruption
-from attrax._patterns import Patterns
-from attrax._recall import recall
-from attrax._types import HostStates, Progress
+from attrax._base import checks
+from attrax._base.types import HostStates, Progress
 from attrax.analysis._intervals import wilson_interval
+from attrax.corruptions import corrupt, parse_corruption
+from attrax.dynamics import recall
 from attrax.maps import MLP, mlp
+from attrax.patterns import Patterns
 from attrax.writing import Gradient, store
 
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}]
@@ -171,23 +171,31 @@ def capacity_sweep(
     every = Patterns.from_examples(np.asarray(examples)).points
     if isinstance(numbers, str) or not len(numbers):
         raise ValueError(f"numbers must hold at least one number of examples; got {numbers!r}")
-    numbers = [_checks.integer("each of numbers", number, least=1, most=len(every)) for number in numbers]
-    width = _checks.integer("width", width, least=1)
-    depth = _checks.integer("depth", depth, least=1)
-    epochs = _checks.integer("epochs", epochs, least=1)
-    repeats = _checks.integer("repeats", repeats, least=1)
-    max_steps = _checks.integer("max_steps", max_steps, least=1)
+    numbers = [checks.integer("each of numbers", number, least=1, most=len(every)) for number in numbers]
+    width = checks.integer("width", width, least=1)
+    depth = checks.integer("depth", depth, least=1)
+    epochs = checks.integer("epochs", epochs, least=1)
+    repeats = checks.integer("repeats", repeats, least=1)
+    max_steps = checks.integer("max_steps", max_steps, least=1)
     asked = parse_corruption(corruption)
     asked.check_shape(every.shape[1:])
     if "blend" in asked.kind and min(numbers) < 2:
         raise ValueError(f"{corruption!r} needs another example to mix in; let numbers begin at 2")
     clean = asked.kind == "none" or not np.any(np.asarray(asked.level))
     writer = Gradient(
-        corruptions=() if clean else (corruption,), coordinates=0.0, epochs=epochs, polish=True,
+        corruptions=() if clean else (corruption,),
+        coordinates=0.0,
+        epochs=epochs,
+        polish=True,
         learning_rate=1e-3 if activation in ("relu", "leaky_relu") else 3e-4,
-    )  # fmt: skip
-    recipe = partial(mlp, width=width, depth=depth, activation=activation,
-                     init="kaiming_uniform" if activation in ("relu", "leaky_relu") else "pytorch")  # fmt: skip
+    )
+    recipe = partial(
+        mlp,
+        width=width,
+        depth=depth,
+        activation=activation,
+        init="kaiming_uniform" if activation in ("relu", "leaky_relu") else "pytorch",
+    )
     points = []
     for number in numbers:
         copies = 1 if clean else -(-_ROWS // number)
@@ -228,6 +236,13 @@ def _measured(
     rate = min(wrong / (cues_seen * size), 0.5)
     entropy = 0.0 if rate == 0 else -(rate * np.log2(rate) + (1 - rate) * np.log2(1 - rate))
     return CapacityPoint(
-        num, float(memory.written["loss"]), certificate.num_attractors, cues_seen, recovered,
-        content_bits(examples) * recovered / cues_seen, float(num * size * (1 - entropy)), int(weights), seconds,
-    )  # fmt: skip
+        num,
+        float(memory.written["loss"]),
+        certificate.num_attractors,
+        cues_seen,
+        recovered,
+        content_bits(examples) * recovered / cues_seen,
+        float(num * size * (1 - entropy)),
+        int(weights),
+        seconds,
+    )

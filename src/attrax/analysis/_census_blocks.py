@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attrax._types import HostStates
+from attrax._base.types import HostStates
 from attrax.analysis._homes import Homes, label_ends, nearest
 from attrax.analysis._limits import Runner, cycle_of, run_to_ends
 

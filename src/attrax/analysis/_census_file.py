@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from attrax._checked_arrays import read_checked, write_checked
+from attrax._base.checked_arrays import read_checked, write_checked
 from attrax.analysis._census_blocks import CensusSoFar
 
 _FORMAT = "attrax census 2"

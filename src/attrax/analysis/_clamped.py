@@ -8,13 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from attrax import _checks
-from attrax._corruptions import Corruption, as_corruption, corrupt
-from attrax._memory import Memory
-from attrax._recall import Recall, recall
-from attrax._status import RecallStatus
-from attrax._types import HostIndices, HostStates, Map, Progress
-from attrax.dynamics import iterate
+from attrax._base import checks
+from attrax._base.status import RecallStatus
+from attrax._base.types import HostIndices, HostStates, Map, Progress
+from attrax.corruptions import Corruption, as_corruption, corrupt
+from attrax.dynamics import Recall, iterate, recall
+from attrax.memory import Memory
 
 MASKING = ("occlude", "drop", "uniform", "saltpepper", "block", "blocknoise", "half")
 """Corruptions that replace some pixels and leave the others as they are."""
@@ -72,8 +71,8 @@ def recall_clamped(
         [1]
     """
     patterns = memory.examples()
-    step = _checks.real("step", step, above=0, most=1)
-    max_steps = _checks.integer("max_steps", max_steps, least=1)
+    step = checks.real("step", step, above=0, most=1)
+    max_steps = checks.integer("max_steps", max_steps, least=1)
     cues, known = np.asarray(cues), np.asarray(known)
     if cues.shape[1:] != patterns.shape or not len(cues):
         raise ValueError(
@@ -99,16 +98,15 @@ def recall_clamped(
         answer = recall(memory, limits, expected=expected, max_steps=max_steps, progress=progress)
         return replace(answer, num_steps=answer.num_steps + ends.num_steps)
     # Compared as it is: one application at most, and the state before it counts.
-    still = recall(
-        replace(memory, map=lambda x: x), limits, expected=expected, reading="mean_square", max_steps=2
-    )  # fmt: skip
+    still = recall(replace(memory, map=lambda x: x), limits, expected=expected, reading="mean_square", max_steps=2)
     status = tuple(
         found if str(ended) == "converged" else RecallStatus(str(ended))
         for found, ended in zip(still.status, ends.status, strict=True)
     )
     index = np.where([one is RecallStatus.RECOVERED for one in status], still.index, -1)
-    return replace(still, status=status, index=index, num_steps=ends.num_steps, residual=ends.residual,
-                   period=ends.period)  # fmt: skip
+    return replace(
+        still, status=status, index=index, num_steps=ends.num_steps, residual=ends.residual, period=ends.period
+    )
 
 
 def known_entries(

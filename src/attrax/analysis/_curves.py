@@ -8,13 +8,13 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from attrax import _checks
-from attrax._corruptions import parse_corruption
-from attrax._memory import Memory
-from attrax._types import Progress
+from attrax._base import checks
+from attrax._base.types import Progress
 from attrax.analysis._clamped import known_entries, recall_clamped
 from attrax.analysis._intervals import wilson_interval
 from attrax.analysis._recovery import recovery
+from attrax.corruptions import parse_corruption
+from attrax.memory import Memory
 
 DEFAULT_CURVES: dict[str, tuple[float, ...]] = {
     "gaussian": (0.1, 0.3, 0.5, 0.75, 1.0, 1.5),
@@ -130,9 +130,9 @@ def recovery_curves(
         [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
     patterns = memory.examples()
-    repeats = _checks.integer("repeats", repeats, least=1)
-    step = _checks.real("step", step, above=0, most=1)
-    max_steps = _checks.integer("max_steps", max_steps, least=1)
+    repeats = checks.integer("repeats", repeats, least=1)
+    step = checks.real("step", step, above=0, most=1)
+    max_steps = checks.integer("max_steps", max_steps, least=1)
     wanted = curve_levels(corruptions, patterns.shape, len(patterns))
     originals = np.asarray(memory.originals)
     points = []
@@ -211,8 +211,9 @@ def _expanded(text: str) -> list[tuple[str, float, str]]:
         try:
             ends.append((float(part[3]), float(part[4])))
         except ValueError:
-            raise ValueError(f"a range of levels must be written LO..HI with numbers, as in gaussian:0.1..1; got "
-                             f"{text!r}") from None  # fmt: skip
+            raise ValueError(
+                f"a range of levels must be written LO..HI with numbers, as in gaussian:0.1..1; got {text!r}"
+            ) from None
     whole = any(part is not None and part[1] == "shift" for part in parts)
     count = _NUM_LEVELS
     if whole:

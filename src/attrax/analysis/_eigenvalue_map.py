@@ -8,8 +8,8 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from attrax import _checks
-from attrax._types import Progress
+from attrax._base import checks
+from attrax._base.types import Progress
 from attrax.analysis._random_start import LEAST_TRIALS, RandomStart, scaled_start, simulate_random_start
 from attrax.theory import Activation, SingleExample
 
@@ -90,8 +90,8 @@ def eigenvalue_map(
     """
     widths = _increasing("widths", widths)
     depths = _increasing("depths", depths)
-    trials = _checks.integer("trials", trials, least=LEAST_TRIALS)
-    spread = _checks.real("spread", spread, least=0, most=1)
+    trials = checks.integer("trials", trials, least=LEAST_TRIALS)
+    spread = checks.real("spread", spread, least=0, most=1)
     rows: list[tuple[SingleExample, ...]] = []
     for i, depth in enumerate(depths):
         row = []
@@ -101,8 +101,12 @@ def eigenvalue_map(
                 progress("theory", i * len(widths) + j + 1, len(depths) * len(widths), {"width": k, "depth": depth})
         rows.append(tuple(row))
     log10 = np.array([[log10_top_eigenvalue(record) for record in row] for row in rows])
-    places = [(i, j) for i, L in enumerate(depths) for j, k in enumerate(widths)
-              if L <= _SHALLOW or (L <= _DEEP and k <= _NARROW)]  # fmt: skip
+    places = [
+        (i, j)
+        for i, L in enumerate(depths)
+        for j, k in enumerate(widths)
+        if L <= _SHALLOW or (L <= _DEEP and k <= _NARROW)
+    ]
     trained: dict[tuple[int, int], RandomStart] = {}
     for number, (i, j) in enumerate(places if train else []):
         depth, k = depths[i], widths[j]
@@ -120,7 +124,7 @@ def eigenvalue_map(
 
 
 def _increasing(name: str, values: Sequence[int]) -> tuple[int, ...]:
-    numbers = tuple(_checks.integer(name, value, least=1, most=1024) for value in values)
+    numbers = tuple(checks.integer(name, value, least=1, most=1024) for value in values)
     if not numbers or any(b <= a for a, b in pairwise(numbers)):
         raise ValueError(f"{name} must be increasing numbers from 1 to 1024; got {numbers}")
     return numbers

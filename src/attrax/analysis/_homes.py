@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attrax._patterns import Patterns
-from attrax._status import IterationStatus
-from attrax._types import HostIndices
+from attrax._base.status import IterationStatus
+from attrax._base.types import HostIndices
 from attrax.analysis._limits import Ends, Runner
+from attrax.patterns import Patterns
 
 DIVERGED, NOT_CONVERGED, ELSEWHERE = -1, -2, -3
 """Labels of starts that did not come home."""
@@ -57,9 +57,16 @@ def homes_of(run: Runner, patterns: Patterns) -> Homes:
         owner[list(cycle)], lengths[list(cycle)] = number, len(cycle)
     size = flat.shape[1]
     return Homes(
-        flat, patterns.successor, places, np.where(np.isfinite(gaps), gaps, np.inf), owner, lengths,
-        len(patterns.cycles), float(np.sqrt(_MEAN_SQUARE * size)), float(np.sqrt(_MEAN_SQUARE_STEP * size)),
-    )  # fmt: skip
+        flat,
+        patterns.successor,
+        places,
+        np.where(np.isfinite(gaps), gaps, np.inf),
+        owner,
+        lengths,
+        len(patterns.cycles),
+        float(np.sqrt(_MEAN_SQUARE * size)),
+        float(np.sqrt(_MEAN_SQUARE_STEP * size)),
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,7 @@ import numpy as np
 import scipy.special
 import scipy.stats
 
-from attrax import _checks
+from attrax._base import checks
 
 # The type stubs of SciPy know its distributions only half.
 _beta: Any = scipy.stats.beta
@@ -21,8 +21,8 @@ def wilson_interval(count: int, total: int, *, quantile: float = 1.9599639845400
         >>> [round(end, 3) for end in wilson_interval(98, 100)]
         [0.93, 0.994]
     """
-    total = _checks.integer("total", total, least=1)
-    count = _checks.integer("count", count, least=0, most=total)
+    total = checks.integer("total", total, least=1)
+    count = checks.integer("count", count, least=0, most=total)
     square = quantile**2 / total
     center = (count / total + square / 2) / (1 + square)
     half = quantile / (1 + square) * math.sqrt(count / total * (1 - count / total) / total + square / total / 4)
@@ -42,15 +42,15 @@ def upper_confidence_bound(count: int, total: int, *, confidence: float = 0.95) 
         >>> round(upper_confidence_bound(0, 60_000), 7)
         4.99e-05
     """
-    total = _checks.integer("total", total, least=1)
-    count = _checks.integer("count", count, least=0, most=total)
+    total = checks.integer("total", total, least=1)
+    count = checks.integer("count", count, least=0, most=total)
     confidence = check_confidence(confidence)
     return 1.0 if count == total else float(_beta.ppf(confidence, count + 1, total - count))
 
 
 def check_confidence(confidence: float) -> float:
     """`confidence` if it lies strictly between 0 and 1; **Raises** `ValueError` otherwise."""
-    confidence = _checks.real("confidence", confidence, above=0, most=1)
+    confidence = checks.real("confidence", confidence, above=0, most=1)
     if confidence == 1:
         raise ValueError("confidence must be below 1, such as 0.95; got 1")
     return confidence
@@ -86,7 +86,7 @@ def discovery_curve(counts: np.ndarray, sizes: np.ndarray, *, total: int | None 
         [0.0, 1.0, 2.0]
     """
     counts, sizes = _counts(counts), np.asarray(sizes)
-    total = int(counts.sum()) if total is None else _checks.integer("total", total, least=int(counts.sum()))
+    total = int(counts.sum()) if total is None else checks.integer("total", total, least=int(counts.sum()))
     if sizes.dtype.kind not in "iu" or (len(sizes) and (sizes.min() < 0 or sizes.max() > total)):
         raise ValueError(f"sizes must be whole numbers from 0 to {total}, the size of the sample; got {sizes}")
     log = scipy.special.gammaln

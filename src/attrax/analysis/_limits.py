@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from attrax._numerics import cast, float64
-from attrax._status import IterationStatus
-from attrax._types import HostStates, Map
+from attrax._base.numerics import cast, float64
+from attrax._base.status import IterationStatus
+from attrax._base.types import HostStates, Map
 from attrax.dynamics import Orbit, iterate, orbit
 
 _BUCKETS = (512, 64, 8)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from attrax import _checks
-from attrax._types import HostIndices, HostStates
+from attrax._base import checks
+from attrax._base.types import HostIndices, HostStates
 
 RULES = ("euclidean", "cosine", "correlation")
 """Euclidean distance (the paper's 1-NN, Fig. 14), cosine similarity, and Pearson correlation."""
@@ -20,7 +20,7 @@ def nearest_neighbor(cues: HostStates, references: HostStates, *, rule: str = "e
         >>> nearest_neighbor(np.array([[0.9, 0.1]]), np.eye(2)).tolist()
         [0]
     """
-    _checks.one_of("rule", rule, RULES)
+    checks.one_of("rule", rule, RULES)
     cues, references = np.asarray(cues, np.float64), np.asarray(references, np.float64)
     if cues.ndim < 2 or cues.shape[1:] != references.shape[1:] or not len(references):
         raise ValueError(f"cues and references must hold states of one shape; got {cues.shape} and {references.shape}")

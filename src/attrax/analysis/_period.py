@@ -10,12 +10,12 @@ import numpy as np
 import scipy.fft as scipy_fft
 from jaxtyping import Float
 
-from attrax import _checks
-from attrax._memory import Memory
-from attrax._numerics import float64
-from attrax._status import PeriodStatus
-from attrax._types import HostStates
+from attrax._base import checks
+from attrax._base.numerics import float64
+from attrax._base.status import PeriodStatus
+from attrax._base.types import HostStates
 from attrax.dynamics import Orbit, orbit
+from attrax.memory import Memory
 
 # The type stubs of SciPy take its transforms for something else.
 fourier: Any = scipy_fft
@@ -83,7 +83,7 @@ def lag_differences(states: HostStates, max_lag: int) -> Float[np.ndarray, " lag
     """
     flat = np.asarray(states).reshape(len(states), -1)
     total, size = flat.shape
-    max_lag = _checks.integer("max_lag", max_lag, most=total - 1)
+    max_lag = checks.integer("max_lag", max_lag, most=total - 1)
     length = fourier.next_fast_len(total + max_lag, real=True)
     products, squares = np.zeros(max_lag + 1), np.zeros(total)
     width = max(1, _ENTRIES // length)
@@ -125,11 +125,11 @@ def measured_period(states: HostStates, *, step: float | None = None, max_lag: i
         (5, 2, 'periodic')
     """
     flat = _flat(states)
-    step = None if step is None else _checks.real("step", step, above=0)
+    step = None if step is None else checks.real("step", step, above=0)
     total = len(flat)
     most = (4 * total) // 5
     if max_lag is not None:
-        most = _checks.integer("max_lag", max_lag, least=1, most=max(total - 1, 1))
+        most = checks.integer("max_lag", max_lag, least=1, most=max(total - 1, 1))
     if total < 4:
         return _none(np.zeros(1), 0.0, most, total, step, PeriodStatus.TOO_SHORT)
     differences = lag_differences(flat, min(most + 1, total - 1))
@@ -155,9 +155,19 @@ def measured_period(states: HostStates, *, step: float | None = None, max_lag: i
     least = min(one.value for one in found if one.pairs >= many)
     one = min((one for one in found if one.value <= _SAME * least + floor), key=lambda one: one.lag)
     return MeasuredPeriod(
-        one.lag, one.start, one.value, one.before, one.after, one.pairs, typical, shown, most, total, step,
+        one.lag,
+        one.start,
+        one.value,
+        one.before,
+        one.after,
+        one.pairs,
+        typical,
+        shown,
+        most,
+        total,
+        step,
         PeriodStatus.PERIODIC,
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +185,9 @@ class _Repeat:
 def _flat(states: HostStates) -> np.ndarray:
     states = np.asarray(states)
     if states.ndim < 1 or states.dtype.kind not in "fiub" or not states.size or not np.isfinite(states).all():
-        raise ValueError(f"states must be finite real numbers, a state a row; got {states.dtype} of shape "
-                         f"{states.shape}")  # fmt: skip
+        raise ValueError(
+            f"states must be finite real numbers, a state a row; got {states.dtype} of shape {states.shape}"
+        )
     flat = states.reshape(len(states), -1)
     return flat if flat.dtype in (np.float32, np.float64) else flat.astype(np.float64)
 
@@ -250,9 +261,19 @@ def _still(
     tail = flat[start:]
     value, after = (float(_differences(tail, lag).mean()) for lag in (1, 2))
     return MeasuredPeriod(
-        1, start, value, float("nan"), after, len(tail) - 1, typical, differences, len(differences) - 1, len(flat),
-        step, PeriodStatus.CONSTANT,
-    )  # fmt: skip
+        1,
+        start,
+        value,
+        float("nan"),
+        after,
+        len(tail) - 1,
+        typical,
+        differences,
+        len(differences) - 1,
+        len(flat),
+        step,
+        PeriodStatus.CONSTANT,
+    )
 
 
 def iterated(memory: Memory, start: HostStates, steps: int) -> HostStates:
@@ -266,7 +287,7 @@ def iterated(memory: Memory, start: HostStates, steps: int) -> HostStates:
         >>> iterated(memory, np.array([[1.0]]), 3).ravel().tolist()
         [1.0, -1.0, 1.0, -1.0]
     """
-    steps = _checks.integer("steps", steps, least=1)
+    steps = checks.integer("steps", steps, least=1)
     patterns = memory.examples()
     start = np.asarray(patterns.as_states(start), np.float64)
     if len(start) != 1:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from attrax._numerics import float64
+from attrax._base.numerics import float64
 
 Phi = Callable[[Any], Any]
 

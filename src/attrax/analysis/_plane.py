@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from attrax import _checks
-from attrax._memory import Memory
-from attrax._types import HostStates
+from attrax._base import checks
+from attrax._base.types import HostStates
+from attrax.memory import Memory
 
 _MARGIN = 0.35
 """Of the longer side of the box round the points, what is added on every side."""
@@ -83,7 +83,7 @@ def plane_of(memory: Memory, through: Sequence[int] | None = None) -> Plane:
         through = (0, 1, 2)
     if isinstance(through, str) or len(through) != 3 or len(set(through)) != 3:
         raise ValueError(f"plane must name three different stored points; got {through!r}")
-    picked = tuple(_checks.integer("each index of plane", index, most=len(points) - 1) for index in through)
+    picked = tuple(checks.integer("each index of plane", index, most=len(points) - 1) for index in through)
     flat = points[list(picked)].reshape(3, -1)
     first, second = flat[1] - flat[0], flat[2] - flat[0]
     length = float(np.linalg.norm(first))
@@ -105,15 +105,18 @@ def extent_of(plane: Plane, points: HostStates) -> tuple[float, float, float, fl
     # One stored point alone has no size of its own.
     margin = _MARGIN * longest if longest > 0 else 1.0
     return (
-        float(low[0] - margin), float(high[0] + margin), float(low[1] - margin), float(high[1] + margin),
-    )  # fmt: skip
+        float(low[0] - margin),
+        float(high[0] + margin),
+        float(low[1] - margin),
+        float(high[1] + margin),
+    )
 
 
 def check_extent(extent: Sequence[float]) -> tuple[float, float, float, float]:
     """**Raises** `ValueError` for anything but left < right and bottom < top."""
     if isinstance(extent, str) or len(extent) != 4:
         raise ValueError(f"extent must be four numbers: left, right, bottom, top; got {extent!r}")
-    left, right, bottom, top = (_checks.real("each number of extent", side) for side in extent)
+    left, right, bottom, top = (checks.real("each number of extent", side) for side in extent)
     if not (left < right and bottom < top):
         raise ValueError(f"extent must be left < right and bottom < top; got {tuple(extent)}")
     return left, right, bottom, top

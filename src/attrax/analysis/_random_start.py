@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray
 from scipy import special
 
-from attrax import _checks
-from attrax._types import Progress
+from attrax._base import checks
+from attrax._base.types import Progress
 from attrax.analysis._plain_descent import Descent, Matrices, Phi, descend, jacobian, sharpness
 from attrax.theory import Activation, InitialJacobian, SingleExample, initial_jacobian, single_example
 from attrax.theory._scalar import scalar
@@ -51,7 +51,7 @@ def median_interval(values: Float[np.ndarray, " t"], level: float = 0.95) -> tup
         >>> median_interval(np.arange(1.0, 21.0))
         (10.5, 6.0, 15.0)
     """
-    level = _checks.real("level", level, above=0, most=1 - 1e-9)
+    level = checks.real("level", level, above=0, most=1 - 1e-9)
     kept = np.sort(np.asarray(values, float)[np.isfinite(values)])
     n = len(kept)
     if not n:
@@ -77,12 +77,12 @@ def scaled_start(
         >>> round(scaled_start("sigmoid", 64, 1, 10).top_eigenvalue, 4)
         0.1334
     """
-    k = _checks.integer("k", k, least=1)
-    depth = _checks.integer("depth", depth, least=1)
-    dimension = _checks.integer("dimension", dimension, least=1)
+    k = checks.integer("k", k, least=1)
+    depth = checks.integer("depth", depth, least=1)
+    dimension = checks.integer("dimension", dimension, least=1)
     if gain is None:
         gain = np.sqrt(2.0) if activation in ("relu", "leaky_relu") else 1.0
-    gain = _checks.real("gain", gain, above=0)
+    gain = checks.real("gain", gain, above=0)
     return single_example(activation, k, gain / k, gain / np.sqrt(dimension), depth, [gain / k] * (depth - 1))
 
 
@@ -134,12 +134,12 @@ def simulate_random_start(
         raise ValueError(
             f"theory must be a result of single_example with equal units and x as its own target; got {theory!r}"
         )
-    spread = _checks.real("spread", spread, least=0, most=1)
-    trials = _checks.integer("trials", trials, least=LEAST_TRIALS)
-    dimension = _checks.integer("dimension", dimension, least=1)
-    rate = _checks.real("rate", rate, above=0, most=1)
-    rtol = _checks.real("rtol", rtol, above=0, most=0.1)
-    max_steps = _checks.integer("max_steps", max_steps, least=1)
+    spread = checks.real("spread", spread, least=0, most=1)
+    trials = checks.integer("trials", trials, least=LEAST_TRIALS)
+    dimension = checks.integer("dimension", dimension, least=1)
+    rate = checks.real("rate", rate, above=0, most=1)
+    rtol = checks.real("rtol", rtol, above=0, most=0.1)
+    max_steps = checks.integer("max_steps", max_steps, least=1)
     phi = scalar(theory.activation).function
     radius, along = np.full(trials, np.nan), np.full(trials, np.nan)
     for trial in range(trials):
@@ -243,7 +243,7 @@ def measure_initial_jacobian(
     Reference: Jiang and Pehlevan (2020), arXiv 2006.16540.
     """
     predicted = initial_jacobian(activation, k, dimension, norm)
-    trials = _checks.integer("trials", trials, least=LEAST_TRIALS)
+    trials = checks.integer("trials", trials, least=LEAST_TRIALS)
     phi = scalar(activation).function
     found = np.full((4, trials), np.nan)
     scales = (1 / np.sqrt(dimension), 1.0, 1 / np.sqrt(k))

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from attrax._corruptions import Corruption, as_corruption, corrupt
-from attrax._memory import Memory
-from attrax._recall import Recall, recall
-from attrax._types import HostIndices, HostStates, Progress
+from attrax._base.types import HostIndices, HostStates, Progress
 from attrax.analysis._neighbors import RULES, nearest_neighbor
 from attrax.analysis._seen import training_saw
+from attrax.corruptions import Corruption, as_corruption, corrupt
+from attrax.dynamics import Recall, recall
+from attrax.memory import Memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)

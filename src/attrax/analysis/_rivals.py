@@ -10,19 +10,32 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from attrax import _checks
-from attrax._corruptions import corrupt
-from attrax._memory import Memory
-from attrax._recall import recall
-from attrax._types import HostStates, Progress
+from attrax._base import checks
+from attrax._base.types import HostStates, Progress
 from attrax.analysis._associators import ASSOCIATORS, DENOISER, Associator, Task, setting_text, task_of
 from attrax.analysis._clamped import known_entries
 from attrax.analysis._curves import curve_levels
+from attrax.corruptions import corrupt
+from attrax.dynamics import recall
+from attrax.memory import Memory
 
 RIVALS = tuple(ASSOCIATORS)
 """Names of the rivals."""
-COMPARED = ("gaussian:0.5", "gaussian:1", "saltpepper:0.5", "drop:0.5", "drop:0.9", "uniform:0.7", "block:0.25",
-            "occlude:0.5", "half:left,0.5", "blend:0.4", "shift:2", "rotate:10", "contrast:0.25")  # fmt: skip
+COMPARED = (
+    "gaussian:0.5",
+    "gaussian:1",
+    "saltpepper:0.5",
+    "drop:0.5",
+    "drop:0.9",
+    "uniform:0.7",
+    "block:0.25",
+    "occlude:0.5",
+    "half:left,0.5",
+    "blend:0.4",
+    "shift:2",
+    "rotate:10",
+    "contrast:0.25",
+)
 """The corruptions that are compared where none are asked for."""
 _MEAN_SQUARE = 1e-7
 _TUNING = 300
@@ -147,10 +160,10 @@ def compare(
     patterns = memory.examples()
     points = np.asarray(memory.originals)
     names = _names(corruptions, patterns.shape, len(patterns))
-    chosen = RIVALS if rivals is None else tuple(_checks.one_of("each of rivals", name, RIVALS) for name in rivals)
-    max_steps = _checks.integer("max_steps", max_steps, least=1)
+    chosen = RIVALS if rivals is None else tuple(checks.one_of("each of rivals", name, RIVALS) for name in rivals)
+    max_steps = checks.integer("max_steps", max_steps, least=1)
     own_bytes = map_bytes(memory.map)
-    budget = own_bytes if budget is None else _checks.integer("budget", budget, least=1)
+    budget = own_bytes if budget is None else checks.integer("budget", budget, least=1)
     pool = _pool(points, more)
     task = task_of(patterns, points, names, jr.fold_in(key, 2))
     cues = [corrupt(name, points, key=jr.fold_in(jr.fold_in(key, 0), row)) for row, name in enumerate(names)]
@@ -294,9 +307,7 @@ def _own(memory: Memory, names: tuple[str, ...], cues: Any, num_bytes: int, max_
     by_status = patterns.context > 1 or any(len(cycle) > 1 for cycle in patterns.cycles)
     for corruption, states in zip(names, cues, strict=True):
         begun = time.perf_counter()
-        answer = recall(
-            memory, states, expected=np.arange(len(points)), reading="mean_square", max_steps=max_steps
-        )  # fmt: skip
+        answer = recall(memory, states, expected=np.arange(len(points)), reading="mean_square", max_steps=max_steps)
         seconds += time.perf_counter() - begun
         right, gaps = answer.recovered, answer.distance**2 / flat.shape[1]
         if not by_status:

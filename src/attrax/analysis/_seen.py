@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
-from attrax._corruptions import Corruption, parse_corruption
-from attrax._memory import Memory
+from attrax.corruptions import Corruption, parse_corruption
+from attrax.memory import Memory
 
 
 def training_saw(memory: Memory, name: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from attrax import _checks
+from attrax._base import checks
 from attrax.certificates import Spectrum
 
 PARTS = ("modulus", "real")
@@ -48,14 +48,14 @@ def eigenvalue_histogram(
         >>> eigenvalue_histogram(spectrum(memory, top=4, key=jr.key(0)), bins=2, limits=(0, 1)).counts.tolist()
         [0, 4]
     """
-    bins = _checks.integer("bins", bins, least=1)
-    _checks.one_of("part", part, PARTS)
+    bins = checks.integer("bins", bins, least=1)
+    checks.one_of("part", part, PARTS)
     values = np.abs(spectrum.eigenvalues) if part == "modulus" else np.real(spectrum.eigenvalues)
     finite = values[np.isfinite(values)]
     if limits is None:
         low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
         limits = (low, high if high > low else low + 1.0)
-    low, high = (_checks.real("each of limits", limit) for limit in limits)
+    low, high = (checks.real("each of limits", limit) for limit in limits)
     if not low < high:
         raise ValueError(f"limits must be the lower and the upper end; got {limits!r}")
     counts, edges = np.histogram(finite, bins, (low, high))

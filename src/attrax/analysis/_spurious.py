@@ -16,11 +16,9 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Int, PRNGKeyArray
 
-from attrax import _checks
-from attrax._memory import Memory
-from attrax._patterns import Patterns
-from attrax._status import Verdict
-from attrax._types import HostStates, Progress
+from attrax._base import checks
+from attrax._base.status import Verdict
+from attrax._base.types import HostStates, Progress
 from attrax.analysis._census_blocks import CensusSoFar, with_block
 from attrax.analysis._census_file import read_census, write_census
 from attrax.analysis._homes import DIVERGED, NOT_CONVERGED, Homes, homes_of, nearest
@@ -29,6 +27,8 @@ from attrax.analysis._limits import Runner, cycle_of, runner
 from attrax.analysis._starts import allot, can_derive, check_shares, make_starts
 from attrax.certificates import certify
 from attrax.dynamics import refine
+from attrax.memory import Memory
+from attrax.patterns import Patterns
 
 _BLOCK = 2000
 _SAVE_EVERY = 10.0
@@ -151,7 +151,7 @@ class Census:
 
     def discovery(self, num_points: int = 50) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Numbers of starts, and how many limits, and limits never stored, so many of them show on average."""
-        sizes = np.unique(np.linspace(0, self.starts, _checks.integer("num_points", num_points, least=2)).astype(int))
+        sizes = np.unique(np.linspace(0, self.starts, checks.integer("num_points", num_points, least=2)).astype(int))
         curves = [discovery_curve(self.counts(stored=kind), sizes, total=self.starts) for kind in (None, False)]
         return sizes, curves[0], curves[1]
 
@@ -205,9 +205,9 @@ def find_spurious(
     patterns = memory.examples()
     points = np.asarray(patterns.points, np.float64)
     images = _check_images(images, patterns.shape)
-    num_starts = _checks.integer("num_starts", num_starts, least=1)
-    max_steps = _checks.integer("max_steps", max_steps, least=1)
-    num_certified = _checks.integer("num_certified", num_certified, least=0)
+    num_starts = checks.integer("num_starts", num_starts, least=1)
+    max_steps = checks.integer("max_steps", max_steps, least=1)
+    num_certified = checks.integer("num_certified", num_certified, least=0)
     confidence = check_confidence(confidence)
     shares = check_shares(shares, points, images)
     counts = allot(num_starts, shares, len(points), 0 if images is None else len(images), can_derive(points, images))
@@ -300,15 +300,27 @@ def _settle(
     first = stored.first_points()
     known = memory.certificate
     limits = [
-        Limit(LimitKind.STORED, counts[number], int(stored.lengths[first[number]]), number,
-              stored.points[first[number]].reshape(run.shape), int(first[number]), 0.0,
-              **({} if known is None else {
-                  "verdict": known.verdict[number],
-                  "spectral_radius": float(known.spectral_radius[number]),
-                  "upper_bound": float(known.upper_bound[number]),
-              }))
-        for number in range(stored.num) if counts[number]
-    ]  # fmt: skip
+        Limit(
+            LimitKind.STORED,
+            counts[number],
+            int(stored.lengths[first[number]]),
+            number,
+            stored.points[first[number]].reshape(run.shape),
+            int(first[number]),
+            0.0,
+            **(
+                {}
+                if known is None
+                else {
+                    "verdict": known.verdict[number],
+                    "spectral_radius": float(known.spectral_radius[number]),
+                    "upper_bound": float(known.upper_bound[number]),
+                }
+            ),
+        )
+        for number in range(stored.num)
+        if counts[number]
+    ]
     order = [number for number in range(stored.num) if counts[number]]
     others = []
     for place, number in enumerate(kept):

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from attrax import _checks
-from attrax._types import HostStates
+from attrax._base import checks
+from attrax._base.types import HostStates
 
 START_KINDS = ("test", "uniform", "gaussian", "blend", "midpoint", "crop", "flip", "derived")
 """Kinds of starts: given states, U[0, 1] noise (over the range of the examples where that is larger), N(0, 4) noise,
@@ -14,8 +14,14 @@ blends of two examples in a random ratio, midpoints of two examples, enlarged pa
 and enlarged parts, mirror images and blends of the given states, which stand in for these where there are too few."""
 
 DEFAULT_SHARES: dict[str, float] = {
-    "test": 4, "uniform": 1, "gaussian": 1, "blend": 0.5, "midpoint": 0.5, "crop": 0.5, "flip": 0.5,
-}  # fmt: skip
+    "test": 4,
+    "uniform": 1,
+    "gaussian": 1,
+    "blend": 0.5,
+    "midpoint": 0.5,
+    "crop": 0.5,
+    "flip": 0.5,
+}
 """Of the paper's 60,000 starts, 40,000 were test images and 10,000 each kind of noise."""
 _PICTURES = ("crop", "flip")
 _VARIANCE = 4.0
@@ -34,8 +40,8 @@ def check_shares(shares: Mapping[str, float] | None, points: HostStates, images:
         raise ValueError(f"shares must name at least one of {', '.join(START_KINDS)}; got none")
     found = {}
     for kind, share in shares.items():
-        _checks.one_of("each kind in shares", kind, START_KINDS)
-        found[kind] = _checks.real(f"the share of {kind}", share, above=0)
+        checks.one_of("each kind in shares", kind, START_KINDS)
+        found[kind] = checks.real(f"the share of {kind}", share, above=0)
         if lacking[kind]:
             raise ValueError(f"starts of the kind {kind!r} need {lacking[kind]}; leave {kind} out of shares")
     return {kind: found[kind] for kind in START_KINDS if kind in found}

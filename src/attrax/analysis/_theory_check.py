@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Complex, Float, PRNGKeyArray
 
-from attrax import _checks
-from attrax._types import Progress
+from attrax._base import checks
+from attrax._base.types import Progress
 from attrax.analysis._plain_descent import Matrices, descend, jacobian
 from attrax.analysis._theory_networks import (
     Start,
@@ -139,10 +139,10 @@ def check_training(
     single = isinstance(records, SingleExample | InterpolatingNetwork)
     nets = (records,) if single else tuple(records)
     sequence(nets)  # refuses what is no list of records, and norms that do not follow on
-    dimension = _checks.integer("dimension", dimension, least=max(2, len(nets)))
-    num_rates = _checks.integer("num_rates", num_rates, least=3, most=12)
+    dimension = checks.integer("dimension", dimension, least=max(2, len(nets)))
+    num_rates = checks.integer("num_rates", num_rates, least=3, most=12)
     if rates is not None:
-        rates = tuple(_checks.real("rates", rate, above=0) for rate in rates)
+        rates = tuple(checks.real("rates", rate, above=0) for rate in rates)
         if len(rates) < 3 or any(b >= a for a, b in pairwise(rates)):
             raise ValueError(f"rates must be at least three decreasing numbers; got {rates}")
     if single and isinstance(records, SingleExample) and records.norm != records.target_norm:
@@ -297,9 +297,21 @@ def _without(
     nothing = np.full(len(numbers), np.nan)
     empty = np.zeros((0, len(numbers)))
     return TheoryCheck(
-        theorem, nets, names, numbers, (), (), empty, nothing, nothing, np.nan, np.zeros(0, complex), np.nan, np.nan,
+        theorem,
+        nets,
+        names,
+        numbers,
+        (),
+        (),
+        empty,
+        nothing,
+        nothing,
+        np.nan,
+        np.zeros(0, complex),
+        np.nan,
+        np.nan,
         status,
-    )  # fmt: skip
+    )
 
 
 def _written_down(

@@ -6,8 +6,8 @@ from typing import Any
 import jax.random as jr
 from jaxtyping import PRNGKeyArray
 
-from attrax import _checks
-from attrax._types import Progress
+from attrax._base import checks
+from attrax._base.types import Progress
 from attrax.analysis._theory_check import TheoryCheck, check_training
 from attrax.theory import NAMES, Activation, InterpolatingNetwork, SingleExample, corollary1, single_example
 
@@ -47,8 +47,12 @@ _SEQUENCES: tuple[tuple[tuple[Activation, int, float, float], ...], ...] = (
 )
 
 _COROLLARY_1: tuple[tuple[Activation, int, float], ...] = (
-    ("sigmoid", 2, -2.0), ("softplus", 3, -2.0), ("swish", 4, 1.5), ("cosid", 2, 1.0), ("sinusoid", 3, 0.6),
-)  # fmt: skip
+    ("sigmoid", 2, -2.0),
+    ("softplus", 3, -2.0),
+    ("swish", 4, 1.5),
+    ("cosid", 2, 1.0),
+    ("sinusoid", 3, 0.6),
+)
 
 
 def theory_settings(activations: Sequence[str] | None = None) -> list[Records]:
@@ -64,7 +68,7 @@ def theory_settings(activations: Sequence[str] | None = None) -> list[Records]:
         if not activations:
             raise ValueError("activations must hold at least one name; got none")
         for name in activations:
-            _checks.one_of("activations", name, names)
+            checks.one_of("activations", name, names)
     chosen = set(names if activations is None else activations)
 
     def wanted(used: Iterable[Activation]) -> bool:

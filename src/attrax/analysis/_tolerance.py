@@ -7,13 +7,13 @@ import numpy as np
 import scipy.stats
 from jaxtyping import Float, PRNGKeyArray
 
-from attrax import _checks
-from attrax._memory import Memory
-from attrax._status import Verdict
-from attrax._types import HostIndices, Progress
+from attrax._base import checks
+from attrax._base.status import Verdict
+from attrax._base.types import HostIndices, Progress
 from attrax.analysis._homes import homes_of, label_ends
 from attrax.analysis._limits import run_to_ends, runner
 from attrax.certificates import certify
+from attrax.memory import Memory
 
 _ROWS, _STAGES = 2048, 5
 """Noisy copies that are run at a time, and in how many parts those of one strength are drawn."""
@@ -99,12 +99,12 @@ def noise_tolerance(
         [inf]
     """
     patterns = memory.examples()
-    copies = _checks.integer("copies", copies, least=1)
-    rate = _checks.real("rate", rate, least=0, most=1)
+    copies = checks.integer("copies", copies, least=1)
+    rate = checks.real("rate", rate, least=0, most=1)
     if rate == 1:
         raise ValueError("rate must be below 1, as more than this fraction has to come back; got 1")
-    precision = _checks.real("precision", precision, above=0)
-    max_steps = _checks.integer("max_steps", max_steps, least=1)
+    precision = checks.real("precision", precision, above=0)
+    max_steps = checks.integer("max_steps", max_steps, least=1)
     points = np.asarray(patterns.points, np.float64)
     run = runner(memory.map, points)
     homes = homes_of(run, patterns)
@@ -151,6 +151,4 @@ def noise_tolerance(
         if progress is not None:
             progress("tolerances", num - len(open_rows), num, {"median": float(np.median(low))})
     low = np.where(np.isinf(high), np.inf, low)
-    return NoiseTolerance(
-        first, low, high, passed, known.largest_singular_value, known.spectral_radius, rate, copies
-    )  # fmt: skip
+    return NoiseTolerance(first, low, high, passed, known.largest_singular_value, known.spectral_radius, rate, copies)

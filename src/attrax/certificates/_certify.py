@@ -12,18 +12,16 @@ import numpy as np
 import scipy.sparse.linalg
 from threadpoolctl import threadpool_limits
 
-from attrax._certificate import STRAYED, Certificate
-from attrax._memory import Memory
-from attrax._numerics import cast, float64
-from attrax._status import Verdict
-from attrax._types import HostStates, Map, Progress
-from attrax.certificates._bounds import leading_eigenvalue, power_bound
+from attrax._base.numerics import cast, float64
+from attrax._base.status import Verdict
+from attrax._base.types import HostStates, Map, Progress
 from attrax.certificates._map_jacobian import map_product, pull_back, push_forward
-from attrax.certificates._network_product import network_norm, network_product
-from attrax.certificates._network_slopes import Factors, network_factors, network_slopes
 from attrax.certificates._ways import way_errors
 from attrax.dynamics import Orbit, Refined, orbit, refine
+from attrax.linalg import leading_eigenvalue, power_bound
 from attrax.maps import MLP
+from attrax.maps.mlp import Factors, network_factors, network_norm, network_product, network_slopes
+from attrax.memory import STRAYED, Certificate, Memory
 
 # The type stubs of SciPy's iterative solvers misstate their arguments (tolerances as integers, no matvec).
 sparse: Any = scipy.sparse.linalg

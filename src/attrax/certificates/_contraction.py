@@ -14,13 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from attrax._activations import PIECEWISE_LINEAR
-from attrax._types import HostStates
-from attrax.certificates._ball_growth import SAFETY, BallGrowth, RowSpace, StepAt, rate_of
-from attrax.certificates._network_product import network_product
-from attrax.certificates._network_slopes import network_slopes
-from attrax.certificates._norms import Norm, contracting_norms
-from attrax.certificates._running_product import UNIT_ROUNDOFF, Product
+from attrax._base.types import HostStates
+from attrax.activations import PIECEWISE_LINEAR
+from attrax.linalg import UNIT_ROUNDOFF, Norm, Product, contracting_norms
+from attrax.maps.mlp import SAFETY, BallGrowth, RowSpace, StepAt, network_product, network_slopes, rate_of
 
 _MOST = 1e15
 

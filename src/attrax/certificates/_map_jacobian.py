@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from attrax._numerics import cast, float64
-from attrax._types import HostStates, Map
-from attrax.certificates._running_product import UNIT_ROUNDOFF, Product, RunningProduct
+from attrax._base.numerics import cast, float64
+from attrax._base.types import HostStates, Map
+from attrax.linalg import UNIT_ROUNDOFF, Product, RunningProduct
 
 
 def map_product(map: Map, cycle: HostStates) -> Product:

@@ -16,18 +16,17 @@ import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray
 from threadpoolctl import threadpool_limits
 
-from attrax import _checks
-from attrax._memory import Memory
-from attrax._numerics import float64
-from attrax._status import RadiusStatus
-from attrax._types import HostStates, Map, Progress
-from attrax.certificates._ball_growth import RowSpace, row_space
+from attrax._base import checks
+from attrax._base.numerics import float64
+from attrax._base.status import RadiusStatus
+from attrax._base.types import HostStates, Map, Progress
 from attrax.certificates._contraction import Contraction, contraction, quadratic_contraction
 from attrax.certificates._map_jacobian import map_product, state_jacobian
-from attrax.certificates._network_slopes import network_factors
-from attrax.certificates._running_product import UNIT_ROUNDOFF
 from attrax.dynamics import Orbit, orbit, refine
+from attrax.linalg import UNIT_ROUNDOFF
 from attrax.maps import MLP
+from attrax.maps.mlp import RowSpace, network_factors, row_space
+from attrax.memory import Memory
 
 _DENSE = 2048
 """A general map with more entries than this is not turned into a matrix, and gets no proved radius."""
@@ -111,9 +110,9 @@ def basin_radius(
         ([1.0], True)
     """
     patterns = memory.examples()
-    _checks.integer("num_directions", num_directions)
-    confidence = _checks.real("confidence", confidence, above=0, most=1 - 1e-9)
-    max_steps = _checks.integer("max_steps", max_steps, least=1)
+    checks.integer("num_directions", num_directions)
+    confidence = checks.real("confidence", confidence, above=0, most=1 - 1e-9)
+    max_steps = checks.integer("max_steps", max_steps, least=1)
     bound = _second_derivative(memory.map, second_derivative)
     cycles = [np.asarray(patterns.points[list(cycle)], np.float64) for cycle in patterns.cycles]
     with float64():
@@ -166,7 +165,7 @@ def _second_derivative(map: Map, given: float | Callable[[float], float] | None)
         raise ValueError("second_derivative is for maps that are no fully connected network; leave it out here")
     if callable(given):
         return given
-    constant = _checks.real("second_derivative", given, least=0)
+    constant = checks.real("second_derivative", given, least=0)
     return lambda radius: constant
 
 
@@ -237,11 +236,14 @@ class _Returns:
             place = self.following[points]
             for _ in range(math.ceil(self.max_steps / _BLOCK)):
                 pieces = [
-                    [np.asarray(part) for part in _advance(
-                        self.way, _padded(z, i), _padded(place, i), self.homes, self.following, self.within
-                    )]
+                    [
+                        np.asarray(part)
+                        for part in _advance(
+                            self.way, _padded(z, i), _padded(place, i), self.homes, self.following, self.within
+                        )
+                    ]
                     for i in range(0, len(z), _CHUNK)
-                ]  # fmt: skip
+                ]
                 count = len(z)
                 z, place, state = (np.concatenate(parts)[:count] for parts in zip(*pieces, strict=True))
                 failed[groups[state == _LOST]] = True
@@ -306,8 +308,7 @@ def _sample(
             steps = np.stack([draws[point].standard_normal((count, size)) for point in part])
             steps /= np.linalg.norm(steps, axis=2, keepdims=True)
             steps = radii[part][:, None, None] * steps
-            starts = (steps.reshape(-1, *returns.stored.shape[1:])
-                      + np.repeat(returns.stored[part], count, axis=0))  # fmt: skip
+            starts = steps.reshape(-1, *returns.stored.shape[1:]) + np.repeat(returns.stored[part], count, axis=0)
             passed[first : first + group] = returns.all_back(
                 starts, np.repeat(part, count), np.repeat(np.arange(len(part)), count)
             )

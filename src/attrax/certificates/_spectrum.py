@@ -16,19 +16,17 @@ import scipy.sparse.linalg
 from jaxtyping import Complex, Float, Int, PRNGKeyArray
 from threadpoolctl import threadpool_limits
 
-from attrax import _checks
-from attrax._memory import Memory
-from attrax._numerics import cast, float64
-from attrax._status import SpectrumStatus
-from attrax._types import HostStates, Map, Progress
-from attrax.certificates._bounds import power_bound
+from attrax._base import checks
+from attrax._base.numerics import cast, float64
+from attrax._base.status import SpectrumStatus
+from attrax._base.types import HostStates, Map, Progress
 from attrax.certificates._certify import dense_norm, network_singular_value, top_singular_value
 from attrax.certificates._map_jacobian import map_product, pull_back, push_all, push_forward
-from attrax.certificates._network_product import network_product
-from attrax.certificates._network_slopes import Factors, network_factors, network_slopes
-from attrax.certificates._running_product import UNIT_ROUNDOFF, Product, gamma
 from attrax.dynamics import Orbit, orbit, refine
+from attrax.linalg import UNIT_ROUNDOFF, Product, gamma, power_bound
 from attrax.maps import MLP
+from attrax.maps.mlp import Factors, network_factors, network_product, network_slopes
+from attrax.memory import Memory
 
 # The type stubs of SciPy's iterative solvers misstate their arguments (tolerances as integers, no matvec).
 sparse: Any = scipy.sparse.linalg
@@ -111,7 +109,7 @@ def spectrum(
     """
     patterns = memory.examples()
     size = math.prod(patterns.shape)
-    top = math.ceil(size / 100) if top is None else _checks.integer("top", top, least=1, most=size)
+    top = math.ceil(size / 100) if top is None else checks.integer("top", top, least=1, most=size)
     factors = network_factors(memory.map) if isinstance(memory.map, MLP) else None
     cycles = [np.asarray(patterns.points[list(cycle)], np.float64) for cycle in patterns.cycles]
     seeds = [int(part) for part in np.asarray(jr.key_data(key)).ravel()]

@@ -7,10 +7,10 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from attrax._numerics import float64
-from attrax._patterns import Patterns
-from attrax._types import HostStates
+from attrax._base.numerics import float64
+from attrax._base.types import HostStates
 from attrax.dynamics import Orbit
+from attrax.patterns import Patterns
 
 _STAY = 64
 """Steps for which the state at the end has to stay what it is."""

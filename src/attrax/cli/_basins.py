@@ -22,7 +22,9 @@ def _numbers(text: str | None, option: str, count: int, kind: type) -> tuple[Any
         return tuple(kind(part) for part in parts)
     except ValueError:
         example = "0,1,2" if kind is int else "-1.5,1.5,-1.5,1.5"
-        raise ValueError(f"{option} must be {count} numbers with commas between, such as {example}; got {text!r}") from None  # fmt: skip
+        raise ValueError(
+            f"{option} must be {count} numbers with commas between, such as {example}; got {text!r}"
+        ) from None
 
 
 def basins(
@@ -77,9 +79,15 @@ def basins(
     begun = time.perf_counter()
     with progress_bar() as progress:
         found = basins_of(
-            memory, plane=through, extent=frame, resolution=resolution, coarse=coarse, arrows=arrows,
-            max_steps=max_steps, progress=progress,
-        )  # fmt: skip
+            memory,
+            plane=through,
+            extent=frame,
+            resolution=resolution,
+            coarse=coarse,
+            arrows=arrows,
+            max_steps=max_steps,
+            progress=progress,
+        )
     seconds = time.perf_counter() - begun
     output.mkdir(parents=True, exist_ok=True)
     figure = basin_map(found, voronoi=voronoi)
@@ -87,10 +95,17 @@ def basins(
     figure.savefig(files[0], dpi=200)
     figure.savefig(files[1], metadata={"Date": None})
     np.savez_compressed(
-        files[2], label=found.label, phase=found.phase, other=found.other, outcome=found.outcome,
-        num_steps=found.num_steps, evaluated=found.evaluated, nearest=found.nearest, points=found.points,
+        files[2],
+        label=found.label,
+        phase=found.phase,
+        other=found.other,
+        outcome=found.outcome,
+        num_steps=found.num_steps,
+        evaluated=found.evaluated,
+        nearest=found.nearest,
+        points=found.points,
         extent=np.array(found.extent),
-    )  # fmt: skip
+    )
     record = basins_record(found) | {"seconds": seconds, "files": [str(path) for path in files]}
     if as_json:
         print_json(record)

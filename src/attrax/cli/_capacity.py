@@ -44,7 +44,7 @@ def capacity(
     vectors of D entries, for which an entry is a bit. Exits with 0 whatever is found.
 
     Example: attrax analyze capacity digits --numbers 10,30,100,300 --width 64 -o capacity
-    """  # fmt: skip
+    """
     import jax.random as jr
 
     from attrax.analysis import capacity_sweep
@@ -53,42 +53,60 @@ def capacity(
     if output is not None:
         check_output_folder(output, "--output")
     wanted = parse_numbers(numbers)
-    examples = _examples(sources, max(wanted or [4096]), seed, shuffle=shuffle, size=size, gray=gray,
-                         skip_unreadable=skip_unreadable)  # fmt: skip
+    examples = _examples(
+        sources, max(wanted or [4096]), seed, shuffle=shuffle, size=size, gray=gray, skip_unreadable=skip_unreadable
+    )
     if wanted is None:
         wanted = [8 * 2**power for power in range(12) if 8 * 2**power <= len(examples)] or [len(examples)]
     with progress_bar() as progress:
         found = capacity_sweep(
-            examples, wanted, width=width, depth=depth, activation=activation, corruption=corrupt, epochs=epochs,
-            repeats=repeats, max_steps=max_steps, progress=progress, key=jr.key(seed),
-        )  # fmt: skip
+            examples,
+            wanted,
+            width=width,
+            depth=depth,
+            activation=activation,
+            corruption=corrupt,
+            epochs=epochs,
+            repeats=repeats,
+            max_steps=max_steps,
+            progress=progress,
+            key=jr.key(seed),
+        )
     files = [] if output is None else [str(path) for path in write_figure(capacity_figure(found), output, "capacity")]
     if as_json:
-        print_json({
-            "points": [_row(point) for point in found.points],
-            "corruption": found.corruption,
-            "dimension": found.dimension,
-            "width": found.width,
-            "depth": found.depth,
-            "activation": found.activation,
-            "cliff": found.cliff,
-            "best_bits_per_weight": found.best.bits_per_weight,
-            "sources": sources,
-            "seed": seed,
-            "files": files,
-        })  # fmt: skip
+        print_json(
+            {
+                "points": [_row(point) for point in found.points],
+                "corruption": found.corruption,
+                "dimension": found.dimension,
+                "width": found.width,
+                "depth": found.depth,
+                "activation": found.activation,
+                "cliff": found.cliff,
+                "best_bits_per_weight": found.best.bits_per_weight,
+                "sources": sources,
+                "seed": seed,
+                "files": files,
+            }
+        )
         return 0
-    print(f"{depth}×{width} {activation}, {found.points[0].num_weights:,} weights, {found.dimension} entries; cues: "
-          f"{found.corruption}")  # fmt: skip
+    print(
+        f"{depth}×{width} {activation}, {found.points[0].num_weights:,} weights, {found.dimension} entries; cues: "
+        f"{found.corruption}"
+    )
     print(
         f"{'examples':>8}  {'recovered':>9}  {'certified':>9}  {'bits/weight':>11}  {'of entries':>10}  {'loss':>9}  {'s':>6}"
     )
     for point in found.points:
-        print(f"{point.num_examples:>8}  {percent(point.rate):>9}  {point.attractors:>9}  {point.bits_per_weight:>11.4f}  "
-              f"{point.graded_bits_per_weight:>10.4f}  {number(point.loss):>9}  {point.seconds:>6.1f}")  # fmt: skip
+        print(
+            f"{point.num_examples:>8}  {percent(point.rate):>9}  {point.attractors:>9}  {point.bits_per_weight:>11.4f}  "
+            f"{point.graded_bits_per_weight:>10.4f}  {number(point.loss):>9}  {point.seconds:>6.1f}"
+        )
     cliff = f"at {found.cliff} examples" if found.cliff is not None else "not within these numbers"
-    print(f"most bits a weight: {found.best.bits_per_weight:.4f} at {found.best.num_examples} examples; less than half "
-          f"recovered: {cliff}")  # fmt: skip
+    print(
+        f"most bits a weight: {found.best.bits_per_weight:.4f} at {found.best.num_examples} examples; less than half "
+        f"recovered: {cliff}"
+    )
     if files:
         print("written: " + ", ".join(files))
     return 0
@@ -100,8 +118,9 @@ def parse_numbers(text: str | None) -> list[int] | None:
         return None
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdigit() and int(part) for part in parts):
-        raise ValueError(f"--numbers must be whole numbers of at least 1 with commas between, such as 10,30,100; "
-                         f"got {text!r}")  # fmt: skip
+        raise ValueError(
+            f"--numbers must be whole numbers of at least 1 with commas between, such as 10,30,100; got {text!r}"
+        )
     return [int(part) for part in parts]
 
 
@@ -123,7 +142,11 @@ def _examples(sources: list[str], most: int, seed: int, **options: Any) -> Any:
 
 
 def _row(point: Any) -> dict[str, Any]:
-    more = {"rate": point.rate, "low": point.interval[0], "high": point.interval[1],
-            "bits_per_weight": point.bits_per_weight,
-            "graded_bits_per_weight": point.graded_bits_per_weight}  # fmt: skip
+    more = {
+        "rate": point.rate,
+        "low": point.interval[0],
+        "high": point.interval[1],
+        "bits_per_weight": point.bits_per_weight,
+        "graded_bits_per_weight": point.graded_bits_per_weight,
+    }
     return asdict(point) | more

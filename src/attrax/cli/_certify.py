@@ -56,10 +56,14 @@ def certify(
         return 0 if found.all_attractors else 1
     print(f"{'index':>6} {'radius':>10} {'error':>9} {'bound':>10} {'sigma_1':>9} {'residual':>9}  verdict")
     for row in rows:
-        print(f"{row['index']:>6} {row['spectral_radius']:>10.6f} {row['error']:>9.1e} {row['upper_bound']:>10.6f} "
-              f"{row['largest_singular_value']:>9.4f} {row['residual']:>9.1e}  {row['verdict']}")  # fmt: skip
-    print(f"{record['attractors']}/{len(rows)} certified; not attractors: {record['not_attractors']}, "
-          f"inconclusive: {record['inconclusive']}")  # fmt: skip
+        print(
+            f"{row['index']:>6} {row['spectral_radius']:>10.6f} {row['error']:>9.1e} {row['upper_bound']:>10.6f} "
+            f"{row['largest_singular_value']:>9.4f} {row['residual']:>9.1e}  {row['verdict']}"
+        )
+    print(
+        f"{record['attractors']}/{len(rows)} certified; not attractors: {record['not_attractors']}, "
+        f"inconclusive: {record['inconclusive']}"
+    )
     if len(found.cycles) != len(memory.examples()):
         print_cycles(record)
     return 0 if found.all_attractors else 1
@@ -80,9 +84,9 @@ def info(file: File, as_json: Json = False) -> int:
 
     Example: attrax info faces.attrax
     """
-    from attrax import _io
+    from attrax import files
 
-    memory = _io.load(file)
+    memory = files.load(file)
     network = memory.map
     parameters = sum(weight.size for weight in network.weights) + sum(
         bias.size for bias in network.biases if bias is not None
@@ -106,13 +110,17 @@ def info(file: File, as_json: Json = False) -> int:
         print_json(record)
         return 0
     print(f"{file}: {record['bytes'] / 1e6:.2f} MB")
-    print(f"network: {'×'.join(map(str, network.shape))} states, {network.depth} hidden layers of "
-          f"{', '.join(map(str, sorted(set(network.widths))))} {network.activation} units, "
-          f"{parameters:,} parameters{'' if record['bias'] else ', no biases'}")  # fmt: skip
+    print(
+        f"network: {'×'.join(map(str, network.shape))} states, {network.depth} hidden layers of "
+        f"{', '.join(map(str, sorted(set(network.widths))))} {network.activation} units, "
+        f"{parameters:,} parameters{'' if record['bias'] else ', no biases'}"
+    )
     print(f"examples: {record['examples']}" if record["patterns"] else "examples: not in the file (--no-patterns)")
     if record["certificate"] is not None:
         found = record["certificate"]
-        print(f"certificate: {found['attractors']} attractors, {found['not_attractors']} not, {found['inconclusive']} "
-              f"inconclusive; largest radius {number(found['spectral_radius']['max'])}")  # fmt: skip
+        print(
+            f"certificate: {found['attractors']} attractors, {found['not_attractors']} not, {found['inconclusive']} "
+            f"inconclusive; largest radius {number(found['spectral_radius']['max'])}"
+        )
     print("written: " + ", ".join(f"{name} {value}" for name, value in memory.written.items()))
     return 0

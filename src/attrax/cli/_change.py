@@ -76,10 +76,10 @@ def forget(
 
 
 def _changeable(file: Path) -> Any:
-    from attrax import _io
+    from attrax import files
 
     check_output_file(file, "FILE")
-    memory = _io.load(file)
+    memory = files.load(file)
     if memory.patterns is None:
         raise ValueError(
             f"{file} was saved without its patterns, and a change has to certify all of them; write it again with "
@@ -91,12 +91,12 @@ def _changeable(file: Path) -> Any:
 def _finish(file: Path, change: Any, before: int, compare: bool, seed: int, progress: Any, as_json: bool) -> int:
     import jax.random as jr
 
-    from attrax import _io
+    from attrax import files
     from attrax.writing import Auto, store
 
     scratch = change.scratch_seconds
     if change.accepted:
-        _io.save(file, change.memory)
+        files.save(file, change.memory)
         if compare:
             # Of the same examples and order, by the default writer.
             patterns = change.memory.patterns
@@ -119,8 +119,10 @@ def _finish(file: Path, change: Any, before: int, compare: bool, seed: int, prog
         print_json(record)
         return 0 if change.accepted else 1
     if change.accepted:
-        print(f"{record['examples']}/{record['examples']} certified in {number(change.seconds)} s "
-              f"(writing from scratch: {number(scratch)} s{'' if compare else ', as on record'})")  # fmt: skip
+        print(
+            f"{record['examples']}/{record['examples']} certified in {number(change.seconds)} s "
+            f"(writing from scratch: {number(scratch)} s{'' if compare else ', as on record'})"
+        )
         print(f"changed: {file}")
     else:
         print(f"not certified in the end: {', '.join(map(str, change.failed))}; {file} is as it was")

@@ -59,7 +59,7 @@ def compare(
     with 0 whatever is found.
 
     Example: attrax compare faces.attrax --corrupt gaussian:0.5 --corrupt occlude:0.5 -o rivals
-    """  # fmt: skip
+    """
     import jax.random as jr
 
     from attrax.analysis import compare as compare_rivals
@@ -74,32 +74,42 @@ def compare(
     further = None if not more else load_sources(more, skip_unreadable=skip_unreadable, **options).values
     with progress_bar() as progress:
         found = compare_rivals(
-            memory, corrupt or None, rivals=rival or None, budget=budget, more=further, max_steps=max_steps,
-            progress=progress, key=jr.key(seed),
-        )  # fmt: skip
+            memory,
+            corrupt or None,
+            rivals=rival or None,
+            budget=budget,
+            more=further,
+            max_steps=max_steps,
+            progress=progress,
+            key=jr.key(seed),
+        )
     files = [] if output is None else [str(path) for path in write_figure(comparison_figure(found), output, "rivals")]
     rows = [
         asdict(one) | {"mean_identified": one.mean_identified, "mean_recovered": one.mean_recovered}
         for one in found.rivals
     ]
     if as_json:
-        print_json({
-            "rivals": rows,
-            "capacities": [asdict(one) for one in found.capacities],
-            "corruptions": list(found.corruptions),
-            "examples": found.num_examples,
-            "dimension": found.dimension,
-            "budget": found.budget,
-            "file": str(file),
-            "seed": seed,
-            "files": files,
-        })  # fmt: skip
+        print_json(
+            {
+                "rivals": rows,
+                "capacities": [asdict(one) for one in found.capacities],
+                "corruptions": list(found.corruptions),
+                "examples": found.num_examples,
+                "dimension": found.dimension,
+                "budget": found.budget,
+                "file": str(file),
+                "seed": seed,
+                "files": files,
+            }
+        )
         return 0
     print(f"{found.num_examples} examples of {found.dimension} entries; cues: {', '.join(found.corruptions)}")
     print(f"{'':<17} {'identified':>10} {'recovered':>9} {'off by':>9} {'bytes':>13} {'s/recall':>9}  setting")
     for one in found.rivals:
-        print(f"{one.name:<17} {percent(one.mean_identified):>10} {percent(one.mean_recovered):>9} "
-              f"{number(one.distance):>9} {one.num_bytes:>13,} {one.seconds:>9.1e}  {one.setting}")  # fmt: skip
+        print(
+            f"{one.name:<17} {percent(one.mean_identified):>10} {percent(one.mean_recovered):>9} "
+            f"{number(one.distance):>9} {one.num_bytes:>13,} {one.seconds:>9.1e}  {one.setting}"
+        )
     print(f"examples within {found.budget:,} bytes at 90 % and more recovered:")
     for one in found.capacities:
         print(

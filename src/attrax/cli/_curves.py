@@ -40,7 +40,7 @@ def recovery(
     says whether training saw such cues. Exits with 0 whatever is found.
 
     Example: attrax analyze recovery faces.attrax --corrupt gaussian:0.1..1.5 --corrupt occlude:0.1..0.9 -o curves
-    """  # fmt: skip
+    """
     import jax.random as jr
 
     from attrax.analysis import recovery_curves
@@ -51,9 +51,15 @@ def recovery(
     memory = load_memory(file, patterns)
     with progress_bar() as progress:
         points = recovery_curves(
-            memory, corrupt or None, repeats=repeats, clamp=clamp, step=step, max_steps=max_steps,
-            progress=progress, key=jr.key(seed),
-        )  # fmt: skip
+            memory,
+            corrupt or None,
+            repeats=repeats,
+            clamp=clamp,
+            step=step,
+            max_steps=max_steps,
+            progress=progress,
+            key=jr.key(seed),
+        )
     files = [] if output is None else [str(path) for path in write_figure(curve_figure(points), output, "recovery")]
     if as_json:
         print_json({"curves": [_row(point) for point in points], "file": str(file), "seed": seed, "files": files})
@@ -64,9 +70,11 @@ def recovery(
     )
     for point in points:
         low, high = point.interval
-        print(f"{point.name:<{width}}  {percent(point.rate):>7}  {percent(low) + ' to ' + percent(high):>18}  "
-              f"{percent(point.clamped_rate):>7}  {percent(point.one_nn_rate):>7}  {percent(point.best_nn_rate):>7}  "
-              f"{point.trained}")  # fmt: skip
+        print(
+            f"{point.name:<{width}}  {percent(point.rate):>7}  {percent(low) + ' to ' + percent(high):>18}  "
+            f"{percent(point.clamped_rate):>7}  {percent(point.one_nn_rate):>7}  {percent(point.best_nn_rate):>7}  "
+            f"{point.trained}"
+        )
     if files:
         print("written: " + ", ".join(files))
     return 0

@@ -21,7 +21,7 @@ def demo_film(output: Folder = Path("attrax-demo"), seed: Seed = 0, as_json: Jso
 
     Example: attrax demo-film -o attrax-demo
     """
-    from attrax.experiments import demo_film as run
+    from attrax.paper.experiments import demo_film as run
 
     check_output_folder(output, "--output")
     with progress_bar() as progress:
@@ -46,10 +46,14 @@ def demo_film(output: Folder = Path("attrax-demo"), seed: Seed = 0, as_json: Jso
             }
         )
     else:
-        print(f"cycle of {row['length']}: {row['verdict']}, period {row['period']}, in one hidden layer of "
-              f"{made.width} units")  # fmt: skip
-        print(f"{recovered}/{len(made.found.cycle)} cues of pure noise end in the film; least PSNR "
-              f"{number(made.found.psnr_min.min())} dB")  # fmt: skip
+        print(
+            f"cycle of {row['length']}: {row['verdict']}, period {row['period']}, in one hidden layer of "
+            f"{made.width} units"
+        )
+        print(
+            f"{recovered}/{len(made.found.cycle)} cues of pure noise end in the film; least PSNR "
+            f"{number(made.found.psnr_min.min())} dB"
+        )
         print(f"memory: {made.file} ({made.seconds:.0f} s)")
         print(f"film: {made.films[0]}, {made.films[1]}; strip: {made.strip}")
     return 0 if certificate.all_attractors else 1

@@ -24,14 +24,15 @@ Hop = Annotated[
 ]
 Rate = Annotated[
     int | None,
-    typer.Option(min=1, metavar="HERTZ", help="Samples per second to bring a sound to. [default: its own]",
-                 show_default=False),
-]  # fmt: skip
+    typer.Option(
+        min=1, metavar="HERTZ", help="Samples per second to bring a sound to. [default: its own]", show_default=False
+    ),
+]
 Mono = Annotated[bool, typer.Option("--mono", help="The mean of a sound's channels.")]
 By = Annotated[
-    str | None, typer.Option(metavar="word|character", help="What a state of a text is. [default: word]",
-                             show_default=False)
-]  # fmt: skip
+    str | None,
+    typer.Option(metavar="word|character", help="What a state of a text is. [default: word]", show_default=False),
+]
 
 _GIF_FPS = 50.0
 MEDIA = ("fps", "start", "duration", "hop", "rate", "mono", "by")
@@ -89,8 +90,11 @@ def read_part(source: str, options: dict[str, Any], media: dict[str, Any]) -> Pa
         return Part(found.values, tuple(found.names), tuple(str(text) for text in found.skipped), facts)
     if options.get("shuffle"):
         raise ValueError(f"--shuffle is for images; {source} has an order. Leave it out")
-    pictures = {name: value for name, value in (("size", parse_size(options.get("size"))), ("gray", options.get("gray")))
-                if value}  # fmt: skip
+    pictures = {
+        name: value
+        for name, value in (("size", parse_size(options.get("size"))), ("gray", options.get("gray")))
+        if value
+    }
     clip = load_sequence(source, **pictures, **media)
     num = len(clip) if options.get("n") is None else options["n"]
     if num > len(clip):

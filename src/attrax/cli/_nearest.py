@@ -34,7 +34,7 @@ def nearest(
     whatever is found.
 
     Example: attrax analyze nearest faces.attrax --corrupt gaussian:0.1..1.5 --corrupt drop:0.1..0.9 -o nearest
-    """  # fmt: skip
+    """
     import jax.random as jr
     import numpy as np
 
@@ -50,9 +50,14 @@ def nearest(
     with progress_bar() as progress:
         for name, memory in zip(names, memories, strict=True):
             found[name] = nearest_agreement(
-                memory, corrupt or None, rule=rule, repeats=repeats, max_steps=max_steps, progress=progress,
+                memory,
+                corrupt or None,
+                rule=rule,
+                repeats=repeats,
+                max_steps=max_steps,
+                progress=progress,
                 key=jr.key(seed),
-            )  # fmt: skip
+            )
             depth = memory.map.depth if isinstance(memory.map, MLP) else 0
             sizes[name] = (int(np.prod(memory.examples().shape)), int(depth))
     written = []
@@ -78,14 +83,18 @@ def nearest(
         print_json(record)
         return 0
     for row in record["memories"]:
-        print(f"{row['name']}: {row['entries']} entries a state, {row['depth'] or '–'} hidden layers, mean agreement "
-              f"with {rule} 1-NN {percent(row['mean_agreement'])}")  # fmt: skip
+        print(
+            f"{row['name']}: {row['entries']} entries a state, {row['depth'] or '–'} hidden layers, mean agreement "
+            f"with {rule} 1-NN {percent(row['mean_agreement'])}"
+        )
         points = found[row["name"]]
         width = max(len(point.name) for point in points)
         print(f"{'corruption':<{width}}  {'memory':>7}  {'1-NN':>7}  {'one answer':>10}  {'alike and wrong':>15}")
         for point in points:
-            print(f"{point.name:<{width}}  {percent(point.rate):>7}  {percent(point.neighbor_rate):>7}  "
-                  f"{percent(point.agreement):>10}  {percent(point.same_wrong / point.cues):>15}")  # fmt: skip
+            print(
+                f"{point.name:<{width}}  {percent(point.rate):>7}  {percent(point.neighbor_rate):>7}  "
+                f"{percent(point.agreement):>10}  {percent(point.same_wrong / point.cues):>15}"
+            )
     if written:
         print("written: " + ", ".join(written))
     return 0

@@ -69,10 +69,17 @@ def period(
         check_output_folder(output, "--output")
     media: dict[str, Any] = {
         name: value
-        for name, value in (("fps", fps), ("start", start), ("duration", duration), ("hop", hop), ("rate", rate),
-                            ("mono", mono or None), ("by", by))
+        for name, value in (
+            ("fps", fps),
+            ("start", start),
+            ("duration", duration),
+            ("hop", hop),
+            ("rate", rate),
+            ("mono", mono or None),
+            ("by", by),
+        )
         if value is not None
-    }  # fmt: skip
+    }
     step, notes = None, ()
     if Path(source).suffix.lower() == ".attrax":
         given = [*media, *(["size"] if size else []), *(["gray"] if gray else [])]
@@ -128,8 +135,10 @@ def period(
         print(
             f"{found.status}: period {found.period} states{seconds}, from state {found.start} of {found.num_states} on"
         )
-        print(f"mean squared difference {number(found.value)} over {found.pairs} pairs; one lag below "
-              f"{number(found.before)}, one above {number(found.after)}, of two states at random {number(found.typical)}")  # fmt: skip
+        print(
+            f"mean squared difference {number(found.value)} over {found.pairs} pairs; one lag below "
+            f"{number(found.before)}, one above {number(found.after)}, of two states at random {number(found.typical)}"
+        )
     if files:
         print("written: " + ", ".join(files))
     return 0

@@ -16,7 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from attrax._types import Progress as Report
+from attrax._base.types import Progress as Report
 
 _PATIENCE = 2.0
 

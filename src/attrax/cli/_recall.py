@@ -83,27 +83,42 @@ def recall(
     Example: attrax recall faces.attrax --corrupt occlude:0.5 -o recalled
 
     Sequences: attrax recall walk.attrax --from noise --cycles 2 -o frames
-    """  # fmt: skip
+    """
     import jax.random as jr
 
-    from attrax._corruptions import parse_corruption
-    from attrax._recall import recall as recall_cues
     from attrax.analysis import recovery
+    from attrax.corruptions import parse_corruption
+    from attrax.dynamics import recall as recall_cues
 
     if begin is not None:
         if cues:
             raise ValueError("give either cues or --from, not both")
         if reading != "auto":
             raise ValueError("--reading is for examples; sequences are compared by mean squares. Leave it out")
-        selection = {"n": n, "shuffle": shuffle, "seed": seed, "size": size, "gray": gray,
-                     "skip_unreadable": skip_unreadable}  # fmt: skip
+        selection = {
+            "n": n,
+            "shuffle": shuffle,
+            "seed": seed,
+            "size": size,
+            "gray": gray,
+            "skip_unreadable": skip_unreadable,
+        }
         if corrupt is not None:
             parse_corruption(corrupt)
         return recall_from(
-            load_memory(file, patterns), begin, file=file, corrupt=corrupt, cycles=cycles, output=output,
-            selection=selection, atol=atol, recovery_atol=recovery_atol, max_steps=max_steps, seed=seed,
+            load_memory(file, patterns),
+            begin,
+            file=file,
+            corrupt=corrupt,
+            cycles=cycles,
+            output=output,
+            selection=selection,
+            atol=atol,
+            recovery_atol=recovery_atol,
+            max_steps=max_steps,
+            seed=seed,
             as_json=as_json,
-        )  # fmt: skip
+        )
     if cycles != 1:
         raise ValueError("--cycles is for --from; leave it out, or name a cue to begin from")
     if bool(cues) == (corrupt is not None):
@@ -118,8 +133,16 @@ def recall(
         raise ValueError("--n, --shuffle, --size, --gray and --skip-unreadable are for cues, not for --corrupt")
     with progress_bar() as progress:
         if corruption is not None:
-            measured = recovery(memory, corruption, max_steps=max_steps, progress=progress, key=jr.key(seed),
-                                reading=reading, atol=atol, recovery_atol=recovery_atol)  # fmt: skip
+            measured = recovery(
+                memory,
+                corruption,
+                max_steps=max_steps,
+                progress=progress,
+                key=jr.key(seed),
+                reading=reading,
+                atol=atol,
+                recovery_atol=recovery_atol,
+            )
             answer, used = measured.recall, memory.patterns.as_frames(measured.cues)
             names = [f"example-{index:04d}" for index in range(len(used))]
             one_nn, best_nn, trained = measured.one_nn_rate, measured.best_nn_rate, measured.trained
@@ -132,8 +155,15 @@ def recall(
                     f"{_shape(memory.patterns.frame_shape)}; "
                     + ("bring them to it with --size and --gray" if pictures else "give cues of that shape")
                 )
-            answer = recall_cues(memory, given.values, reading=reading, atol=atol, recovery_atol=recovery_atol,
-                                 max_steps=max_steps, progress=progress)  # fmt: skip
+            answer = recall_cues(
+                memory,
+                given.values,
+                reading=reading,
+                atol=atol,
+                recovery_atol=recovery_atol,
+                max_steps=max_steps,
+                progress=progress,
+            )
             used, names = given.values, list(given.names)
             one_nn = best_nn = trained = None
     written = [] if output is None else _write(output, answer.value, used, names, cues or [], corruption is not None)
@@ -167,12 +197,16 @@ def recall(
     if as_json:
         print_json(record)
         return 0
-    print(f"{record['recovered']}/{record['cues']} recovered ({percent(record['recovery_rate'])}); nearest neighbour "
-          f"{percent(one_nn)}, best rule {percent(best_nn)}"
-          + ("" if trained is None else f"; seen in training: {trained}"))  # fmt: skip
-    print(", ".join(f"{count} {status}" for status, count in record["status_counts"].items())
-          + f"; steps: median {number(record['steps']['median'])}, most {number(record['steps']['max'])}; "
-          f"{answer.reading} reading of the thresholds")  # fmt: skip
+    print(
+        f"{record['recovered']}/{record['cues']} recovered ({percent(record['recovery_rate'])}); nearest neighbour "
+        f"{percent(one_nn)}, best rule {percent(best_nn)}"
+        + ("" if trained is None else f"; seen in training: {trained}")
+    )
+    print(
+        ", ".join(f"{count} {status}" for status, count in record["status_counts"].items())
+        + f"; steps: median {number(record['steps']['median'])}, most {number(record['steps']['max'])}; "
+        f"{answer.reading} reading of the thresholds"
+    )
     if corruption is None:
         for result in results:
             reached = f" {result['index']}" if result["status"] == "recovered" else ""

@@ -31,8 +31,8 @@ def recall_from(
     """Recalls the sequence that `begin` leads to: `noise`, `frame:I` or a source of a single state."""
     import jax.random as jr
 
-    from attrax._corruptions import corrupt as corrupted
-    from attrax._sequence_recall import phase_errors, recall_sequence
+    from attrax.corruptions import corrupt as corrupted
+    from attrax.dynamics import phase_errors, recall_sequence
 
     facts = memory.written.get("media")
     if output is not None:
@@ -42,8 +42,16 @@ def recall_from(
     if corrupt is not None:
         cue = corrupted(corrupt, cue, key=jr.key(seed))
     with progress_bar() as progress:
-        found = recall_sequence(memory, cue, cycles=cycles, expected=expected, atol=atol, recovery_atol=recovery_atol,
-                                max_steps=max_steps, progress=progress)  # fmt: skip
+        found = recall_sequence(
+            memory,
+            cue,
+            cycles=cycles,
+            expected=expected,
+            atol=atol,
+            recovery_atol=recovery_atol,
+            max_steps=max_steps,
+            progress=progress,
+        )
     frames = found.frames[0]
     names = [f"frame-{step:05d}" for step in range(len(frames))]
     errors = phase_errors(memory, found)
@@ -73,12 +81,16 @@ def recall_from(
         print_json(record)
         return 0
     if cycle >= 0:
-        print(f"{record['status']}: cycle {cycle} of {record['length']} states, entered at phase {record['phase']} "
-              f"after {record['transient']} steps")  # fmt: skip
+        print(
+            f"{record['status']}: cycle {cycle} of {record['length']} states, entered at phase {record['phase']} "
+            f"after {record['transient']} steps"
+        )
     else:
         print(f"{record['status']} after {record['transient']} steps: {found.status[0].advice}")
-    print(f"period {record['period']}; PSNR: median {number(record['psnr']['median'])} dB, "
-          f"least {number(record['psnr']['min'])} dB")  # fmt: skip
+    print(
+        f"period {record['period']}; PSNR: median {number(record['psnr']['median'])} dB, "
+        f"least {number(record['psnr']['min'])} dB"
+    )
     if output is not None:
         print(f"{len(frames)} frames written to {output}")
     return 0
@@ -109,8 +121,10 @@ def _cue(memory: Any, begin: str, selection: dict[str, Any], seed: int) -> tuple
         return patterns.one_state(cues), None
     if len(cues) != 1:
         single = "" if patterns.context == 1 else f", or of {patterns.context} frames"
-        raise ValueError(f"--from takes noise, frame:I or a source of one state{single}; {begin} holds {len(cues)}. "
-                         "--n 1 takes the first")  # fmt: skip
+        raise ValueError(
+            f"--from takes noise, frame:I or a source of one state{single}; {begin} holds {len(cues)}. "
+            "--n 1 takes the first"
+        )
     return cues, None
 
 

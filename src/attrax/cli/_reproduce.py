@@ -42,8 +42,8 @@ def reproduce(
 
     Example: attrax reproduce all --scale smoke -o paper
     """
-    from attrax.experiments import planned
-    from attrax.experiments import reproduce as run
+    from attrax.paper.experiments import planned
+    from attrax.paper.experiments import reproduce as run
 
     chosen = ids or None
     if listing:
@@ -51,32 +51,45 @@ def reproduce(
     check_output_folder(output, "--output")
     with progress_bar() as progress:
         made = run(
-            chosen, output, scale=scale, mode=mode, seed=seed, cells=cell or (), jobs=jobs, threads=threads, dask=dask,
-            format=page, progress=progress,
-        )  # fmt: skip
+            chosen,
+            output,
+            scale=scale,
+            mode=mode,
+            seed=seed,
+            cells=cell or (),
+            jobs=jobs,
+            threads=threads,
+            dask=dask,
+            format=page,
+            progress=progress,
+        )
     _complain(made)
     if as_json:
-        print_json({
-            "experiments": [_row(row) for row in made.rows],
-            "scale": scale,
-            "mode": mode,
-            "seed": seed,
-            "jobs": made.jobs,
-            "threads": made.threads,
-            "cells_run": made.ran,
-            "cells_known": made.known,
-            "cells_failed": made.failed,
-            "page": str(made.page),
-            "files": [str(path) for path in made.files],
-        })  # fmt: skip
+        print_json(
+            {
+                "experiments": [_row(row) for row in made.rows],
+                "scale": scale,
+                "mode": mode,
+                "seed": seed,
+                "jobs": made.jobs,
+                "threads": made.threads,
+                "cells_run": made.ran,
+                "cells_known": made.known,
+                "cells_failed": made.failed,
+                "page": str(made.page),
+                "files": [str(path) for path in made.files],
+            }
+        )
         return 0
     width = max(len(row.id) for row in made.rows)
     verdict = max(len("verdict"), *(len(row.summary.outcome) for row in made.rows))
     print(f"{'':<{width}}  {'mode':<6}  {'verdict':<{verdict}}  {'paper':>7}  {'here':>7}  {'failed':>6}  unit")
     for row in made.rows:
         summary = row.summary
-        print(f"{row.id:<{width}}  {row.mode:<6}  {summary.outcome:<{verdict}}  {number(row.paper):>7}  "
-              f"{number(summary.here):>7}  {row.failed:>6}  {row.unit}")  # fmt: skip
+        print(
+            f"{row.id:<{width}}  {row.mode:<6}  {summary.outcome:<{verdict}}  {number(row.paper):>7}  "
+            f"{number(summary.here):>7}  {row.failed:>6}  {row.unit}"
+        )
     where = "on Dask" if made.jobs is None else f"{made.jobs} processes of {made.threads} threads"
     print(f"{made.ran} cells ran ({where}), {made.known} were there, {made.failed} failed")
     print(f"page: {made.page.resolve()}")
@@ -112,14 +125,23 @@ def _row(row: Any) -> dict[str, Any]:
 
 def _list(plan: Any, as_json: bool) -> int:
     if as_json:
-        print_json({
-            "experiments": [
-                {"id": one.id, "mode": mode, "title": one.title, "paper": one.paper, "unit": one.unit,
-                 "statement": one.statement, "cells": [cell.name for cell in cells],
-                 "seeds": [seed for cell in cells for seed in cell.seeds]}
-                for one, mode, cells in plan
-            ]
-        })  # fmt: skip
+        print_json(
+            {
+                "experiments": [
+                    {
+                        "id": one.id,
+                        "mode": mode,
+                        "title": one.title,
+                        "paper": one.paper,
+                        "unit": one.unit,
+                        "statement": one.statement,
+                        "cells": [cell.name for cell in cells],
+                        "seeds": [seed for cell in cells for seed in cell.seeds],
+                    }
+                    for one, mode, cells in plan
+                ]
+            }
+        )
         return 0
     width = max(len(one.id) for one, _, _ in plan)
     for one, mode, cells in plan:

@@ -19,20 +19,29 @@ from attrax.cli._output import number
 KINDS = ("images", "sequence")
 As = Annotated[
     str | None,
-    typer.Option("--as", metavar="KIND", help="images: each state is an example of its own; sequence: each SOURCE is "
-                 "one cycle, a folder's images in the order of their names. [default: sequence for films, sound and text, else images]",
-                 show_default=False),
-]  # fmt: skip
+    typer.Option(
+        "--as",
+        metavar="KIND",
+        help="images: each state is an example of its own; sequence: each SOURCE is "
+        "one cycle, a folder's images in the order of their names. [default: sequence for films, sound and text, else images]",
+        show_default=False,
+    ),
+]
 CycleLength = Annotated[
     int | None,
-    typer.Option("--cycle-length", min=1, metavar="L", help="Cut each source into cycles of L states.",
-                 show_default=False),
-]  # fmt: skip
+    typer.Option(
+        "--cycle-length", min=1, metavar="L", help="Cut each source into cycles of L states.", show_default=False
+    ),
+]
 Indices = Annotated[
     str | None,
-    typer.Option("--indices", metavar="I,J,...", help="Take these states of each source (with --as images, of all together) in this "
-                 "order, counted from 0.", show_default=False),
-]  # fmt: skip
+    typer.Option(
+        "--indices",
+        metavar="I,J,...",
+        help="Take these states of each source (with --as images, of all together) in this order, counted from 0.",
+        show_default=False,
+    ),
+]
 Single = Annotated[
     list[str] | None,
     typer.Option(metavar="SOURCE", help="Beside the cycles, store each state of this source by itself; repeatable."),
@@ -42,9 +51,13 @@ End = Annotated[
 ]
 Context = Annotated[
     str,
-    typer.Option("--context", metavar="K|auto", help="A state is the last K frames, so that equal frames may have different "
-                 "successors; auto takes the least K that is enough."),
-]  # fmt: skip
+    typer.Option(
+        "--context",
+        metavar="K|auto",
+        help="A state is the last K frames, so that equal frames may have different "
+        "successors; auto takes the least K that is enough.",
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +97,7 @@ def read_sequences(sources: list[str], selection: dict[str, Any]) -> Given:
 
     **Raises** `ValueError` for options that don't go together and for sources that can't be read.
     """
-    from attrax._patterns import ENDS, Patterns
+    from attrax.patterns import ENDS, Patterns
 
     options = dict(selection)
     kind, length = options.pop("kind", "images"), options.pop("cycle_length", None)
@@ -114,8 +127,11 @@ def read_sequences(sources: list[str], selection: dict[str, Any]) -> Given:
     if kind == "images":
         patterns = Patterns.from_examples(np.concatenate(_alike([part.values for part in parts])))
         return Given(patterns, names, skipped, (1,) * len(patterns), facts)
-    cycles = [(piece, True) for part, source in zip(parts, sources, strict=True)
-              for piece in _cut(part.values, length, source)]  # fmt: skip
+    cycles = [
+        (piece, True)
+        for part, source in zip(parts, sources, strict=True)
+        for piece in _cut(part.values, length, source)
+    ]
     cycles += [(value[None], False) for part in singles for value in part.values]
     arrays = _alike([values for values, _ in cycles])
     ends = [end if moving else "loop" for _, moving in cycles]
@@ -132,18 +148,28 @@ def _context(given: int | str) -> int | str:
 
 
 def _check(
-    kind: str, end: str, ends: tuple[str, ...], length: int | None, context: int | str, single: list[str],
-    indices: Any, options: dict[str, Any],
-) -> None:  # fmt: skip
-    from attrax import _checks
+    kind: str,
+    end: str,
+    ends: tuple[str, ...],
+    length: int | None,
+    context: int | str,
+    single: list[str],
+    indices: Any,
+    options: dict[str, Any],
+) -> None:
+    from attrax._base import checks
 
-    _checks.one_of("--as", kind, KINDS)
-    _checks.one_of("--end", end, ends)
+    checks.one_of("--as", kind, KINDS)
+    checks.one_of("--end", end, ends)
     if indices is not None and (options.get("n") is not None or options.get("shuffle")):
         raise ValueError("--indices says which states to take; leave --n and --shuffle out")
     if kind == "images":
-        for option, given in (("--cycle-length", length is not None), ("--single", bool(single)),
-                              ("--end", end != "loop"), ("--context", context != 1)):  # fmt: skip
+        for option, given in (
+            ("--cycle-length", length is not None),
+            ("--single", bool(single)),
+            ("--end", end != "loop"),
+            ("--context", context != 1),
+        ):
             if given:
                 raise ValueError(f"{option} is for sequences; add --as sequence, or leave it out")
     elif options.get("shuffle"):
@@ -184,9 +210,9 @@ def _alike(arrays: list[np.ndarray]) -> list[np.ndarray]:
 
 def load_memory(file: Path, patterns: list[str] | None) -> Any:
     """A memory from its file, completed by `patterns` where it was saved without them."""
-    from attrax import _io
+    from attrax import files
 
-    memory = _io.load(file)
+    memory = files.load(file)
     if memory.patterns is None:
         if not patterns:
             raise ValueError(
@@ -195,7 +221,7 @@ def load_memory(file: Path, patterns: list[str] | None) -> Any:
             )
         # Which of its examples were taken, and how, is on record.
         selection = memory.written.get("selection") or {}
-        return _io.with_patterns(memory, read_sequences(patterns, selection).patterns)
+        return files.with_patterns(memory, read_sequences(patterns, selection).patterns)
     if patterns:
         raise ValueError(f"{file} holds its patterns; leave --patterns out")
     return memory
@@ -221,8 +247,10 @@ def warn_of_near(near: list[dict[str, Any]], given: Given) -> None:
 
     shown = "; ".join(" and ".join(name(index) for index in pair["states"]) for pair in near[:3])
     more = f"; and {len(near) - 3} more pairs" if len(near) > 3 else ""
-    typer.echo(f"attrax: nearly equal frames with different successors: {shown}{more} (--context may tell them apart)",
-               err=True)  # fmt: skip
+    typer.echo(
+        f"attrax: nearly equal frames with different successors: {shown}{more} (--context may tell them apart)",
+        err=True,
+    )
 
 
 def cycle_rows(found: Any) -> list[dict[str, Any]]:
@@ -250,13 +278,17 @@ def print_cycles(record: dict[str, Any]) -> None:
     """The cycles and open sequences of a record, for people."""
     rows = [row for row in record["cycles"] if row["length"] > 1]
     for row in rows:
-        print(f"cycle of {row['length']}: {row['verdict']}, log of the spectral radius "
-              f"{number(row['log_spectral_radius'])}, period {row['period']}")  # fmt: skip
+        print(
+            f"cycle of {row['length']}: {row['verdict']}, log of the spectral radius "
+            f"{number(row['log_spectral_radius'])}, period {row['period']}"
+        )
     if len(record["cycles"]) > len(rows):
         print(f"fixed points: {len(record['cycles']) - len(rows)}")
     for row in record["ways"]:
-        print(f"open sequence of {row['length']} states: {'runs to its end' if row['kept'] else 'is not kept'}, "
-              f"largest mean squared error {number(row['error'])}")  # fmt: skip
+        print(
+            f"open sequence of {row['length']} states: {'runs to its end' if row['kept'] else 'is not kept'}, "
+            f"largest mean squared error {number(row['error'])}"
+        )
 
 
 def _write_array(path: Path, frames: np.ndarray, names: list[str]) -> list[Path]:

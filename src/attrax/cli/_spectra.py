@@ -96,11 +96,15 @@ def spectrum(
         return 0
     print(f"{'index':>6} {'radius':>10} {'backward':>9} {'condition':>10} {'bound':>10} {'sigma_1':>9}  status")
     for row, (cycle, status) in enumerate(zip(rows, found.status, strict=True)):
-        print(f"{row:>6} {abs(found.eigenvalues[row, 0]):>10.6f} {found.backward_error[row, 0]:>9.1e} "
-              f"{cycle['condition']:>10.3g} {cycle['upper_bound']:>10.6f} {cycle['largest_singular_value']:>9.4f}  "
-              f"{status}")  # fmt: skip
-    print(f"{record['top']} of {found.dimension} eigenvalues each: mean modulus {number(histogram.mean)}, variance "
-          f"{number(histogram.variance)}")  # fmt: skip
+        print(
+            f"{row:>6} {abs(found.eigenvalues[row, 0]):>10.6f} {found.backward_error[row, 0]:>9.1e} "
+            f"{cycle['condition']:>10.3g} {cycle['upper_bound']:>10.6f} {cycle['largest_singular_value']:>9.4f}  "
+            f"{status}"
+        )
+    print(
+        f"{record['top']} of {found.dimension} eigenvalues each: mean modulus {number(histogram.mean)}, variance "
+        f"{number(histogram.variance)}"
+    )
     return 0
 
 
@@ -182,7 +186,9 @@ def radius(
     print(f"{'index':>6} {'proved':>10} {'linear':>10} {'sampled':>10} {'share':>7} {'nearest':>9}  status")
     for row in rows:
         sampled = f"{row['sampled_radius']:>10.4g} {row['share']:>7.3f}" if directions else f"{'–':>10} {'–':>7}"
-        print(f"{row['index']:>6} {row['proved_radius']:>10.4g} {row['linear_radius']:>10.4g} {sampled} "
-              f"{row['nearest_distance']:>9.4g}  {row['status']}")  # fmt: skip
+        print(
+            f"{row['index']:>6} {row['proved_radius']:>10.4g} {row['linear_radius']:>10.4g} {sampled} "
+            f"{row['nearest_distance']:>9.4g}  {row['status']}"
+        )
     print(f"{record['proved']}/{len(rows)} with a proved radius; median {number(record['proved_radius']['median'])}")
     return 0

@@ -67,7 +67,7 @@ def spurious(
     found.
 
     Example: attrax analyze spurious faces.attrax natural --size 25x25 --gray --starts 10000 -o census
-    """  # fmt: skip
+    """
     import jax.random as jr
 
     from attrax.analysis import find_spurious, unseen
@@ -86,9 +86,17 @@ def spurious(
     stored = 0 if loaded is None else len(loaded) - len(given)
     with progress_bar() as progress:
         census = find_spurious(
-            memory, given, num_starts=starts, shares=shares, max_steps=max_steps, confidence=confidence,
-            num_certified=certified, checkpoint=checkpoint, progress=progress, key=jr.key(seed),
-        )  # fmt: skip
+            memory,
+            given,
+            num_starts=starts,
+            shares=shares,
+            max_steps=max_steps,
+            confidence=confidence,
+            num_certified=certified,
+            checkpoint=checkpoint,
+            progress=progress,
+            key=jr.key(seed),
+        )
     sizes, every, foreign = census.discovery()
     record: dict[str, Any] = {
         "starts": census.starts,
@@ -131,11 +139,15 @@ def spurious(
     if as_json:
         print_json(record)
         return 0
-    print(f"{census.recovered}/{census.starts} starts ended at one of the {census.num_stored} stored, {census.other} "
-          f"elsewhere ({census.diverged} diverged, {census.not_converged} not converged)")  # fmt: skip
+    print(
+        f"{census.recovered}/{census.starts} starts ended at one of the {census.num_stored} stored, {census.other} "
+        f"elsewhere ({census.diverged} diverged, {census.not_converged} not converged)"
+    )
     print(f"probability to end elsewhere: at most {number(census.upper_bound)} with {100 * confidence:g} % confidence")
-    print(f"limits found: {len(census.limits)} (Chao1 {number(record['chao1'])}), never stored: {record['spurious']} "
-          f"(Chao1 {number(record['chao1_spurious'])})")  # fmt: skip
+    print(
+        f"limits found: {len(census.limits)} (Chao1 {number(record['chao1'])}), never stored: {record['spurious']} "
+        f"(Chao1 {number(record['chao1_spurious'])})"
+    )
     if stored:
         print(f"{stored} of the states given are stored ones and were left out")
     if "derived" in census.by_kind and given is not None:
@@ -143,8 +155,10 @@ def spurious(
     for kind, row in census.by_kind.items():
         print(f"{kind}: {row['recovered']}/{row['starts']}, elsewhere at most {number(row['upper_bound'])}")
     for limit in [limit for limit in census.limits if str(limit.kind) != "stored"][:20]:
-        print(f"{limit.kind} of period {limit.period}: {limit.count} starts, radius {number(limit.spectral_radius)}, "
-              f"{limit.verdict or 'not examined'}, {number(limit.distance)} from example {limit.nearest}")  # fmt: skip
+        print(
+            f"{limit.kind} of period {limit.period}: {limit.count} starts, radius {number(limit.spectral_radius)}, "
+            f"{limit.verdict or 'not examined'}, {number(limit.distance)} from example {limit.nearest}"
+        )
     if files:
         print("written: " + ", ".join(files))
     return 0

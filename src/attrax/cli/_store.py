@@ -84,8 +84,10 @@ def _check_applies(given: set[str], writer: str) -> None:
         raise ValueError(f"--{refused[0].replace('_', '-')} does not apply to --writer {writer}; leave it out")
     decided = sorted(given & _NETWORK)
     if "construction" in given and decided:
-        raise ValueError(f"--{decided[0].replace('_', '-')} does not apply with --construction, which makes the network; "
-                         "leave one of them out")  # fmt: skip
+        raise ValueError(
+            f"--{decided[0].replace('_', '-')} does not apply with --construction, which makes the network; "
+            "leave one of them out"
+        )
 
 
 def _writer(name: str, options: dict[str, Any], given: set[str]) -> Any:
@@ -276,17 +278,18 @@ def store(
     the images of a folder.
 
     Example: attrax store faces --n 20 -o faces.attrax
-    """  # fmt: skip
+    """
     import jax.random as jr
 
-    from attrax import _checks, _io
+    from attrax import files
+    from attrax._base import checks
     from attrax.maps import mlp
     from attrax.writing import store as store_patterns
 
-    _checks.one_of("--writer", writer, _WRITERS)
+    checks.one_of("--writer", writer, _WRITERS)
     given = _given(context)
     _check_applies(given, writer)
-    _checks.one_of("--dtype", dtype, ("float32", "float64"))
+    checks.one_of("--dtype", dtype, ("float32", "float64"))
     settings = _writer(writer, context.params, given)
     check_output_file(output, "--output")
     check_differ(output, "--output", [Path(source) for source in [*sources, *(single or [])]], "the sources")
@@ -299,10 +302,21 @@ def store(
         )
     sources = [_clicked(source) for source in sources]
     single = single and [_clicked(source) for source in single]
-    selection = {"n": n, "shuffle": shuffle, "seed": seed, "size": size, "gray": gray,
-                 "skip_unreadable": skip_unreadable, "kind": kind_of(kind, sources), "cycle_length": cycle_length, "indices": indices,
-                 "single": single, "end": end, "context": context_frames,
-                 "media": {name: context.params[name] for name in MEDIA if name in given}}  # fmt: skip
+    selection = {
+        "n": n,
+        "shuffle": shuffle,
+        "seed": seed,
+        "size": size,
+        "gray": gray,
+        "skip_unreadable": skip_unreadable,
+        "kind": kind_of(kind, sources),
+        "cycle_length": cycle_length,
+        "indices": indices,
+        "single": single,
+        "end": end,
+        "context": context_frames,
+        "media": {name: context.params[name] for name in MEDIA if name in given},
+    }
     examples = read_sequences(sources, selection)
     for skipped in examples.skipped:
         typer.echo(f"attrax: left out {skipped}", err=True)
@@ -314,14 +328,19 @@ def store(
     network = None if makes_its_own else recipe
     with progress_bar() as progress:
         memory = store_patterns(
-            examples.patterns, network, writer=settings, checkpoint=checkpoint, resume=resume, progress=progress,
+            examples.patterns,
+            network,
+            writer=settings,
+            checkpoint=checkpoint,
+            resume=resume,
+            progress=progress,
             key=jr.key(seed),
-        )  # fmt: skip
+        )
     trained = {"width": width, "depth": depth, "init": init, "bias": bias, "dtype": dtype}
     network_record = {"seed": seed} | ({} if makes_its_own else trained)
     facts = ({"ambiguities": near} if near else {}) | ({"media": examples.facts} if examples.facts else {})
     memory.written.update(network_record, sources=list(sources), selection=selection, **facts)
-    _io.save(output, memory, patterns=patterns)
+    files.save(output, memory, patterns=patterns)
     found = memory.certificate
     assert found is not None  # a stored memory has one
     record = store_record(memory, output, [str(skipped) for skipped in examples.skipped])
@@ -367,8 +386,10 @@ def store_record(memory: Any, file: Path, skipped: list[str]) -> dict[str, Any]:
 
 def _print(record: dict[str, Any], memory: Any) -> None:
     radius = record["spectral_radius"]
-    print(f"{record['examples']} examples of {record['dimension']} values, loss {number(record['loss'])} "
-          f"after {record['epochs']} epochs, {number(record['seconds'])} s")  # fmt: skip
+    print(
+        f"{record['examples']} examples of {record['dimension']} values, loss {number(record['loss'])} "
+        f"after {record['epochs']} epochs, {number(record['seconds'])} s"
+    )
     print(f"spectral radius: median {number(radius['median'])}, largest {number(radius['max'])}")
     cycles = record["cycles"]
     sequences = len(cycles) != record["examples"]
@@ -376,11 +397,15 @@ def _print(record: dict[str, Any], memory: Any) -> None:
     if sequences:
         print_cycles(record)
     if not memory.certificate.all_attractors:
-        print(f"not attractors: {record['not_attractors']}, inconclusive: {record['inconclusive']}. "
-              f"{memory.status.advice if memory.status else ''}")  # fmt: skip
+        print(
+            f"not attractors: {record['not_attractors']}, inconclusive: {record['inconclusive']}. "
+            f"{memory.status.advice if memory.status else ''}"
+        )
     for attempt in record.get("attempts", []):
-        print(f"attempt: {attempt['writer']}, {attempt['depth']} hidden layers of at most {attempt['widest']} units, "
-              f"{attempt['attractors']}/{attempt['cycles']} certified in {number(attempt['seconds'])} s")  # fmt: skip
+        print(
+            f"attempt: {attempt['writer']}, {attempt['depth']} hidden layers of at most {attempt['widest']} units, "
+            f"{attempt['attractors']}/{attempt['cycles']} certified in {number(attempt['seconds'])} s"
+        )
     if record.get("failed"):
         print(f"not certified: {', '.join(map(str, record['failed']))}")
     if record.get("closest_pair"):

@@ -37,12 +37,14 @@ def verify(
     agreeing = sum(str(check.status) == "agrees" for check in checks)
     seconds = time.perf_counter() - begun
     if as_json:
-        print_json({
-            "rows": [_row(check) for check in checks],
-            "agreeing": agreeing,
-            "total": len(checks),
-            "seconds": seconds,
-        })  # fmt: skip
+        print_json(
+            {
+                "rows": [_row(check) for check in checks],
+                "agreeing": agreeing,
+                "total": len(checks),
+                "seconds": seconds,
+            }
+        )
     else:
         print(theory_table(checks))
         print(f"{agreeing}/{len(checks)} within the error of the extrapolation ({seconds:.0f} s)")
@@ -95,7 +97,7 @@ def plot(
     """
     import jax.random as jr
 
-    from attrax.experiments import THEORY_FIGURES, theory_figure
+    from attrax.paper.experiments import THEORY_FIGURES, theory_figure
 
     if kind == "all" and (activation is not None or k is not None or trials is not None):
         raise ValueError("all takes no --activation, --k or --trials; draw the figures one by one for that")

@@ -29,7 +29,7 @@ def tolerance(
     largest singular value of the Jacobian there. Exits with 0 whatever is found.
 
     Example: attrax analyze tolerance faces.attrax --copies 2000 -o tolerance
-    """  # fmt: skip
+    """
     import jax.random as jr
     import numpy as np
 
@@ -41,9 +41,14 @@ def tolerance(
     memory = load_memory(file, patterns)
     with progress_bar() as progress:
         found = noise_tolerance(
-            memory, copies=copies, rate=rate, precision=precision, max_steps=max_steps, progress=progress,
+            memory,
+            copies=copies,
+            rate=rate,
+            precision=precision,
+            max_steps=max_steps,
+            progress=progress,
             key=jr.key(seed),
-        )  # fmt: skip
+        )
     files = [] if output is None else [str(path) for path in write_figure(tolerance_figure(found), output, "tolerance")]
     quartiles = np.quantile(np.where(np.isinf(found.sigma), np.finfo(float).max, found.sigma), (0.25, 0.75))
     record = {
@@ -73,10 +78,13 @@ def tolerance(
         return 0
     lower, upper = (float("inf") if end == np.finfo(float).max else float(end) for end in quartiles)
     print(f"noise that more than {100 * rate:g} % of {copies} copies come back from, over {len(found.sigma)} examples:")
-    print(f"median {number(found.median)}, quartiles {number(lower)} and {number(upper)}, least "
-          f"{number(record['least'])}")  # fmt: skip
-    print(f"largest singular value: median {number(float(np.median(found.largest_singular_value)))}; rank correlation "
-          f"with the tolerance: {number(None if np.isnan(found.rank_correlation) else found.rank_correlation)}")  # fmt: skip
+    print(
+        f"median {number(found.median)}, quartiles {number(lower)} and {number(upper)}, least {number(record['least'])}"
+    )
+    print(
+        f"largest singular value: median {number(float(np.median(found.largest_singular_value)))}; rank correlation "
+        f"with the tolerance: {number(None if np.isnan(found.rank_correlation) else found.rank_correlation)}"
+    )
     if files:
         print("written: " + ", ".join(files))
     return 0

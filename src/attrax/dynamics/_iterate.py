@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from attrax import _checks
-from attrax._numerics import float64
-from attrax._status import IterationStatus
-from attrax._types import HostStates, Map, Progress
+from attrax._base import checks
+from attrax._base.numerics import float64
+from attrax._base.status import IterationStatus
+from attrax._base.types import HostStates, Map, Progress
 from attrax.dynamics._orbit import Orbit, orbit
 
 _CHUNK = 16
@@ -93,8 +93,8 @@ def iterate(
         >>> iterate(lambda x: x / 2, np.ones((1, 3))).period.tolist()
         [1]
     """
-    max_steps = _checks.integer("max_steps", max_steps, least=1)
-    atol = _checks.real("atol", atol, above=0)
+    max_steps = checks.integer("max_steps", max_steps, least=1)
+    atol = checks.real("atol", atol, above=0)
     starts = _check_starts(starts)
     num = len(starts)
     with float64():

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from attrax._activations import activation as named_activation
-from attrax._numerics import cast
-from attrax._types import Map
+from attrax._base.numerics import cast
+from attrax._base.types import Map
+from attrax.activations import activation as named_activation
 from attrax.maps import MLP
 
 _BATCH = 32

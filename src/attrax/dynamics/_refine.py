@@ -12,9 +12,9 @@ import scipy.linalg
 import scipy.sparse.linalg
 from jaxtyping import Float
 
-from attrax import _checks
-from attrax._numerics import float64
-from attrax._types import HostStates, Map
+from attrax._base import checks
+from attrax._base.numerics import float64
+from attrax._base.types import HostStates, Map
 from attrax.dynamics._orbit import Orbit, orbit
 
 # The type stubs of SciPy's iterative solvers misstate their arguments (tolerances as integers, no matvec).
@@ -71,9 +71,9 @@ def refine(
     cycle = np.asarray(cycle, np.float64)
     if cycle.ndim < 2 or not len(cycle) or not np.isfinite(cycle).all():
         raise ValueError(f"cycle must hold finite states, one a row; got an array of shape {cycle.shape}")
-    atol = _checks.real("atol", atol, above=0)
+    atol = checks.real("atol", atol, above=0)
     size = int(np.prod(cycle.shape[1:]))
-    limit = 0.01 * np.sqrt(size) if max_move is None else _checks.real("max_move", max_move, above=0)
+    limit = 0.01 * np.sqrt(size) if max_move is None else checks.real("max_move", max_move, above=0)
     with float64():
         way = orbit(map, cycle.shape[1:]) if way is None else way
         images = np.asarray(_images(way, cycle))

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from attrax import _checks
+from attrax._base import checks
 
 INITIALIZERS = ("pytorch", "xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal", "uniform:A")
 """Names of the initializations; `uniform:A` stands for U[−A, A] with a number for A, such as `uniform:0.05`."""
@@ -20,9 +20,9 @@ def check_initializer(name: str) -> str:
             half_width = float(name.removeprefix("uniform:"))
         except ValueError:
             half_width = math.nan
-        _checks.real(f"A in the initialization {name!r}", half_width, above=0)
+        checks.real(f"A in the initialization {name!r}", half_width, above=0)
         return name
-    return _checks.one_of("init", name, INITIALIZERS)
+    return checks.one_of("init", name, INITIALIZERS)
 
 
 def init_linear(

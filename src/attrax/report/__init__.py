@@ -10,17 +10,11 @@ from attrax.report._measure_plots import curve_figure as curve_figure
 from attrax.report._measure_plots import limits_figure as limits_figure
 from attrax.report._measure_plots import outcome_rates as outcome_rates
 from attrax.report._measure_plots import write_figure as write_figure
-from attrax.report._page_records import PageCell as PageCell
-from attrax.report._page_records import PagePart as PagePart
-from attrax.report._page_records import PageSection as PageSection
-from attrax.report._page_records import PageTable as PageTable
 from attrax.report._period_plot import period_figure as period_figure
 from attrax.report._plots import is_picture as is_picture
 from attrax.report._plots import recall_strip as recall_strip
 from attrax.report._plots import recovery_bars as recovery_bars
 from attrax.report._plots import spectrum_histogram as spectrum_histogram
-from attrax.report._reproduction import PAGE_FORMATS as PAGE_FORMATS
-from attrax.report._reproduction import write_reproduction as write_reproduction
 from attrax.report._sequence_plots import way_strip as way_strip
 from attrax.report._spectra_plots import eigenvalue_panels as eigenvalue_panels
 from attrax.report._spectra_plots import radius_plot as radius_plot

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attrax import _checks
-from attrax._status import RecallStatus, Verdict
+from attrax._base import checks
+from attrax._base.status import RecallStatus, Verdict
 from attrax.analysis import OUTCOMES, Basins
 from attrax.report._plots import BLUE, GREEN, ORANGE, VERMILION
 
@@ -54,7 +54,7 @@ def basin_map(
     if not panels:
         raise ValueError(f"panels must name at least one of {', '.join(PANELS)}; got none")
     for panel in panels:
-        _checks.one_of("each of panels", panel, PANELS)
+        checks.one_of("each of panels", panel, PANELS)
     left, right, bottom, top = record.extent
     wide = 3.9
     tall = float(np.clip(wide * (top - bottom) / (right - left), 1.6, 6.0))
@@ -69,8 +69,9 @@ def basin_map(
                 _voronoi_lines(axes, record)
             if arrows:
                 _arrows(axes, record)
-            axes.set_title(f"basins; {100 * record.voronoi_agreement:.1f} % of the area as the nearest example",
-                           fontsize=10)  # fmt: skip
+            axes.set_title(
+                f"basins; {100 * record.voronoi_agreement:.1f} % of the area as the nearest example", fontsize=10
+            )
         elif panel == "phase":
             _draw_phase(axes, record)
             _hatch(axes, record)
@@ -85,8 +86,13 @@ def basin_map(
         axes.set_xlabel("distance along the first axis" if sliced else "x₁", fontsize=10)
     grid[0].set_ylabel("distance along the second" if record.plane.origin.size != 2 else "x₂", fontsize=10)
     if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 2 * len(panels)), fontsize=9,
-                      frameon=False)  # fmt: skip
+        figure.legend(
+            handles=handles,
+            loc="outside lower center",
+            ncols=min(len(handles), 2 * len(panels)),
+            fontsize=9,
+            frameon=False,
+        )
     return figure
 
 
@@ -174,8 +180,14 @@ def _draw_steps(figure: Any, axes: Any, record: Basins) -> None:
     axes.imshow(_base(record), origin="lower", extent=record.extent, interpolation="nearest")
     if np.isfinite(known).any():
         high = max(float(np.nanmax(known)), float(np.nanmin(known)) + 1)
-        drawn = axes.imshow(known, origin="lower", extent=record.extent, cmap="cividis", interpolation="nearest",
-                            norm=LogNorm(float(np.nanmin(known)), high))  # fmt: skip
+        drawn = axes.imshow(
+            known,
+            origin="lower",
+            extent=record.extent,
+            cmap="cividis",
+            interpolation="nearest",
+            norm=LogNorm(float(np.nanmin(known)), high),
+        )
         ticks = [n * 10**power for power in range(6) for n in (1, 2, 5)]
         bar = figure.colorbar(drawn, ax=axes, shrink=0.8, pad=0.02, ticks=ticks, format="%d")
         bar.minorticks_off()
@@ -189,8 +201,9 @@ def _hatch(axes: Any, record: Basins) -> None:
     for code, outcome in enumerate(OUTCOMES):
         mine = record.outcome == code
         if outcome in _ELSEWHERE and _ELSEWHERE[outcome][1] and mine.any():
-            drawn = axes.contourf(x, y, mine.astype(float), levels=[0.5, 1.5], colors="none",
-                                  hatches=[_ELSEWHERE[outcome][1]])  # fmt: skip
+            drawn = axes.contourf(
+                x, y, mine.astype(float), levels=[0.5, 1.5], colors="none", hatches=[_ELSEWHERE[outcome][1]]
+            )
             drawn.set_edgecolor("black")
             drawn.set_linewidth(0)
 
@@ -224,8 +237,19 @@ def _arrows(axes: Any, record: Basins) -> None:
     scale = float(np.quantile(lengths[finite], 0.9))
     shown = 0.85 * spacing * np.sqrt(np.clip(lengths[finite] / scale, 0.02, 1))
     drawn = record.arrows[finite] / lengths[finite][:, None] * shown[:, None]
-    axes.quiver(*record.arrows_at[finite].T, *drawn.T, angles="xy", scale_units="xy", scale=1, width=0.0032,
-                headwidth=4.5, headlength=5, color="#1a1a1a", alpha=0.75, pivot="mid")  # fmt: skip
+    axes.quiver(
+        *record.arrows_at[finite].T,
+        *drawn.T,
+        angles="xy",
+        scale_units="xy",
+        scale=1,
+        width=0.0032,
+        headwidth=4.5,
+        headlength=5,
+        color="#1a1a1a",
+        alpha=0.75,
+        pivot="mid",
+    )
 
 
 def _stored(axes: Any, record: Basins, longest: int) -> None:
@@ -237,17 +261,42 @@ def _stored(axes: Any, record: Basins, longest: int) -> None:
         at = record.points[mine]
         if len(mine) == len(cycle) > 1:
             for start, end in zip(at, np.roll(at, -1, axis=0), strict=True):
-                axes.annotate("", end, start, zorder=6,
-                              arrowprops={"arrowstyle": "-|>", "color": "black", "linewidth": 0.9,
-                                          "shrinkA": 3, "shrinkB": 3, "mutation_scale": 8})  # fmt: skip
+                axes.annotate(
+                    "",
+                    end,
+                    start,
+                    zorder=6,
+                    arrowprops={
+                        "arrowstyle": "-|>",
+                        "color": "black",
+                        "linewidth": 0.9,
+                        "shrinkA": 3,
+                        "shrinkB": 3,
+                        "mutation_scale": 8,
+                    },
+                )
         if len(mine):
             good = record.certified is None or record.certified[number]
-            axes.plot(*at.T, "o" if good else "s", color=colors[number], markeredgecolor="black", markeredgewidth=1.2,
-                      markersize=6 if longest > 1 else 8, zorder=7)  # fmt: skip
+            axes.plot(
+                *at.T,
+                "o" if good else "s",
+                color=colors[number],
+                markeredgecolor="black",
+                markeredgewidth=1.2,
+                markersize=6 if longest > 1 else 8,
+                zorder=7,
+            )
     for other in record.others:
         good = other.verdict is Verdict.ATTRACTOR
-        axes.plot(*other.coordinates.T, "X", color="white" if good else "#8c8c8c", markeredgecolor="black",
-                  markeredgewidth=1.2, markersize=9, zorder=8)  # fmt: skip
+        axes.plot(
+            *other.coordinates.T,
+            "X",
+            color="white" if good else "#8c8c8c",
+            markeredgecolor="black",
+            markeredgewidth=1.2,
+            markersize=9,
+            zorder=8,
+        )
 
 
 def _pixels(record: Basins) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from attrax._types import HostStates
+from attrax._base.types import HostStates
 
 
 def with_phase_bar(frames: HostStates, errors: np.ndarray) -> HostStates:

@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from attrax._certificate import Certificate
-from attrax._memory import Memory
-from attrax._status import RecallStatus, StoreStatus, Verdict
-from attrax._types import HostStates
+from attrax._base.status import RecallStatus, StoreStatus, Verdict
+from attrax._base.types import HostStates
 from attrax.analysis import Recovery, training_saw
 from attrax.maps import MLP
+from attrax.memory import Certificate, Memory
 from attrax.report._plots import is_picture, pixels, spectrum_histogram
 from attrax.report._style import document
 from attrax.report._text import describe_corruption, number, wilson_interval

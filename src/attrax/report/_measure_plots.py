@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attrax import _checks
-from attrax._status import Verdict
-from attrax._types import HostStates
+from attrax._base import checks
+from attrax._base.status import Verdict
+from attrax._base.types import HostStates
 from attrax.analysis import Census, Comparison, CurvePoint, LimitKind
 from attrax.report._plots import BLUE, GRAY, GREEN, ORANGE, VERMILION, _figure, is_picture, pixels
 
@@ -52,17 +52,29 @@ def census_figure(census: Census) -> "Figure":
     sizes, every, foreign = census.discovery()
     left.plot(sizes, every, color=BLUE, linewidth=1.8, label="all limits")
     left.plot(sizes, foreign, color=VERMILION, linewidth=1.8, linestyle="--", label="never stored")
-    left.axhline(census.richness(), color=BLUE, linewidth=1, linestyle=":",
-                 label=f"Chao1, all: {census.richness():.0f}")  # fmt: skip
-    left.axhline(census.richness(stored=False), color=VERMILION, linewidth=1, linestyle=":",
-                 label=f"Chao1, never stored: {census.richness(stored=False):.0f}")  # fmt: skip
+    left.axhline(
+        census.richness(), color=BLUE, linewidth=1, linestyle=":", label=f"Chao1, all: {census.richness():.0f}"
+    )
+    left.axhline(
+        census.richness(stored=False),
+        color=VERMILION,
+        linewidth=1,
+        linestyle=":",
+        label=f"Chao1, never stored: {census.richness(stored=False):.0f}",
+    )
     left.axhline(census.num_stored, color=GRAY, linewidth=1, label=f"stored: {census.num_stored}")
     left.set_xlabel("starts")
     left.set_ylabel("limits found")
     left.set_ylim(bottom=0)
     left.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
-    groups = [("stored", BLUE), ("spurious", VERMILION), ("cycle", ORANGE), ("saddle", GREEN), ("diverged", "black"),
-              ("not converged", GRAY)]  # fmt: skip
+    groups = [
+        ("stored", BLUE),
+        ("spurious", VERMILION),
+        ("cycle", ORANGE),
+        ("saddle", GREEN),
+        ("diverged", "black"),
+        ("not converged", GRAY),
+    ]
     kinds = list(census.by_kind)
     table = outcome_rates(census)
     floor = np.zeros(len(kinds))
@@ -77,8 +89,9 @@ def census_figure(census: Census) -> "Figure":
     right.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     figure.suptitle(
         f"{census.other} of {census.starts:,} starts end elsewhere: at most {100 * census.upper_bound:.3g} % "
-        f"with {100 * census.confidence:g} % confidence", fontsize=10,
-    )  # fmt: skip
+        f"with {100 * census.confidence:g} % confidence",
+        fontsize=10,
+    )
     return figure
 
 
@@ -96,7 +109,7 @@ def limits_figure(census: Census, originals: HostStates, *, columns: int = 8) ->
     """
     from matplotlib.figure import Figure
 
-    columns = _checks.integer("columns", columns, least=1)
+    columns = checks.integer("columns", columns, least=1)
     foreign = [limit for limit in census.limits if limit.kind is not LimitKind.STORED][:columns]
     originals = np.asarray(originals)
     if not is_picture(originals.shape[1:]):
@@ -198,8 +211,11 @@ def curve_figure(points: Sequence[CurvePoint]) -> "Figure":
         handles.insert(1, _line(VERMILION, "--", "x", "memory, known pixels put back at each step"))
     figure.legend(
         handles=handles,
-        loc="outside upper center", ncols=2 if columns < 4 else 4, fontsize=9, frameon=False,
-    )  # fmt: skip
+        loc="outside upper center",
+        ncols=2 if columns < 4 else 4,
+        fontsize=9,
+        frameon=False,
+    )
     return figure
 
 
@@ -223,8 +239,15 @@ def comparison_figure(comparison: Comparison) -> "Figure":
     left.imshow(rates, cmap="cividis", vmin=0, vmax=1, aspect="auto")
     for row, column in np.ndindex(rates.shape):
         mark = "" if exact[row, column] >= rates[row, column] - 1e-9 else "·"
-        left.text(column, row, f"{100 * rates[row, column]:.0f}{mark}", ha="center", va="center", fontsize=8,
-                  color="black" if rates[row, column] > 0.6 else "white")  # fmt: skip
+        left.text(
+            column,
+            row,
+            f"{100 * rates[row, column]:.0f}{mark}",
+            ha="center",
+            va="center",
+            fontsize=8,
+            color="black" if rates[row, column] > 0.6 else "white",
+        )
     left.set_xticks(range(len(names)), names, rotation=50, ha="right", fontsize=8)
     left.set_yticks(range(len(rivals)), [rival.name for rival in rivals], fontsize=9)
     left.set_title("% identified (· fewer recovered exactly)", fontsize=9)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attrax._status import PeriodStatus
+from attrax._base.status import PeriodStatus
 from attrax.analysis import MeasuredPeriod
 from attrax.report._plots import BLUE, GRAY, VERMILION, _figure
 
@@ -35,8 +35,14 @@ def period_figure(found: MeasuredPeriod) -> "Figure":
         drawn = [(lag, max(value, floor * 1e-2)) for lag, value in sides if np.isfinite(value)]
         axes.plot(*zip(*drawn, strict=True), "o", color=VERMILION, markersize=3)
         seconds = "" if found.seconds is None else f" = {found.seconds:.4g} s"
-        axes.plot([found.period], [max(found.value, floor * 1e-2)], "x", color=VERMILION, markersize=9,
-                  label=f"period {found.period}{seconds}, from state {found.start}")  # fmt: skip
+        axes.plot(
+            [found.period],
+            [max(found.value, floor * 1e-2)],
+            "x",
+            color=VERMILION,
+            markersize=9,
+            label=f"period {found.period}{seconds}, from state {found.start}",
+        )
     title = "" if found.status is PeriodStatus.PERIODIC else str(found.status).replace("_", " ")
     axes.set_title(title, fontsize=10)
     axes.set_xlabel("lag, states")

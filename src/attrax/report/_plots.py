@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attrax import _checks
-from attrax._certificate import Certificate
-from attrax._memory import Memory
-from attrax._status import RecallStatus, Verdict
-from attrax._types import HostStates
+from attrax._base import checks
+from attrax._base.status import RecallStatus, Verdict
+from attrax._base.types import HostStates
 from attrax.analysis import Recovery
+from attrax.memory import Certificate, Memory
 from attrax.report._text import describe_corruption, wilson_interval
 
 if TYPE_CHECKING:
@@ -54,8 +53,18 @@ def spectrum_histogram(certificate: Certificate, *, ink: str = "black", transpar
     floor = np.zeros(len(edges) - 1)
     for values, (color, hatch, name, count) in zip(groups, styles, strict=True):
         heights = np.histogram(values, edges)[0]
-        axes.bar(edges[:-1], heights, width, bottom=floor, align="edge", color=color, hatch=hatch, edgecolor="white",
-                 linewidth=0.6, label=f"{name} ({count})")  # fmt: skip
+        axes.bar(
+            edges[:-1],
+            heights,
+            width,
+            bottom=floor,
+            align="edge",
+            color=color,
+            hatch=hatch,
+            edgecolor="white",
+            linewidth=0.6,
+            label=f"{name} ({count})",
+        )
         floor = floor + heights
     axes.axvline(1.0, color=ink, linewidth=1.4, label="1: attractors lie below")
     if np.isfinite(bound):
@@ -93,8 +102,9 @@ def recovery_bars(recoveries: Sequence[Recovery], *, ink: str = "black", transpa
     axes.barh(places, rates, height, color=BLUE, label="memory", xerr=spread, ecolor=ink, capsize=2)
     for number, rule in enumerate(rules, start=1):
         found = [record.neighbor_rates.get(rule, np.nan) for record in recoveries]
-        axes.barh(places + number * height, found, height, color=_RULES[(number - 1) % len(_RULES)],
-                  label=f"1-NN, {rule}")  # fmt: skip
+        axes.barh(
+            places + number * height, found, height, color=_RULES[(number - 1) % len(_RULES)], label=f"1-NN, {rule}"
+        )
     axes.set_yticks(places + height * len(rules) / 2, [describe_corruption(r.corruption) for r in recoveries])
     axes.invert_yaxis()
     axes.set_xlim(0, 1.02)
@@ -117,7 +127,7 @@ def recall_strip(memory: Memory, recoveries: Sequence[Recovery], *, columns: int
     from matplotlib.figure import Figure
 
     originals = memory.examples().points if memory.originals is None else memory.originals
-    columns = min(_checks.integer("columns", columns, least=1), len(originals))
+    columns = min(checks.integer("columns", columns, least=1), len(originals))
     drawn: list[tuple[str, np.ndarray, list[RecallStatus] | None]] = [
         ("stored", pixels(originals[:columns], originals), None)
     ]
@@ -156,9 +166,17 @@ def recall_strip(memory: Memory, recoveries: Sequence[Recovery], *, columns: int
                 color = GREEN if good else VERMILION
                 for spine in axes.spines.values():
                     spine.set(color=color, linewidth=2)
-                axes.text(0.93, 0.06, "✓" if good else "✗", transform=axes.transAxes, ha="right", va="bottom",
-                          fontsize=8, color="white",
-                          bbox={"boxstyle": "square,pad=0.1", "facecolor": color, "edgecolor": "none"})  # fmt: skip
+                axes.text(
+                    0.93,
+                    0.06,
+                    "✓" if good else "✗",
+                    transform=axes.transAxes,
+                    ha="right",
+                    va="bottom",
+                    fontsize=8,
+                    color="white",
+                    bbox={"boxstyle": "square,pad=0.1", "facecolor": color, "edgecolor": "none"},
+                )
         top = bottom
     return figure
 

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attrax import _checks
-from attrax._memory import Memory
-from attrax._sequence_recall import SequenceRecall
+from attrax._base import checks
+from attrax.dynamics import SequenceRecall
+from attrax.memory import Memory
 from attrax.report._plots import GRAY, GREEN, VERMILION, pixels
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ def way_strip(memory: Memory, found: SequenceRecall, *, row: int = 0, columns: i
     """
     from matplotlib.figure import Figure
 
-    row = _checks.integer("row", row, least=0, most=len(found.frames) - 1)
-    columns = _checks.integer("columns", columns, least=2)
+    row = checks.integer("row", row, least=0, most=len(found.frames) - 1)
+    columns = checks.integer("columns", columns, least=2)
     met = bool(found.recovered[row])
     steps = shown_steps(found, row, columns)
     patterns, originals = memory.examples(), np.asarray(memory.originals)

@@ -30,14 +30,32 @@ def capacity_figure(sweep: CapacitySweep) -> "Figure":
     ends = np.array([point.interval for point in points])
     left.fill_between(numbers, ends[:, 0], ends[:, 1], color=BLUE, alpha=0.2, linewidth=0)
     left.plot(numbers, [point.rate for point in points], "o-", color=BLUE, markersize=4, label="cues recovered")
-    left.plot(numbers, [point.attractors / point.num_examples for point in points], "s--", color=GREEN, markersize=4,
-              label="certified attractors")  # fmt: skip
+    left.plot(
+        numbers,
+        [point.attractors / point.num_examples for point in points],
+        "s--",
+        color=GREEN,
+        markersize=4,
+        label="certified attractors",
+    )
     left.set_ylim(-0.03, 1.05)
     left.set_ylabel("fraction")
-    right.plot(numbers, [point.bits_per_weight for point in points], "o-", color=BLUE, markersize=4,
-               label="whole examples, compressed")  # fmt: skip
-    right.plot(numbers, [point.graded_bits_per_weight for point in points], "^--", color=ORANGE, markersize=4,
-               label="entries, one bit each")  # fmt: skip
+    right.plot(
+        numbers,
+        [point.bits_per_weight for point in points],
+        "o-",
+        color=BLUE,
+        markersize=4,
+        label="whole examples, compressed",
+    )
+    right.plot(
+        numbers,
+        [point.graded_bits_per_weight for point in points],
+        "^--",
+        color=ORANGE,
+        markersize=4,
+        label="entries, one bit each",
+    )
     right.set_ylim(bottom=0)
     right.set_ylabel("bits a weight")
     for axes in (left, right):
@@ -51,8 +69,9 @@ def capacity_figure(sweep: CapacitySweep) -> "Figure":
     weights = points[0].num_weights
     figure.suptitle(
         f"{sweep.depth}×{sweep.width} {sweep.activation}, {weights:,} weights, {sweep.dimension} entries; cues: "
-        f"{sweep.corruption}", fontsize=10,
-    )  # fmt: skip
+        f"{sweep.corruption}",
+        fontsize=10,
+    )
     return figure
 
 
@@ -99,8 +118,9 @@ def agreement_figure(
         for axes, place, label in ((panels[-2], 0, "entries a state"), (panels[-1], 1, "hidden layers")):
             for memory, mean in means.items():
                 axes.plot(sizes[memory][place], mean, "D", color=GREEN, markersize=5)
-                axes.annotate(memory, (sizes[memory][place], mean), xytext=(4, 4), textcoords="offset points",
-                              fontsize=6)  # fmt: skip
+                axes.annotate(
+                    memory, (sizes[memory][place], mean), xytext=(4, 4), textcoords="offset points", fontsize=6
+                )
             axes.set_title(f"mean agreement\nagainst {label}", fontsize=9)
             axes.set_xlabel(label, fontsize=9)
     for axes in panels:
@@ -115,8 +135,11 @@ def agreement_figure(
             _line(ORANGE, "--", "s", "nearest neighbour: right"),
             _line("black", ":", None, "one answer from both"),
         ],
-        loc="outside upper center", ncols=3, fontsize=9, frameon=False,
-    )  # fmt: skip
+        loc="outside upper center",
+        ncols=3,
+        fontsize=9,
+        frameon=False,
+    )
     return figure
 
 
@@ -142,8 +165,13 @@ def tolerance_figure(tolerance: NoiseTolerance) -> "Figure":
     left.plot(places[~held], shown[order][~held], "x", color=VERMILION, markersize=5)
     left.set_xlabel("examples, by tolerance")
     left.set_ylabel("noise tolerance σ")
-    left.axhline(tolerance.median if np.isfinite(tolerance.median) else most, color=GRAY, linewidth=1, linestyle="--",
-                 label=f"median {tolerance.median:.3g}")  # fmt: skip
+    left.axhline(
+        tolerance.median if np.isfinite(tolerance.median) else most,
+        color=GRAY,
+        linewidth=1,
+        linestyle="--",
+        label=f"median {tolerance.median:.3g}",
+    )
     left.set_ylim(bottom=0)
     left.legend(fontsize=8, frameon=False)
     right.plot(tolerance.largest_singular_value[finite], shown[finite], "o", color=BLUE, markersize=4)

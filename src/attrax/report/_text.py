@@ -3,11 +3,11 @@
 import math
 from collections.abc import Sequence
 
-from attrax import _checks
-from attrax._certificate import Certificate
-from attrax._corruptions import Corruption, parse_corruption
+from attrax._base import checks
 from attrax.analysis import Recovery
 from attrax.analysis import wilson_interval as wilson_interval
+from attrax.corruptions import Corruption, parse_corruption
+from attrax.memory import Certificate
 
 STYLES = ("aligned", "markdown")
 
@@ -30,7 +30,7 @@ def table(records: Certificate | Recovery | Sequence[Recovery], *, style: str = 
         >>> print(table(ax.recovery(memory, "gaussian:0.1", key=jr.key(0)), style="markdown").splitlines()[0])
         | corruption | cues | recovered | rate | 95 % interval | euclidean | cosine | correlation | seen in training |
     """
-    _checks.one_of("style", style, STYLES)
+    checks.one_of("style", style, STYLES)
     if isinstance(records, Certificate):
         head, rows = _certificate_rows(records)
         right = range(1, len(head) - 1)
@@ -63,9 +63,16 @@ def recovery_rows(recoveries: Sequence[Recovery]) -> tuple[list[str], list[list[
         low, high = wilson_interval(count, total)
         rates = [number(record.neighbor_rates.get(rule, math.nan), 3) for rule in rules]
         rows.append(
-            [record.corruption, str(total), str(count), f"{count / total:.3f}", f"{low:.3f} to {high:.3f}", *rates,
-             record.trained]
-        )  # fmt: skip
+            [
+                record.corruption,
+                str(total),
+                str(count),
+                f"{count / total:.3f}",
+                f"{low:.3f} to {high:.3f}",
+                *rates,
+                record.trained,
+            ]
+        )
     return head, rows
 
 

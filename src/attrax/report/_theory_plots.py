@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attrax import _checks
+from attrax._base import checks
 from attrax.analysis import EigenvalueMap, InitialMeasured, RandomStart, median_interval
 from attrax.report._plots import BLUE, GREEN, ORANGE, VERMILION
 from attrax.theory import (
@@ -47,7 +47,7 @@ def phase_portrait(
     """
     if not activations:
         raise ValueError("activations must hold at least one; got none")
-    reach = _checks.real("reach", reach, above=0)
+    reach = checks.real("reach", reach, above=0)
     columns = min(2, len(activations))
     rows = -(-len(activations) // columns)
     figure, grid = _panels(rows, columns, 4.2 * columns, 3.7 * rows + 0.5)
@@ -200,8 +200,15 @@ def eigenvalue_heat_map(found: EigenvalueMap) -> "Figure":
             if not known:
                 axes.fill([j - 0.5, j + 0.5, j + 0.5, j - 0.5], [i - 0.5, i - 0.5, i + 0.5, i + 0.5], color="#c8c8c8")
             dark = known and (values[i, j] < -3.5 or values[i, j] > 0.6)
-            axes.text(j, i, _plain(float(values[i, j])), ha="center", va="center", fontsize=7,
-                      color="white" if dark else "black")  # fmt: skip
+            axes.text(
+                j,
+                i,
+                _plain(float(values[i, j])),
+                ha="center",
+                va="center",
+                fontsize=7,
+                color="white" if dark else "black",
+            )
         axes.set_xticks(range(len(found.widths)), [str(k) for k in found.widths])
         axes.set_yticks(range(len(found.depths)), [str(depth) for depth in found.depths])
         axes.set(xlabel="width k", ylabel="depth L", title=title)

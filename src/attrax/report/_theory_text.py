@@ -8,9 +8,19 @@ from attrax.analysis import TheoryCheck
 from attrax.theory import InterpolatingNetwork
 
 _HEAD = (
-    "theorem", "activation", "k", "L", "λ₁ theory", "λ₁ training", "difference", "error", "share", "order", "others",
+    "theorem",
+    "activation",
+    "k",
+    "L",
+    "λ₁ theory",
+    "λ₁ training",
+    "difference",
+    "error",
+    "share",
+    "order",
+    "others",
     "",
-)  # fmt: skip
+)
 
 
 def theory_table(checks: Sequence[TheoryCheck]) -> str:
@@ -27,8 +37,10 @@ def theory_table(checks: Sequence[TheoryCheck]) -> str:
     left = {0, 1, len(_HEAD) - 1}
 
     def line(row: Sequence[str]) -> str:
-        cells = [text.ljust(width) if i in left else text.rjust(width)
-                 for i, (text, width) in enumerate(zip(row, widths, strict=True))]  # fmt: skip
+        cells = [
+            text.ljust(width) if i in left else text.rjust(width)
+            for i, (text, width) in enumerate(zip(row, widths, strict=True))
+        ]
         return "  ".join(cells).rstrip()
 
     return "\n".join([line(_HEAD), "  ".join("-" * width for width in widths).rstrip(), *map(line, rows)])

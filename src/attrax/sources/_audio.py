@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.signal import resample_poly
 
-from attrax import _checks
-from attrax._types import HostStates
+from attrax._base import checks
+from attrax._base.types import HostStates
 from attrax.sources._clips import MAX_BYTES, Clip, Written
 from attrax.sources._records import SourceError
 from attrax.sources._save import ensure_folder, write_beside
@@ -96,8 +96,8 @@ def save_audio(path: str | os.PathLike[str], values: HostStates, rate: int, *, d
     target, array = Path(path), np.asarray(values)
     if target.suffix.lower() != ".wav":
         raise SourceError(f"path must end in .wav; got {path}")
-    rate = _checks.integer("rate", rate, least=1, most=_MOST_RATE)
-    _checks.one_of("dtype", dtype, ("int16", "float32"))
+    rate = checks.integer("rate", rate, least=1, most=_MOST_RATE)
+    checks.one_of("dtype", dtype, ("int16", "float32"))
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 2) or 0 in array.shape:
         raise SourceError(f"values must be sound, T×samples or T×samples×2; got shape {array.shape}")
     if array.dtype.kind != "f":

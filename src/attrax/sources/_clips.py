@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from attrax import _checks
-from attrax._types import HostStates
+from attrax._base import checks
+from attrax._base.types import HostStates
 from attrax.sources._records import SourceError
 
 Medium = Literal["video", "audio", "text", "images"]
@@ -88,12 +88,12 @@ def known_facts(facts: Any) -> dict[str, Any]:
     if not isinstance(facts, Mapping):
         raise SourceError(f"facts must be a mapping as Clip.facts() gives it; got {facts!r}")
     found = dict(facts)
-    _checks.one_of("facts['kind']", found.get("kind"), MEDIA)
+    checks.one_of("facts['kind']", found.get("kind"), MEDIA)
     for name in ("fps", "hop"):
         if found.get(name) is not None:
-            found[name] = _checks.real(f"facts[{name!r}]", found[name], above=0)
+            found[name] = checks.real(f"facts[{name!r}]", found[name], above=0)
     if found.get("rate") is not None:
-        found["rate"] = _checks.integer("facts['rate']", found["rate"], least=1)
+        found["rate"] = checks.integer("facts['rate']", found["rate"], least=1)
     for name in ("names", "vocabulary"):
         entries = found.get(name)
         if entries is None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from attrax import _checks
-from attrax._types import HostStates
+from attrax._base import checks
+from attrax._base.types import HostStates
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +68,7 @@ def psnr(stored: HostStates, returned: HostStates, *, peak: float = 1.0) -> Fide
         40.0
     """
     one, other = _checked(stored, returned)
-    peak = _checks.real("peak", peak, above=0)
+    peak = checks.real("peak", peak, above=0)
     noise = _squares(one, other) / one.shape[1]
     return _fidelity("psnr", np.full(len(one), peak**2), noise)
 

@@ -17,9 +17,15 @@ from attrax.sources._shipped import shipped
 
 # Photographs in color and as unlike as can be, one shot of each.
 _SHOTS = (
-    "astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg", "motorcycle_left.png", "ihc.png", "retina.jpg",
+    "astronaut.png",
+    "coffee.png",
+    "chelsea.png",
+    "rocket.jpg",
+    "motorcycle_left.png",
+    "ihc.png",
+    "retina.jpg",
     "hubble_deep_field.jpg",
-)  # fmt: skip
+)
 _SHOT = 4.0  # seconds
 _FPS = 25.0
 _SIZE = (64, 64)

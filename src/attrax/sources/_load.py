@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from attrax import _checks
+from attrax._base import checks
 from attrax.sources._pixels import MAX_PIXELS, prepare, promote
 from attrax.sources._records import Examples, Source, SourceError
 from attrax.sources._specs import open_source
@@ -67,8 +67,8 @@ def load(
     if not specs:
         raise SourceError("load needs at least one source, as in load('digits'); got none")
     if n is not None:
-        _checks.integer("n", n, least=1)
-    seed, size = _checks.integer("seed", seed), checked_size(size)
+        checks.integer("n", n, least=1)
+    seed, size = checks.integer("seed", seed), checked_size(size)
     sources = [open_source(spec) for spec in specs]
     _refuse_mixture(specs, sources)
     images = sources[0].kind == "images"
@@ -121,7 +121,7 @@ def checked_size(size: Any) -> tuple[int, int] | None:
         return None
     if isinstance(size, str) or not isinstance(size, Sequence) or len(size) != 2:
         raise ValueError(f"size must be a pair (height, width) in pixels; got {size!r}")
-    height, width = (_checks.integer("size", side, least=1) for side in size)
+    height, width = (checks.integer("size", side, least=1) for side in size)
     if height * width > MAX_PIXELS:
         raise ValueError(f"size must come to at most {MAX_PIXELS:,} pixels; got {size!r}")
     return height, width

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from attrax._types import HostStates
+from attrax._base.types import HostStates
 
 Kind = Literal["images", "vectors"]
 

@@ -10,7 +10,7 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image
 
-from attrax._types import HostStates
+from attrax._base.types import HostStates
 from attrax.sources._records import SourceError, reason
 
 # Suffix: Pillow's format, the numbers of channels it holds, and its options.

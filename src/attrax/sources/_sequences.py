@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from attrax import _checks
-from attrax._types import HostStates
+from attrax._base import checks
+from attrax._base.types import HostStates
 from attrax.sources._audio import AUDIO_SUFFIXES, read_audio, save_audio
 from attrax.sources._clips import Clip, Written, known_facts
 from attrax.sources._films import SHIPPED_FILMS, pan, shipped_film
@@ -85,27 +85,34 @@ def load_sequence(
     """
     size = checked_size(size)
     if fps is not None:
-        fps = _checks.real("fps", fps, above=0, most=1000)
+        fps = checks.real("fps", fps, above=0, most=1000)
     if start is not None:
-        _checks.real("start", start, least=0, most=_MOST)
+        checks.real("start", start, least=0, most=_MOST)
     if duration is not None:
-        _checks.real("duration", duration, above=0, most=_MOST)
+        checks.real("duration", duration, above=0, most=_MOST)
     if hop is not None:
-        _checks.real("hop", hop, above=0, most=_MOST)
+        checks.real("hop", hop, above=0, most=_MOST)
     if rate is not None:
-        _checks.integer("rate", rate, least=1, most=768_000)
-    _checks.one_of("by", by, UNITS)
+        checks.integer("rate", rate, least=1, most=768_000)
+    checks.one_of("by", by, UNITS)
     options: dict[str, Any] = {
-        "size": size, "gray": gray, "fps": fps, "start": start, "duration": duration, "hop": hop, "rate": rate,
-        "mono": mono, "by": None if by == "word" else by,
-    }  # fmt: skip
+        "size": size,
+        "gray": gray,
+        "fps": fps,
+        "start": start,
+        "duration": duration,
+        "hop": hop,
+        "rate": rate,
+        "mono": mono,
+        "by": None if by == "word" else by,
+    }
     given = {name: value for name, value in options.items() if value is not None and value is not False}
 
     if not isinstance(path, str | os.PathLike):
         raise SourceError(f"path must be a text or a path: {_ALLOWED}; got {path!r}")
     if isinstance(path, str) and (named := re.fullmatch(r"pan(?::([0-9]+))?", path)):
         _refuse_others(path, "a film", given, _FILM)
-        frames = None if named[1] is None else _checks.integer("frames of pan", int(named[1]), least=1)
+        frames = None if named[1] is None else checks.integer("frames of pan", int(named[1]), least=1)
         return pan(frames=frames, **given)
     if isinstance(path, str) and path in SHIPPED_FILMS:
         _refuse_others(path, "a film", given, _FILM)

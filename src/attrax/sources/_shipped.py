@@ -15,13 +15,28 @@ from attrax.sources._pixels import promote
 from attrax.sources._records import Source, SourceError, numbered
 
 # The photographs among scikit-image's pictures. Left out: what was drawn, and the second half of the stereo pair.
-# fmt: off
+
 _PHOTOGRAPHS = (
-    "astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg", "retina.jpg", "ihc.png",
-    "hubble_deep_field.jpg", "camera.png", "coins.png", "brick.png", "grass.png", "gravel.png", "moon.png", "page.png",
-    "text.png", "cell.png", "clock_motion.png",
+    "astronaut.png",
+    "chelsea.png",
+    "coffee.png",
+    "motorcycle_left.png",
+    "rocket.jpg",
+    "retina.jpg",
+    "ihc.png",
+    "hubble_deep_field.jpg",
+    "camera.png",
+    "coins.png",
+    "brick.png",
+    "grass.png",
+    "gravel.png",
+    "moon.png",
+    "page.png",
+    "text.png",
+    "cell.png",
+    "clock_motion.png",
 )
-# fmt: on
+
 _SIDE = 32
 _LEAST_CONTRAST = 0.04  # standard deviation of the gray levels; below it a crop is nearly constant
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from attrax import _checks
-from attrax._types import HostStates
+from attrax._base import checks
+from attrax._base.types import HostStates
 from attrax.sources._clips import MAX_BYTES, Clip, Written
 from attrax.sources._records import SourceError, reason
 from attrax.sources._save import ensure_folder, write_beside
@@ -42,7 +42,7 @@ def encode_text(text: str, by: str = "word") -> Clip:
     """
     if not isinstance(text, str):
         raise ValueError(f"text must be a text; got {text!r}")
-    return _encode(text, _checks.one_of("by", by, UNITS), "the text")
+    return _encode(text, checks.one_of("by", by, UNITS), "the text")
 
 
 def decode_text(values: HostStates, vocabulary: Sequence[str], by: str = "word") -> str:
@@ -62,7 +62,7 @@ def decode_text(values: HostStates, vocabulary: Sequence[str], by: str = "word")
         >>> decode_text([[0.1, 0.9], [0.7, 0.2]], ("sea", "the"))
         'the sea'
     """
-    _checks.one_of("by", by, UNITS)
+    checks.one_of("by", by, UNITS)
     array = np.asarray(values)
     if isinstance(vocabulary, str) or not all(isinstance(entry, str) for entry in vocabulary) or not len(vocabulary):
         raise SourceError(f"vocabulary must be a sequence of at least one text; got {vocabulary!r}")

@@ -9,8 +9,8 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image, ImageSequence
 
-from attrax import _checks
-from attrax._types import HostStates
+from attrax._base import checks
+from attrax._base.types import HostStates
 from attrax.sources._clips import Clip, Written, refuse_too_large
 from attrax.sources._pictures import pixels_of
 from attrax.sources._pixels import MAX_PIXELS, prepare, promote
@@ -21,8 +21,20 @@ from attrax.sources._timing import Frame, Taken, take
 # Only containers that hold their media themselves: playlists and scripts may name any other file.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,ogg,flv,asf,wav,w64,aiff,flac,mp3,aac"
 VIDEO_SUFFIXES = (
-    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".ogv", ".flv", ".wmv", ".gif",
-)  # fmt: skip
+    ".mp4",
+    ".m4v",
+    ".mov",
+    ".mkv",
+    ".webm",
+    ".avi",
+    ".mpg",
+    ".mpeg",
+    ".ts",
+    ".ogv",
+    ".flv",
+    ".wmv",
+    ".gif",
+)
 """Suffixes of the films that are read."""
 
 _MOST_FPS = 1000.0
@@ -91,7 +103,7 @@ def save_video(path: str | os.PathLike[str], values: HostStates, fps: float) -> 
     suffix = target.suffix.lower()
     if suffix not in (".mp4", ".gif"):
         raise SourceError(f"path must end in .mp4 or .gif; got {path}")
-    fps = _checks.real("fps", fps, above=0, most=_GIF_FPS if suffix == ".gif" else _MOST_FPS)
+    fps = checks.real("fps", fps, above=0, most=_GIF_FPS if suffix == ".gif" else _MOST_FPS)
     array = np.asarray(values)
     pixels = to_pixels(array, suffix, (1, 3))
     if not len(pixels):

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from attrax import _checks
+from attrax._base import checks
 from attrax.theory import _intervals as interval
 from attrax.theory._intervals import Boxes
 from attrax.theory._scalar import Activation, Scalar, bracketed_root, scalar
@@ -132,9 +132,9 @@ def admissible_intervals(
     Reference: Radhakrishnan, Belkin, Uhler (2020), Corollary 1.
     """
     phi = scalar(activation)
-    low = _checks.real("low", low, least=-_LIMIT, most=_LIMIT)
-    high = _checks.real("high", high, least=-_LIMIT, most=_LIMIT, above=low)
-    atol = _checks.real("atol", atol, above=0)
+    low = checks.real("low", low, least=-_LIMIT, most=_LIMIT)
+    high = checks.real("high", high, least=-_LIMIT, most=_LIMIT, above=low)
+    atol = checks.real("atol", atol, above=0)
     with np.errstate(all="ignore"):
         if phi.name in _CASES and phi.named:
             inside, undecided = _by_cases(phi.name, low, high, atol)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attrax import _checks
+from attrax._base import checks
 from attrax.theory._scalar import Activation, scalar
 from attrax.theory._status import TheoryStatus
 
@@ -61,9 +61,9 @@ def corollary1(activation: Activation, k: int, v: float, norm: float = 1.0) -> I
     Reference: Radhakrishnan, Belkin, Uhler (2020), Corollary 1.
     """
     phi = scalar(activation)
-    k = _checks.integer("k", k, least=1)
-    v = _checks.real("v", v)
-    norm = _checks.real("norm", norm, above=0)
+    k = checks.integer("k", k, least=1)
+    v = checks.real("v", v)
+    norm = checks.real("norm", norm, above=0)
     h = v * norm**2
     with np.errstate(all="ignore"):
         value, slope = float(phi.value(np.float64(h))), float(phi.slope(np.float64(h)))

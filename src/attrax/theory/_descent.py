@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy import integrate
 
-from attrax import _checks
-from attrax._numerics import float64
+from attrax._base import checks
+from attrax._base.numerics import float64
 from attrax.theory._arguments import numbers, units
 from attrax.theory._scalar import Activation, Scalar, scalar
 from attrax.theory._status import TheoryStatus
@@ -156,10 +156,10 @@ def _flow(
 
 def _start(k: Any, u0: Any, w0: Any, v0: Any, norm: Any, target_norm: Any) -> tuple[State, dict[str, Any]]:
     """The checked state and terms. Unequal units make every w_i a k×k matrix."""
-    k = _checks.integer("k", k, least=1)
+    k = checks.integer("k", k, least=1)
     u, v = units(k, u0, v0)
-    norm = _checks.real("norm", norm, above=0)
-    target = norm if target_norm is None else _checks.real("target_norm", target_norm, above=0)
+    norm = checks.real("norm", norm, above=0)
+    target = norm if target_norm is None else checks.real("target_norm", target_norm, above=0)
     if not isinstance(w0, Sequence | np.ndarray):
         raise ValueError(f"w0 must be a sequence, w_2 to w_L; got {w0!r}")
     w = [numbers(f"w0[{i}]", weight, ndim=(0, 2), length=k) for i, weight in enumerate(w0)]
@@ -243,8 +243,8 @@ def deep_gradient_descent(
     """
     phi = scalar(activation)
     state, terms = _start(k, u0, w0, v0, norm, target_norm)
-    rate = _checks.real("learning_rate", learning_rate, above=0)
-    steps = _checks.integer("steps", steps)
+    rate = checks.real("learning_rate", learning_rate, above=0)
+    steps = checks.integer("steps", steps)
     with float64():
         end = _descend(phi, _network_direction, state, terms, np.float64(rate), np.int64(steps))
         error = 1 - _output(phi, end, terms)
@@ -336,8 +336,8 @@ def span_gradient_descent(
     """
     phi = scalar(activation)
     state, terms = _span_start(gram, U0, V0)
-    rate = _checks.real("learning_rate", learning_rate, above=0)
-    steps = _checks.integer("steps", steps)
+    rate = checks.real("learning_rate", learning_rate, above=0)
+    steps = checks.integer("steps", steps)
     with float64():
         end = _descend(phi, _span_direction, state, terms, np.float64(rate), np.int64(steps))
         error = float(_span_error(phi, end, terms))

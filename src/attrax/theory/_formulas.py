@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from attrax import _checks
+from attrax._base import checks
 from attrax.theory._arguments import numbers
 from attrax.theory._scalar import Activation, Scalar, scalar
 
@@ -15,7 +15,7 @@ def _units(activation: Activation, u: Any, v: Any, norm: float) -> tuple[Scalar,
     v = numbers("v", v, ndim=(0, 1))
     if u.shape != v.shape:
         raise ValueError(f"u and v must have the same length; got shapes {u.shape} and {v.shape}")
-    norm = _checks.real("norm", norm, above=0)
+    norm = checks.real("norm", norm, above=0)
     return phi, np.atleast_1d(u), np.atleast_1d(v) * norm**2
 
 
@@ -61,7 +61,7 @@ def is_interpolating(activation: Activation, u: Any, v: Any, norm: float = 1.0, 
     Reference: Radhakrishnan, Belkin, Uhler (2020), Proposition 3.
     """
     phi, u, h = _units(activation, u, v, norm)
-    atol = _checks.real("atol", atol, least=0)
+    atol = checks.real("atol", atol, least=0)
     with np.errstate(all="ignore"):
         return bool(abs(1 - np.sum(u * phi.value(h))) <= atol)
 
@@ -103,7 +103,7 @@ def ratio_integral(activation: Activation, start: float, stop: float) -> float:
 
     Reference: Radhakrishnan, Belkin, Uhler (2020), Theorem 1 (Theorem 5 of the appendix).
     """
-    return scalar(activation).ratio_integral(_checks.real("start", start), _checks.real("stop", stop))
+    return scalar(activation).ratio_integral(checks.real("start", start), checks.real("stop", stop))
 
 
 def velocity(activation: Activation, k: int, u: Any, v: Any, norm: float = 1.0) -> tuple[Any, Any, Any]:
@@ -128,9 +128,9 @@ def velocity(activation: Activation, k: int, u: Any, v: Any, norm: float = 1.0) 
     Reference: Radhakrishnan, Belkin, Uhler (2020), Invariant 2 and the proof of Theorem 1.
     """
     phi = scalar(activation)
-    k = _checks.integer("k", k, least=1)
+    k = checks.integer("k", k, least=1)
     u, v = numbers("u", u, ndim=(0, 1, 2)), numbers("v", v, ndim=(0, 1, 2))
-    norm = _checks.real("norm", norm, above=0)
+    norm = checks.real("norm", norm, above=0)
     with np.errstate(all="ignore"):
         value, slope = phi.value(v * norm**2), phi.slope(v * norm**2)
         r = 1 - k * u * value

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import integrate, optimize
 
-from attrax import _checks
+from attrax._base import checks
 from attrax.theory._scalar import Activation, Scalar, scalar
 
 _REACH = 12.0  # e^−72 of the normal distribution lies beyond
@@ -62,9 +62,9 @@ def initial_jacobian(activation: Activation, k: int, dimension: int, norm: float
     here.
     """
     phi = scalar(activation)
-    k = _checks.integer("k", k, least=1)
-    dimension = _checks.integer("dimension", dimension, least=1)
-    norm = _checks.real("norm", norm, above=0)
+    k = checks.integer("k", k, least=1)
+    dimension = checks.integer("dimension", dimension, least=1)
+    norm = checks.real("norm", norm, above=0)
     squares, weights = _slopes(phi, norm / np.sqrt(dimension))
     mean = float(np.sum(weights * squares))
     edge = _edge(squares, weights, k / dimension)

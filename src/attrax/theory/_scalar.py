@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import integrate, optimize, special
 
-from attrax import _checks
-from attrax._activations import ACTIVATIONS
-from attrax._numerics import float64
+from attrax._base import checks
+from attrax._base.numerics import float64
+from attrax.activations import ACTIVATIONS
 
 Activation: TypeAlias = str | Callable[[Any], Any]
 """An activation by name, or as an elementwise callable written with `jax.numpy`."""
@@ -120,7 +120,7 @@ def _gelu_slope(z: Any) -> Any:
 
 def power(exponent: float) -> Scalar:
     """z^p, for which the deep theorem has a closed form: the top eigenvalue is p^L."""
-    p = _checks.real("exponent", exponent)
+    p = checks.real("exponent", exponent)
     if p == 0:
         raise ValueError("the exponent of z^p must not be 0: a constant activation stores nothing")
 
@@ -221,7 +221,7 @@ def scalar(activation: Activation) -> Scalar:
         match = _POWER.fullmatch(activation)
         if match:
             return _cached_power(float(match[1]))
-        _checks.one_of("activation", activation, NAMES)
+        checks.one_of("activation", activation, NAMES)
         if activation == "z^p":
             raise ValueError('activation z^p needs its exponent as a number, as in "z^0.5"')
         return _NAMED[activation]

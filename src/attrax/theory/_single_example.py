@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from attrax import _checks
+from attrax._base import checks
 from attrax.theory._arguments import numbers, units
 from attrax.theory._flow import checked_zero_error, depth_velocity, layers, to_zero_error, unit_velocity
 from attrax.theory._scalar import Activation, Scalar, scalar
@@ -103,16 +103,16 @@ def single_example(
     Reference: Radhakrishnan, Belkin, Uhler (2020), Theorems 1–3 (5–7 of the appendix), Corollary 2.
     """
     phi = scalar(activation)
-    k = _checks.integer("k", k, least=1)
+    k = checks.integer("k", k, least=1)
     u, v = units(k, u0, v0)
-    depth = _checks.integer("depth", depth, least=1)
+    depth = checks.integer("depth", depth, least=1)
     w = np.atleast_1d(numbers("w0", np.asarray(w0, np.float64) if np.size(w0) == 0 else w0, ndim=(0, 1)))
     if len(w) != depth - 1:
         raise ValueError(f"w0 must hold depth − 1 = {depth - 1} numbers, w_2 to w_L; got {len(w)}")
     if u.ndim and depth > 1:
         raise ValueError(f"u0 and v0 must be numbers when depth is above 1; got sequences of length {k}")
-    norm = _checks.real("norm", norm, above=0)
-    target = norm if target_norm is None else _checks.real("target_norm", target_norm, above=0)
+    norm = checks.real("norm", norm, above=0)
+    target = norm if target_norm is None else checks.real("target_norm", target_norm, above=0)
     scale = (norm * target) ** 2
     start = (u.copy(), tuple(w.tolist()), v.copy()) if u.ndim else (float(u), tuple(w.tolist()), float(v))
 

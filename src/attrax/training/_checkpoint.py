@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import safetensors
 
-from attrax._checked_arrays import read_checked, write_checked
+from attrax._base.checked_arrays import read_checked, write_checked
 
 _FORMAT = "attrax checkpoint 2"
 

@@ -24,8 +24,8 @@ from itertools import chain
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from attrax import _checks
-from attrax._types import HostStates
+from attrax._base import checks
+from attrax._base.types import HostStates
 from attrax.maps import MLP
 from attrax.maps._initializers import init_linear
 
@@ -125,8 +125,8 @@ def constructed_start(
 
     **Returns:** an `MLP` with one hidden layer of 2n + `spare` units. **Raises** `ValueError` for another kind.
     """
-    _checks.one_of("start", kind, CONSTRUCTIONS)
-    _checks.integer("spare", spare, least=0)
+    checks.one_of("start", kind, CONSTRUCTIONS)
+    checks.integer("spare", spare, least=0)
     made = (margin if kind == "margin" else pseudoinverse)(points, targets)
     (first, last), (bias, middle) = made.weights, made.biases
     assert bias is not None  # a construction has both
@@ -146,8 +146,9 @@ def _checked_lead(lead: HostStates | None, points: HostStates) -> HostStates | N
         return None
     lead = np.asarray(lead)
     if lead.shape != np.shape(points)[1:] or lead.dtype.kind not in "fiub" or not np.isfinite(lead).all():
-        raise ValueError(f"lead must be one finite state of shape {np.shape(points)[1:]}; got {lead.dtype} of shape "
-                         f"{lead.shape}")  # fmt: skip
+        raise ValueError(
+            f"lead must be one finite state of shape {np.shape(points)[1:]}; got {lead.dtype} of shape {lead.shape}"
+        )
     return lead.astype(np.float64).ravel()
 
 

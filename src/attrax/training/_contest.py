@@ -29,10 +29,10 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from attrax import _checks
-from attrax._activations import activation as named_activation
-from attrax._numerics import apply_rows, cast, float64
-from attrax._types import HostStates
+from attrax._base import checks
+from attrax._base.numerics import apply_rows, cast, float64
+from attrax._base.types import HostStates
+from attrax.activations import activation as named_activation
 from attrax.maps import MLP
 from attrax.maps._initializers import init_linear
 from attrax.training._coordinates import Coordinates
@@ -99,7 +99,7 @@ def encoder(
 
     **Returns:** `Encoder`.
     """
-    widths = [_checks.integer("each entry of widths", width, least=1) for width in widths]
+    widths = [checks.integer("each entry of widths", width, least=1) for width in widths]
     if not widths:
         raise ValueError("widths must name at least one hidden layer; got an empty sequence")
     flat = np.asarray(points, np.float64).reshape(len(points), -1)
@@ -243,7 +243,7 @@ def contest_network(
 
     **Raises** `ValueError` where the scores are not one an example, and for a wrong argument.
     """
-    onset = _checks.real("onset", onset, above=0)
+    onset = checks.real("onset", onset, above=0)
     points = np.asarray(points)
     goals = np.asarray(points if targets is None else targets, np.float64).reshape(len(points), -1)
     num = len(points)
@@ -251,7 +251,7 @@ def contest_network(
     biases = [np.asarray(bias, np.float64) for bias in scores.biases]
     if weights[-1].shape[0] != num:
         raise ValueError(f"the encoder must have one score an example, {num}; it has {weights[-1].shape[0]}")
-    rounds = rounds_for(num) if rounds is None else _checks.integer("rounds", rounds, least=0)
+    rounds = rounds_for(num) if rounds is None else checks.integer("rounds", rounds, least=0)
     if coordinates is not None:
         # The precision of training is all that there is: rounded to it, the layer takes half the room in a file.
         weights[0] = ((weights[0] / coordinates.scale) @ coordinates.basis.T).astype(np.float32).astype(np.float64)

@@ -6,8 +6,8 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Float
 
-from attrax import _checks
-from attrax._types import HostStates
+from attrax._base import checks
+from attrax._base.types import HostStates
 from attrax.maps import MLP
 
 EXACT_RANK = 4096
@@ -56,9 +56,9 @@ class Coordinates:
 
         **Raises** `ValueError` for an exponent outside 0 … 1 or a rank below 1.
         """
-        exponent = _checks.real("coordinates", exponent, least=0, most=1)
+        exponent = checks.real("coordinates", exponent, least=0, most=1)
         if rank is not None:
-            rank = _checks.integer("rank", rank, least=1)
+            rank = checks.integer("rank", rank, least=1)
         flat = np.asarray(points, np.float64).reshape(len(points), -1)
         middle = flat.mean(axis=0) if center else np.zeros(flat.shape[1])
         moved = flat - middle

@@ -17,10 +17,10 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from attrax import _checks
-from attrax._numerics import float64
-from attrax._status import StoreStatus
-from attrax._types import HostStates, Map, Progress
+from attrax._base import checks
+from attrax._base.numerics import float64
+from attrax._base.status import StoreStatus
+from attrax._base.types import HostStates, Map, Progress
 from attrax.training._checkpoint import read_checkpoint, write_checkpoint
 from attrax.training._losses import Loss, squared_error
 from attrax.training._objective import Objective, objective, weighted_mean
@@ -129,12 +129,12 @@ def fit(
         raise ValueError(
             f"inputs and targets must be real, with as many rows each; got {inputs.shape} and {targets.shape}"
         )
-    limit = np.inf if seconds is None else _checks.real("seconds", seconds, least=0)
-    epochs = _checks.integer("epochs", epochs, least=0)
-    tol = -1.0 if tol is None else _checks.real("tol", tol, least=0)
+    limit = np.inf if seconds is None else checks.real("seconds", seconds, least=0)
+    epochs = checks.integer("epochs", epochs, least=0)
+    tol = -1.0 if tol is None else checks.real("tol", tol, least=0)
     num = len(inputs)
-    batch = num if batch is None else _checks.integer("batch", batch, least=1, most=num)
-    copies = _checks.integer("copies", copies, least=1)
+    batch = num if batch is None else checks.integer("batch", batch, least=1, most=num)
+    copies = checks.integer("copies", copies, least=1)
     # Each kind of disturbance needs an example to fall on.
     copies = max(copies, -(-(1 if seen is None else seen.kinds) // batch))
     noise = _noise(noise, inputs.shape[1:])
@@ -187,7 +187,7 @@ def _is_trained(leaf: Any) -> bool:
 
 def _noise(noise: float | np.ndarray, shape: tuple[int, ...]) -> float | np.ndarray:
     if not isinstance(noise, np.ndarray):
-        return _checks.real("noise", noise, least=0)
+        return checks.real("noise", noise, least=0)
     if noise.shape != shape or not (noise >= 0).all() or not np.isfinite(noise).all():
         raise ValueError(f"noise must be one number or finite numbers from 0 of the shape {shape}; got {noise!r}")
     return noise

@@ -13,10 +13,10 @@ import numpy as np
 import optax
 from jaxtyping import Float, Int
 
-from attrax import _checks
-from attrax._numerics import float64
-from attrax._status import TrainingStatus
-from attrax._types import HostStates, Map, Progress
+from attrax._base import checks
+from attrax._base.numerics import float64
+from attrax._base.status import TrainingStatus
+from attrax._base.types import HostStates, Map, Progress
 from attrax.training._fit import _is_trained
 from attrax.training._losses import Loss, squared_error
 
@@ -106,9 +106,9 @@ def fit_many(
     """
     begun = time.perf_counter()
     maps = list(maps)
-    epochs = _checks.integer("epochs", epochs, least=0)
-    least = -1.0 if tol is None else _checks.real("tol", tol, least=0)
-    limit = np.inf if seconds is None else _checks.real("seconds", seconds, least=0)
+    epochs = checks.integer("epochs", epochs, least=0)
+    least = -1.0 if tol is None else checks.real("tol", tol, least=0)
+    limit = np.inf if seconds is None else checks.real("seconds", seconds, least=0)
     inputs, targets = np.asarray(inputs), np.asarray(targets)
     parameters, static, dtype = _one_structure(maps)
     _check_data(maps, inputs, targets, own_data, dtype)

@@ -30,8 +30,8 @@ import jax.random as jr
 import optax
 from jaxtyping import Array, Float
 
-from attrax import _checks
-from attrax._activations import activation as named_activation
+from attrax._base import checks
+from attrax.activations import activation as named_activation
 from attrax.maps import MLP
 
 _SHRINK, _GROW, _REJECTED = 0.7, 1.5, 4.0
@@ -81,10 +81,10 @@ def kfac(
         >>> fit(network, points, points, optimizer=kfac(), epochs=100, key=jr.key(1)).status.value
         'stored'
     """
-    damping = _checks.real("damping", damping, above=0)
-    samples = _checks.integer("samples", samples, least=1)
-    refresh = _checks.integer("refresh", refresh, least=1)
-    seed = _checks.integer("seed", seed, least=0)
+    damping = checks.real("damping", damping, above=0)
+    samples = checks.integer("samples", samples, least=1)
+    refresh = checks.integer("refresh", refresh, least=1)
+    seed = checks.integer("seed", seed, least=0)
     return _made(damping, samples, refresh, seed)
 
 
@@ -136,8 +136,11 @@ def _made(damping: float, samples: int, refresh: int, seed: int) -> optax.Gradie
                     state.count % refresh == 0,
                     lambda a, g, shifts, before: (_inverse(a, shifts[0]), _inverse(g, shifts[1])),
                     lambda a, g, shifts, before: before,
-                    a, g, shifts, kept[number],
-                )  # fmt: skip
+                    a,
+                    g,
+                    shifts,
+                    kept[number],
+                )
                 solved.append(-(pair[1] @ matrix @ pair[0]))
                 inverses.append(pair)
             return _network(solved, params), tuple(inverses)

@@ -11,9 +11,8 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from attrax._corruptions import Corruption
-from attrax._distortions import gaussian
-from attrax._types import HostIndices, HostStates
+from attrax._base.types import HostIndices, HostStates
+from attrax.corruptions import Corruption, gaussian
 from attrax.training._coordinates import Coordinates
 from attrax.training._losses import Loss, squared_error
 

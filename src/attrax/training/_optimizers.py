@@ -8,7 +8,7 @@ from typing import Any
 
 import optax
 
-from attrax import _checks
+from attrax._base import checks
 
 Schedule = Callable[[Any], Any]
 
@@ -43,21 +43,21 @@ def optimizer(
 
     **Raises** `ValueError` for an unknown name or a number out of range.
     """
-    _checks.one_of("optimizer", name, OPTIMIZERS)
+    checks.one_of("optimizer", name, OPTIMIZERS)
     if learning_rate is None:
         learning_rate = OPTIMIZERS[name]
     elif not callable(learning_rate):
-        learning_rate = _checks.real("learning_rate", learning_rate, above=0)
+        learning_rate = checks.real("learning_rate", learning_rate, above=0)
     if momentum is None:
         momentum = 0.9 if name.startswith("momentum") else 0.0
-    momentum = _checks.real("momentum", momentum, least=0)
+    momentum = checks.real("momentum", momentum, least=0)
     if momentum >= 1:
         raise ValueError(f"momentum must be below 1; got {momentum:g}")
     if name == "adam" and momentum:
         raise ValueError("momentum does not apply to adam, whose first moment takes its place; leave it out")
     if weight_decay is None:
         weight_decay = 1e-5 if name == "momentum_decay" else 0.0
-    weight_decay = _checks.real("weight_decay", weight_decay, least=0)
+    weight_decay = checks.real("weight_decay", weight_decay, least=0)
     if isinstance(learning_rate, float) or isfunction(learning_rate):
         return _known(name, learning_rate, momentum, weight_decay)
     return _made(name, learning_rate, momentum, weight_decay)

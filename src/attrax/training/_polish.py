@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from attrax._numerics import apply_rows, cast, float64
-from attrax._types import HostStates
+from attrax._base.numerics import apply_rows, cast, float64
+from attrax._base.types import HostStates
 from attrax.maps import MLP
 
 

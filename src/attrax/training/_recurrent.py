@@ -9,8 +9,8 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from attrax import _checks
-from attrax._types import HostIndices, Progress
+from attrax._base import checks
+from attrax._base.types import HostIndices, Progress
 from attrax.maps import Recurrent
 from attrax.training._fit import Fit, fit
 
@@ -56,17 +56,24 @@ def fit_recurrent(
         >>> trained.speak(7).tolist()
         [2, 0, 1, 2, 0, 1, 2]
     """
-    rounds = _checks.integer("rounds", rounds, least=1)
+    rounds = checks.integer("rounds", rounds, least=1)
     most = network.num_symbols - 1
-    symbols = np.array([_checks.integer("each of symbols", symbol, least=0, most=most) for symbol in symbols], int)
+    symbols = np.array([checks.integer("each of symbols", symbol, least=0, most=most) for symbol in symbols], int)
     if not len(symbols):
         raise ValueError("symbols must name at least one symbol; got none")
     targets = np.tile(np.eye(network.num_symbols, dtype=np.float32)[symbols], (rounds, 1))
     inputs = np.concatenate([np.zeros_like(targets[:1]), targets[:-1]])
     fitted = fit(
-        _Reader(network), inputs[None], targets[None], optimizer=optax.adam(1e-2) if optimizer is None else optimizer,
-        epochs=epochs, tol=tol, loss=_next_symbol, progress=progress, key=key,
-    )  # fmt: skip
+        _Reader(network),
+        inputs[None],
+        targets[None],
+        optimizer=optax.adam(1e-2) if optimizer is None else optimizer,
+        epochs=epochs,
+        tol=tol,
+        loss=_next_symbol,
+        progress=progress,
+        key=key,
+    )
     return Fit(fitted.map.network, fitted.loss, fitted.epochs, fitted.seconds, fitted.status)
 
 

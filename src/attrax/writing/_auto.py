@@ -10,12 +10,12 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from attrax import _checks
-from attrax._memory import Memory
-from attrax._patterns import Patterns
-from attrax._status import StoreStatus
-from attrax._types import Progress
+from attrax._base import checks
+from attrax._base.status import StoreStatus
+from attrax._base.types import Progress
 from attrax.maps import MLP, Recipe
+from attrax.memory import Memory
+from attrax.patterns import Patterns
 from attrax.writing._constructed import Constructed
 from attrax.writing._contest import Contest, default_corruptions
 from attrax.writing._gradient import Gradient
@@ -60,7 +60,7 @@ class Auto:
 
     def __post_init__(self) -> None:
         if self.time_limit is not None:
-            _checks.real("time_limit", self.time_limit, above=0)
+            checks.real("time_limit", self.time_limit, above=0)
         Gradient(**self._given())
 
     def _given(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable
 
-from attrax._types import Progress
+from attrax._base.types import Progress
 from attrax.training import planned_epochs
 
 _TRIAL_EPOCHS = 6

@@ -9,11 +9,11 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from attrax import _checks
-from attrax._memory import Memory
-from attrax._patterns import Patterns
-from attrax._types import HostStates, Progress
+from attrax._base import checks
+from attrax._base.types import HostStates, Progress
 from attrax.maps import MLP
+from attrax.memory import Memory
+from attrax.patterns import Patterns
 from attrax.training import CONSTRUCTIONS, Encoder, encoder
 from attrax.writing._constructed import Constructed
 from attrax.writing._contest import Contest
@@ -111,7 +111,7 @@ def forget(
     """
     patterns, originals = _stored(memory)
     total = len(patterns)
-    gone = sorted({_checks.integer("each index", index, least=0, most=total - 1) for index in indices})
+    gone = sorted({checks.integer("each index", index, least=0, most=total - 1) for index in indices})
     if not gone:
         raise ValueError("indices must name at least one example; got none")
     if len(gone) == total:
@@ -148,7 +148,7 @@ def _change(
 ) -> Change:
     """`kept` are the indices of the old examples that stand first in `patterns`, in order."""
     if time_limit is not None:
-        _checks.real("time_limit", time_limit, above=0)
+        checks.real("time_limit", time_limit, above=0)
     begun = time.perf_counter()
     before = memory.written
     scratch = before.get("scratch_seconds", before.get("seconds"))
@@ -159,14 +159,26 @@ def _change(
         certificate = changed.certificate
         assert certificate is not None  # `settle` sets it
         seconds = time.perf_counter() - begun
-        attempts.append({"epochs": written.epochs, "seconds": seconds, "attractors": certificate.num_attractors,
-                         "cycles": len(certificate.cycles)})  # fmt: skip
+        attempts.append(
+            {
+                "epochs": written.epochs,
+                "seconds": seconds,
+                "attractors": certificate.num_attractors,
+                "cycles": len(certificate.cycles),
+            }
+        )
         if certificate.all_attractors:
             kept_facts = {name: before[name] for name in ("seed", "sources", "selection") if name in before}
             record = {
-                **kept_facts, **written.details, "status": "stored", "loss": written.loss, "epochs": written.epochs,
-                "seconds": seconds, "scratch_seconds": scratch, "changes": int(before.get("changes", 0)) + 1,
-            }  # fmt: skip
+                **kept_facts,
+                **written.details,
+                "status": "stored",
+                "loss": written.loss,
+                "epochs": written.epochs,
+                "seconds": seconds,
+                "scratch_seconds": scratch,
+                "changes": int(before.get("changes", 0)) + 1,
+            }
             return Change(replace(changed, written=record), True, tuple(attempts), (), seconds, scratch)
         failed = failed_examples(changed)
         if time_limit is not None and seconds > time_limit:

@@ -7,11 +7,11 @@ from functools import partial
 
 from jaxtyping import PRNGKeyArray
 
-from attrax import _checks
-from attrax._patterns import Patterns
-from attrax._status import StoreStatus
-from attrax._types import Progress
+from attrax._base import checks
+from attrax._base.status import StoreStatus
+from attrax._base.types import Progress
 from attrax.maps import MLP, Recipe
+from attrax.patterns import Patterns
 from attrax.training import CONSTRUCTIONS, margin, mean_squared_error, pseudoinverse
 from attrax.writing._start import Written
 
@@ -37,10 +37,10 @@ class Constructed:
     lead: int | None = None
 
     def __post_init__(self) -> None:
-        _checks.one_of("kind", self.kind, CONSTRUCTIONS)
-        _checks.real("tol", self.tol, least=0)
+        checks.one_of("kind", self.kind, CONSTRUCTIONS)
+        checks.real("tol", self.tol, least=0)
         if self.lead is not None:
-            _checks.integer("lead", self.lead, least=0)
+            checks.integer("lead", self.lead, least=0)
 
     def __call__(
         self,
@@ -54,8 +54,9 @@ class Constructed:
     ) -> Written:
         """Writes down the network that sends each point of `patterns` to its successor. See `Writer`."""
         if isinstance(network, MLP):
-            raise ValueError(f"the writer {self.kind} makes its own network; leave network out, or train it further "
-                             "with Gradient")  # fmt: skip
+            raise ValueError(
+                f"the writer {self.kind} makes its own network; leave network out, or train it further with Gradient"
+            )
         if checkpoint is not None:
             raise ValueError(f"the writer {self.kind} takes no checkpoint, as there is no training to interrupt")
         lead = self._lead(patterns)
@@ -73,6 +74,6 @@ class Constructed:
     def _lead(self, patterns: Patterns) -> int | None:
         """The index of the state that unknown cues are led into; `None` for none."""
         if self.lead is not None:
-            return _checks.integer("lead", self.lead, least=0, most=len(patterns) - 1)
+            return checks.integer("lead", self.lead, least=0, most=len(patterns) - 1)
         longest = max((*patterns.cycles, *patterns.ways), key=len)
         return longest[0] if len(longest) > 1 else None

@@ -12,12 +12,12 @@ import numpy as np
 import optax
 from jaxtyping import PRNGKeyArray
 
-from attrax import _checks
-from attrax._corruptions import Corruption, as_corruption
-from attrax._patterns import Patterns
-from attrax._status import StoreStatus
-from attrax._types import Progress
+from attrax._base import checks
+from attrax._base.status import StoreStatus
+from attrax._base.types import Progress
+from attrax.corruptions import Corruption, as_corruption
 from attrax.maps import MLP, Recipe
+from attrax.patterns import Patterns
 from attrax.training import (
     OPTIMIZERS,
     Coordinates,
@@ -104,21 +104,21 @@ class Contest:
     def __post_init__(self) -> None:
         for name, least in (("width", 1), ("layers", 1), ("rounds", 0), ("batch", 1), ("copies", 1), ("epochs", 0)):
             if getattr(self, name) is not None:
-                _checks.integer(name, getattr(self, name), least=least)
+                checks.integer(name, getattr(self, name), least=least)
         for name in ("noise", "coordinate_noise", "tol"):
-            _checks.real(name, getattr(self, name), least=0)
+            checks.real(name, getattr(self, name), least=0)
         for corruption in self.corruptions or ():
             as_corruption(corruption)
         if self.coordinates is not None:
-            _checks.real("coordinates", self.coordinates, least=0, most=1)
+            checks.real("coordinates", self.coordinates, least=0, most=1)
         if self.time_limit is not None:
-            _checks.real("time_limit", self.time_limit, above=0)
+            checks.real("time_limit", self.time_limit, above=0)
         self._rule(self._rate())
 
     def _rate(self, num: int = 1) -> float:
-        _checks.one_of("optimizer", self.optimizer, OPTIMIZERS)
+        checks.one_of("optimizer", self.optimizer, OPTIMIZERS)
         if self.learning_rate is not None:
-            return _checks.real("learning_rate", self.learning_rate, above=0)
+            return checks.real("learning_rate", self.learning_rate, above=0)
         default = OPTIMIZERS[self.optimizer] * (_RATE if self.optimizer in ("adam", "rmsprop") else 1)
         default *= _MOVING_RATE if self._moving() else 1
         return default * min(1.0, _CAREFUL / num)
@@ -144,9 +144,14 @@ class Contest:
         width, layers = self.size(len(patterns))
         start = encoder(patterns.points, coordinates, widths=[width] * layers, key=jr.fold_in(key, 1))
         trained, epochs, loss = self.train(
-            start, patterns, coordinates, key=jr.fold_in(key, 0), checkpoint=checkpoint, resume=resume,
+            start,
+            patterns,
+            coordinates,
+            key=jr.fold_in(key, 0),
+            checkpoint=checkpoint,
+            resume=resume,
             progress=progress,
-        )  # fmt: skip
+        )
         return self.finish(trained, patterns, coordinates, epochs, loss, begun)
 
     def size(self, num: int) -> tuple[int, int]:
@@ -223,23 +228,39 @@ class Contest:
 
         def run(epochs: int, rate: Any, **options: Any) -> Any:
             return fit(
-                start, inputs, np.eye(num, dtype=np.float32), optimizer=self._rule(rate), epochs=epochs, tol=None,
-                batch=batch, copies=copies, seen=seen, loss=cross_entropy, key=key, **options,
-            )  # fmt: skip
+                start,
+                inputs,
+                np.eye(num, dtype=np.float32),
+                optimizer=self._rule(rate),
+                epochs=epochs,
+                tol=None,
+                batch=batch,
+                copies=copies,
+                seen=seen,
+                loss=cross_entropy,
+                key=key,
+                **options,
+            )
 
         epochs = self.planned_epochs(patterns)
         if self.time_limit is not None:
             limit = max(self.time_limit, 0.0)
             epochs = affordable(
-                lambda count, note: run(count, self._rate(num), progress=note, seconds=limit), epochs, limit,
+                lambda count, note: run(count, self._rate(num), progress=note, seconds=limit),
+                epochs,
+                limit,
                 checkpoint=checkpoint if resume else None,
-            )  # fmt: skip
+            )
         steps = epochs * -(-num // batch)
         rate = cosine_decay(self._rate(num), max(steps, 1))
         fitted = run(
-            epochs, rate, checkpoint=checkpoint, resume=resume, progress=progress,
+            epochs,
+            rate,
+            checkpoint=checkpoint,
+            resume=resume,
+            progress=progress,
             fingerprint=repr(replace(self, time_limit=None)) + f" {epochs}",
-        )  # fmt: skip
+        )
         return fitted.map, fitted.epochs, fitted.loss
 
     def finish(

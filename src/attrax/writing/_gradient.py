@@ -10,12 +10,12 @@ import jax.random as jr
 import optax
 from jaxtyping import PRNGKeyArray
 
-from attrax import _checks
-from attrax._corruptions import Corruption, as_corruption
-from attrax._patterns import Patterns
-from attrax._status import StoreStatus
-from attrax._types import Progress
+from attrax._base import checks
+from attrax._base.status import StoreStatus
+from attrax._base.types import Progress
+from attrax.corruptions import Corruption, as_corruption
 from attrax.maps import MLP, Recipe
+from attrax.patterns import Patterns
 from attrax.training import (
     CONSTRUCTIONS,
     OPTIMIZERS,
@@ -92,26 +92,28 @@ class Gradient:
     time_limit: float | None = None
 
     def __post_init__(self) -> None:
-        _checks.one_of("optimizer", self.optimizer, (*OPTIMIZERS, "kfac"))
-        _checks.integer("copies", self.copies, least=1)
+        checks.one_of("optimizer", self.optimizer, (*OPTIMIZERS, "kfac"))
+        checks.integer("copies", self.copies, least=1)
         for name in ("noise", "coordinate_noise", "deviation", "penalty"):
-            _checks.real(name, getattr(self, name), least=0)
+            checks.real(name, getattr(self, name), least=0)
         self._corruptions(None)
         if self.coordinates is not None:
-            _checks.real("coordinates", self.coordinates, least=0, most=1)
+            checks.real("coordinates", self.coordinates, least=0, most=1)
         if self.start is not None:
-            _checks.one_of("start", self.start, CONSTRUCTIONS)
-        _checks.integer("spare", self.spare, least=0)
+            checks.one_of("start", self.start, CONSTRUCTIONS)
+        checks.integer("spare", self.spare, least=0)
         if self.spare and self.start is None:
-            raise ValueError(f"spare counts units beside those of a constructed start, got {self.spare} without start; "
-                             f"give start, one of {', '.join(CONSTRUCTIONS)}")  # fmt: skip
-        _checks.real("tol", self.tol, least=0)
+            raise ValueError(
+                f"spare counts units beside those of a constructed start, got {self.spare} without start; "
+                f"give start, one of {', '.join(CONSTRUCTIONS)}"
+            )
+        checks.real("tol", self.tol, least=0)
         if self.epochs is not None:
-            _checks.integer("epochs", self.epochs, least=0)
+            checks.integer("epochs", self.epochs, least=0)
         if self.batch is not None:
-            _checks.integer("batch", self.batch, least=1)
+            checks.integer("batch", self.batch, least=1)
         if self.time_limit is not None:
-            _checks.real("time_limit", self.time_limit, above=0)
+            checks.real("time_limit", self.time_limit, above=0)
         self._rule(self._rate())
 
     @property
@@ -146,7 +148,7 @@ class Gradient:
         if self.optimizer == "kfac":
             return None
         if self.learning_rate is not None:
-            return _checks.real("learning_rate", self.learning_rate, above=0)
+            return checks.real("learning_rate", self.learning_rate, above=0)
         return OPTIMIZERS[self.optimizer] * (
             _NOISY_RATE if self._noisy and self.start is None and self.optimizer in ("adam", "rmsprop") else 1
         )
@@ -185,10 +187,18 @@ class Gradient:
 
         def run(epochs: int, rate: Any, **options: Any) -> Any:
             return fit(
-                begin.network, begin.inputs, begin.targets, optimizer=self._rule(rate, seed), epochs=epochs,
-                tol=None if noisy else self.tol, batch=batch, copies=self.copies, seen=seen, key=jr.fold_in(key, 0),
+                begin.network,
+                begin.inputs,
+                begin.targets,
+                optimizer=self._rule(rate, seed),
+                epochs=epochs,
+                tol=None if noisy else self.tol,
+                batch=batch,
+                copies=self.copies,
+                seen=seen,
+                key=jr.fold_in(key, 0),
                 **options,
-            )  # fmt: skip
+            )
 
         rate: Any = self._rate()
         limit = self.time_limit
@@ -206,9 +216,14 @@ class Gradient:
             steps = epochs * (1 if batch is None else -(-len(patterns) // batch))
             rate = cosine_decay(rate, max(steps, 1))
         fitted = run(
-            epochs, rate, seconds=limit, checkpoint=checkpoint, resume=resume, progress=progress,
+            epochs,
+            rate,
+            seconds=limit,
+            checkpoint=checkpoint,
+            resume=resume,
+            progress=progress,
             fingerprint=repr(replace(self, time_limit=None)) + f" {epochs}",
-        )  # fmt: skip
+        )
         trained, status = fitted.map, fitted.status
         if status is not StoreStatus.DIVERGED:
             if self.polish if self.polish is not None else noisy:

@@ -5,13 +5,12 @@ from dataclasses import replace
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from attrax._certificate import Certificate
-from attrax._memory import Memory
-from attrax._numerics import float64
-from attrax._status import Verdict
-from attrax._types import Progress
+from attrax._base.numerics import float64
+from attrax._base.status import Verdict
+from attrax._base.types import Progress
 from attrax.certificates import certify
 from attrax.dynamics import fixed, orbit, refine
+from attrax.memory import Certificate, Memory
 
 
 def settle(memory: Memory, *, progress: Progress | None = None) -> Memory:

@@ -9,13 +9,13 @@ import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from attrax._corruptions import Corruption
-from attrax._memory import Memory
-from attrax._numerics import cast, float64
-from attrax._patterns import Patterns
-from attrax._status import StoreStatus
-from attrax._types import HostIndices, HostStates, Progress
+from attrax._base.numerics import cast, float64
+from attrax._base.status import StoreStatus
+from attrax._base.types import HostIndices, HostStates, Progress
+from attrax.corruptions import Corruption
 from attrax.maps import MLP, Recipe, mlp
+from attrax.memory import Memory
+from attrax.patterns import Patterns
 from attrax.training import Coordinates, Objective, objective
 
 

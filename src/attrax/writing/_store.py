@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from jaxtyping import PRNGKeyArray
 
-from attrax._memory import Memory
-from attrax._patterns import Patterns
-from attrax._status import StoreStatus
-from attrax._types import HostStates, Progress
+from attrax._base.status import StoreStatus
+from attrax._base.types import HostStates, Progress
 from attrax.maps import MLP, Recipe
+from attrax.memory import Memory
+from attrax.patterns import Patterns
 from attrax.writing._auto import Auto
 from attrax.writing._settle import settle
 from attrax.writing._start import Writer

@@ -7,13 +7,13 @@ import numpy as np
 import optax
 from jaxtyping import PRNGKeyArray
 
-from attrax import _checks
-from attrax._memory import Memory
-from attrax._numerics import cast, float64
-from attrax._patterns import Patterns
-from attrax._status import StoreStatus
-from attrax._types import Progress
+from attrax._base import checks
+from attrax._base.numerics import cast, float64
+from attrax._base.status import StoreStatus
+from attrax._base.types import Progress
 from attrax.maps import FEEDBACKS, recurrent
+from attrax.memory import Memory
+from attrax.patterns import Patterns
 from attrax.training import fit_recurrent
 from attrax.writing._settle import settle
 
@@ -56,15 +56,21 @@ def store_words(
         >>> memory.certificate.period.tolist(), [memory.written["vocabulary"][i] for i in memory.map.speak(7)]
         ([6], ['to', 'be', 'or', 'not', 'to', 'be', 'to'])
     """
-    _checks.one_of("feedback", feedback, FEEDBACKS)
+    checks.one_of("feedback", feedback, FEEDBACKS)
     if isinstance(words, str) or not all(isinstance(word, str) for word in words) or len(set(words)) < 2:
         raise ValueError(f"words must be a sequence of texts, at least two of them different; got {words!r}")
     vocabulary = list(dict.fromkeys(words))
     symbols = np.array([vocabulary.index(word) for word in words])
     fitted = fit_recurrent(
-        recurrent(len(vocabulary), width=width, feedback=feedback, key=key), symbols, epochs=epochs, tol=tol,
-        optimizer=optimizer, rounds=rounds, progress=progress, key=key,
-    )  # fmt: skip
+        recurrent(len(vocabulary), width=width, feedback=feedback, key=key),
+        symbols,
+        epochs=epochs,
+        tol=tol,
+        optimizer=optimizer,
+        rounds=rounds,
+        progress=progress,
+        key=key,
+    )
     length = len(words)
     with float64():
         exact = cast(fitted.map, np.float64)
@@ -84,8 +90,14 @@ def store_words(
     if not np.isfinite(fitted.loss):
         status = StoreStatus.DIVERGED
     record = {
-        "writer": "recurrent", "feedback": feedback, "vocabulary": vocabulary, "repeats": repeats,
-        "score_lead": float((ranked[:, -1] - ranked[:, -2]).min()), "status": str(status), "loss": fitted.loss,
-        "epochs": fitted.epochs, "seconds": fitted.seconds,
-    }  # fmt: skip
+        "writer": "recurrent",
+        "feedback": feedback,
+        "vocabulary": vocabulary,
+        "repeats": repeats,
+        "score_lead": float((ranked[:, -1] - ranked[:, -2]).min()),
+        "status": str(status),
+        "loss": fitted.loss,
+        "epochs": fitted.epochs,
+        "seconds": fitted.seconds,
+    }
     return replace(memory, written=record)

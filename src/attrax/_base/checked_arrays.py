@@ -1,0 +1,53 @@
+"""Arrays in a file that tells when it is damaged: safetensors with a format's name and a checksum in its header."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from attrax._base.files import write_atomically
+
+
+def write_checked(
+    path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], header: Mapping[str, str], *, format: str
+) -> None:
+    """Writes arrays with a header, beside and renamed. **Raises** `ValueError` where that can't be done."""
+    whole = {**header, "format": format}
+    whole["checksum"] = _checksum(arrays, whole)
+    # `ascontiguousarray` would make a row of a single number.
+    rows = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    write_atomically(path, safetensors.numpy.save(rows, whole))
+
+
+def read_checked(
+    path: str | os.PathLike[str], *, format: str, what: str
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The arrays and the header of a file; `what` it should be, for the message.
+
+    **Raises** `ValueError` for a file that can't be read, is of another format, or is damaged.
+    """
+    path = Path(path)
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            header = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except (OSError, safetensors.SafetensorError) as error:
+        raise ValueError(f"{path} is no readable checkpoint ({error}); delete it to start from the beginning") from None
+    if header.get("format") != format:
+        raise ValueError(f"{path} is no {what} of this version of attrax; delete it, or name another file")
+    if header.get("checksum") != _checksum(arrays, header):
+        raise ValueError(f"{path} is a damaged checkpoint; restore it from a copy, or delete it to start again")
+    return arrays, header
+
+
+def _checksum(arrays: Mapping[str, np.ndarray], header: Mapping[str, str]) -> str:
+    told = sorted((name, text) for name, text in header.items() if name != "checksum")
+    total = hashlib.sha256(repr(told).encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        total.update(f"|{name} {array.dtype} {array.shape}|".encode() + array.tobytes())
+    return total.hexdigest()

@@ -1,0 +1,244 @@
+"""Memories in files: one safetensors file of arrays and text, with a checksum. Loading never runs code.
+
+Layout. Tensors: `weight.i`, `bias.i` (i from 0), `successor`, `points`, `originals`, `certificate.NAME`. Metadata:
+`format`, `version`, `memory` (JSON: shape, activation, how it was written, verdicts, digest of the patterns, the
+shape of a frame where a state holds several) and
+`checksum`, the SHA-256 of all the rest. An array of float64 whose values all fit float32 is kept as float32 and
+widened again on loading; the JSON names those.
+"""
+
+import hashlib
+import json
+import math
+import os
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from attrax._base.files import write_atomically
+from attrax._base.status import Verdict
+from attrax._base.types import HostStates
+from attrax.maps import MLP
+from attrax.memory import Certificate, Memory
+from attrax.patterns import Patterns
+from attrax.writing import settle
+
+_FORMAT, _VERSION = "attrax memory", "1"
+_METADATA = {"format", "version", "memory", "checksum"}
+_NOT_NUMBERS = ("cycles", "verdict", "method", "period", "way_error")
+
+
+class MemoryFileError(ValueError):
+    """A file is not a memory, or not one that can be trusted."""
+
+
+def save(path: str | os.PathLike[str], memory: Memory, *, patterns: bool = True) -> Path:
+    """Writes a memory to one file, beside the old one first and then in its place.
+
+    **Arguments:** `patterns`: `False` leaves the stored states out; the file then knows them by a digest only, and
+    recall needs them supplied again (`with_patterns`).
+
+    **Returns:** the path. **Raises** `ValueError` for a map that is not an `MLP` or a path that can't be written.
+    """
+    path = Path(path)
+    network = memory.map
+    if not isinstance(network, MLP):
+        raise ValueError(f"only fully connected networks (attrax.maps.MLP) have a file format; the map is {network!r}")
+    stored = memory.examples()
+    originals = np.asarray(memory.originals)
+    arrays: dict[str, np.ndarray] = {f"weight.{i}": np.asarray(weight) for i, weight in enumerate(network.weights)}
+    arrays |= {f"bias.{i}": np.asarray(bias) for i, bias in enumerate(network.biases) if bias is not None}
+    text: dict[str, Any] = {
+        "shape": list(network.shape),
+        "activation": network.activation,
+        "layers": len(network.weights),
+        "biases": [bias is not None for bias in network.biases],
+        "examples": len(stored),
+        "merged": [list(pair) for pair in stored.merged],
+        "digest": digest(originals),
+        "patterns": patterns,
+        "written": memory.written,
+    }
+    arrays["successor"] = np.asarray(stored.successor, np.int64)
+    if stored.frame is not None:
+        text["frame"] = list(stored.frame)
+    if patterns:
+        arrays |= {"points": np.asarray(stored.points), "originals": originals}
+    certificate = memory.certificate
+    if certificate is not None:
+        text["verdicts"] = [str(verdict) for verdict in certificate.verdict]
+        text["methods"] = list(certificate.method)
+        arrays |= {f"certificate.{name}": np.asarray(getattr(certificate, name)) for name in _number_fields()}
+        arrays["certificate.period"] = np.asarray(certificate.period, np.int64)
+        if len(certificate.way_error):
+            arrays["certificate.way_error"] = certificate.way_error
+    narrowed = []
+    for name, array in arrays.items():
+        if array.dtype == np.float64 and not name.startswith("certificate.") and _fits_float32(array):
+            arrays[name] = array.astype(np.float32)
+            narrowed.append(name)
+    text["widen"] = narrowed
+    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    memory_text = json.dumps(_finite(text), sort_keys=True, allow_nan=False)
+    metadata = {"format": _FORMAT, "version": _VERSION, "memory": memory_text}
+    metadata["checksum"] = _checksum(arrays, memory_text)
+    content = safetensors.numpy.save(arrays, metadata)
+    return write_atomically(path, content)
+
+
+def load(path: str | os.PathLike[str]) -> Memory:
+    """Reads a memory, checking its checksum and structure first.
+
+    **Raises** `MemoryFileError` for a file that is missing, truncated, altered, of another kind or a newer version.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise MemoryFileError(f"{path} can't be read: {error.strerror or error}") from None
+    metadata = _metadata(path, content)
+    try:
+        arrays = safetensors.numpy.load(content)
+    except Exception as error:  # whatever the parser makes of foreign bytes, the answer is the same
+        raise MemoryFileError(
+            f"{path} is damaged: its tensors can't be read ({error}); restore it from a copy"
+        ) from None
+    if set(metadata) != _METADATA or metadata["checksum"] != _checksum(arrays, metadata["memory"]):
+        raise MemoryFileError(f"{path} was altered or damaged: its checksum does not match; restore it from a copy")
+    try:
+        return _assemble(json.loads(metadata["memory"]), arrays)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise MemoryFileError(f"{path} contradicts itself ({what}); write it again") from None
+
+
+def with_patterns(memory: Memory, examples: Patterns | HostStates) -> Memory:
+    """A memory that was saved without its patterns, completed by the examples it was written from.
+
+    **Arguments:** `examples`, n×state shape, or `Patterns` where sequences were stored.
+
+    **Raises** `ValueError` where they are not the same examples in the same order.
+    """
+    if memory.patterns is not None:
+        return memory
+    patterns = examples if isinstance(examples, Patterns) else Patterns.from_examples(examples)
+    order = memory.written.get("order_digest")
+    same_order = order is None or order == digest(np.asarray(patterns.successor, np.int64))
+    if digest(patterns.points) != memory.written.get("patterns_digest") or not same_order:
+        raise ValueError(
+            "these are not the examples that the memory was written from (their digest differs): give the same "
+            "source with the same options, such as n, shuffle, seed, size and gray, and sequences as sequences"
+        )
+    return settle(Memory(memory.map, patterns, patterns.points, memory.written))
+
+
+def digest(values: HostStates) -> str:
+    """SHA-256 over shape, dtype and bytes of an array."""
+    values = np.ascontiguousarray(values)
+    return hashlib.sha256(f"{values.dtype.str} {values.shape}".encode() + values.tobytes()).hexdigest()
+
+
+def _metadata(path: Path, content: bytes) -> dict[str, str]:
+    """The texts in the header of a safetensors file, refused unless they are those of a memory."""
+    foreign = MemoryFileError(f"{path} is no attrax memory: it has no such header; write one with attrax store")
+    length = int.from_bytes(content[:8], "little") if len(content) >= 8 else 0
+    if not 2 <= length <= len(content) - 8:
+        raise foreign
+    try:
+        metadata = json.loads(content[8 : 8 + length]).get("__metadata__")
+    except (ValueError, AttributeError, RecursionError):
+        raise foreign from None
+    if not isinstance(metadata, dict) or metadata.get("format") != _FORMAT:
+        raise foreign
+    if not all(isinstance(value, str) for value in metadata.values()):
+        raise foreign
+    if metadata.get("version") != _VERSION:
+        raise MemoryFileError(
+            f"{path} has format version {metadata.get('version')!r}, this attrax reads {_VERSION}; update attrax"
+        )
+    return metadata
+
+
+def _checksum(arrays: dict[str, np.ndarray], text: str) -> str:
+    total = hashlib.sha256(f"{_FORMAT} {_VERSION} {text}".encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        total.update(f"|{name} {array.dtype.str} {array.shape}|".encode())
+        total.update(np.ascontiguousarray(array).tobytes())
+    return total.hexdigest()
+
+
+def _assemble(text: dict[str, Any], arrays: dict[str, np.ndarray]) -> Memory:
+    for name in text["widen"]:
+        arrays[name] = arrays[name].astype(np.float64)
+    layers = range(text["layers"])
+    weights = tuple(arrays[f"weight.{i}"] for i in layers)
+    biases = tuple(arrays[f"bias.{i}"] if text["biases"][i] else None for i in layers)
+    network = MLP(weights, biases, tuple(int(side) for side in text["shape"]), text["activation"])
+    successor = arrays["successor"]
+    if (
+        successor.shape != (text["examples"],)
+        or successor.dtype.kind != "i"
+        or successor.min() < 0
+        or successor.max() >= len(successor)
+    ):
+        raise ValueError("the successors are not indices of the examples")
+    patterns = originals = certificate = None
+    merged = tuple((int(given), int(kept)) for given, kept in text["merged"])
+    written = text["written"]
+    if text["patterns"]:
+        points, originals = arrays["points"], arrays["originals"]
+        if points.shape != (len(successor), *network.shape) or originals.shape != points.shape:
+            raise ValueError("the points do not fit the network")
+        if not np.isfinite(points).all() or digest(originals) != text["digest"]:
+            raise ValueError("the points are not finite or do not have the digest on record")
+        frame = text.get("frame")  # files from before there was context have none
+        patterns = Patterns(points, successor, merged, None if frame is None else tuple(int(side) for side in frame))
+    else:
+        written = {**written, "patterns_digest": text["digest"], "order_digest": digest(successor)}
+    if "verdicts" in text:
+        cycles = Patterns(np.zeros((len(successor), 1)), successor).cycles
+        numbers = {name: arrays[f"certificate.{name}"] for name in _number_fields()}
+        verdicts = tuple(Verdict(verdict) for verdict in text["verdicts"])
+        if any(len(column) != len(cycles) for column in (*numbers.values(), verdicts, text["methods"])):
+            raise ValueError("the certificate does not fit the patterns")
+        lengths = [len(cycle) for cycle in cycles]
+        # Files from before the period was measured: a certified cycle has that of its length.
+        certified = np.where([verdict is Verdict.ATTRACTOR for verdict in verdicts], lengths, 0)
+        period = arrays.get("certificate.period", certified)
+        way_error = arrays.get("certificate.way_error", np.zeros(0))
+        if len(period) != len(cycles):
+            raise ValueError("the periods do not fit the patterns")
+        certificate = Certificate(
+            cycles=cycles,
+            verdict=verdicts,
+            method=tuple(text["methods"]),
+            period=period,
+            way_error=way_error,
+            **numbers,
+        )
+    return Memory(network, patterns, originals, written, certificate)
+
+
+def _number_fields() -> list[str]:
+    return [field.name for field in fields(Certificate) if field.name not in _NOT_NUMBERS]
+
+
+def _fits_float32(array: np.ndarray) -> bool:
+    with np.errstate(over="ignore"):
+        return bool(np.array_equal(array.astype(np.float32).astype(np.float64), array, equal_nan=True))
+
+
+def _finite(value: Any) -> Any:
+    """The same JSON value with null for every number that is not finite."""
+    if isinstance(value, dict):
+        return {str(name): _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

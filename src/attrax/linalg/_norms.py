@@ -1,0 +1,165 @@
+"""Norms in which the Jacobians of a cycle contract, and sure bounds on 2-norms."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+
+from attrax.linalg._bounds import leading_eigenvalue
+from attrax.linalg._running_product import Product, gamma
+
+# The type stubs of SciPy hardly know its LAPACK routines.
+_routines: Any = scipy.linalg.get_lapack_funcs(("potrf",), dtype=np.float64)
+(_potrf,) = _routines
+
+_SMALL, _LANCZOS = 128, 24
+"""Up to so many rows all eigenvalues of a Gram matrix are computed; of larger ones the largest is bounded, from so many
+steps of Lanczos' method."""
+_LEEWAY = {0.5: True, 0.9: True, 0.98: False, 0.2: False}
+"""Where between the spectral radius and 1 the contraction of the norms that are tried lies: the first two always."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Norm:
+    """‖u‖ = ‖v‖₂ for u = `outer`·v; `inner` is the inverse but for rounding, which `slack` ≥ 1 covers.
+
+    `plain` says that it is the Euclidean norm, both matrices being the identity.
+    """
+
+    inner: np.ndarray
+    outer: np.ndarray
+    largest: float
+    smallest: float
+    slack: float
+    plain: bool = False
+
+
+def _norm(inner: np.ndarray, outer: np.ndarray) -> Norm | None:
+    product = inner @ outer
+    product[np.diag_indices_from(product)] -= 1
+    off = float(np.linalg.norm(product) + gamma(len(inner) + 2) * np.linalg.norm(inner) * np.linalg.norm(outer))
+    if not off < 0.1:
+        return None
+    return Norm(inner, outer, two_norm(inner) / (1 - off), two_norm(outer), 1 / (1 - off))
+
+
+def two_norm(matrix: np.ndarray) -> float:
+    """Upper bound on the 2-norm, from the smaller Gram matrix, with room for its rounding."""
+    if not matrix.size:
+        return 0.0
+    gram = matrix @ matrix.T if matrix.shape[0] <= matrix.shape[1] else matrix.T @ matrix
+    if not np.isfinite(gram).all():
+        return float("inf")
+    trace = float(np.trace(gram))
+    return float(np.sqrt(_largest_eigenvalue(gram) + 4 * gamma(max(matrix.shape)) * trace))
+
+
+def _largest_eigenvalue(gram: np.ndarray) -> float:
+    """Upper bound, within some per mille, on the largest eigenvalue of a symmetric nonnegative matrix G.
+
+    Of a large one it is estimated by Lanczos' method. If μI − G then has a Cholesky factor, it is nonnegative but for
+    the rounding of the factor, at most γ times its trace, and no eigenvalue exceeds μ by more: a third of the time that
+    all eigenvalues take, and as sure.
+    """
+    size = len(gram)
+    if size > _SMALL:
+        level = _lanczos(gram)
+        for excess in (1e-3, 1e-2, 1e-1):
+            shifted = (-gram).T  # in the order of LAPACK, which may then write over it
+            bound = level * (1 + excess)
+            shifted[np.diag_indices(size)] += bound
+            _, failed = _potrf(shifted, lower=1, clean=0, overwrite_a=1)
+            if not failed and level > 0:
+                return bound + 4 * gamma(size + 2) * size * bound
+    return max(float(np.linalg.eigvalsh(gram)[-1]), 0.0)
+
+
+def _lanczos(gram: np.ndarray) -> float:
+    """The largest Ritz value after a few steps, from a fixed start, orthogonalized in full."""
+    basis = np.zeros((_LANCZOS + 1, len(gram)))
+    basis[0] = np.random.default_rng(0).standard_normal(len(gram))
+    basis[0] /= np.linalg.norm(basis[0])
+    diagonal, beside = np.zeros(_LANCZOS), np.zeros(_LANCZOS)
+    for step in range(_LANCZOS):
+        moved = gram @ basis[step]
+        diagonal[step] = basis[step] @ moved
+        for _ in range(2):
+            moved -= basis[: step + 1].T @ (basis[: step + 1] @ moved)
+        beside[step] = np.linalg.norm(moved)
+        if not beside[step] > 1e-12 * abs(diagonal[0]):
+            return float(scipy.linalg.eigvalsh_tridiagonal(diagonal[: step + 1], beside[:step])[-1])
+        basis[step + 1] = moved / beside[step]
+    return float(scipy.linalg.eigvalsh_tridiagonal(diagonal, beside[:-1])[-1])
+
+
+def contracting_norms(
+    jacobians: Sequence[np.ndarray], product: Product, thin: tuple[np.ndarray, np.ndarray] | None
+) -> Iterator[tuple[list[Norm], bool]]:
+    """Norms round the cycle, one list after the other, in which the Jacobians may contract.
+
+    With each comes whether it is worth a try where another one has been found already.
+    """
+    size, period = len(jacobians[0]), len(jacobians)
+    largest = max(two_norm(jacobian) for jacobian in jacobians)
+    if largest < 1:
+        plain = Norm(np.eye(size), np.eye(size), 1.0, 1.0, 1.0, plain=True)
+        yield [plain] * period, True
+    if largest < 0.5:
+        return  # no other norm would leave much more room
+    lead = abs(leading_eigenvalue(product).value)
+    with np.errstate(divide="ignore"):
+        radius = float(np.exp(min((np.log(lead) + product.log_scale) / period, 1.0)))
+    if not radius < 1:
+        return
+    for leeway, needed in _LEEWAY.items():
+        norms = _lyapunov(jacobians, radius + leeway * (1 - radius), thin)
+        if norms is not None:
+            yield norms, needed
+
+
+def _lyapunov(
+    jacobians: Sequence[np.ndarray], rate: float, thin: tuple[np.ndarray, np.ndarray] | None
+) -> list[Norm] | None:
+    """Norms from P_i = I + J_iᵀ P_{i+1} J_i/q² with q = `rate`, by doubling round the whole cycle.
+
+    For a single J = UV (`thin`) it is P = I + VᵀSV/q² with S = UᵀU + AᵀSA/q² and the smaller A = VU.
+    """
+    size = len(jacobians[0])
+    scaled = [] if thin is not None else [jacobian / rate for jacobian in jacobians]
+    with np.errstate(over="ignore", invalid="ignore"):
+        if thin is not None:
+            around, total = thin[1] @ thin[0] / rate, thin[0].T @ thin[0]
+        else:
+            around, total = np.eye(size), np.zeros((size, size))
+        for jacobian in scaled:
+            total += around.T @ around
+            around = jacobian @ around
+        for _ in range(40):
+            length = np.linalg.norm(around)
+            if not length < 1e100:
+                return None
+            if length < 1e-4:
+                break
+            total += around.T @ (total @ around)
+            around = around @ around
+        if thin is not None:
+            total = np.eye(size) + thin[1].T @ (total @ thin[1]) / rate**2
+    matrices = [total]
+    for jacobian in scaled[:0:-1]:
+        matrices.append(np.eye(size) + jacobian.T @ (matrices[-1] @ jacobian))
+    matrices = [matrices[0], *matrices[:0:-1]]
+    norms = []
+    for matrix in matrices:
+        if not np.isfinite(matrix).all():
+            return None
+        try:
+            inner = scipy.linalg.cholesky((matrix + matrix.T) / 2)
+        except np.linalg.LinAlgError:
+            return None
+        norm = _norm(inner, scipy.linalg.solve_triangular(inner, np.eye(size)))
+        if norm is None:
+            return None
+        norms.append(norm)
+    return norms

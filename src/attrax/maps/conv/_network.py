@@ -1,0 +1,206 @@
+"""Convolutional autoencoders: the paper's, from a picture through one pixel and back, and its relatives."""
+
+import contextlib
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from attrax._base import checks
+from attrax._base.numerics import float64
+from attrax.activations import activation as named_activation
+from attrax.maps._initializers import check_initializer, init_linear
+
+BIASES = ("none", "last", "all")
+"""Which convolutions of a `ConvAutoencoder` have biases."""
+
+
+class ConvAutoencoder(eqx.Module):
+    """A convolutional autoencoder of pictures, H×W or H×W×C, channels last. Build a fresh one with `conv_autoencoder`.
+
+    With n levels its convolutions, all 3×3 and padded by one pixel of zeros, are in this order: one into the hidden
+    channels, without activation; n with stride 2; 2 in the middle; n, each after bilinear upsampling to twice the size
+    with corners aligned; one more; and one back to the channels of the picture, without activation.
+
+    **Fields:**
+
+    - `weights`: 2n + 5 kernels, height×width×in×out.
+    - `biases`: as many vectors, or `None` for a convolution without one.
+    - `shape`: the shape of a state.
+    - `activation`: the name of φ.
+    - `levels`: n, how often the size is halved.
+    - `strided`: whether it is halved and doubled at all; otherwise every convolution sees the full size.
+    - `skips`: whether the channels before each halving are put beside those after the doubling that undoes it, as in a
+      U-Net. The paper's network has none.
+    """
+
+    weights: tuple[Float[Array, "3 3 in out"] | Float[np.ndarray, "3 3 in out"], ...]
+    biases: tuple[Float[Array, " out"] | Float[np.ndarray, " out"] | None, ...]
+    shape: tuple[int, ...] = eqx.field(static=True)
+    activation: str = eqx.field(static=True)
+    levels: int = eqx.field(static=True)
+    strided: bool = eqx.field(static=True)
+    skips: bool = eqx.field(static=True)
+
+    def __check_init__(self) -> None:
+        named_activation(self.activation)
+        check_picture(self.shape, self.levels, self.strided)
+        count = 2 * self.levels + 5
+        if len(self.weights) != count or len(self.biases) != count:
+            raise ValueError(
+                f"a convolutional autoencoder of {self.levels} levels needs {count} kernels and as many biases (or "
+                f"None); got {len(self.weights)} kernels and {len(self.biases)} biases"
+            )
+        if not all(hasattr(weight, "shape") for weight in self.weights):
+            return  # a tree of placeholders, as JAX makes them inside transformations
+        hidden = self.weights[0].shape[-1]
+        for number, (weight, bias, (into, out)) in enumerate(
+            zip(self.weights, self.biases, channels_of(self.shape, hidden, self.levels, self.skips), strict=True),
+            start=1,
+        ):
+            if weight.shape[-4:] != (3, 3, into, out):
+                raise ValueError(f"kernel {number} must have the shape {(3, 3, into, out)}; got {weight.shape}")
+            if bias is not None and hasattr(bias, "shape") and bias.shape[-1:] != (out,):
+                raise ValueError(f"bias {number} must have {out} values; got the shape {bias.shape}")
+
+    def __call__(self, x: Float[Array, "*state"]) -> Float[Array, "*state"]:
+        """f(x), of the same shape as `x`."""
+        phi = named_activation(self.activation)
+        layers = iter(zip(self.weights, self.biases, strict=True))
+        stride = 2 if self.strided else 1
+        x = _convolve(jnp.reshape(x, (*self.shape[:2], -1)), *next(layers))
+        passed = []
+        for _ in range(self.levels):
+            passed.append(x)
+            x = phi(_convolve(x, *next(layers), stride))
+        for _ in range(2):
+            x = phi(_convolve(x, *next(layers)))
+        for _ in range(self.levels):
+            x = _double(x) if self.strided else x
+            before = passed.pop()
+            x = phi(_convolve(jnp.concatenate([x, before], axis=-1) if self.skips else x, *next(layers)))
+        x = phi(_convolve(x, *next(layers)))
+        return jnp.reshape(_convolve(x, *next(layers)), self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of entries of a state."""
+        return math.prod(self.shape)
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights and biases."""
+        return sum(array.size for array in (*self.weights, *self.biases) if array is not None)
+
+
+def conv_autoencoder(
+    shape: Sequence[int],
+    *,
+    channels: int = 64,
+    levels: int | None = None,
+    activation: str = "cosid",
+    init: str = "pytorch",
+    bias: str = "last",
+    strided: bool = True,
+    skips: bool = False,
+    dtype: Any = jnp.float32,
+    key: PRNGKeyArray,
+) -> ConvAutoencoder:
+    """A freshly initialized convolutional autoencoder; with the defaults and a 64×64×3 picture, the paper's.
+
+    The paper's released example has a bias in one convolution; which one is not known, the last is chosen here.
+
+    **Arguments:**
+
+    - `shape`: of a picture, `(H, W)` or `(H, W, C)`; where it is strided, multiples of 2^levels.
+    - `channels`: of all hidden layers.
+    - `levels`: how often the size is halved; by default until the shorter side is one pixel or can't be halved.
+    - `activation`, `init`: names, see `attrax.maps.ACTIVATIONS` and `attrax.maps.INITIALIZERS`; fan-in is 9 times the
+      number of channels that a convolution takes.
+    - `bias`: one of `BIASES`.
+    - `strided`: whether pictures are made smaller and larger again.
+    - `skips`: whether there are skip connections.
+    - `dtype`: of the weights.
+
+    **Returns:** a `ConvAutoencoder`. **Raises** `ValueError` for a wrong argument.
+
+        >>> import jax.random as jr
+        >>> network = conv_autoencoder((64, 64, 3), key=jr.key(0))
+        >>> network.levels, network.parameters
+        (6, 556419)
+
+    Source: Radhakrishnan, Belkin, Uhler (2020), the U-Net of its supplement, without skip connections.
+    """
+    shape = tuple(checks.integer("each entry of shape", side, least=1) for side in shape)
+    hidden = checks.integer("channels", channels, least=1)
+    if levels is None:
+        levels = 0
+        while all(side % 2 ** (levels + 1) == 0 for side in shape[:2]):
+            levels += 1
+    levels = checks.integer("levels", levels, least=1)
+    check_picture(shape, levels, strided)
+    named_activation(activation)
+    check_initializer(init)
+    checks.one_of("bias", bias, BIASES)
+    sizes = channels_of(shape, hidden, levels, skips)
+    with float64() if np.dtype(dtype) == np.float64 else contextlib.nullcontext():
+        weights, biases = [], []
+        for number, (into, out) in enumerate(sizes):
+            biased = bias == "all" or (bias == "last" and number == len(sizes) - 1)
+            weight, offset = init_linear(init, 9 * into, out, bias=biased, dtype=dtype, key=jr.fold_in(key, number))
+            weights.append(jnp.reshape(weight.T, (3, 3, into, out)))
+            biases.append(offset)
+    return ConvAutoencoder(tuple(weights), tuple(biases), shape, activation, levels, strided, skips)
+
+
+def check_picture(shape: tuple[int, ...], levels: int, strided: bool) -> None:
+    """**Raises** `ValueError` for states that are no pictures, or that can't be halved so often."""
+    if len(shape) not in (2, 3):
+        raise ValueError(f"shape must be that of a picture, (H, W) or (H, W, C); got {shape}")
+    if strided and any(side % 2**levels for side in shape[:2]):
+        raise ValueError(
+            f"shape must have sides that are multiples of {2**levels}, to be halved {levels} times; got {shape}. Take "
+            "fewer levels, pictures of another size, or strided=False"
+        )
+
+
+def channels_of(shape: tuple[int, ...], hidden: int, levels: int, skips: bool) -> list[tuple[int, int]]:
+    """Channels that go into and come out of each convolution."""
+    ends = shape[2] if len(shape) == 3 else 1
+    inner = [(hidden, hidden)] * (levels + 2)
+    outer = [(2 * hidden if skips else hidden, hidden)] * levels
+    return [(ends, hidden), *inner, *outer, (hidden, hidden), (hidden, ends)]
+
+
+def _convolve(x: Any, kernel: Any, bias: Any, stride: int = 1) -> Any:
+    """A 3×3 convolution of one H×W×C picture, padded by a pixel of zeros; with stride 2 it halves even sides."""
+    # As one matrix product over shifted pictures: inside a compiled loop, as training is, XLA's own convolution takes
+    # over ten times as long on a CPU.
+    kernel = jnp.asarray(kernel)
+    height, width = x.shape[:2]
+    padded = jnp.pad(x, ((1, 1), (1, 1), (0, 0)))
+    shifted = [padded[i : i + height : stride, j : j + width : stride] for i in range(3) for j in range(3)]
+    found = jnp.concatenate(shifted, axis=-1) @ kernel.reshape(-1, kernel.shape[-1])
+    return found if bias is None else found + jnp.asarray(bias)
+
+
+def _double(x: Any) -> Any:
+    """Twice the height and width, linear in between, with the corners where they were."""
+    down, across = (jnp.asarray(_interpolation(side), x.dtype) for side in x.shape[:2])
+    return jnp.einsum("ia,jb,abc->ijc", down, across, x)
+
+
+def _interpolation(side: int) -> Float[np.ndarray, "2*side side"]:
+    """The 2n×n matrix of linear interpolation from n places to 2n with the ends kept."""
+    places = np.linspace(0, side - 1, 2 * side)
+    low = np.minimum(places.astype(int), max(side - 2, 0))
+    matrix = np.zeros((2 * side, side))
+    matrix[np.arange(2 * side), low] = 1 - (places - low)
+    if side > 1:
+        matrix[np.arange(2 * side), low + 1] = places - low
+    return matrix

@@ -1,0 +1,268 @@
+"""By how much one application of a fully connected network stretches balls round a state, as a proved bound."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from attrax.linalg import UNIT_ROUNDOFF, Norm, gamma, two_norm
+from attrax.maps.mlp._slope_deviation import slope_deviation
+from attrax.maps.mlp._slopes import Factors, slopes_at
+
+SAFETY = 1e-6
+"""Every computed bound is enlarged by this share, beside the rounding errors that are counted one by one."""
+_FEW = 160
+"""Up to so many units a weighted norm is computed; beyond, bounded by norms that are already known."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowSpace:
+    """A network in the coordinates of the row space of W_1: W_1 = E·Qᵀ and `leave` = Qᵀ·W_{L+1}.
+
+    **Fields:** `factors`; `enter` = E, k_1×m; `leave`, m×k_L; `error`, bound on the relative error of both;
+    `last_norm`, the Frobenius norm of W_{L+1}.
+    """
+
+    factors: Factors
+    enter: Float[np.ndarray, "k m"]
+    leave: Float[np.ndarray, "m k"]
+    error: float
+    last_norm: float
+
+
+def row_space(factors: Factors) -> RowSpace:
+    """`RowSpace` of a network; the states themselves where they have no more entries than the first layer."""
+    first, last = factors.weights[0], factors.weights[-1]
+    if first.shape[1] <= first.shape[0]:
+        return RowSpace(factors, first, last, 0.0, float(np.linalg.norm(last)))
+    basis, triangle = np.linalg.qr(first.T)
+    error = 16 * gamma(sum(first.shape))
+    return RowSpace(factors, np.ascontiguousarray(triangle.T), basis.T @ last, error, float(np.linalg.norm(last)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Chain:
+    """A product of matrices, with a bound on the Frobenius norm of its error, and its 2-norm once it is asked for."""
+
+    matrix: np.ndarray
+    error: float
+
+    def after(self, left: np.ndarray, left_norm: float) -> "_Chain":
+        """left·self."""
+        size = float(np.linalg.norm(left))
+        rounding = gamma(left.shape[1] + 2) * size * float(np.linalg.norm(self.matrix))
+        return _Chain(left @ self.matrix, min(left_norm, size) * self.error + rounding)
+
+    def before(self, right: np.ndarray, right_norm: float) -> "_Chain":
+        """self·right."""
+        size = float(np.linalg.norm(right))
+        rounding = gamma(right.shape[0] + 2) * size * float(np.linalg.norm(self.matrix))
+        return _Chain(self.matrix @ right, min(right_norm, size) * self.error + rounding)
+
+
+class StepAt:
+    """What does not depend on the norm, of one application of the network: at a state, in row-space coordinates."""
+
+    def __init__(self, space: RowSpace, state: np.ndarray) -> None:
+        factors = space.factors
+        self.space, self.activation, self.depth = space, factors.network.activation, factors.depth
+        self.z, hidden, self.slopes, self.curvatures = slopes_at(factors, state)
+        # Slopes scale the rows of each weight that carries on; units that are off carry nothing.
+        self.on = [np.flatnonzero(slope) for slope in self.slopes]
+        self.reach = [_Chain(space.enter, space.error * float(np.linalg.norm(space.enter)))]
+        for layer in range(1, self.depth):
+            self.reach.append(self._through(layer, self.reach[-1]))
+        last = self._through(self.depth, self.reach[-1])
+        self.jacobian, self.jacobian_error = last.matrix, last.error
+        # cross[k][l]: from the activations of layer k to the pre-activations of layer l.
+        self.cross: list[dict[int, _Chain]] = []
+        for source in range(self.depth):
+            chains: dict[int, _Chain] = {}
+            if source + 1 < self.depth:
+                chains[source + 1] = _Chain(factors.weights[source + 1], 0.0)
+            for layer in range(source + 2, self.depth):
+                chains[layer] = self._through(layer, chains[layer - 1])
+            self.cross.append(chains)
+        # From the activations of layer l to the next state.
+        exits = [_Chain(space.leave, space.error * space.last_norm)]
+        for layer in range(self.depth - 1, 0, -1):
+            on = self.on[layer]
+            weight = self.slopes[layer][on, None] * factors.weights[layer][on]
+            bound = float(np.abs(self.slopes[layer]).max(initial=0.0)) * factors.norms[layer]
+            exits.append(_Chain(exits[-1].matrix[:, on], exits[-1].error).before(weight, bound))
+        self.exits = exits[::-1]
+        self.z_errors, self.output_error = self._rounding(state, hidden)
+
+    def thin(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The Jacobian as a product UV through the layer with fewest units on, where these are fewer than its rows."""
+        layer = int(np.argmin([len(on) for on in self.on]))
+        on = self.on[layer]
+        if 4 * len(on) > 3 * len(self.jacobian) or not len(on):
+            return None
+        return self.exits[layer].matrix[:, on], self.slopes[layer][on, None] * self.reach[layer].matrix[on]
+
+    def _through(self, layer: int, chain: _Chain) -> _Chain:
+        """Carries pre-activations of layer − 1 to those of `layer` (or the next state), by the slopes at the point."""
+        weights, norms = self.space.factors.weights, self.space.factors.norms
+        on, slope = self.on[layer - 1], self.slopes[layer - 1]
+        weight = self.space.leave if layer == self.depth else weights[layer]
+        part = weight[:, on] * slope[on]
+        extra = _Chain(chain.matrix[on], chain.error)
+        bound = float(np.abs(slope).max(initial=0.0)) * norms[layer] * (1 + self.space.error)
+        result = extra.after(part, bound)
+        if layer == self.depth and self.space.error:
+            size = self.space.error * self.space.last_norm * float(np.abs(slope).max(initial=0.0))
+            result = _Chain(result.matrix, result.error + size * float(np.linalg.norm(extra.matrix)))
+        return result
+
+    def _rounding(self, state: np.ndarray, hidden: Sequence[np.ndarray]) -> tuple[list[np.ndarray], float]:
+        """Bounds on the errors of the pre-activations as computed, and of the output, from rounding."""
+        factors = self.space.factors
+        inputs, made, errors = np.abs(state).ravel(), [], []
+        for layer, z in enumerate(self.z):
+            bias = factors.biases[layer]
+            size = factors.sizes[layer] @ inputs + (0.0 if bias is None else np.abs(bias)) + np.abs(z)
+            made.append((gamma(len(inputs) + 4) + 8 * UNIT_ROUNDOFF * self._steepest(layer)) * size)
+            # The errors of earlier layers reach this one through the slopes; four times as much covers their change.
+            total = 4 * made[-1]
+            for source in range(layer):
+                chain = self.cross[source][layer]
+                lengths = np.linalg.norm(chain.matrix, axis=1) + chain.error
+                total = total + 4 * lengths * self._steepest(source) * np.linalg.norm(made[source])
+            errors.append(total)
+            inputs = np.abs(hidden[layer])
+        bias = factors.biases[-1]
+        size = self.space.last_norm * float(np.linalg.norm(inputs)) + float(np.linalg.norm(state))
+        size += 0.0 if bias is None else float(np.linalg.norm(bias))
+        reached = sum(
+            float(np.linalg.norm(exit.matrix) + exit.error) * self._steepest(layer) * float(np.linalg.norm(made[layer]))
+            for layer, exit in enumerate(self.exits)
+        )
+        return errors, gamma(len(inputs) + 4) * size + 4 * reached
+
+    def _steepest(self, layer: int) -> float:
+        return max(1.0, float(np.abs(self.slopes[layer]).max(initial=0.0)))
+
+
+class BallGrowth:
+    """κ(r) of one step, from a ball in one norm to the next in another."""
+
+    def __init__(self, step: StepAt, here: Norm, there: Norm) -> None:
+        self.step = step
+        self.rows, self.rows_error = [], []
+        self.lengths: list[np.ndarray] = []
+        for chain in step.reach:
+            moved = chain if here.plain else chain.before(here.outer, here.smallest)
+            self.rows.append(moved.matrix)
+            self.rows_error.append(moved.error)
+            self.lengths.append(np.linalg.norm(moved.matrix, axis=1) + moved.error)
+        self.exits, self.exits_error = [], []
+        for chain in step.exits:
+            moved = chain if there.plain else chain.after(there.inner, there.largest)
+            self.exits.append(there.slack * moved.matrix)
+            self.exits_error.append(there.slack * moved.error)
+        slack = step.jacobian_error / max(float(np.linalg.norm(step.jacobian)), 1e-300)
+        self.contraction = (
+            rate_of(step.jacobian, here, there, slack)
+            if step.jacobian.any()
+            else (there.largest * here.smallest * step.jacobian_error)
+        )
+        self.columns = [
+            np.linalg.norm(exit, axis=0) + error for exit, error in zip(self.exits, self.exits_error, strict=True)
+        ]
+        self.known: dict[tuple[str, int, int], float] = {}
+
+    def linear_radius(self) -> float:
+        """The radius up to which no unit can reach its kink, for piecewise-linear activations."""
+        radius = np.inf
+        for z, error, length in zip(self.step.z, self.step.z_errors, self.lengths, strict=True):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                room = np.where(length > 0, (np.abs(z) - error) / ((1 + SAFETY) * length), np.inf)
+            radius = min(radius, float(room.min(initial=np.inf)))
+        return max(radius, 0.0)
+
+    def growth(self, radius: float, extra: Sequence[np.ndarray] | None = None) -> tuple[float, list[np.ndarray]]:
+        """κ at `radius`, and how far each pre-activation may move; `extra` adds to the errors of pre-activations."""
+        step = self.step
+        total, moves = self.contraction, []
+        units: list[np.ndarray] = []
+        roots: list[np.ndarray] = []
+        pushes: list[np.ndarray] = []
+        sizes: list[float] = []
+        for layer in range(step.depth):
+            move = radius * self.lengths[layer]
+            for source in range(layer):
+                if len(units[source]):
+                    chain = step.cross[source][layer]
+                    part = chain.matrix[:, units[source]]
+                    by_units = np.abs(part) @ pushes[source] + chain.error * np.linalg.norm(pushes[source])
+                    weighted = np.linalg.norm(part * roots[source], axis=1) + chain.error * roots[source].max()
+                    move = move + np.minimum(by_units, weighted * sizes[source])
+            move = move * (1 + SAFETY)
+            moves.append(move)
+            error = step.z_errors[layer] if extra is None else step.z_errors[layer] + extra[layer]
+            stray = slope_deviation(
+                step.activation, step.z[layer], step.slopes[layer], step.curvatures[layer], error, move
+            )
+            # What the averaged slopes do beyond those at the point, by unit and as one vector.
+            chosen = np.flatnonzero(stray > 0)
+            root = np.sqrt(stray[chosen])
+            units.append(chosen)
+            roots.append(root)
+            pushes.append(stray[chosen] * move[chosen])
+            if not len(chosen):
+                sizes.append(0.0)
+                continue
+            size = self._weighted("rows", layer, layer, chosen, root, None, None) * radius
+            for source in range(layer):
+                if len(units[source]):
+                    size += (
+                        self._weighted("cross", source, layer, chosen, root, units[source], roots[source])
+                        * (sizes[source])
+                    )
+            sizes.append(min(size, float(np.linalg.norm(root * move[chosen]))) * (1 + SAFETY))
+            together = self._weighted("exit", layer, layer, None, None, chosen, root) * sizes[layer]
+            apart = float(self.columns[layer][chosen] @ pushes[layer])
+            total += min(together, apart) * (1 + SAFETY) / radius
+        return (total if np.isfinite(total) else np.inf), moves
+
+    def _weighted(
+        self,
+        kind: str,
+        source: int,
+        layer: int,
+        rows: np.ndarray | None,
+        row_weights: np.ndarray | None,
+        columns: np.ndarray | None,
+        column_weights: np.ndarray | None,
+    ) -> float:
+        """Bound on the 2-norm of diag(w)·M·diag(v) on some rows and columns of a known matrix."""
+        if kind == "rows":
+            matrix, error = self.rows[layer], self.rows_error[layer]
+        elif kind == "exit":
+            matrix, error = self.exits[layer], self.exits_error[layer]
+        else:
+            chain = self.step.cross[source][layer]
+            matrix, error = chain.matrix, chain.error
+        part, most = matrix, 1.0
+        if rows is not None and row_weights is not None:
+            part, most = part[rows] * row_weights[:, None], most * float(row_weights.max())
+        if columns is not None and column_weights is not None:
+            part, most = part[:, columns] * column_weights, most * float(column_weights.max())
+        if min(part.shape) <= _FEW:
+            return two_norm(part) + most * error
+        # The norm of the whole matrix is computed once; it bounds that of any part.
+        name = (kind, source, layer)
+        if name not in self.known:
+            self.known[name] = two_norm(matrix)
+        return min(float(np.linalg.norm(part)), most * self.known[name]) + most * error
+
+
+def rate_of(jacobian: np.ndarray, here: Norm, there: Norm, error: float) -> float:
+    """Bound on ‖SJR‖₂, for a Jacobian that is right to `error` times its Frobenius norm."""
+    inner = jacobian if here.plain and there.plain else there.inner @ jacobian @ here.outer
+    size = float(np.linalg.norm(jacobian))
+    rounding = 2 * gamma(2 * len(inner) + 4) * size
+    rounding *= float(np.linalg.norm(there.inner)) * float(np.linalg.norm(here.outer))
+    return (there.slack * (two_norm(inner) + rounding) + there.largest * here.smallest * error * size) * (1 + SAFETY)

@@ -1,0 +1,171 @@
+"""Fully connected networks."""
+
+import contextlib
+import math
+import os
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from attrax._base import checks
+from attrax._base.numerics import float64
+from attrax.activations import activation as named_activation
+from attrax.maps._initializers import check_initializer, init_linear
+
+
+class MLP(eqx.Module):
+    """A fully connected network f(x) = W_{L+1} φ(W_L φ(… φ(W_1 x + b_1) …) + b_L) + b_{L+1} from a shape to itself.
+
+    L, the number of hidden layers, is its *depth*. Build a fresh one with `mlp`; build one from arrays by hand.
+
+    **Fields:**
+
+    - `weights`: L + 1 matrices, the first k_1×d, the last d×k_L, where d is the number of entries of a state.
+    - `biases`: L + 1 vectors, or `None` for a layer without one.
+    - `shape`: the shape of a state.
+    - `activation`: the name of φ.
+    """
+
+    weights: tuple[Float[Array, "out in"] | Float[np.ndarray, "out in"], ...]
+    biases: tuple[Float[Array, " out"] | Float[np.ndarray, " out"] | None, ...]
+    shape: tuple[int, ...] = eqx.field(static=True)
+    activation: str = eqx.field(static=True)
+
+    def __check_init__(self) -> None:
+        named_activation(self.activation)
+        size = math.prod(self.shape)
+        if len(self.weights) < 2 or len(self.biases) != len(self.weights):
+            raise ValueError(
+                f"an MLP needs at least two weights and as many biases (or None); got {len(self.weights)} "
+                f"weights and {len(self.biases)} biases"
+            )
+        if not all(hasattr(weight, "shape") for weight in self.weights):
+            return  # a tree of placeholders, as JAX makes them inside transformations
+        width_in = size
+        for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True), start=1):
+            if weight.ndim < 2 or weight.shape[-1] != width_in:
+                raise ValueError(f"weight {number} must take {width_in} values; its shape is {weight.shape}")
+            if bias is not None and hasattr(bias, "shape") and bias.shape != weight.shape[:-1]:
+                raise ValueError(
+                    f"bias {number} must have {weight.shape[-2]} values as weight {number} has rows; got {bias.shape}"
+                )
+            width_in = weight.shape[-2]
+        if width_in != size:
+            raise ValueError(f"the last weight must have {size} rows, one an entry of a state; it has {width_in}")
+
+    def __call__(self, x: Float[Array, "*state"]) -> Float[Array, "*state"]:
+        """f(x), of the same shape as `x`."""
+        hidden = self.features(jnp.ravel(x))
+        return self.readout(hidden).reshape(self.shape)
+
+    def features(self, x: Float[Array, " d"]) -> Float[Array, " k"]:
+        """Activations of the last hidden layer at the flat state `x`."""
+        phi = named_activation(self.activation)
+        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            z = jnp.asarray(weight @ x)
+            x = phi(z if bias is None else jnp.asarray(z + bias))
+        return x
+
+    def readout(self, features: Float[Array, " k"]) -> Float[Array, " d"]:
+        """The flat output that belongs to activations of the last hidden layer."""
+        output = jnp.asarray(self.weights[-1] @ features)
+        return output if self.biases[-1] is None else output + jnp.asarray(self.biases[-1])
+
+    @property
+    def size(self) -> int:
+        """Number of entries of a state, d."""
+        return math.prod(self.shape)
+
+    @property
+    def depth(self) -> int:
+        """Number of hidden layers, L."""
+        return len(self.weights) - 1
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Number of units of each hidden layer."""
+        return tuple(weight.shape[0] for weight in self.weights[:-1])
+
+
+Recipe: TypeAlias = Callable[..., MLP]
+"""Called as `recipe(shape, key=key)` it makes a fresh network: `functools.partial(mlp, width=512, depth=5)` is one."""
+
+
+def mlp(
+    shape: Sequence[int],
+    *,
+    width: int | Sequence[int],
+    depth: int | None = None,
+    activation: str = "relu",
+    init: str = "pytorch",
+    bias: bool = True,
+    dtype: Any = jnp.float32,
+    key: PRNGKeyArray,
+) -> MLP:
+    """A freshly initialized fully connected network.
+
+    Without biases a ReLU or Leaky ReLU network is homogeneous, f(cx) = c·f(x) for c > 0, so 1 is an eigenvalue of
+    its Jacobian at every fixed point and it can store nothing; the same holds for the identity.
+
+    **Arguments:**
+
+    - `shape`: shape of a state, such as `(28, 28)` or `(64, 64, 3)`.
+    - `width`: units of every hidden layer, or a sequence with one number a layer.
+    - `depth`: number of hidden layers; may be left out where `width` is a sequence.
+    - `activation`, `init`: names, see `attrax.maps.ACTIVATIONS` and `attrax.maps.INITIALIZERS`.
+    - `bias`: whether layers have biases.
+    - `dtype`: of the weights.
+
+    **Returns:** an `MLP`. **Raises** `ValueError` for a wrong argument.
+
+        >>> import jax.random as jr
+        >>> network = mlp((28, 28), width=512, depth=5, key=jr.key(0))
+        >>> network.depth, network.widths[0]
+        (5, 512)
+    """
+    if not isinstance(shape, Sequence) or not shape:
+        raise ValueError(f"shape must be a sequence of one number an axis, such as (28, 28); got {shape!r}")
+    shape = tuple(checks.integer("each entry of shape", side, least=1) for side in shape)
+    if isinstance(width, Sequence):
+        widths = [checks.integer("each entry of width", units, least=1) for units in width]
+        if depth is not None and depth != len(widths):
+            raise ValueError(f"depth must be the number of widths, {len(widths)}, or be left out; got {depth}")
+        if not widths:
+            raise ValueError("width must name at least one hidden layer; got an empty sequence")
+    else:
+        if depth is None:
+            raise ValueError("depth (the number of hidden layers) must be given where width is one number")
+        widths = [checks.integer("width", width, least=1)] * checks.integer("depth", depth, least=1)
+    named_activation(activation)
+    check_initializer(init)
+    size = math.prod(shape)
+    sizes = [size, *widths, size]
+    _check_memory(sizes, dtype)
+    keys = jr.split(key, len(sizes) - 1)
+    # Asked for float64 there shall be float64, whatever the caller's configuration.
+    with float64() if np.dtype(dtype) == np.float64 else contextlib.nullcontext():
+        layers = [
+            init_linear(init, fan_in, fan_out, bias=bias, dtype=dtype, key=layer_key)
+            for fan_in, fan_out, layer_key in zip(sizes[:-1], sizes[1:], keys, strict=True)
+        ]
+    return MLP(tuple(weight for weight, _ in layers), tuple(bias for _, bias in layers), shape, activation)
+
+
+def _check_memory(sizes: list[int], dtype: Any) -> None:
+    """Refuses what can't be held; the allocator below would end the process instead."""
+    needed = np.dtype(dtype).itemsize * sum(into * out for into, out in pairwise(sizes))
+    try:
+        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return
+    if needed > there:
+        raise ValueError(
+            f"width and depth must give a network that fits into memory; its weights need {needed / 1e9:.0f} GB and "
+            f"this machine has {there / 1e9:.0f} GB"
+        )

@@ -1,0 +1,107 @@
+"""Small matrices with the same nonzero spectrum as the Jacobian of a fully connected network round a cycle.
+
+For f = W_{L+1} φ(W_L … φ(W_1 x)) the nonzero eigenvalues of the d×d Jacobian W_{L+1} D_L W_L … D_1 W_1 are those of
+the product taken from any layer round to itself, since AB and BA share theirs. A unit with φ' = 0 contributes a zero
+row and column, which can be left out. The product starts where the fewest units are left.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from attrax.linalg import Factor, Product, RunningProduct, gamma
+from attrax.maps.mlp._slopes import Factors
+
+
+def network_product(factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray]) -> Product:
+    """The cyclic product of a fully connected network round a cycle, at its cheapest rotation.
+
+    `slopes` and their `errors` are those of `network_slopes` at the cycle.
+    """
+    # Active units of every hidden layer of every step, in the order in which the signal meets them.
+    active = [np.flatnonzero((slope != 0) | (error != 0)) for slope, error in zip(slopes, errors, strict=True)]
+    depth, total = factors.depth, len(slopes)
+    sizes = [len(units) for units in active]
+    start = int(np.argmin(sizes))
+    if factors.network.size < sizes[start]:
+        return _product_at_input(factors, slopes, errors, active)
+    running = RunningProduct(sizes[start])
+    block: list[Factor] = []
+    for offset in range(1, total + 1):
+        here, before = (start + offset) % total, (start + offset - 1) % total
+        layer = here % depth
+        weight, norm, weight_error = (
+            (factors.joined, factors.joined_norm, factors.joined_error)
+            if layer == 0
+            else (factors.weights[layer], factors.norms[layer], 0.0)
+        )
+        units = active[here]
+        part = weight[np.ix_(units, active[before])]
+        block.append(_factor(part, norm, weight_error, slopes[here][units], errors[here][units]))
+        if len(block) == depth:
+            running.multiply_block(block)
+            block = []
+    return running.product()
+
+
+def _product_at_input(
+    factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray], active: Sequence[np.ndarray]
+) -> Product:
+    """The same from the state round to itself, for states of fewer entries than any layer has units."""
+    running = RunningProduct(factors.network.size)
+    before: Any = slice(None)
+    block: list[Factor] = []
+    for here, units in enumerate(active):
+        layer = here % factors.depth
+        part = factors.weights[layer][units][:, before]
+        block.append(_factor(part, factors.norms[layer], 0.0, slopes[here][units], errors[here][units]))
+        before = units
+        if layer == factors.depth - 1:
+            block.append(Factor(factors.weights[-1][:, before], factors.norms[-1], 0.0))
+            running.multiply_block(block)
+            before, block = slice(None), []
+    return running.product()
+
+
+def network_norm(factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray]) -> float:
+    """Logarithm of a bound on the spectral radius round a cycle: the product of the norms of its steps' Jacobians.
+
+    Where the Jacobian of every step is 0 because its parts cancel, as in a constructed network, the cyclic product
+    carries the rounding of each step through all later ones, whose parts do not cancel there. Norms are taken of whole
+    steps, W_{L+1} and W_1 replaced by factors with the same Gram matrices.
+    """
+    depth = factors.depth
+    # Backward error of a QR factorization by Householder reflections, with a generous constant (Higham, Thm. 19.4).
+    entry_error, exit_error = (
+        gamma(8 * max(factors.network.size, matrix.shape[0] + matrix.shape[1])) * min(matrix.shape) * norm
+        for matrix, norm in ((factors.entry, factors.norms[0]), (factors.exit, factors.norms[-1]))
+    )
+    total = 0.0
+    for start in range(0, len(slopes), depth):
+        block: list[Factor] = []
+        before: Any = slice(None)
+        for layer in range(depth):
+            slope, error = slopes[start + layer], errors[start + layer]
+            units = np.flatnonzero((slope != 0) | (error != 0))
+            weight = (factors.entry if layer == 0 else factors.weights[layer])[units][:, before]
+            lost = entry_error if layer == 0 else 0.0
+            block.append(_factor(weight, factors.norms[layer], lost, slope[units], error[units]))
+            before = units
+        block.append(Factor(factors.exit[:, before], factors.norms[-1], exit_error))
+        if not len(before):
+            return -np.inf
+        running = RunningProduct(factors.entry.shape[1])
+        running.multiply_block(block)
+        found = running.product()
+        norm = float(np.linalg.norm(found.matrix)) * (1 + gamma(found.matrix.size + 4)) + found.error
+        if norm == 0:
+            return -np.inf
+        total += float(np.log(norm)) + found.log_scale
+    return total
+
+
+def _factor(weight: np.ndarray, norm: float, weight_error: float, slope: np.ndarray, error: np.ndarray) -> Factor:
+    """diag(slope) · weight, with bounds on its 2-norm and error."""
+    largest, worst = float(np.abs(slope).max(initial=0.0)), float(error.max(initial=0.0))
+    return Factor(slope[:, None] * weight, largest * norm, worst * norm + (largest + worst) * weight_error)

@@ -1,0 +1,121 @@
+"""Recurrent networks that hear themselves, as maps of a hidden state and an input."""
+
+import math
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from attrax._base import checks
+
+FEEDBACKS = ("argmax", "softmax")
+"""How the scores of one step become the input of the next: the one-hot vector of the largest, or their softmax."""
+
+
+class Recurrent(eqx.Module):
+    """A vanilla recurrent network whose output is its next input, as a map of the state (h, x).
+
+    h' = tanh(W h + V x + b), x' = feedback(U h' + c). With `argmax` the input is locally constant, so the Jacobian has
+    no part that leads through it; with `softmax` the loop is smooth. Build a fresh one with `recurrent`.
+
+    **Fields:** `recurrent_weight` W, k×k; `input_weight` V, k×m; `bias` b; `output_weight` U, m×k; `output_bias` c;
+    `feedback`, one of `FEEDBACKS`.
+
+    Source: J. L. Elman, "Finding structure in time", Cognitive Science 14 (1990); the closed loop is that of
+    Radhakrishnan, Belkin and Uhler (2020).
+    """
+
+    recurrent_weight: Float[Array, "k k"] | Float[np.ndarray, "k k"]
+    input_weight: Float[Array, "k m"] | Float[np.ndarray, "k m"]
+    bias: Float[Array, " k"] | Float[np.ndarray, " k"]
+    output_weight: Float[Array, "m k"] | Float[np.ndarray, "m k"]
+    output_bias: Float[Array, " m"] | Float[np.ndarray, " m"]
+    feedback: str = eqx.field(static=True, default="argmax")
+
+    def __check_init__(self) -> None:
+        checks.one_of("feedback", self.feedback, FEEDBACKS)
+
+    @property
+    def width(self) -> int:
+        """Number of hidden units, k."""
+        return self.bias.shape[0]
+
+    @property
+    def num_symbols(self) -> int:
+        """Number of entries of an input, m."""
+        return self.output_bias.shape[0]
+
+    @property
+    def shape(self) -> tuple[int]:
+        """Shape of a state: hidden units first, then the input."""
+        return (self.width + self.num_symbols,)
+
+    def __call__(self, state: Float[Array, " k+m"]) -> Float[Array, " k+m"]:
+        """The next state."""
+        hidden = self.hear(state[: self.width], state[self.width :])
+        scores = self.scores(hidden)
+        if self.feedback == "softmax":
+            return jnp.concatenate([hidden, jax.nn.softmax(scores)])
+        return jnp.concatenate([hidden, jax.nn.one_hot(jnp.argmax(scores), len(scores), dtype=scores.dtype)])
+
+    def hear(self, hidden: Float[Array, " k"], symbol: Float[Array, " m"]) -> Float[Array, " k"]:
+        """The hidden state after an input."""
+        return jnp.tanh(jnp.asarray(self.recurrent_weight @ hidden + self.input_weight @ symbol + self.bias))
+
+    def scores(self, hidden: Float[Array, " k"]) -> Float[Array, " m"]:
+        """The scores of all symbols at a hidden state."""
+        return jnp.asarray(self.output_weight @ hidden + self.output_bias)
+
+    def read(self, inputs: Float[Array, "t m"]) -> Float[Array, "t m"]:
+        """The scores after each of the inputs, from the hidden state zero; nothing is fed back."""
+
+        def step(hidden: Any, symbol: Any) -> tuple[Any, Any]:
+            hidden = self.hear(hidden, symbol)
+            return hidden, self.scores(hidden)
+
+        return jax.lax.scan(step, jnp.zeros_like(jnp.asarray(self.bias)), inputs)[1]
+
+    def run(self, num_steps: int) -> Float[np.ndarray, "t k+m"]:
+        """The states after 1, 2, … `num_steps` steps from the state zero, in the arithmetic of the weights."""
+        num_steps = checks.integer("num_steps", num_steps, least=1)
+        return np.asarray(_run(self, num_steps))
+
+    def speak(self, num_steps: int) -> Int[np.ndarray, " t"]:
+        """The symbols of the largest score at each of so many steps from the state zero."""
+        return np.argmax(self.run(num_steps)[:, self.width :], axis=1)
+
+
+@eqx.filter_jit
+def _run(network: Recurrent, num_steps: int) -> Any:
+    def step(state: Any, _: Any) -> tuple[Any, Any]:
+        state = network(state)
+        return state, state
+
+    zero = jnp.zeros(network.shape, jnp.asarray(network.bias).dtype)
+    return jax.lax.scan(step, zero, None, length=num_steps)[1]
+
+
+def recurrent(num_symbols: int, *, width: int = 64, feedback: str = "argmax", key: PRNGKeyArray) -> Recurrent:
+    """A freshly initialized recurrent network: all weights and biases from U[−1/√k, 1/√k], as PyTorch does.
+
+    **Arguments:** `num_symbols`, m, at least 2; `width`, k; `feedback`, one of `FEEDBACKS`.
+
+    **Returns:** a `Recurrent` in float32. **Raises** `ValueError` for a wrong argument.
+
+        >>> import jax.random as jr
+        >>> recurrent(13, key=jr.key(0)).shape
+        (77,)
+    """
+    num_symbols = checks.integer("num_symbols", num_symbols, least=2)
+    width = checks.integer("width", width, least=1)
+    bound = 1 / math.sqrt(width)
+    shapes = [(width, width), (width, num_symbols), (width,), (num_symbols, width), (num_symbols,)]
+    drawn = [
+        jr.uniform(one, shape, jnp.float32, -bound, bound)
+        for one, shape in zip(jr.split(key, len(shapes)), shapes, strict=True)
+    ]
+    return Recurrent(*drawn, feedback=feedback)

@@ -1,0 +1,92 @@
+"""Delay embedding of sequences, and states that a map of one state could not tell apart."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from attrax._base.types import HostIndices, HostStates
+
+NEAR = 0.2
+"""Two states are near each other below this fraction of the median step of the sequences."""
+_BLOCK = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguity:
+    """Two states that go different ways although they are nearly equal.
+
+    **Fields:** `states`, their two indices; `distance` between them; `successor_distance` between what they go to.
+    """
+
+    states: tuple[int, int]
+    distance: float
+    successor_distance: float
+
+
+def stack(frames: HostStates) -> HostStates:
+    """One state from K frames, oldest first: gray pictures become the channels of one picture, all else is joined
+    along its last axis.
+
+    **Arguments:** `frames`, n×K×frame shape. **Returns:** n×state shape.
+    """
+    if frames.ndim == 4:
+        return np.ascontiguousarray(np.moveaxis(frames, 1, -1))
+    return np.concatenate(list(np.moveaxis(frames, 1, 0)), axis=-1)
+
+
+def last_frame(states: HostStates, frame: tuple[int, ...]) -> HostStates:
+    """The latest of the frames that `stack` made states of. **Returns:** n×frame shape."""
+    if states.shape[1:] == frame:
+        return states
+    return states[..., -1] if len(frame) == 2 else states[..., -frame[-1] :]
+
+
+def delayed(sequence: HostStates, context: int, *, hold: bool) -> HostStates:
+    """The last `context` frames at each place of a sequence, stacked.
+
+    A loop reaches back over its beginning. Of an open sequence the time before its first frame is that frame, and its
+    last frame goes on until a state holds nothing else.
+    """
+    length = len(sequence)
+    places = np.arange(length + (context - 1 if hold else 0))
+    back = places[:, None] - np.arange(context)[::-1]
+    index = np.clip(back, 0, length - 1) if hold else back % length
+    return sequence if context == 1 else stack(sequence[index])
+
+
+def equal_rows(points: HostStates) -> HostIndices:
+    """For each row the index of the first one that equals it."""
+    first: dict[bytes, int] = {}
+    # Adding zero turns −0.0 into 0.0, which compares equal but differs in its bytes.
+    return np.array([first.setdefault((point + 0.0).tobytes(), index) for index, point in enumerate(points)])
+
+
+def near_pairs(points: HostStates, successor: HostIndices) -> tuple[Ambiguity, ...]:
+    """Pairs of different states within `NEAR` times the median step whose successors lie farther apart than they do.
+
+    A step is the distance from a state to its successor, of states that move; where none does there are no pairs. A
+    map that serves such a pair has to stretch the way between them.
+
+    **Returns:** the pairs, the closest first.
+    """
+    flat = np.asarray(points, np.float64).reshape(len(points), -1)
+    steps = np.linalg.norm(flat - flat[successor], axis=1)
+    if not (steps > 0).any():
+        return ()
+    limit = NEAR * float(np.median(steps[steps > 0]))
+    squares = (flat**2).sum(axis=1)
+    found = []
+    for start in range(0, len(flat), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        gram = squares[rows, None] + squares - 2 * flat[rows] @ flat.T
+        # The expanded square loses digits; what comes close is looked at again without it.
+        room = 1e-12 * (squares[rows, None] + squares)
+        for one, other in zip(*np.nonzero(gram <= limit**2 + room), strict=True):
+            i, j = start + int(one), int(other)
+            if i >= j:
+                continue
+            distance = float(np.linalg.norm(flat[i] - flat[j]))
+            apart = float(np.linalg.norm(flat[successor[i]] - flat[successor[j]]))
+            if distance < limit and apart > distance:
+                found.append(Ambiguity((i, j), distance, apart))
+    return tuple(sorted(found, key=lambda pair: (pair.distance, pair.states)))

@@ -1,0 +1,331 @@
+"""What is to be stored: points and, for each, the point that comes after it.
+
+A stored picture is a cycle of length one, a film is one long cycle; both share every later step.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from attrax._base import checks
+from attrax._base.types import HostIndices, HostStates
+from attrax.patterns._delays import Ambiguity, delayed, equal_rows, last_frame, near_pairs, stack
+
+ENDS = ("loop", "hold")
+"""What becomes of a sequence at its end: its first state comes again, or its last one stays."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patterns:
+    """Points and their successors. Build one with `from_examples`, `from_cycles` or `from_sequences`, which check all.
+
+    **Fields:**
+
+    - `points`: n×state shape, the states.
+    - `successor`: n indices; a memory of these patterns maps `points[i]` to `points[successor[i]]`.
+    - `merged`: pairs (given, kept) of positions in what was given: duplicates that became one example.
+    - `frame`: shape of one frame, where a state is made of several (see `from_sequences`); `None` where it is one.
+    """
+
+    points: HostStates
+    successor: HostIndices
+    merged: tuple[tuple[int, int], ...] = ()
+    frame: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.frame is not None and self.points[0].size % math.prod(self.frame):
+            raise ValueError(
+                f"frame must be the shape of one of the frames in a state of shape {self.shape}; got {self.frame}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    @property
+    def targets(self) -> HostStates:
+        """`points[successor]`: what each point is to be mapped to."""
+        return self.points[self.successor]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one state."""
+        return self.points.shape[1:]
+
+    @property
+    def context(self) -> int:
+        """How many frames a state holds."""
+        return 1 if self.frame is None else self.points[0].size // math.prod(self.frame)
+
+    @property
+    def frame_shape(self) -> tuple[int, ...]:
+        """Shape of one frame."""
+        return self.shape if self.frame is None else self.frame
+
+    def as_frames(self, states: HostStates) -> HostStates:
+        """The latest frame of each state, n×frame shape; without context the states themselves."""
+        return last_frame(states, self.frame_shape)
+
+    def as_states(self, cues: HostStates) -> HostStates:
+        """States from cues, which may be single frames: before such a frame, nothing else was seen, so it is repeated.
+
+        **Raises** `ValueError` for cues that are neither frames nor states.
+        """
+        cues = np.asarray(cues)
+        if len(cues) and cues.shape[1:] == self.shape:
+            return cues
+        if len(cues) and self.context > 1 and cues.shape[1:] == self.frame:
+            return stack(np.repeat(cues[:, None], self.context, axis=1))
+        single = f" or single frames of shape {self.frame}" if self.context > 1 else ""
+        raise ValueError(
+            f"cues must be states of shape {self.shape}{single}, one a row, as the memory stores them; got an array of "
+            f"shape {cues.shape}"
+        )
+
+    def one_state(self, frames: HostStates) -> HostStates:
+        """The state that as many frames as the context holds make, oldest first: 1×state shape.
+
+        **Raises** `ValueError` for another number or shape of frames.
+        """
+        frames = np.asarray(frames)
+        if frames.shape != (self.context, *self.frame_shape):
+            raise ValueError(f"frames must have the shape {(self.context, *self.frame_shape)}; got {frames.shape}")
+        return frames if self.context == 1 else stack(frames[None])
+
+    @property
+    def ways(self) -> tuple[tuple[int, ...], ...]:
+        """The indices of each open sequence, from a state that none goes to up to the first one on a cycle."""
+        on_cycle = {index for cycle in self.cycles for index in cycle}
+        found = []
+        for start in np.setdiff1d(np.arange(len(self.points)), self.successor):
+            path = [int(start)]
+            while path[-1] not in on_cycle:
+                path.append(int(self.successor[path[-1]]))
+            found.append(tuple(path))
+        return tuple(found)
+
+    def ambiguities(self) -> tuple[Ambiguity, ...]:
+        """Pairs of states that are nearly equal and yet go different ways, the closest first.
+
+        Near is closer than 0.2 times the median step, a step being the distance from a state to the next one; only
+        pairs whose successors lie farther apart than they do count. Equal states are not among the points: they were
+        merged or refused when these patterns were built.
+
+            >>> import numpy as np
+            >>> film = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 0.1], [0.0, 1.0]])
+            >>> [pair.states for pair in Patterns.from_cycles([film]).ambiguities()]
+            [(0, 2)]
+        """
+        return near_pairs(self.points, self.successor)
+
+    @property
+    def cycles(self) -> tuple[tuple[int, ...], ...]:
+        """The indices of each cycle in order, beginning with its least index; states that only lead there left out."""
+        found, seen = [], np.zeros(len(self.points), bool)
+        for start in range(len(self.points)):
+            path, index = [], start
+            while not seen[index]:
+                seen[index] = True
+                path.append(index)
+                index = int(self.successor[index])
+            if index in path:
+                loop = path[path.index(index) :]
+                first = loop.index(min(loop))
+                found.append(tuple(loop[first:] + loop[:first]))
+        return tuple(sorted(found))
+
+    @classmethod
+    def from_examples(cls, examples: HostStates) -> "Patterns":
+        """Patterns in which every example is a cycle of length one. Equal examples are merged (see `merged`).
+
+        **Arguments:** `examples`, n×state shape, real and finite, at least one.
+
+        **Raises** `ValueError` for an empty array, a single state without the leading axis, NaN, infinities or
+        anything but real numbers.
+
+            >>> import numpy as np
+            >>> Patterns.from_examples(np.eye(3, dtype="float32")).successor.tolist()
+            [0, 1, 2]
+        """
+        points = _checked(examples, "examples")
+        first = equal_rows(points)
+        kept = np.flatnonzero(first == np.arange(len(points)))
+        merged = tuple((index, int(known)) for index, known in enumerate(first) if known != index)
+        points = points[kept]
+        return cls(points, np.arange(len(points)), merged)
+
+    @classmethod
+    def from_cycles(cls, cycles: Sequence[HostStates]) -> "Patterns":
+        """Patterns in which each given sequence is one cycle: its last state is followed by its first.
+
+        **Raises** `ValueError` as `from_examples` does, and where one state would need two successors, which no map
+        of one state can have.
+
+            >>> import numpy as np
+            >>> Patterns.from_cycles([np.eye(3, dtype="float32")]).successor.tolist()
+            [1, 2, 0]
+        """
+        if not len(cycles):
+            raise ValueError("cycles must hold at least one sequence of states; got none")
+        return cls.from_sequences(cycles)
+
+    @classmethod
+    def from_sequences(
+        cls,
+        sequences: Sequence[HostStates],
+        *,
+        end: str | Sequence[str] = "loop",
+        context: int | str = 1,
+        names: Sequence[str] | None = None,
+    ) -> "Patterns":
+        """Patterns from sequences of any lengths, each a cycle or an open sequence that ends in a state that stays.
+
+        With a context of K a state is the last K frames (Takens's delay embedding), so that equal frames with
+        different successors become different states. Gray frames become the channels of one picture, all else is
+        joined along its last axis. Before the first frame of an open sequence stands that frame itself, and a single
+        frame as a cue is taken likewise. States of open sequences that are equal and go the same way are merged.
+
+        **Arguments:**
+
+        - `sequences`: arrays of length×frame shape; one of length 1 is a single example.
+        - `end`: `loop`, its last state is followed by its first, or `hold`, its last state is followed by itself; one
+          for all, or one for each.
+        - `context`: K, or `auto` for the least K that leaves no state with two successors.
+        - `names`: of all frames, one after another, for messages.
+
+        **Raises** `ValueError` as `from_examples` does; where one state would need two successors, which no map of
+        one state can have; and for a cycle that repeats itself or is given twice.
+
+            >>> import numpy as np
+            >>> a, b, c = np.eye(3)
+            >>> Patterns.from_sequences([np.stack([a, b, c])], end="hold").successor.tolist()
+            [1, 2, 2]
+            >>> Patterns.from_sequences([np.stack([a, b, a, c])], context="auto").context
+            2
+        """
+        if not len(sequences):
+            raise ValueError("sequences must hold at least one sequence of states; got none")
+        checked = [_checked(sequence, f"cycle {number}") for number, sequence in enumerate(sequences)]
+        shapes = {sequence.shape[1:] for sequence in checked}
+        if len(shapes) > 1:
+            raise ValueError(f"all cycles must have states of one shape; got the shapes {sorted(shapes)}")
+        ends = [end] * len(checked) if isinstance(end, str) else list(end)
+        if len(ends) != len(checked):
+            raise ValueError(
+                f"end must be one of {', '.join(ENDS)}, or one of them for each of the {len(checked)} "
+                f"sequences; got {len(ends)}"
+            )
+        holds = [checks.one_of("end", one, ENDS) == "hold" for one in ends]
+        total = sum(len(sequence) for sequence in checked)
+        if names is not None and len(names) != total:
+            raise ValueError(f"names must be one text for each of the {total} frames; got {len(names)}")
+        _refuse_repeats(checked, holds, names)
+        if context != "auto":
+            if isinstance(context, str):
+                raise ValueError(f"context must be an integer of at least 1 or auto; got {context!r}")
+            return _embedded(checked, holds, checks.integer("context", context, least=1), names)
+        # Which frames are equal is all that decides, so the search is on numbers in place of frames.
+        numbers = equal_rows(np.concatenate(checked)).astype(float)[:, None]
+        words = np.split(numbers, np.cumsum([len(sequence) for sequence in checked])[:-1])
+        # Two sequences that are not the same differ within the sum of their lengths (Fine and Wilf).
+        most = 2 * max(len(sequence) for sequence in checked)
+        for number in range(1, most):
+            try:
+                _embedded(words, holds, number, None)
+            except ValueError:
+                continue
+            return _embedded(checked, holds, number, names)
+        raise ValueError(
+            f"no context tells all states apart, not even of {most} frames: an open sequence goes on differently after "
+            "its first frame and after its last, which are equal; leave one of these out"
+        )
+
+
+def _embedded(sequences: list[HostStates], holds: list[bool], context: int, names: Sequence[str] | None) -> Patterns:
+    """The patterns with this context. **Raises** `ValueError` for a state with two successors."""
+    parts = [delayed(sequence, context, hold=hold) for sequence, hold in zip(sequences, holds, strict=True)]
+    points = np.concatenate(parts)
+    successor, owner, frame, begin, given = [], [], [], 0, 0
+    for number, (part, hold, sequence) in enumerate(zip(parts, holds, sequences, strict=True)):
+        steps = np.arange(1, len(part) + 1)
+        successor += (begin + (np.minimum(steps, len(part) - 1) if hold else steps % len(part))).tolist()
+        owner += [number] * len(part)
+        frame += (given + np.minimum(steps - 1, len(sequence) - 1)).tolist()
+        begin, given = begin + len(part), given + len(sequence)
+    after = np.array(successor)
+    first = equal_rows(points)
+    twice = np.flatnonzero(first != np.arange(len(points)))
+    for index in twice:
+        other = int(first[index])
+        if first[after[index]] != first[after[other]] or not (holds[owner[index]] and holds[owner[other]]):
+            raise ValueError(_same(frame[other], frame[index], context, names))
+    shape = sequences[0].shape[1:] if context > 1 else None
+    if not len(twice):
+        return Patterns(points, after, (), shape)
+    kept = np.flatnonzero(first == np.arange(len(points)))
+    merged = tuple((int(index), int(first[index])) for index in twice)
+    return Patterns(points[kept], np.searchsorted(kept, first[after[kept]]), merged, shape)
+
+
+def _same(one: int, other: int, context: int, names: Sequence[str] | None) -> str:
+    named = "" if names is None else f", {names[one]} and {names[other]},"
+    if context == 1:
+        return (
+            f"states {one} and {other} (counted over all cycles){named} are equal, so a map of one state cannot tell "
+            "which place in the sequence it is at; leave one out, or let a state be the last K frames with context=K "
+            "or context='auto' (--context K, --context auto)"
+        )
+    return (
+        f"states {one} and {other} (counted over all cycles){named} are equal, and so are the {context} frames up to "
+        "each, so a context of this length cannot tell them apart; take a longer one or 'auto' (--context auto), or "
+        "leave one out"
+    )
+
+
+def _refuse_repeats(sequences: list[HostStates], holds: list[bool], names: Sequence[str] | None) -> None:
+    """**Raises** `ValueError` for cycles that no context could tell apart: one that repeats itself, or is twice there.
+
+    Of an open sequence nothing is asked here: some context tells all that differs.
+    """
+    start, known = 0, []
+    for number, (sequence, hold) in enumerate(zip(sequences, holds, strict=True)):
+        word = [(frame + 0.0).tobytes() for frame in sequence]
+        if not hold or len(word) == 1:
+            for period in range(1, len(word)):
+                if len(word) % period == 0 and word == word[period:] + word[:period]:
+                    raise ValueError(
+                        f"cycle {number} repeats itself after {period} of its {len(word)} states (states {start} and "
+                        f"{start + period}, counted over all cycles, are equal and so are all after them); give one "
+                        "period of it"
+                    )
+            for other, begun, before in known:
+                if len(before) == len(word) and any(before == word[turn:] + word[:turn] for turn in range(len(word))):
+                    turn = next(turn for turn in range(len(word)) if before == word[turn:] + word[:turn])
+                    raise ValueError(
+                        f"cycles {other} and {number} are the same: states {begun} and {start + turn} (counted over "
+                        "all cycles) are equal and so are all after them; leave one out"
+                    )
+            known.append((number, start, word))
+        start += len(word)
+
+
+def _checked(values: HostStates, name: str) -> HostStates:
+    values = np.asarray(values)
+    if values.dtype.kind not in "fiub":
+        raise ValueError(f"{name} must be an array of real numbers; got dtype {values.dtype}")
+    if values.ndim < 2:
+        raise ValueError(
+            f"{name} must have a leading axis over states and at least one more; got the shape {values.shape}. "
+            "Wrap a single state as values[None]."
+        )
+    if values.size == 0:
+        raise ValueError(f"{name} must hold at least one state with at least one entry; got the shape {values.shape}")
+    if values.dtype.kind != "f":
+        # Pixels fit float32; larger whole numbers would collide there.
+        narrow = values.astype(np.float32)
+        values = narrow if (narrow == values).all() else values.astype(np.float64)
+    finite = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+    if not finite.all():
+        raise ValueError(f"{name} must be finite; state {int(np.argmin(finite))} holds NaN or an infinity")
+    return np.ascontiguousarray(values)

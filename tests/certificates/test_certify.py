@@ -1,0 +1,238 @@
+"""Certificates against known spectra and against the full Jacobian."""
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+from helpers import SPECTRA, around, linear, logistic, logistic_cycle
+
+import attrax as ax
+from attrax._base.numerics import cast, float64
+from attrax.certificates import (
+    Product,
+    _certify,
+    leading_eigenvalue,
+    network_factors,
+    network_product,
+    network_slopes,
+    power_bound,
+)
+
+
+def shift_to_fixed(network: ax.maps.MLP, x: np.ndarray) -> ax.maps.MLP:
+    """The network with its last bias changed so that x is a fixed point, in float64."""
+    with float64():
+        exact = cast(network, np.float64)
+        gap = np.asarray(x - exact(jnp.asarray(x)))
+        last = np.zeros(x.size) if exact.biases[-1] is None else np.asarray(exact.biases[-1])
+    weights = tuple(np.asarray(weight) for weight in exact.weights)
+    biases = tuple(None if bias is None else np.asarray(bias) for bias in exact.biases[:-1])
+    return ax.maps.MLP(weights, (*biases, last + gap.ravel()), network.shape, network.activation)
+
+
+def jacobian(map, x: np.ndarray) -> np.ndarray:
+    with float64():
+        full = jax.jacfwd(cast(map, np.float64))(jnp.asarray(x, np.float64))
+    return np.asarray(full).reshape(x.size, x.size)
+
+
+@pytest.mark.parametrize("name", SPECTRA)
+def test_known_spectra(name: str) -> None:
+    matrix, radius = SPECTRA[name]
+    found = ax.certify(around(linear(matrix), np.zeros(len(matrix))))
+    assert found.spectral_radius[0] == pytest.approx(radius, abs=1e-4 if name == "defective" else 1e-9)
+    assert found.upper_bound[0] >= radius * (1 - 1e-12)
+    assert found.verdict[0] == ("attractor" if radius < 1 else "not_attractor")
+    assert found.largest_singular_value[0] == pytest.approx(np.linalg.norm(matrix, 2), abs=1e-9)
+
+
+@pytest.mark.parametrize("matrix", [np.eye(2), [[0.0, -1.0], [1.0, 0.0]], [[1.0, 1.0], [0.0, 1.0]], [[1.0, 0], [0, 0]]])
+def test_modulus_one_is_undecided(matrix) -> None:
+    assert ax.certify(around(linear(matrix), np.zeros(2))).verdict[0] == "inconclusive"
+
+
+@pytest.mark.parametrize("activation", ax.maps.ACTIVATIONS)
+@pytest.mark.parametrize(("width", "depth"), [(6, 1), (30, 3)])
+def test_networks_against_the_full_jacobian(activation: str, width: int, depth: int) -> None:
+    x = np.random.default_rng(depth).random((3, 4))
+    network = shift_to_fixed(ax.maps.mlp((3, 4), width=width, depth=depth, activation=activation, key=jr.key(1)), x)
+    found = ax.certify(around(network, x))
+    full = jacobian(network, x)
+    radius = np.abs(np.linalg.eigvals(full)).max()
+    assert found.residual[0] < 1e-13
+    assert abs(found.spectral_radius[0] - radius) <= found.error[0] + 1e-9
+    assert found.upper_bound[0] >= radius * (1 - 1e-9)
+    assert found.verdict[0] == ("attractor" if radius < 1 else "not_attractor")
+    assert found.largest_singular_value[0] == pytest.approx(np.linalg.norm(full, 2), rel=1e-6, abs=1e-9)
+
+
+def test_the_bound_is_never_below_the_radius() -> None:
+    draw = np.random.default_rng(0)
+    for trial in range(200):
+        size = int(draw.integers(1, 12))
+        matrix = draw.normal(size=(size, size)) * 10.0 ** draw.uniform(-3, 1)
+        triangular = trial % 3 == 0
+        if triangular:
+            matrix = np.triu(matrix, trial % 2)
+        radius = np.abs(np.linalg.eigvals(matrix)).max()
+        bound = np.exp(power_bound(Product(matrix, 0.0, 0.0)))
+        assert bound >= radius * (1 - 1e-10)
+        # Powers of a matrix that is far from normal fall slowly to its radius; of one that is nilpotent, to zero.
+        assert triangular or bound <= max(radius, 1e-3) * 1.05
+
+
+@pytest.mark.parametrize("gap", [1e-3, 1e-6])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_verdicts_close_to_one(gap: float, sign: int) -> None:
+    x = np.full((4,), 0.3)
+    network = shift_to_fixed(ax.maps.mlp((4,), width=9, depth=2, activation="tanh", key=jr.key(2)), x)
+    radius = np.abs(np.linalg.eigvals(jacobian(network, x))).max()
+    last = np.asarray(network.weights[-1]) * (1 + sign * gap) / radius
+    scaled = shift_to_fixed(ax.maps.MLP((*network.weights[:-1], last), network.biases, (4,), "tanh"), x)
+    verdict = ax.certify(around(scaled, x)).verdict[0]
+    assert verdict in ("attractor" if sign < 0 else "not_attractor", "inconclusive")
+    if gap > 1e-4:
+        assert verdict != "inconclusive"
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
+def test_without_biases_nothing_is_certified(activation: str) -> None:
+    # A homogeneous network with an exact fixed point: the identity on one ray.
+    weight = np.array([[1.0, 0.0], [0.0, -0.5]])
+    network = ax.maps.MLP((weight, np.eye(2)), (None, None), (2,), activation)
+    found = ax.certify(around(network, [2.0, 0.0]))
+    assert found.spectral_radius[0] == pytest.approx(1.0)
+    assert found.verdict[0] == "inconclusive"
+
+
+def test_a_unit_on_its_kink_counts_with_both_slopes() -> None:
+    # At 0 the slope of ReLU from above is 3: not an attractor, though JAX's derivative there is 0.
+    network = ax.maps.MLP((np.array([[3.0]]), np.array([[1.0]])), (np.zeros(1), np.zeros(1)), (1,), "relu")
+    assert ax.certify(around(network, [0.0])).verdict[0] != "attractor"
+
+
+def test_selu_has_a_kink_too() -> None:
+    # To the right of 0 the slope is 0.84, to the left 1.41. A hair to the right of it only the first one is seen.
+    network = ax.maps.MLP((np.array([[0.8]]), np.array([[1.0]])), (None, None), (1,), "selu")
+    found = ax.certify(around(network, [1e-20]))
+    assert found.spectral_radius[0] == pytest.approx(0.84056, abs=1e-5)
+    assert found.verdict[0] == "inconclusive"
+
+
+def test_swish_far_to_the_right_is_not_evaluated_better_than_it_is() -> None:
+    z = 36.73675  # φ' = σ(z)(1 + z(1 − σ(z))), where 1 − σ(z) is e⁻ᶻ to within its square
+    network = ax.maps.MLP((np.eye(1), np.eye(1)), (None, None), (1,), "swish")
+    slopes, errors = network_slopes(network_factors(network), np.array([[z]]))
+    beyond = (slopes[0][0] - 1) - (z - 1) * np.exp(-z)
+    assert 3e-15 < abs(beyond) <= errors[0][0]
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_of_no_number_no_slope_is_known(activation: str) -> None:
+    network = ax.maps.mlp((3,), width=4, depth=1, activation=activation, key=jr.key(0))
+    _, errors = network_slopes(network_factors(network), np.array([[np.nan, 1.0, 2.0]]))
+    assert np.isinf(errors[0]).all()
+
+
+@pytest.mark.parametrize("radius", [1e-9, 1e-6])
+@pytest.mark.parametrize("activation", ["selu", "swish", "cosid", "sinusoid", "tanh"])
+def test_errors_of_slopes_hold_and_are_close_in_a_deep_network(activation: str, radius: float) -> None:
+    # By the norms of ten layers alone these errors would be overstated by up to five orders of magnitude.
+    network = ax.maps.mlp((20,), width=40, depth=10, activation=activation, key=jr.key(0))
+    factors, draw = network_factors(network), np.random.default_rng(0)
+    state = draw.normal(size=(1, 20))
+    slopes, errors = network_slopes(factors, state, radius)
+    met = np.zeros(10)
+    for _ in range(50):
+        step = draw.normal(size=(1, 20))
+        moved, _ = network_slopes(factors, state + radius * step / np.linalg.norm(step))
+        apart = [np.abs(one - other) for one, other in zip(moved, slopes, strict=True)]
+        assert all((gap <= error).all() for gap, error in zip(apart, errors, strict=True))
+        met = np.maximum(met, [gap.max() for gap in apart])
+    assert (np.array([error.max() for error in errors]) < 10 * met).all()
+
+
+def test_points_that_are_not_fixed() -> None:
+    found = ax.certify(around(lambda x: x / 2 + 1.0, np.zeros(3)))
+    assert found.verdict[0] == "not_attractor"
+    assert found.residual[0] > 1
+
+
+def test_cycles_are_certified_by_their_product() -> None:
+    memory = ax.Memory(logistic, ax.Patterns.from_cycles([logistic_cycle()]))
+    found = ax.certify(memory)
+    assert found.cycles == ((0, 1),)
+    assert found.spectral_radius[0] == pytest.approx(0.16, abs=1e-12)
+    assert found.verdict[0] == "attractor"
+
+
+def test_the_product_round_a_cycle_does_not_depend_on_where_it_starts() -> None:
+    network = ax.maps.mlp((3,), width=7, depth=2, activation="selu", init="kaiming_normal", key=jr.key(0))
+    states = np.random.default_rng(0).normal(size=(5, 3))
+    dense = np.eye(3)
+    for state in states:
+        dense = jacobian(network, state) @ dense
+    radius = np.abs(np.linalg.eigvals(dense)).max()
+    for start in range(5):
+        factors = network_factors(network)
+        product = network_product(factors, *network_slopes(factors, np.roll(states, -start, axis=0)))
+        found = abs(leading_eigenvalue(product).value) * np.exp(product.log_scale)
+        assert found == pytest.approx(radius, rel=1e-9)
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1e3])
+def test_long_products_neither_overflow_nor_underflow(factor: float) -> None:
+    network = ax.maps.MLP((np.eye(2) * factor, np.diag([1.0, 0.5])), (None, None), (2,), "identity")
+    factors = network_factors(network)
+    product = network_product(factors, *network_slopes(factors, np.zeros((400, 2))))
+    log_radius = np.log(abs(leading_eigenvalue(product).value)) + product.log_scale
+    assert log_radius == pytest.approx(400 * np.log(factor), rel=1e-12)
+    assert power_bound(product) >= log_radius - 1e-6
+
+
+def test_without_a_matrix_there_is_no_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_certify, "_DENSE", 1)
+    contracting = np.diag(np.linspace(0.1, 0.8, 8))
+    found = ax.certify(around(linear(contracting), np.zeros(8)))
+    assert found.method[0] == "matrix-free"
+    assert found.spectral_radius[0] == pytest.approx(0.8)
+    assert np.isinf(found.upper_bound[0])
+    assert found.verdict[0] == "inconclusive"
+    assert ax.certify(around(linear(2 * contracting), np.zeros(8))).verdict[0] == "not_attractor"
+
+
+def test_arnoldi_and_dense_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.random.default_rng(4).random(20)
+    network = shift_to_fixed(ax.maps.mlp((20,), width=18, depth=2, activation="swish", key=jr.key(5)), x)
+    dense = ax.certify(around(network, x))
+    monkeypatch.setattr("attrax.certificates._bounds._DENSE", 4)
+    arnoldi = ax.certify(around(network, x))
+    assert arnoldi.method == ("arnoldi",)
+    assert arnoldi.spectral_radius[0] == pytest.approx(dense.spectral_radius[0], rel=1e-8)
+
+
+def test_a_row_is_what_it_would_be_alone() -> None:
+    points = np.random.default_rng(0).random((4, 6))
+    network = ax.maps.mlp((6,), width=12, depth=2, key=jr.key(0))
+    memory = ax.store(points, network, writer=ax.Gradient(noise=0.05, epochs=100), key=jr.key(0))
+    assert memory.patterns is not None
+    together = ax.certify(memory)
+    alone = ax.certify(around(memory.map, memory.patterns.points[2]))
+    assert alone.spectral_radius[0] == together.spectral_radius[2]
+    assert alone.verdict[0] == together.verdict[2]
+
+
+def test_examples_that_share_a_fixed_point_are_not_attractors() -> None:
+    """A constant map has one attractor, and it is nobody's who lies elsewhere or shares it."""
+    here = np.full((1, 25), 0.5)
+
+    def verdicts(*examples: np.ndarray) -> list[str]:
+        patterns = ax.Patterns.from_examples(np.concatenate(examples))
+        return [str(verdict) for verdict in ax.certify(ax.Memory(lambda x: 0 * x + 0.5, patterns)).verdict]
+
+    assert verdicts(here) == ["attractor"]
+    assert verdicts(here + 2e-4) == ["attractor"]  # within the paper's recovery threshold
+    assert verdicts(here + 4e-4) == ["not_attractor"]
+    assert verdicts(here, here + 2e-4) == ["not_attractor", "not_attractor"]
+    assert verdicts(here, here + 0.1) == ["attractor", "not_attractor"]

@@ -1,0 +1,243 @@
+"""Radii of basins: no start within a proved ball may go elsewhere, and known basins bound both radii."""
+
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+from helpers import around, logistic, logistic_cycle, newton_cube
+from scipy.special import expit
+
+import attrax as ax
+from attrax.certificates import basin_radius, contraction, network_factors, row_space
+from attrax.maps.mlp import slope_deviation
+
+PHI = {
+    "relu": lambda z: np.maximum(z, 0),
+    "leaky_relu": lambda z: np.where(z > 0, z, 0.01 * z),
+    "tanh": np.tanh,
+    "cosid": lambda z: np.cos(z) - z,
+    "selu": lambda z: 1.0507009873554805 * np.where(z > 0, z, 1.6732632423543772 * np.expm1(np.minimum(z, 0))),
+    "swish": lambda z: z * expit(z),
+    "sigmoid": expit,
+    "sinusoid": lambda z: z + np.sin(10 * z) / 5,
+}
+"""The activations once more, independent of JAX."""
+
+
+def random_network(rng: np.random.Generator, sizes: list[int], activation: str, radius: float) -> tuple:
+    """Weights, biases and a fixed point of a random network whose Jacobian there has the given spectral radius."""
+    pairs = list(zip(sizes, [*sizes[1:], sizes[0]], strict=True))
+    weights = [rng.normal(size=(out, into)) * np.sqrt(2 / into) for into, out in pairs]
+    biases = [0.3 * rng.normal(size=out) for _, out in pairs]
+    x = rng.normal(size=sizes[0])
+    step = 1e-6
+    ends = np.concatenate([x + step * np.eye(len(x)), x - step * np.eye(len(x))])
+    images = apply(weights, biases, activation, ends)
+    jacobian = (images[: len(x)] - images[len(x) :]) / (2 * step)
+    largest = np.abs(np.linalg.eigvals(jacobian)).max()
+    weights[-1] = weights[-1] * (radius / largest if largest > 0 else 1.0)
+    biases[-1] = biases[-1] + x - apply(weights, biases, activation, x[None])[0]
+    return weights, biases, x
+
+
+def apply(weights: list, biases: list, activation: str, states: np.ndarray) -> np.ndarray:
+    for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
+        states = PHI[activation](states @ weight.T + bias)
+    return states @ weights[-1].T + biases[-1]
+
+
+def ball(rng: np.random.Generator, count: int, size: int) -> np.ndarray:
+    """Starts in the unit ball, half of them on its surface."""
+    steps = rng.normal(size=(count, size))
+    steps /= np.linalg.norm(steps, axis=1, keepdims=True)
+    steps[count // 2 :] *= rng.random((count - count // 2, 1)) ** (1 / size)
+    return steps
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "tanh", "cosid"])
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_every_start_within_a_proved_ball_converges(activation: str, depth: int) -> None:
+    """12 × 9 networks × 1,000 starts: more than 10⁵, none of which may go elsewhere."""
+    rng = np.random.default_rng(depth)
+    proved = 0
+    for number in range(9):
+        # Also fewer units than entries, where directions outside the row space of W_1 do not matter.
+        sizes = [8, *[16] * depth] if number % 3 else [8, 5, *[16] * (depth - 1)]
+        weights, biases, x = random_network(rng, sizes, activation, [0.3, 0.8, 0.97][number % 3])
+        network = ax.maps.MLP(tuple(weights), tuple(biases), (8,), activation)
+        residual = np.linalg.norm(apply(weights, biases, activation, x[None])[0] - x)
+        found = contraction(row_space(network_factors(network)), x[None], float(residual))
+        if not found.radius[0] > 0:
+            continue
+        proved += 1
+        assert found.factor < 1
+        assert found.linear_radius[0] <= found.radius[0] * (1 + 1e-9)
+        states = x + found.radius[0] * ball(rng, 1000, 8)
+        for _ in range(5000):
+            states = apply(weights, biases, activation, states)
+            if np.abs(states - x).max() < 1e-9:
+                break
+        assert np.abs(states - x).max() < 1e-9
+    assert proved == 9  # the spectral radii are all below 1
+
+
+@pytest.mark.parametrize("activation", PHI)
+def test_slopes_stray_no_farther_than_bounded(activation: str) -> None:
+    rng = np.random.default_rng(0)
+    z, reach, error = 2 * rng.normal(size=(3, 20_000))
+    reach, error = 10.0 ** (reach - 1), 10.0 ** (error - 3)
+    step = 1e-6 * np.ones_like(z)
+    phi = PHI[activation]
+    slope = (phi(z + step) - phi(z - step)) / (2 * step)
+    if activation in ("relu", "leaky_relu", "selu"):  # no difference across the kink
+        right, left = (phi(z + step) - phi(z)) / step, (phi(z) - phi(z - step)) / step
+        slope = np.where(z > 0, right, left)
+    curvature = np.abs(phi(z + 1e-4) - 2 * phi(z) + phi(z - 1e-4)) / 1e-8
+    bound = slope_deviation(activation, z, slope, curvature, error, reach)
+    for _ in range(20):
+        start = z + error * rng.uniform(-1, 1, z.size)
+        move = reach * rng.choice([-1, 1, *rng.uniform(-1, 1, 4)], z.size)
+        found = np.abs((phi(start + move) - phi(start)) / move - slope)
+        assert (found <= bound + 1e-5 + 1e-12 / np.abs(move)).all()
+
+
+def test_a_network_on_a_line_with_its_basin_known() -> None:
+    """f(x) = x/2 + 5/2·relu(x − 1) near 0, where x/2 comes from two units far from their kinks.
+
+    It returns to 0 exactly from below its other fixed point, 5/4.
+    """
+    weights = (np.array([[1.0], [1.0], [-1.0]]), np.array([[0.25, 2.5, -0.25]]))
+    network = ax.maps.MLP(weights, (np.array([9.0, -1.0, 9.0]), np.zeros(1)), (1,), "relu")
+    found = basin_radius(around(network, [0.0]), key=jr.key(0))
+    assert found.linear_radius[0] == pytest.approx(1, rel=1e-4)
+    assert 1.2 < found.proved_radius[0] < 1.25
+    assert found.proved_radius[0] <= found.sampled_radius[0] < 1.25
+    assert found.status[0] == "proved"
+
+
+@pytest.mark.parametrize("cycle", [False, True])
+def test_the_closed_form_of_constructed_networks(cycle: bool) -> None:
+    """The linear region of the pseudo-inverse network is the ball of radius min ¼/‖∇aⱼ‖, whatever its targets."""
+    points = np.random.default_rng(0).random((5, 12))
+    patterns = ax.Patterns.from_cycles([points]) if cycle else ax.Patterns.from_examples(points)
+    made = ax.training.pseudoinverse(points, patterns.targets)
+    slopes = made.weights[0][:5] / 2
+    found = basin_radius(ax.Memory(made, patterns), num_directions=0, key=jr.key(0))
+    closed = 0.25 / np.linalg.norm(slopes, axis=1).max()
+    assert found.linear_radius.min() == pytest.approx(closed, rel=1e-4)
+    assert (found.proved_radius >= closed * (1 - 1e-4)).all()
+    assert found.points.tolist() == [0, 1, 2, 3, 4]
+    assert found.sampled_radius.tolist() == found.proved_radius.tolist()
+
+
+def test_cycles_return_in_phase() -> None:
+    rng = np.random.default_rng(5)
+    points = rng.normal(size=(3, 6))
+    # Units that tell which point it is, three more for rank, and a last layer that sends each to the next.
+    weights = [3 * np.concatenate([np.linalg.pinv(points.T), 0.1 * rng.normal(size=(3, 6))])]
+    biases = [-1.5 * np.ones(6), np.zeros(6)]
+    hidden = np.tanh(points @ weights[0].T + biases[0])
+    weights.append((np.linalg.pinv(hidden) @ np.roll(points, -1, axis=0)).T)
+    network = ax.maps.MLP(tuple(weights), tuple(biases), (6,), "tanh")
+    memory = ax.Memory(network, ax.Patterns.from_cycles([points]))
+    found = basin_radius(memory, num_directions=16, key=jr.key(1))
+    assert ax.certify(memory).verdict[0] == "attractor"
+    assert (found.proved_radius > 0).all()
+    for start in range(3):
+        states = points[start] + found.proved_radius[start] * ball(rng, 500, 6)
+        for _ in range(900):
+            states = apply(weights, biases, "tanh", states)
+        assert np.abs(states - points[start]).max() < 1e-9
+
+
+def test_the_logistic_map_is_never_overstated() -> None:
+    r = 2.5  # fixed point 0.6, whose basin is the interval from 0 to 1
+    memory = around(lambda x: r * x * (1 - x), [0.6])
+    found = basin_radius(memory, second_derivative=2 * r, key=jr.key(0))
+    assert 0.15 < found.proved_radius[0] <= found.sampled_radius[0] < 0.4
+    unproved = basin_radius(memory, key=jr.key(0))
+    assert unproved.status[0] == "sampled"
+    assert unproved.proved_radius[0] == 0
+    assert 0.3 < unproved.sampled_radius[0] < 0.4
+    assert 0.85 < unproved.share[0] < 1
+    pair = ax.Memory(logistic, ax.Patterns.from_cycles([logistic_cycle()]))
+    both = basin_radius(pair, second_derivative=6.4, num_directions=0, key=jr.key(0))
+    assert (both.proved_radius > 0.005).all()
+    for point, radius in zip(logistic_cycle(), both.proved_radius, strict=True):
+        states = np.linspace(point - radius, point + radius, 1001)
+        for _ in range(200):
+            states = logistic(states)
+        assert np.abs(states - point).max() < 1e-9
+
+
+def test_newtons_map_of_the_cube_roots_is_never_overstated() -> None:
+    """Newton's map has the derivative 2(z³ − 1)/(3z³), so |f''| = 2/|z|⁴; holomorphic, it is the norm in the plane."""
+    roots = np.array([[1.0, 0.0], [-0.5, np.sqrt(0.75)]])
+    memory = around(newton_cube, *roots)
+    found = basin_radius(memory, second_derivative=lambda r: 2 / (1 - r) ** 4 if r < 1 else np.inf, key=jr.key(0))
+    assert (found.proved_radius > 0.2).all()
+
+    def returned(root: np.ndarray, radius: float, inside: np.ndarray) -> np.ndarray:
+        angle = np.linspace(0, 2 * np.pi, 4001)
+        z = root[0] + 1j * root[1] + radius * inside * np.exp(1j * angle)
+        for _ in range(100):
+            z = z - (z**3 - 1) / (3 * z**2)
+        return np.abs(z - (root[0] + 1j * root[1])) < 1e-9
+
+    rng = np.random.default_rng(0)
+    for number, root in enumerate(roots):
+        assert returned(root, found.proved_radius[number], np.sqrt(rng.random(4001))).all()
+        assert returned(root, found.proved_radius[number], np.ones(4001)).all()
+        share = returned(root, found.sampled_radius[number], np.ones(4001)).mean()
+        assert share >= found.share[number]
+
+
+def test_attractors_of_a_trained_memory_have_a_proved_radius() -> None:
+    points = np.random.default_rng(0).random((6, 10))
+    writer = ax.Gradient(start="margin", spare=8, noise=0.05, epochs=40, learning_rate=1e-4)
+    memory = ax.store(points, writer=writer, key=jr.key(0))
+    assert memory.certificate is not None
+    found = basin_radius(memory, num_directions=20, key=jr.key(0))
+    attractors = np.array([verdict == "attractor" for verdict in memory.certificate.verdict])
+    assert attractors.any()
+    assert (found.proved_radius[attractors] > 0).all()
+    assert (found.proved_radius[~attractors] == 0).all()
+    assert (found.sampled_radius >= found.proved_radius).all()
+    assert (found.contraction[attractors] < 1).all()
+    # The same key gives the same numbers, and the nearest other example is where it is.
+    again = basin_radius(memory, num_directions=20, key=jr.key(0))
+    assert again.sampled_radius.tolist() == found.sampled_radius.tolist()
+    assert memory.patterns is not None
+    flat = memory.patterns.points
+    gaps = np.linalg.norm(flat[:, None] - flat[None], axis=2) + 1e9 * np.eye(6)
+    np.testing.assert_allclose(found.distance, gaps.min(axis=1), rtol=1e-6)
+
+
+def test_what_is_not_attracting_has_no_radius() -> None:
+    saddle = around(lambda x: jnp.array([0.2, 1.5]) * x, np.zeros(2))
+    found = basin_radius(saddle, second_derivative=0.0, key=jr.key(0))
+    assert found.proved_radius[0] == 0
+    assert found.sampled_radius[0] == 0
+    assert found.status[0] == "none"
+    lost = basin_radius(around(lambda x: jnp.nan * x, np.zeros(2)), num_directions=4, key=jr.key(0))
+    assert lost.status[0] == "none"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_directions": -1}, "num_directions"),
+        ({"confidence": 1.0}, "confidence"),
+        ({"max_steps": 0}, "max_steps"),
+        ({"second_derivative": -1.0}, "second_derivative"),
+    ],
+)
+def test_wrong_arguments(options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        basin_radius(around(lambda x: x / 2, np.zeros(2)), **options, key=jr.key(0))
+
+
+def test_a_second_derivative_is_not_for_networks() -> None:
+    network = ax.training.pseudoinverse(np.eye(3))
+    with pytest.raises(ValueError, match="second_derivative"):
+        basin_radius(around(network, np.eye(3)[0]), second_derivative=1.0, key=jr.key(0))

@@ -1,0 +1,39 @@
+"""The README's Python runs as it stands."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import attrax as ax
+
+README = Path(__file__).parents[2] / "README.md"
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def test_there_is_python_in_it() -> None:
+    assert any("ax.store(" in block and "ax.recall(" in block for block in BLOCKS)
+    assert len([line for line in BLOCKS[0].splitlines() if line.strip()]) == 10, "the heading says ten lines"
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
+def test_it_runs_and_does_what_it_says(block: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", block],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    if "ax.store(" in block:
+        assert done.stdout.splitlines()[0] == "stored 20 of 20 are attractors"
+        assert "recovered" in done.stdout
+    # The file it leaves is the memory it told of.
+    for path in re.findall(r'ax\.save\("([^"]+)"', block):
+        memory = ax.load(tmp_path / path)
+        assert (memory.status, len(memory.patterns)) == ("stored", 20)

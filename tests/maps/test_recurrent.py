@@ -1,0 +1,86 @@
+"""Recurrent networks in a closed loop."""
+
+import jax.random as jr
+import numpy as np
+import pytest
+
+import attrax as ax
+from attrax._base.numerics import cast, float64
+from attrax.maps import recurrent
+from attrax.training import fit_recurrent
+
+TEXT = "Hopfield networks are able to store binary training patterns as attractive fixed points"
+SENTENCE = TEXT.split()
+
+
+@pytest.fixture(scope="module", params=["argmax", "softmax"])
+def memory(request: pytest.FixtureRequest) -> ax.Memory:
+    return ax.store_words(SENTENCE, feedback=request.param, key=jr.key(0))
+
+
+def test_the_sentence_of_the_paper_for_a_thousand_words(memory: ax.Memory) -> None:
+    assert memory.status == "stored"
+    words = [memory.written["vocabulary"][symbol] for symbol in memory.map.speak(1000)]
+    assert words == [SENTENCE[place % 13] for place in range(1000)]
+    assert memory.written["repeats"]
+
+
+def test_the_closed_loop_is_a_certified_cycle(memory: ax.Memory) -> None:
+    found = memory.certificate
+    assert found is not None
+    assert found.verdict == ("attractor",)
+    assert found.period.tolist() == [13]
+    assert found.residual[0] < 1e-12
+    patterns, network = memory.examples(), memory.map
+    # The product by hand: of the argmax loop, only diag(1 − h'²) W acts.
+    weight = np.asarray(network.recurrent_weight, np.float64)
+    product = np.eye(network.width)
+    for state in patterns.targets:
+        product = (1 - state[: network.width, None] ** 2) * weight @ product
+    expected = np.log(np.abs(np.linalg.eigvals(product)).max())
+    # The smooth loop differs by what its inputs move, which is little.
+    assert found.log_spectral_radius[0] == pytest.approx(expected, abs=1e-6 if network.feedback == "argmax" else 0.01)
+    assert memory.written["score_lead"] > 1
+
+
+def test_it_comes_back_from_elsewhere(memory: ax.Memory) -> None:
+    states = memory.examples().points
+    cues = states[[3]] + 0.05 * np.random.default_rng(0).normal(size=(1, states.shape[1]))
+    found = ax.recall_sequence(memory, cues)
+    assert found.status == ("recovered",)
+    assert found.period.tolist() == [13]
+
+
+def test_what_was_not_learned_is_a_status() -> None:
+    memory = ax.store_words(SENTENCE, epochs=1, key=jr.key(0))
+    assert memory.status == "loss_not_reached"
+    assert memory.written["repeats"] is False
+    assert memory.certificate is not None
+    assert not memory.certificate.all_attractors
+
+
+def test_the_map_is_the_network_heard_by_itself() -> None:
+    network = recurrent(3, width=5, feedback="softmax", key=jr.key(0))
+    with float64():
+        exact = cast(network, np.float64)
+        states = exact.run(4)
+        inputs = np.concatenate([np.zeros((1, 3)), states[:-1, 5:]])
+        scores = np.asarray(exact.read(inputs))
+    powers = np.exp(scores)
+    assert np.allclose(states[:, 5:], powers / powers.sum(axis=1, keepdims=True), atol=1e-12)
+    assert network.shape == (8,)
+
+
+def test_wrong_arguments() -> None:
+    network = recurrent(3, width=5, key=jr.key(0))
+    with pytest.raises(ValueError, match="feedback must be one of"):
+        recurrent(3, feedback="sample", key=jr.key(0))
+    with pytest.raises(ValueError, match="each of symbols"):
+        fit_recurrent(network, np.array([0, 3]), key=jr.key(0))
+    with pytest.raises(ValueError, match="at least one symbol"):
+        fit_recurrent(network, np.zeros(0, int), key=jr.key(0))
+    with pytest.raises(ValueError, match="num_steps"):
+        network.run(0)
+    for words in ("to be", ["to"], ["to", "to"], [1, 2]):
+        with pytest.raises(ValueError, match="words must be"):
+            ax.store_words(words, key=jr.key(0))

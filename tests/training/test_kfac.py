@@ -1,0 +1,167 @@
+"""K-FAC: its factors, its inverses, its step, and how fast it interpolates."""
+
+import itertools
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+import attrax as ax
+from attrax._base.numerics import float64
+from attrax.maps import MLP, mlp
+from attrax.training import fit, kfac, mean_squared_error, optimizer
+from attrax.training._kfac import _matrices, _solve, factor_rows
+
+POINTS = np.random.default_rng(0).random((6, 10))
+
+
+def basis_draws(n: int, d: int) -> np.ndarray:
+    """Draws whose second moment is exactly the identity for every row: E[G] over them is the exact G."""
+    return np.sqrt(d) * np.repeat(np.eye(d)[:, None], n, axis=1)
+
+
+def test_factors_are_the_exact_fisher_blocks_of_a_linear_network() -> None:
+    """There g does not depend on the example, so E[āāᵀ ⊗ ggᵀ] = A ⊗ G without approximation."""
+    points = np.random.default_rng(1).normal(size=(5, 3))
+    network = mlp((3,), width=4, depth=2, activation="identity", dtype=np.float64, key=jr.key(0))
+    share = np.full(5, 1 / 5)
+    with float64():
+        rows = factor_rows(network, jnp.asarray(points), jnp.asarray(basis_draws(5, 3)), jnp.asarray(share))
+        for number, (a, g) in enumerate(rows):
+
+            def output(matrix, x, number=number):
+                weights = [*network.weights[:number], matrix[:, :-1], *network.weights[number + 1 :]]
+                biases = [*network.biases[:number], matrix[:, -1], *network.biases[number + 1 :]]
+                return eqx.tree_at(lambda n: (n.weights, n.biases), network, (tuple(weights), tuple(biases)))(x)
+
+            matrix = _matrices(network)[number]
+            fisher = 0.0
+            for x in points:
+                jacobian = np.asarray(jax.jacobian(output)(matrix, x)).reshape(3, -1)
+                fisher = fisher + jacobian.T @ jacobian / 5
+            kronecker = np.kron(np.asarray(g.T @ g), np.asarray(a.T @ a))  # entries of a matrix in C order: row, column
+            np.testing.assert_allclose(kronecker, fisher, atol=1e-12)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("activation", ["relu", "cosid"])
+def test_rows_are_inputs_and_gradients_of_the_layers(activation: str, bias: bool) -> None:
+    network = mlp((10,), width=7, depth=2, activation=activation, bias=bias, dtype=np.float64, key=jr.key(0))
+    draw = np.random.default_rng(2).normal(size=(1, 6, 10))
+    with float64():
+        share = jnp.full(6, 1 / 6)
+        rows = factor_rows(network, jnp.asarray(POINTS), jnp.asarray(draw), share)
+        loss = lambda n: jnp.sum(share[:, None] * jax.vmap(n)(POINTS) * draw[0])  # noqa: E731
+        for (a, g), gradient in zip(rows, _matrices(jax.grad(loss)(network)), strict=True):
+            np.testing.assert_allclose(g.T @ a, gradient, atol=1e-12)
+            assert a.shape[1] == gradient.shape[1]
+
+
+def test_both_ways_to_solve_agree() -> None:
+    draw = np.random.default_rng(3)
+    values = draw.normal(size=(8, 3))
+    with float64():
+        for count in (3, 8, 20):
+            rows = draw.normal(size=(count, 8))
+            expected = np.linalg.solve(rows.T @ rows + 0.3 * np.eye(8), values)
+            np.testing.assert_allclose(_solve(jnp.asarray(rows), 0.3, jnp.asarray(values)), expected, atol=1e-12)
+
+
+SHALLOW = mlp((10,), width=12, depth=1, activation="tanh", key=jr.key(0))
+INPUTS = jnp.asarray(POINTS, jnp.float32)
+
+
+@jax.jit
+def slope(network: MLP) -> tuple[jax.Array, MLP]:
+    """The loss and its gradient."""
+    return jax.value_and_grad(lambda n: jnp.mean((jax.vmap(n)(INPUTS) - INPUTS) ** 2))(network)
+
+
+def test_one_step_on_a_quadratic_finds_the_best_step_and_a_step_that_would_not_help_is_not_made() -> None:
+    """For one linear layer after frozen features h is quadratic: the model is exact and the ratio is 1."""
+    rule = kfac(damping=1e-3)
+    update = jax.jit(rule.update)
+    network, state = SHALLOW, rule.init(SHALLOW)
+    losses = []
+    for _ in range(21):
+        loss, gradient = slope(network)
+        losses.append(float(loss))
+        step, state = update(gradient, state, network, inputs=INPUTS, targets=INPUTS)
+        network = eqx.apply_updates(network, step)
+    assert all(after <= before for before, after in itertools.pairwise(losses))
+    assert losses[-1] < 1e-3 * losses[0]
+
+    begun = rule.init(SHALLOW)
+    uphill = jax.tree.map(jnp.negative, slope(SHALLOW)[1])
+    step, after = update(uphill, begun, SHALLOW, inputs=INPUTS, targets=INPUTS)
+    assert not any(np.asarray(leaf).any() for leaf in jax.tree.leaves(step))
+    assert float(after.damping) > float(begun.damping)
+
+
+def test_kept_inverses_change_the_steps_and_every_option_does() -> None:
+    def weights(**options) -> np.ndarray:
+        rule = kfac(**options)
+        network, state, update = SHALLOW, rule.init(SHALLOW), jax.jit(rule.update)
+        for _ in range(5):
+            step, state = update(slope(network)[1], state, network, inputs=INPUTS, targets=INPUTS)
+            network = eqx.apply_updates(network, step)
+        return np.asarray(network.weights[0])
+
+    plain = weights()
+    np.testing.assert_array_equal(weights(), plain)
+    # The compiler has to work for each `refresh` and `samples`, not for the others.
+    for options in ({"refresh": 4}, {"samples": 2}, {"damping": 1.0}, {"seed": 1}):
+        assert not np.array_equal(weights(**options), plain), options
+
+
+@pytest.mark.parametrize(
+    ("options", "depth", "dtype"),
+    [({}, 2, np.float32), ({"samples": 1, "refresh": 3, "damping": 10.0}, 1, np.float64)],
+)
+def test_it_interpolates_in_few_steps(options: dict, depth: int, dtype: type) -> None:
+    network = mlp((10,), width=32, depth=depth, init="kaiming_uniform", dtype=dtype, key=jr.key(0))
+    run = fit(network, POINTS, POINTS, optimizer=kfac(**options), epochs=200, tol=1e-9, key=jr.key(1))
+    assert run.status == ax.StoreStatus.STORED
+    slow = fit(network, POINTS, POINTS, optimizer=optimizer("adam"), epochs=run.epochs, tol=1e-9, key=jr.key(1))
+    assert slow.loss > 1e3 * run.loss
+
+
+def test_minibatches_and_noisy_copies() -> None:
+    network = mlp((10,), width=32, depth=1, init="kaiming_uniform", key=jr.key(0))
+    run = fit(
+        network, POINTS, POINTS, optimizer=kfac(), epochs=40, tol=None, batch=4, noise=0.1, copies=3, key=jr.key(1)
+    )
+    assert run.loss < 0.05 * mean_squared_error(network, POINTS, POINTS)
+
+
+def test_a_network_without_biases() -> None:
+    network = mlp((10,), width=32, depth=1, activation="cosid", bias=False, key=jr.key(0))
+    run = fit(network, POINTS, POINTS, optimizer=kfac(), epochs=200, key=jr.key(1))
+    assert run.status == ax.StoreStatus.STORED
+
+
+def test_wrong_arguments_are_refused() -> None:
+    for wrong in ({"damping": 0}, {"refresh": 0}, {"samples": 0}, {"seed": -1}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            kfac(**wrong)
+    with pytest.raises(ValueError, match="MLP"):
+        fit(eqx.nn.Linear(3, 3, key=jr.key(0)), np.eye(3), np.eye(3), optimizer=kfac(), key=jr.key(0))
+    network = mlp((3,), width=4, depth=1, key=jr.key(0))
+    with pytest.raises(ValueError, match="inputs"):
+        kfac().update(network, kfac().init(network), network)
+
+
+def test_the_key_of_a_memory_decides_what_kfac_samples() -> None:
+    network = mlp((6,), width=12, depth=1, key=jr.key(0))
+    points = np.random.default_rng(0).random((4, 6))
+
+    def first(seed: int) -> np.ndarray:
+        writer = ax.Gradient(optimizer="kfac", epochs=3, tol=0.0)
+        return np.asarray(ax.store(points, network, writer=writer, key=jr.key(seed)).map.weights[0])
+
+    one, same, other = first(1), first(1), first(2)
+    np.testing.assert_array_equal(one, same)
+    assert np.abs(one - other).max() > 0

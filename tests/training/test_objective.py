@@ -1,0 +1,194 @@
+"""What training sees: noise, corruptions, self-made deviations, the Jacobian penalty."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+import attrax as ax
+from attrax.corruptions import parse_corruption
+from attrax.training import Coordinates, Objective, fit, objective, optimizer
+
+POINTS = np.random.default_rng(0).uniform(0.2, 1, (12, 6, 5)).astype(np.float32)
+ROWS = jnp.arange(len(POINTS))
+
+
+def seen(*names: str, key: int = 0, **options) -> np.ndarray:
+    made = objective(
+        corruptions=tuple(parse_corruption(name) for name in names),
+        pictures=POINTS,
+        dtype=np.dtype("float32"),
+        **options,
+    )
+    return np.asarray(made.disturb(made.start(jnp.asarray(POINTS)), jnp.asarray(POINTS), ROWS, jr.key(key))[0])
+
+
+def drawn(name: str, points: np.ndarray, *, keys: int, **options) -> np.ndarray:
+    """What steps with the keys 0, 1, … see of the points, compiled at once."""
+    made = objective(corruptions=(parse_corruption(name),), pictures=points, dtype=np.dtype("float32"), **options)
+    inputs, rows = jnp.asarray(points), jnp.arange(len(points))
+
+    @jax.jit
+    def steps(made: Objective, keys: jax.Array) -> jax.Array:
+        return jax.vmap(lambda key: made.disturb(made.start(inputs), inputs, rows, key)[0])(keys)
+
+    return np.asarray(steps(made, jnp.stack([jr.key(key) for key in range(keys)])))
+
+
+def test_examples_are_dealt_into_equal_groups() -> None:
+    blackened = []
+    for found in drawn("occlude:1", POINTS, keys=20, noise=0.1):
+        dark = (found[:, -1] == 0).all(axis=1)
+        noisy = (found != POINTS).all(axis=(1, 2)) & ~dark
+        assert noisy.sum() == 6
+        blackened.append(dark)
+    # Levels are drawn from 0: some of the other six are hardly touched. Who is chosen changes from step to step.
+    assert 1 < np.sum(blackened, axis=1).mean() <= 6
+    assert np.any(blackened, axis=0).all()
+
+
+def on_line(vector: np.ndarray, along: np.ndarray) -> bool:
+    product = np.sum(vector * along)
+    return product > (1 - 1e-4) * np.linalg.norm(vector) * np.linalg.norm(along)
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [("half:left,0.7", 0.0, 0.7), ("contrast:3", 1.0, 3.0), ("contrast:0.5", 0.5, 1.0), ("blend:0.4", 0.0, 0.4)],
+)
+def test_levels_are_drawn_up_to_the_given_one(name: str, least: float, most: float) -> None:
+    levels = []
+    for found in drawn(name, POINTS, keys=40):
+        for row, x in zip(found, POINTS, strict=True):
+            if name.startswith("half"):
+                levels.append(row[0, 0])
+            elif name.startswith("contrast"):
+                levels.append(np.std(row) / np.std(x))
+            else:
+                mates = [mate - x for mate in POINTS if not np.array_equal(mate, x)]
+                levels.append(
+                    min(np.linalg.norm(row - x) / np.linalg.norm(mate) for mate in mates if on_line(row - x, mate))
+                )
+    assert least - 1e-4 <= min(levels)
+    assert max(levels) <= most + 1e-4
+    assert np.ptp(levels) > 0.9 * (most - least)
+
+
+def test_shifts_go_in_all_directions_and_rotations_in_both() -> None:
+    points = np.zeros((1, 9, 9), np.float32)
+    points[0, 4, 4] = 1
+    shifts = {tuple(np.argwhere(picture)[0] - 4) for picture in drawn("shift:2", points, keys=200)[:, 0]}
+    assert shifts == {(down, right) for down in range(-2, 3) for right in range(-2, 3)}
+    line = np.zeros((1, 9, 9), np.float32)
+    line[0, 4] = 1
+    turned = drawn("rotate:20", line, keys=40)[:, 0]
+    assert np.mean(turned[:, :4, 8].sum(axis=1) > 0.1) > 0.2
+    assert np.mean(turned[:, 5:, 8].sum(axis=1) > 0.1) > 0.2
+
+
+def test_corruptions_are_encoded_in_the_coordinates() -> None:
+    frame = Coordinates.of(POINTS, 0.7)
+    codes = jnp.asarray(frame.encode(POINTS), jnp.float32)
+    made = objective(
+        corruptions=(parse_corruption("half:top,0.4"),), pictures=POINTS, coordinates=frame, dtype=np.dtype("float32")
+    )
+    found, _ = made.disturb(None, codes, ROWS, jr.key(3))
+    plain = seen("half:top,0.4", key=3)
+    np.testing.assert_allclose(found, frame.encode(plain), atol=1e-4)
+
+
+def test_functions_of_ones_own_are_corruptions() -> None:
+    def darker(key, x):
+        return x * jr.uniform(key, (), x.dtype)
+
+    writer = ax.Gradient(corruptions=(darker,), epochs=20)
+    patterns = ax.Patterns.from_examples(POINTS[:3])
+    written = writer(partial(ax.maps.mlp, width=16, depth=1), patterns, key=jr.key(0))
+    assert written.details["corruptions"] == ["darker"]
+    found = ax.corrupt(darker, POINTS, key=jr.key(0))
+    ratios = (found / POINTS).reshape(len(POINTS), -1)
+    np.testing.assert_allclose(ratios, ratios[:, :1].repeat(30, axis=1), rtol=1e-5)
+    assert np.ptp(ratios[:, 0]) > 0.3
+
+
+def test_deviations_find_the_leading_direction() -> None:
+    """On a linear map the deviations are the power iteration."""
+    draw = np.random.default_rng(5)
+    basis, _ = np.linalg.qr(draw.normal(size=(8, 8)))
+    matrix = (basis * np.array([0.9, 0.5, 0.4, 0.3, 0.2, 0.1, 0.1, 0.1])) @ basis.T
+    points = draw.normal(size=(1, 8))
+    shift = points[0] - matrix @ points[0] + 1e-3 * draw.normal(size=8)
+    made = objective(deviation=0.3, dtype=np.dtype("float32"))
+    inputs = jnp.asarray(points, jnp.float32)
+    carry = made.start(inputs)
+    for _ in range(60):
+        _, (carry, _) = made(lambda x: matrix @ x + shift, carry, inputs, inputs, jnp.ones(1), jnp.arange(1), jr.key(0))
+    found = np.asarray(carry)[0]
+    assert np.sqrt(np.mean(found**2)) == pytest.approx(0.3, rel=1e-4)
+    assert abs(found @ basis[:, 0]) / np.linalg.norm(found) > 0.99
+
+
+def test_deviations_travel_round_a_cycle() -> None:
+    made = objective(deviation=0.1, successor=np.array([1, 2, 0]), dtype=np.dtype("float32"))
+    inputs = jnp.eye(3)
+    targets = inputs[jnp.array([1, 2, 0])]
+    error = jnp.array([0.0, 0.0, 1.0])
+    rows = jnp.array([0])
+    carry = made.start(inputs)
+    _, (carry, _) = made(lambda x: targets[0] + error, carry, inputs[:1], targets[:1], jnp.ones(1), rows, jr.key(0))
+    assert not np.asarray(carry)[[0, 2]].any()
+    np.testing.assert_allclose(carry[1], np.sqrt(3) * 0.1 * error, rtol=1e-5)
+
+
+def test_the_penalty_is_the_squared_norm_of_the_jacobian() -> None:
+    matrix = jnp.asarray(np.random.default_rng(1).normal(size=(4, 4)), jnp.float32)
+    inputs = jnp.zeros((400, 4))
+    made = objective(penalty=2.0, dtype=np.dtype("float32"))
+    loss, _ = made(lambda x: matrix @ x, None, inputs, inputs, jnp.ones(400), jnp.arange(400), jr.key(0))
+    # The loss averages over the four entries, and so does the penalty.
+    assert float(loss) == pytest.approx(2 * float(jnp.sum(matrix**2)) / 4, rel=0.1)
+
+
+@pytest.mark.parametrize("option", ["noise", "corruptions", "deviation", "penalty", "coordinate_noise"])
+def test_every_option_changes_the_result(option: str) -> None:
+    value = ("drop:0.5",) if option == "corruptions" else 0.1
+    recipe = partial(ax.maps.mlp, width=24, depth=1, init="kaiming_uniform")
+    patterns = ax.Patterns.from_examples(POINTS[:4])
+
+    def weights(**options) -> np.ndarray:
+        writer = ax.Gradient(coordinates=1, epochs=30, polish=False, **options)
+        return np.asarray(writer(recipe, patterns, key=jr.key(0)).map.weights[1])
+
+    found = weights(**{option: value})
+    assert not np.allclose(found, weights(tol=0.0), atol=1e-6)
+    np.testing.assert_array_equal(found, weights(**{option: value}))
+
+
+def test_a_penalty_lowers_the_jacobian() -> None:
+    start = ax.maps.mlp((6, 5), width=40, depth=2, init="kaiming_uniform", key=jr.key(0))
+
+    def norm(penalty: float) -> float:
+        made = objective(penalty=penalty, dtype=np.dtype("float32")) if penalty else None
+        adam = optimizer("adam", learning_rate=1e-3)
+        run = fit(start, POINTS, POINTS, optimizer=adam, epochs=400, tol=None, seen=made, key=jr.key(0))
+        assert run.loss < 0.01
+        return float(np.linalg.norm(np.asarray(jax.jacobian(run.map)(POINTS[0])).reshape(30, 30)))
+
+    assert norm(0.01) < 0.9 * norm(0.0)
+
+
+def test_wrong_arguments_are_refused() -> None:
+    for name in ("noise", "deviation", "penalty", "coordinate_noise"):
+        with pytest.raises(ValueError, match=name):
+            ax.Gradient(**{name: -1.0})
+    with pytest.raises(ValueError, match="corruption"):
+        ax.Gradient(corruptions=("dropp:0.5",))
+    with pytest.raises(ValueError, match="pictures"):
+        ax.store(np.eye(3), writer=ax.Gradient(corruptions=("occlude:0.5",)), key=jr.key(0))
+    made = objective(noise=0.1, dtype=np.dtype("float32"))
+    start = ax.maps.mlp((2,), width=3, depth=1, key=jr.key(0))
+    with pytest.raises(ValueError, match="noise must be left out"):
+        fit(start, np.eye(2), np.eye(2), optimizer=optimizer("gd"), noise=0.1, seen=made, key=jr.key(0))

@@ -1,0 +1,144 @@
+"""Guarded changes: all or nothing."""
+
+from dataclasses import replace
+from functools import cache, partial
+
+import jax
+import jax.random as jr
+import numpy as np
+import pytest
+
+import attrax as ax
+from attrax._base.numerics import cast, float64
+from attrax.training import encoder
+
+POINTS = np.random.default_rng(0).uniform(size=(9, 4, 4)).astype(np.float32)
+WRITERS = {
+    "contest": (None, ax.Contest(epochs=200, corruptions=("gaussian:0.2",), layers=1)),
+    "contest in coordinates": (None, ax.Contest(epochs=200, corruptions=("gaussian:0.2",), coordinates=0.5, layers=2)),
+    "gradient": (
+        partial(ax.maps.mlp, width=64, depth=2, init="kaiming_uniform"),
+        ax.Gradient(noise=0.1, coordinates=0.0, epochs=800),
+    ),
+    "margin": (None, ax.Constructed("margin")),
+}
+
+
+@cache
+def written(name: str) -> ax.Memory:
+    network, writer = WRITERS[name]
+    return ax.store(POINTS[:6], network, writer=writer, key=jr.key(0))
+
+
+def with_record(memory: ax.Memory, **facts) -> ax.Memory:
+    return replace(memory, written={**memory.written, **facts})
+
+
+@cache
+def changed(name: str) -> tuple[ax.Memory, ax.Change, ax.Change]:
+    """A memory, with two examples more, and without one of the old and one of the new."""
+    memory = written(name)
+    if "epochs_limit" in memory.written:
+        # The first attempt takes a quarter of this. As many epochs and examples as before: nothing new to compile.
+        memory = with_record(memory, epochs_limit=4 * memory.written["epochs_limit"])
+    if "onset" in memory.written:
+        memory = with_record(memory, onset=4.0)
+    added = ax.add(memory, POINTS[6:8], key=jr.key(1))
+    return memory, added, ax.forget(added.memory, [0, 7], key=jr.key(2))
+
+
+def image(memory: ax.Memory, points: np.ndarray) -> np.ndarray:
+    with float64():
+        return np.asarray(jax.vmap(cast(memory.map, np.float64))(np.asarray(points, np.float64)))
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_added_and_forgotten_and_certified_throughout(name: str) -> None:
+    memory, change, smaller = changed(name)
+    assert change.accepted
+    assert change.memory.certificate.all_attractors
+    np.testing.assert_array_equal(change.memory.originals, POINTS[:8])
+    assert change.scratch_seconds == memory.written["seconds"]
+    assert ax.certify(change.memory).all_attractors
+    assert smaller.accepted
+    assert smaller.memory.certificate.all_attractors
+    np.testing.assert_array_equal(smaller.memory.originals, POINTS[1:7])
+    assert smaller.memory.written["changes"] == 2
+    # What was forgotten is no fixed point any more; what is left is.
+    assert np.linalg.norm((image(smaller.memory, POINTS[:8]) - POINTS[:8]).reshape(8, -1), axis=1)[[0, 7]].min() > 0.1
+    assert len(memory.patterns) == 6, "the given memory stays as it was"
+
+
+def test_a_contest_loses_the_units_of_what_it_forgets() -> None:
+    memory, added, smaller = changed("contest")
+    assert added.memory.map.widths[0] == memory.map.widths[0] + 4
+    assert added.memory.written["carriers"][-2:] == [[128, 130], [129, 131]]
+    assert smaller.memory.map.widths[0] == memory.map.widths[0]
+    assert smaller.memory.written["carriers"][2] == [2, 7]  # of what was example 3: units 3 and 9 of twelve
+    assert smaller.memory.written["carriers"][-1] == [126, 127]  # units 128 and 130
+
+
+def test_the_first_inhibition_is_that_of_the_memory() -> None:
+    """What training saw is on record, and does not tell what was asked for: shifts, among others, are a default."""
+    patterns = ax.Patterns.from_examples(POINTS[:6])
+    scores = encoder(POINTS[:6], widths=[128], key=jr.key(0))
+    for corruption, onset in (("shift:1", 3.0), ("gaussian:0.2", 5.0)):
+        writer = ax.Contest(corruptions=(corruption,))
+        assert writer.finish(scores, patterns, None, 0, 0.0, 0.0).details["onset"] == onset
+    memory, added, smaller = changed("contest")
+    assert {change.written["onset"] for change in (memory, added.memory, smaller.memory)} == {4.0}
+
+
+def test_a_change_that_cannot_be_certified_leaves_the_memory() -> None:
+    memory = with_record(written("contest"), epochs_limit=1)
+    twin = POINTS[5:6].copy()
+    twin[0, 0, 0] = np.nextafter(twin[0, 0, 0], np.float32(1))  # nearer than recall can tell
+    change = ax.add(memory, twin, key=jr.key(1))
+    assert not change.accepted
+    assert change.memory is memory
+    assert set(change.failed) & {5, 6}
+    assert len(change.attempts) == 3
+
+
+def test_what_is_stored_already_is_passed_over() -> None:
+    memory = written("margin")
+    change = ax.add(memory, POINTS[4:7], key=jr.key(1))
+    assert len(change.memory.patterns) == 7
+    with pytest.raises(ValueError, match="nothing to add"):
+        ax.add(memory, POINTS[:2], key=jr.key(1))
+
+
+def test_whole_cycles_only() -> None:
+    patterns = ax.Patterns.from_cycles([POINTS[:3], POINTS[3:5], POINTS[5:6]])
+    memory = ax.store(patterns, writer=WRITERS["contest"][1], key=jr.key(0))
+    with pytest.raises(ValueError, match="all of a cycle or none"):
+        ax.forget(memory, [1], key=jr.key(1))
+    left = ax.forget(memory, [0, 1, 2], key=jr.key(1))
+    assert left.accepted
+    assert left.memory.certificate.cycles == ((0, 1), (2,))
+
+
+def test_what_is_unknown_goes_on_being_led_where_it_was() -> None:
+    patterns = ax.Patterns.from_cycles([POINTS[:3], POINTS[3:5], POINTS[5:6]])
+    memory = ax.store(patterns, writer=ax.Constructed("margin", lead=4), key=jr.key(0))
+    assert ax.add(memory, POINTS[6:8], key=jr.key(1)).memory.written["lead"] == 4
+    assert ax.forget(memory, [0, 1, 2], key=jr.key(1)).memory.written["lead"] == 1
+    # With the cycle that it was in, the choice is gone too: the film that is left follows.
+    assert ax.forget(memory, [3, 4], key=jr.key(1)).memory.written["lead"] == 0
+
+
+@pytest.mark.parametrize(
+    ("indices", "message"),
+    [([6], "at most 5"), ([-1], "at least 0"), ([], "at least one"), (range(6), "can't forget all")],
+)
+def test_wrong_indices(indices, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ax.forget(written("margin"), list(indices), key=jr.key(0))
+
+
+def test_wrong_examples_and_unknown_writers() -> None:
+    with pytest.raises(ValueError, match="must have the shape"):
+        ax.add(written("margin"), np.zeros((1, 3)), key=jr.key(0))
+    foreign = ax.Memory(lambda x: x / 2, ax.Patterns.from_examples(np.zeros((1, 3))))
+    with pytest.raises(ValueError, match="not on record"):
+        ax.add(foreign, np.ones((1, 3)), key=jr.key(0))
