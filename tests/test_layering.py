@@ -120,17 +120,21 @@ def test_uses_nothing_forbidden(path: Path) -> None:
             assert module.split(".")[0] not in OUTER, f"{path}:{node.lineno} imports {module} at the top"
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in modules() if path.name == "__init__.py"], ids=lambda path: str(path.relative_to(ROOT))
-)
-def test_package_roots_are_tables_of_contents(path: Path) -> None:
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+PACKAGES = [path for path in modules() if path.name == "__init__.py" and path.with_suffix(".pyi").exists()]
+
+
+@pytest.mark.parametrize("path", PACKAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_package_roots_are_lazy_tables_of_contents(path: Path) -> None:
+    """The names stand in the stub beside it, where type checkers read them too; they are imported when they are used."""
+    code = [ast.unparse(node) for node in ast.parse(path.read_text()).body[1:]]
+    assert code[0] == "import lazy_loader"
+    assert code[1].replace("(", "").startswith("__getattr__, __dir__, __all__")
+    assert all(line.startswith("__version__") for line in code[2:]), f"{path} is more than a table of contents"
+    for node in ast.parse(path.with_suffix(".pyi").read_text()).body[1:]:
+        if isinstance(node, ast.ImportFrom):
+            assert all(alias.asname == alias.name for alias in node.names), f"{path}i:{node.lineno} renames"
             continue
-        if isinstance(node, ast.ImportFrom) and all(alias.asname == alias.name for alias in node.names):
-            continue
-        version = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__version__"
-        assert version, f"{path.relative_to(ROOT)}:{node.lineno} is more than a re-export"
+        assert ast.unparse(node) == "__version__: str", f"{path}i:{node.lineno} is more than a re-export"
 
 
 def test_every_public_name_has_a_docstring() -> None:

@@ -1,51 +1,7 @@
 """Associative memory in over-parameterized neural networks: store, recall, certify."""
 
-from attrax import analysis as analysis
-from attrax import certificates as certificates
-from attrax import dynamics as dynamics
-from attrax import maps as maps
-from attrax import report as report
-from attrax import sources as sources
-from attrax import theory as theory
-from attrax import training as training
-from attrax._base.status import IterationStatus as IterationStatus
-from attrax._base.status import PeriodStatus as PeriodStatus
-from attrax._base.status import RadiusStatus as RadiusStatus
-from attrax._base.status import RecallStatus as RecallStatus
-from attrax._base.status import SpectrumStatus as SpectrumStatus
-from attrax._base.status import StoreStatus as StoreStatus
-from attrax._base.status import TrainingStatus as TrainingStatus
-from attrax._base.status import Verdict as Verdict
-from attrax.analysis import recovery as recovery
-from attrax.certificates import basin_radius as basin_radius
-from attrax.certificates import certify as certify
-from attrax.certificates import spectrum as spectrum
-from attrax.corruptions import CORRUPTIONS as CORRUPTIONS
-from attrax.corruptions import Corruption as Corruption
-from attrax.corruptions import corrupt as corrupt
-from attrax.corruptions import parse_corruption as parse_corruption
-from attrax.dynamics import Recall as Recall
-from attrax.dynamics import SequenceRecall as SequenceRecall
-from attrax.dynamics import iterate as iterate
-from attrax.dynamics import phase_errors as phase_errors
-from attrax.dynamics import recall as recall
-from attrax.dynamics import recall_sequence as recall_sequence
-from attrax.dynamics import refine as refine
-from attrax.files import MemoryFileError as MemoryFileError
-from attrax.files import load as load
-from attrax.files import save as save
-from attrax.files import with_patterns as with_patterns
-from attrax.memory import Certificate as Certificate
-from attrax.memory import Memory as Memory
-from attrax.patterns import Patterns as Patterns
-from attrax.writing import Auto as Auto
-from attrax.writing import Change as Change
-from attrax.writing import Constructed as Constructed
-from attrax.writing import Contest as Contest
-from attrax.writing import Gradient as Gradient
-from attrax.writing import add as add
-from attrax.writing import forget as forget
-from attrax.writing import store as store
-from attrax.writing import store_words as store_words
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 __version__ = "0.1.0"

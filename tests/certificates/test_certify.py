@@ -9,15 +9,9 @@ from helpers import SPECTRA, around, linear, logistic, logistic_cycle
 
 import attrax as ax
 from attrax._base.numerics import cast, float64
-from attrax.certificates import (
-    Product,
-    _certify,
-    leading_eigenvalue,
-    network_factors,
-    network_product,
-    network_slopes,
-    power_bound,
-)
+from attrax.certificates import _certify
+from attrax.linalg import Product, leading_eigenvalue, power_bound
+from attrax.maps.mlp import network_factors, network_product, network_slopes
 
 
 def shift_to_fixed(network: ax.maps.MLP, x: np.ndarray) -> ax.maps.MLP:
@@ -52,7 +46,7 @@ def test_modulus_one_is_undecided(matrix) -> None:
     assert ax.certify(around(linear(matrix), np.zeros(2))).verdict[0] == "inconclusive"
 
 
-@pytest.mark.parametrize("activation", ax.maps.ACTIVATIONS)
+@pytest.mark.parametrize("activation", ax.activations.ACTIVATIONS)
 @pytest.mark.parametrize(("width", "depth"), [(6, 1), (30, 3)])
 def test_networks_against_the_full_jacobian(activation: str, width: int, depth: int) -> None:
     x = np.random.default_rng(depth).random((3, 4))

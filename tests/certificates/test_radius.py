@@ -8,8 +8,8 @@ from helpers import around, logistic, logistic_cycle, newton_cube
 from scipy.special import expit
 
 import attrax as ax
-from attrax.certificates import basin_radius, contraction, network_factors, row_space
-from attrax.maps.mlp import slope_deviation
+from attrax.certificates import basin_radius, contraction
+from attrax.maps.mlp import network_factors, row_space, slope_deviation
 
 PHI = {
     "relu": lambda z: np.maximum(z, 0),

@@ -13,8 +13,8 @@ import pytest
 import scipy.special
 
 from attrax._base.numerics import float64
-from attrax.activations import PIECEWISE_LINEAR, activation
-from attrax.maps import ACTIVATIONS, INITIALIZERS, MLP, mlp
+from attrax.activations import ACTIVATIONS, PIECEWISE_LINEAR, activation
+from attrax.maps import INITIALIZERS, MLP, mlp
 from attrax.maps._initializers import check_initializer, init_linear
 
 # λ and α of Klambauer et al. (2017), equation 14.

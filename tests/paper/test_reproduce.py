@@ -85,7 +85,7 @@ def toy(sleep: float = 0.0, name: str = "toy") -> Experiment:
 @pytest.fixture(autouse=True)
 def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(HERE))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")]))
 
 
 def record(value: float | None, status: CellStatus = CellStatus.DONE) -> CellRecord:

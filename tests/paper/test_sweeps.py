@@ -114,7 +114,7 @@ def cell(number: int, function: str = "square", **more: Any) -> Cell:
 def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
     # Workers import the functions of this file by name.
     monkeypatch.syspath_prepend(str(HERE))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")]))
 
 
 def calls(folder: Path) -> list[str]:

@@ -1,6 +1,5 @@
 """Activations by name."""
 
-from attrax.activations._named import ACTIVATIONS as ACTIVATIONS
-from attrax.activations._named import PIECEWISE_LINEAR as PIECEWISE_LINEAR
-from attrax.activations._named import Elementwise as Elementwise
-from attrax.activations._named import activation as activation
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

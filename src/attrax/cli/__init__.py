@@ -1,3 +1,5 @@
 """The command line."""
 
-from attrax.cli._app import main as main
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,7 +1,5 @@
 """Memories in files."""
 
-from attrax.files._memory_file import MemoryFileError as MemoryFileError
-from attrax.files._memory_file import digest as digest
-from attrax.files._memory_file import load as load
-from attrax.files._memory_file import save as save
-from attrax.files._memory_file import with_patterns as with_patterns
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

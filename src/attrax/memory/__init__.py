@@ -1,5 +1,5 @@
 """The records of a memory and of its certificate."""
 
-from attrax.memory._certificate import STRAYED as STRAYED
-from attrax.memory._certificate import Certificate as Certificate
-from attrax.memory._memory import Memory as Memory
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,5 +1,5 @@
 """What is to be stored: points and their successors."""
 
-from attrax.patterns._delays import Ambiguity as Ambiguity
-from attrax.patterns._patterns import ENDS as ENDS
-from attrax.patterns._patterns import Patterns as Patterns
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,33 +1,5 @@
 """Tables, figures and pages from records."""
 
-from attrax.report._basin_plots import PANELS as PANELS
-from attrax.report._basin_plots import basin_map as basin_map
-from attrax.report._film import with_phase_bar as with_phase_bar
-from attrax.report._html import write_page as write_page
-from attrax.report._measure_plots import census_figure as census_figure
-from attrax.report._measure_plots import comparison_figure as comparison_figure
-from attrax.report._measure_plots import curve_figure as curve_figure
-from attrax.report._measure_plots import limits_figure as limits_figure
-from attrax.report._measure_plots import outcome_rates as outcome_rates
-from attrax.report._measure_plots import write_figure as write_figure
-from attrax.report._period_plot import period_figure as period_figure
-from attrax.report._plots import is_picture as is_picture
-from attrax.report._plots import recall_strip as recall_strip
-from attrax.report._plots import recovery_bars as recovery_bars
-from attrax.report._plots import spectrum_histogram as spectrum_histogram
-from attrax.report._sequence_plots import way_strip as way_strip
-from attrax.report._spectra_plots import eigenvalue_panels as eigenvalue_panels
-from attrax.report._spectra_plots import radius_plot as radius_plot
-from attrax.report._sweep_plots import agreement_figure as agreement_figure
-from attrax.report._sweep_plots import capacity_figure as capacity_figure
-from attrax.report._sweep_plots import tolerance_figure as tolerance_figure
-from attrax.report._text import describe_corruption as describe_corruption
-from attrax.report._text import table as table
-from attrax.report._text import wilson_interval as wilson_interval
-from attrax.report._theory_plots import eigenvalue_curves as eigenvalue_curves
-from attrax.report._theory_plots import eigenvalue_heat_map as eigenvalue_heat_map
-from attrax.report._theory_plots import initial_jacobian_curves as initial_jacobian_curves
-from attrax.report._theory_plots import interval_bars as interval_bars
-from attrax.report._theory_plots import phase_portrait as phase_portrait
-from attrax.report._theory_plots import random_start_bands as random_start_bands
-from attrax.report._theory_text import theory_table as theory_table
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

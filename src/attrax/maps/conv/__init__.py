@@ -1,5 +1,5 @@
 """Convolutional autoencoders."""
 
-from attrax.maps.conv._network import BIASES as BIASES
-from attrax.maps.conv._network import ConvAutoencoder as ConvAutoencoder
-from attrax.maps.conv._network import conv_autoencoder as conv_autoencoder
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -120,7 +120,7 @@ def conv_autoencoder(
     - `shape`: of a picture, `(H, W)` or `(H, W, C)`; where it is strided, multiples of 2^levels.
     - `channels`: of all hidden layers.
     - `levels`: how often the size is halved; by default until the shorter side is one pixel or can't be halved.
-    - `activation`, `init`: names, see `attrax.maps.ACTIVATIONS` and `attrax.maps.INITIALIZERS`; fan-in is 9 times the
+    - `activation`, `init`: names, see `attrax.activations` and `attrax.maps.INITIALIZERS`; fan-in is 9 times the
       number of channels that a convolution takes.
     - `bias`: one of `BIASES`.
     - `strided`: whether pictures are made smaller and larger again.

@@ -118,7 +118,7 @@ def mlp(
     - `shape`: shape of a state, such as `(28, 28)` or `(64, 64, 3)`.
     - `width`: units of every hidden layer, or a sequence with one number a layer.
     - `depth`: number of hidden layers; may be left out where `width` is a sequence.
-    - `activation`, `init`: names, see `attrax.maps.ACTIVATIONS` and `attrax.maps.INITIALIZERS`.
+    - `activation`, `init`: names, see `attrax.activations.ACTIVATIONS` and `attrax.maps.INITIALIZERS`.
     - `bias`: whether layers have biases.
     - `dtype`: of the weights.
 

@@ -1,5 +1,5 @@
 """Recurrent networks that hear themselves."""
 
-from attrax.maps.recurrent._network import FEEDBACKS as FEEDBACKS
-from attrax.maps.recurrent._network import Recurrent as Recurrent
-from attrax.maps.recurrent._network import recurrent as recurrent
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -10,8 +10,9 @@ from threadpoolctl import threadpool_limits
 
 from attrax._base import checks
 from attrax._base.types import HostStates
-from attrax.certificates import leading_eigenvalue, network_factors, network_product, network_slopes
+from attrax.linalg import leading_eigenvalue
 from attrax.maps import MLP
+from attrax.maps.mlp import network_factors, network_product, network_slopes
 from attrax.sources import SourceError, load
 
 _STAND_INS = {"cifar10": "natural", "mnist": "digits", "imagenet64": "natural"}

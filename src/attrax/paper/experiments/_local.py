@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from attrax._base.status import StoreStatus
-from attrax.maps import ACTIVATIONS, MLP, mlp
+from attrax.activations import ACTIVATIONS
+from attrax.maps import MLP, mlp
 from attrax.memory import Memory
 from attrax.paper.experiments._common import data_note, data_source
 from attrax.paper.experiments._experiment import Drawing, Experiment, Records, Summary, judged, labelled, repeated

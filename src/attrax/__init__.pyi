@@ -1,0 +1,54 @@
+"""Associative memory in over-parameterized neural networks: store, recall, certify."""
+
+from . import activations as activations
+from . import analysis as analysis
+from . import certificates as certificates
+from . import corruptions as corruptions
+from . import dynamics as dynamics
+from . import linalg as linalg
+from . import maps as maps
+from . import report as report
+from . import sources as sources
+from . import theory as theory
+from . import training as training
+from ._base.status import IterationStatus as IterationStatus
+from ._base.status import PeriodStatus as PeriodStatus
+from ._base.status import RadiusStatus as RadiusStatus
+from ._base.status import RecallStatus as RecallStatus
+from ._base.status import SpectrumStatus as SpectrumStatus
+from ._base.status import StoreStatus as StoreStatus
+from ._base.status import TrainingStatus as TrainingStatus
+from ._base.status import Verdict as Verdict
+from .analysis import recovery as recovery
+from .certificates import basin_radius as basin_radius
+from .certificates import certify as certify
+from .certificates import spectrum as spectrum
+from .corruptions import CORRUPTIONS as CORRUPTIONS
+from .corruptions import Corruption as Corruption
+from .corruptions import corrupt as corrupt
+from .corruptions import parse_corruption as parse_corruption
+from .dynamics import Recall as Recall
+from .dynamics import SequenceRecall as SequenceRecall
+from .dynamics import iterate as iterate
+from .dynamics import phase_errors as phase_errors
+from .dynamics import recall as recall
+from .dynamics import recall_sequence as recall_sequence
+from .dynamics import refine as refine
+from .files import MemoryFileError as MemoryFileError
+from .files import load as load
+from .files import save as save
+from .files import with_patterns as with_patterns
+from .memory import Certificate as Certificate
+from .memory import Memory as Memory
+from .patterns import Patterns as Patterns
+from .writing import Auto as Auto
+from .writing import Change as Change
+from .writing import Constructed as Constructed
+from .writing import Contest as Contest
+from .writing import Gradient as Gradient
+from .writing import add as add
+from .writing import forget as forget
+from .writing import store as store
+from .writing import store_words as store_words
+
+__version__: str

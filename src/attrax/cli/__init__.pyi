@@ -1,0 +1,3 @@
+"""The command line."""
+
+from ._app import main as main

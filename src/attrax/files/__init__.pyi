@@ -1,0 +1,7 @@
+"""Memories in files."""
+
+from ._memory_file import MemoryFileError as MemoryFileError
+from ._memory_file import digest as digest
+from ._memory_file import load as load
+from ._memory_file import save as save
+from ._memory_file import with_patterns as with_patterns

@@ -1,0 +1,13 @@
+"""Products, norms and spectra of matrices, with the rounding of every step carried along."""
+
+from ._bounds import Leading as Leading
+from ._bounds import leading_eigenvalue as leading_eigenvalue
+from ._bounds import power_bound as power_bound
+from ._norms import Norm as Norm
+from ._norms import contracting_norms as contracting_norms
+from ._norms import two_norm as two_norm
+from ._running_product import UNIT_ROUNDOFF as UNIT_ROUNDOFF
+from ._running_product import Factor as Factor
+from ._running_product import Product as Product
+from ._running_product import RunningProduct as RunningProduct
+from ._running_product import gamma as gamma

@@ -1,0 +1,29 @@
+"""The formulas of the theory: training on one example, sequences, several examples, and where its conditions fail."""
+
+from ._admissible import AdmissibleIntervals as AdmissibleIntervals
+from ._admissible import admissible_intervals as admissible_intervals
+from ._corollary1 import InterpolatingNetwork as InterpolatingNetwork
+from ._corollary1 import corollary1 as corollary1
+from ._descent import SpanTrained as SpanTrained
+from ._descent import Trained as Trained
+from ._descent import deep_gradient_descent as deep_gradient_descent
+from ._descent import gradient_descent as gradient_descent
+from ._descent import gradient_flow as gradient_flow
+from ._descent import span_gradient_descent as span_gradient_descent
+from ._descent import span_gradient_flow as span_gradient_flow
+from ._formulas import is_interpolating as is_interpolating
+from ._formulas import layer_factor as layer_factor
+from ._formulas import ratio_integral as ratio_integral
+from ._formulas import top_eigenvalue as top_eigenvalue
+from ._formulas import velocity as velocity
+from ._initial import InitialJacobian as InitialJacobian
+from ._initial import initial_jacobian as initial_jacobian
+from ._orthonormal import OrthonormalExtension as OrthonormalExtension
+from ._orthonormal import orthonormal_extension as orthonormal_extension
+from ._scalar import NAMES as NAMES
+from ._scalar import Activation as Activation
+from ._sequences import SequenceCycle as SequenceCycle
+from ._sequences import sequence as sequence
+from ._single_example import SingleExample as SingleExample
+from ._single_example import single_example as single_example
+from ._status import TheoryStatus as TheoryStatus

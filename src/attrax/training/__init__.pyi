@@ -1,0 +1,30 @@
+"""Training: the paper's optimizers, one loop, coordinates in the span of the data, the polish of the last layer."""
+
+from ._checkpoint import planned_epochs as planned_epochs
+from ._construct import CONSTRUCTIONS as CONSTRUCTIONS
+from ._construct import constructed_start as constructed_start
+from ._construct import margin as margin
+from ._construct import pseudoinverse as pseudoinverse
+from ._contest import Encoder as Encoder
+from ._contest import carriers as carriers
+from ._contest import contest_network as contest_network
+from ._contest import encoder as encoder
+from ._contest import lead_at_home as lead_at_home
+from ._contest import leading as leading
+from ._contest import rounds_for as rounds_for
+from ._coordinates import Coordinates as Coordinates
+from ._fit import Fit as Fit
+from ._fit import fit as fit
+from ._fit_many import FitMany as FitMany
+from ._fit_many import fit_many as fit_many
+from ._kfac import kfac as kfac
+from ._losses import cross_entropy as cross_entropy
+from ._losses import squared_error as squared_error
+from ._objective import Objective as Objective
+from ._objective import objective as objective
+from ._optimizers import OPTIMIZERS as OPTIMIZERS
+from ._optimizers import cosine_decay as cosine_decay
+from ._optimizers import optimizer as optimizer
+from ._polish import mean_squared_error as mean_squared_error
+from ._polish import polish as polish
+from ._recurrent import fit_recurrent as fit_recurrent

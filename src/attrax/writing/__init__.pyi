@@ -1,0 +1,14 @@
+"""Writing memories."""
+
+from ._auto import Auto as Auto
+from ._change import Change as Change
+from ._change import add as add
+from ._change import forget as forget
+from ._constructed import Constructed as Constructed
+from ._contest import Contest as Contest
+from ._gradient import Gradient as Gradient
+from ._settle import settle as settle
+from ._start import Writer as Writer
+from ._start import Written as Written
+from ._store import store as store
+from ._words import store_words as store_words
