@@ -125,7 +125,7 @@ PACKAGES = [path for path in modules() if path.name == "__init__.py" and path.wi
 
 @pytest.mark.parametrize("path", PACKAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_package_roots_are_lazy_tables_of_contents(path: Path) -> None:
-    """The names stand in the stub beside it, where type checkers read them too; they are imported when they are used."""
+    """The names stand in the stub beside it, which type checkers read too; they are imported when they are used."""
     code = [ast.unparse(node) for node in ast.parse(path.read_text()).body[1:]]
     assert code[0] == "import lazy_loader"
     assert code[1].replace("(", "").startswith("__getattr__, __dir__, __all__")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.test_cli_media import record, run
+from helpers.commands import record, run
 
 import attrax as ax
 from attrax.analysis import iterated, lag_differences, measured_period

@@ -198,7 +198,7 @@ def test_commands(capsys: pytest.CaptureFixture[str], tmp_path) -> None:
 @pytest.mark.parametrize(
     "module",
     [
-        "certificates._slopes",
+        "maps.mlp._slope_deviation",
         "certificates._contraction",
         "certificates._radius",
         "certificates._spectrum",

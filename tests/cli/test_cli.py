@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.commands import run, strict
 from PIL import Image
 
 from attrax.cli import _app, main

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.test_cli import run, strict
+from helpers.commands import record, run
 
 import attrax as ax
 from attrax.report import way_strip, with_phase_bar
@@ -14,12 +14,6 @@ from attrax.report._sequence_plots import shown_steps
 from attrax.sources import load_sequence, save_sequence, save_video
 
 WRITE = ("--writer", "margin")
-
-
-def record(capsys: pytest.CaptureFixture[str], *arguments: Any, status: int = 0) -> dict[str, Any]:
-    found, out, err = run(capsys, *arguments, "--json")
-    assert found == status, err
-    return strict(out)
 
 
 def test_a_film_from_noise_to_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -23,3 +23,10 @@ def strict(text: str) -> dict[str, Any]:
         raise AssertionError(f"{name} in JSON")
 
     return json.loads(text, parse_constant=refuse)
+
+
+def record(capsys: pytest.CaptureFixture[str], *arguments: Any, status: int = 0) -> dict[str, Any]:
+    """What a command prints with `--json`; it has to end with `status`."""
+    found, out, err = run(capsys, *arguments, "--json")
+    assert found == status, err
+    return strict(out)

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 import scipy.stats
-from tests.test_training import network
+from helpers.training import network
 
 import attrax as ax
 from attrax.paper.experiments import (

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from tests.test_training import ADAM, FAST_ADAM, FAST_GD, GD, HUGE, INPUTS, TARGETS, affine, arrays, network, same_bits
+from helpers.training import ADAM, FAST_ADAM, FAST_GD, GD, HUGE, INPUTS, TARGETS, affine, arrays, network, same_bits
 
 import attrax as ax
 from attrax.training import OPTIMIZERS, _fit_many, fit, fit_many, optimizer

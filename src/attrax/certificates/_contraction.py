@@ -42,20 +42,20 @@ class Contraction:
 def contraction(space: RowSpace, cycle: HostStates, residual: float) -> Contraction:
     """The largest balls that could be proved, over a few norms.
 
-        All is computed in float64. The rounding of the pre-activations, the distance of the given points from the exact
-        cycle (whose existence follows by Brouwer's theorem) and the rounding of each matrix product are bounded and
-        counted against the radius, and each bound is enlarged by 1e-6 of itself.
+    All is computed in float64. The rounding of the pre-activations, the distance of the given points from the exact
+    cycle (whose existence follows by Brouwer's theorem) and the rounding of each matrix product are bounded and
+    counted against the radius, and each bound is enlarged by 1e-6 of itself.
 
-        **Arguments:** `space`; `cycle`, p×state shape, refined; `residual`, the largest ‖f(x_i) − x_{i+1}‖.
+    **Arguments:** `space`; `cycle`, p×state shape, refined; `residual`, the largest ‖f(x_i) − x_{i+1}‖.
 
-            >>> import numpy as np
-            >>> from attrax import maps
-            >>> from attrax.certificates import contraction
-    from attrax.maps.mlp import network_factors, row_space
-            >>> halves = maps.MLP((np.eye(2), np.eye(2) / 2), (np.ones(2), -np.ones(2) / 2), (2,), "relu")
-            >>> found = contraction(row_space(network_factors(halves)), np.zeros((1, 2)), 0.0)
-            >>> float(found.radius[0]) > 1, round(float(found.linear_radius[0]), 5)
-            (True, 1.0)
+        >>> import numpy as np
+        >>> from attrax import maps
+        >>> from attrax.certificates import contraction
+        >>> from attrax.maps.mlp import network_factors, row_space
+        >>> halves = maps.MLP((np.eye(2), np.eye(2) / 2), (np.ones(2), -np.ones(2) / 2), (2,), "relu")
+        >>> found = contraction(row_space(network_factors(halves)), np.zeros((1, 2)), 0.0)
+        >>> float(found.radius[0]) > 1, round(float(found.linear_radius[0]), 5)
+        (True, 1.0)
     """
     nothing = Contraction(np.zeros(len(cycle)), np.zeros(len(cycle)), float("nan"))
     if not np.isfinite(residual):
@@ -81,23 +81,23 @@ def quadratic_contraction(
 ) -> Contraction:
     """The same for any map whose second derivative is bounded: ‖f(x + δ) − f(x) − Jδ‖ ≤ ½·M·‖δ‖².
 
-        The Jacobians are taken to be right to 64 units in the last place of their norms; `second_derivative` is believed.
+    The Jacobians are taken to be right to 64 units in the last place of their norms; `second_derivative` is believed.
 
-        **Arguments:**
+    **Arguments:**
 
-        - `jacobians`: of the map at each point of the cycle, in order; `product`, theirs.
-        - `second_derivative`: M of a Euclidean distance r, a bound on sup ‖D²f(x + δ)‖₂ over ‖δ‖ ≤ r and all points x.
-        - `residual`: the largest ‖f(x_i) − x_{i+1}‖, with its rounding.
+    - `jacobians`: of the map at each point of the cycle, in order; `product`, theirs.
+    - `second_derivative`: M of a Euclidean distance r, a bound on sup ‖D²f(x + δ)‖₂ over ‖δ‖ ≤ r and all points x.
+    - `residual`: the largest ‖f(x_i) − x_{i+1}‖, with its rounding.
 
-        **Returns:** `Contraction`, with the linear radius 0.
+    **Returns:** `Contraction`, with the linear radius 0.
 
-            >>> import numpy as np
-            >>> from attrax.linalg import Product
-    from attrax.certificates import quadratic_contraction
-            >>> half = np.array([[0.5]])
-            >>> found = quadratic_contraction([half], Product(half, 0.0, 0.0), lambda r: 1.0, 0.0)
-            >>> round(float(found.radius[0]), 1)  # x → x/2 + x²/2 has its other fixed point at 1
-            1.0
+        >>> import numpy as np
+        >>> from attrax.linalg import Product
+        >>> from attrax.certificates import quadratic_contraction
+        >>> half = np.array([[0.5]])
+        >>> found = quadratic_contraction([half], Product(half, 0.0, 0.0), lambda r: 1.0, 0.0)
+        >>> round(float(found.radius[0]), 1)  # x → x/2 + x²/2 has its other fixed point at 1
+        1.0
     """
     nothing = Contraction(np.zeros(len(jacobians)), np.zeros(len(jacobians)), float("nan"))
     if not np.isfinite(residual) or not all(np.isfinite(jacobian).all() for jacobian in jacobians):
