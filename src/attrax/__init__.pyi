@@ -7,6 +7,7 @@ from . import corruptions as corruptions
 from . import dynamics as dynamics
 from . import linalg as linalg
 from . import maps as maps
+from . import paper as paper
 from . import report as report
 from . import sources as sources
 from . import theory as theory

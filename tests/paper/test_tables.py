@@ -233,7 +233,7 @@ def told(figure: str, counts: dict[tuple[str, str], int | None], *, lost: float 
 
 
 def as_printed(figure: str, reading: int = 0) -> dict[tuple[str, str], int | None]:
-    columns = ax.experiments.ACTIVATIONS
+    columns = ax.paper.experiments.ACTIVATIONS
     return {
         (name, column): row.readings[min(reading, len(row.readings) - 1)][place]
         for name, row in PAPER[figure].items()
