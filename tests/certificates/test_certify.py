@@ -9,9 +9,9 @@ from helpers import SPECTRA, around, linear, logistic, logistic_cycle
 
 import attrax as ax
 from attrax._base.numerics import cast, float64
-from attrax.certificates import _certify
 from attrax.linalg import Product, leading_eigenvalue, power_bound
-from attrax.maps.mlp import network_factors, network_product, network_slopes
+from attrax.maps.mlp._product import network_product
+from attrax.maps.mlp._slopes import network_factors, network_slopes
 
 
 def shift_to_fixed(network: ax.maps.MLP, x: np.ndarray) -> ax.maps.MLP:
@@ -186,7 +186,7 @@ def test_long_products_neither_overflow_nor_underflow(factor: float) -> None:
 
 
 def test_without_a_matrix_there_is_no_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_certify, "_DENSE", 1)
+    monkeypatch.setattr("attrax.maps.wrapped._jacobian.FORMED", 1)
     contracting = np.diag(np.linspace(0.1, 0.8, 8))
     found = ax.certify(around(linear(contracting), np.zeros(8)))
     assert found.method[0] == "matrix-free"

@@ -9,7 +9,8 @@ from scipy.special import expit
 
 import attrax as ax
 from attrax.certificates import basin_radius, contraction
-from attrax.maps.mlp import network_factors, row_space, slope_deviation
+from attrax.maps import linearizer, step_bounds
+from attrax.maps.mlp._slope_deviation import slope_deviation
 
 PHI = {
     "relu": lambda z: np.maximum(z, 0),
@@ -66,7 +67,7 @@ def test_every_start_within_a_proved_ball_converges(activation: str, depth: int)
         weights, biases, x = random_network(rng, sizes, activation, [0.3, 0.8, 0.97][number % 3])
         network = ax.maps.MLP(tuple(weights), tuple(biases), (8,), activation)
         residual = np.linalg.norm(apply(weights, biases, activation, x[None])[0] - x)
-        found = contraction(row_space(network_factors(network)), x[None], float(residual))
+        found = contraction(step_bounds(network), linearizer(network), x[None], float(residual))
         if not found.radius[0] > 0:
             continue
         proved += 1

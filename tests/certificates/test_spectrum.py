@@ -15,6 +15,7 @@ import attrax as ax
 from attrax._base.numerics import cast, float64
 from attrax.analysis import eigenvalue_histogram
 from attrax.certificates import _spectrum, spectrum
+from attrax.maps import linearizer
 from attrax.report import eigenvalue_panels, radius_plot
 
 KEY = jr.key(0)
@@ -76,7 +77,7 @@ def test_without_a_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
     matrix = np.random.default_rng(0).normal(size=(30, 30)) / 6
     memory = around(linear(matrix), np.zeros(30))
     dense = spectrum(memory, top=4, key=KEY)
-    monkeypatch.setattr(_spectrum, "_FORMED", 1)
+    monkeypatch.setattr("attrax.maps.wrapped._jacobian.FORMED", 1)
     found = spectrum(memory, top=4, key=KEY)
     assert found.method[0] == "matrix-free"
     assert found.status[0] == "probable"
@@ -99,9 +100,8 @@ def test_the_probable_bound_is_not_below_the_radius_of_hidden_directions() -> No
         matrix[rng.integers(60)] = 0
         place = rng.integers(60)
         matrix[place, place] = 0.95
-        with float64():
-            state = jnp.zeros(60)
-        bound = _spectrum._probable_bound(linear(matrix), [state], rng)
+        found = linearizer(linear(matrix))(np.zeros((1, 60)), 0.0)
+        bound = _spectrum._probable_bound(found, 1, rng)
         assert bound >= np.log(0.95)
 
 
@@ -198,7 +198,9 @@ def test_commands(capsys: pytest.CaptureFixture[str], tmp_path) -> None:
 @pytest.mark.parametrize(
     "module",
     [
+        "maps._contract",
         "maps.mlp._slope_deviation",
+        "maps.wrapped._describe",
         "certificates._contraction",
         "certificates._radius",
         "certificates._spectrum",

@@ -8,7 +8,8 @@ import pytest
 from helpers import linear, logistic, logistic_cycle, newton_cube
 
 import attrax as ax
-from attrax.dynamics import _orbit, _refine
+from attrax.dynamics import _refine
+from attrax.maps import reduced_map
 
 
 def test_convergence_and_its_steps() -> None:
@@ -169,8 +170,8 @@ def test_both_ways_of_iterating_agree() -> None:
     network = ax.maps.mlp((9,), width=4, depth=2, activation="tanh", key=jr.key(0))
     x = np.random.default_rng(0).random(9)
     with float64():
-        short = _orbit.orbit(network, (9,))
-        plain = _orbit.orbit(lambda s: network(s), (9,))
+        short = reduced_map(network, (9,))
+        plain = reduced_map(lambda s: network(s), (9,))
         assert short.size == 4
         assert plain.size == 9
         z, w = short.enter(jnp.asarray(x)), plain.enter(jnp.asarray(x))

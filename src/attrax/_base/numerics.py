@@ -22,11 +22,12 @@ def float64() -> Any:
 def cast(tree: M, dtype: Any) -> M:
     """`tree` with every floating-point array in `dtype`, complex ones in its complex counterpart.
 
-    64-bit types need `float64()` around.
+    Python's own numbers stay: they take the precision of what they meet, and code may branch on them. 64-bit types
+    need `float64()` around.
     """
 
     def convert(leaf: Any) -> Any:
-        if not eqx.is_inexact_array_like(leaf):
+        if not eqx.is_inexact_array(leaf):
             return leaf
         return jnp.asarray(leaf, np.result_type(dtype, np.complex64) if jnp.iscomplexobj(leaf) else dtype)
 

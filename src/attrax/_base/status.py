@@ -43,6 +43,14 @@ class Verdict(_Advised):
     INCONCLUSIVE = "inconclusive", "The error bound straddles one, or only part of the spectrum is known."
 
 
+class Evidence(_Advised):
+    """What a bound on all eigenvalues of a Jacobian rests on."""
+
+    BOUND = "bound", "The bound is proved: every rounding error, that of the map's slopes included, is counted."
+    DENSE = "dense", "All eigenvalues are bounded; the rounding error of the Jacobian itself is an estimate."
+    PROBABLE = "probable", "The Jacobian is too large to form; the bound holds with a probability that is stated."
+
+
 class SpectrumStatus(_Advised):
     """What is known of the eigenvalues round one stored cycle that were not computed."""
 

@@ -13,7 +13,8 @@ from jaxtyping import Float, Int
 from attrax._base.numerics import cast, float64
 from attrax._base.status import IterationStatus
 from attrax._base.types import HostStates, Map
-from attrax.dynamics import Orbit, iterate, orbit
+from attrax.dynamics import iterate
+from attrax.maps import ReducedMap, reduced_map
 
 _BUCKETS = (512, 64, 8)
 """Batches have one of these sizes, so that only so many programs are compiled."""
@@ -32,8 +33,8 @@ class Runner(eqx.Module):
     """
 
     map: Map
-    coarse_way: Orbit
-    fine_way: Orbit
+    coarse_way: ReducedMap
+    fine_way: ReducedMap
     coarse: float = eqx.field(static=True)
     shape: tuple[int, ...] = eqx.field(static=True)
 
@@ -85,7 +86,7 @@ def runner(map: Map, points: HostStates) -> Runner:
     shape = points.shape[1:]
     size = int(np.prod(shape))
     with float64():
-        fine = orbit(map, shape)
+        fine = reduced_map(map, shape)
         coarse = cast(fine, np.float32)
     scale = max(float(np.abs(points).max()), 1.0)
     return Runner(map, coarse, fine, _COARSE_CHANGE * scale * float(np.sqrt(size)), shape)
@@ -176,7 +177,7 @@ def in_buckets(function: Callable[[Any], Any], rows: np.ndarray) -> Any:
 
 
 def _go_on(
-    way: Orbit, z: np.ndarray, active: np.ndarray, change: float, limit: int, dtype: Any
+    way: ReducedMap, z: np.ndarray, active: np.ndarray, change: float, limit: int, dtype: Any
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Steps every active row until it changes by less than `change`: coordinates, steps, settled, lost."""
     z = z.copy()
@@ -206,17 +207,17 @@ def _finite(z: np.ndarray) -> np.ndarray:
 
 
 @eqx.filter_jit
-def _enter(way: Orbit, states: Any) -> Any:
+def _enter(way: ReducedMap, states: Any) -> Any:
     return jax.vmap(way.enter)(states).astype(states.dtype)
 
 
 @eqx.filter_jit
-def _leave(way: Orbit, z: Any) -> Any:
+def _leave(way: ReducedMap, z: Any) -> Any:
     return jax.vmap(way.leave)(z).astype(z.dtype)
 
 
 @eqx.filter_jit
-def _advance(way: Orbit, z: Any, limit: Any, change: Any) -> tuple[Any, Any, Any]:
+def _advance(way: ReducedMap, z: Any, limit: Any, change: Any) -> tuple[Any, Any, Any]:
     """Up to `limit` steps of each row; a row that has settled stays where it is."""
     begun = (z, jnp.full(len(z), jnp.inf, z.dtype), jnp.zeros(len(z), jnp.int32), jnp.zeros((), jnp.int32))
 

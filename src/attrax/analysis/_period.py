@@ -14,7 +14,7 @@ from attrax._base import checks
 from attrax._base.numerics import float64
 from attrax._base.status import PeriodStatus
 from attrax._base.types import HostStates
-from attrax.dynamics import Orbit, orbit
+from attrax.maps import ReducedMap, reduced_map
 from attrax.memory import Memory
 
 # The type stubs of SciPy take its transforms for something else.
@@ -293,13 +293,13 @@ def iterated(memory: Memory, start: HostStates, steps: int) -> HostStates:
     if len(start) != 1:
         raise ValueError(f"start must be one state; got {len(start)}")
     with float64():
-        way = orbit(memory.map, patterns.shape)
+        way = reduced_map(memory.map, patterns.shape)
         states = np.asarray(_run(way, start[0], steps))
     return patterns.as_frames(np.concatenate([start, states]))
 
 
 @eqx.filter_jit
-def _run(way: Orbit, start: Any, steps: int) -> Any:
+def _run(way: ReducedMap, start: Any, steps: int) -> Any:
     def advance(z: Any, _: Any) -> tuple[Any, Any]:
         return way.step(z), way.leave(z)
 

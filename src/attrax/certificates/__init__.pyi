@@ -3,8 +3,6 @@
 from ._certify import certify as certify
 from ._contraction import Contraction as Contraction
 from ._contraction import contraction as contraction
-from ._contraction import quadratic_contraction as quadratic_contraction
-from ._map_jacobian import map_product as map_product
 from ._radius import BasinRadius as BasinRadius
 from ._radius import basin_radius as basin_radius
 from ._spectrum import Spectrum as Spectrum

@@ -1,32 +1,26 @@
 """Certificates: is each stored cycle an attractor, and how do we know?"""
 
 import os
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 import scipy.sparse.linalg
 from threadpoolctl import threadpool_limits
 
-from attrax._base.numerics import cast, float64
+from attrax._base.numerics import float64
 from attrax._base.status import Verdict
 from attrax._base.types import HostStates, Map, Progress
-from attrax.certificates._map_jacobian import map_product, pull_back, push_forward
 from attrax.certificates._ways import way_errors
-from attrax.dynamics import Orbit, Refined, orbit, refine
+from attrax.dynamics import Refined, refine
 from attrax.linalg import leading_eigenvalue, power_bound
-from attrax.maps import MLP
-from attrax.maps.mlp import Factors, network_factors, network_norm, network_product, network_slopes
+from attrax.maps import Linearization, Linearizer, ReducedMap, linearizer, reduced_map
 from attrax.memory import STRAYED, Certificate, Memory
 
 # The type stubs of SciPy's iterative solvers misstate their arguments (tolerances as integers, no matvec).
 sparse: Any = scipy.sparse.linalg
-_DENSE = 2048
-"""Foreign maps with more entries than this are not turned into a matrix, and get no upper bound."""
 _SAME = 1e-7
 """Distance below which two cycles are one: the paper's recovery threshold, read literally."""
 
@@ -56,16 +50,16 @@ def certify(memory: Memory, *, progress: Progress | None = None) -> Certificate:
         'attractor'
     """
     patterns = memory.examples()
-    factors = network_factors(memory.map) if isinstance(memory.map, MLP) else None
+    linearize = linearizer(memory.map)
     cycles = [np.asarray(patterns.points[list(cycle)], np.float64) for cycle in patterns.cycles]
     rows: list[_Row] = []
     refined: list[HostStates] = []
     with float64():
-        way = orbit(memory.map, patterns.shape)
+        way = reduced_map(memory.map, patterns.shape)
     # One example a thread beats one matrix product over all threads: these matrices are small, and a busy machine
     # makes threads that share one product wait for each other. The limit is lifted again at the end of the block.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-        for row, points in pool.map(partial(_certify_cycle, memory.map, factors, way), cycles):
+        for row, points in pool.map(partial(_certify_cycle, memory.map, linearize, way), cycles):
             rows.append(row)
             refined.append(points)
             if progress is not None:
@@ -145,29 +139,29 @@ def _not_theirs(refined: list[HostStates], originals: list[HostStates]) -> set[i
     return strayed | shared
 
 
-def _certify_cycle(map: Map, factors: Factors | None, way: Orbit, cycle: HostStates) -> tuple[_Row, HostStates]:
+def _certify_cycle(map: Map, linearize: Linearizer, way: ReducedMap, cycle: HostStates) -> tuple[_Row, HostStates]:
     """The row of one cycle, and its refined points."""
     refined = refine(map, cycle, way=way)
-    return _certify_refined(map, factors, refined), refined.points
+    return _certify_refined(linearize, refined), refined.points
 
 
-def _certify_refined(map: Map, factors: Factors | None, refined: Refined) -> _Row:
+def _certify_refined(linearize: Linearizer, refined: Refined) -> _Row:
     cycle, residual, moved = refined.points, refined.residual, refined.moved
     size = cycle[0].size
     if not np.isfinite(residual):
         nan = float("nan")
         return _Row(nan, float("inf"), float("inf"), nan, nan, residual, moved, Verdict.NOT_ATTRACTOR, "none")
-    if factors is None and size > _DENSE:
-        return _matrix_free(map, cycle, residual, moved)
     # Where the points solve f(x) = x to a small residual, the exact solution is about that residual away.
-    slopes, errors = ([], []) if factors is None else network_slopes(factors, cycle, 10 * residual)
-    product = map_product(map, cycle) if factors is None else network_product(factors, slopes, errors)
+    linear = linearize(cycle, 10 * residual)
+    product = linear.product
+    if product is None:
+        return _matrix_free(linear, residual, moved)
     lead = leading_eigenvalue(product)
     modulus = abs(lead.value)
     log_radius = float(np.log(modulus) + product.log_scale) if modulus > 0 else -np.inf
     log_upper = power_bound(product, target=log_radius if np.isfinite(log_radius) else None)
-    if factors is not None and len(cycle) > 1 and not log_upper < 0:
-        log_upper = min(log_upper, network_norm(factors, slopes, errors))
+    if len(cycle) > 1 and not log_upper < 0:
+        log_upper = min(log_upper, linear.norm_bound())
         if log_upper < log_radius:
             # What the product still shows is rounding: the exact one is smaller.
             modulus, log_radius = 0.0, -np.inf
@@ -178,9 +172,8 @@ def _certify_refined(map: Map, factors: Factors | None, refined: Refined) -> _Ro
         error = lead.error * scale if np.isfinite(lead.error) else max(radius, upper)
         log_lower = np.log(max(modulus - lead.error, 0.0) or np.finfo(float).tiny) + product.log_scale
     verdict = _verdict(residual, size, log_upper, log_lower)
-    singular = network_singular_value(factors, slopes) if factors is not None else dense_norm(product.matrix) * scale
     method = "dense" if lead.complete else "arnoldi"
-    return _Row(radius, error, upper, log_radius, singular, residual, moved, verdict, method)
+    return _Row(radius, error, upper, log_radius, linear.singular_value(), residual, moved, verdict, method)
 
 
 def _verdict(residual: float, size: int, log_upper: float, log_lower: float) -> Verdict:
@@ -193,75 +186,19 @@ def _verdict(residual: float, size: int, log_upper: float, log_lower: float) -> 
     return Verdict.ATTRACTOR if log_upper < 0 and mean_square <= 1e-17 else Verdict.INCONCLUSIVE
 
 
-def dense_norm(matrix: np.ndarray) -> float:
-    """The 2-norm; 0 of an empty matrix or one that is not finite."""
-    return float(np.linalg.norm(matrix, 2)) if matrix.size and np.isfinite(matrix).all() else 0.0
-
-
-def top_singular_value(operator: Any) -> float:
-    """The largest singular value of an operator that knows its transpose; NaN where ARPACK did not converge."""
-    size = operator.shape[0]
-    if size <= 3:
-        return dense_norm(operator @ np.eye(size))
-    start = np.random.default_rng(0).standard_normal(size)
-    # A start in the range of the transpose, as ARPACK needs one that the operator does not send to zero.
-    start = operator.rmatvec(operator.matvec(start))
-    if not start.any() or not np.isfinite(start).all():
-        return 0.0 if not start.any() else float("inf")
-    try:
-        return float(sparse.svds(operator, k=1, tol=1e-8, v0=start, return_singular_vectors=False)[0])
-    except sparse.ArpackError:
-        return float("nan")
-
-
-def network_singular_value(factors: Factors, slopes: Sequence[np.ndarray]) -> float:
-    """The largest singular value of the Jacobian product round a cycle with the given slopes."""
-    # W_1 and W_{L+1} meet the state only at the two ends, where smaller matrices have the same singular values.
-    layers: list[tuple[np.ndarray, np.ndarray | None]] = []
-    steps = len(slopes) // factors.depth
-    for step in range(steps):
-        mine = slopes[step * factors.depth : (step + 1) * factors.depth]
-        layers.append((factors.entry if step == 0 else factors.joined, mine[0]))
-        layers += [(factors.weights[layer], mine[layer]) for layer in range(1, factors.depth)]
-    layers.append((factors.exit, None))
-    rows, columns = factors.exit.shape[0], factors.entry.shape[1]
-    size = max(rows, columns)  # filled up with zeros to a square
-
-    def matvec(x: np.ndarray) -> np.ndarray:
-        x = np.ravel(x)[:columns]
-        for weight, slope in layers:
-            x = weight @ x
-            x = x if slope is None else slope * x
-        return np.pad(x, (0, size - rows))
-
-    def rmatvec(y: np.ndarray) -> np.ndarray:
-        y = np.ravel(y)[:rows]
-        for weight, slope in reversed(layers):
-            y = weight.T @ (y if slope is None else slope * y)
-        return np.pad(y, (0, size - columns))
-
-    return top_singular_value(sparse.LinearOperator((size, size), matvec=matvec, rmatvec=rmatvec, dtype=np.float64))
-
-
-def _matrix_free(map: Map, cycle: HostStates, residual: float, moved: float) -> _Row:
+def _matrix_free(linear: Linearization, residual: float, moved: float) -> _Row:
     """Arnoldi's method on Jacobian-vector products. A largest Ritz value bounds nothing from above."""
-    size = cycle[0].size
-    with float64():
-        map = cast(map, np.float64)
+    size, forward = linear.size, linear.forward
 
-    def through(vector: np.ndarray, states: HostStates, product: Callable) -> np.ndarray:
-        vector = np.ravel(vector)
-        with float64():
-            for state in states:
-                shaped = jnp.asarray(vector.reshape(state.shape), np.float64)
-                vector = np.asarray(product(map, jnp.asarray(state, np.float64), shaped)).ravel()
-        return vector
+    def matvec(vector: np.ndarray) -> np.ndarray:
+        return forward(np.ravel(vector))
 
-    forward = partial(through, states=cycle, product=push_forward)
-    backward = partial(through, states=cycle[::-1], product=pull_back)
-    operator = sparse.LinearOperator((size, size), matvec=forward, rmatvec=backward, dtype=np.float64)
+    def rmatvec(vector: np.ndarray) -> np.ndarray:
+        return linear.backward(np.ravel(vector))
+
+    operator = sparse.LinearOperator((size, size), matvec=matvec, rmatvec=rmatvec, dtype=np.float64)
     start = np.random.default_rng(0).standard_normal(size)
-    singular = top_singular_value(operator)
+    singular = linear.singular_value()
     try:
         values, vectors = sparse.eigs(operator, k=1, tol=1e-8, v0=start, maxiter=200)
         left_values, left = sparse.eigs(operator.T, k=1, tol=1e-8, v0=start, maxiter=200)

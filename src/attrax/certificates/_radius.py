@@ -20,16 +20,19 @@ from attrax._base import checks
 from attrax._base.numerics import float64
 from attrax._base.status import RadiusStatus
 from attrax._base.types import HostStates, Map, Progress
-from attrax.certificates._contraction import Contraction, contraction, quadratic_contraction
-from attrax.certificates._map_jacobian import map_product, state_jacobian
-from attrax.dynamics import Orbit, orbit, refine
-from attrax.linalg import UNIT_ROUNDOFF
-from attrax.maps import MLP
-from attrax.maps.mlp import RowSpace, network_factors, row_space
+from attrax.certificates._contraction import Contraction, contraction
+from attrax.dynamics import refine
+from attrax.maps import (
+    BoundSteps,
+    Linearizer,
+    ReducedMap,
+    linearizer,
+    quadratic_bounds,
+    reduced_map,
+    step_bounds,
+)
 from attrax.memory import Memory
 
-_DENSE = 2048
-"""A general map with more entries than this is not turned into a matrix, and gets no proved radius."""
 _CHUNK = 64
 _BLOCK = 8
 _HOME = 1e-7
@@ -84,15 +87,15 @@ def basin_radius(
 ) -> BasinRadius:
     """A radius within which every start provably converges to each stored point, and a sampled one beside it.
 
-    For fully connected networks the proof needs nothing else (see `contraction`); for other maps it needs a bound on
-    the second derivative, and there is no proof without one. The sampled radius is found by quadrupling and
-    bisection with few directions, and then confirmed, or lowered, with fresh ones.
+    For maps that bound their own slopes (`maps.step_bounds`), as fully connected networks do, the proof needs nothing
+    else; for others it needs a bound on the second derivative, and there is no proof without one. The sampled radius is
+    found by quadrupling and bisection with few directions, and then confirmed, or lowered, with fresh ones.
 
     **Arguments:**
 
     - `memory`, whose map is any callable written with JAX.
-    - `second_derivative`: for maps that are no `MLP`: sup ‖D²f‖₂ as one number for all states, or as a function of a
-      radius r, for all states within r of any stored point. It is believed. Not for networks.
+    - `second_derivative`: for maps that don't bound their own slopes: sup ‖D²f‖₂ as one number for all states, or as a
+      function of a radius r, for all states within r of any stored point. It is believed.
     - `num_directions`: random directions at the sampled radius; 0 leaves sampling out.
     - `confidence`: of the statement on the share of directions.
     - `max_steps`: how often the map is applied to a random start before it counts as not back.
@@ -113,15 +116,17 @@ def basin_radius(
     checks.integer("num_directions", num_directions)
     confidence = checks.real("confidence", confidence, above=0, most=1 - 1e-9)
     max_steps = checks.integer("max_steps", max_steps, least=1)
-    bound = _second_derivative(memory.map, second_derivative)
+    second = _second_derivative(second_derivative)
+    bound, linearize = step_bounds(memory.map), linearizer(memory.map)
+    if bound is not None and second is not None:
+        raise ValueError("second_derivative is for maps that don't bound their own slopes; this one does, leave it out")
     cycles = [np.asarray(patterns.points[list(cycle)], np.float64) for cycle in patterns.cycles]
     with float64():
-        way = orbit(memory.map, patterns.shape)
-    space = row_space(network_factors(memory.map)) if isinstance(memory.map, MLP) else None
+        way = reduced_map(memory.map, patterns.shape)
     found: list[tuple[Contraction, HostStates]] = []
     # One cycle a thread, as in `certify`.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-        for result in pool.map(partial(_prove_cycle, memory.map, space, bound, way), cycles):
+        for result in pool.map(partial(_prove_cycle, memory.map, bound, second, linearize, way), cycles):
             found.append(result)
             if progress is not None:
                 least = min(float(proof.radius.min()) for proof, _ in found)
@@ -158,36 +163,32 @@ def basin_radius(
     )
 
 
-def _second_derivative(map: Map, given: float | Callable[[float], float] | None) -> Callable[[float], float] | None:
-    if given is None:
-        return None
-    if isinstance(map, MLP):
-        raise ValueError("second_derivative is for maps that are no fully connected network; leave it out here")
-    if callable(given):
+def _second_derivative(given: float | Callable[[float], float] | None) -> Callable[[float], float] | None:
+    if given is None or callable(given):
         return given
     constant = checks.real("second_derivative", given, least=0)
     return lambda radius: constant
 
 
 def _prove_cycle(
-    map: Map, space: RowSpace | None, bound: Callable[[float], float] | None, way: Orbit, cycle: HostStates
+    map: Map,
+    bound: BoundSteps | None,
+    second: Callable[[float], float] | None,
+    linearize: Linearizer,
+    way: ReducedMap,
+    cycle: HostStates,
 ) -> tuple[Contraction, HostStates]:
     refined = refine(map, cycle, way=way)
-    points = refined.points
-    if space is not None:
-        proof = contraction(space, points, refined.residual)
-    elif bound is None or cycle[0].size > _DENSE:
+    points, moved = refined.points, refined.moved
+    if bound is None and second is not None:
+        bound = quadratic_bounds(map, lambda radius: second(radius + moved))
+    if bound is None:
         proof = Contraction(np.zeros(len(cycle)), np.zeros(len(cycle)), float("nan"))
     else:
-        rounding = 64 * UNIT_ROUNDOFF * float(np.linalg.norm(points.reshape(len(points), -1), axis=1).max())
-        jacobians = [state_jacobian(map, state) for state in points]
-        moved = refined.moved
-        proof = quadratic_contraction(
-            jacobians, map_product(map, points), lambda radius: bound(radius + moved), refined.residual + rounding
-        )
+        proof = contraction(bound, linearize, points, refined.residual)
     # The ball lies around the refined point; the one around the stored point that it holds is smaller by the move.
-    radius = np.maximum(proof.radius - refined.moved, 0.0)
-    linear = np.where(radius > 0, np.maximum(proof.linear_radius - refined.moved, 0.0), 0.0)
+    radius = np.maximum(proof.radius - moved, 0.0)
+    linear = np.where(radius > 0, np.maximum(proof.linear_radius - moved, 0.0), 0.0)
     if not (radius > 0).all():
         return Contraction(np.zeros(len(cycle)), np.zeros(len(cycle)), float("nan")), points
     return Contraction(radius, np.minimum(linear, radius), proof.factor), points
@@ -209,7 +210,7 @@ class _Returns:
 
     def __init__(
         self,
-        way: Orbit,
+        way: ReducedMap,
         stored: HostStates,
         refined: HostStates,
         following: np.ndarray,
@@ -262,12 +263,12 @@ def _padded(rows: np.ndarray, first: int) -> np.ndarray:
 
 
 @eqx.filter_jit
-def _enter(way: Orbit, starts: Any) -> Any:
+def _enter(way: ReducedMap, starts: Any) -> Any:
     return jax.vmap(way.enter)(starts)
 
 
 @eqx.filter_jit
-def _advance(way: Orbit, z: Any, place: Any, homes: Any, following: Any, within: Any) -> Any:
+def _advance(way: ReducedMap, z: Any, place: Any, homes: Any, following: Any, within: Any) -> Any:
     """Some steps of each row, and a look at where it is then."""
 
     def step(_: Any, carry: Any) -> Any:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import scipy.linalg
@@ -17,23 +16,18 @@ from jaxtyping import Complex, Float, Int, PRNGKeyArray
 from threadpoolctl import threadpool_limits
 
 from attrax._base import checks
-from attrax._base.numerics import cast, float64
+from attrax._base.numerics import float64
 from attrax._base.status import SpectrumStatus
 from attrax._base.types import HostStates, Map, Progress
-from attrax.certificates._certify import dense_norm, network_singular_value, top_singular_value
-from attrax.certificates._map_jacobian import map_product, pull_back, push_all, push_forward
-from attrax.dynamics import Orbit, orbit, refine
+from attrax.dynamics import refine
 from attrax.linalg import UNIT_ROUNDOFF, Product, gamma, power_bound
-from attrax.maps import MLP
-from attrax.maps.mlp import Factors, network_factors, network_product, network_slopes
+from attrax.maps import Linearization, Linearizer, ReducedMap, linearizer, reduced_map
 from attrax.memory import Memory
 
 # The type stubs of SciPy's iterative solvers misstate their arguments (tolerances as integers, no matvec).
 sparse: Any = scipy.sparse.linalg
 _DENSE = 160
 """Up to this size of a matrix all its eigenvalues are computed."""
-_FORMED = 2048
-"""Jacobians of general maps with more rows than this are not formed."""
 _PROBES, _POWER = 10, 128
 """Random vectors of the probable bound, and how often the product is applied to them."""
 
@@ -110,15 +104,15 @@ def spectrum(
     patterns = memory.examples()
     size = math.prod(patterns.shape)
     top = math.ceil(size / 100) if top is None else checks.integer("top", top, least=1, most=size)
-    factors = network_factors(memory.map) if isinstance(memory.map, MLP) else None
+    linearize = linearizer(memory.map)
     cycles = [np.asarray(patterns.points[list(cycle)], np.float64) for cycle in patterns.cycles]
     seeds = [int(part) for part in np.asarray(jr.key_data(key)).ravel()]
     with float64():
-        way = orbit(memory.map, patterns.shape)
+        way = reduced_map(memory.map, patterns.shape)
     rows: list[_Row] = []
     # One cycle a thread, as in `certify`.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-        work = partial(_cycle_spectrum, memory.map, factors, way, top, seeds)
+        work = partial(_cycle_spectrum, memory.map, linearize, way, top, seeds)
         for row in pool.map(work, cycles, [cycle[0] for cycle in patterns.cycles]):
             rows.append(row)
             if progress is not None:
@@ -169,19 +163,16 @@ class _Found:
 
 
 def _cycle_spectrum(
-    map: Map, factors: Factors | None, way: Orbit, top: int, seeds: list[int], cycle: HostStates, number: int
+    map: Map, linearize: Linearizer, way: ReducedMap, top: int, seeds: list[int], cycle: HostStates, number: int
 ) -> _Row:
     refined = refine(map, cycle, way=way)
     size = cycle[0].size
     if not np.isfinite(refined.residual):
         return _nothing(top, size, SpectrumStatus.NOT_FINITE)
-    if factors is None and size > _FORMED:
-        return _matrix_free(map, refined.points, top, np.random.default_rng([*seeds, number]))
-    if factors is None:
-        product, slopes = map_product(map, refined.points), []
-    else:
-        slopes, errors = network_slopes(factors, refined.points, 10 * refined.residual)
-        product = network_product(factors, slopes, errors)
+    linear = linearize(refined.points, 10 * refined.residual)
+    product = linear.product
+    if product is None:
+        return _matrix_free(linear, len(cycle), top, np.random.default_rng([*seeds, number]))
     matrix = product.matrix
     if not np.isfinite(matrix).all():
         return _nothing(top, size, SpectrumStatus.NOT_FINITE)
@@ -191,10 +182,7 @@ def _cycle_spectrum(
     log_upper = power_bound(product, target=log_largest)
     with np.errstate(over="ignore"):
         scale, upper = float(np.exp(product.log_scale)), float(np.exp(log_upper))
-    if factors is None:
-        singular = dense_norm(matrix) * scale
-    else:
-        singular = network_singular_value(factors, slopes) if matrix.any() else 0.0
+    singular = linear.singular_value()
     # What `eig` or the products with v round is covered by the last term.
     error = product.error + 4 * gamma(len(matrix) + 1) * float(np.linalg.norm(matrix))
     return _row(found, error, product, scale, singular, upper, top, len(matrix), SpectrumStatus.BOUNDED)
@@ -308,38 +296,18 @@ def _arnoldi(
     return _Found(values, residuals, condition, "arnoldi")
 
 
-def _matrix_free(map: Map, cycle: HostStates, top: int, rng: np.random.Generator) -> _Row:
-    size = cycle[0].size
-    with float64():
-        map = cast(map, np.float64)
-        states = [jnp.asarray(state, np.float64) for state in cycle]
-
-    def through(vector: np.ndarray, states: list[Any], product: Callable[..., Any]) -> np.ndarray:
-        with float64():
-            for state in states:
-                vector = np.asarray(product(map, state, jnp.asarray(vector.reshape(state.shape), np.float64)))
-        return np.ravel(vector)
-
-    forward = partial(through, states=states, product=push_forward)
-    backward = partial(through, states=states[::-1], product=pull_back)
-    probe = forward(rng.standard_normal(size))
-    if not np.isfinite(probe).all():
+def _matrix_free(linear: Linearization, period: int, top: int, rng: np.random.Generator) -> _Row:
+    size, forward = linear.size, linear.forward
+    if not np.isfinite(forward(rng.standard_normal(size))).all():
         return _nothing(top, size, SpectrumStatus.NOT_FINITE)
-    log_upper = _probable_bound(map, states, rng)
-    if probe.any():
+    log_upper = _probable_bound(linear, period, rng)
+    if log_upper > -np.inf:
         count = min(top, size - 2)
-        found = _arnoldi(forward, backward, size, count, 200)
-        operator = sparse.LinearOperator(
-            (size, size),
-            matvec=lambda x: forward(np.ravel(x)),
-            rmatvec=lambda x: backward(np.ravel(x)),
-            dtype=np.float64,
-        )
-        singular = top_singular_value(operator)
+        found = _arnoldi(forward, linear.backward, size, count, 200)
     else:
-        # Almost surely only the zero matrix sends a Gaussian vector to zero.
-        count = top
-        found, singular = _Found(np.zeros(top, complex), np.zeros(top), 1.0, "matrix-free"), 0.0
+        # Almost surely only a nilpotent matrix sends Gaussian vectors to zero in the end.
+        count, found = top, _Found(np.zeros(top, complex), np.zeros(top), 1.0, "matrix-free")
+    singular = linear.singular_value()
     status = SpectrumStatus.PROBABLE if len(found.values) == count else SpectrumStatus.NOT_CONVERGED
     missing = top - len(found.values)
     found = _Found(
@@ -355,17 +323,13 @@ def _matrix_free(map: Map, cycle: HostStates, top: int, rng: np.random.Generator
     return _row(found, error, plain, 1.0, singular, upper, top, size, status)
 
 
-def _probable_bound(map: Map, states: list[Any], rng: np.random.Generator) -> float:
+def _probable_bound(linear: Linearization, period: int, rng: np.random.Generator) -> float:
     """Logarithm of (10·√(2/π)·maxᵢ‖Mᵐωᵢ‖)^{1/m}, which is below ρ(M) with a probability of 1e-10 at most."""
-    vectors = rng.standard_normal((_PROBES, states[0].size))
+    vectors = rng.standard_normal((_PROBES, linear.size))
     logs = np.zeros(_PROBES)
-    power = max(1, _POWER // len(states))
-    best = np.inf
-    for step in range(1, power + 1):
-        with float64():
-            for state in states:
-                shaped = jnp.asarray(vectors.reshape(_PROBES, *state.shape), np.float64)
-                vectors = np.asarray(push_all(map, state, shaped)).reshape(_PROBES, -1)
+    power = max(1, _POWER // period)
+    for _ in range(power):
+        vectors = linear.forward(vectors)
         sizes = np.linalg.norm(vectors, axis=1)
         if not np.isfinite(sizes).all():
             return np.inf
@@ -374,6 +338,5 @@ def _probable_bound(map: Map, states: list[Any], rng: np.random.Generator) -> fl
         with np.errstate(divide="ignore"):
             logs = logs + np.log(sizes)
         vectors = vectors / np.where(sizes > 0, sizes, 1.0)[:, None]
-        if step == power:  # one power that is fixed beforehand, so that the probability is that of one event
-            best = (math.log(10 * math.sqrt(2 / math.pi)) + float(logs.max())) / step
-    return best
+    # One power that is fixed beforehand, so that the probability is that of one event.
+    return (math.log(10 * math.sqrt(2 / math.pi)) + float(logs.max())) / power

@@ -9,14 +9,14 @@ from jaxtyping import Float
 
 from attrax._base.numerics import float64
 from attrax._base.types import HostStates
-from attrax.dynamics import Orbit
+from attrax.maps import ReducedMap
 from attrax.patterns import Patterns
 
 _STAY = 64
 """Steps for which the state at the end has to stay what it is."""
 
 
-def way_errors(way: Orbit, patterns: Patterns, originals: HostStates) -> Float[np.ndarray, " w"]:
+def way_errors(way: ReducedMap, patterns: Patterns, originals: HostStates) -> Float[np.ndarray, " w"]:
     """For each open sequence, the largest mean squared distance from the states that were given.
 
     The sequence is run from its first state as given, in 64 bits, to the state it ends in, round the cycle that this
@@ -37,7 +37,7 @@ def way_errors(way: Orbit, patterns: Patterns, originals: HostStates) -> Float[n
 
 
 @eqx.filter_jit
-def _run(way: Orbit, first: Any, count: int) -> Any:
+def _run(way: ReducedMap, first: Any, count: int) -> Any:
     """The `count` states after `first`."""
 
     def advance(z: Any, _: Any) -> tuple[Any, Any]:

@@ -2,8 +2,6 @@
 
 from ._iterate import Iterates as Iterates
 from ._iterate import iterate as iterate
-from ._orbit import Orbit as Orbit
-from ._orbit import orbit as orbit
 from ._recall import READINGS as READINGS
 from ._recall import Recall as Recall
 from ._recall import recall as recall

@@ -14,7 +14,7 @@ from attrax._base import checks
 from attrax._base.numerics import float64
 from attrax._base.status import IterationStatus
 from attrax._base.types import HostStates, Map, Progress
-from attrax.dynamics._orbit import Orbit, orbit
+from attrax.maps import ReducedMap, reduced_map
 
 _CHUNK = 16
 _BLOCK = 64
@@ -98,7 +98,7 @@ def iterate(
     starts = _check_starts(starts)
     num = len(starts)
     with float64():
-        way = orbit(map, starts.shape[1:])
+        way = reduced_map(map, starts.shape[1:])
         rows = _enter(way, starts)
         # Finished rows are written here; the others move on in fewer and fewer chunks.
         done = jax.tree.map(np.array, rows)
@@ -165,14 +165,14 @@ def _in_chunks(function: Any, rows: Any, num: int) -> Any:
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *pieces)
 
 
-def _enter(way: Orbit, starts: np.ndarray) -> _Rows:
+def _enter(way: ReducedMap, starts: np.ndarray) -> _Rows:
     if not len(starts):
         raise ValueError("starts must hold at least one state; got none")
     return _in_chunks(lambda piece: _first_step(way, piece), starts, len(starts))
 
 
 @eqx.filter_jit
-def _first_step(way: Orbit, starts: Any) -> _Rows:
+def _first_step(way: ReducedMap, starts: Any) -> _Rows:
     z = jax.vmap(way.enter)(starts)
     change = jax.vmap(way.leave)(z) - starts
     residual = jnp.sqrt(jnp.sum(change.reshape(len(starts), -1) ** 2, axis=1))
@@ -190,12 +190,12 @@ def _first_step(way: Orbit, starts: Any) -> _Rows:
 
 
 @eqx.filter_jit
-def _leave(way: Orbit, z: Any) -> Any:
+def _leave(way: ReducedMap, z: Any) -> Any:
     return jax.vmap(way.leave)(z)
 
 
 @eqx.filter_jit
-def _advance(way: Orbit, rows: _Rows, num_steps: Any, atol: Any) -> _Rows:
+def _advance(way: ReducedMap, rows: _Rows, num_steps: Any, atol: Any) -> _Rows:
     last = rows.num_steps.max() + num_steps
 
     def running(carry: _Rows) -> Any:
@@ -204,7 +204,7 @@ def _advance(way: Orbit, rows: _Rows, num_steps: Any, atol: Any) -> _Rows:
     return jax.lax.while_loop(running, partial(_step_rows, way, atol), rows)
 
 
-def _step_rows(way: Orbit, atol: Any, rows: _Rows) -> _Rows:
+def _step_rows(way: ReducedMap, atol: Any, rows: _Rows) -> _Rows:
     """One application of the map to every running row."""
     moved = jax.vmap(way.step)(rows.z)
     residual = jax.vmap(way.distance)(moved, rows.z)

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from attrax._base import checks
 from attrax._base.numerics import float64
 from attrax._base.types import HostStates, Map
-from attrax.dynamics._orbit import Orbit, orbit
+from attrax.maps import ReducedMap, reduced_map
 
 # The type stubs of SciPy's iterative solvers misstate their arguments (tolerances as integers, no matvec).
 sparse: Any = scipy.sparse.linalg
@@ -50,7 +50,7 @@ def refine(
     atol: float = 1e-12,
     max_steps: int = 20,
     max_move: float | None = None,
-    way: Orbit | None = None,
+    way: ReducedMap | None = None,
 ) -> Refined:
     """The exact cycle of `map` near `cycle` (p states in order; one state for a fixed point), in float64.
 
@@ -60,7 +60,7 @@ def refine(
     - `max_steps`: Newton steps at most.
     - `max_move`: a result farther than this from what was given is not accepted; by default 0.01·√d, a
       hundred times what the paper's stopping loss leaves.
-    - `way`: `orbit` of the map and the shape of a state, where many cycles of one map are refined.
+    - `way`: `reduced_map` of the map and the shape of a state, where many cycles of one map are refined.
 
     **Returns:** `Refined`. **Raises** `ValueError` for a wrong argument.
 
@@ -75,7 +75,7 @@ def refine(
     size = int(np.prod(cycle.shape[1:]))
     limit = 0.01 * np.sqrt(size) if max_move is None else checks.real("max_move", max_move, above=0)
     with float64():
-        way = orbit(map, cycle.shape[1:]) if way is None else way
+        way = reduced_map(map, cycle.shape[1:]) if way is None else way
         images = np.asarray(_images(way, cycle))
         residual = _cycle_residual(images, cycle)
         if residual <= atol:
@@ -104,7 +104,7 @@ def refine(
     return Refined(points, residual_after, moved, residual_after <= max(atol, 1e-14 * size))
 
 
-def fixed(way: Orbit, points: HostStates, *, atol: float = 1e-12) -> np.ndarray:
+def fixed(way: ReducedMap, points: HostStates, *, atol: float = 1e-12) -> np.ndarray:
     """For each of n states whether `refine` would leave it as it is: ‖f(x) − x‖₂ is at most `atol`. All at once."""
     points = np.asarray(points, np.float64)
     if not len(points):
@@ -114,7 +114,7 @@ def fixed(way: Orbit, points: HostStates, *, atol: float = 1e-12) -> np.ndarray:
     return np.linalg.norm((images - points).reshape(len(points), -1), axis=1) <= atol
 
 
-def _newton(way: Orbit, z: Float[np.ndarray, "p k"], max_steps: int) -> tuple[Float[np.ndarray, "p k"], float]:
+def _newton(way: ReducedMap, z: Float[np.ndarray, "p k"], max_steps: int) -> tuple[Float[np.ndarray, "p k"], float]:
     """Newton's method for as long as it lowers the defect, and the defect that is left."""
     best_z, best = z, np.inf
     for _ in range(max_steps):
@@ -131,7 +131,7 @@ def _newton(way: Orbit, z: Float[np.ndarray, "p k"], max_steps: int) -> tuple[Fl
     return best_z, best
 
 
-def _followed(way: Orbit, z: Float[np.ndarray, "p k"]) -> Float[np.ndarray, "p k"]:
+def _followed(way: ReducedMap, z: Float[np.ndarray, "p k"]) -> Float[np.ndarray, "p k"]:
     """The states of the last of a few laps of the map from the first state of a cycle, while laps still differ less."""
     lap, apart = z, np.inf
     for _ in range(_LAPS):
@@ -159,7 +159,7 @@ def _cycle_residual(images: np.ndarray, cycle: np.ndarray) -> float:
 
 
 def _newton_correction(
-    way: Orbit, z: Float[np.ndarray, "p k"], defect: Float[np.ndarray, "p k"]
+    way: ReducedMap, z: Float[np.ndarray, "p k"], defect: Float[np.ndarray, "p k"]
 ) -> Float[np.ndarray, "p k"] | None:
     """Solves δ_{i+1} − J_i δ_i = defect_i round the cycle.
 
@@ -199,27 +199,27 @@ def _newton_correction(
 
 
 @eqx.filter_jit
-def _images(way: Orbit, points: Any) -> Any:
+def _images(way: ReducedMap, points: Any) -> Any:
     return way.each(lambda point: way.leave(way.enter(point)), points)
 
 
 @eqx.filter_jit
-def _enter(way: Orbit, points: Any) -> Any:
+def _enter(way: ReducedMap, points: Any) -> Any:
     return way.each(way.enter, points)
 
 
 @eqx.filter_jit
-def _leave(way: Orbit, z: Any) -> Any:
+def _leave(way: ReducedMap, z: Any) -> Any:
     return way.each(way.leave, z)
 
 
 @eqx.filter_jit
-def _step(way: Orbit, z: Any) -> Any:
+def _step(way: ReducedMap, z: Any) -> Any:
     return way.each(way.step, z)
 
 
 @eqx.filter_jit
-def _lap(way: Orbit, start: Any, length: int) -> Any:
+def _lap(way: ReducedMap, start: Any, length: int) -> Any:
     def follow(z: Any, _: Any) -> tuple[Any, Any]:
         z = way.step(z)
         return z, z
@@ -228,10 +228,10 @@ def _lap(way: Orbit, start: Any, length: int) -> Any:
 
 
 @eqx.filter_jit
-def _push(way: Orbit, z: Any, tangent: Any) -> Any:
+def _push(way: ReducedMap, z: Any, tangent: Any) -> Any:
     return jax.jvp(way.step, (z,), (jnp.asarray(tangent),))[1]
 
 
 @eqx.filter_jit
-def _jacobian(way: Orbit, z: Any) -> Any:
+def _jacobian(way: ReducedMap, z: Any) -> Any:
     return jax.jacfwd(way.step)(z)

@@ -12,7 +12,7 @@ from attrax._base import checks
 from attrax._base.numerics import float64, squared_distances
 from attrax._base.status import RecallStatus
 from attrax._base.types import HostIndices, HostStates, Progress
-from attrax.dynamics._orbit import Orbit, orbit
+from attrax.maps import ReducedMap, reduced_map
 from attrax.memory import STRAYED, Memory
 from attrax.patterns import Patterns
 
@@ -132,7 +132,7 @@ def recall_sequence(
     originals = np.asarray(memory.originals, np.float64).reshape(len(patterns), -1)
     stored = _Stored(patterns, originals, near)
     with float64():
-        way = orbit(memory.map, patterns.shape)
+        way = reduced_map(memory.map, patterns.shape)
     rows = []
     for number, cue in enumerate(cues.astype(np.float64)):
         rows.append(_recall_one(way, stored, cue, cycles, atol, max_steps))
@@ -245,9 +245,9 @@ class _Stored:
 
 
 class _Run:
-    """The way from one cue in the coordinates of an `Orbit`, as far as it was needed."""
+    """The way from one cue in the coordinates of an `ReducedMap`, as far as it was needed."""
 
-    def __init__(self, way: Orbit, cue: np.ndarray, count: int) -> None:
+    def __init__(self, way: ReducedMap, cue: np.ndarray, count: int) -> None:
         self.way, self.cue = way, cue
         with float64():
             self.coordinates = [np.asarray(_first(way, cue))]
@@ -301,7 +301,7 @@ class _Run:
         return max_steps, 0, RecallStatus.NOT_CONVERGED
 
 
-def _recall_one(way: Orbit, stored: _Stored, cue: np.ndarray, cycles: int, atol: float, max_steps: int) -> _Row:
+def _recall_one(way: ReducedMap, stored: _Stored, cue: np.ndarray, cycles: int, atol: float, max_steps: int) -> _Row:
     run = _Run(way, cue, 1)
     steps, period, status = run.settled(atol, max_steps)
     shape = cue.shape
@@ -394,12 +394,12 @@ def _held_to(row: _Row, patterns: Patterns, index: int) -> _Row:
 
 
 @eqx.filter_jit
-def _first(way: Orbit, cue: Any) -> Any:
+def _first(way: ReducedMap, cue: Any) -> Any:
     return way.enter(cue)
 
 
 @eqx.filter_jit
-def _advance(way: Orbit, z: Any) -> Any:
+def _advance(way: ReducedMap, z: Any) -> Any:
     """The next `_BLOCK` coordinates."""
 
     def step(z: Any, _: Any) -> tuple[Any, Any]:
@@ -410,5 +410,5 @@ def _advance(way: Orbit, z: Any) -> Any:
 
 
 @eqx.filter_jit
-def _leave(way: Orbit, z: Any) -> Any:
+def _leave(way: ReducedMap, z: Any) -> Any:
     return way.each(way.leave, z)

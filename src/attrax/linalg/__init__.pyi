@@ -3,11 +3,15 @@
 from ._bounds import Leading as Leading
 from ._bounds import leading_eigenvalue as leading_eigenvalue
 from ._bounds import power_bound as power_bound
+from ._norms import SAFETY as SAFETY
 from ._norms import Norm as Norm
 from ._norms import contracting_norms as contracting_norms
+from ._norms import contraction_rate as contraction_rate
 from ._norms import two_norm as two_norm
 from ._running_product import UNIT_ROUNDOFF as UNIT_ROUNDOFF
 from ._running_product import Factor as Factor
 from ._running_product import Product as Product
 from ._running_product import RunningProduct as RunningProduct
 from ._running_product import gamma as gamma
+from ._singular import dense_norm as dense_norm
+from ._singular import largest_singular_value as largest_singular_value

@@ -14,6 +14,8 @@ from attrax.linalg._running_product import Product, gamma
 _routines: Any = scipy.linalg.get_lapack_funcs(("potrf",), dtype=np.float64)
 (_potrf,) = _routines
 
+SAFETY = 1e-6
+"""Every computed bound is enlarged by this share, beside the rounding errors that are counted one by one."""
 _SMALL, _LANCZOS = 128, 24
 """Up to so many rows all eigenvalues of a Gram matrix are computed; of larger ones the largest is bounded, from so many
 steps of Lanczos' method."""
@@ -163,3 +165,12 @@ def _lyapunov(
             return None
         norms.append(norm)
     return norms
+
+
+def contraction_rate(jacobian: np.ndarray, here: Norm, there: Norm, error: float) -> float:
+    """Bound on ‖SJR‖₂, for a Jacobian that is right to `error` times its Frobenius norm."""
+    inner = jacobian if here.plain and there.plain else there.inner @ jacobian @ here.outer
+    size = float(np.linalg.norm(jacobian))
+    rounding = 2 * gamma(2 * len(inner) + 4) * size
+    rounding *= float(np.linalg.norm(there.inner)) * float(np.linalg.norm(here.outer))
+    return (there.slack * (two_norm(inner) + rounding) + there.largest * here.smallest * error * size) * (1 + SAFETY)

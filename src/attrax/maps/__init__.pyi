@@ -1,6 +1,18 @@
 """Maps from a state to a state: fully connected, convolutional and recurrent networks. Any callable is a map too."""
 
+from ._contract import BallBounds as BallBounds
+from ._contract import Bounded as Bounded
+from ._contract import BoundSteps as BoundSteps
+from ._contract import Linearizable as Linearizable
+from ._contract import Reducible as Reducible
+from ._contract import StepBounds as StepBounds
+from ._contract import linearizer as linearizer
+from ._contract import reduced_map as reduced_map
+from ._contract import step_bounds as step_bounds
 from ._initializers import INITIALIZERS as INITIALIZERS
+from ._linearization import Linearization as Linearization
+from ._linearization import Linearizer as Linearizer
+from ._reduced_map import ReducedMap as ReducedMap
 from .conv import BIASES as BIASES
 from .conv import ConvAutoencoder as ConvAutoencoder
 from .conv import conv_autoencoder as conv_autoencoder
@@ -10,3 +22,4 @@ from .mlp import mlp as mlp
 from .recurrent import FEEDBACKS as FEEDBACKS
 from .recurrent import Recurrent as Recurrent
 from .recurrent import recurrent as recurrent
+from .wrapped import quadratic_bounds as quadratic_bounds

@@ -9,7 +9,8 @@ from attrax._base.numerics import float64
 from attrax._base.status import Verdict
 from attrax._base.types import Progress
 from attrax.certificates import certify
-from attrax.dynamics import fixed, orbit, refine
+from attrax.dynamics import fixed, refine
+from attrax.maps import reduced_map
 from attrax.memory import Certificate, Memory
 
 
@@ -19,7 +20,7 @@ def settle(memory: Memory, *, progress: Progress | None = None) -> Memory:
     assert originals is not None  # a memory with patterns has them
     points = np.array(originals, np.float64)
     with float64():
-        way = orbit(memory.map, patterns.shape)
+        way = reduced_map(memory.map, patterns.shape)
     # These are small products; threads that share one wait for each other on a busy machine.
     with threadpool_limits(1, user_api="blas"):
         alone = [cycle[0] for cycle in patterns.cycles if len(cycle) == 1]

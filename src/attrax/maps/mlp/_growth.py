@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from attrax.linalg import UNIT_ROUNDOFF, Norm, gamma, two_norm
+from attrax._base.types import HostStates
+from attrax.activations import PIECEWISE_LINEAR
+from attrax.linalg import SAFETY, UNIT_ROUNDOFF, Norm, contraction_rate, gamma, two_norm
 from attrax.maps.mlp._slope_deviation import slope_deviation
 from attrax.maps.mlp._slopes import Factors, slopes_at
 
-SAFETY = 1e-6
-"""Every computed bound is enlarged by this share, beside the rounding errors that are counted one by one."""
 _FEW = 160
 """Up to so many units a weighted norm is computed; beyond, bounded by norms that are already known."""
 
@@ -66,7 +66,7 @@ class StepAt:
 
     def __init__(self, space: RowSpace, state: np.ndarray) -> None:
         factors = space.factors
-        self.space, self.activation, self.depth = space, factors.network.activation, factors.depth
+        self.space, self.activation, self.depth = space, factors.activation, factors.depth
         self.z, hidden, self.slopes, self.curvatures = slopes_at(factors, state)
         # Slopes scale the rows of each weight that carries on; units that are off carry nothing.
         self.on = [np.flatnonzero(slope) for slope in self.slopes]
@@ -101,6 +101,10 @@ class StepAt:
         if 4 * len(on) > 3 * len(self.jacobian) or not len(on):
             return None
         return self.exits[layer].matrix[:, on], self.slopes[layer][on, None] * self.reach[layer].matrix[on]
+
+    def ball(self, here: Norm, there: Norm) -> "BallGrowth":
+        """Bounds in a norm before and one after the application."""
+        return BallGrowth(self, here, there)
 
     def _through(self, layer: int, chain: _Chain) -> _Chain:
         """Carries pre-activations of layer − 1 to those of `layer` (or the next state), by the slopes at the point."""
@@ -164,7 +168,7 @@ class BallGrowth:
             self.exits_error.append(there.slack * moved.error)
         slack = step.jacobian_error / max(float(np.linalg.norm(step.jacobian)), 1e-300)
         self.contraction = (
-            rate_of(step.jacobian, here, there, slack)
+            contraction_rate(step.jacobian, here, there, slack)
             if step.jacobian.any()
             else (there.largest * here.smallest * step.jacobian_error)
         )
@@ -172,9 +176,14 @@ class BallGrowth:
             np.linalg.norm(exit, axis=0) + error for exit, error in zip(self.exits, self.exits_error, strict=True)
         ]
         self.known: dict[tuple[str, int, int], float] = {}
+        # Where the pre-activations move by up to a tenth.
+        self.start = 0.1 / max(float(self.lengths[0].max(initial=0.0)), 1e-3)
+        self._moves: dict[float, list[np.ndarray]] = {}
 
     def linear_radius(self) -> float:
-        """The radius up to which no unit can reach its kink, for piecewise-linear activations."""
+        """The radius up to which no unit can reach its kink; 0 where the activation is curved."""
+        if self.step.activation not in PIECEWISE_LINEAR:
+            return 0.0
         radius = np.inf
         for z, error, length in zip(self.step.z, self.step.z_errors, self.lengths, strict=True):
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -182,7 +191,13 @@ class BallGrowth:
             radius = min(radius, float(room.min(initial=np.inf)))
         return max(radius, 0.0)
 
-    def growth(self, radius: float, extra: Sequence[np.ndarray] | None = None) -> tuple[float, list[np.ndarray]]:
+    def growth(self, radius: float, away: float = 0.0) -> float:
+        """κ(r) around the exact state, whose pre-activations differ by as much as `away` lets them."""
+        if away and away not in self._moves:
+            self._moves[away] = self._growth(away, None)[1]
+        return self._growth(radius, self._moves.get(away))[0]
+
+    def _growth(self, radius: float, extra: Sequence[np.ndarray] | None) -> tuple[float, list[np.ndarray]]:
         """κ at `radius`, and how far each pre-activation may move; `extra` adds to the errors of pre-activations."""
         step = self.step
         total, moves = self.contraction, []
@@ -259,10 +274,6 @@ class BallGrowth:
         return min(float(np.linalg.norm(part)), most * self.known[name]) + most * error
 
 
-def rate_of(jacobian: np.ndarray, here: Norm, there: Norm, error: float) -> float:
-    """Bound on ‖SJR‖₂, for a Jacobian that is right to `error` times its Frobenius norm."""
-    inner = jacobian if here.plain and there.plain else there.inner @ jacobian @ here.outer
-    size = float(np.linalg.norm(jacobian))
-    rounding = 2 * gamma(2 * len(inner) + 4) * size
-    rounding *= float(np.linalg.norm(there.inner)) * float(np.linalg.norm(here.outer))
-    return (there.slack * (two_norm(inner) + rounding) + there.largest * here.smallest * error * size) * (1 + SAFETY)
+def steps_at(space: RowSpace, cycle: HostStates) -> list[StepAt]:
+    """`StepAt` of each state of a cycle."""
+    return [StepAt(space, state) for state in np.asarray(cycle, np.float64)]

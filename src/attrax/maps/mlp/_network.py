@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -15,8 +16,16 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from attrax._base import checks
 from attrax._base.numerics import float64
+from attrax._base.types import HostStates
 from attrax.activations import activation as named_activation
 from attrax.maps._initializers import check_initializer, init_linear
+from attrax.maps._linearization import Linearizer
+from attrax.maps._reduced_map import ReducedMap
+from attrax.maps.mlp._growth import StepAt, row_space, steps_at
+from attrax.maps.mlp._layers import HiddenLayers
+from attrax.maps.mlp._linearize import linearize_network
+from attrax.maps.mlp._reduced import network_reduced_map
+from attrax.maps.mlp._slopes import network_factors
 
 
 class MLP(eqx.Module):
@@ -66,11 +75,12 @@ class MLP(eqx.Module):
 
     def features(self, x: Float[Array, " d"]) -> Float[Array, " k"]:
         """Activations of the last hidden layer at the flat state `x`."""
-        phi = named_activation(self.activation)
-        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            z = jnp.asarray(weight @ x)
-            x = phi(z if bias is None else jnp.asarray(z + bias))
-        return x
+        return self.hidden(x)
+
+    @property
+    def hidden(self) -> HiddenLayers:
+        """All layers but the last, as a map from the flat state to the features."""
+        return HiddenLayers(self.weights[:-1], self.biases[:-1], self.activation)
 
     def readout(self, features: Float[Array, " k"]) -> Float[Array, " d"]:
         """The flat output that belongs to activations of the last hidden layer."""
@@ -91,6 +101,20 @@ class MLP(eqx.Module):
     def widths(self) -> tuple[int, ...]:
         """Number of units of each hidden layer."""
         return tuple(weight.shape[0] for weight in self.weights[:-1])
+
+    # Capabilities, see `attrax.maps._contract`.
+
+    def reduced_map(self) -> ReducedMap | None:
+        """The network iterated in the features of its last hidden layer, where that is cheaper."""
+        return network_reduced_map(self.hidden, self.weights[-1], self.biases[-1], self.shape)
+
+    def linearizer(self) -> Linearizer:
+        """Its Jacobian products, with the rounding error of every slope and product counted."""
+        return partial(linearize_network, network_factors(self))
+
+    def step_bounds(self) -> Callable[[HostStates], list[StepAt]]:
+        """Bounds on its slopes over balls, in the coordinates of the row space of W_1."""
+        return partial(steps_at, row_space(network_factors(self)))
 
 
 Recipe: TypeAlias = Callable[..., MLP]

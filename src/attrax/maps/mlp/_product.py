@@ -6,11 +6,11 @@ row and column, which can be left out. The product starts where the fewest units
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from attrax.linalg import Factor, Product, RunningProduct, gamma
+from attrax.linalg import Factor, Product, RunningProduct, gamma, largest_singular_value
 from attrax.maps.mlp._slopes import Factors
 
 
@@ -24,7 +24,7 @@ def network_product(factors: Factors, slopes: Sequence[np.ndarray], errors: Sequ
     depth, total = factors.depth, len(slopes)
     sizes = [len(units) for units in active]
     start = int(np.argmin(sizes))
-    if factors.network.size < sizes[start]:
+    if factors.size < sizes[start]:
         return _product_at_input(factors, slopes, errors, active)
     running = RunningProduct(sizes[start])
     block: list[Factor] = []
@@ -49,7 +49,7 @@ def _product_at_input(
     factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray], active: Sequence[np.ndarray]
 ) -> Product:
     """The same from the state round to itself, for states of fewer entries than any layer has units."""
-    running = RunningProduct(factors.network.size)
+    running = RunningProduct(factors.size)
     before: Any = slice(None)
     block: list[Factor] = []
     for here, units in enumerate(active):
@@ -74,7 +74,7 @@ def network_norm(factors: Factors, slopes: Sequence[np.ndarray], errors: Sequenc
     depth = factors.depth
     # Backward error of a QR factorization by Householder reflections, with a generous constant (Higham, Thm. 19.4).
     entry_error, exit_error = (
-        gamma(8 * max(factors.network.size, matrix.shape[0] + matrix.shape[1])) * min(matrix.shape) * norm
+        gamma(8 * max(factors.size, matrix.shape[0] + matrix.shape[1])) * min(matrix.shape) * norm
         for matrix, norm in ((factors.entry, factors.norms[0]), (factors.exit, factors.norms[-1]))
     )
     total = 0.0
@@ -105,3 +105,47 @@ def _factor(weight: np.ndarray, norm: float, weight_error: float, slope: np.ndar
     """diag(slope) · weight, with bounds on its 2-norm and error."""
     largest, worst = float(np.abs(slope).max(initial=0.0)), float(error.max(initial=0.0))
     return Factor(slope[:, None] * weight, largest * norm, worst * norm + (largest + worst) * weight_error)
+
+
+def network_singular_value(factors: Factors, slopes: Sequence[np.ndarray]) -> float:
+    """The largest singular value of the Jacobian product round a cycle with the given slopes."""
+    # W_1 and W_{L+1} meet the state only at the two ends, where smaller matrices have the same singular values.
+    layers = layers_met(factors, slopes, factors.entry, factors.exit)
+    rows, columns = factors.exit.shape[0], factors.entry.shape[1]
+    size = max(rows, columns)  # filled up with zeros to a square
+
+    def forward(x: np.ndarray) -> np.ndarray:
+        return np.pad(through(layers, x[:columns]), (0, size - rows))
+
+    def backward(y: np.ndarray) -> np.ndarray:
+        return np.pad(back_through(layers, y[:rows]), (0, size - columns))
+
+    return largest_singular_value(forward, backward, size)
+
+
+Met: TypeAlias = tuple[np.ndarray, np.ndarray | None]
+"""A weight and the slopes of the units that it leads to, where these are units."""
+
+
+def layers_met(factors: Factors, slopes: Sequence[np.ndarray], entry: np.ndarray, exit: np.ndarray) -> list[Met]:
+    """All layers that a deviation meets on its way round the cycle; W_{L+1} and the W_1 after it as one."""
+    layers: list[Met] = []
+    for start in range(0, len(slopes), factors.depth):
+        layers.append((entry if start == 0 else factors.joined, slopes[start]))
+        layers += [(factors.weights[layer], slopes[start + layer]) for layer in range(1, factors.depth)]
+    return [*layers, (exit, None)]
+
+
+def through(layers: Sequence[Met], vectors: np.ndarray) -> np.ndarray:
+    """One vector, or several as rows, through all layers."""
+    for weight, slope in layers:
+        vectors = vectors @ weight.T
+        vectors = vectors if slope is None else vectors * slope
+    return vectors
+
+
+def back_through(layers: Sequence[Met], vectors: np.ndarray) -> np.ndarray:
+    """The same for the transpose."""
+    for weight, slope in reversed(layers):
+        vectors = (vectors if slope is None else vectors * slope) @ weight
+    return vectors

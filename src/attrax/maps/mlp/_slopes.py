@@ -14,7 +14,7 @@ from attrax._base.types import HostStates
 from attrax.activations import PIECEWISE_LINEAR
 from attrax.activations import activation as named_activation
 from attrax.linalg import UNIT_ROUNDOFF, gamma
-from attrax.maps.mlp._network import MLP
+from attrax.maps.mlp._layers import FullyConnected, HiddenLayers
 from attrax.maps.mlp._slope_deviation import slope_deviation
 
 _MANY = 32
@@ -25,7 +25,8 @@ _MANY = 32
 class Factors:
     """What every certificate of one fully connected network shares, computed once.
 
-    **Fields:** the network in float64; its `weights` and `biases` on the host; `joined` = W_1 W_{L+1}, which leads
+    **Fields:** the `hidden` layers in float64; `size`, number of entries of a state; all `weights` and `biases` on the
+    host; `joined` = W_1 W_{L+1}, which leads
     from the last hidden layer to the next first one; `entry`, a matrix E with E Eᵀ = W_1 W_1ᵀ and at most as many
     columns as rows, and `exit`, a matrix R with RᵀR = W_{L+1}ᵀW_{L+1}; bounds on the 2-norms of the weights (`norms`)
     and of `joined`; the absolute values of the hidden layers' weights (`sizes`) and the 2-norms of their rows (`rows`);
@@ -33,7 +34,8 @@ class Factors:
     of `joined`.
     """
 
-    network: MLP
+    hidden: HiddenLayers
+    size: int
     weights: tuple[np.ndarray, ...]
     biases: tuple[np.ndarray | None, ...]
     joined: np.ndarray
@@ -46,25 +48,31 @@ class Factors:
     joined_error: float
 
     @property
+    def activation(self) -> str:
+        """The name of φ."""
+        return self.hidden.activation
+
+    @property
     def depth(self) -> int:
         """Number of hidden layers."""
         return len(self.weights) - 1
 
 
-def network_factors(network: MLP) -> Factors:
+def network_factors(network: FullyConnected) -> Factors:
     """`Factors` of a network."""
     with float64():
-        network = cast(network, np.float64)
-        weights = tuple(np.asarray(weight) for weight in network.weights)
-        biases = tuple(None if bias is None else np.asarray(bias) for bias in network.biases)
+        hidden = cast(HiddenLayers(network.weights[:-1], network.biases[:-1], network.activation), np.float64)
+        weights = tuple(np.asarray(weight, np.float64) for weight in network.weights)
+        biases = tuple(None if bias is None else np.asarray(bias, np.float64) for bias in network.biases)
     joined = weights[0] @ weights[-1]
     norms = tuple(_norm(weight) for weight in weights)
-    error = gamma(network.size + 2) * float(np.linalg.norm(weights[0]) * np.linalg.norm(weights[-1]))
+    error = gamma(len(weights[-1]) + 2) * float(np.linalg.norm(weights[0]) * np.linalg.norm(weights[-1]))
     entry = np.asarray(np.linalg.qr(weights[0].T, mode="r")).T
     leave = np.asarray(np.linalg.qr(weights[-1], mode="r"))
     sizes = tuple(np.abs(weight) for weight in weights[:-1])
     rows = tuple(np.linalg.norm(weight, axis=1) for weight in weights[:-1])
-    return Factors(network, weights, biases, joined, entry, leave, norms, sizes, rows, _norm(joined), error)
+    size = len(weights[-1])
+    return Factors(hidden, size, weights, biases, joined, entry, leave, norms, sizes, rows, _norm(joined), error)
 
 
 def _norm(matrix: np.ndarray) -> float:
@@ -86,12 +94,12 @@ def network_slopes(
     The error of φ' is that of the pre-activation times a bound on φ'' nearby. Where a unit is closer to a kink of its
     activation than the error of its pre-activation, both slopes are possible, and the error says so.
     """
-    name = factors.network.activation
+    name = factors.activation
     curved = name not in PIECEWISE_LINEAR
     with float64():
         pre, hidden, slopes, curvatures = (
             [np.asarray(layer) for layer in group]
-            for group in _derivatives(factors.network, jnp.asarray(cycle, np.float64), curved)
+            for group in _derivatives(factors.hidden, jnp.asarray(cycle, np.float64), curved)
         )
     inputs = np.abs(np.asarray(cycle, np.float64).reshape(len(cycle), -1))
     # Length of the vector by which the input of a layer may be off: it grows by the layer's 2-norm at most.
@@ -155,11 +163,11 @@ def slopes_at(
 
     A kink has the slope that JAX gives it.
     """
-    curved = factors.network.activation not in PIECEWISE_LINEAR
+    curved = factors.activation not in PIECEWISE_LINEAR
     with float64():
         pre, hidden, slopes, curvatures = (
             [np.asarray(layer)[0] for layer in group]
-            for group in _derivatives(factors.network, jnp.asarray(state, np.float64)[None], curved)
+            for group in _derivatives(factors.hidden, jnp.asarray(state, np.float64)[None], curved)
         )
     return pre, hidden, slopes, curvatures if curved else [np.zeros_like(layer) for layer in pre]
 
@@ -224,14 +232,14 @@ class _Spread:
 
 
 @eqx.filter_jit
-def _derivatives(network: MLP, cycle: Any, curved: bool) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
+def _derivatives(layers: HiddenLayers, cycle: Any, curved: bool) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
     """Pre-activations, activations, slopes and (where `curved`) |φ''| of every hidden layer, one row a state."""
-    phi = named_activation(network.activation)
+    phi = named_activation(layers.activation)
     slope_of = jnp.vectorize(jax.grad(phi))
     curvature_of = jnp.vectorize(jax.grad(jax.grad(phi)))
     pre, hidden, slopes, curvatures = [], [], [], []
     values = cycle.reshape(len(cycle), -1)
-    for weight, bias in zip(network.weights[:-1], network.biases[:-1], strict=True):
+    for weight, bias in zip(layers.weights, layers.biases, strict=True):
         # Row by row: a product with the transpose would copy the weights, which costs more than the product itself.
         # For the states of a film it pays.
         many = _MANY if len(values) >= _MANY else None

@@ -9,10 +9,9 @@ from jaxtyping import Float
 from threadpoolctl import threadpool_limits
 
 from attrax._base import checks
-from attrax._base.types import HostStates
+from attrax._base.types import HostStates, Map
 from attrax.linalg import leading_eigenvalue
-from attrax.maps import MLP
-from attrax.maps.mlp import network_factors, network_product, network_slopes
+from attrax.maps import linearizer
 from attrax.sources import SourceError, load
 
 _STAND_INS = {"cifar10": "natural", "mnist": "digits", "imagenet64": "natural"}
@@ -120,22 +119,19 @@ def squared_distances(flat: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"
     return squares[:, None] + squares - 2 * flat @ flat.T
 
 
-def radii_at(network: MLP, points: HostStates) -> Float[np.ndarray, " n"]:
+def radii_at(network: Map, points: HostStates) -> Float[np.ndarray, " n"]:
     """The spectral radius of the Jacobian at each point as it is, no fixed point sought: the paper's reading.
 
     **Arguments:** `network`; `points`, n×state shape. **Returns** n numbers; NaN where the Jacobian is not finite.
 
-        >>> network = MLP((2 * np.eye(2), np.eye(2) / 4), (None, None), (2,), "identity")
-        >>> radii_at(network, np.zeros((1, 2))).tolist()
+        >>> radii_at(lambda x: x / 2, np.zeros((1, 2))).tolist()
         [0.5]
     """
-    factors = network_factors(network)
+    linearize = linearizer(network)
+    radii = np.full(len(points), np.nan)
     with threadpool_limits(1, user_api="blas"):  # small products; threads that share one would wait for each other
-        slopes, errors = network_slopes(factors, np.asarray(points, np.float64))
-        radii = np.full(len(points), np.nan)
-        for row in range(len(points)):
-            part = slice(row * factors.depth, (row + 1) * factors.depth)
-            product = network_product(factors, slopes[part], errors[part])
-            if np.isfinite(product.matrix).all():
+        for row, point in enumerate(np.asarray(points, np.float64)):
+            product = linearize(point[None], 0.0).product
+            if product is not None and np.isfinite(product.matrix).all():
                 radii[row] = abs(leading_eigenvalue(product).value) * np.exp(product.log_scale)
     return radii

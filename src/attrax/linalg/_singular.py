@@ -1,0 +1,43 @@
+"""The largest singular value, of a matrix and of products with vectors."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.sparse.linalg
+
+# The type stubs of SciPy's iterative solvers misstate their arguments (tolerances as integers, no matvec).
+sparse: Any = scipy.sparse.linalg
+
+
+def dense_norm(matrix: np.ndarray) -> float:
+    """The 2-norm; 0 of an empty matrix or one that is not finite."""
+    return float(np.linalg.norm(matrix, 2)) if matrix.size and np.isfinite(matrix).all() else 0.0
+
+
+def largest_singular_value(
+    forward: Callable[[np.ndarray], np.ndarray], backward: Callable[[np.ndarray], np.ndarray], size: int
+) -> float:
+    """The largest singular value of a square matrix known by products with vectors, its own and its transpose's.
+
+    NaN where ARPACK did not converge.
+    """
+
+    def matvec(vector: np.ndarray) -> np.ndarray:
+        return forward(np.ravel(vector))
+
+    def rmatvec(vector: np.ndarray) -> np.ndarray:
+        return backward(np.ravel(vector))
+
+    operator = sparse.LinearOperator((size, size), matvec=matvec, rmatvec=rmatvec, dtype=np.float64)
+    if size <= 3:
+        return dense_norm(operator @ np.eye(size))
+    start = np.random.default_rng(0).standard_normal(size)
+    # A start in the range of the transpose, as ARPACK needs one that the operator does not send to zero.
+    start = rmatvec(matvec(start))
+    if not start.any() or not np.isfinite(start).all():
+        return 0.0 if not start.any() else float("inf")
+    try:
+        return float(sparse.svds(operator, k=1, tol=1e-8, v0=start, return_singular_vectors=False)[0])
+    except sparse.ArpackError:
+        return float("nan")

@@ -1,0 +1,35 @@
+"""The coordinates in which a map is iterated: those of the state itself, or fewer where the map has them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+class ReducedMap(eqx.Module):
+    """A map f in the coordinates in which it is iterated: `leave(enter(x)) = f(x)` and `leave(step(z)) = f(leave(z))`.
+
+    **Fields:** the three functions of one state or coordinate vector each; `norm_factor`, a matrix R with
+    ‖leave(z) − leave(w)‖₂ = ‖R(z − w)‖₂, or `None` where the plain norm of z − w is that already; `size`, the
+    number of coordinates; and `batch`, how many rows to compute at once.
+    """
+
+    enter: Callable[[Any], Any]
+    step: Callable[[Any], Any]
+    leave: Callable[[Any], Any]
+    norm_factor: Float[Array, "k k"] | None
+    size: int = eqx.field(static=True)
+    batch: int = eqx.field(static=True, default=1)
+
+    def each(self, function: Callable[[Any], Any], rows: Any) -> Any:
+        """`function`, one of the three above or made of them, of each row."""
+        # Few rows go one by one: a product of matrices copies the weights first.
+        return jax.lax.map(function, rows, batch_size=self.batch if 1 < self.batch <= len(rows) else None)
+
+    def distance(self, z: Float[Array, " k"], w: Float[Array, " k"]) -> Float[Array, ""]:
+        """Euclidean distance between the two states that the coordinates stand for."""
+        difference = z - w if self.norm_factor is None else self.norm_factor @ (z - w)
+        return jnp.sqrt(jnp.sum(difference**2))

@@ -1,0 +1,51 @@
+"""A fully connected network iterated in the features of its last hidden layer."""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from attrax.maps._reduced_map import ReducedMap
+from attrax.maps.mlp._layers import HiddenLayers
+
+_BATCH = 32
+"""Rows at once: the weights, which may be far larger than a row, are read once for all."""
+
+
+class _Features(eqx.Module):
+    hidden: HiddenLayers
+
+    def __call__(self, x: Any) -> Any:
+        return self.hidden(jnp.ravel(x))
+
+
+class _Readout(eqx.Module):
+    weight: Any
+    bias: Any
+    shape: tuple[int, ...] = eqx.field(static=True)
+
+    def __call__(self, z: Any) -> Any:
+        output = jnp.asarray(self.weight @ z)
+        output = output if self.bias is None else output + jnp.asarray(self.bias)
+        return output.reshape(self.shape)
+
+
+def network_reduced_map(hidden: HiddenLayers, last: Any, last_bias: Any, shape: tuple[int, ...]) -> ReducedMap | None:
+    """The network in its features; `None` where these are more, or a step by way of the state is cheaper.
+
+    W_1 W_{L+1} takes features to the next first layer directly; a step then costs k_1·k_L instead of d·(k_1 + k_L)
+    multiplications for these two layers.
+    """
+    first, size = hidden.weights[0], last.shape[0]
+    entered, left = first.shape[0], last.shape[1]
+    if entered * left >= size * (entered + left) or left > size:
+        return None
+    offset = hidden.biases[0]
+    if last_bias is not None:
+        through = first @ last_bias
+        offset = through if offset is None else offset + through
+    # From the features of one state to those of the next, without the state itself between.
+    step = HiddenLayers((first @ last, *hidden.weights[1:]), (offset, *hidden.biases[1:]), hidden.activation)
+    factor = jnp.asarray(np.linalg.qr(np.asarray(last), mode="r"))
+    return ReducedMap(_Features(hidden), step, _Readout(last, last_bias, shape), factor, left, _BATCH)
