@@ -198,6 +198,9 @@ def test_commands(capsys: pytest.CaptureFixture[str], tmp_path) -> None:
 @pytest.mark.parametrize(
     "module",
     [
+        "maps._contract",
+        "maps.mlp._slope_deviation",
+        "maps.wrapped._describe",
         "certificates._contraction",
         "certificates._radius",
         "certificates._spectrum",

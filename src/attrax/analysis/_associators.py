@@ -14,7 +14,7 @@ from attrax._base.numerics import apply_rows, cast
 from attrax._base.types import HostIndices, HostStates
 from attrax.analysis._neighbors import RULES, nearest_neighbor
 from attrax.corruptions import corrupt, parse_corruption
-from attrax.maps import mlp
+from attrax.maps import describe, mlp
 from attrax.patterns import Patterns
 from attrax.writing import Gradient
 
@@ -319,14 +319,13 @@ def _denoiser(task: Task, setting: tuple[int, int, int]) -> Associator:
     patterns = Patterns(np.asarray(task.points), np.asarray(task.successor))
     written = writer(recipe, patterns, key=task.key, checkpoint=None, resume=False, progress=None)
     network: Any = cast(written.map, np.float32)
-    parameters = sum(weight.size for weight in network.weights) + sum(bias.size for bias in network.biases)
     shape = task.points.shape[1:]
 
     def answer(cues: np.ndarray, known: np.ndarray | None) -> np.ndarray:
         rows = cues.astype(np.float32).reshape(len(cues), *shape)
         return apply_rows(network, rows).reshape(len(cues), -1).astype(np.float64)
 
-    return Associator(4 * int(parameters), task.flat, answer, task.ahead(1))
+    return Associator(4 * describe(network).parameters, task.flat, answer, task.ahead(1))
 
 
 def _trainable(task: Task) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from attrax._base.types import HostStates, Progress
 from attrax.analysis._intervals import wilson_interval
 from attrax.corruptions import corrupt, parse_corruption
 from attrax.dynamics import recall
-from attrax.maps import MLP, mlp
+from attrax.maps import MLP, describe, mlp
 from attrax.patterns import Patterns
 from attrax.writing import Gradient, store
 
@@ -218,12 +218,9 @@ def _measured(
     begun = time.perf_counter()
     memory = store(examples, recipe, writer=writer, key=jr.fold_in(key, 0))
     seconds = time.perf_counter() - begun
-    network, certificate = memory.map, memory.certificate
-    assert isinstance(network, MLP)
+    certificate = memory.certificate
     assert certificate is not None  # `store` sets it
     num, size = len(examples), examples[0].size
-    weights = sum(weight.size for weight in network.weights)
-    weights += sum(bias.size for bias in network.biases if bias is not None)
     low, high = float(examples.min()), float(examples.max())
     signs = examples.reshape(num, -1) > (low + high) / 2
     recovered, wrong = 0, 0
@@ -243,6 +240,6 @@ def _measured(
         recovered,
         content_bits(examples) * recovered / cues_seen,
         float(num * size * (1 - entropy)),
-        int(weights),
+        describe(memory.map).parameters,
         seconds,
     )

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from attrax.cli._maps import MapName
 from attrax.cli._options import Json, PatternSource, check_output_folder
 from attrax.cli._output import percent, print_json
 from attrax.cli._progress import progress_bar
@@ -58,6 +59,7 @@ def basins(
     ] = True,
     max_steps: Annotated[int, typer.Option(min=1, help="Applications of the map at most.")] = 1000,
     patterns: PatternSource = None,
+    map_name: MapName = None,
     as_json: Json = False,
 ) -> int:
     """Which start ends in which example: basins of attraction on a plane, beside the cells of the nearest example.
@@ -75,7 +77,7 @@ def basins(
     through = _numbers(plane, "--plane", 3, int)
     frame = _numbers(extent, "--extent", 4, float)
     check_output_folder(output, "--output")
-    memory = load_memory(file, patterns)
+    memory = load_memory(file, patterns, map_name)
     begun = time.perf_counter()
     with progress_bar() as progress:
         found = basins_of(

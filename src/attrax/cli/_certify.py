@@ -1,10 +1,12 @@
 """attrax certify and attrax info."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from attrax.cli._maps import MapName, named_map
 from attrax.cli._options import Json, PatternSource
 from attrax.cli._output import number, print_json, spread
 from attrax.cli._progress import progress_bar
@@ -16,6 +18,7 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="A memory written by 
 def certify(
     file: File,
     patterns: PatternSource = None,
+    map_name: MapName = None,
     as_json: Json = False,
 ) -> int:
     """Certify every stored example anew: is it an attractor, and how do we know?
@@ -26,7 +29,7 @@ def certify(
     """
     from attrax.certificates import certify as certify_memory
 
-    memory = load_memory(file, patterns)
+    memory = load_memory(file, patterns, map_name)
     with progress_bar() as progress:
         found = certify_memory(memory, progress=progress)
     rows = [
@@ -79,28 +82,25 @@ def totals(found: Any) -> dict[str, Any]:
     }
 
 
-def info(file: File, as_json: Json = False) -> int:
+def info(file: File, map_name: MapName = None, as_json: Json = False) -> int:
     """Say what is in a memory file, without computing anything.
 
     Example: attrax info faces.attrax
     """
-    from attrax import files
+    from attrax import files, maps
 
-    memory = files.load(file)
-    network = memory.map
-    parameters = sum(weight.size for weight in network.weights) + sum(
-        bias.size for bias in network.biases if bias is not None
-    )
+    memory = files.load(file, map=named_map(map_name))
+    network = maps.describe(memory.map)
+    shape = getattr(memory.map, "shape", ()) if memory.patterns is None else memory.patterns.shape
     record: dict[str, Any] = {
         "file": str(file),
         "bytes": file.stat().st_size,
-        "shape": list(network.shape),
-        "dimension": network.size,
+        "map": network.text,
+        "shape": list(shape),
+        "dimension": math.prod(shape),
         "depth": network.depth,
-        "widths": list(network.widths),
-        "activation": network.activation,
-        "bias": any(bias is not None for bias in network.biases),
-        "parameters": int(parameters),
+        **network.facts,
+        "parameters": network.parameters,
         "examples": None if memory.patterns is None else len(memory.patterns),
         "patterns": memory.patterns is not None,
         "written": memory.written,
@@ -110,11 +110,7 @@ def info(file: File, as_json: Json = False) -> int:
         print_json(record)
         return 0
     print(f"{file}: {record['bytes'] / 1e6:.2f} MB")
-    print(
-        f"network: {'×'.join(map(str, network.shape))} states, {network.depth} hidden layers of "
-        f"{', '.join(map(str, sorted(set(network.widths))))} {network.activation} units, "
-        f"{parameters:,} parameters{'' if record['bias'] else ', no biases'}"
-    )
+    print(f"map: {network.text}, {network.parameters:,} parameters, {'×'.join(map(str, shape))} states")
     print(f"examples: {record['examples']}" if record["patterns"] else "examples: not in the file (--no-patterns)")
     if record["certificate"] is not None:
         found = record["certificate"]

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from attrax.cli._certify import File
+from attrax.cli._maps import MapName
 from attrax.cli._options import (
     Gray,
     Json,
@@ -43,6 +44,7 @@ def compare(
     max_steps: Annotated[int, typer.Option(min=1, help="Applications of the network at most.")] = 1000,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder for the figure.")] = None,
     patterns: PatternSource = None,
+    map_name: MapName = None,
     n: Number = None,
     shuffle: Shuffle = False,
     size: Size = None,
@@ -67,7 +69,7 @@ def compare(
 
     if output is not None:
         check_output_folder(output, "--output")
-    memory = load_memory(file, patterns)
+    memory = load_memory(file, patterns, map_name)
     options: dict[str, Any] = {"n": n, "shuffle": shuffle, "seed": seed, "size": size, "gray": gray}
     if not more and (n or shuffle or size or gray or skip_unreadable):
         raise ValueError("--n, --shuffle, --size, --gray and --skip-unreadable are for SOURCE, and none is given")

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from attrax.cli._certify import File
+from attrax.cli._maps import MapName
 from attrax.cli._options import Json, PatternSource, Seed, check_output_folder
 from attrax.cli._output import percent, print_json
 from attrax.cli._progress import progress_bar
@@ -30,6 +31,7 @@ def recovery(
     max_steps: Annotated[int, typer.Option(min=1, help="Applications of the network at most.")] = 1000,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder for the figure.")] = None,
     patterns: PatternSource = None,
+    map_name: MapName = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> int:
@@ -48,7 +50,7 @@ def recovery(
 
     if output is not None:
         check_output_folder(output, "--output")
-    memory = load_memory(file, patterns)
+    memory = load_memory(file, patterns, map_name)
     with progress_bar() as progress:
         points = recovery_curves(
             memory,

@@ -39,7 +39,7 @@ def nearest(
     import numpy as np
 
     from attrax.analysis import nearest_agreement
-    from attrax.maps import MLP
+    from attrax.maps import describe
     from attrax.report import agreement_figure, write_figure
 
     if output is not None:
@@ -58,8 +58,7 @@ def nearest(
                 progress=progress,
                 key=jr.key(seed),
             )
-            depth = memory.map.depth if isinstance(memory.map, MLP) else 0
-            sizes[name] = (int(np.prod(memory.examples().shape)), int(depth))
+            sizes[name] = (int(np.prod(memory.examples().shape)), describe(memory.map).depth or 0)
     written = []
     if output is not None:
         written = [str(path) for path in write_figure(agreement_figure(found, sizes), output, "nearest")]

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from attrax.cli._maps import MapName
 from attrax.cli._media import By, Duration, Fps, Hop, Mono, Rate, Start, read_part
 from attrax.cli._options import Gray, Json, PatternSource, Seed, Size, check_output_folder
 from attrax.cli._output import number, print_json
@@ -52,6 +53,7 @@ def period(
     by: By = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder for the figure.")] = None,
     patterns: PatternSource = None,
+    map_name: MapName = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> int:
@@ -85,7 +87,7 @@ def period(
         given = [*media, *(["size"] if size else []), *(["gray"] if gray else [])]
         if given:
             raise ValueError(f"--{given[0]} is for recordings, and {source} is a memory; leave it out")
-        memory = load_memory(Path(source), patterns)
+        memory = load_memory(Path(source), patterns, map_name)
         cue = start_of(memory, "noise" if begin is None else begin, seed)
         longest = max(len(cycle) for cycle in memory.examples().cycles)
         with waiting("iterating"):

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from attrax.cli._maps import MapName
 from attrax.cli._options import (
     Gray,
     Json,
@@ -64,6 +65,7 @@ def recall(
     recovery_atol: Annotated[float | None, typer.Option(help="Recovered below this distance to an example.")] = None,
     max_steps: Annotated[int, typer.Option(min=1, help="Applications of the network at most.")] = 10_000,
     patterns: PatternSource = None,
+    map_name: MapName = None,
     n: Number = None,
     shuffle: Shuffle = False,
     size: Size = None,
@@ -106,7 +108,7 @@ def recall(
         if corrupt is not None:
             parse_corruption(corrupt)
         return recall_from(
-            load_memory(file, patterns),
+            load_memory(file, patterns, map_name),
             begin,
             file=file,
             corrupt=corrupt,
@@ -128,7 +130,7 @@ def recall(
         _check_apart(output, cues or [])
     corruption = None if corrupt is None else parse_corruption(corrupt)
     options: dict[str, Any] = {"n": n, "shuffle": shuffle, "seed": seed, "size": size, "gray": gray}
-    memory = load_memory(file, patterns)
+    memory = load_memory(file, patterns, map_name)
     if corruption is not None and (n is not None or shuffle or size or gray or skip_unreadable):
         raise ValueError("--n, --shuffle, --size, --gray and --skip-unreadable are for cues, not for --corrupt")
     with progress_bar() as progress:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from attrax.cli._maps import named_map
 from attrax.cli._media import Part, common_facts, is_clip, read_part, write_clip
 from attrax.cli._options import check_output_file, check_output_folder, load_sources
 from attrax.cli._output import number
@@ -208,11 +209,13 @@ def _alike(arrays: list[np.ndarray]) -> list[np.ndarray]:
     ]
 
 
-def load_memory(file: Path, patterns: list[str] | None) -> Any:
-    """A memory from its file, completed by `patterns` where it was saved without them."""
+def load_memory(file: Path, patterns: list[str] | None, map: str | None = None) -> Any:
+    """A memory from its file, completed by `patterns` and by the `map` where it was saved without them."""
     from attrax import files
 
-    memory = files.load(file)
+    memory = files.load(file, map=named_map(map))
+    if isinstance(memory.map, files.MissingMap):
+        raise ValueError(f"{file} does not hold its map, {memory.map.text}; name it with --map MODULE:NAME")
     if memory.patterns is None:
         if not patterns:
             raise ValueError(

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from attrax.cli._maps import MapName
 from attrax.cli._options import Json, PatternSource, Seed, check_output_folder
 from attrax.cli._output import number, print_json, spread
 from attrax.cli._progress import progress_bar
@@ -24,6 +25,7 @@ def spectrum(
     ] = None,
     output: Folder = None,
     patterns: PatternSource = None,
+    map_name: MapName = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> int:
@@ -38,7 +40,7 @@ def spectrum(
 
     if output is not None:
         check_output_folder(output, "--output")
-    memory = load_memory(file, patterns)
+    memory = load_memory(file, patterns, map_name)
     with progress_bar() as progress:
         found = compute(memory, top=top, progress=progress, key=jr.key(seed))
     histogram = eigenvalue_histogram(found)
@@ -117,6 +119,7 @@ def radius(
     max_steps: Annotated[int, typer.Option(min=1, help="Steps after which a random start counts as not back.")] = 500,
     output: Folder = None,
     patterns: PatternSource = None,
+    map_name: MapName = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> int:
@@ -132,7 +135,7 @@ def radius(
         check_output_folder(output, "--output")
     if not 0 < confidence < 1:
         raise ValueError(f"--confidence must lie between 0 and 1; got {confidence:g}")
-    memory = load_memory(file, patterns)
+    memory = load_memory(file, patterns, map_name)
     with progress_bar() as progress:
         found = basin_radius(
             memory,

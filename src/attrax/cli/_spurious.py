@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from attrax.cli._certify import File
+from attrax.cli._maps import MapName
 from attrax.cli._options import (
     Gray,
     Json,
@@ -50,6 +51,7 @@ def spurious(
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder for the figure and the limits.")
     ] = None,
     patterns: PatternSource = None,
+    map_name: MapName = None,
     n: Number = None,
     shuffle: Shuffle = False,
     size: Size = None,
@@ -77,7 +79,7 @@ def spurious(
     if output is not None:
         check_output_folder(output, "--output")
     check_resume(checkpoint, resume)
-    memory = load_memory(file, patterns)
+    memory = load_memory(file, patterns, map_name)
     options: dict[str, Any] = {"n": n, "shuffle": shuffle, "seed": seed, "size": size, "gray": gray}
     if not images and (n or shuffle or size or gray or skip_unreadable):
         raise ValueError("--n, --shuffle, --size, --gray and --skip-unreadable are for SOURCE, and none is given")

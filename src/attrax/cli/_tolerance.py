@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from attrax.cli._certify import File
+from attrax.cli._maps import MapName
 from attrax.cli._options import Json, PatternSource, Seed, check_output_folder
 from attrax.cli._output import number, print_json
 from attrax.cli._progress import progress_bar
@@ -20,6 +21,7 @@ def tolerance(
     max_steps: Annotated[int, typer.Option(min=1, help="Applications of the network at most.")] = 1000,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder for the figure.")] = None,
     patterns: PatternSource = None,
+    map_name: MapName = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> int:
@@ -38,7 +40,7 @@ def tolerance(
 
     if output is not None:
         check_output_folder(output, "--output")
-    memory = load_memory(file, patterns)
+    memory = load_memory(file, patterns, map_name)
     with progress_bar() as progress:
         found = noise_tolerance(
             memory,

@@ -1,5 +1,6 @@
 """Memories in files."""
 
+from ._foreign import MissingMap as MissingMap
 from ._memory_file import MemoryFileError as MemoryFileError
 from ._memory_file import digest as digest
 from ._memory_file import load as load

@@ -1,17 +1,21 @@
 """Memories in files: one safetensors file of arrays and text, with a checksum. Loading never runs code.
 
-Layout. Tensors: `weight.i`, `bias.i` (i from 0), `successor`, `points`, `originals`, `certificate.NAME`. Metadata:
-`format`, `version`, `memory` (JSON: shape, activation, how it was written, verdicts, digest of the patterns, the
-shape of a frame where a state holds several) and
-`checksum`, the SHA-256 of all the rest. An array of float64 whose values all fit float32 is kept as float32 and
-widened again on loading; the JSON names those.
+Layout. Tensors: `map.NAME` (the arrays of the map), `successor`, `points`, `originals`, `certificate.NAME`. Metadata:
+`format`, `version`, `memory` (JSON: kind and settings of the map, how the memory was written, verdicts, digest of the
+patterns, the shape of a frame where a state holds several) and `checksum`, the SHA-256 of all the rest. An array of
+float64 whose values all fit float32 is kept as float32 and widened again on loading; the JSON names those.
+
+The kinds of maps are those of `maps.KINDS`. Of any other map the file has the name, the number of parameters and
+`map.probe`, what it makes of a few fixed states, by which the map that is given again is known.
+
+In version 1 the arrays of the map have no prefix, its settings stand beside the rest, and it is always an `MLP`.
 """
 
 import hashlib
 import json
 import math
 import os
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +25,16 @@ import safetensors.numpy
 
 from attrax._base.files import write_atomically
 from attrax._base.status import Verdict
-from attrax._base.types import HostStates
-from attrax.maps import MLP
+from attrax._base.types import HostStates, Map
+from attrax.files._foreign import MissingMap, check_same_map, probe
+from attrax.maps import KINDS, Storable, describe, kind_of
 from attrax.memory import Certificate, Memory
 from attrax.patterns import Patterns
 from attrax.writing import settle
 
-_FORMAT, _VERSION = "attrax memory", "1"
+_FORMAT, _VERSION = "attrax memory", "2"
+_READABLE = ("1", "2")
+_OF_THE_MAP = "map."
 _METADATA = {"format", "version", "memory", "checksum"}
 _NOT_NUMBERS = ("cycles", "verdict", "method", "period", "way_error")
 
@@ -42,21 +49,18 @@ def save(path: str | os.PathLike[str], memory: Memory, *, patterns: bool = True)
     **Arguments:** `patterns`: `False` leaves the stored states out; the file then knows them by a digest only, and
     recall needs them supplied again (`with_patterns`).
 
-    **Returns:** the path. **Raises** `ValueError` for a map that is not an `MLP` or a path that can't be written.
+    Of a map that is none of `maps.KINDS` the file holds no weights: it has to be given again, `load(path, map=...)`.
+
+    **Returns:** the path. **Raises** `ValueError` for a path that can't be written.
     """
     path = Path(path)
-    network = memory.map
-    if not isinstance(network, MLP):
-        raise ValueError(f"only fully connected networks (attrax.maps.MLP) have a file format; the map is {network!r}")
     stored = memory.examples()
     originals = np.asarray(memory.originals)
-    arrays: dict[str, np.ndarray] = {f"weight.{i}": np.asarray(weight) for i, weight in enumerate(network.weights)}
-    arrays |= {f"bias.{i}": np.asarray(bias) for i, bias in enumerate(network.biases) if bias is not None}
+    of_the_map, map_text = _map_parts(memory.map, stored.shape)
+    arrays = {_OF_THE_MAP + name: array for name, array in of_the_map.items()}
     text: dict[str, Any] = {
-        "shape": list(network.shape),
-        "activation": network.activation,
-        "layers": len(network.weights),
-        "biases": [bias is not None for bias in network.biases],
+        "map": map_text,
+        "shape": list(stored.shape),
         "examples": len(stored),
         "merged": [list(pair) for pair in stored.merged],
         "digest": digest(originals),
@@ -90,10 +94,26 @@ def save(path: str | os.PathLike[str], memory: Memory, *, patterns: bool = True)
     return write_atomically(path, content)
 
 
-def load(path: str | os.PathLike[str]) -> Memory:
+def _map_parts(map: Map, shape: tuple[int, ...]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """What a file keeps of a map: arrays, and text."""
+    kind = kind_of(map)
+    if kind is not None and isinstance(map, Storable):
+        arrays, settings = map.to_arrays()
+        return arrays, {"kind": kind, "settings": settings}
+    if isinstance(map, MissingMap):
+        return {"probe": map.images}, {"kind": None, "text": map.text, "parameters": map.parameters}
+    described = describe(map)
+    return {"probe": probe(map, shape)}, {"kind": None, "text": described.text, "parameters": described.parameters}
+
+
+def load(path: str | os.PathLike[str], *, map: Map | None = None) -> Memory:
     """Reads a memory, checking its checksum and structure first.
 
-    **Raises** `MemoryFileError` for a file that is missing, truncated, altered, of another kind or a newer version.
+    **Arguments:** `map`: the map, where the file does not hold it: files hold the kinds of `maps.KINDS`. Without it the
+    memory can be looked at; verbs that apply the map say what is missing.
+
+    **Raises** `MemoryFileError` for a file that is missing, truncated, altered, of another kind or a newer version;
+    `ValueError` for a map that is not the one that the memory was written with, or that the file holds itself.
     """
     path = Path(path)
     try:
@@ -107,13 +127,19 @@ def load(path: str | os.PathLike[str]) -> Memory:
         raise MemoryFileError(
             f"{path} is damaged: its tensors can't be read ({error}); restore it from a copy"
         ) from None
-    if set(metadata) != _METADATA or metadata["checksum"] != _checksum(arrays, metadata["memory"]):
+    if set(metadata) != _METADATA or metadata["checksum"] != _checksum(arrays, metadata["memory"], metadata["version"]):
         raise MemoryFileError(f"{path} was altered or damaged: its checksum does not match; restore it from a copy")
     try:
-        return _assemble(json.loads(metadata["memory"]), arrays)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+        memory = _assemble(json.loads(metadata["memory"]), arrays, metadata["version"])
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         what = f"{type(error).__name__}: {error}"
         raise MemoryFileError(f"{path} contradicts itself ({what}); write it again") from None
+    if map is None:
+        return memory
+    if not isinstance(memory.map, MissingMap):
+        raise ValueError(f"{path} holds its map; leave map out")
+    check_same_map(map, memory.map.shape, memory.map.images)
+    return replace(memory, map=map)
 
 
 def with_patterns(memory: Memory, examples: Patterns | HostStates) -> Memory:
@@ -156,15 +182,16 @@ def _metadata(path: Path, content: bytes) -> dict[str, str]:
         raise foreign
     if not all(isinstance(value, str) for value in metadata.values()):
         raise foreign
-    if metadata.get("version") != _VERSION:
+    if metadata.get("version") not in _READABLE:
+        readable = " and ".join(_READABLE)
         raise MemoryFileError(
-            f"{path} has format version {metadata.get('version')!r}, this attrax reads {_VERSION}; update attrax"
+            f"{path} has format version {metadata.get('version')!r}, this attrax reads {readable}; update attrax"
         )
     return metadata
 
 
-def _checksum(arrays: dict[str, np.ndarray], text: str) -> str:
-    total = hashlib.sha256(f"{_FORMAT} {_VERSION} {text}".encode())
+def _checksum(arrays: dict[str, np.ndarray], text: str, version: str = _VERSION) -> str:
+    total = hashlib.sha256(f"{_FORMAT} {version} {text}".encode())
     for name in sorted(arrays):
         array = arrays[name]
         total.update(f"|{name} {array.dtype.str} {array.shape}|".encode())
@@ -172,13 +199,33 @@ def _checksum(arrays: dict[str, np.ndarray], text: str) -> str:
     return total.hexdigest()
 
 
-def _assemble(text: dict[str, Any], arrays: dict[str, np.ndarray]) -> Memory:
+def _assembled_map(text: dict[str, Any], arrays: dict[str, np.ndarray], version: str) -> Map:
+    shape = tuple(int(side) for side in text["shape"])
+    if version == "1":
+        return KINDS["mlp"].from_arrays(arrays, text)
+    own, parts = text["map"], {name.removeprefix(_OF_THE_MAP): arrays[name] for name in arrays if _is_of_map(name)}
+    if own["kind"] is None:
+        images = parts["probe"]
+        if images.shape[1:] != shape or images.dtype != np.float64:
+            raise ValueError("what is on record of the map does not have the shape of a state")
+        return MissingMap(str(own["text"]), int(own["parameters"]), images)
+    if own["kind"] not in KINDS:
+        raise ValueError(
+            f"maps of the kind {own['kind']!r} are unknown here, known are {', '.join(KINDS)}; update attrax"
+        )
+    return KINDS[own["kind"]].from_arrays(parts, own["settings"])
+
+
+def _is_of_map(name: str) -> bool:
+    return name.startswith(_OF_THE_MAP)
+
+
+def _assemble(text: dict[str, Any], arrays: dict[str, np.ndarray], version: str) -> Memory:
     for name in text["widen"]:
         arrays[name] = arrays[name].astype(np.float64)
-    layers = range(text["layers"])
-    weights = tuple(arrays[f"weight.{i}"] for i in layers)
-    biases = tuple(arrays[f"bias.{i}"] if text["biases"][i] else None for i in layers)
-    network = MLP(weights, biases, tuple(int(side) for side in text["shape"]), text["activation"])
+    map, shape = _assembled_map(text, arrays, version), tuple(int(side) for side in text["shape"])
+    if getattr(map, "shape", shape) != shape:
+        raise ValueError("the map is for states of another shape")
     successor = arrays["successor"]
     if (
         successor.shape != (text["examples"],)
@@ -192,8 +239,8 @@ def _assemble(text: dict[str, Any], arrays: dict[str, np.ndarray]) -> Memory:
     written = text["written"]
     if text["patterns"]:
         points, originals = arrays["points"], arrays["originals"]
-        if points.shape != (len(successor), *network.shape) or originals.shape != points.shape:
-            raise ValueError("the points do not fit the network")
+        if points.shape != (len(successor), *shape) or originals.shape != points.shape:
+            raise ValueError("the points do not have the shape of a state")
         if not np.isfinite(points).all() or digest(originals) != text["digest"]:
             raise ValueError("the points are not finite or do not have the digest on record")
         frame = text.get("frame")  # files from before there was context have none
@@ -221,7 +268,7 @@ def _assemble(text: dict[str, Any], arrays: dict[str, np.ndarray]) -> Memory:
             way_error=way_error,
             **numbers,
         )
-    return Memory(network, patterns, originals, written, certificate)
+    return Memory(map, patterns, originals, written, certificate)
 
 
 def _number_fields() -> list[str]:

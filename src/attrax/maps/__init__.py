@@ -1,4 +1,5 @@
-"""Maps from a state to a state: fully connected, convolutional and recurrent networks. Any callable is a map too."""
+"""Maps from a state to a state: the contract that any callable fulfils, and fully connected, convolutional and
+recurrent networks."""
 
 import lazy_loader
 

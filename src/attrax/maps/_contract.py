@@ -6,20 +6,22 @@ its class, one of the protocols below. Beside each stands the function that the 
 every callable, in a general way where the map has no better one.
 
 To add a kind of map: write an `equinox.Module` with `__call__`, and those of the methods below that it does better than
-the general way. No method has to be there, and no other file changes.
+the general way. No method has to be there, and no other file changes, save for one line in `maps._kinds.KINDS` where
+files shall hold the map itself. `tests/maps/test_contract.py` runs one checker over all kinds.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
 
 from attrax._base.numerics import cast
 from attrax._base.types import HostStates, Map
 from attrax.linalg import Norm
+from attrax.maps._description import Description
 from attrax.maps._linearization import Linearizer
 from attrax.maps._reduced_map import ReducedMap
-from attrax.maps.wrapped import general_linearizer, plain_map
+from attrax.maps.wrapped import general_description, general_linearizer, plain_map
 
 
 class _Map(Protocol):
@@ -125,3 +127,37 @@ def step_bounds(map: Map) -> BoundSteps | None:
     For such a map see `maps.quadratic_bounds`, which takes a bound on its second derivative.
     """
     return map.step_bounds() if isinstance(map, Bounded) else None
+
+
+@runtime_checkable
+class Describable(_Map, Protocol):
+    """A map that can say more of itself than the name of its class."""
+
+    def describe(self) -> Description:
+        """The map for people."""
+        ...
+
+
+def describe(map: Map) -> Description:
+    """What people are told of `map`: one line, and the number of its parameters.
+
+    >>> import jax.random as jr
+    >>> from attrax.maps import mlp
+    >>> describe(mlp((28, 28), width=(512, 512, 100), key=jr.key(0))).text
+    '2×512+1×100 relu units'
+    """
+    return map.describe() if isinstance(map, Describable) else general_description(map)
+
+
+@runtime_checkable
+class Storable(_Map, Protocol):
+    """A map that files hold. Its class has a name in `maps.KINDS`; of any other map a file holds all but the map."""
+
+    def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """All that makes the map: arrays by name, and settings that JSON can hold."""
+        ...
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> Self:
+        """The map made of these. **Raises** `ValueError`, `KeyError` or `TypeError` where they do not fit together."""
+        ...

@@ -17,7 +17,7 @@ import numpy as np
 from attrax._base.status import RecallStatus, StoreStatus, Verdict
 from attrax._base.types import HostStates
 from attrax.analysis import Recovery, training_saw
-from attrax.maps import MLP
+from attrax.maps import describe
 from attrax.memory import Certificate, Memory
 from attrax.report._plots import is_picture, pixels, spectrum_histogram
 from attrax.report._style import document
@@ -102,10 +102,8 @@ def _headline(memory: Memory, count: int, title: str) -> str:
         cards.append((str(count), "examples, not certified yet"))
     if isinstance(written.get("seconds"), int | float):
         cards.append((f"{written['seconds']:.0f} s", "to train, refine and certify"))
-    if isinstance(memory.map, MLP):
-        widths = memory.map.widths
-        shape = f"{memory.map.depth}×{widths[0]}" if len(set(widths)) == 1 else "–".join(map(str, widths))
-        cards.append((f"{memory.map.activation} {shape}", f"hidden layers, {memory.map.size} inputs"))
+    network = describe(memory.map)
+    cards.append((network.text, f"the map, {network.parameters:,} parameters"))
     listed = "".join(f"<div><dd>{escape(value)}</dd><dt>{escape(name)}</dt></div>" for value, name in cards)
     return f"""<h1>{escape(title)}</h1>
 <p>A network was trained to map each of {count} stored examples to itself. An example is an <em>attractor</em> where
@@ -298,14 +296,8 @@ def _notes(memory: Memory, recoveries: Sequence[Recovery]) -> str:
 
 def _settings(memory: Memory, settings: Mapping[str, Any]) -> str:
     rows: dict[str, Any] = dict(settings)
-    if isinstance(memory.map, MLP):
-        network = memory.map
-        sizes = [weight.size for weight in network.weights] + [bias.size for bias in network.biases if bias is not None]
-        rows["network"] = (
-            f"{network.depth} hidden layers of {', '.join(map(str, dict.fromkeys(network.widths)))} units, "
-            f"{network.activation}, {'with' if network.biases[0] is not None else 'without'} biases, "
-            f"{sum(sizes):,} parameters"
-        )
+    network = describe(memory.map)
+    rows["map"] = f"{network.text}, {network.parameters:,} parameters"
     rows["state"] = "×".join(map(str, memory.examples().shape))
     rows |= {name.replace("_", " "): value for name, value in memory.written.items()}
     rows["versions"] = ", ".join(f"{name} {_version(name)}" for name in ("attrax", "jax", "numpy"))

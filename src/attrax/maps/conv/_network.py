@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from attrax._base import checks
 from attrax._base.numerics import float64
 from attrax.activations import activation as named_activation
+from attrax.maps._description import Description
 from attrax.maps._initializers import check_initializer, init_linear
 
 BIASES = ("none", "last", "all")
@@ -96,6 +97,47 @@ class ConvAutoencoder(eqx.Module):
     def parameters(self) -> int:
         """Number of weights and biases."""
         return sum(array.size for array in (*self.weights, *self.biases) if array is not None)
+
+    # Capabilities, see `attrax.maps._contract`.
+
+    def describe(self) -> Description:
+        """Its channels, and how often the picture is halved."""
+        channels = self.weights[0].shape[-1]
+        facts = {
+            "activation": self.activation,
+            "bias": any(bias is not None for bias in self.biases),
+            "channels": channels,
+            "levels": self.levels,
+            "strided": self.strided,
+            "skips": self.skips,
+        }
+        text = f"convolutional autoencoder, {channels} {self.activation} channels, {self.levels} levels"
+        text += ("" if self.strided else ", not strided") + (", skip connections" if self.skips else "")
+        return Description(text, self.parameters, len(self.weights) - 1, facts)
+
+    def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Arrays `weight.i` and `bias.i` with i from 0, and the settings of a file."""
+        arrays = {f"weight.{i}": np.asarray(weight) for i, weight in enumerate(self.weights)}
+        arrays |= {f"bias.{i}": np.asarray(bias) for i, bias in enumerate(self.biases) if bias is not None}
+        settings = {
+            "shape": list(self.shape),
+            "activation": self.activation,
+            "levels": self.levels,
+            "strided": self.strided,
+            "skips": self.skips,
+        }
+        return arrays, settings
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> "ConvAutoencoder":
+        """The network of these; see `to_arrays`."""
+        levels = checks.integer("levels", settings["levels"], least=1)
+        count = range(2 * levels + 5)
+        weights = tuple(arrays[f"weight.{i}"] for i in count)
+        biases = tuple(arrays.get(f"bias.{i}") for i in count)
+        shape = tuple(int(side) for side in settings["shape"])
+        strided, skips = bool(settings["strided"]), bool(settings["skips"])
+        return cls(weights, biases, shape, settings["activation"], levels, strided, skips)
 
 
 def conv_autoencoder(

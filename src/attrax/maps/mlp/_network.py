@@ -3,9 +3,9 @@
 import contextlib
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any, TypeAlias
 
 import equinox as eqx
@@ -18,6 +18,7 @@ from attrax._base import checks
 from attrax._base.numerics import float64
 from attrax._base.types import HostStates
 from attrax.activations import activation as named_activation
+from attrax.maps._description import Description, count_parameters
 from attrax.maps._initializers import check_initializer, init_linear
 from attrax.maps._linearization import Linearizer
 from attrax.maps._reduced_map import ReducedMap
@@ -115,6 +116,28 @@ class MLP(eqx.Module):
     def step_bounds(self) -> Callable[[HostStates], list[StepAt]]:
         """Bounds on its slopes over balls, in the coordinates of the row space of W_1."""
         return partial(steps_at, row_space(network_factors(self)))
+
+    def describe(self) -> Description:
+        """Number and kind of the units of its hidden layers."""
+        layers = "+".join(f"{len(list(equal))}×{width}" for width, equal in groupby(self.widths))
+        bias = any(bias is not None for bias in self.biases)
+        text = f"{layers} {self.activation} units{'' if bias else ', no biases'}"
+        facts = {"widths": list(self.widths), "activation": self.activation, "bias": bias}
+        return Description(text, count_parameters(self), self.depth, facts)
+
+    def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Arrays `weight.i` and `bias.i` with i from 0, and the settings of a file."""
+        arrays = {f"weight.{i}": np.asarray(weight) for i, weight in enumerate(self.weights)}
+        arrays |= {f"bias.{i}": np.asarray(bias) for i, bias in enumerate(self.biases) if bias is not None}
+        return arrays, {"shape": list(self.shape), "activation": self.activation, "layers": len(self.weights)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> "MLP":
+        """The network of these; see `to_arrays`."""
+        layers = range(settings["layers"])
+        weights = tuple(arrays[f"weight.{i}"] for i in layers)
+        biases = tuple(arrays.get(f"bias.{i}") for i in layers)
+        return cls(weights, biases, tuple(int(side) for side in settings["shape"]), settings["activation"])
 
 
 Recipe: TypeAlias = Callable[..., MLP]

@@ -1,6 +1,7 @@
 """Recurrent networks that hear themselves, as maps of a hidden state and an input."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
@@ -11,7 +12,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from attrax._base import checks
+from attrax.maps._description import Description, count_parameters
 
+_ARRAYS = ("recurrent_weight", "input_weight", "bias", "output_weight", "output_bias")
 FEEDBACKS = ("argmax", "softmax")
 """How the scores of one step become the input of the next: the one-hot vector of the largest, or their softmax."""
 
@@ -38,6 +41,14 @@ class Recurrent(eqx.Module):
 
     def __check_init__(self) -> None:
         checks.one_of("feedback", self.feedback, FEEDBACKS)
+        arrays = [getattr(self, name) for name in _ARRAYS]
+        if not all(hasattr(array, "shape") for array in arrays):
+            return  # a tree of placeholders, as JAX makes them inside transformations
+        units, symbols = self.bias.shape[-1], self.output_bias.shape[-1]
+        needed = ((units, units), (units, symbols), (units,), (symbols, units), (symbols,))
+        for name, array, shape in zip(_ARRAYS, arrays, needed, strict=True):
+            if array.shape[-len(shape) :] != shape:
+                raise ValueError(f"{name} must have the shape {shape}; got {array.shape}")
 
     @property
     def width(self) -> int:
@@ -87,6 +98,23 @@ class Recurrent(eqx.Module):
     def speak(self, num_steps: int) -> Int[np.ndarray, " t"]:
         """The symbols of the largest score at each of so many steps from the state zero."""
         return np.argmax(self.run(num_steps)[:, self.width :], axis=1)
+
+    # Capabilities, see `attrax.maps._contract`.
+
+    def describe(self) -> Description:
+        """Its units and symbols."""
+        facts = {"activation": "tanh", "units": self.width, "symbols": self.num_symbols, "feedback": self.feedback}
+        text = f"recurrent network of {self.width} tanh units, {self.num_symbols} symbols, {self.feedback} feedback"
+        return Description(text, count_parameters(self), 1, facts)
+
+    def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """The arrays under the names of the fields, and the settings of a file."""
+        return {name: np.asarray(getattr(self, name)) for name in _ARRAYS}, {"feedback": self.feedback}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> "Recurrent":
+        """The network of these; see `to_arrays`."""
+        return cls(*(arrays[name] for name in _ARRAYS), feedback=settings["feedback"])
 
 
 @eqx.filter_jit

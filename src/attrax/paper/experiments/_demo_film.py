@@ -12,7 +12,7 @@ from attrax._base import checks
 from attrax._base.types import Progress
 from attrax.dynamics import SequenceRecall, recall_sequence
 from attrax.files import save
-from attrax.maps import MLP
+from attrax.maps import describe
 from attrax.memory import Memory
 from attrax.patterns import Patterns
 from attrax.report import way_strip
@@ -50,9 +50,7 @@ class FilmDemo:
     @property
     def width(self) -> int:
         """Units of the one hidden layer."""
-        network = self.memory.map
-        assert isinstance(network, MLP)  # `Constructed` makes one
-        return network.widths[0]
+        return describe(self.memory.map).facts["widths"][0]
 
 
 def demo_film(

@@ -16,7 +16,7 @@ from attrax._base import checks
 from attrax._base.status import StoreStatus, Verdict
 from attrax._base.types import HostStates, Progress
 from attrax.certificates import spectrum
-from attrax.maps import MLP, mlp
+from attrax.maps import describe, mlp
 from attrax.memory import Memory
 from attrax.paper.experiments._common import StudyData, radii_at, study_data
 from attrax.patterns import Patterns
@@ -243,7 +243,6 @@ def efficiency_trial(
     assert best is not None  # there is at least one writer
     (trained, certified), name, memory = best
     network, status = memory.map, memory.status
-    assert isinstance(network, MLP)
     assert status is not None  # `store` sets it
     radii = eigenvalues = np.zeros(0)
     if mode == "paper" and length == 1 and status is not StoreStatus.DIVERGED:
@@ -251,14 +250,13 @@ def efficiency_trial(
         top = math.ceil(values[0].size / 100)
         found = spectrum(Memory(network, patterns), top=top, key=jr.key(seed))
         eigenvalues = np.abs(found.eigenvalues).ravel()
-    leaves = [*network.weights, *(bias for bias in network.biases if bias is not None)]
     return EfficiencyTrial(
         mode,
         length,
         depth,
         width,
         seed,
-        sum(leaf.size for leaf in leaves),
+        describe(network).parameters,
         name,
         float(memory.written["loss"]),
         epochs,

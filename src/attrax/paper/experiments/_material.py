@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
+import jax
 import jax.random as jr
 import numpy as np
 
 from attrax._base.status import StoreStatus
-from attrax._base.types import HostStates
+from attrax._base.types import HostStates, Map
 from attrax.dynamics import iterate
-from attrax.maps import MLP, mlp
+from attrax.maps import describe, mlp
 from attrax.memory import Memory
 from attrax.paper.experiments._common import least_distance
 from attrax.paper.sweeps import Work
@@ -154,9 +155,7 @@ def stored_numbers(memory: Memory) -> dict[str, Any]:
 
 def _chosen(memory: Memory) -> dict[str, Any]:
     """The network in words, and where the writer chose it: of how many attempts, and all else that it chose."""
-    found: dict[str, Any] = {}
-    if isinstance(memory.map, MLP):
-        found["network"] = _in_words(memory.map)
+    found: dict[str, Any] = {"network": f"{describe(memory.map).text}, {_dtype(memory.map)}"}
     attempts = memory.written.get("attempts")
     if attempts is not None:
         found["attempts"] = len(attempts)
@@ -166,16 +165,9 @@ def _chosen(memory: Memory) -> dict[str, Any]:
     return found
 
 
-def _in_words(network: MLP) -> str:
-    """Depth×width, or all widths where they differ, activation and arithmetic.
-
-    >>> _in_words(MLP((np.ones((4, 2)), np.ones((2, 4))), (None, None), (2,), "relu"))
-    '1×4 relu float64, no biases'
-    """
-    widths = network.widths
-    size = f"{network.depth}×{widths[0]}" if len(set(widths)) == 1 else "/".join(map(str, widths))
-    bare = ", no biases" if all(bias is None for bias in network.biases) else ""
-    return f"{size} {network.activation} {np.asarray(network.weights[0]).dtype}{bare}"
+def _dtype(map: Map) -> str:
+    """The arithmetic of a map: the precision of its arrays."""
+    return "/".join(sorted({str(leaf.dtype) for leaf in jax.tree.leaves(map) if hasattr(leaf, "dtype")}))
 
 
 def orbit_of(memory: Memory, starts: HostStates, steps: Sequence[int]) -> np.ndarray:

@@ -1,0 +1,32 @@
+"""What people are told of a map."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A map for people.
+
+    **Fields:**
+
+    - `text`: one line, such as `2×512 relu units`.
+    - `parameters`: number of all weights and biases.
+    - `depth`: number of hidden layers; `None` where that means nothing, or nobody knows.
+    - `facts`: more that programs may read, by name: numbers, texts and lists only.
+    """
+
+    text: str
+    parameters: int
+    depth: int | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def count_parameters(map: Any) -> int:
+    """The number of all entries of the floating-point arrays of a map."""
+    return sum(int(np.size(leaf)) for leaf in jax.tree.leaves(map) if eqx.is_inexact_array(leaf))
