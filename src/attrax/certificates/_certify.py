@@ -4,10 +4,9 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
-import scipy.sparse.linalg
+import scipy
 from threadpoolctl import threadpool_limits
 
 from attrax._base.numerics import float64
@@ -19,8 +18,6 @@ from attrax.linalg import leading_eigenvalue, power_bound
 from attrax.maps import Linearization, Linearizer, ReducedMap, linearizer, reduced_map
 from attrax.memory import STRAYED, Certificate, Memory
 
-# The type stubs of SciPy's iterative solvers misstate their arguments (tolerances as integers, no matvec).
-sparse: Any = scipy.sparse.linalg
 _SAME = 1e-7
 """Distance below which two cycles are one: the paper's recovery threshold, read literally."""
 
@@ -196,13 +193,13 @@ def _matrix_free(linear: Linearization, residual: float, moved: float) -> _Row:
     def rmatvec(vector: np.ndarray) -> np.ndarray:
         return linear.backward(np.ravel(vector))
 
-    operator = sparse.LinearOperator((size, size), matvec=matvec, rmatvec=rmatvec, dtype=np.float64)
+    operator = scipy.sparse.linalg.LinearOperator((size, size), matvec=matvec, rmatvec=rmatvec, dtype=np.float64)
     start = np.random.default_rng(0).standard_normal(size)
     singular = linear.singular_value()
     try:
-        values, vectors = sparse.eigs(operator, k=1, tol=1e-8, v0=start, maxiter=200)
-        left_values, left = sparse.eigs(operator.T, k=1, tol=1e-8, v0=start, maxiter=200)
-    except sparse.ArpackError:
+        values, vectors = scipy.sparse.linalg.eigs(operator, k=1, tol=1e-8, v0=start, maxiter=200)
+        left_values, left = scipy.sparse.linalg.eigs(operator.T, k=1, tol=1e-8, v0=start, maxiter=200)
+    except scipy.sparse.linalg.ArpackError:
         nan = float("nan")
         return _Row(
             nan, float("inf"), float("inf"), nan, singular, residual, moved, Verdict.INCONCLUSIVE, "matrix-free"

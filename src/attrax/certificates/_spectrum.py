@@ -10,8 +10,7 @@ from typing import Any
 
 import jax.random as jr
 import numpy as np
-import scipy.linalg
-import scipy.sparse.linalg
+import scipy
 from jaxtyping import Complex, Float, Int, PRNGKeyArray
 from threadpoolctl import threadpool_limits
 
@@ -24,8 +23,6 @@ from attrax.linalg import UNIT_ROUNDOFF, Product, gamma, power_bound
 from attrax.maps import Linearization, Linearizer, ReducedMap, linearizer, reduced_map
 from attrax.memory import Memory
 
-# The type stubs of SciPy's iterative solvers misstate their arguments (tolerances as integers, no matvec).
-sparse: Any = scipy.sparse.linalg
 _DENSE = 160
 """Up to this size of a matrix all its eigenvalues are computed."""
 _PROBES, _POWER = 10, 128
@@ -263,14 +260,16 @@ def _arnoldi(
     """As many of the `count` largest eigenvalues as ARPACK found, with residuals computed anew."""
 
     def leading(product: Callable[[np.ndarray], np.ndarray], number: int) -> tuple[np.ndarray, np.ndarray]:
-        operator = sparse.LinearOperator((size, size), matvec=lambda x: product(np.ravel(x)), dtype=np.float64)
+        operator = scipy.sparse.linalg.LinearOperator(
+            (size, size), matvec=lambda x: product(np.ravel(x)), dtype=np.float64
+        )
         start = np.random.default_rng(0).standard_normal(size)
         basis = min(size, max(2 * number + 1, 20))
         try:
-            return sparse.eigs(operator, k=number, tol=1e-10, v0=start, maxiter=max_steps, ncv=basis)
-        except sparse.ArpackNoConvergence as stopped:
+            return scipy.sparse.linalg.eigs(operator, k=number, tol=1e-10, v0=start, maxiter=max_steps, ncv=basis)
+        except scipy.sparse.linalg.ArpackNoConvergence as stopped:
             return stopped.eigenvalues, stopped.eigenvectors
-        except sparse.ArpackError:
+        except scipy.sparse.linalg.ArpackError:
             return np.zeros(0, complex), np.zeros((size, 0), complex)
 
     values, vectors = leading(forward, count)

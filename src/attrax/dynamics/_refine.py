@@ -8,8 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.linalg
-import scipy.sparse.linalg
+import scipy
 from jaxtyping import Float
 
 from attrax._base import checks
@@ -17,8 +16,6 @@ from attrax._base.numerics import float64
 from attrax._base.types import HostStates, Map
 from attrax.maps import ReducedMap, reduced_map
 
-# The type stubs of SciPy's iterative solvers misstate their arguments (tolerances as integers, no matvec).
-sparse: Any = scipy.sparse.linalg
 _DENSE = 2048
 """Up to this many coordinates the Newton system is formed and factored; above, GMRES on Jacobian-vector products."""
 _LAPS = 64
@@ -184,10 +181,10 @@ def _newton_correction(
                 warnings.simplefilter("ignore", scipy.linalg.LinAlgWarning)
                 first = scipy.linalg.solve(np.eye(size) - product, constant, check_finite=True)
         else:
-            operator = sparse.LinearOperator(
+            operator = scipy.sparse.linalg.LinearOperator(
                 (size, size), matvec=lambda start: start - (around(start) - constant), dtype=np.float64
             )
-            first, failed = sparse.gmres(operator, constant, rtol=1e-10, maxiter=20)
+            first, failed = scipy.sparse.linalg.gmres(operator, constant, rtol=1e-10, maxiter=20)
             if failed:
                 return None
     except (np.linalg.LinAlgError, ValueError):

@@ -4,13 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.linalg
-import scipy.sparse.linalg
+import scipy
 
 from attrax.linalg._running_product import Product, gamma
 
-# The type stubs of SciPy's iterative solvers misstate their arguments (tolerances as integers, no matvec).
-sparse: Any = scipy.sparse.linalg
 _DENSE = 160
 """Up to this size all eigenvalues are computed; above, the leading one by Arnoldi's method."""
 
@@ -72,7 +69,7 @@ def leading_eigenvalue(product: Product) -> Leading:
     if size > _DENSE:
         try:
             return _arnoldi(product)
-        except sparse.ArpackError:
+        except scipy.sparse.linalg.ArpackError:
             pass  # it did not converge; the dense route always answers
     decomposition: Any = scipy.linalg.eig(matrix, left=True, right=True)
     values, left, right = decomposition
@@ -85,9 +82,9 @@ def _arnoldi(product: Product) -> Leading:
     matrix = product.matrix
     # A fixed start makes the same matrix give the same answer; ARPACK would draw one.
     start = np.random.default_rng(0).standard_normal(len(matrix))
-    values, right = sparse.eigs(matrix, k=1, tol=1e-10, v0=start, maxiter=300)
+    values, right = scipy.sparse.linalg.eigs(matrix, k=1, tol=1e-10, v0=start, maxiter=300)
     value, vector = complex(values[0]), right[:, 0]
-    left_values, left = sparse.eigs(matrix.T, k=1, tol=1e-10, v0=start, maxiter=300)
+    left_values, left = scipy.sparse.linalg.eigs(matrix.T, k=1, tol=1e-10, v0=start, maxiter=300)
     # The left vector belongs to the same eigenvalue or to its conjugate.
     partner = left[:, 0].conj() if abs(left_values[0] - value) <= abs(left_values[0].conj() - value) else left[:, 0]
     vector = vector / np.linalg.norm(vector)

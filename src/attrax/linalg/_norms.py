@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.linalg
+import scipy
 
 from attrax.linalg._bounds import leading_eigenvalue
 from attrax.linalg._running_product import Product, gamma

@@ -1,13 +1,9 @@
 """The largest singular value, of a matrix and of products with vectors."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import scipy.sparse.linalg
-
-# The type stubs of SciPy's iterative solvers misstate their arguments (tolerances as integers, no matvec).
-sparse: Any = scipy.sparse.linalg
+import scipy
 
 
 def dense_norm(matrix: np.ndarray) -> float:
@@ -29,7 +25,7 @@ def largest_singular_value(
     def rmatvec(vector: np.ndarray) -> np.ndarray:
         return backward(np.ravel(vector))
 
-    operator = sparse.LinearOperator((size, size), matvec=matvec, rmatvec=rmatvec, dtype=np.float64)
+    operator = scipy.sparse.linalg.LinearOperator((size, size), matvec=matvec, rmatvec=rmatvec, dtype=np.float64)
     if size <= 3:
         return dense_norm(operator @ np.eye(size))
     start = np.random.default_rng(0).standard_normal(size)
@@ -38,6 +34,6 @@ def largest_singular_value(
     if not start.any() or not np.isfinite(start).all():
         return 0.0 if not start.any() else float("inf")
     try:
-        return float(sparse.svds(operator, k=1, tol=1e-8, v0=start, return_singular_vectors=False)[0])
-    except sparse.ArpackError:
+        return float(scipy.sparse.linalg.svds(operator, k=1, tol=1e-8, v0=start, return_singular_vectors=False)[0])
+    except scipy.sparse.linalg.ArpackError:
         return float("nan")
