@@ -1,97 +1,102 @@
 """The command line: its commands, and what becomes of errors."""
 
+import io
+import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from contextlib import suppress
+from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
-from attrax.cli._analyze import analyze_app
-from attrax.cli._basins import basins
-from attrax.cli._capacity import capacity
-from attrax.cli._certify import certify, info
-from attrax.cli._change import add, forget
-from attrax.cli._compare import compare
-from attrax.cli._curves import recovery
-from attrax.cli._demo import demo
-from attrax.cli._demo_film import demo_film
-from attrax.cli._nearest import nearest
-from attrax.cli._period import period
-from attrax.cli._recall import recall
-from attrax.cli._reproduce import reproduce
-from attrax.cli._spectra import radius, spectrum
-from attrax.cli._spurious import spurious
-from attrax.cli._store import store
-from attrax.cli._theory import theory_app
-from attrax.cli._theory_runs import plot, verify
-from attrax.cli._tolerance import tolerance
+from attrax.cli._commands import Group, Later, group, quick_flag
 
-app = typer.Typer(
-    name="attrax",
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    help="Associative memory in over-parameterized neural networks: store, recall, certify.",
-)
+ABOUT = "Associative memory in over-parameterized neural networks: store, recall, certify."
+
+COMMANDS = {
+    "store": ("attrax.cli._store:store", "Store examples as attractors, certify each, write one file."),
+    "add": ("attrax.cli._change:add", "Add examples to a memory."),
+    "forget": ("attrax.cli._change:forget", "Remove examples from a memory."),
+    "recall": ("attrax.cli._recall:recall", "Iterate a memory from cues and say what came back."),
+    "certify": ("attrax.cli._certify:certify", "Certify every stored example anew."),
+    "info": ("attrax.cli._certify:info", "Say what is in a memory file."),
+    "compare": ("attrax.cli._compare:compare", "Give the same cues to other associative memories."),
+    "demo": ("attrax.cli._demo:demo", "Store 100 faces and write a page about it."),
+    "demo-film": ("attrax.cli._demo_film:demo_film", "Store a film, recall it from noise, write it."),
+    "reproduce": ("attrax.cli._reproduce:reproduce", "Make the paper's figures and tables again."),
+}
+"""Commands by name: the function that runs, and the line that `attrax --help` shows."""
+
+THEORY = {
+    "lambda": ("attrax.cli._theory:lambda_", "The top eigenvalue after training on one example."),
+    "corollary1": ("attrax.cli._theory:corollary1", "Networks that interpolate without being attracted."),
+    "sequence": ("attrax.cli._theory:sequence", "The top eigenvalue of a cycle through networks."),
+    "verify": ("attrax.cli._theory_runs:verify", "Train networks and set them beside the theory."),
+    "plot": ("attrax.cli._theory_runs:plot", "Draw a figure of the theory."),
+}
+
+ANALYSES = {
+    "spectrum": ("attrax.cli._spectra:spectrum", "The largest eigenvalues at each example."),
+    "radius": ("attrax.cli._spectra:radius", "How far each example's basin reaches."),
+    "recovery": ("attrax.cli._curves:recovery", "How often examples come back, by corruption."),
+    "spurious": ("attrax.cli._spurious:spurious", "Count where very many starts end."),
+    "basins": ("attrax.cli._basins:basins", "Which start on a plane ends in which example."),
+    "period": ("attrax.cli._period:period", "After how many states a recording repeats."),
+    "capacity": ("attrax.cli._capacity:capacity", "What a network holds of more and more examples."),
+    "nearest": ("attrax.cli._nearest:nearest", "Does a memory answer as the nearest neighbor does?"),
+    "tolerance": ("attrax.cli._tolerance:tolerance", "The strongest noise that examples come back from."),
+}
 
 
-@app.callback(invoke_without_command=True)
-def root(
-    context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    """Associative memory in over-parameterized neural networks: store, recall, certify."""
-    if version:
+def _print_version(context: typer.Context, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
         from attrax import __version__
 
         print(f"attrax {__version__}")
         raise typer.Exit()
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help(), err=True)
-        raise typer.Exit(2)
 
 
-COMMANDS = {
-    "store": store,
-    "add": add,
-    "forget": forget,
-    "recall": recall,
-    "certify": certify,
-    "info": info,
-    "compare": compare,
-    "demo": demo,
-    "demo-film": demo_film,
-    "reproduce": reproduce,
-}
-for name, command in COMMANDS.items():
-    app.command(name)(command)
-for name, command in {"verify": verify, "plot": plot}.items():
-    theory_app.command(name)(command)
-app.add_typer(theory_app)
-ANALYSES = {
-    "spectrum": spectrum,
-    "radius": radius,
-    "recovery": recovery,
-    "spurious": spurious,
-    "basins": basins,
-    "period": period,
-    "capacity": capacity,
-    "nearest": nearest,
-    "tolerance": tolerance,
-}
-"""Commands of `attrax analyze`."""
-for name, command in ANALYSES.items():
-    analyze_app.command(name)(command)
-app.add_typer(analyze_app)
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """The options that stand before a command."""
+
+
+def _application() -> Any:
+    options = typer.Typer(
+        name="attrax",
+        cls=Group,
+        help=ABOUT,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    options.callback()(_options)
+    found: Any = get_command(options)
+    for flag in found.params:
+        quick_flag(flag)
+    for name, (where, line) in COMMANDS.items():
+        found.add_command(Later(name, where, line))
+    found.add_command(group("theory", "The theory of one example: formulas, checks and figures.", THEORY))
+    found.add_command(group("analyze", "What a memory stores, measured: spectra, basins, curves.", ANALYSES))
+    return found
+
+
+app = _application()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a command and exits: 0 done, 1 a promised state was not reached, 2 wrong usage or input, 130 interrupted.
 
-    Whatever goes wrong is told in one line on stderr.
+    Whatever goes wrong is told in one line on stderr, and with `--json` as an object on stdout as well.
     """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    _print_anything()
     try:
-        status = app(args=None if arguments is None else list(arguments), standalone_mode=False)
+        status = app.main(args=given, prog_name="attrax", standalone_mode=False)
         if status == 130:  # how Typer returns from an interruption
             raise KeyboardInterrupt
         if sys.stdout is not None:  # a closed descriptor
@@ -99,34 +104,53 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except typer.Exit as ended:
         status = ended.exit_code
     except typer.TyperException as error:
-        status = _complain(f"{error.format_message()} (try attrax --help)", 2)
+        context = getattr(error, "ctx", None)
+        command = "attrax" if context is None else context.command_path
+        message = " ".join(error.format_message().replace("Value error, ", "").split())
+        status = _complain(f"{message} (try {command} --help)", 2, given)
     except (typer.Abort, KeyboardInterrupt):
-        _complain("interrupted", 130)
+        _complain("interrupted", 130, given)
         # A compiled loop may still be running in a thread of its own, and would crash in an interpreter that is being
         # taken down. Nothing is left to do: files are written beside and renamed.
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                if stream is not None:
+                    stream.flush()
         os._exit(130)
     except ValueError as error:
-        status = _complain(str(error), 2)
-    except SystemExit:
-        status = 0  # how Click ends when whoever read our output has left
+        status = _complain(str(error), 2, given)
+    except SystemExit as ended:
+        # Typer ends with 1 when whoever read our output has left, which is nobody's fault.
+        status = 0 if isinstance(ended.__context__, BrokenPipeError) else ended.code
     except BrokenPipeError:
         # Whoever read our output has left; stdout must not complain again when Python closes it.
         if sys.stdout is not None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     except OSError as error:
-        status = _complain(f"{error.filename or 'a file'}: {error.strerror or error}", 2)
+        status = _complain(f"{error.filename or 'a file'}: {error.strerror or error}", 2, given)
     except MemoryError:
-        status = _complain(
-            "not enough memory: take fewer examples (--n), smaller ones (--size) or a narrower network", 2
-        )
+        message = "not enough memory: take fewer examples (--n), smaller ones (--size) or a narrower network"
+        status = _complain(message, 2, given)
     except RuntimeError as error:
         # JAX raises subclasses of RuntimeError, running out of memory among them.
-        status = _complain(f"the computation failed: {next(iter(str(error).splitlines()), type(error).__name__)}", 2)
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        status = _complain(f"the computation failed: {first}", 2, given)
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def _complain(message: str, status: int) -> int:
+def _complain(message: str, status: int, given: Sequence[str]) -> int:
+    """Says what went wrong, to people and to programs. Returns `status`."""
+    options = given[: given.index("--")] if "--" in given else given
+    if "--json" in options:
+        with suppress(OSError):  # nobody reads it
+            print(json.dumps({"error": message, "exit_status": status}), flush=True)
     print(f"attrax: {message}", file=sys.stderr)
     return status
+
+
+def _print_anything() -> None:
+    """Has characters that a terminal or file can't hold, such as × in ASCII, replaced instead of ending the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")

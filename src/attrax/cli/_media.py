@@ -1,38 +1,15 @@
 """Films, sound and text on the command line: options, reading, and writing what came back."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
-
-import numpy as np
-import typer
+from typing import TYPE_CHECKING, Any
 
 from attrax.cli._options import load_sources, parse_size
 
-Fps = Annotated[
-    float | None,
-    typer.Option(metavar="RATE", help="Frames per second to take of a film, to the nearest frame.", show_default=False),
-]
-Start = Annotated[
-    float | None, typer.Option(metavar="SECONDS", help="Where to begin in a film or a sound.", show_default=False)
-]
-Duration = Annotated[
-    float | None, typer.Option(metavar="SECONDS", help="How much to take of it from there.", show_default=False)
-]
-Hop = Annotated[
-    float | None, typer.Option(metavar="SECONDS", help="Sound in one state. [default: 1]", show_default=False)
-]
-Rate = Annotated[
-    int | None,
-    typer.Option(
-        min=1, metavar="HERTZ", help="Samples per second to bring a sound to. [default: its own]", show_default=False
-    ),
-]
-Mono = Annotated[bool, typer.Option("--mono", help="The mean of a sound's channels.")]
-By = Annotated[
-    str | None,
-    typer.Option(metavar="word|character", help="What a state of a text is. [default: word]", show_default=False),
-]
+if TYPE_CHECKING:  # help and wrong usage don't wait for NumPy
+    import numpy as np
 
 _GIF_FPS = 50.0
 MEDIA = ("fps", "start", "duration", "hop", "rate", "mono", "by")
@@ -139,4 +116,4 @@ def write_clip(path: Path, frames: np.ndarray, facts: dict[str, Any] | None, err
             f"a GIF shows at most {_GIF_FPS:g} frames per second; it plays slower than the film's {facts['fps']:g}"
         ]
         facts = {**facts, "fps": _GIF_FPS}
-    return notes + list(save_sequence(path, frames.astype(np.float32), facts).notes)
+    return notes + list(save_sequence(path, frames.astype("float32"), facts).notes)

@@ -2,15 +2,20 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
+from attrax.cli._progress import waiting
+
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
 Seed = Annotated[
-    int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything that is drawn; same seed, same result.")
+    int,
+    typer.Option(min=0, max=2**32 - 1, metavar="N", help="Seed of everything that is drawn; same seed, same result."),
 ]
-Number = Annotated[int | None, typer.Option("--n", min=1, help="Take the first N (with --shuffle: N at random).")]
+Number = Annotated[
+    int | None, typer.Option("--n", min=1, metavar="N", help="Take the first N (with --shuffle: N at random).")
+]
 Shuffle = Annotated[bool, typer.Option("--shuffle", help="Take examples at random, by --seed.")]
 Size = Annotated[str | None, typer.Option(metavar="HxW", help="Bring images to this height and width.")]
 Gray = Annotated[bool, typer.Option("--gray", help="One channel instead of color.")]
@@ -18,6 +23,76 @@ SkipUnreadable = Annotated[bool, typer.Option("--skip-unreadable", help="Leave u
 PatternSource = Annotated[
     list[str] | None,
     typer.Option("--patterns", metavar="SOURCE", help="The examples of a memory that was saved with --no-patterns."),
+]
+
+# What to take of a film, a sound or a text.
+Fps = Annotated[
+    float | None,
+    typer.Option(metavar="RATE", help="Frames per second to take of a film, to the nearest frame.", show_default=False),
+]
+Start = Annotated[
+    float | None, typer.Option(metavar="SECONDS", help="Where to begin in a film or a sound.", show_default=False)
+]
+Duration = Annotated[
+    float | None, typer.Option(metavar="SECONDS", help="How much to take of it from there.", show_default=False)
+]
+Hop = Annotated[
+    float | None, typer.Option(metavar="SECONDS", help="Sound in one state. [default: 1]", show_default=False)
+]
+Rate = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="HERTZ", help="Samples per second to bring a sound to. [default: its own]", show_default=False
+    ),
+]
+Mono = Annotated[bool, typer.Option("--mono", help="The mean of a sound's channels.")]
+By = Annotated[
+    Literal["word", "character"] | None,
+    typer.Option(metavar="word|character", help="What a state of a text is. [default: word]", show_default=False),
+]
+
+# How states follow each other.
+As = Annotated[
+    Literal["images", "sequence"] | None,
+    typer.Option(
+        "--as",
+        metavar="KIND",
+        help="images: each state is an example of its own; sequence: each SOURCE is one cycle, a folder's images in the "
+        "order of their names. [default: sequence for films, sound and text, else images]",
+        show_default=False,
+    ),
+]
+CycleLength = Annotated[
+    int | None,
+    typer.Option(
+        "--cycle-length", min=1, metavar="L", help="Cut each source into cycles of L states.", show_default=False
+    ),
+]
+Indices = Annotated[
+    str | None,
+    typer.Option(
+        "--indices",
+        metavar="I,J,...",
+        help="Take these states of each source (with --as images, of all together) in this order, counted from 0.",
+        show_default=False,
+    ),
+]
+Single = Annotated[
+    list[str] | None,
+    typer.Option(metavar="SOURCE", help="Beside the cycles, store each state of this source by itself; repeatable."),
+]
+End = Annotated[
+    Literal["loop", "hold"],
+    typer.Option(metavar="loop|hold", help="After the last state of a sequence comes the first, or it stays."),
+]
+Context = Annotated[
+    str,
+    typer.Option(
+        "--context",
+        metavar="K|auto",
+        help="A state is the last K frames, so that equal frames may have different "
+        "successors; auto takes the least K that is enough.",
+    ),
 ]
 
 
@@ -42,12 +117,13 @@ def load_sources(
     skip_unreadable: bool = False,
 ) -> Any:
     """`attrax.sources.load` with the options as the command line has them."""
-    from attrax import sources as loading
-
     shape = parse_size(size)
-    return loading.load(
-        *sources, n=n, shuffle=shuffle, seed=seed, size=shape, gray=gray, skip_unreadable=skip_unreadable
-    )
+    with waiting("reading " + " ".join(sources[:3])):
+        from attrax import sources as loading
+
+        return loading.load(
+            *sources, n=n, shuffle=shuffle, seed=seed, size=shape, gray=gray, skip_unreadable=skip_unreadable
+        )
 
 
 def check_output_file(path: Path, option: str) -> None:

@@ -4,8 +4,6 @@ import json
 import math
 from typing import Any
 
-import numpy as np
-
 
 def print_json(record: dict[str, Any]) -> None:
     """Prints one strict JSON object on stdout; a number that is not finite is null."""
@@ -18,17 +16,17 @@ def strict(value: Any) -> Any:
         return {str(name): strict(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [strict(item) for item in value]
-    if isinstance(value, np.ndarray):
+    if hasattr(value, "tolist"):  # arrays, and numbers of NumPy
         return strict(value.tolist())
-    if isinstance(value, np.generic):
-        return strict(value.item())
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
 
 
-def spread(values: np.ndarray) -> dict[str, float | None]:
+def spread(values: Any) -> dict[str, float | None]:
     """Median and maximum of the finite values; null where there are none."""
+    import numpy as np
+
     finite = np.asarray(values, float)
     finite = finite[np.isfinite(finite)]
     if not len(finite):

@@ -6,12 +6,23 @@ from typing import Annotated, Any
 import typer
 
 from attrax.cli._maps import MapName
-from attrax.cli._media import By, Duration, Fps, Hop, Mono, Rate, Start, read_part
-from attrax.cli._options import Gray, Json, PatternSource, Seed, Size, check_output_folder
+from attrax.cli._options import (
+    By,
+    Duration,
+    Fps,
+    Gray,
+    Hop,
+    Json,
+    Mono,
+    PatternSource,
+    Rate,
+    Seed,
+    Size,
+    Start,
+    check_output_folder,
+)
 from attrax.cli._output import number, print_json
 from attrax.cli._progress import waiting
-from attrax.cli._recall_sequence import start_of
-from attrax.cli._sequences import load_memory
 
 
 def period(
@@ -65,6 +76,9 @@ def period(
     Example: attrax analyze period back.mp4 -o figures --json
     """
     from attrax.analysis import iterated, measured_period
+    from attrax.cli._media import read_part
+    from attrax.cli._recall_sequence import start_of
+    from attrax.cli._sequences import load_memory
     from attrax.report import period_figure, write_figure
 
     if output is not None:

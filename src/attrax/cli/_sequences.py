@@ -4,61 +4,25 @@ A reader of another kind of file takes its place in `attrax.sources`; every sour
 A writer of another kind of file takes its place in `WRITERS`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import typer
 
 from attrax.cli._maps import named_map
 from attrax.cli._media import Part, common_facts, is_clip, read_part, write_clip
 from attrax.cli._options import check_output_file, check_output_folder, load_sources
 from attrax.cli._output import number
+from attrax.cli._progress import waiting
+
+if TYPE_CHECKING:  # help and wrong usage don't wait for NumPy
+    import numpy as np
 
 KINDS = ("images", "sequence")
-As = Annotated[
-    str | None,
-    typer.Option(
-        "--as",
-        metavar="KIND",
-        help="images: each state is an example of its own; sequence: each SOURCE is "
-        "one cycle, a folder's images in the order of their names. [default: sequence for films, sound and text, else images]",
-        show_default=False,
-    ),
-]
-CycleLength = Annotated[
-    int | None,
-    typer.Option(
-        "--cycle-length", min=1, metavar="L", help="Cut each source into cycles of L states.", show_default=False
-    ),
-]
-Indices = Annotated[
-    str | None,
-    typer.Option(
-        "--indices",
-        metavar="I,J,...",
-        help="Take these states of each source (with --as images, of all together) in this order, counted from 0.",
-        show_default=False,
-    ),
-]
-Single = Annotated[
-    list[str] | None,
-    typer.Option(metavar="SOURCE", help="Beside the cycles, store each state of this source by itself; repeatable."),
-]
-End = Annotated[
-    str, typer.Option(metavar="loop|hold", help="After the last state of a sequence comes the first, or it stays.")
-]
-Context = Annotated[
-    str,
-    typer.Option(
-        "--context",
-        metavar="K|auto",
-        help="A state is the last K frames, so that equal frames may have different "
-        "successors; auto takes the least K that is enough.",
-    ),
-]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,6 +62,8 @@ def read_sequences(sources: list[str], selection: dict[str, Any]) -> Given:
 
     **Raises** `ValueError` for options that don't go together and for sources that can't be read.
     """
+    import numpy as np
+
     from attrax.patterns import ENDS, Patterns
 
     options = dict(selection)
@@ -202,6 +168,8 @@ def _cut(values: np.ndarray, length: int | None, source: str) -> list[np.ndarray
 
 def _alike(arrays: list[np.ndarray]) -> list[np.ndarray]:
     """Gray pictures as color ones where others have color, as within one source."""
+    import numpy as np
+
     colored = {array.shape[1:3] for array in arrays if array.ndim == 4 and array.shape[3] == 3}
     return [
         np.repeat(array[..., None], 3, axis=3) if array.ndim == 3 and array.shape[1:] in colored else array
@@ -209,6 +177,7 @@ def _alike(arrays: list[np.ndarray]) -> list[np.ndarray]:
     ]
 
 
+@waiting("reading the memory")
 def load_memory(file: Path, patterns: list[str] | None, map: str | None = None) -> Any:
     """A memory from its file, completed by `patterns` and by the `map` where it was saved without them."""
     from attrax import files
@@ -305,7 +274,7 @@ def _write_pictures(path: Path, frames: np.ndarray, names: list[str]) -> list[Pa
 
     if frames.ndim not in (3, 4):
         raise ValueError(f"--output: states of shape {frames.shape[1:]} are no pictures; name a .npy or .npz file")
-    return save_images(path, np.clip(frames, 0.0, 1.0), names)
+    return save_images(path, frames.clip(0.0, 1.0), names)
 
 
 WRITERS: dict[str, Callable[[Path, np.ndarray, list[str]], list[Path]]] = {

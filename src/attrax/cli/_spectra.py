@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from attrax.cli._maps import MapName
@@ -34,6 +33,7 @@ def spectrum(
     Example: attrax analyze spectrum faces.attrax --top 20 -o spectrum --json
     """
     import jax.random as jr
+    import numpy as np
 
     from attrax.analysis import eigenvalue_histogram
     from attrax.certificates import spectrum as compute
@@ -128,6 +128,7 @@ def radius(
     Example: attrax analyze radius faces.attrax --directions 100 -o radius --json
     """
     import jax.random as jr
+    import numpy as np
 
     from attrax.certificates import basin_radius
 

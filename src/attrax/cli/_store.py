@@ -1,18 +1,27 @@
 """attrax store."""
 
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from attrax.cli._media import MEDIA, By, Duration, Fps, Hop, Mono, Rate, Start
 from attrax.cli._options import (
+    As,
+    By,
+    Context,
+    CycleLength,
+    End,
+    Fps,
     Gray,
+    Hop,
+    Indices,
     Json,
     Number,
     Seed,
     Shuffle,
+    Single,
     Size,
     SkipUnreadable,
     check_checkpoint,
@@ -20,14 +29,10 @@ from attrax.cli._options import (
     check_output_file,
 )
 from attrax.cli._output import number, print_json, spread
-from attrax.cli._progress import progress_bar
+from attrax.cli._panels import with_panels
+from attrax.cli._progress import progress_bar, waiting
 from attrax.cli._sequences import (
-    As,
-    Context,
-    CycleLength,
-    End,
-    Indices,
-    Single,
+    Given,
     cycle_rows,
     kind_of,
     near_record,
@@ -36,76 +41,296 @@ from attrax.cli._sequences import (
     warn_of_near,
     way_rows,
 )
+from attrax.cli._settings import Setting, read_settings, with_options
 
-_WRITERS = ("auto", "contest", "gradient", "kfac", "margin", "pseudoinverse")
-_NETWORK = {"width", "depth", "activation", "init", "bias", "dtype"}
-_TRAINING = {
-    "optimizer": "optimizer",
-    "lr": "learning_rate",
-    "momentum": "momentum",
-    "weight_decay": "weight_decay",
-    "batch": "batch",
-    "copies": "copies",
-    "noise": "noise",
-    "train_corruption": "corruptions",
-    "deviation": "deviation",
-    "penalty": "penalty",
-    "coordinate_noise": "coordinate_noise",
-    "coordinates": "coordinates",
-    "polish": "polish",
-    "construction": "start",
-    "spare": "spare",
-    "tol": "tol",
-    "epochs": "epochs",
-    "time_limit": "time_limit",
+_MEDIA = ("fps", "start", "duration", "hop", "rate", "mono", "by")
+_NETWORK = {
+    "auto": ("width", "depth", "activation", "init", "bias", "dtype"),
+    "contest": ("width",),
+    "gradient": ("width", "depth", "activation", "init", "bias", "dtype"),
+    "kfac": ("width", "depth", "activation", "init", "bias", "dtype"),
+    "margin": (),
+    "pseudoinverse": (),
 }
-"""Options of training by their names in the library."""
-_REFUSED = {
-    "auto": set(),
-    "gradient": set(),
-    "contest": _NETWORK - {"width"} | {"deviation", "penalty", "polish", "construction", "spare"},
-    "kfac": {"optimizer", "lr", "momentum", "weight_decay"},
-    "margin": _NETWORK | set(_TRAINING) - {"tol"} | {"checkpoint", "resume"},
-    "pseudoinverse": _NETWORK | set(_TRAINING) - {"tol"} | {"checkpoint", "resume"},
-}
-"""Options that a writer would not heed."""
+"""What each writer heeds of the network's options."""
+_UNTRAINED = ("margin", "pseudoinverse")
+_AUGMENTATION = ("noise", "coordinate_noise", "corruptions", "deviation", "penalty", "copies")
 
 
-def _given(context: typer.Context) -> set[str]:
-    """Names of the parameters that stand on the command line."""
-    sources = {name: context.get_parameter_source(name) for name in context.params}
-    return {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Options that say what to store."""
+
+    kind: As = None
+    n: Number = None
+    shuffle: Shuffle = False
+    indices: Indices = None
+    size: Size = None
+    gray: Gray = False
+    skip_unreadable: SkipUnreadable = False
+    fps: Fps = None
+    hop: Hop = None
+    by: By = None
+    cycle_length: CycleLength = None
+    end: End = "loop"
+    context_frames: Context = "1"
+    single: Single = None
 
 
-def _check_applies(given: set[str], writer: str) -> None:
-    """**Raises** `ValueError` for an option that was given and that this writer would not heed."""
-    refused = sorted(given & _REFUSED[writer])
-    if refused:
-        raise ValueError(f"--{refused[0].replace('_', '-')} does not apply to --writer {writer}; leave it out")
-    decided = sorted(given & _NETWORK)
-    if "construction" in given and decided:
-        raise ValueError(
-            f"--{decided[0].replace('_', '-')} does not apply with --construction, which makes the network; "
-            "leave one of them out"
-        )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """Options that say how to store it."""
+
+    writer: Annotated[
+        Literal["auto", "contest", "gradient", "kfac", "margin", "pseudoinverse"],
+        typer.Option(
+            metavar="NAME",
+            help="auto: tries writers until all is certified; other options bind it. contest: trained scores, the "
+            "largest wins. gradient: the paper's. kfac: fewer, larger steps. margin, pseudoinverse: written down, not "
+            "trained.",
+        ),
+    ] = "auto"
+    noise: Annotated[
+        float | None,
+        typer.Option(metavar="SIGMA", help="Standard deviation of Gaussian noise on the inputs in training."),
+    ] = None
+    train_corruption: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND:LEVEL",
+            help="Train on examples corrupted up to this level, such as occlude:0.7; repeatable. See attrax recall "
+            "--help for the kinds.",
+        ),
+    ] = None
+    seed: Seed = 0
 
 
-def _writer(name: str, options: dict[str, Any], given: set[str]) -> Any:
-    """The writer of this name with the options that were given."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """Options of the network; what is not given is left to the writer, or to `_recipe`."""
+
+    width: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Units of each hidden layer. [default: the writer's choice; 512 where it trains a given network]",
+        ),
+    ] = None
+    depth: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Number of hidden layers. [default: the writer's choice; 5 where it trains a given network]",
+        ),
+    ] = None
+    activation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="relu, leaky_relu, selu, swish, cosid, sinusoid, tanh, sigmoid, softplus, gelu or identity. "
+            "[default: relu]",
+        ),
+    ] = None
+    init: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="pytorch, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal or uniform:A. [default: "
+            "kaiming_uniform for relu and leaky_relu, else pytorch]",
+        ),
+    ] = None
+    bias: Annotated[
+        bool | None,
+        typer.Option(
+            "--bias/--no-bias",
+            help="Biases in every layer. ReLU and Leaky ReLU without them can store nothing. [default: bias]",
+            show_default=False,
+        ),
+    ] = None
+    dtype: Annotated[
+        Literal["float32", "float64"] | None,
+        typer.Option(metavar="NAME", help="Arithmetic of training: float32 or float64. [default: float32]"),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """Options of training; what is not given is the writer's choice."""
+
+    optimizer: Annotated[
+        Literal["gd", "momentum", "momentum_decay", "rmsprop", "adam", "kfac"] | None,
+        typer.Option(metavar="NAME", help="gd, momentum, momentum_decay, rmsprop, adam or kfac. [default: adam]"),
+    ] = None
+    lr: Annotated[float | None, typer.Option(metavar="RATE", help="Learning rate. [default: the optimizer's]")] = None
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="Passes through the data at most. [default: the writer's choice]"),
+    ] = None
+    tol: Annotated[
+        float | None, typer.Option(metavar="LOSS", help="Loss to stop at, on the clean examples. [default: 1e-8]")
+    ] = None
+    batch: Annotated[int | None, typer.Option(min=1, metavar="N", help="Examples a step. [default: all]")] = None
+    time_limit: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Time that training may take. [default: as long as it needs]"),
+    ] = None
+    checkpoint: Annotated[Path | None, typer.Option(metavar="FILE", help="Save training here every few seconds.")] = (
+        None
+    )
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from --checkpoint where it exists.")] = False
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Any other setting, such as training.momentum=0.9, augmentation.copies=4 or source.start=2.5; "
+            "repeatable. A wrong name lists all.",
+        ),
+    ] = None
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A TOML file with tables [training], [augmentation], [source] of settings."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """Options of the file and of what is printed."""
+
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The memory file to write.")]
+    patterns: Annotated[bool, typer.Option("--patterns/--no-patterns", help="Keep the examples in the file.")] = True
+    as_json: Json = False
+
+
+@with_panels
+def store(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Films, sound, texts, pan:FRAMES, image files or folders, .npy, .npz, .csv, 'points:X,Y;X,Y', "
+            "points:click (in a window), digits, faces, natural, mnist:DIR, cifar10:DIR, imagenet64:DIR.",
+        ),
+    ],
+    source: Annotated[Source, "What to store"],
+    method: Annotated[Method, "How to store it"],
+    network: Annotated[Network, "Network"],
+    training: Annotated[Training, "Training"],
+    output: Annotated[Output, "Output"],
+) -> int:
+    """Store examples as attractors of a network, certify each, and write one file.
+
+    Depth is the number of hidden layers. Exits with 0 when every example is a certified attractor and with 1 when not;
+    the file is written in both cases, marked accordingly.
+
+    Sequences: attrax store clip.mp4 --size 64x64 --gray -o film.attrax makes a film one cycle; so does --as sequence of
+    the images of a folder.
+
+    Example: attrax store faces --n 20 -o faces.attrax
+    """
+    check_output_file(output.output, "--output")
+    read_from = [Path(name) for name in [*sources, *(source.single or [])]]
+    check_differ(output.output, "--output", read_from, "the sources")
+    check_checkpoint(training.checkpoint, training.resume, output.output)
+    settings = _settings(source, method, training)
+    writer = _writer(method.writer, network, training, settings)
+    recipe = _recipe(method.writer, network, "training.start" in settings)
+    sources = [_clicked(name) for name in sources]
+    selection = _selection(source, method.seed, sources, settings)
+    examples = _read(sources, selection)
+    near = near_record(examples.patterns)
+    warn_of_near(near, examples)
+    memory = _write(examples, writer, recipe, training, method.seed)
+    facts = ({"ambiguities": near} if near else {}) | ({"media": examples.facts} if examples.facts else {})
+    drawn = {} if recipe is None else {name: value for name, value in recipe.keywords.items() if name != "activation"}
+    memory.written.update(drawn, seed=method.seed, sources=list(sources), selection=selection, **facts)
+    return _finish(memory, examples, output)
+
+
+def _settings(source: Source, method: Method, training: Training) -> dict[str, Setting]:
+    """Everything given that the writer and the readers of sources take, by `section.name`."""
+    from attrax.writing import Gradient
+
+    known = tuple(field.name for field in fields(Gradient))
+    allowed = {
+        "training": tuple(name for name in known if name not in _AUGMENTATION),
+        "augmentation": _AUGMENTATION,
+        "source": _MEDIA,
+    }
+    options = {
+        "training.optimizer": (training.optimizer, "--optimizer"),
+        "training.learning_rate": (training.lr, "--lr"),
+        "training.epochs": (training.epochs, "--epochs"),
+        "training.tol": (training.tol, "--tol"),
+        "training.batch": (training.batch, "--batch"),
+        "training.time_limit": (training.time_limit, "--time-limit"),
+        "augmentation.noise": (method.noise, "--noise"),
+        "augmentation.corruptions": (method.train_corruption, "--train-corruption"),
+        **{f"source.{name}": (getattr(source, name), f"--{name}") for name in ("fps", "hop", "by")},
+    }
+    given = {key: Setting(value, said) for key, (value, said) in options.items() if value is not None}
+    return with_options(read_settings(training.assignments or [], training.config, allowed), given)
+
+
+def _of(section: str, settings: dict[str, Setting]) -> dict[str, Setting]:
+    """The settings of one section by their names in it."""
+    return {key.partition(".")[2]: setting for key, setting in settings.items() if key.startswith(f"{section}.")}
+
+
+def _writer(name: str, network: Network, training: Training, settings: dict[str, Setting]) -> Any:
+    """The writer of this name. **Raises** `ValueError` for anything given that it would not heed."""
     from attrax.writing import Auto, Constructed, Contest, Gradient
 
-    values: dict[str, Any] = {_TRAINING[option]: options[option] for option in sorted(given & set(_TRAINING))}
-    if "corruptions" in values:
-        values["corruptions"] = tuple(values["corruptions"])
-    if name in ("margin", "pseudoinverse"):
+    kinds = {"auto": Auto, "contest": Contest, "margin": Constructed, "pseudoinverse": Constructed}
+    kind: Any = kinds.get(name, Gradient)
+    given = _of("training", settings) | _of("augmentation", settings)
+    taken = {field.name for field in fields(kind)}
+    if name == "kfac":
+        taken -= {"optimizer", "learning_rate", "momentum", "weight_decay"}
+    refused = [setting.said for key, setting in given.items() if key not in taken]
+    refused += [f"--{option.replace('_', '-')}" for option in _chosen(network) if option not in _NETWORK[name]]
+    if name in _UNTRAINED:
+        refused += [option for option, value in (("--checkpoint", training.checkpoint),) if value is not None]
+    if refused:
+        raise ValueError(f"{sorted(refused)[0]} does not apply to --writer {name}; leave it out")
+    if "start" in given and _chosen(network):
+        option = next(iter(_chosen(network))).replace("_", "-")
+        raise ValueError(
+            f"--{option} does not apply with {given['start'].said}, which makes the network; leave one of them out"
+        )
+    values = {key: setting.value for key, setting in given.items()}
+    if name in _UNTRAINED:
         return Constructed(name, **values)
-    if name == "contest":
-        return Contest(width=options["width"] if "width" in given else None, **values)
-    if name == "auto":
-        return Auto(**values)
+    if name == "contest" and network.width is not None:
+        values["width"] = network.width
     if name == "kfac":
         values["optimizer"] = "kfac"
-    return Gradient(**values)
+    return kind(**values)
+
+
+def _chosen(network: Network) -> dict[str, Any]:
+    """What was asked of the network."""
+    values = {field.name: getattr(network, field.name) for field in fields(network)}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _recipe(writer: str, network: Network, constructed: bool) -> "partial[Any] | None":
+    """How to make the network that is trained; `None` where the writer makes its own."""
+    from attrax.maps import mlp
+
+    chosen = _chosen(network)
+    if constructed or writer in ("contest", *_UNTRAINED) or (writer == "auto" and not chosen):
+        return None
+    activation = chosen.get("activation", "relu")
+    init = "kaiming_uniform" if activation in ("relu", "leaky_relu") else "pytorch"
+    if network.bias is False and activation in ("relu", "leaky_relu", "identity"):
+        typer.echo(
+            f"attrax: {activation} without biases can store nothing: 1 is an eigenvalue at every fixed point", err=True
+        )
+    defaults = {"width": 512, "depth": 5, "activation": "relu", "init": init, "bias": True, "dtype": "float32"}
+    return partial(mlp, **(defaults | chosen))
 
 
 def _clicked(source: str) -> str:
@@ -119,238 +344,63 @@ def _clicked(source: str) -> str:
     return points
 
 
-def store(
-    context: typer.Context,
-    sources: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SOURCE...",
-            help="Films, sound, texts, pan:FRAMES, image files or folders, .npy, .npz, .csv, 'points:X,Y;X,Y', "
-            "points:click (in a window), digits, faces, natural, mnist:DIR, cifar10:DIR, imagenet64:DIR.",
-        ),
-    ],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The memory file to write.")],
-    writer: Annotated[
-        str,
-        typer.Option(
-            help="How to write: auto (chooses, and goes on until all is certified; options that are given bind it), contest "
-            "(trained scores, the largest wins), gradient (the paper), kfac (fewer, larger steps), pseudoinverse or margin "
-            "(written down, not trained)."
-        ),
-    ] = "auto",
-    time_limit: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SECONDS", help="Time that training may take. [default: as long as it needs]", show_default=False
-        ),
-    ] = None,
-    kind: As = None,
-    cycle_length: CycleLength = None,
-    indices: Indices = None,
-    single: Single = None,
-    end: End = "loop",
-    context_frames: Context = "1",
-    fps: Fps = None,
-    start: Start = None,
-    duration: Duration = None,
-    hop: Hop = None,
-    rate: Rate = None,
-    mono: Mono = False,
-    by: By = None,
-    n: Number = None,
-    shuffle: Shuffle = False,
-    size: Size = None,
-    gray: Gray = False,
-    skip_unreadable: SkipUnreadable = False,
-    width: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            help="Units of each hidden layer. [default: the writer's choice; 512 where it trains a given network]",
-            show_default=False,
-        ),
-    ] = 512,
-    depth: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            help="Number of hidden layers. [default: the writer's choice; 5 where it trains a given network]",
-            show_default=False,
-        ),
-    ] = 5,
-    activation: Annotated[
-        str,
-        typer.Option(help="relu, leaky_relu, selu, swish, cosid, sinusoid, tanh, sigmoid, softplus, gelu or identity."),
-    ] = "relu",
-    init: Annotated[
-        str | None,
-        typer.Option(
-            help="pytorch, xavier_uniform, xavier_normal, kaiming_uniform, "
-            "kaiming_normal or uniform:A. [default: kaiming_uniform for relu and leaky_relu, else pytorch]",
-            show_default=False,
-        ),
-    ] = None,
-    bias: Annotated[
-        bool,
-        typer.Option(
-            "--bias/--no-bias",
-            help="Biases in every layer. ReLU and Leaky ReLU without "
-            "them can store nothing: f(cx) = c f(x) makes 1 an eigenvalue at every fixed point.",
-        ),
-    ] = True,
-    optimizer: Annotated[str, typer.Option(help="gd, momentum, momentum_decay, rmsprop, adam or kfac.")] = "adam",
-    lr: Annotated[float | None, typer.Option(help="Learning rate. [default: the optimizer's]")] = None,
-    momentum: Annotated[float | None, typer.Option(help="Momentum. [default: the optimizer's]")] = None,
-    weight_decay: Annotated[float | None, typer.Option(help="Weight decay. [default: the optimizer's]")] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Examples a step. [default: all]")] = None,
-    copies: Annotated[
-        int, typer.Option(min=1, help="How often each example stands in a step, each time disturbed anew.")
-    ] = 1,
-    noise: Annotated[float, typer.Option(help="Standard deviation of Gaussian noise on the inputs in training.")] = 0.0,
-    train_corruption: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KIND:LEVEL",
-            help="Train on examples corrupted up to this level, such as occlude:0.7; repeatable. "
-            "See attrax recall --help for the kinds.",
-        ),
-    ] = None,
-    deviation: Annotated[
-        float,
-        typer.Option(help="Root mean square of deviations that training makes for itself, along its worst directions."),
-    ] = 0.0,
-    penalty: Annotated[float, typer.Option(help="Coefficient of a penalty on the Jacobian's squared norm.")] = 0.0,
-    coordinate_noise: Annotated[float, typer.Option(help="Standard deviation of noise on the --coordinates.")] = 0.0,
-    coordinates: Annotated[
-        float | None,
-        typer.Option(
-            metavar="P",
-            help="Train in the span of the data, whitened with exponent P from 0 to 1. [default: on pixels]",
-            show_default=False,
-        ),
-    ] = None,
-    polish: Annotated[
-        bool | None,
-        typer.Option(
-            "--polish/--no-polish",
-            help="Solve the last layer by least squares at the end. [default: only where training sees noise or the like]",
-            show_default=False,
-        ),
-    ] = None,
-    construction: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Train a constructed network further, margin or pseudoinverse, instead of a fresh one. A learning rate "
-            "much above 3e-4 destroys it.",
-        ),
-    ] = None,
-    spare: Annotated[
-        int, typer.Option(min=0, help="Hidden units beside those of --construction, which has two an example.")
-    ] = 0,
-    tol: Annotated[
-        float, typer.Option(help="Loss to stop at, on the clean examples; a contest runs all of its epochs.")
-    ] = 1e-8,
-    epochs: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            help="Passes through the data at most. [default: the writer's choice; of gradient 1000000, and 3000 with noise "
-            "or the like, which runs them all]",
-            show_default=False,
-        ),
-    ] = None,
-    seed: Seed = 0,
-    dtype: Annotated[str, typer.Option(help="Arithmetic of training: float32 or float64.")] = "float32",
-    checkpoint: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Save training here every few seconds.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue from --checkpoint where it exists.")] = False,
-    patterns: Annotated[bool, typer.Option("--patterns/--no-patterns", help="Keep the examples in the file.")] = True,
-    as_json: Json = False,
-) -> int:
-    """Store examples as attractors of a network, certify each, and write one file.
-
-    Depth is the number of hidden layers. Exits with 0 when every example is a certified attractor and with 1 when not;
-    the file is written in both cases, marked accordingly.
-
-    Sequences: attrax store clip.mp4 --size 64x64 --gray -o film.attrax makes a film one cycle; so does --as sequence of
-    the images of a folder.
-
-    Example: attrax store faces --n 20 -o faces.attrax
-    """
-    import jax.random as jr
-
-    from attrax import files
-    from attrax._base import checks
-    from attrax.maps import mlp
-    from attrax.writing import store as store_patterns
-
-    checks.one_of("--writer", writer, _WRITERS)
-    given = _given(context)
-    _check_applies(given, writer)
-    checks.one_of("--dtype", dtype, ("float32", "float64"))
-    settings = _writer(writer, context.params, given)
-    check_output_file(output, "--output")
-    check_differ(output, "--output", [Path(source) for source in [*sources, *(single or [])]], "the sources")
-    check_checkpoint(checkpoint, resume, output)
-    if init is None:
-        init = "kaiming_uniform" if activation in ("relu", "leaky_relu") else "pytorch"
-    if not bias and activation in ("relu", "leaky_relu", "identity"):
-        typer.echo(
-            f"attrax: {activation} without biases can store nothing: 1 is an eigenvalue at every fixed point", err=True
-        )
-    sources = [_clicked(source) for source in sources]
-    single = single and [_clicked(source) for source in single]
-    selection = {
-        "n": n,
-        "shuffle": shuffle,
+def _selection(source: Source, seed: int, sources: list[str], settings: dict[str, Setting]) -> dict[str, Any]:
+    """Which examples are taken, and how: what stands on record, so that they can be read again."""
+    return {
+        "n": source.n,
+        "shuffle": source.shuffle,
         "seed": seed,
-        "size": size,
-        "gray": gray,
-        "skip_unreadable": skip_unreadable,
-        "kind": kind_of(kind, sources),
-        "cycle_length": cycle_length,
-        "indices": indices,
-        "single": single,
-        "end": end,
-        "context": context_frames,
-        "media": {name: context.params[name] for name in MEDIA if name in given},
+        "size": source.size,
+        "gray": source.gray,
+        "skip_unreadable": source.skip_unreadable,
+        "kind": kind_of(source.kind, sources),
+        "cycle_length": source.cycle_length,
+        "indices": source.indices,
+        "single": source.single and [_clicked(name) for name in source.single],
+        "end": source.end,
+        "context": source.context_frames,
+        "media": {name: setting.value for name, setting in _of("source", settings).items()},
     }
-    examples = read_sequences(sources, selection)
+
+
+def _read(sources: list[str], selection: dict[str, Any]) -> Given:
+    with waiting("reading " + " ".join(sources[:3])):
+        examples = read_sequences(sources, selection)
     for skipped in examples.skipped:
         typer.echo(f"attrax: left out {skipped}", err=True)
-    near = near_record(examples.patterns)
-    warn_of_near(near, examples)
-    makes_its_own = writer in ("contest", "margin", "pseudoinverse") or (writer == "auto" and not given & _NETWORK)
-    makes_its_own = makes_its_own or construction is not None
-    recipe = partial(mlp, width=width, depth=depth, activation=activation, init=init, bias=bias, dtype=dtype)
-    network = None if makes_its_own else recipe
+    return examples
+
+
+def _write(examples: Given, writer: Any, recipe: Any, training: Training, seed: int) -> Any:
+    import jax.random as jr
+
+    from attrax.writing import store as store_patterns
+
     with progress_bar() as progress:
-        memory = store_patterns(
+        return store_patterns(
             examples.patterns,
-            network,
-            writer=settings,
-            checkpoint=checkpoint,
-            resume=resume,
+            recipe,
+            writer=writer,
+            checkpoint=training.checkpoint,
+            resume=training.resume,
             progress=progress,
             key=jr.key(seed),
         )
-    trained = {"width": width, "depth": depth, "init": init, "bias": bias, "dtype": dtype}
-    network_record = {"seed": seed} | ({} if makes_its_own else trained)
-    facts = ({"ambiguities": near} if near else {}) | ({"media": examples.facts} if examples.facts else {})
-    memory.written.update(network_record, sources=list(sources), selection=selection, **facts)
-    files.save(output, memory, patterns=patterns)
-    found = memory.certificate
-    assert found is not None  # a stored memory has one
-    record = store_record(memory, output, [str(skipped) for skipped in examples.skipped])
+
+
+def _finish(memory: Any, examples: Given, output: Output) -> int:
+    """Writes the file, and says what came out."""
+    from attrax import files
+
+    files.save(output.output, memory, patterns=output.patterns)
+    record = store_record(memory, output.output, [str(skipped) for skipped in examples.skipped])
     if record["merged"]:
         typer.echo(f"attrax: {len(record['merged'])} duplicates were merged", err=True)
-    if as_json:
+    if output.as_json:
         print_json(record)
     else:
         _print(record, memory)
-    return 0 if found.all_attractors else 1
+    return 0 if memory.certificate.all_attractors else 1
 
 
 def store_record(memory: Any, file: Path, skipped: list[str]) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """attrax theory lambda, corollary1 and sequence: the formulas."""
 
-import sys
-from contextlib import redirect_stdout
 from typing import Annotated, Any
 
 import typer
@@ -9,21 +7,6 @@ import typer
 from attrax.cli._options import Json
 from attrax.cli._output import print_json
 from attrax.cli._progress import waiting
-
-theory_app = typer.Typer(
-    name="theory",
-    help="The theory of one example: eigenvalues, networks that are no attractors, sequences, and figures.",
-)
-
-
-@theory_app.callback(invoke_without_command=True)
-def group(context: typer.Context) -> None:
-    """The theory of one example: eigenvalues, networks that are no attractors, sequences, and figures."""
-    if context.invoked_subcommand is None:
-        with redirect_stdout(sys.stderr):  # Typer prints this help instead of returning it
-            typer.echo(context.get_help())
-        raise typer.Exit(2)
-
 
 Activation = Annotated[str, typer.Option(metavar="NAME", help="sigmoid, tanh, z^0.5, …; a wrong name lists all.")]
 Width = Annotated[int, typer.Option("--k", help="Width: hidden units a layer.")]
@@ -174,10 +157,6 @@ def sequence(
         print(f"{'attractor':<40} {_verdict(cycle.attractor)}")
         print(f"{'status':<40} {cycle.status}: {cycle.status.advice}")
     return 0 if cycle.status.interpolates else 1
-
-
-for name, command in {"lambda": lambda_, "corollary1": corollary1, "sequence": sequence}.items():
-    theory_app.command(name)(command)
 
 
 def _numbers(option: str, text: str) -> list[float]:
