@@ -162,11 +162,11 @@ def test_a_zero_product_is_null(capsys: pytest.CaptureFixture[str], tmp_path: Pa
 
 
 WRONG = {
-    "kind": (["--as", "film"], "--as must be one of"),
+    "kind": (["--as", "film"], "Invalid value for '--as': 'film' is not one of 'images', 'sequence'"),
     "cut": (["--cycle-length", "2"], "--as sequence"),
     "single": (["--single", "digits"], "--as sequence"),
     "end": (["--end", "hold"], "--as sequence"),
-    "no such end": (["--as", "sequence", "--end", "stop"], "--end must be one of"),
+    "no such end": (["--as", "sequence", "--end", "stop"], "'stop' is not one of 'loop', 'hold'"),
     "context": (["--as", "sequence", "--context", "0"], "--context must be"),
     "shuffle": (["--as", "sequence", "--shuffle"], "--shuffle"),
     "indices": (["--indices", "1,x"], "--indices must be numbers"),

@@ -1,7 +1,5 @@
 """attrax theory through the real entry point."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import jax.random as jr
@@ -195,18 +193,3 @@ def test_wrong_usage_is_one_line_and_exits_2(
     assert message in err
     assert len(err.strip().splitlines()) == 1
     assert not list(tmp_path.iterdir())
-
-
-def test_a_bar_is_shown_after_two_seconds_on_a_terminal_only() -> None:
-    code = (
-        "import sys, time, rich.console as rc; from attrax.cli import _progress as p; p._PATIENCE = 0.2\n"
-        "class Terminal(rc.Console):\n"
-        "    def __init__(self, **options): super().__init__(force_terminal=terminal, **options)\n"
-        "p.Console = Terminal\n"
-        "for terminal, seconds in ((True, 0.6), (True, 0), (False, 0.6)):\n"
-        "    with p.waiting('theory'): time.sleep(seconds)\n"
-        "    print(end='next case', file=sys.stderr, flush=True)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == ""
-    assert ["theory" in case for case in done.stderr.split("next case")] == [True, False, False, False]

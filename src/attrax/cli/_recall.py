@@ -1,10 +1,11 @@
 """attrax recall."""
 
+from __future__ import annotations
+
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from attrax.cli._maps import MapName
@@ -24,6 +25,9 @@ from attrax.cli._output import number, percent, print_json, spread
 from attrax.cli._progress import progress_bar
 from attrax.cli._recall_sequence import recall_from
 from attrax.cli._sequences import load_memory
+
+if TYPE_CHECKING:  # help and wrong usage don't wait for NumPy
+    import numpy as np
 
 
 def recall(
@@ -237,9 +241,9 @@ def _write(
         archives = [source for source in arrays if ".npz" in source.lower()]
         suffix = ".npz" if archives and len(archives) == len(given) else ".npy"
         return [save_array(folder / f"recalled{suffix}", values)] * len(values)
-    clipped = np.clip(values, 0.0, 1.0)
+    clipped = values.clip(0.0, 1.0)
     if corrupted:
-        save_images(folder, np.clip(cues, 0.0, 1.0), [f"{name}-cue" for name in names])
+        save_images(folder, cues.clip(0.0, 1.0), [f"{name}-cue" for name in names])
         return save_images(folder, clipped, [f"{name}-recalled" for name in names])
     kinds = [Path(name).suffix.lower() for name in names]
     kinds = [kind if kind in IMAGE_SUFFIXES else ".png" for kind in kinds]

@@ -1,9 +1,10 @@
 """attrax recall --from: one cue, and the whole way from it."""
 
-from pathlib import Path
-from typing import Any
+from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import typer
 
 from attrax.cli._media import is_clip, read_part
@@ -11,6 +12,9 @@ from attrax.cli._options import load_sources
 from attrax.cli._output import number, print_json
 from attrax.cli._progress import progress_bar
 from attrax.cli._sequences import check_frames_output, write_frames
+
+if TYPE_CHECKING:  # help and wrong usage don't wait for NumPy
+    import numpy as np
 
 
 def recall_from(
@@ -105,6 +109,8 @@ def start_of(memory: Any, begin: str, seed: int) -> np.ndarray:
 
 def _cue(memory: Any, begin: str, selection: dict[str, Any], seed: int) -> tuple[np.ndarray, np.ndarray | None]:
     """The cue, and where it is a stored state that state's index."""
+    import numpy as np
+
     patterns, originals = memory.examples(), np.asarray(memory.originals)
     kind, colon, place = begin.partition(":")
     if begin == "noise":
@@ -130,6 +136,8 @@ def _cue(memory: Any, begin: str, selection: dict[str, Any], seed: int) -> tuple
 
 def _frames(memory: Any, begin: str, selection: dict[str, Any]) -> np.ndarray:
     """The frames of a source, brought to what the memory stores as its own sources were."""
+    import numpy as np
+
     stored, facts = memory.written.get("selection") or {}, memory.written.get("media") or {}
     size, gray = selection["size"] or stored.get("size"), bool(selection["gray"] or stored.get("gray"))
     options = {**selection, "size": size, "gray": gray}

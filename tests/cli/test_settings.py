@@ -1,0 +1,75 @@
+"""Settings without options of their own, by --set and --config."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.commands import run, strict
+
+SMALL = ["store", "digits", "--n", "3", "--writer", "gradient", "--width", "8", "--depth", "1", "--epochs", "2"]
+
+
+def written(capsys: pytest.CaptureFixture[str], tmp_path: Path, *options: Any) -> dict[str, Any]:
+    status, _, err = run(capsys, *SMALL, *options, "-o", tmp_path / "m.attrax")
+    assert status in (0, 1), err
+    return strict(run(capsys, "info", tmp_path / "m.attrax", "--json")[1])["written"]
+
+
+def test_set_reaches_the_writer(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    sets = ["augmentation.copies=2", "training.optimizer=momentum", "training.momentum=0.5", "training.polish=false"]
+    found = written(capsys, tmp_path, *(part for text in sets for part in ("--set", text)), "--noise", 0.1)
+    assert (found["copies"], found["optimizer"], found["momentum"], found["polish"]) == (2, "momentum", 0.5, False)
+    assert found["noise"] == 0.1
+
+
+def test_a_file_of_settings_and_what_goes_before_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "recipe.toml"
+    file.write_text(
+        "[training]\nlearning_rate = 0.25\nbatch = 2\noptimizer = 'gd'\n[augmentation]\ncorruptions = ['drop:0.25']\n"
+    )
+    found = written(capsys, tmp_path, "--config", file, "--lr", 0.5, "--set", "training.batch=3")
+    assert (found["learning_rate"], found["batch"], found["optimizer"]) == (0.5, 3, "gd")
+    assert found["corruptions"] == ["drop:0.25"]
+
+
+def test_settings_of_sources(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    options = ["--size", "4x4", "--gray", "--writer", "margin", "-o", tmp_path / "m", "--json"]
+    lengths = []
+    for sets in ([], ["--set", "source.start=10", "--set", "source.duration=4"]):
+        status, out, err = run(capsys, "store", "pan", "--fps", 1, *sets, *options)
+        assert status == 0, err
+        lengths.append(strict(out)["examples"])
+    assert 0 < lengths[1] < lengths[0]
+
+
+WRONG: dict[str, tuple[list[str], list[str]]] = {
+    "name": (["--set", "training.lr=1"], ["'training.lr'", "training.learning_rate", "training.momentum"]),
+    "table": (["--set", "speed=1"], ["'speed'", "[training], [augmentation], [source]"]),
+    "no value": (["--set", "training.batch"], ["KEY=VALUE", "training.batch"]),
+    "twice": (["--set", "training.batch=1", "--set", "training.batch=2"], ["training.batch", "twice"]),
+    "option too": (["--lr", "1", "--set", "training.learning_rate=2"], ["--lr", "same setting"]),
+    "value": (["--set", "augmentation.copies=none"], ["copies", "none"]),
+    "writer": (
+        ["--writer", "margin", "--set", "augmentation.copies=2"],
+        ["--set augmentation.copies does not apply to --writer margin"],
+    ),
+    "file": (["--config", "{tmp}/missing.toml"], ["missing.toml"]),
+    "not toml": (["--config", "{tmp}/bad.toml"], ["bad.toml", "not TOML"]),
+    "name in a file": (["--config", "{tmp}/lr.toml"], ["lr.toml", "'training.lr'", "training.learning_rate"]),
+    "no table": (["--config", "{tmp}/flat.toml"], ["flat.toml", "batch", "[training]"]),
+}
+
+
+@pytest.mark.parametrize(("options", "words"), WRONG.values(), ids=WRONG)
+def test_wrong_settings_are_refused(
+    options: list[str], words: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for name, text in (("bad", "[training"), ("lr", "[training]\nlr = 1\n"), ("flat", "batch = 2\n")):
+        (tmp_path / f"{name}.toml").write_text(text)
+    filled = [option.replace("{tmp}", str(tmp_path)) for option in options]
+    status, out, err = run(capsys, "store", "digits", "--n", 2, *filled, "-o", tmp_path / "m")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    for word in words:
+        assert word in err, err
+    assert not (tmp_path / "m").exists()
