@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup torch demo demo-film test lint format types layering check bench bench-write bench-sequences bench-analysis lock clean
+.PHONY: help setup torch demo demo-film test lint format types layering check bench bench-start bench-write bench-sequences bench-analysis lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ check: lint types layering test  ## all of these
 
 bench: torch  ## time training and certification beside PyTorch and the dense route
 	$(BIN)/python -m benchmarks
+
+bench-start: setup  ## CPU seconds of starting: imports, help, wrong usage, a command the first and the second time
+	$(BIN)/python -m benchmarks.bench_start
 
 bench-write: torch  ## time writing beside PyTorch, and what memories recover; needs ATTRAX_DATA
 	$(BIN)/python -m benchmarks.bench_write

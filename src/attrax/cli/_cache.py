@@ -10,7 +10,7 @@ _MOST = 2**30
 
 
 def keep_compiled(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Has JAX keep what it compiles in `ATTRAX_CACHE`, by default a folder `attrax` in the user's cache folder.
+    """Has JAX keep what it compiles in `ATTRAX_CACHE`, by default the folder `attrax` in the user's cache folder.
 
     Whoever sets `ATTRAX_CACHE=off` or JAX's own variables decides alone. Where the folder can't be written to, or JAX
     is there already, nothing is kept.
