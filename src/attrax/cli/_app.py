@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
-from attrax.cli._commands import Group, Later, group, quick_flag
+from attrax.cli._commands import Group, Later, group
 
 ABOUT = "Associative memory in over-parameterized neural networks: store, recall, certify."
 
@@ -76,8 +76,6 @@ def _application() -> Any:
     )
     options.callback()(_options)
     found: Any = get_command(options)
-    for flag in found.params:
-        quick_flag(flag)
     for name, (where, line) in COMMANDS.items():
         found.add_command(Later(name, where, line))
     found.add_command(group("theory", "The theory of one example: formulas, checks and figures.", THEORY))

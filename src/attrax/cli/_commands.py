@@ -1,5 +1,6 @@
 """Commands that are imported only when they are called, and help in which every option is named in full."""
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -8,30 +9,39 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 
-def quick_flag(flag: Any) -> Any:
-    """The same flag, false where it is not given: Typer has it as `None`, and loads Pydantic to read that."""
-    if flag is not None and flag.type_descriptor.annotation is bool and flag.default is None:
-        flag.default = False
-    return flag
+class _Read:
+    """What reads the values of a parameter; Typer makes it with Pydantic, which takes a tenth of a second to load."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+
+    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
+        if value is None:  # not given, and nothing to read
+            return () if param.multiple or param.nargs == -1 else None
+        return self._make().coerce(value, param=param, ctx=ctx)
 
 
-class _Helpful:
-    """Help that costs nothing until it is asked for."""
+class _Quick:
+    """Help and wrong usage load only what they need."""
 
-    def get_help_option_names(self: Any, ctx: Any) -> list[str]:
-        return list(ctx.help_option_names)
+    def get_help_option_names(self, ctx: Any) -> list[str]:
+        return list(ctx.help_option_names)  # in this order; Typer's is that of a set
 
-    def get_help_option(self, ctx: Any) -> Any:
-        return quick_flag(super().get_help_option(ctx))  # pyright: ignore[reportAttributeAccessIssue]
+    def get_params(self, ctx: Any) -> list[Any]:
+        parameters = super().get_params(ctx)  # pyright: ignore[reportAttributeAccessIssue]
+        for parameter in parameters:
+            if "get_runtime_param" not in vars(parameter):
+                reader = _Read(parameter.get_runtime_param)
+                parameter.get_runtime_param = lambda reader=reader: reader
+        return parameters
 
 
-class Command(_Helpful, TyperCommand):
+class Command(_Quick, TyperCommand):
     """A command whose options stand in the help under the titles of their panels, in the order of declaration."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         pieces = [self.options_metavar or ""]
-        parameters: list[Any] = self.get_params(ctx)
-        for parameter in parameters:
+        for parameter in self.get_params(ctx):
             if parameter.param_type_name == "argument":
                 name = parameter.display_name_raw.strip("[]").removesuffix("...") + "..." * (parameter.nargs != 1)
                 pieces.append(name if parameter.required else f"[{name}]")
@@ -41,8 +51,7 @@ class Command(_Helpful, TyperCommand):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         panels: dict[str, list[tuple[str, str]]] = {}
-        parameters: list[Any] = self.get_params(ctx)
-        for parameter in parameters:
+        for parameter in self.get_params(ctx):
             entry = parameter.get_help_record(ctx)
             if entry is None:
                 continue
@@ -80,7 +89,7 @@ class Later(TyperCommand):
         return get_command(alone)
 
 
-class Group(_Helpful, TyperGroup):
+class Group(_Quick, TyperGroup):
     """A group of commands; without one it prints its help on stderr, which is wrong usage."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -57,6 +57,15 @@ _UNTRAINED = ("margin", "pseudoinverse")
 _AUGMENTATION = ("noise", "coordinate_noise", "corruptions", "deviation", "penalty", "copies")
 
 
+def _known(activation: str | None) -> str | None:
+    """The name, if there is such an activation; refused with the other wrong usage, before anything is loaded."""
+    from attrax.activations import activation as named
+
+    if activation is not None:
+        named(activation)
+    return activation
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """Options that say what to store."""
@@ -129,6 +138,7 @@ class Network:
         str | None,
         typer.Option(
             metavar="NAME",
+            callback=_known,
             help="relu, leaky_relu, selu, swish, cosid, sinusoid, tanh, sigmoid, softplus, gelu or identity. "
             "[default: relu]",
         ),
