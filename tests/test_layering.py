@@ -137,6 +137,42 @@ def test_package_roots_are_lazy_tables_of_contents(path: Path) -> None:
         assert ast.unparse(node) == "__version__: str", f"{path}i:{node.lineno} is more than a re-export"
 
 
+KINDS = {"MLP", "ConvAutoencoder", "Recurrent"}
+"""Kinds of maps, for which nobody asks outside of `attrax.maps`: what a map can do is a capability of it."""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in modules() if path.relative_to(ROOT).parts[0] not in ("maps", "training", "writing")],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_nobody_asks_for_the_kind_of_a_map(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        asked: list[ast.AST] = []
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in ("isinstance", "issubclass")
+        ):
+            asked = [*node.args[1:]]
+        elif isinstance(node, ast.Compare):
+            asked = [node.left, *node.comparators]  # type(x) is MLP
+        elif isinstance(node, ast.MatchClass):
+            asked = [node.cls]
+        names = {
+            part.id if isinstance(part, ast.Name) else part.attr
+            for one in asked
+            for part in ast.walk(one)
+            if isinstance(part, ast.Name | ast.Attribute)
+        }
+        where = f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}"
+        assert not names & KINDS, f"{where} asks for a kind of map; use or add a capability of attrax.maps"
+    for name, line in imported(path):
+        target = module_of(name) or ""
+        private = target.startswith("attrax.maps.") and target.rpartition(".")[2].startswith("_")
+        assert not private, f"{path.relative_to(ROOT)}:{line} imports {name}, which is internal to attrax.maps"
+
+
 def test_every_public_name_has_a_docstring() -> None:
     for name in dir(attrax):
         if not name.startswith("_") and callable(value := getattr(attrax, name)):

@@ -1,13 +1,27 @@
 """The contract of maps: what every callable answers, and that a better answer is the same answer."""
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from helpers.maps import MAPS, check_map
 
+import attrax as ax
 from attrax._base.numerics import cast, float64
-from attrax.maps import linearizer, mlp, reduced_map, step_bounds
+from attrax.maps import KINDS, MLP, describe, kind_of, linearizer, mlp, reduced_map, step_bounds
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_what_is_promised_for_every_map(name: str, tmp_path: Path) -> None:
+    make, shape = MAPS[name]
+    check_map(make(), shape, tmp_path)
+
+
+def test_every_kind_that_files_hold_is_checked() -> None:
+    assert {kind_of(make()) for make, _ in MAPS.values()} - {None} == set(KINDS)
 
 
 @pytest.mark.parametrize("points", [1, 3])
@@ -58,3 +72,32 @@ def test_a_function_has_the_general_answers() -> None:
         np.testing.assert_allclose(
             reduced.leave(reduced.step(reduced.enter(state))), np.tanh(np.tanh(0.5)) * np.ones((2, 2))
         )
+
+
+def test_python_numbers_keep_their_type_and_arrays_do_not() -> None:
+    tree = {"rate": 0.1, "count": 2, "array": np.ones(2, np.float32), "scalar": np.float32(1), "key": jnp.zeros(1)}
+    with float64():
+        found = cast(tree, np.float64)
+    assert type(found["rate"]) is float
+    assert type(found["count"]) is int
+    assert {str(found[name].dtype) for name in ("array", "scalar", "key")} == {"float64"}
+
+
+def test_descriptions() -> None:
+    network = mlp((3,), width=(4, 4, 2), bias=False, key=jr.key(0))
+    assert describe(network).text == "2×4+1×2 relu units, no biases"
+    assert (describe(network).depth, describe(network).parameters) == (3, 12 + 16 + 8 + 6)
+    named = ax.maps.recurrent(3, width=5, key=jr.key(0))
+    assert describe(named).text == "recurrent network of 5 tanh units, 3 symbols, argmax feedback"
+    assert describe(jnp.tanh).parameters == 0
+    assert describe(describe).text.endswith("describe")
+
+
+def test_a_subclass_of_a_kind_is_another_map() -> None:
+    class Doubled(MLP):
+        def __call__(self, x):
+            return 2 * super().__call__(x)
+
+    network = mlp((3,), width=4, depth=1, key=jr.key(0))
+    assert kind_of(network) == "mlp"
+    assert kind_of(Doubled(network.weights, network.biases, (3,), "relu")) is None

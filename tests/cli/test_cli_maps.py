@@ -1,0 +1,102 @@
+"""Memories of every kind of map through the commands; foreign maps are named with --map."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.commands import record, run
+from helpers.maps import MAPS
+
+import attrax as ax
+from attrax.maps import kind_of
+
+MODULE = """
+import numpy as np
+from helpers.maps import MAPS
+
+def function(x):
+    return 0.5 * np.cos(0) * x
+
+class Nested:
+    attention = MAPS["attention"][0]()
+
+def broken():
+    raise RuntimeError("no weights")
+
+def wants(one, two):
+    pass
+
+def number():
+    return 3
+"""
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    name = f"networks_{tmp_path.name}"
+    (tmp_path / f"{name}.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+    yield name
+    sys.modules.pop(name, None)
+
+
+def written(name: str, folder: Path) -> Path:
+    make, shape = MAPS[name]
+    map = make()
+    point = ax.iterate(map, np.random.default_rng(0).random((1, *shape))).value
+    memory = ax.Memory(map, ax.Patterns.from_examples(point))
+    return ax.save(folder / "map.attrax", ax.Memory(map, memory.patterns, None, {}, ax.certify(memory)))
+
+
+@pytest.mark.parametrize("name", [name for name, (make, _) in MAPS.items() if kind_of(make())])
+def test_kinds_in_files(name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = written(name, tmp_path)
+    told = record(capsys, "info", file)
+    assert told["map"] == ax.maps.describe(MAPS[name][0]()).text
+    assert told["shape"] == list(MAPS[name][1])
+    assert told["certificate"]["attractors"] == 1
+    assert record(capsys, "certify", file)["attractors"] == 1
+    assert record(capsys, "recall", file, "--corrupt", "gaussian:0.01")["recovery_rate"] == 1
+    status, out, _ = run(capsys, "info", file)
+    assert status == 0
+    assert told["map"] in out
+
+
+def test_a_foreign_map_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path, module: str) -> None:
+    file = written("attention", tmp_path)
+    told = record(capsys, "info", file)
+    assert "Attention" in told["map"]
+    assert told["examples"] == 1
+    status, _, err = run(capsys, "certify", file)
+    assert (status, "--map MODULE:NAME" in err) == (2, True)
+    assert len(err.splitlines()) == 1
+    named = ("--map", f"{module}:Nested.attention")
+    assert record(capsys, "certify", file, *named)["attractors"] == 1
+    assert record(capsys, "recall", file, "--corrupt", "gaussian:0.01", *named)["recovery_rate"] == 1
+    assert record(capsys, "analyze", "radius", file, *named)["examples"]
+    assert "not in the file" not in record(capsys, "info", file, *named)["map"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("{module}", "MODULE:NAME"),
+        ("{module}:", "MODULE:NAME"),
+        ("{module}:import os", "MODULE:NAME"),
+        ("nowhere_at_all:map", "can't be imported"),
+        ("{module}:missing", "has no missing"),
+        ("{module}:broken", "RuntimeError: no weights"),
+        ("{module}:number", "no map"),
+        ("{module}:wants", "does not take states"),
+        ("{module}:function", "not the one"),
+    ],
+)
+def test_wrong_names_are_one_sentence(
+    name: str, message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, module: str
+) -> None:
+    file = written("attention", tmp_path)
+    status, out, err = run(capsys, "certify", file, "--map", name.format(module=module))
+    assert (status, out) == (2, "")
+    assert message in err
+    assert len(err.splitlines()) == 1
