@@ -42,8 +42,8 @@ def reproduce(
 
     Example: attrax reproduce all --scale smoke -o paper
     """
-    from attrax.paper.experiments import planned
-    from attrax.paper.experiments import reproduce as run
+    from attrax.paper import planned
+    from attrax.paper import reproduce as run
 
     chosen = ids or None
     if listing:
