@@ -147,9 +147,9 @@ class Trial:
 
     **Fields:** `length` of the sequences, `depth`, `width` and `seed`; `trained`, whether it reached its loss;
     `parameters`, weights and biases; `certified`, examples on cycles that are certified attractors; `stored`, those
-    that count: in the paper's mode by its own criterion, a spectral radius below 1 round the cycle, else the certified ones;
-    for the examples one by one in the paper's mode, else empty: `radii`, the spectral radius at each example as it is,
-    and `eigenvalues`, the moduli of the top one percent at the exact fixed points nearest to the examples.
+    that count: in the paper's mode by its own criterion, a spectral radius below 1 round the cycle, else the certified
+    ones; for the examples one by one in the paper's mode, else empty: `radii`, the spectral radius at each example as
+    it is, and `eigenvalues`, the moduli of the top one percent at the exact fixed points nearest to the examples.
     """
 
     length: int

@@ -79,10 +79,10 @@ def write(
     """A memory written as the mode says.
 
     In the mode `paper` from settings with `width`, `depth`, `activation` and `epochs`, with `seconds` where training
-    has that limit, and with the names of `RECIPE` where they differ from it. In the mode `attrax` by `Auto`, which chooses
-    network and training; `auto_epochs` bounds each of its attempts. With `options`, those of `Gradient` take the place
-    of the recipe's optimizer in both modes, and the network is the one that the settings name. `key` is by default that
-    of the seed.
+    has that limit, and with the names of `RECIPE` where they differ from it. In the mode `attrax` by `Auto`, which
+    chooses network and training; `auto_epochs` bounds each of its attempts. With `options`, those of `Gradient` take
+    the place of the recipe's optimizer in both modes, and the network is the one that the settings name. `key` is by
+    default that of the seed.
     """
     network, writer = None, Auto(epochs=settings.get("auto_epochs"))
     if settings["mode"] == "paper" or options is not None:

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from attrax.extending import Progress, checks, write_atomically
@@ -75,12 +76,15 @@ def planned(
     mode: str = "both",
     seed: int = 0,
     cells: Sequence[str] = (),
+    settings: Mapping[str, Any] = MappingProxyType({}),
     registry: Mapping[str, Experiment] = EXPERIMENTS,
 ) -> list[tuple[Experiment, str, tuple[Cell, ...]]]:
     """The cells of each experiment and mode, in order, without running any; with `cells`, only those of these names.
 
-    **Raises** `ValueError` for no or an unknown id, an unknown scale, mode or name, and where no experiment has the
-    mode.
+    `settings` take the place of those of the same name, in every cell that has them.
+
+    **Raises** `ValueError` for no or an unknown id, an unknown scale, mode or name, where no experiment has the mode,
+    and for a setting that no cell has.
 
         >>> [(one.id, mode, len(cells)) for one, mode, cells in planned(["fig3"], scale="smoke")]
         [('fig3', 'paper', 1), ('fig3', 'attrax', 1)]
@@ -106,6 +110,7 @@ def planned(
         raise ValueError(
             f"mode must be one that {' or '.join(given)} has, {', '.join(registry[given[0]].modes)}; got {mode!r}"
         )
+    found = _changed(found, settings)
     return [part for part in _chosen(found, cells) if part[2]] if cells else found
 
 
@@ -117,6 +122,7 @@ def reproduce(
     mode: str = "both",
     seed: int = 0,
     cells: Sequence[str] = (),
+    settings: Mapping[str, Any] = MappingProxyType({}),
     jobs: int | None = None,
     threads: int | None = None,
     dask: str | None = None,
@@ -136,6 +142,7 @@ def reproduce(
     - `scale`: `smoke`, `quick`, `tables` or `full`. `mode`: `paper`, `attrax` or `both`.
     - `seed`: all seeds follow from it.
     - `cells`: only cells of these names; the others count as not run.
+    - `settings`: such as `{"seconds": 600}`, in place of the scale's own, in every cell that has one of this name.
     - `jobs`: processes, by default as many as there are cores; `threads`, `dask`: see `sweep`.
     - `format`: `html` or `md`.
     - `progress`: called with the number of finished cells.
@@ -149,7 +156,7 @@ def reproduce(
     checks.one_of("format", format, PAGE_FORMATS)
     jobs = default_threads(1) if jobs is None else checks.integer("jobs", jobs, least=1)
     threads = default_threads(jobs) if threads is None else checks.integer("threads", threads, least=1)
-    plan = planned(ids, scale=scale, mode=mode, seed=seed, registry=registry)
+    plan = planned(ids, scale=scale, mode=mode, seed=seed, settings=settings, registry=registry)
     wanted = _chosen(plan, cells)
     folder = Path(folder)
     distinct = {cell.fingerprint: cell for _, _, own in wanted for cell in own}
@@ -168,17 +175,17 @@ def reproduce(
         # A table of all cells is of all, whichever were asked for.
         everything = plan
         if any(one.overview is not None for one, _, _ in plan):
-            everything = planned(None, scale=scale, mode=mode, seed=seed, registry=registry)
+            everything = planned(None, scale=scale, mode=mode, seed=seed, settings=settings, registry=registry)
             for cell in (cell for _, _, own in everything for cell in own if cell.fingerprint not in records):
                 if (record := store.get(cell)) is not None:
                     records[cell.fingerprint] = record
     names = ["all"] if ids is None or "all" in ids else list(dict.fromkeys(ids))
-    again = _Command(scale, mode, seed)
+    again = _Command(scale, mode, seed, settings)
     rows, sections = _parts(plan, wanted, records, again, everything)
     files = write_reproduction(
         folder,
         sections,
-        facts={**_facts_of_run(scale, mode, seed, cells), **_made_with(found)},
+        facts={**_facts_of_run(again, cells), **_made_with(found)},
         note=_note(scale),
         command=again.of(names, cells, "" if format == "html" else format),
         format=format,
@@ -187,6 +194,26 @@ def reproduce(
     failed = sum(record.status is CellStatus.FAILED for record in found)
     here = (None, None) if dask is not None else (jobs, threads)
     return Reproduction(tuple(rows), files[0], files, len(found) - known, known, failed, *here)
+
+
+def _changed(plan: Plan, settings: Mapping[str, Any]) -> Plan:
+    """The plan with other settings in the cells that have them. **Raises** `ValueError` for one that no cell has."""
+    if not settings:
+        return plan
+    known = {name for _, _, own in plan for cell in own for name in cell.settings} - {"mode", "seed", "seeds"}
+    for name in settings:
+        checks.one_of("each of settings", name, sorted(known))
+    return [
+        (
+            one,
+            mode,
+            tuple(
+                replace(cell, settings={name: settings.get(name, value) for name, value in cell.settings.items()})
+                for cell in own
+            ),
+        )
+        for one, mode, own in plan
+    ]
 
 
 def _chosen(plan: Plan, names: Sequence[str]) -> Plan:
@@ -206,10 +233,17 @@ class _Command:
     scale: str
     mode: str
     seed: int
+    settings: Mapping[str, Any]
+
+    @property
+    def changes(self) -> list[str]:
+        """The settings that were given, as they are written on the command line."""
+        return [f"{name}={json.dumps(value)}" for name, value in self.settings.items()]
 
     def of(self, ids: Sequence[str], cells: Sequence[str] = (), format: str = "", folder: str = "DIR") -> str:
         words = ["attrax", "reproduce", *ids, "--scale", self.scale, "--mode", self.mode, "--seed", str(self.seed)]
         words += [word for cell in cells for word in ("--cell", cell)]
+        words += [word for change in self.changes for word in ("--set", change)]
         words += ["--format", format] if format else []
         return shlex.join([*words, "-o", folder])
 
@@ -299,9 +333,11 @@ def _png(figure: "Figure") -> bytes:
     return stream.getvalue()
 
 
-def _facts_of_run(scale: str, mode: str, seed: int, cells: Sequence[str]) -> dict[str, Any]:
-    facts = {"scale": f"{scale} (of {', '.join(SCALES)}; only full has the paper’s sizes)", "mode": mode, "seed": seed}
-    return {**facts, "cells": ", ".join(cells)} if cells else facts
+def _facts_of_run(run: _Command, cells: Sequence[str]) -> dict[str, Any]:
+    size = f"{run.scale} (of {', '.join(SCALES)}; only full has the paper’s sizes)"
+    facts: dict[str, Any] = {"scale": size, "mode": run.mode, "seed": run.seed}
+    facts |= {"cells": ", ".join(cells)} if cells else {}
+    return facts | ({"settings in place of the scale’s": ", ".join(run.changes)} if run.settings else {})
 
 
 def _note(scale: str) -> str:

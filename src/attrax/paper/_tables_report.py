@@ -124,7 +124,7 @@ def _tables(figure: str, records: Records) -> Sequence[PageTable]:
     return (
         storage_table(table, "Every cell; – where no seed counts."),
         PageTable(
-            "Agreement of the order of the cells with the paper's, with 95 % intervals, by what counts as stored and "
+            "Agreement of the order of the cells with the paper's, with a 95 % interval, by what counts as stored and "
             "by the reading of the uncertain cells.",
             ("count", "reading", "cells compared", "Spearman", "Kendall", "p"),
             tuple(rows),
@@ -136,11 +136,11 @@ def _agreement(found: RankAgreement) -> tuple[str, str, str, str]:
     cells = f"{found.cells} of {found.said}"
     if not np.isfinite(found.spearman):
         return cells, "–", "–", "–"
-    (low, high), (least, most) = found.spearman_interval, found.kendall_interval
+    low, high = found.spearman_interval
     return (
         cells,
         f"{found.spearman:.2f} ({low:.2f} to {high:.2f})",
-        f"{found.kendall:.2f} ({least:.2f} to {most:.2f})",
+        f"{found.kendall:.2f}",
         f"{found.p_value:.2g}",
     )
 
@@ -305,8 +305,8 @@ def rank_text(found: RankAgreement) -> str:
     """One sentence on how far our order of the cells agrees with the paper's."""
     if not np.isfinite(found.spearman):
         return f"{found.cells} cells, too few or too equal to be ordered"
-    (low, high), (least, most) = found.spearman_interval, found.kendall_interval
+    low, high = found.spearman_interval
     return (
-        f"{found.cells} cells: Spearman {found.spearman:.2f} ({low:.2f} to {high:.2f}), Kendall {found.kendall:.2f} "
-        f"({least:.2f} to {most:.2f}), p = {found.p_value:.2g}"
+        f"{found.cells} cells: Spearman {found.spearman:.2f} ({low:.2f} to {high:.2f}), Kendall {found.kendall:.2f}, "
+        f"p = {found.p_value:.2g}"
     )

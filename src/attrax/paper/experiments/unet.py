@@ -205,8 +205,8 @@ def tabulate(records: Records) -> Sequence[PageTable]:
         "epochs",
     )
     caption = (
-        "Networks and their pictures. The bound holds for certain up to 2,048 entries and with a probability of 1 − 1e-10"
-        " beyond; a dash stands where a picture has no fixed point."
+        "Networks and their pictures. The bound holds for certain up to 2,048 entries, and with a probability of "
+        "1 − 1e-10 beyond; a dash stands where a picture has no fixed point."
     )
     return (PageTable(caption, head, tuple(rows)),) if rows else ()
 
