@@ -16,7 +16,7 @@ import jax.random as jr
 import numpy as np
 
 import attrax as ax
-from attrax.paper.experiments import four_circles, train_plane
+from attrax.paper import four_circles, train_plane
 from attrax.sources import decode_text
 from benchmarks import sequence_runs as runs
 from benchmarks.measure import Bars, Table, machine, title

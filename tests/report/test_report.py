@@ -282,7 +282,7 @@ assert dict(jax.config.values) == before, "configuration changed"
 heavy = {"matplotlib", "torch", "sklearn", "skimage", "typer"} & set(sys.modules)
 assert not heavy, heavy
 import jax.random as jr, numpy as np
-import attrax.report, attrax.paper.experiments
+import attrax.report, attrax.paper
 assert "matplotlib" not in sys.modules, "imported at the top"
 import matplotlib
 settings = matplotlib.rcParams.copy()

@@ -12,14 +12,15 @@ import pytest
 from attrax import Certificate, Memory, Patterns
 from attrax._base.status import Verdict
 from attrax.certificates import certify
-from attrax.paper.experiments import EXPERIMENTS, Outcome, Summary, _power, _rnn
-from attrax.paper.experiments._fig4b import mnist_labels, two_runs
-from attrax.paper.experiments._films import from_noise
-from attrax.paper.experiments._general import CUES
-from attrax.paper.experiments._local import RULES
-from attrax.paper.experiments._power import ACTIVATIONS, STEPS
-from attrax.paper.experiments._rnn import SENTENCE
-from attrax.paper.experiments._unet import by_radius
+from attrax.paper import EXPERIMENTS, Outcome, Summary
+from attrax.paper._cycles import from_noise
+from attrax.paper.experiments import power, rnn
+from attrax.paper.experiments.fig4b import mnist_labels, two_runs
+from attrax.paper.experiments.general import CUES
+from attrax.paper.experiments.local import RULES
+from attrax.paper.experiments.power import ACTIVATIONS, STEPS
+from attrax.paper.experiments.rnn import SENTENCE
+from attrax.paper.experiments.unet import by_radius
 from attrax.paper.sweeps import CellRecord, CellStatus, Work
 from attrax.sources import SourceError
 
@@ -86,6 +87,8 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "radii": [0.4, 0.5, 0.6],
         "errors": 3 * [1e-9],
         "parameters": 1000,
+        "recovered": 3,
+        "bound": 0.61,
     },
     "rnn": {
         "words": 13,
@@ -379,7 +382,7 @@ def test_a_rule_is_compared_with_backpropagation_at_its_loss() -> None:
 def test_a_network_that_diverged_is_like_nothing() -> None:
     example = np.ones((1, 2))
     memory = Memory(Broken(), Patterns.from_examples(example))
-    found = _power._likeness(memory, example[0], np.eye(2))
+    found = power._likeness(memory, example[0], np.eye(2))
     assert np.isnan([*found["cosine"], found["eigenvector"], found["ratio"]]).all()
     assert found["attractors"] == 0
 
@@ -391,10 +394,10 @@ def test_a_sentence_is_trained_as_its_settings_say(monkeypatch: pytest.MonkeyPat
         handed.update(settings)
         raise InterruptedError
 
-    monkeypatch.setattr(_rnn, "store_words", writer)
+    monkeypatch.setattr(rnn, "store_words", writer)
     settings = EXPERIMENTS["rnn"].cells("smoke", "paper", 0)[0].settings
     with pytest.raises(InterruptedError):
-        _rnn.run({**settings, "rate": 0.5, "rounds": 2}, Work(lambda *_: None))
+        rnn.run({**settings, "rate": 0.5, "rounds": 2}, Work(lambda *_: None))
     assert {name: handed[name] for name in ("width", "epochs", "tol", "rounds", "feedback")} == {
         "width": settings["width"],
         "epochs": settings["epochs"],
