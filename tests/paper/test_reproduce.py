@@ -2,12 +2,15 @@
 
 import base64
 import csv
+import html
 import importlib
 import io
 import math
 import os
 import platform
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +27,7 @@ import pytest
 from helpers.commands import run, strict
 
 import attrax
+import attrax.paper.experiments
 from attrax.paper import (
     EXPERIMENTS,
     MODES,
@@ -683,3 +687,57 @@ def test_a_cell_of_a_table_keeps_its_checkpoint_and_its_pictures(tmp_path: Path)
     assert (found.numbers["networks"], found.numbers["certified_of"], found.trained) == (1, 0, False)
     with pytest.raises(ValueError, match="svhn"):
         run_table(small | {"source": "svhn"}, Work(lambda *_: None))
+
+
+def test_settings_in_place_of_the_scales(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments: Any = {"scale": "smoke", "mode": "paper"}
+    (plain,), (changed,) = (
+        planned(["fig15"], cells=["adam-relu"], settings=settings, **arguments)[0][2]
+        for settings in ({}, {"seconds": 1, "n": 3})
+    )
+    assert dict(changed.settings) == {**plain.settings, "seconds": 1, "n": 3}
+    assert changed.fingerprint != plain.fingerprint
+    with pytest.raises(ValueError, match=r"each of settings must be one of .*seconds, side.*; got 'second'"):
+        planned(["fig15"], settings={"second": 1}, **arguments)
+    with pytest.raises(ValueError, match="got 'seed'"):  # seeds follow from --seed
+        planned(["fig15"], settings={"seed": 1}, **arguments)
+    given = ["reproduce", "fig1", "--scale", "smoke", "--mode", "paper", "--jobs", 1, "-o", tmp_path]
+    status, _, _ = run(capsys, *given, "--set", "epochs=2", "--set", "activation=relu")
+    assert status == 0
+    page = (tmp_path / "index.html").read_text()
+    assert "epochs=2, activation=&quot;relu&quot;" in page
+    command = re.search(r"<pre>attrax (reproduce fig1 .*?) -o NEWDIR</pre>", page)
+    assert command is not None
+    words = [html.unescape(word) for word in shlex.split(html.unescape(command[1]))]
+    status, printed, _ = run(capsys, *words, "--jobs", 1, "-o", tmp_path, "--json")
+    assert (status, strict(printed)["cells_run"], strict(printed)["cells_known"]) == (0, 0, 1)
+    with ResultStore(tmp_path / "results.sqlite") as store:
+        record = store.get(planned(["fig1"], settings={"epochs": 2, "activation": "relu"}, **arguments)[0][2][0])
+    assert record is not None
+    assert record.numbers["epochs"] == 2
+    assert " relu " in record.numbers["network"]
+    status, out, err = run(capsys, *given, "--set", "epochs")
+    assert (status, out) == (2, "")
+    assert "--set must be written NAME=VALUE" in err
+
+
+def test_an_experiment_is_a_file_and_a_line(tmp_path: Path) -> None:
+    """In a copy of the package: the newcomer's file, its name in the registry, and the command lists it."""
+    copy = tmp_path / "attrax"
+    shutil.copytree(Path(attrax.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    original = (copy / "paper/experiments/control.py").read_text()
+    (copy / "paper/experiments/mine.py").write_text(original.replace('id="control"', 'id="mine"'))
+    registry = copy / "paper/_registry.py"
+    registry.write_text(registry.read_text().replace('    "control",\n', '    "control",\n    "mine",\n'))
+    command = [sys.executable, "-m", "attrax", "reproduce", "mine", "--list", "--json"]
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert [one["id"] for one in strict(done.stdout)["experiments"]] == ["mine"]
+
+
+def test_every_file_of_an_experiment_is_listed() -> None:
+    files = {path.stem for path in Path(attrax.paper.experiments.__file__).parent.glob("*.py")} - {"__init__"}
+    assert files == set(EXPERIMENTS)
+    assert all(one.id == name for name, one in EXPERIMENTS.items())

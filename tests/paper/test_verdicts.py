@@ -471,4 +471,4 @@ def test_settings_say_how_a_network_is_trained(name: str) -> None:
         name, {"optimizer", "rate", "tol", "dtype", "epochs"}
     )
     assert wanted <= set(settings)
-    assert None not in {value for setting, value in settings.items() if setting != "seconds"}  # without a limit
+    assert None not in [value for setting, value in settings.items() if setting != "seconds"]  # without a limit

@@ -12,14 +12,13 @@ import numpy as np
 import pytest
 
 import attrax as ax
-from attrax.analysis import training_saw
+from attrax.analysis import training_saw, wilson_interval
 from attrax.report import (
     describe_corruption,
     recall_strip,
     recovery_bars,
     spectrum_histogram,
     table,
-    wilson_interval,
     write_page,
 )
 
