@@ -209,19 +209,3 @@ def test_commands(capsys: pytest.CaptureFixture[str], tmp_path) -> None:
 )
 def test_examples_in_docstrings(module: str) -> None:
     assert doctest.testmod(importlib.import_module(f"attrax.{module}")).failed == 0
-
-
-def test_without_refinement_the_points_stay_as_they_are() -> None:
-    # The fixed point is 0, where the slope is 0.5; at the stored point it is 0.5 + 0.3.
-    memory = ax.Memory(lambda x: 0.5 * x + x**2, ax.Patterns.from_examples(np.full((1, 1), 0.15)))
-    given = ax.spectrum(memory, top=1, refine=False, key=jr.key(0))
-    assert abs(given.eigenvalues[0, 0]) == pytest.approx(0.8)
-    near = ax.Memory(memory.map, ax.Patterns.from_examples(np.full((1, 1), 0.005)))
-    exact, given = (ax.spectrum(near, top=1, refine=refine, key=jr.key(0)) for refine in (True, False))
-    assert abs(exact.eigenvalues[0, 0]) == pytest.approx(0.5)
-    assert abs(given.eigenvalues[0, 0]) == pytest.approx(0.51)
-    network = ax.maps.MLP((np.eye(2), 0.8 * np.eye(2)), (None, np.full(2, 0.001)), (2,), "sigmoid")
-    point = np.array([[0.3, -0.2]])
-    found = ax.spectrum(ax.Memory(network, ax.Patterns.from_examples(point)), top=2, refine=False, key=jr.key(0))
-    slopes = 0.8 / (2 + 2 * np.cosh(point[0]))
-    assert np.abs(found.eigenvalues[0]) == pytest.approx(np.sort(slopes)[::-1])

@@ -1,11 +1,12 @@
 """Storage in sequences against storage one by one, as tables and figures in the form of the paper's."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attrax.paper._efficiency import Study, Trial, trained_of
+from attrax.paper._efficiency import Study, Trial, noted, study, trained_of
+from attrax.paper._experiment import Drawing, Records
 from attrax.paper.pages import PageTable
 from attrax.report import BLUE, GRAY, VERMILION
 
@@ -201,3 +202,18 @@ def _untrained(trials: tuple[Trial, ...]) -> str:
     if all(trial.trained for trial in trials):
         return ""
     return f", trained {trained_of(trials)}" if any(trial.trained for trial in trials) else ", not trained"
+
+
+def spectra_drawings(records: Records, what: str) -> Sequence[Drawing]:
+    """The figure of what was found in these cells, if anything was."""
+    found = study(records)
+    if found is None or not any(np.isfinite(getattr(trial, what)).any() for trial in found.trials):
+        return ()
+    return (noted(spectra_figure(found, what), found, "those that did not"),)
+
+
+def spectra_tables(records: Records, what: str, words: str) -> Sequence[PageTable]:
+    """The numbers of these cells, if there are any; `words`, for what they are of."""
+    found = study(records)
+    caption = f"{words} by size, of networks that were trained: the median over seeds, with the least and the largest."
+    return () if found is None or not found.trials else (spectra_table(found, what, caption),)

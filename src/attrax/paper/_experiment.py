@@ -225,6 +225,18 @@ def shown(records: Records) -> CellRecord | None:
     return next(iter([*trained(there), *there]), None)
 
 
+def of_one_network(
+    draw: Callable[[CellRecord], Sequence[Drawing]],
+) -> Callable[[Records], Sequence[Drawing]]:
+    """Figures of a single network as figures of an experiment: of the one that is `shown`, none where there is none."""
+
+    def drawn(records: Records) -> Sequence[Drawing]:
+        record = shown(records)
+        return () if record is None else draw(record)
+
+    return drawn
+
+
 def labelled(record: CellRecord) -> str:
     """The name of a cell for captions, and that it was not trained where it was not.
 

@@ -78,7 +78,7 @@ def planned(
     cells: Sequence[str] = (),
     settings: Mapping[str, Any] = MappingProxyType({}),
     registry: Mapping[str, Experiment] = EXPERIMENTS,
-) -> list[tuple[Experiment, str, tuple[Cell, ...]]]:
+) -> Plan:
     """The cells of each experiment and mode, in order, without running any; with `cells`, only those of these names.
 
     `settings` take the place of those of the same name, in every cell that has them.

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from attrax.paper._cycles import sequence_cell, sequence_table, start_note, summarize_cycle
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, labelled, repeated, shown
+from attrax.paper._experiment import Drawing, Experiment, Records, Summary, labelled, of_one_network, repeated
 from attrax.paper._figures import waveforms
 from attrax.paper._networks import network_settings
-from attrax.paper.sweeps import Cell, CellFound, Work
+from attrax.paper.sweeps import Cell, CellFound, CellRecord, Work
 from attrax.patterns import Patterns
 
 _SECONDS = 8
@@ -58,11 +58,9 @@ def summarize(records: Records) -> Summary:
     return summarize_cycle(records, "sound")
 
 
-def draw(records: Records) -> Sequence[Drawing]:
+@of_one_network
+def draw(record: CellRecord) -> Sequence[Drawing]:
     """The sound, and what comes back from noise, for one network."""
-    record = shown(records)
-    if record is None:
-        return ()
     rate = record.cell.settings["rate_hz"]
     signals = [("stored", record.arrays["points"]), ("from a second of noise on", record.arrays["way"])]
     return (

@@ -18,8 +18,8 @@ from attrax.paper._experiment import (
     judged,
     labelled,
     numeric,
+    of_one_network,
     repeated,
-    shown,
     told,
     trained,
 )
@@ -126,11 +126,9 @@ def summarize(records: Records) -> Summary:
     return replace(summary, outcome=Outcome.INCONCLUSIVE) if summary.outcome is Outcome.NOT and not found else summary
 
 
-def draw(records: Records) -> Sequence[Drawing]:
+@of_one_network
+def draw(record: CellRecord) -> Sequence[Drawing]:
     """Spectral radii at the examples, and of the networks of Corollary 1, for one draw."""
-    record = shown(records)
-    if record is None:
-        return ()
     figure, grid = plain_axes(3.6, 3.0, 2)
     radii = record.arrays["radii"]
     grid[0, 0].hist(radii[np.isfinite(radii)], bins=20, color=BLUE)

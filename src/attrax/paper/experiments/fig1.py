@@ -10,10 +10,20 @@ import numpy as np
 from attrax.certificates import certify
 from attrax.dynamics import iterate
 from attrax.memory import Memory
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labelled, repeated, shown, trained
+from attrax.paper._experiment import (
+    Drawing,
+    Experiment,
+    Records,
+    Summary,
+    judged,
+    labelled,
+    of_one_network,
+    repeated,
+    trained,
+)
 from attrax.paper._figures import BLUE, GRAY, VERMILION, plain_axes
 from attrax.paper._networks import network_settings, reached, stored_numbers, write
-from attrax.paper.sweeps import Cell, CellFound, Work
+from attrax.paper.sweeps import Cell, CellFound, CellRecord, Work
 from attrax.patterns import Patterns
 
 POINTS = np.array([-0.9, -0.35, 0.2, 0.8])
@@ -113,11 +123,9 @@ def summarize(records: Records) -> Summary:
     )
 
 
-def draw(records: Records) -> Sequence[Drawing]:
+@of_one_network
+def draw(record: CellRecord) -> Sequence[Drawing]:
     """The three functions with the diagonal, and a start on its way, for one network."""
-    record = shown(records)
-    if record is None:
-        return ()
     arrays = record.arrays
     figure, grid = plain_axes(2.9, 3.0, 3)
     for axes, name in zip(grid[0], ("steep", "staircase", "trained"), strict=True):

@@ -1,14 +1,12 @@
 """Fig. 12: the spectral radii at the examples, over depth and width."""
 
-from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 
-from attrax.paper._efficiency import Study, concluded, efficiency_cells, noted, study, trained_of
-from attrax.paper._efficiency_figures import falls_in, measured, spectra_figure, spectra_table, typical
-from attrax.paper._experiment import Drawing, Experiment, Outcome, Records, Summary, spread
-from attrax.paper.pages import PageTable
+from attrax.paper._efficiency import Study, concluded, efficiency_cells, trained_of
+from attrax.paper._efficiency_figures import falls_in, measured, spectra_drawings, spectra_tables, typical
+from attrax.paper._experiment import Experiment, Outcome, Records, Summary, spread
 
 _FAR = 0.5
 """The largest network's median is on its way to 0 below so much of the smallest's; the paper gives no number."""
@@ -56,24 +54,6 @@ def summarize(records: Records) -> Summary:
     return concluded(records, _judged)
 
 
-def draw(records: Records) -> Sequence[Drawing]:
-    """Histograms over the grid."""
-    found = study(records)
-    if found is None or not any(np.isfinite(trial.radii).any() for trial in found.trials):
-        return ()
-    return (noted(spectra_figure(found, "radii"), found, "those that did not"),)
-
-
-def tabulate(records: Records) -> Sequence[PageTable]:
-    """The radii by size."""
-    found = study(records)
-    caption = (
-        "Spectral radii at the examples by size, of networks that were trained: the median over seeds, with the least "
-        "and the largest."
-    )
-    return () if found is None or not found.trials else (spectra_table(found, "radii", caption),)
-
-
 EXPERIMENT = Experiment(
     id="fig12",
     title="Fig. 12: spectral radii over depth and width",
@@ -82,8 +62,8 @@ EXPERIMENT = Experiment(
     unit="median radius in the largest network",
     cells=partial(efficiency_cells, alone=True),
     summarize=summarize,
-    draw=draw,
-    tabulate=tabulate,
+    draw=partial(spectra_drawings, what="radii"),
+    tabulate=partial(spectra_tables, what="radii", words="Spectral radii at the examples"),
     modes=("paper",),
     notes="The networks are those of Fig. 5 that store the examples one by one.",
 )

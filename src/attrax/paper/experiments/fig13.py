@@ -1,14 +1,12 @@
 """Fig. 13: the top one percent of the eigenvalues, over depth and width."""
 
-from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 
-from attrax.paper._efficiency import Study, concluded, efficiency_cells, noted, study, trained_of
-from attrax.paper._efficiency_figures import falls_in, spectra_figure, spectra_table, typical
-from attrax.paper._experiment import Drawing, Experiment, Outcome, Records, Summary
-from attrax.paper.pages import PageTable
+from attrax.paper._efficiency import Study, concluded, efficiency_cells, trained_of
+from attrax.paper._efficiency_figures import falls_in, spectra_drawings, spectra_tables, typical
+from attrax.paper._experiment import Experiment, Outcome, Records, Summary
 
 _RULE = (
     "Reproduced where every network is trained and both always fall, partly where one of them falls in more than "
@@ -41,24 +39,6 @@ def summarize(records: Records) -> Summary:
     return concluded(records, _judged)
 
 
-def draw(records: Records) -> Sequence[Drawing]:
-    """Histograms over the grid."""
-    found = study(records)
-    if found is None or not any(np.isfinite(trial.eigenvalues).any() for trial in found.trials):
-        return ()
-    return (noted(spectra_figure(found, "eigenvalues"), found, "those that did not"),)
-
-
-def tabulate(records: Records) -> Sequence[PageTable]:
-    """The moduli by size."""
-    found = study(records)
-    caption = (
-        "The top one percent of the moduli by size, of networks that were trained: the median over seeds, with the "
-        "least and the largest."
-    )
-    return () if found is None or not found.trials else (spectra_table(found, "eigenvalues", caption),)
-
-
 EXPERIMENT = Experiment(
     id="fig13",
     title="Fig. 13: the largest eigenvalues over depth and width",
@@ -67,8 +47,8 @@ EXPERIMENT = Experiment(
     unit="fraction of the pairs of neighboring sizes that show it, the smaller of the two",
     cells=partial(efficiency_cells, alone=True),
     summarize=summarize,
-    draw=draw,
-    tabulate=tabulate,
+    draw=partial(spectra_drawings, what="eigenvalues"),
+    tabulate=partial(spectra_tables, what="eigenvalues", words="The top one percent of the moduli"),
     modes=("paper",),
     notes="The top one percent of the moduli; the networks are those of Fig. 5 that store the examples one by one.",
 )

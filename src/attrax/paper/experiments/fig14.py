@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labelled, shown
+from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labelled, of_one_network
 from attrax.paper._fig2_network import KINDS, cells, curve_points, note, rate_table
 from attrax.paper._figures import BLUE, GRAY, plain_axes
 from attrax.paper.pages import PageTable
@@ -26,11 +26,9 @@ def summarize(records: Records) -> Summary:
     )
 
 
-def draw(records: Records) -> Sequence[Drawing]:
+@of_one_network
+def draw(record: CellRecord) -> Sequence[Drawing]:
     """Two curves a corruption, for one network."""
-    record = shown(records)
-    if record is None:
-        return ()
     figure, grid = plain_axes(2.5, 2.4, len(KINDS))
     points = curve_points(record)
     for axes, kind in zip(grid[0], KINDS, strict=True):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from attrax.analysis import wilson_interval
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labelled, shown
+from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labelled, of_one_network
 from attrax.paper._fig2_network import SHOWN, cells, note
 from attrax.paper._figures import picture_rows
 from attrax.paper.sweeps import CellRecord
@@ -66,11 +66,9 @@ def _landed(record: CellRecord) -> str:
     return f"{labelled(record)}: {', '.join(parts)}"
 
 
-def draw(records: Records) -> Sequence[Drawing]:
+@of_one_network
+def draw(record: CellRecord) -> Sequence[Drawing]:
     """Corrupted examples on their way, and cues that failed, for one network."""
-    record = shown(records)
-    if record is None:
-        return ()
     arrays, statuses = record.arrays, record.numbers["statuses"]
     rows = [("stored", arrays["examples"]), ("corrupted", arrays["cues"])]
     rows += [(f"after {step} step{'s' * (step != 1)}", arrays["steps"][row]) for row, step in enumerate((1, 2, 5))]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labelled, shown
+from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labelled, of_one_network
 from attrax.paper._fig2_network import MORE, cells, note
 from attrax.paper._figures import picture_rows
 from attrax.paper.sweeps import CellRecord
@@ -24,11 +24,9 @@ def summarize(records: Records) -> Summary:
     )
 
 
-def draw(records: Records) -> Sequence[Drawing]:
+@of_one_network
+def draw(record: CellRecord) -> Sequence[Drawing]:
     """Examples, cues and limits, nothing picked, for one network."""
-    record = shown(records)
-    if record is None:
-        return ()
     arrays = record.arrays
     marks = [status == "recovered" for status in record.numbers["more_statuses"]]
     rows = [("stored", arrays["more"]), (f"cue: {MORE}", arrays["more_cues"]), ("limit", arrays["more_limits"])]

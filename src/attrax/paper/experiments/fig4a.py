@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrax.paper._cycles import sequence_cell, sequence_table, start_note, summarize_cycle
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, labelled, repeated, shown
+from attrax.paper._experiment import Drawing, Experiment, Records, Summary, labelled, of_one_network, repeated
 from attrax.paper._figures import picture_rows
 from attrax.paper._networks import network_settings
-from attrax.paper.sweeps import Cell, CellFound, Work
+from attrax.paper.sweeps import Cell, CellFound, CellRecord, Work
 from attrax.patterns import Patterns
 from attrax.sources import load_sequence
 
@@ -47,11 +47,9 @@ def summarize(records: Records) -> Summary:
     return summarize_cycle(records, "film")
 
 
-def draw(records: Records) -> Sequence[Drawing]:
+@of_one_network
+def draw(record: CellRecord) -> Sequence[Drawing]:
     """The way of one start, for one network."""
-    record = shown(records)
-    if record is None:
-        return ()
     rows = [
         ("the film, from its first frame", record.arrays["points"]),
         ("from noise, step by step", record.arrays["way"]),

@@ -18,8 +18,8 @@ from attrax.paper._experiment import (
     judged,
     labelled,
     numeric,
+    of_one_network,
     repeated,
-    shown,
     told,
     trained,
 )
@@ -124,11 +124,9 @@ def _largest(record: CellRecord) -> float | None:
     return None if None in radii else max(radii)
 
 
-def draw(records: Records) -> Sequence[Drawing]:
+@of_one_network
+def draw(record: CellRecord) -> Sequence[Drawing]:
     """The two sequences and the way of one start, for one network."""
-    record = shown(records)
-    if record is None:
-        return ()
     points, way = record.arrays["points"], record.arrays["way"]
     rows = [("first sequence", points[:_DIGITS]), ("second", points[_DIGITS:]), ("from Gaussian noise", way)]
     if len(way) > _DIGITS + 1:

@@ -7,7 +7,7 @@ import numpy as np
 
 from attrax import RecallStatus
 from attrax.dynamics import recall
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labelled, repeated, shown
+from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labelled, of_one_network, repeated
 from attrax.paper._figures import picture_rows
 from attrax.paper._networks import network_settings, orbit_of, reached, stored_numbers, write
 from attrax.paper._pictures import cut_note, data_note, data_source, limited, pictures, unseen_pictures
@@ -88,11 +88,9 @@ def summarize(records: Records) -> Summary:
     )
 
 
-def draw(records: Records) -> Sequence[Drawing]:
+@of_one_network
+def draw(record: CellRecord) -> Sequence[Drawing]:
     """Unseen pictures, one step, and their limits, for one network."""
-    record = shown(records)
-    if record is None:
-        return ()
     arrays, settings = record.arrays, record.cell.settings
     rows = [
         ("not stored", arrays["unseen"]),

@@ -7,11 +7,11 @@ import jax.random as jr
 import numpy as np
 
 from attrax.analysis import recovery
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labelled, repeated, shown
+from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labelled, of_one_network, repeated
 from attrax.paper._figures import picture_rows
 from attrax.paper._networks import network_settings, reached, stored_numbers, write
 from attrax.paper._pictures import cut_note, data_note, data_source, limited, pictures
-from attrax.paper.sweeps import Cell, CellFound, Work
+from attrax.paper.sweeps import Cell, CellFound, CellRecord, Work
 
 _SIZES: dict[str, dict[str, Any]] = {
     "smoke": {"n": 10, "side": 8, "width": 96, "depth": 3, "epochs": 4000, "rate": 1e-3, "auto_epochs": 150},
@@ -66,11 +66,9 @@ def summarize(records: Records) -> Summary:
     )
 
 
-def draw(records: Records) -> Sequence[Drawing]:
+@of_one_network
+def draw(record: CellRecord) -> Sequence[Drawing]:
     """Examples, cues and limits, for one network."""
-    record = shown(records)
-    if record is None:
-        return ()
     arrays, settings = record.arrays, record.cell.settings
     rows = [("stored", arrays["examples"]), (f"cue: {settings['cue']}", arrays["cues"]), ("limit", arrays["limits"])]
     marks = [status == "recovered" for status in record.numbers["statuses"]]

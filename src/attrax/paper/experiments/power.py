@@ -20,8 +20,8 @@ from attrax.paper._experiment import (
     judged,
     labelled,
     numeric,
+    of_one_network,
     repeated,
-    shown,
     told,
     trained,
 )
@@ -149,11 +149,9 @@ def summarize(records: Records) -> Summary:
     )
 
 
-def draw(records: Records) -> Sequence[Drawing]:
+@of_one_network
+def draw(record: CellRecord) -> Sequence[Drawing]:
     """Cosines between the states of recall and those of power iteration, by step, for one seed."""
-    record = shown(records)
-    if record is None:
-        return ()
     figure, grid = plain_axes(3.4, 3.0, 2)
     for axes, name, title in (
         (grid[0, 0], "cosine", "with power iteration"),

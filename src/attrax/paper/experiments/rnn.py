@@ -12,8 +12,8 @@ from attrax.paper._experiment import (
     Summary,
     judged,
     labelled,
+    of_one_network,
     repeated,
-    shown,
     told,
     trained,
 )
@@ -92,11 +92,9 @@ def summarize(records: Records) -> Summary:
     )
 
 
-def draw(records: Records) -> Sequence[Drawing]:
+@of_one_network
+def draw(record: CellRecord) -> Sequence[Drawing]:
     """Which word is said at which step, for one network."""
-    record = shown(records)
-    if record is None:
-        return ()
     words, spoken = list(dict.fromkeys(SENTENCE.split())), record.numbers["spoken"]
     figure, grid = plain_axes(6.4, 3.0)
     grid[0, 0].step(range(1, len(spoken) + 1), [words.index(word) for word in spoken], where="mid", color=BLUE)

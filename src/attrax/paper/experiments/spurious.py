@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labelled, shown
+from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labelled, of_one_network
 from attrax.paper._fig2_network import ENDS, cells, note
 from attrax.paper._figures import BLUE, GRAY, GREEN, ORANGE, VERMILION, plain_axes
 from attrax.paper.pages import PageTable
@@ -43,11 +43,9 @@ def _told(record: CellRecord) -> str:
     )
 
 
-def draw(records: Records) -> Sequence[Drawing]:
+@of_one_network
+def draw(record: CellRecord) -> Sequence[Drawing]:
     """For each kind of start where it ended, for one network."""
-    record = shown(records)
-    if record is None:
-        return ()
     kinds = record.numbers["by_start"]
     figure, grid = plain_axes(5.6, 1.0 + 0.45 * len(kinds))
     axes = grid[0, 0]

@@ -15,8 +15,8 @@ from attrax.paper._experiment import (
     judged,
     labelled,
     numeric,
+    of_one_network,
     repeated,
-    shown,
     told,
     trained,
 )
@@ -87,11 +87,9 @@ def summarize(records: Records) -> Summary:
     )
 
 
-def draw(records: Records) -> Sequence[Drawing]:
+@of_one_network
+def draw(record: CellRecord) -> Sequence[Drawing]:
     """The largest eigenvalue by the theory and by training."""
-    record = shown(records)
-    if record is None:
-        return ()
     theory, training = record.arrays["theory"], record.arrays["training"]
     figure, grid = plain_axes(4.2, 3.6)
     both = np.concatenate([theory, training])

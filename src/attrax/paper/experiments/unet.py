@@ -22,8 +22,8 @@ from attrax.paper._experiment import (
     extent,
     judged,
     labelled,
+    of_one_network,
     repeated,
-    shown,
     told,
     trained,
 )
@@ -155,11 +155,9 @@ def summarize(records: Records) -> Summary:
     return replace(summary, outcome=Outcome.INCONCLUSIVE) if summary.outcome is Outcome.NOT and open_ones else summary
 
 
-def draw(records: Records) -> Sequence[Drawing]:
+@of_one_network
+def draw(record: CellRecord) -> Sequence[Drawing]:
     """Examples, noisy cues and what they become, for one network."""
-    record = shown(records)
-    if record is None:
-        return ()
     arrays, settings = record.arrays, record.cell.settings
     rows = [
         ("stored", arrays["examples"]),
