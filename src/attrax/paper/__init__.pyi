@@ -17,5 +17,3 @@ from ._reproduce import Reproduction as Reproduction
 from ._reproduce import Row as Row
 from ._reproduce import planned as planned
 from ._reproduce import reproduce as reproduce
-from ._theory_figures import THEORY_FIGURES as THEORY_FIGURES
-from ._theory_figures import theory_figure as theory_figure

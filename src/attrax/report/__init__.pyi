@@ -30,10 +30,6 @@ from ._sweep_plots import capacity_figure as capacity_figure
 from ._sweep_plots import tolerance_figure as tolerance_figure
 from ._text import describe_corruption as describe_corruption
 from ._text import table as table
-from ._theory_plots import eigenvalue_curves as eigenvalue_curves
-from ._theory_plots import eigenvalue_heat_map as eigenvalue_heat_map
-from ._theory_plots import initial_jacobian_curves as initial_jacobian_curves
-from ._theory_plots import interval_bars as interval_bars
-from ._theory_plots import phase_portrait as phase_portrait
-from ._theory_plots import random_start_bands as random_start_bands
+from ._theory_figures import THEORY_FIGURES as THEORY_FIGURES
+from ._theory_figures import theory_figure as theory_figure
 from ._theory_text import theory_table as theory_table

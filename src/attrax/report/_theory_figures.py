@@ -9,9 +9,10 @@ import jax.random as jr
 from jaxtyping import PRNGKeyArray
 from PIL import Image
 
+from attrax._base import checks
+from attrax._base.types import Progress
 from attrax.analysis import eigenvalue_map, measure_initial_jacobian, simulate_random_start
-from attrax.extending import Progress, checks
-from attrax.report import (
+from attrax.report._theory_plots import (
     eigenvalue_curves,
     eigenvalue_heat_map,
     initial_jacobian_curves,
