@@ -21,7 +21,7 @@ import attrax as ax
 from attrax.analysis import basins as basins_of
 from attrax.certificates import basin_radius, spectrum
 from attrax.maps import MLP
-from attrax.paper.experiments import four_circles, train_plane
+from attrax.paper import four_circles, train_plane
 from benchmarks.measure import Bars, Table, exponent, machine, title
 
 

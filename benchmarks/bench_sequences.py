@@ -16,7 +16,9 @@ import jax.random as jr
 import numpy as np
 
 import attrax as ax
-from attrax.paper.experiments import four_circles, train_plane
+from attrax.paper import four_circles, train_plane
+from attrax.paper.experiments.fig4b import two_runs
+from attrax.paper.experiments.rnn import SENTENCE
 from attrax.sources import decode_text
 from benchmarks import sequence_runs as runs
 from benchmarks.measure import Bars, Table, machine, title
@@ -154,7 +156,7 @@ def digits(bench: Bench) -> None:
         ("Adam 1e-4 to 1e-9", FINER, hidden(512)),
         ("default", None, None),
     ):
-        written = write(runs.two_runs, given, network)
+        written = write(partial(two_runs, "mnist", 28), given, network)
         radii = ", ".join(f"{radius:.2g}" for radius in written.certificate.spectral_radius)
         near = recall(written.memory, runs.near(written.memory))
         noise = recall(written.memory, runs.gaussian(written.memory))
@@ -208,7 +210,7 @@ def speech(bench: Bench) -> None:
 
 def words(bench: Bench) -> None:
     """The paper's sentence in a recurrent network (Appendix F), and a page of characters."""
-    sentence = runs.SENTENCE.split()
+    sentence = SENTENCE.split()
     for feedback in ("argmax", "softmax"):
         memory = ax.store_words(sentence, feedback=feedback, key=jr.key(runs.SEED))
         said = [memory.written["vocabulary"][word] for word in memory.map.speak(1_000)]

@@ -1,8 +1,6 @@
 """Sequences to be measured: films, sounds and texts by name, memories written in a process of their own, recall."""
 
-import gzip
 import multiprocessing
-import os
 import shutil
 import subprocess
 import tempfile
@@ -23,8 +21,6 @@ from benchmarks.measure import peak_memory
 
 SEED, CUE_SEED = 0, 1_000
 """Everything is written with the one and recalled from cues drawn with the other."""
-SENTENCE = "Hopfield networks are able to store binary training patterns as attractive fixed points."
-"""The sentence of the paper's Appendix F."""
 _AT_ONCE = 4
 _RATE = 22_050
 _SPOKEN = (
@@ -182,18 +178,6 @@ def color_film(frames: int = 500, size: tuple[int, int] = (64, 64)) -> ax.Patter
 def pan(frames: int, size: tuple[int, int], *, gray: bool = False) -> ax.Patterns:
     """Frames of pan as one cycle."""
     return ax.Patterns.from_cycles([load_sequence(f"pan:{frames}", size=size, gray=gray).values])
-
-
-def two_runs() -> ax.Patterns:
-    """MNIST from 0 to 9 and from 9 to 0: of each digit the first picture in the one, the second in the other."""
-    folder = Path(os.environ["ATTRAX_DATA"]) / "mnist"
-    packed = folder / "train-labels-idx1-ubyte.gz"
-    content = gzip.decompress(packed.read_bytes()) if packed.exists() else packed.with_suffix("").read_bytes()
-    labels = np.frombuffer(content, np.uint8, offset=8)
-    places = [np.flatnonzero(labels == digit)[:2] for digit in range(10)]
-    values = load("mnist", n=int(max(place.max() for place in places)) + 1).values
-    up, down = [place[0] for place in places], [place[1] for place in places[::-1]]
-    return ax.Patterns.from_cycles([values[up], values[down]])
 
 
 def digits(lengths: tuple[int, ...], singles: int = 0) -> ax.Patterns:

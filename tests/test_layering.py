@@ -13,7 +13,7 @@ ROOT = Path(attrax.__file__).parent
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("_base",),
-    ("activations", "linalg", "patterns"),
+    ("activations", "extending", "linalg", "patterns"),
     ("corruptions", "maps", "theory"),
     ("memory",),
     ("dynamics",),
@@ -22,11 +22,14 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("writing",),
     ("analysis", "files"),
     ("report",),
-    ("paper",),
+    ("demos", "paper"),
     ("cli",),
     ("__main__",),
 )
 """Packages from the lowest layer up. A package imports from lower layers only, never from one beside it."""
+
+ON_TOP = ("paper", "demos")
+"""Packages that stand on the library as a user's code does: they use its public names only."""
 
 FORBIDDEN = {"pickle", "torch", "jax._src", "cloudpickle", "dill", "shelve"}
 OUTER = {"matplotlib"}
@@ -92,6 +95,37 @@ def test_packages_import_only_from_lower_layers(path: Path) -> None:
         package = target.split(".")[1]
         if package != parts[0]:
             assert layer_of(package) < layer, f"{where}, which is not below it"
+
+
+def public_names(package: str) -> set[str]:
+    """What the table of contents of a package, or a module without one, offers."""
+    stub = ROOT.joinpath(*package.split(".")[1:], "__init__.pyi")
+    path = stub if stub.exists() else ROOT.joinpath(*package.split(".")[1:]).with_suffix(".py")
+    return {
+        alias.asname or alias.name
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
+@pytest.mark.parametrize("path", [path for top in ON_TOP for path in (ROOT / top).rglob("*.py")], ids=dotted)
+def test_what_stands_on_the_library_uses_its_public_names(path: Path) -> None:
+    own = dotted(path).split(".")[1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            inner = [alias.name for alias in node.names if alias.name.startswith("attrax.")]
+            assert not inner, f"{path.relative_to(ROOT)}:{node.lineno} imports {inner[0]}"
+        if not isinstance(node, ast.ImportFrom) or (node.module or "").split(".")[0] != "attrax":
+            continue
+        module = node.module or ""
+        if module.split(".")[1:2] == [own]:
+            continue
+        known = public_names(module) | ({"__version__"} if module == "attrax" else set())
+        for alias in node.names:
+            where = f"{path.relative_to(ROOT)}:{node.lineno} imports {module}.{alias.name}"
+            assert not any(part.startswith("_") for part in module.split(".")), where
+            assert alias.name in known, f"{where}, which is not public"
 
 
 def test_modules_do_not_import_each_other() -> None:

@@ -5,6 +5,7 @@ from . import analysis as analysis
 from . import certificates as certificates
 from . import corruptions as corruptions
 from . import dynamics as dynamics
+from . import extending as extending
 from . import linalg as linalg
 from . import maps as maps
 from . import paper as paper

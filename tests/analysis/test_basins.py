@@ -13,7 +13,7 @@ from helpers import around, linear, newton_cube
 import attrax as ax
 from attrax.analysis import OUTCOMES, Basins, Plane, basins, plane_of
 from attrax.cli import main
-from attrax.paper.experiments import four_circles, train_plane
+from attrax.paper import four_circles, train_plane
 from attrax.report import PANELS, basin_map
 from attrax.sources import load
 

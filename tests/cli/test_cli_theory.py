@@ -152,7 +152,7 @@ def test_plot_of_maps(
         widths, depths = (4,) if len(widths) == 1 else (1, 2, 4), (1,) if len(depths) == 1 else (1, 2)
         return whole(activation, widths=widths, depths=depths, **options)
 
-    monkeypatch.setattr("attrax.paper.experiments._theory.eigenvalue_map", small)
+    monkeypatch.setattr("attrax.report._theory_figures.eigenvalue_map", small)
     status, out, _ = run(
         capsys, "theory", "plot", kind, "--activation", "sigmoid", "--trials", 6, "-o", tmp_path, "--seed", 1
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from attrax import theory
-from attrax.paper.experiments import THEORY_FIGURES
+from attrax.report import THEORY_FIGURES
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "theory.md").read_text(encoding="utf-8")

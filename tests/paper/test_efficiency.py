@@ -1,4 +1,4 @@
-"""One by one or in sequences: arrangements, trials, and what is read off a grid."""
+"""One by one or in sequences: arrangements, networks, and what is read off a grid."""
 
 import itertools
 from collections.abc import Sequence
@@ -10,28 +10,36 @@ from typing import Any
 import numpy as np
 import pytest
 
-import attrax as ax
-from attrax.paper.experiments import (
-    EXPERIMENTS,
-    EfficiencyScale,
-    EfficiencyStudy,
-    EfficiencyTrial,
-    StudyData,
-    arranged,
-    efficiency_figure,
-    efficiency_study,
-    efficiency_text,
-    efficiency_trial,
-    spectra_figure,
-)
-from attrax.paper.experiments._efficiency_cells import run
-from attrax.paper.experiments._efficiency_cells import study as study_of
-from attrax.paper.experiments._efficiency_report import spectra_text
-from attrax.paper.sweeps import Cell, CellRecord, CellStatus, Work
+from attrax.paper import EXPERIMENTS
+from attrax.paper._efficiency import Study, arranged, run
+from attrax.paper._efficiency import study as study_of
+from attrax.paper._efficiency_figures import efficiency_figure, efficiency_table, spectra_figure, spectra_table
+from attrax.paper.sweeps import Cell, CellFound, CellRecord, CellStatus, Work
 
 POINTS = np.random.default_rng(0).random((4, 6)).astype(np.float32)
-SCALE = EfficiencyScale(4, (1, 2, 4), (1, 2), (8, 24), epochs=300)
-STORED, FAILED = ax.StoreStatus.STORED, ax.StoreStatus.LOSS_NOT_REACHED
+SETTINGS: dict[str, Any] = {
+    "mode": "paper",
+    "n": 4,
+    "length": 1,
+    "depth": 1,
+    "width": 8,
+    "seed": 0,
+    "epochs": 300,
+    "seconds": None,
+    "tol": 1e-8,
+    "activation": "relu",
+    "dtype": "float32",
+}
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> str:
+    np.save(tmp_path / "points.npy", POINTS)
+    return str(tmp_path / "points.npy")
+
+
+def ran(source: str, progress: Any = lambda *_: None, checkpoint: Path | None = None, **changed: Any) -> CellFound:
+    return run({**SETTINGS, "source": source, **changed}, Work(progress, checkpoint))
 
 
 def test_arrangements_keep_every_example() -> None:
@@ -39,84 +47,70 @@ def test_arrangements_keep_every_example() -> None:
     assert arranged(POINTS, 2).cycles == ((0, 1), (2, 3))
     assert arranged(POINTS, 4).cycles == ((0, 1, 2, 3),)
     assert np.array_equal(arranged(POINTS, 4).targets, np.roll(POINTS, -1, axis=0))
+    with pytest.raises(ValueError, match="length must divide the number of examples, 4; got 3"):
+        arranged(POINTS, 3)
 
 
-def test_attrax_stores_all_and_counts_every_example_of_a_cycle() -> None:
-    found = efficiency_trial(POINTS, SCALE, mode="attrax", length=2, depth=2, width=24)
+def test_attrax_stores_all_and_counts_every_example_of_a_cycle(source: str) -> None:
+    found = ran(source, mode="attrax", length=2, depth=2, width=24)
     assert found.trained
-    assert found.certified == found.stable == found.stored == 4
-    assert found.writer
-    assert found.loss <= 1e-8
-    assert found.parameters == 6 * 24 + 24 + 24 * 24 + 24 + 24 * 6 + 6
-    assert not len(found.radii)
+    assert found.numbers["certified"] == found.numbers["stable"] == 4
+    assert found.numbers["writer"] == "K-FAC in whitened coordinates"
+    assert found.numbers["loss"] <= 1e-8
+    assert found.numbers["parameters"] == 6 * 24 + 24 + 24 * 24 + 24 + 24 * 6 + 6
+    assert not len(found.arrays["radii"])
 
 
-def test_the_papers_mode_has_the_spectra_and_says_what_was_not_trained() -> None:
-    found = efficiency_trial(POINTS, replace(SCALE, epochs=3), mode="paper", length=1, depth=1, width=8)
-    assert (found.trained, found.certified, found.stable, found.epochs) == (False, 0, 0, 3)
-    assert found.status is FAILED
-    assert found.radii.shape == (4,)
-    assert found.eigenvalues.shape == (4,)  # one percent of six entries is one eigenvalue
-    assert np.isfinite(found.radii).all()
-    chain = efficiency_trial(POINTS, replace(SCALE, epochs=3), mode="paper", length=4, depth=1, width=8)
-    assert not len(chain.radii)
+def test_the_papers_mode_has_the_spectra_and_says_what_was_not_trained(source: str) -> None:
+    found = ran(source, epochs=3)
+    numbers = found.numbers
+    assert (found.trained, numbers["certified"], numbers["stable"], numbers["epochs"]) == (False, 0, 0, 3)
+    assert numbers["status"] == "loss_not_reached"
+    assert found.arrays["radii"].shape == (4,)
+    assert found.arrays["eigenvalues"].shape == (4,)  # one percent of six entries is one eigenvalue
+    assert np.isfinite(found.arrays["radii"]).all()
+    assert not len(ran(source, epochs=3, length=4).arrays["radii"])
 
 
-def trial(
-    mode: str, length: int, depth: int, width: int, stored: int, status: Any = STORED, seed: int = 0
-) -> EfficiencyTrial:
-    certified = 0 if length > 1 else stored  # sequences strayed too far to be certified
-    some = np.full(4, 0.1 * depth) if length == 1 else np.zeros(0)
-    return EfficiencyTrial(
-        mode,
-        length,
-        depth,
-        width,
-        seed,
-        depth * width**2,
-        "Adam",
-        1e-9,
-        5,
-        1.0,
-        status,
-        certified,
-        stored,
-        some,
-        some / 2,
-    )
-
-
-def study() -> EfficiencyStudy:
+def study() -> Study:
     """One by one only the largest network stores all, in one sequence the smallest does; one seed of one fails."""
-    scale = replace(SCALE, lengths=(1, 4), seeds=(0, 1))
     counts = {(1, 8): 0, (1, 24): 2, (2, 8): 3, (2, 24): 4}
-    trials = [
-        trial("paper", length, depth, width, count if length == 1 else 4, seed=seed)
-        for length in (1, 4)
-        for (depth, width), count in counts.items()
-        for seed in (0, 1)
-    ]
-    trials[0] = trial("paper", 1, 1, 8, 0, FAILED)
-    trials[1] = trial("paper", 1, 1, 8, 0, FAILED, seed=1)
-    trials[3] = trial("paper", 1, 1, 24, 0, FAILED, seed=1)
-    return EfficiencyStudy(scale, ("paper",), tuple(trials), StudyData(POINTS, "points", None, 1.0), 1.0)
+    places = [(length, depth, width, seed) for length in (1, 4) for depth, width in counts for seed in (0, 1)]
+
+    def missed(own: Any) -> bool:
+        return own["length"] == 1 and own["depth"] == 1 and (own["width"], own["seed"]) != (24, 0)
+
+    made = []
+    for one in records(places, missed=missed, radii=lambda own: np.full(4, 0.1 * own["depth"])):
+        own = one.cell.settings
+        count = 0 if missed(own) else 4 if own["length"] == 4 else counts[own["depth"], own["width"]]
+        # Sequences strayed too far to be certified.
+        numbers = {"stable": count, "certified": 0 if own["length"] == 4 else count}
+        arrays = {**one.arrays, "eigenvalues": one.arrays["radii"] / 2}
+        made.append(replace(one, numbers={**one.numbers, **numbers}, arrays=arrays))
+    found = study_of(made)
+    assert found is not None
+    return found
 
 
 def test_the_smallest_network_that_stores_all() -> None:
     found = study()
-    assert np.array_equal(found.counts("paper", 1), [[np.nan, 2], [3, 4]], equal_nan=True)
-    assert found.smallest("paper", 1) == (2, 24)
-    assert found.smallest("paper", 4) == (1, 8)
+    assert np.array_equal(found.counts(1), [[np.nan, 2], [3, 4]], equal_nan=True)
+    assert found.smallest(1) == (2, 24)
+    assert found.smallest(4) == (1, 8)
     # One seed that falls short is enough.
-    trials = [replace_count(one) if (one.length, one.width, one.seed) == (4, 8, 1) else one for one in found.trials]
-    assert EfficiencyStudy(found.scale, ("paper",), tuple(trials), found.data, 1.0).smallest("paper", 4) == (1, 24)
-    text = efficiency_text(found).splitlines()
-    assert text[2] == "| paper | 4 one by one | 2×24 | – | 2 | 3 | 4 |"
-    assert text[3] == "| paper | 1 sequence of 4 | 1×8 | 4 (0) | 4 (0) | 4 (0) | 4 (0) |"
-
-
-def replace_count(one: EfficiencyTrial) -> EfficiencyTrial:
-    return trial(one.mode, one.length, one.depth, one.width, 0, seed=one.seed)
+    trials = [
+        replace(one, stored=0) if (one.length, one.depth, one.width, one.seed) == (4, 1, 8, 1) else one
+        for one in found.trials
+    ]
+    # Of the others one has fewest parameters: here their number is depth times width.
+    assert replace(found, trials=tuple(trials)).smallest(4) == (2, 8)
+    table = efficiency_table(found, "All.")
+    assert table.head == ("examples", "smallest that stores all", "1×8", "1×24", "2×8", "2×24")
+    assert table.rows == (
+        ("4 one by one", "2×24", "–", "2", "3", "4"),
+        ("1 sequence of 4", "1×8", "4 (0)", "4 (0)", "4 (0)", "4 (0)"),
+    )
 
 
 def test_figures_show_counts_and_spectra() -> None:
@@ -136,16 +130,13 @@ def test_figures_show_counts_and_spectra() -> None:
         assert full[0].get_x() <= value <= full[0].get_x() + full[0].get_width()
         gray = [bar.get_height() for bar in panels[1].patches if bar.get_facecolor()[0] > 0.4]
         assert sum(gray) == 4  # the seed that was not trained
-    empty = EfficiencyStudy(found.scale, ("paper",), found.trials[8:], found.data, 1.0)
-    with pytest.raises(ValueError, match="the length 1"):
-        spectra_figure(empty)
 
 
 def test_panels_without_values_are_blank() -> None:
     found = study()
     bare = [replace(one, radii=np.zeros(0)) if (one.depth, one.width) == (1, 8) else one for one in found.trials]
     gone = [one for one in bare if (one.depth, one.width) != (2, 8)]
-    figure = spectra_figure(EfficiencyStudy(found.scale, ("paper",), tuple(gone), found.data, 1.0))
+    figure = spectra_figure(replace(found, trials=tuple(gone)), "radii")
     figure.canvas.draw()
     assert [axes.get_title() for axes in figure.axes][::2] == ["1×8, not trained", "2×8, no network"]
     assert [bool(axes.patches) for axes in figure.axes] == [False, True, False, True]
@@ -157,17 +148,17 @@ def test_the_numbers_behind_the_spectra() -> None:
         replace(one, radii=np.array([0.5, 1.5, 2.5, np.nan])) if (one.width, one.seed) == (24, 1) else one
         for one in found.trials
     ]
-    text = spectra_text(EfficiencyStudy(found.scale, ("paper",), tuple(trials), found.data, 1.0)).splitlines()
-    assert text[2] == "| 1 | 8 | 0 of 2 | – | – | – |"
-    assert text[3] == "| 1 | 24 | 1 of 2 | 0.1 | 0 | 1 |"  # the other seed is not trained
-    assert text[5] == "| 2 | 24 | 2 of 2 | 0.85 (0.2 to 1.5) | 0.333 (0 to 0.667) | 0.667 (0.333 to 1) |"
+    rows = spectra_table(replace(found, trials=tuple(trials)), "radii", "").rows
+    assert rows[0] == ("1", "8", "0 of 2", "–", "–", "–")
+    assert rows[1] == ("1", "24", "1 of 2", "0.1", "0", "1")  # the other seed is not trained
+    assert rows[3] == ("2", "24", "2 of 2", "0.85 (0.2 to 1.5)", "0.333 (0 to 0.667)", "0.667 (0.333 to 1)")
 
 
-def test_training_goes_on_from_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_goes_on_from_a_checkpoint(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("attrax.training._fit._CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr("attrax.training._fit._WRITING_TIMES", 0.0)
     monkeypatch.setattr("attrax.training._fit._PROGRESS_SECONDS", 0.0)  # a block an epoch
-    setting: Any = {"length": 4, "depth": 1, "width": 8}
+    setting: Any = {"length": 4, "depth": 1, "width": 8, "epochs": 40}
     file = tmp_path / "one.checkpoint"
     first: list[int] = []
 
@@ -178,49 +169,19 @@ def test_training_goes_on_from_a_checkpoint(tmp_path: Path, monkeypatch: pytest.
     def note(task: str, done: int, total: int, numbers: dict[str, float]) -> None:
         first.append(done)
 
-    scale = replace(SCALE, epochs=40)
-    straight = efficiency_trial(POINTS, scale, **setting)
+    straight = ran(source, **setting).numbers
     with pytest.raises(KeyboardInterrupt):
-        efficiency_trial(POINTS, scale, **setting, checkpoint=file, progress=kill)
-    again = efficiency_trial(POINTS, scale, **setting, checkpoint=file, progress=note)
+        ran(source, kill, file, **setting)
+    again = ran(source, note, file, **setting).numbers
     assert first[0] == 20
-    assert (again.loss, again.epochs) == (straight.loss, straight.epochs) == (straight.loss, 40)
+    assert (again["loss"], again["epochs"]) == (straight["loss"], straight["epochs"]) == (straight["loss"], 40)
     # A writer that is tried later is not stopped by the file of the first.
     file = tmp_path / "two.checkpoint"
-    assert efficiency_trial(POINTS, replace(SCALE, epochs=2), mode="attrax", **setting, checkpoint=file).epochs == 4
-
-
-def test_a_study_runs_every_cell() -> None:
-    scale = replace(SCALE, lengths=(4,), depths=(1,), widths=(8,), epochs=2)
-    seen: list[EfficiencyTrial] = []
-    calls: list[Any] = []
-    data = StudyData(POINTS, "points", None, 1.0)
-    found = efficiency_study(
-        scale, modes=("paper",), data=data, each=seen.append, progress=lambda *call: calls.append(call)
-    )
-    assert list(found.trials) == seen
-    assert calls[-1][:3] == ("networks", 1, 1)
-    assert found.at("paper", 4, 1, 8)[0].status is FAILED
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: arranged(POINTS, 3), "length must divide"),
-        (lambda: EfficiencyScale(4, (3,)), "each of lengths must divide"),
-        (lambda: EfficiencyScale(4, (1,), widths=()), "widths must hold"),
-        (lambda: EfficiencyScale(4, (1,), seeds=()), "seeds must hold"),
-        (lambda: efficiency_study("huge"), "scale must be one of smoke"),
-        (lambda: efficiency_study(SCALE, modes=("fast",)), "each of modes"),
-        (lambda: efficiency_study(SCALE, data=StudyData(POINTS[:2], "", None, 1.0)), "n = 4 examples"),
-        (lambda: efficiency_trial(POINTS, SCALE, mode="fast"), "mode must be one of"),
-        (lambda: efficiency_trial(POINTS, SCALE, length=3), "length must divide"),
-        (lambda: spectra_figure(study(), "angles"), "what must be one of"),
-    ],
-)
-def test_wrong_input_is_refused(call: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        call()
+    assert ran(source, checkpoint=file, **{**setting, "mode": "attrax", "epochs": 2}).numbers["epochs"] == 4
+    # Going on would give a network more than its seconds.
+    file = tmp_path / "three.checkpoint"
+    ran(source, checkpoint=file, **{**setting, "seconds": 60.0})
+    assert not file.exists()
 
 
 @cache
@@ -241,7 +202,6 @@ def records(
         own = dict(cell.settings) | {"length": length, "depth": depth, "width": width, "seed": seed}
         count = 0 if missed(own) or not stored(own) else 4
         numbers = {
-            **{name: own[name] for name in ("mode", "length", "depth", "width", "seed")},
             "writer": "Adam",
             "loss": 1e-9,
             "epochs": 5,
@@ -324,35 +284,21 @@ def test_a_cell_out_of_time_keeps_its_place() -> None:
     late = [without_numbers(one, CellStatus.NOT_TRAINED) if one.cell.settings["width"] == 24 else one for one in made]
     found = study_of(late)
     assert found is not None
-    assert (found.scale.depths, found.scale.widths, found.scale.lengths) == ((1, 2), (8, 24), (1, 4))
-    assert np.array_equal(found.counts("paper", 1), [[4, np.nan], [4, np.nan]], equal_nan=True)
-    assert np.isnan(found.at("paper", 1, 2, 24)[0].loss)
+    assert (found.depths, found.widths, found.lengths) == ((1, 2), (8, 24), (1, 4))
+    assert np.array_equal(found.counts(1), [[4, np.nan], [4, np.nan]], equal_nan=True)
+    assert not found.at(1, 2, 24)[0].trained
     (table,) = EXPERIMENTS["fig5"].tabulate(late)
-    assert table.rows[0] == ("paper", "4 one by one", "1×8", "4", "–", "4", "–")
+    assert table.rows[0] == ("4 one by one", "1×8", "4", "–", "4", "–")
     gone = [without_numbers(one, CellStatus.FAILED) if one.cell.settings["width"] == 24 else one for one in made]
-    assert EXPERIMENTS["fig5"].tabulate(gone)[0].rows[0] == ("paper", "4 one by one", "1×8", "4", "", "4", "")
+    assert EXPERIMENTS["fig5"].tabulate(gone)[0].rows[0] == ("4 one by one", "1×8", "4", "", "4", "")
 
 
 def test_pictures_belong_to_a_cell() -> None:
     cell = first_cell()
     other = replace(cell, settings={**cell.settings, "source": "svhn"})
     assert other.fingerprint != cell.fingerprint
-    with pytest.raises(ValueError, match="the pictures of this cell are svhn, but"):
+    with pytest.raises(ValueError, match="svhn"):
         run(other.settings, Work(lambda *_: None))
-
-
-def test_a_cell_goes_on_from_its_checkpoint_only_without_a_limit_of_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
-
-    def train(*given: Any, checkpoint: Path | None, **settings: Any) -> EfficiencyTrial:
-        seen.append(checkpoint)
-        return trial("paper", 1, 1, 24, 4)
-
-    monkeypatch.setattr("attrax.paper.experiments._efficiency_cells.efficiency_trial", train)
-    file = Path("one.checkpoint")
-    for seconds in (4, None):
-        assert run({**first_cell().settings, "seconds": seconds}, Work(lambda *_: None, file)).trained
-    assert seen == [None, file]
 
 
 def outcome(experiment: str, made: list[CellRecord]) -> str:

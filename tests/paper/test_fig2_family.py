@@ -11,26 +11,12 @@ import pytest
 
 import attrax as ax
 from attrax.analysis import Census, Limit, LimitKind
-from attrax.paper.experiments import (
-    EXPERIMENTS,
-    SIX_POINTS,
-    _basin_cells,
-    _fig2_network,
-    _fig7,
-    _material,
-    four_circles,
-    train_plane,
-)
-from attrax.paper.experiments._fig2_network import KINDS, likeness, note
-from attrax.paper.experiments._material import (
-    RECIPE,
-    cut_note,
-    limited,
-    network_settings,
-    stored_numbers,
-    unseen_pictures,
-)
-from attrax.paper.experiments._plane import PLANE_RECIPE
+from attrax.paper import EXPERIMENTS, _fig2_network, _networks, _plane, four_circles, train_plane
+from attrax.paper._fig2_network import KINDS, likeness, note
+from attrax.paper._networks import RECIPE, network_settings, stored_numbers
+from attrax.paper._pictures import cut_note, limited, unseen_pictures
+from attrax.paper._plane import FRAME, PLANE_RECIPE, SIX_POINTS
+from attrax.paper.experiments import fig7
 from attrax.paper.sweeps import Cell, CellRecord, CellStatus, Work
 from attrax.writing import settle
 
@@ -383,14 +369,14 @@ def test_settings_hold_what_decides_the_network_and_no_more(name: str) -> None:
 
 def test_each_setting_of_the_paper_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     handed: list[Any] = []
-    monkeypatch.setattr(_material, "store", lambda patterns, recipe, *, writer, **_: handed.extend((recipe, writer)))
+    monkeypatch.setattr(_networks, "store", lambda patterns, recipe, *, writer, **_: handed.extend((recipe, writer)))
     others = {"optimizer": "gd", "rate": 0.1, "tol": 0.5, "init": "xavier_uniform", "bias": False, "dtype": "float32"}
     assert others.keys() == RECIPE.keys()
     network = {"width": 4, "depth": 1, "activation": "relu"}
     for given, used in (({}, RECIPE), (others, others)):
         handed.clear()
         settings = {**network, **given, "epochs": 3, "mode": "paper", "seed": 1}
-        _material.write(SIX_POINTS, settings, Work(lambda *_: None))
+        _networks.write(SIX_POINTS, settings, Work(lambda *_: None))
         recipe, writer = handed
         assert recipe.keywords == network | {name: used[name] for name in ("init", "bias", "dtype")}
         asked = ax.Gradient(
@@ -421,7 +407,7 @@ def test_a_cell_says_what_its_writer_chose() -> None:
         },
     )
     found = stored_numbers(certified)
-    assert found["network"] == "1×1 relu float64"
+    assert found["network"] == "1×1 relu units, float64"
     # Nothing that the clock decides.
     assert found["chosen"] == {"writer": "contest", "learning_rate": 0.5, "encoder_widths": [8, 4]}
     plain = replace(certified, written={"writer": "gradient", "loss": 0.1, "epochs": 7, "status": "stored"})
@@ -441,10 +427,9 @@ def test_a_cell_says_what_its_writer_chose() -> None:
 
 def test_basins_prefer_a_trained_network() -> None:
     cells = EXPERIMENTS["fig3"].cells("quick", "paper", 0)
-    found = _basin_cells.look(
-        ax.Memory(lambda x: 0 * x, ax.Patterns.from_examples(np.zeros((1, 2)))), 16, lambda *_: None
-    )
-    facts, arrays = _basin_cells.basin_numbers(found), _basin_cells.basin_arrays(found)
+    memory = ax.Memory(lambda x: 0 * x, ax.Patterns.from_examples(np.zeros((1, 2))))
+    found = ax.analysis.basins(memory, extent=FRAME, resolution=16, coarse=4)
+    facts, arrays = _plane.basin_numbers(found), _plane.basin_arrays(found)
 
     def ran(number: int, status: CellStatus, attractors: int) -> CellRecord:
         return CellRecord(cells[number], status, facts | {"attractors": attractors, "loss": 0.1}, arrays, 1.0)
@@ -483,10 +468,10 @@ def test_a_plane_cell_hands_its_settings_and_checkpoint_on(tmp_path: Path, monke
         handed.update(options)
         return train_plane(patterns, width=4, depth=1, epochs=1)
 
-    monkeypatch.setattr(_basin_cells, "train_plane", trained)
+    monkeypatch.setattr(_plane, "train_plane", trained)
     settings = {**EXPERIMENTS["fig3"].cells("smoke", "paper", 0)[0].settings, "resolution": 16}
     work = Work(lambda *_: None, tmp_path / "one.checkpoint")
-    _basin_cells.plane_cell(ax.Patterns.from_examples(SIX_POINTS), settings, work)
+    _plane.plane_cell(ax.Patterns.from_examples(SIX_POINTS), settings, work)
     assert handed.pop("checkpoint") == work.checkpoint
     handed.pop("progress")
     assert handed == {name: settings[name] for name in settings if name not in ("mode", "resolution")}
@@ -495,10 +480,10 @@ def test_a_plane_cell_hands_its_settings_and_checkpoint_on(tmp_path: Path, monke
 def test_the_way_of_what_diverges_has_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
     examples = np.eye(3)
     memory = settle(ax.Memory(Doubling(), ax.Patterns.from_examples(examples)))
-    monkeypatch.setattr(_fig7, "pictures", lambda settings: examples)
-    monkeypatch.setattr(_fig7, "unseen_pictures", lambda settings: 0.5 * examples)
-    monkeypatch.setattr(_fig7, "write", lambda *_: memory)
-    found = _fig7.run({}, Work(lambda *_: None)).numbers
+    monkeypatch.setattr(fig7, "pictures", lambda settings: examples)
+    monkeypatch.setattr(fig7, "unseen_pictures", lambda settings: 0.5 * examples)
+    monkeypatch.setattr(fig7, "write", lambda *_: memory)
+    found = fig7.run({}, Work(lambda *_: None)).numbers
     assert found["statuses"] == 3 * ["diverged"]
     assert found["first_step"] == pytest.approx(0.25 / 3)
     assert found["whole_way"] == np.inf

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from attrax.maps import mlp
-from attrax.paper.experiments import EXPERIMENTS
-from attrax.paper.experiments._general import CUES
-from attrax.paper.experiments._local import FeedbackMLP
-from attrax.paper.experiments._power import ACTIVATIONS, STEPS
+from attrax.paper import EXPERIMENTS
+from attrax.paper.experiments.general import CUES
+from attrax.paper.experiments.local import FeedbackMLP
+from attrax.paper.experiments.power import ACTIVATIONS, STEPS
 from attrax.paper.sweeps import ResultStore, sweep
 
 

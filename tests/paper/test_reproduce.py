@@ -2,12 +2,15 @@
 
 import base64
 import csv
+import html
 import importlib
 import io
 import math
 import os
 import platform
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,18 +27,21 @@ import pytest
 from helpers.commands import run, strict
 
 import attrax
-from attrax.paper.experiments import (
+import attrax.paper.experiments
+from attrax.paper import (
     EXPERIMENTS,
     MODES,
     SCALES,
     Experiment,
     Outcome,
     Summary,
+    judged,
     planned,
+    repeated,
     reproduce,
 )
-from attrax.paper.experiments._experiment import LIMITS, cell, cell_seed, code_version, judged, repeated, spread
-from attrax.paper.experiments._table_run import run as run_table
+from attrax.paper._experiment import LIMITS, cell, cell_seed, code_version, spread
+from attrax.paper._tables import run as run_table
 from attrax.paper.pages import PageCell, PagePart, PageSection, PageTable, write_reproduction
 from attrax.paper.pages._page_words import MARKS
 from attrax.paper.sweeps import CellFound, CellRecord, CellStatus, ResultStore, Work
@@ -60,7 +66,7 @@ def toy(sleep: float = 0.0, name: str = "toy") -> Experiment:
     def draw(records: Any) -> Any:
         from matplotlib.figure import Figure
 
-        from attrax.paper.experiments import Drawing
+        from attrax.paper import Drawing
 
         figure = Figure(figsize=(2, 1))
         figure.subplots().plot(records[0].arrays["row"])
@@ -133,7 +139,7 @@ def test_seeds_follow_from_the_cell() -> None:
 
 def test_code_version_follows_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     digest = code_version.__wrapped__
-    assert code_version("attrax.paper.experiments._fig3") == digest("attrax.paper.experiments._fig3")
+    assert code_version("attrax.paper.experiments.fig3") == digest("attrax.paper.experiments.fig3")
     # Three files beside those of the experiments: the first imports the second and that the third.
     monkeypatch.setattr(attrax.paper.experiments, "__path__", [*attrax.paper.experiments.__path__, str(tmp_path)])
     files = [tmp_path / f"_code_{name}.py" for name in ("one", "two", "three", "apart")]
@@ -209,7 +215,7 @@ def test_equal_cells_give_an_equal_page(tmp_path: Path) -> None:
 KILLED = """
 import sys
 from test_reproduce import toy
-from attrax.paper.experiments import reproduce
+from attrax.paper import reproduce
 reproduce(None, sys.argv[1], registry={"toy": toy(0.15)}, jobs=1)
 """
 
@@ -336,7 +342,7 @@ def unprintable(records: Any) -> Any:
     """A figure that can be made but not printed."""
     from matplotlib.figure import Figure
 
-    from attrax.paper.experiments import Drawing
+    from attrax.paper import Drawing
 
     figure = Figure(figsize=(1, 1))
     figure.suptitle("$\\nosuch$")
@@ -615,7 +621,7 @@ def test_tables_from_what_their_cells_tell(figure: str) -> None:
         "largest_radius": 1.5,
     }
     lost = {**trial, "loss": None, "status": "diverged", "certified": None, "below_one": 0, "largest_radius": None}
-    told = {"data": "natural", "substitute": "cifar10", "nearest": 1.0}
+    told = {"nearest": 1.0}
     records = [
         CellRecord(part, CellStatus.DONE, {**told, "trials": [trial, lost]}, {}, 1.0)
         if number
@@ -639,7 +645,7 @@ def test_tables_join_seeds_that_were_trained_apart() -> None:
     assert len({part.name for part in cells}) == len(cells) == 5 * 6 * 5
     assert [len(part.settings["seeds"]) for part in cells] == 150 * [1]
     trial = {"loss": 1e-9, "epochs": 7, "status": "reached", "certified": 30, "below_one": 40, "largest_radius": 1.5}
-    told = {"data": "natural", "substitute": "cifar10", "nearest": 1.0}
+    told = {"nearest": 1.0}
     records = [
         CellRecord(part, CellStatus.DONE, {**told, "trials": [trial | {"seed": part.settings["seeds"][0]}]}, {}, 1.0)
         for part in cells
@@ -664,7 +670,7 @@ def test_a_cell_of_a_table_that_failed_is_no_untrained_one() -> None:
         "below_one": 4,
         "largest_radius": 1.5,
     }
-    told = {"data": "natural", "substitute": "cifar10", "nearest": 1.0, "trials": [trial]}
+    told = {"nearest": 1.0, "trials": [trial]}
     records = [CellRecord(part, CellStatus.DONE, told, {}, 1.0) for part in cells[1:]]
     failed = CellRecord(cells[0], CellStatus.FAILED, {}, {}, 1.0, "no memory")
     summary = one.summarize([failed, *records])
@@ -679,5 +685,59 @@ def test_a_cell_of_a_table_keeps_its_checkpoint_and_its_pictures(tmp_path: Path)
     found = run_table(small, Work(lambda *_: None, file))
     assert file.stat().st_size > 0
     assert (found.numbers["networks"], found.numbers["certified_of"], found.trained) == (1, 0, False)
-    with pytest.raises(ValueError, match="the pictures of this cell are svhn, but"):
+    with pytest.raises(ValueError, match="svhn"):
         run_table(small | {"source": "svhn"}, Work(lambda *_: None))
+
+
+def test_settings_in_place_of_the_scales(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments: Any = {"scale": "smoke", "mode": "paper"}
+    (plain,), (changed,) = (
+        planned(["fig15"], cells=["adam-relu"], settings=settings, **arguments)[0][2]
+        for settings in ({}, {"seconds": 1, "n": 3})
+    )
+    assert dict(changed.settings) == {**plain.settings, "seconds": 1, "n": 3}
+    assert changed.fingerprint != plain.fingerprint
+    with pytest.raises(ValueError, match=r"each of settings must be one of .*seconds, side.*; got 'second'"):
+        planned(["fig15"], settings={"second": 1}, **arguments)
+    with pytest.raises(ValueError, match="got 'seed'"):  # seeds follow from --seed
+        planned(["fig15"], settings={"seed": 1}, **arguments)
+    given = ["reproduce", "fig1", "--scale", "smoke", "--mode", "paper", "--jobs", 1, "-o", tmp_path]
+    status, _, _ = run(capsys, *given, "--set", "epochs=2", "--set", "activation=relu")
+    assert status == 0
+    page = (tmp_path / "index.html").read_text()
+    assert "epochs=2, activation=&quot;relu&quot;" in page
+    command = re.search(r"<pre>attrax (reproduce fig1 .*?) -o NEWDIR</pre>", page)
+    assert command is not None
+    words = [html.unescape(word) for word in shlex.split(html.unescape(command[1]))]
+    status, printed, _ = run(capsys, *words, "--jobs", 1, "-o", tmp_path, "--json")
+    assert (status, strict(printed)["cells_run"], strict(printed)["cells_known"]) == (0, 0, 1)
+    with ResultStore(tmp_path / "results.sqlite") as store:
+        record = store.get(planned(["fig1"], settings={"epochs": 2, "activation": "relu"}, **arguments)[0][2][0])
+    assert record is not None
+    assert record.numbers["epochs"] == 2
+    assert " relu " in record.numbers["network"]
+    status, out, err = run(capsys, *given, "--set", "epochs")
+    assert (status, out) == (2, "")
+    assert "--set must be written NAME=VALUE" in err
+
+
+def test_an_experiment_is_a_file_and_a_line(tmp_path: Path) -> None:
+    """In a copy of the package: the newcomer's file, its name in the registry, and the command lists it."""
+    copy = tmp_path / "attrax"
+    shutil.copytree(Path(attrax.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    original = (copy / "paper/experiments/control.py").read_text()
+    (copy / "paper/experiments/mine.py").write_text(original.replace('id="control"', 'id="mine"'))
+    registry = copy / "paper/_registry.py"
+    registry.write_text(registry.read_text().replace('    "control",\n', '    "control",\n    "mine",\n'))
+    command = [sys.executable, "-m", "attrax", "reproduce", "mine", "--list", "--json"]
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert [one["id"] for one in strict(done.stdout)["experiments"]] == ["mine"]
+
+
+def test_every_file_of_an_experiment_is_listed() -> None:
+    files = {path.stem for path in Path(attrax.paper.experiments.__file__).parent.glob("*.py")} - {"__init__"}
+    assert files == set(EXPERIMENTS)
+    assert all(one.id == name for name, one in EXPERIMENTS.items())

@@ -1,7 +1,6 @@
 """Tables of stored examples: their cells, the paper's numbers and readings, and the order of both."""
 
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +11,46 @@ import scipy.stats
 from helpers.training import network
 
 import attrax as ax
-from attrax.paper.experiments import (
-    EXPERIMENTS,
-    LOW_LOSS,
-    PAPER,
-    PAPER_FIG15,
-    PAPER_FIG16,
-    CellResult,
-    StorageTable,
-    StudyData,
-    TableCell,
-    TableScale,
-    TableTrial,
-    compare_ranks,
-    paper_text,
-    radii_at,
-    rank_agreement,
-    rank_text,
-    run_cell,
-    storage_figure,
-    storage_table,
-    storage_text,
-    study_data,
-    table_cells,
-)
-from attrax.paper.sweeps import CellRecord, CellStatus
+from attrax.paper import EXPERIMENTS
+from attrax.paper._networks import radii_at
+from attrax.paper._paper_tables import ACTIVATIONS, PAPER, PAPER_FIG15, PAPER_FIG16
+from attrax.paper._pictures import data_source, least_distance, pictures
+from attrax.paper._ranks import compare_ranks, rank_agreement
+from attrax.paper._tables import LOW_LOSS, Entry, Table, entry_settings, run
+from attrax.paper._tables_report import paper_text, rank_text, storage_figure, storage_table
+from attrax.paper.sweeps import CellFound, CellRecord, CellStatus, Work
 
 POINTS = np.random.default_rng(0).random((3, 4)).astype(np.float32)
-SMALL = TableCell("swish", n=3, depth=2, width=32, seeds=(0, 1), epochs=20_000, tol=1e-6, dtype="float32")
-REACHED = ax.TrainingStatus.REACHED
+SMALL: dict[str, Any] = {
+    "activation": "swish",
+    "optimizer": "adam",
+    "rate": None,
+    "init": "pytorch",
+    "bias": True,
+    "n": 3,
+    "depth": 2,
+    "width": 32,
+    "seeds": [0, 1],
+    "epochs": 20_000,
+    "seconds": None,
+    "tol": 1e-6,
+    "dtype": "float32",
+}
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> str:
+    file = tmp_path_factory.mktemp("points") / "points.npy"
+    np.save(file, POINTS)
+    return str(file)
+
+
+def ran(source: str, checkpoint: Path | None = None, progress: Any = lambda *_: None, **changed: Any) -> CellFound:
+    return run({**SMALL, "source": source, **changed}, Work(progress, checkpoint))
+
+
+def trials(found: CellFound) -> list[dict[str, Any]]:
+    return found.numbers["trials"]
 
 
 # --- the paper's numbers ---------------------------------------------------------------------------
@@ -83,162 +93,145 @@ def test_radii_are_those_of_the_jacobian_at_the_point_itself(activation: str) ->
         jacobians = [np.asarray(jax.jacfwd(map)(point)).reshape(4, 4) for point in points]
     expected = [np.abs(np.linalg.eigvals(jacobian)).max() for jacobian in jacobians]
     assert np.allclose(radii_at(map, points), expected, rtol=1e-9)
+    # One pattern, but two pictures.
+    assert np.allclose(radii_at(map, points[[0, 1, 0]]), np.array(expected)[[0, 1, 0]], rtol=1e-9)
 
 
-@cache
-def small() -> CellResult:
-    return run_cell(SMALL, POINTS)
+@pytest.fixture(scope="module")
+def small(source: str) -> CellFound:
+    return ran(source)
 
 
-def test_a_cell_counts_what_its_networks_store() -> None:
-    found = small()
-    assert found.trained == 2
-    for seed, trial in zip(SMALL.seeds, found.trials, strict=True):
+def test_a_cell_counts_what_its_networks_store(small: CellFound) -> None:
+    assert small.numbers["trained"] == 2
+    for seed, trial in zip(SMALL["seeds"], trials(small), strict=True):
         start = ax.maps.mlp((4,), width=32, depth=2, activation="swish", key=jax.random.key(seed))
         alone = ax.training.fit(
             start, POINTS, POINTS, optimizer=ax.training.optimizer("adam"), tol=1e-6, key=jax.random.key(0)
         )
-        assert (trial.seed, trial.status) == (seed, REACHED)
-        assert trial.epochs == pytest.approx(alone.epochs, rel=0.02)
+        assert (trial["seed"], trial["status"]) == (seed, "reached")
+        assert trial["epochs"] == pytest.approx(alone.epochs, rel=0.02)
         radii = radii_at(alone.map, POINTS)
-        assert trial.largest_radius == pytest.approx(radii.max(), rel=0.02)
+        assert trial["largest_radius"] == pytest.approx(radii.max(), rel=0.02)
         memory = ax.writing.settle(ax.Memory(alone.map, ax.Patterns.from_examples(POINTS)))
         assert memory.certificate is not None
-        assert abs(trial.below_one - (radii < 1).sum()) <= 1
-        assert abs((trial.certified or 0) - memory.certificate.num_attractors) <= 1
-    stored, total = found.stored("below_one")
+        assert abs(trial["below_one"] - (radii < 1).sum()) <= 1
+        assert abs((trial["certified"] or 0) - memory.certificate.num_attractors) <= 1
+    entry = Entry(SMALL, trials(small))
+    stored, total = entry.stored("below_one")
+    assert (stored, total) == (small.numbers["below_one"], small.numbers["below_one_of"])
     assert total == 6
-    assert found.interval("below_one") == ax.analysis.wilson_interval(stored, 6)
+    assert entry.interval("below_one") == ax.analysis.wilson_interval(stored, 6)
 
 
-def test_without_the_loss_nothing_counts_as_stored() -> None:
+def test_without_the_loss_nothing_counts_as_stored(source: str) -> None:
     # Weights near 0 send everything to one point: all radii are tiny, and nothing is stored.
-    found = run_cell(replace(SMALL, init="uniform:0.01", epochs=0), POINTS)
-    assert [trial.status for trial in found.trials] == 2 * [ax.TrainingStatus.EPOCHS_OVER]
-    assert [trial.below_one for trial in found.trials] == [3, 3]
-    assert [trial.certified for trial in found.trials] == [None, None]
-    assert found.stored() == found.stored("below_one") == (0, 0)
+    found = ran(source, init="uniform:0.01", epochs=0)
+    assert not found.trained
+    assert [trial["status"] for trial in trials(found)] == 2 * ["epochs_over"]
+    assert [trial["below_one"] for trial in trials(found)] == [3, 3]
+    assert [trial["certified"] for trial in trials(found)] == [None, None]
+    entry = Entry(SMALL, trials(found))
+    assert entry.stored() == entry.stored("below_one") == (0, 0)
     # Nor where a low loss is enough: the points are about 0.5 apart from their mean in each entry.
-    assert found.stored("below_one_low_loss") == (0, 0)
-    assert np.isnan(found.rate())
-    assert found.interval() is None
+    assert entry.stored("below_one_low_loss") == (0, 0)
+    assert np.isnan(entry.rate())
+    assert entry.interval() is None
+    with pytest.raises(ValueError, match="count must be one of"):
+        entry.rate("stored")
 
 
-def test_time_that_runs_out_ends_a_cell() -> None:
-    found = run_cell(replace(SMALL, seconds=0.0), POINTS)
-    assert {trial.status for trial in found.trials} == {ax.TrainingStatus.TIME_OVER}
-    assert found.trained == 0
+def test_time_that_runs_out_ends_a_cell(source: str) -> None:
+    found = ran(source, seconds=0.0)
+    assert {trial["status"] for trial in trials(found)} == {"time_over"}
+    assert not found.trained
 
 
-def test_a_cell_of_one_seed_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
-    one, file = replace(SMALL, seeds=(0,)), tmp_path / "cell.checkpoint"
-    begun = run_cell(replace(one, epochs=100), POINTS, checkpoint=file).trials[0]
-    assert (begun.epochs, begun.status) == (100, ax.TrainingStatus.EPOCHS_OVER)
-    steps = []
-    found = run_cell(one, POINTS, checkpoint=file, progress=lambda *told: steps.append(told[1])).trials[0]
+def test_a_cell_of_one_seed_goes_on_from_its_checkpoint(source: str, small: CellFound, tmp_path: Path) -> None:
+    file = tmp_path / "cell.checkpoint"
+    begun = trials(ran(source, file, seeds=[0], epochs=100))[0]
+    assert (begun["epochs"], begun["status"]) == (100, "epochs_over")
+    steps: list[int] = []
+    found = trials(ran(source, file, lambda *told: steps.append(told[1]), seeds=[0]))[0]
     # It is the network that is trained with others at once, up to rounding.
-    expected = small().trials[0]
+    expected = trials(small)[0]
     assert min(steps) > 100
-    assert found.status is REACHED
-    assert found.epochs == pytest.approx(expected.epochs, rel=0.02)
-    assert (found.certified, found.below_one) == (expected.certified, expected.below_one)
-    late = run_cell(replace(one, seconds=0.0), POINTS, checkpoint=tmp_path / "late.checkpoint").trials[0]
-    assert late.status is ax.TrainingStatus.TIME_OVER
+    assert found["status"] == "reached"
+    assert found["epochs"] == pytest.approx(expected["epochs"], rel=0.02)
+    assert (found["certified"], found["below_one"]) == (expected["certified"], expected["below_one"])
+    late = trials(ran(source, tmp_path / "late.checkpoint", seeds=[0], seconds=0.0))[0]
+    assert late["status"] == "time_over"
+    # The seeds of a cell are trained together, and a checkpoint is of one network.
+    ran(source, tmp_path / "several.checkpoint", epochs=1)
+    assert not (tmp_path / "several.checkpoint").exists()
 
 
 def test_scales_name_every_cell() -> None:
-    cells = table_cells("fig15", "full")
+    cells = entry_settings("fig15", "full")
     assert len(cells) == 30
-    assert cells["momentum_decay", "selu"] == TableCell("selu", "momentum_decay", seconds=42 * 3600)
-    assert (cells["adam", "relu"].n, cells["adam", "relu"].width) == (100, 1024)
-    cells = table_cells("fig16", "quick")
+    chosen = cells["momentum_decay", "selu"]
+    assert (chosen["optimizer"], chosen["activation"], chosen["init"]) == ("momentum_decay", "selu", "pytorch")
+    assert (chosen["n"], chosen["width"], chosen["seconds"]) == (100, 1024, 42 * 3600)
+    cells = entry_settings("fig16", "quick")
     assert len(cells) == 48
     # a·√(k/3), the growth of a signal from layer to layer, is that of 256 units.
-    assert cells["uniform:0.15", "cosid"].init == f"uniform:{0.15 * 2**0.5:.6g}"
-    assert table_cells("fig16", "full")["uniform:0.15", "cosid"].init == "uniform:0.15"
+    assert cells["uniform:0.15", "cosid"]["init"] == f"uniform:{0.15 * 2**0.5:.6g}"
+    assert entry_settings("fig16", "full")["uniform:0.15", "cosid"]["init"] == "uniform:0.15"
     # One row is in both tables, and need not be run twice.
-    assert table_cells("fig15", "quick")["adam", "relu"] == cells["pytorch", "relu"]
+    assert entry_settings("fig15", "quick")["adam", "relu"] == cells["pytorch", "relu"]
+    one, other = (EXPERIMENTS[name].cells("smoke", "paper", 0) for name in ("fig15", "fig16"))
+    assert len({cell.fingerprint for cell in (*one, *other)}) == len(one) + len(other) - 2
 
 
-def test_a_scale_may_have_rates_of_its_own() -> None:
-    cells = table_cells("fig15", "quick")
-    assert (cells["adam", "relu"].rate, cells["gd", "relu"].rate) == (1e-3, None)
-    assert table_cells("fig15", "tables")["adam", "relu"].rate is None
-    fast = run_cell(replace(SMALL, rate=1e-3, epochs=20), POINTS).trials[0]
-    slow = run_cell(replace(SMALL, epochs=20), POINTS).trials[0]
-    named = run_cell(replace(SMALL, rate=1e-4, epochs=20), POINTS).trials[0]
-    assert fast.loss < slow.loss
-    assert named.loss == slow.loss
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: table_cells("fig14"), "figure must be one of fig15, fig16"),
-        (lambda: table_cells("fig15", "huge"), "scale must be one of smoke"),
-        (lambda: table_cells("fig15", TableScale(SMALL, fig15=("sgd",))), "each row of fig15"),
-        (lambda: run_cell(SMALL, POINTS[:2]), "n = 3 examples"),
-        (lambda: run_cell(replace(SMALL, seeds=()), POINTS), "at least one number"),
-        (lambda: run_cell(SMALL, POINTS, checkpoint="cell.checkpoint"), "checkpoint needs a cell of one seed; got 2"),
-        (lambda: run_cell(replace(SMALL, activation="cos"), POINTS), "activation must be one of"),
-        (lambda: run_cell(replace(SMALL, optimizer="sgd"), POINTS), "optimizer must be one of"),
-        (lambda: small().rate("stored"), "count must be one of"),
-        (lambda: study_data("svhn", 3), "name must be one of"),
-    ],
-)
-def test_wrong_input_is_refused(call: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        call()
+def test_a_scale_may_have_rates_of_its_own(source: str) -> None:
+    cells = entry_settings("fig15", "quick")
+    assert (cells["adam", "relu"]["rate"], cells["gd", "relu"]["rate"]) == (1e-3, None)
+    assert entry_settings("fig15", "tables")["adam", "relu"]["rate"] is None
+    fast, slow, named = (trials(ran(source, rate=rate, epochs=20))[0] for rate in (1e-3, None, 1e-4))
+    assert fast["loss"] < slow["loss"]
+    assert named["loss"] == slow["loss"]
 
 
 def test_data_stand_in_for_what_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ATTRAX_DATA", raising=False)
-    data = study_data("cifar10", 5)
-    assert (data.source, data.substitute, data.values.shape) == ("natural", "cifar10", (5, 32, 32))
-    flat = data.values.reshape(5, -1).astype(np.float64)
+    assert data_source("cifar10") == "natural"
+    found = pictures({"source": "natural", "n": 5, "gray": True})
+    assert found.shape == (5, 32, 32)
+    flat = found.reshape(5, -1).astype(np.float64)
     apart = [np.linalg.norm(flat[i] - flat[j]) for i in range(5) for j in range(i)]
-    assert data.nearest == pytest.approx(min(apart), rel=1e-9)
-    assert study_data("mnist", 2, side=4).values.shape == (2, 4, 4)
+    assert least_distance(found) == pytest.approx(min(apart), rel=1e-9)
+    assert pictures({"source": data_source("mnist"), "n": 2, "side": 4}).shape == (2, 4, 4)
+    with pytest.raises(ValueError, match="wanted must be one of"):
+        data_source("svhn")
 
 
 # --- tables -----------------------------------------------------------------------------------------
 
 
-def test_a_table_runs_each_cell_once() -> None:
-    scale = TableScale(SMALL, ("swish",), ("gd", "adam"), ("pytorch",))
-    scale = replace(scale, cell=replace(SMALL, epochs=2))
-    data = StudyData(POINTS, "points", None, 1.0)
-    calls: list[Any] = []
-    first = storage_table("fig15", scale, data=data, each=lambda row, result: calls.append((row, result)))
-    assert [row for row, _ in calls] == ["gd", "adam"]
-    assert first.grid().shape == (2, 1)
-    assert np.isnan(first.grid()).all()
-    second = storage_table("fig16", scale, data=data, known=first.cells.values())
-    assert second.cells["pytorch", "swish"] is first.cells["adam", "swish"]
-    text = storage_text(second)
-    assert "| pytorch | swish | 0 of 2 |" in text
-    assert text.splitlines()[-1].endswith("| lost |")
-
-
-def told(figure: str, counts: dict[tuple[str, str], int | None], *, lost: float = 0.1) -> StorageTable:
+def told(figure: str, counts: dict[tuple[str, str], int | None], *, lost: float = 0.1) -> Table:
     """A table of 100 examples in which so many were stored; `None` for not trained, with `lost` as their loss."""
     rows, columns = (tuple(dict.fromkeys(key[place] for key in counts)) for place in (0, 1))
-    cells = {}
-    for (row, column), count in counts.items():
-        status = ax.TrainingStatus.EPOCHS_OVER if count is None else REACHED
-        loss = lost if count is None else 1e-9
-        trial = TableTrial(0, loss, 5, status, None if count is None else count // 2, count or 0, 0.5)
-        cells[row, column] = CellResult(TableCell(column, n=100, seeds=(0,)), (trial,), 1.0)
-    return StorageTable(figure, rows, columns, cells, StudyData(POINTS, "points", None, 1.0), 1.0)
+    entries = {}
+    for place, count in counts.items():
+        trial = {
+            "seed": 0,
+            "loss": lost if count is None else 1e-9,
+            "epochs": 5,
+            "status": "epochs_over" if count is None else "reached",
+            "certified": None if count is None else count // 2,
+            "below_one": count or 0,
+            "largest_radius": 0.5,
+        }
+        entries[place] = Entry({"n": 100, "depth": 10, "width": 8, "source": "points"}, [trial])
+    return Table(figure, rows, columns, entries, 1.0)
 
 
 def as_printed(figure: str, reading: int = 0) -> dict[tuple[str, str], int | None]:
-    columns = ax.paper.experiments.ACTIVATIONS
     return {
         (name, column): row.readings[min(reading, len(row.readings) - 1)][place]
         for name, row in PAPER[figure].items()
         if row.readings
-        for place, column in enumerate(columns)
+        for place, column in enumerate(ACTIVATIONS)
     }
 
 
@@ -282,23 +275,23 @@ def test_a_low_loss_counts_by_its_own_name_only() -> None:
     counts = as_printed("fig15")
     counts["rmsprop", "relu"] = None
     missed = told("fig15", counts, lost=2e-5)
-    result = missed.cells["rmsprop", "relu"]
+    result = missed.entries["rmsprop", "relu"]
     assert result.stored() == result.stored("below_one") == (0, 0)
     assert result.stored("below_one_low_loss") == (0, 100)
     assert rank_agreement(missed).cells == 21
     assert rank_agreement(missed, count="below_one_low_loss").cells == 22
-    plateau = told("fig15", counts, lost=LOW_LOSS).cells["rmsprop", "relu"]
+    plateau = told("fig15", counts, lost=LOW_LOSS).entries["rmsprop", "relu"]
     assert plateau.stored("below_one_low_loss") == (0, 0)
 
 
 def test_a_table_under_way_shows_what_was_run() -> None:
     counts = as_printed("fig15")
     whole = told("fig15", counts)
-    cells = {place: whole.cells[place] for place in (("adam", "relu"), ("rmsprop", "selu"))}
-    part = replace(whole, cells=cells)
+    cells = {place: whole.entries[place] for place in (("adam", "relu"), ("rmsprop", "selu"))}
+    part = replace(whole, entries=cells)
     assert np.isfinite(part.grid()).sum() == 2
     assert part.grid()[whole.rows.index("rmsprop"), whole.columns.index("selu")] == 0.5
-    assert len(storage_text(part).splitlines()) == 2 + 2
+    assert len(storage_table(part, "").rows) == 2
     ours = storage_figure(part).axes[0]
     assert [text.get_text() for text in ours.texts if text.get_text()] == ["50", "19"]
     assert rank_agreement(part).cells == 2
@@ -333,7 +326,7 @@ def as_records(figure: str, counts: dict[tuple[str, str], int | None]) -> list[C
     """Records of the cells of the scale `tables`: so many of 100 stored in the first network, `None` for none."""
     records = []
     parts = EXPERIMENTS[figure].cells("tables", "paper", 0)
-    for place, part in zip(table_cells(figure, "tables"), parts, strict=True):
+    for place, part in zip(entry_settings(figure, "tables"), parts, strict=True):
         count = counts.get(place)
         trial = {
             "seed": 1,
@@ -347,7 +340,7 @@ def as_records(figure: str, counts: dict[tuple[str, str], int | None]) -> list[C
         if count is not None:
             stored = round(count * 25 / 100)
             trial |= {"loss": 1e-9, "status": "reached", "certified": stored, "below_one": stored}
-        numbers = {"data": "cifar10", "substitute": None, "nearest": 1.0, "trials": [trial]}
+        numbers = {"nearest": 1.0, "trials": [trial]}
         records.append(CellRecord(part, CellStatus.NOT_TRAINED if count is None else CellStatus.DONE, numbers, {}, 1.0))
     return records
 
@@ -382,11 +375,10 @@ def test_text_and_figure_have_both_sides() -> None:
     counts = as_printed("fig15")
     counts["gd", "relu"] = None
     table = told("fig15", counts)
-    lines = storage_text(table).splitlines()
-    assert len(lines) == 2 + 30
-    row = next(line for line in lines if line.startswith("| gd | swish"))
-    assert row.endswith("| 2 of 100 | 0.01 to 0.07 | 5 of 100 | 0.5 | 5 of 100 | 5 / – |")
-    assert next(line for line in lines if line.startswith("| gd | relu")).endswith("| – | – | – | – | – | 28 |")
+    rows = {row[:2]: row[2:] for row in storage_table(table, "").rows}
+    assert len(rows) == 30
+    assert rows["gd", "swish"][3:] == ("2 of 100", "0.01 to 0.07", "5 of 100", "0.5", "5 of 100", "5 / –")
+    assert rows["gd", "relu"][3:] == ("–", "–", "–", "–", "–", "28")
     figure = storage_figure(table)
     figure.canvas.draw()
     ours, read, loose, paper = figure.axes[:4]

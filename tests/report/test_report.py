@@ -12,14 +12,13 @@ import numpy as np
 import pytest
 
 import attrax as ax
-from attrax.analysis import training_saw
+from attrax.analysis import training_saw, wilson_interval
 from attrax.report import (
     describe_corruption,
     recall_strip,
     recovery_bars,
     spectrum_histogram,
     table,
-    wilson_interval,
     write_page,
 )
 
@@ -282,7 +281,7 @@ assert dict(jax.config.values) == before, "configuration changed"
 heavy = {"matplotlib", "torch", "sklearn", "skimage", "typer"} & set(sys.modules)
 assert not heavy, heavy
 import jax.random as jr, numpy as np
-import attrax.report, attrax.paper.experiments
+import attrax.report, attrax.paper
 assert "matplotlib" not in sys.modules, "imported at the top"
 import matplotlib
 settings = matplotlib.rcParams.copy()

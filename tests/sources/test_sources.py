@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from attrax.sources import IMAGE_SUFFIXES, SourceError, load, save_array, save_images
+from attrax.sources import IMAGE_SUFFIXES, SourceError, count, load, save_array, save_images
 
 RNG = np.random.default_rng(0)
 COLOR = RNG.integers(0, 256, (6, 5, 3), dtype=np.uint8)
@@ -916,3 +916,11 @@ def test_save_array(tmp_path):
         save_array(tmp_path / "x.txt", values)
     with pytest.raises(SourceError, match="real numbers"):
         save_array(tmp_path / "x.npy", np.array([None]))
+
+
+def test_examples_are_counted_without_reading_them(tmp_path: Path) -> None:
+    assert load("digits").values.shape[0] == count("digits") == 1797
+    np.save(tmp_path / "a.npy", np.zeros((5, 3)))
+    assert count(tmp_path / "a.npy") == 5
+    with pytest.raises(SourceError, match="no such file or folder"):
+        count(tmp_path / "b.npy")

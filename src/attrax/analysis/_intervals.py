@@ -1,51 +1,47 @@
 """Intervals for rates, and the number of kinds that a sample has not shown yet."""
 
-import math
 from typing import Any
 
 import numpy as np
 import scipy.special
-import scipy.stats
 
 from attrax._base import checks
 
-# The type stubs of SciPy know its distributions only half.
-_beta: Any = scipy.stats.beta
 
-
-def wilson_interval(count: int, total: int, *, quantile: float = 1.959963984540054) -> tuple[float, float]:
-    """Wilson's score interval for a rate of `count` in `total`; 95 % by default. It stays within 0 and 1.
+def wilson_interval(count: int, total: int) -> tuple[float, float]:
+    """Wilson's 95 % interval for a rate of `count` in `total`, by `scipy.stats.binomtest`.
 
     **Raises** `ValueError` unless 0 ≤ `count` ≤ `total` and `total` ≥ 1.
 
         >>> [round(end, 3) for end in wilson_interval(98, 100)]
         [0.93, 0.994]
     """
-    total = checks.integer("total", total, least=1)
-    count = checks.integer("count", count, least=0, most=total)
-    square = quantile**2 / total
-    center = (count / total + square / 2) / (1 + square)
-    half = quantile / (1 + square) * math.sqrt(count / total * (1 - count / total) / total + square / total / 4)
-    # At the ends rounding would leave the last digit off 0 and 1.
-    return (0.0 if count == 0 else center - half), (1.0 if count == total else center + half)
+    low, high = _seen(count, total).proportion_ci(0.95, method="wilson")
+    return float(low), float(high)
 
 
 def upper_confidence_bound(count: int, total: int, *, confidence: float = 0.95) -> float:
     """Clopper and Pearson's exact one-sided upper bound on a probability, of which `count` in `total` were seen.
 
     It is the largest p for which so few or fewer have a probability of at least 1 − `confidence`; with none seen,
-    1 − (1 − confidence)^{1/total}, about 3/total at 95 %.
+    1 − (1 − confidence)^{1/total}, about 3/total at 95 %. Computed by `scipy.stats.binomtest`.
 
     **Raises** `ValueError` unless 0 ≤ `count` ≤ `total`, `total` ≥ 1 and 0 < `confidence` < 1.
-    **Source:** Clopper and Pearson, Biometrika 26 (1934).
 
         >>> round(upper_confidence_bound(0, 60_000), 7)
         4.99e-05
     """
+    confidence = check_confidence(confidence)
+    return float(_seen(count, total, alternative="less").proportion_ci(confidence, method="exact").high)
+
+
+def _seen(count: int, total: int, **options: Any) -> Any:
+    """SciPy's record of `count` in `total`."""
+    import scipy.stats  # only here: it takes half a second
+
     total = checks.integer("total", total, least=1)
     count = checks.integer("count", count, least=0, most=total)
-    confidence = check_confidence(confidence)
-    return 1.0 if count == total else float(_beta.ppf(confidence, count + 1, total - count))
+    return scipy.stats.binomtest(count, total, **options)
 
 
 def check_confidence(confidence: float) -> float:

@@ -21,7 +21,7 @@ def demo(output: Folder = Path("attrax-demo"), seed: Seed = 0, as_json: Json = F
 
     Example: attrax demo -o attrax-demo
     """
-    from attrax.paper.experiments import demo as run
+    from attrax.demos import demo as run
     from attrax.report import table
 
     check_output_folder(output, "--output")

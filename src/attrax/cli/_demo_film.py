@@ -21,7 +21,7 @@ def demo_film(output: Folder = Path("attrax-demo"), seed: Seed = 0, as_json: Jso
 
     Example: attrax demo-film -o attrax-demo
     """
-    from attrax.paper.experiments import demo_film as run
+    from attrax.demos import demo_film as run
 
     check_output_folder(output, "--output")
     with progress_bar() as progress:

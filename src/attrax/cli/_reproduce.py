@@ -1,5 +1,6 @@
 """attrax reproduce."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +27,10 @@ def reproduce(
         str | None, typer.Option(metavar="ADDRESS", help="Of a Dask scheduler, whose workers run the cells instead.")
     ] = None,
     cell: Annotated[list[str] | None, typer.Option("--cell", help="Only cells of this name; may be repeated.")] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A setting in place of the scale's, such as seconds=600."),
+    ] = None,
     page: Annotated[str, typer.Option("--format", metavar="FORMAT", help="Of the page: html or md.")] = "html",
     listing: Annotated[
         bool, typer.Option("--list", help="List the experiments and their cells, and run none.")
@@ -42,12 +47,14 @@ def reproduce(
 
     Example: attrax reproduce all --scale smoke -o paper
     """
-    from attrax.paper.experiments import planned
-    from attrax.paper.experiments import reproduce as run
+    from attrax.paper import planned
+    from attrax.paper import reproduce as run
 
     chosen = ids or None
+    settings = dict(map(_setting, change or ()))
     if listing:
-        return _list(planned(chosen, scale=scale, mode=mode, seed=seed, cells=cell or ()), as_json)
+        plan = planned(chosen, scale=scale, mode=mode, seed=seed, cells=cell or (), settings=settings)
+        return _list(plan, as_json)
     check_output_folder(output, "--output")
     with progress_bar() as progress:
         made = run(
@@ -57,6 +64,7 @@ def reproduce(
             mode=mode,
             seed=seed,
             cells=cell or (),
+            settings=settings,
             jobs=jobs,
             threads=threads,
             dask=dask,
@@ -94,6 +102,17 @@ def reproduce(
     print(f"{made.ran} cells ran ({where}), {made.known} were there, {made.failed} failed")
     print(f"page: {made.page.resolve()}")
     return 0
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """Name and value of `NAME=VALUE`; the value as JSON, or a text where it is none."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise ValueError(f"--set must be written NAME=VALUE, such as seconds=600; got {text!r}")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def _complain(made: Any) -> None:

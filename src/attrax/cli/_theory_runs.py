@@ -97,7 +97,7 @@ def plot(
     """
     import jax.random as jr
 
-    from attrax.paper.experiments import THEORY_FIGURES, theory_figure
+    from attrax.report import THEORY_FIGURES, theory_figure
 
     if kind == "all" and (activation is not None or k is not None or trials is not None):
         raise ValueError("all takes no --activation, --k or --trials; draw the figures one by one for that")

@@ -16,12 +16,12 @@ import numpy as np
 
 from attrax._base.status import RecallStatus, StoreStatus, Verdict
 from attrax._base.types import HostStates
-from attrax.analysis import Recovery, training_saw
+from attrax.analysis import Recovery, training_saw, wilson_interval
 from attrax.maps import describe
 from attrax.memory import Certificate, Memory
 from attrax.report._plots import is_picture, pixels, spectrum_histogram
 from attrax.report._style import document
-from attrax.report._text import describe_corruption, number, wilson_interval
+from attrax.report._text import describe_corruption, number
 
 _INK = "#010203"
 """A color that nothing else in a figure has; on the page it becomes the color of the text, light or dark."""

@@ -8,9 +8,9 @@ import numpy as np
 from attrax._base import checks
 from attrax._base.status import RecallStatus, Verdict
 from attrax._base.types import HostStates
-from attrax.analysis import Recovery
+from attrax.analysis import Recovery, wilson_interval
 from attrax.memory import Certificate, Memory
-from attrax.report._text import describe_corruption, wilson_interval
+from attrax.report._text import describe_corruption
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

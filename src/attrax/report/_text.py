@@ -4,8 +4,7 @@ import math
 from collections.abc import Sequence
 
 from attrax._base import checks
-from attrax.analysis import Recovery
-from attrax.analysis import wilson_interval as wilson_interval
+from attrax.analysis import Recovery, wilson_interval
 from attrax.corruptions import Corruption, parse_corruption
 from attrax.memory import Certificate
 

@@ -10,6 +10,7 @@ from ._fidelity import Fidelity as Fidelity
 from ._fidelity import psnr as psnr
 from ._fidelity import snr as snr
 from ._films import SHIPPED_FILMS as SHIPPED_FILMS
+from ._load import count as count
 from ._load import load as load
 from ._records import Examples as Examples
 from ._records import SourceError as SourceError

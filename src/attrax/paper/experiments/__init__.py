@@ -1,5 +1,1 @@
-"""Whole runs on real data, through the public functions only."""
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+"""The paper's figures and statements, one file each, and each with an `EXPERIMENT`; `_registry.py` names them."""

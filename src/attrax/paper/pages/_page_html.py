@@ -18,7 +18,7 @@ from attrax.paper.pages._page_words import (
     verdict_meanings,
     with_spread,
 )
-from attrax.report._style import document
+from attrax.report import document
 
 _FEW_COLUMNS = 8
 """A table with more is set smaller."""

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrax._base import checks
-from attrax._base.files import write_atomically
+from attrax.extending import checks, write_atomically
 from attrax.paper.pages._page_html import html_page
 from attrax.paper.pages._page_markdown import markdown_page
 from attrax.paper.pages._page_records import PageSection

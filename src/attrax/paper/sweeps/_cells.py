@@ -15,8 +15,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from attrax._base import checks
-from attrax._base.types import Progress
+from attrax.extending import Progress, checks
 
 _MOST_BYTES = 500_000_000
 """Of the arrays of a cell; a row of the results holds no more than twice as much."""

@@ -10,8 +10,7 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrax._base import checks
-from attrax._base.types import Progress
+from attrax.extending import Progress, checks
 from attrax.paper.sweeps._cells import Cell, CellFound, CellRecord, CellStatus, run_cell
 from attrax.paper.sweeps._store import ResultStore
 

@@ -1,0 +1,333 @@
+"""What an experiment is: cells to run, what they come to beside the paper, and a figure in the paper's form."""
+
+import ast
+import hashlib
+import importlib.util
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attrax.extending import checks
+from attrax.paper.pages import PageTable
+from attrax.paper.sweeps import Cell, CellRecord, CellStatus
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SCALES = ("smoke", "quick", "tables", "full")
+"""From tiny but real (all of it in minutes) over an hour and a night to the paper's sizes."""
+
+MODES = ("paper", "attrax")
+"""`paper`: its optimizer on clean examples, no noise, no polish. `attrax`: this library's own writers."""
+
+SEEDS = {"smoke": 1, "quick": 3, "tables": 3, "full": 5}
+"""Networks that are trained for each number, by scale."""
+
+LIMITS = {"smoke": 600.0, "quick": 900.0, "tables": 3 * 3600.0, "full": 48 * 3600.0}
+"""Seconds that a cell may take, by scale."""
+
+
+class Outcome(StrEnum):
+    """What a summary says beside the paper's statement."""
+
+    REPRODUCED = "reproduced"
+    """What the paper states was found, for every seed."""
+    PARTLY = "partly"
+    """It was found in part, or for some of the seeds."""
+    NOT = "not"
+    """It was not found."""
+    INCONCLUSIVE = "inconclusive"
+    """Too few networks reached the loss asked for, or too few numbers can be compared, to say either."""
+    NOT_TRAINED = "not trained"
+    """No network reached the loss asked for, so nothing is said for or against the statement."""
+    LOST = "lost"
+    """Neither statement nor number can be compared with: they are lost."""
+    UNFINISHED = "unfinished"
+    """Some cells have not run, or failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What the cells of one experiment, in one mode, came to.
+
+    **Fields:**
+
+    - `here`: the number to set beside the paper's; the median over seeds. `low`, `high`: the least and the largest.
+    - `outcome`: an `Outcome`.
+    - `text`: one sentence on what was found.
+    """
+
+    here: float | None
+    low: float | None
+    high: float | None
+    outcome: Outcome
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawing:
+    """A figure of an experiment with the sentences below it."""
+
+    figure: "Figure"
+    caption: str
+
+
+_NO_RESULT = ("attrax.paper._experiment", "attrax.paper._figures", "attrax.paper.pages", "attrax.paper.sweeps")
+"""Modules that decide no result, with what is in them."""
+
+CellMaker = Callable[[str, str, int], Sequence[Cell]]
+"""From scale, mode and base seed to cells."""
+
+Records = Sequence[CellRecord]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Experiment:
+    """A figure or statement of the paper, and how it is made again.
+
+    **Fields:**
+
+    - `id`: on the command line; `title`, of its section.
+    - `statement`: what the paper says.
+    - `paper`: its number, where it is printed in the text; `None` where it is lost or was never printed.
+    - `unit`: of that number and ours.
+    - `cells`: from scale, mode and base seed to cells; same arguments, same cells.
+    - `summarize`: from finished cells of one mode, all of them trained or not, to a `Summary`.
+    - `draw`: from the same to figures in the paper's form; those that have nothing to show are left out.
+    - `tabulate`: from the same to tables in the paper's form.
+    - `overview`: for an experiment without cells of its own: from the cells of all experiments of a run, in one mode,
+      and the records of those that have run, by fingerprint, to tables.
+    - `modes`: of `MODES`.
+    - `notes`: on what is lost or was chosen here, for the page.
+    """
+
+    id: str
+    title: str
+    statement: str
+    paper: float | None
+    unit: str
+    cells: CellMaker
+    summarize: Callable[[Records], Summary]
+    draw: Callable[[Records], Sequence[Drawing]] = field(default=lambda records: ())
+    tabulate: Callable[[Records], Sequence[PageTable]] = field(default=lambda records: ())
+    overview: Callable[[Sequence[Cell], Mapping[str, CellRecord]], Sequence[PageTable]] | None = None
+    modes: tuple[str, ...] = MODES
+    notes: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.id.isalnum() or not self.id.islower():
+            raise ValueError(f"id must be of small letters and digits; got {self.id!r}")
+        for mode in self.modes:
+            checks.one_of("each of modes", mode, MODES)
+
+
+def cell(
+    experiment: str,
+    name: str,
+    function: Callable[..., Any],
+    settings: Mapping[str, Any],
+    *,
+    scale: str,
+    mode: str,
+    seed: int,
+    number: int = 0,
+) -> Cell:
+    """A cell whose seed and code version follow from what it is.
+
+    **Arguments:** `experiment`; `name`; `function`, one of a module's top level; `settings`, without a seed; `scale`,
+    for the time limit; `mode`; `seed`, the base seed; `number`, of the repetition.
+
+    **Returns:** a `Cell`. Its seed depends on base seed, experiment, mode and number, and on nothing else.
+    """
+    full = {**settings, "mode": mode, "seed": cell_seed(seed, experiment, mode, number)}
+    module = function.__module__
+    return Cell(experiment, name, f"{module}:{function.__qualname__}", full, code_version(module), LIMITS[scale])
+
+
+def repeated(
+    experiment: str,
+    function: Callable[..., Any],
+    settings: Mapping[str, Any],
+    *,
+    scale: str,
+    mode: str,
+    seed: int,
+    name: str = "",
+    seeds: int | None = None,
+) -> list[Cell]:
+    """One cell for each of the scale's seeds, or for so many; named after mode and repetition."""
+    count = SEEDS[scale] if seeds is None else seeds
+    label = f"{name}-" if name else ""
+    return [
+        cell(
+            experiment, f"{label}{mode}-{number}", function, settings, scale=scale, mode=mode, seed=seed, number=number
+        )
+        for number in range(count)
+    ]
+
+
+def cell_seed(seed: int, *parts: str | int) -> int:
+    """A seed below 2³¹ that follows from the base seed and the parts of a name.
+
+    >>> cell_seed(0, "fig3", "paper", 0) == cell_seed(0, "fig3", "paper", 0) != cell_seed(1, "fig3", "paper", 0)
+    True
+    """
+    text = "|".join(map(str, (seed, *parts)))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
+
+
+@cache
+def code_version(module: str) -> str:
+    """A digest of a module's source and of the files of this package that it imports, directly or not.
+
+    What an experiment does is in its own files; the library below has versions of its own. The frame of all experiments
+    and their figures decide no result and are left out.
+    """
+    from attrax import __version__
+
+    digest = hashlib.sha256(__version__.encode())
+    todo, seen = [module], set()
+    while todo:
+        name = todo.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        text = _source(name).read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(text)):
+            used = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+            if used.startswith("attrax.paper.") and not used.startswith(_NO_RESULT):
+                todo.append(used)
+    for name in sorted(seen):
+        digest.update(_source(name).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _source(module: str) -> Path:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ValueError(f"the function of a cell must lie in a file that can be imported; {module} has none")
+    return Path(spec.origin)
+
+
+def trained(records: Records) -> list[CellRecord]:
+    """The records of the cells that reached what they ask for."""
+    return [record for record in records if record.status is CellStatus.DONE]
+
+
+def shown(records: Records) -> CellRecord | None:
+    """The record that a figure of a single network shows: the first one trained, else the first that has numbers."""
+    there = [record for record in records if record.numbers]
+    return next(iter([*trained(there), *there]), None)
+
+
+def of_one_network(
+    draw: Callable[[CellRecord], Sequence[Drawing]],
+) -> Callable[[Records], Sequence[Drawing]]:
+    """Figures of a single network as figures of an experiment: of the one that is `shown`, none where there is none."""
+
+    def drawn(records: Records) -> Sequence[Drawing]:
+        record = shown(records)
+        return () if record is None else draw(record)
+
+    return drawn
+
+
+def labelled(record: CellRecord) -> str:
+    """The name of a cell for captions, and that it was not trained where it was not.
+
+    A figure of an untrained network is shown, for it says how far training got, but never without this.
+    """
+    if record.status is CellStatus.DONE:
+        return record.cell.name
+    loss = record.numbers.get("loss")
+    return f"{record.cell.name} (not trained{'' if loss is None else f', loss {loss:.2g}'})"
+
+
+def spread(values: Iterable[float | None]) -> tuple[float | None, float | None, float | None]:
+    """Median, least and largest of the values that are there; `None` where there are none.
+
+    >>> spread([3.0, None, 1.0])
+    (2.0, 1.0, 3.0)
+    """
+    there = [float(value) for value in values if value is not None and np.isfinite(value)]
+    if not there:
+        return None, None, None
+    return float(np.median(there)), min(there), max(there)
+
+
+def judged(
+    records: Records,
+    value: Callable[[CellRecord], float | None],
+    good: Callable[[CellRecord], bool],
+    partly: Callable[[CellRecord], bool],
+    text: str = "",
+    *,
+    every: bool = True,
+) -> Summary:
+    """The usual summary: a number and a judgement a seed.
+
+    Reproduced where `good` holds of every cell (of any, without `every`), not where neither `good` nor `partly` holds
+    of any, partly otherwise. A network that is not trained counts against the statement and gives no number; where none
+    is, nothing can be said.
+    """
+    if not records:
+        return Summary(None, None, None, Outcome.UNFINISHED, "No cell has run.")
+    done = trained(records)
+    here, low, high = spread(value(record) for record in done)
+    failed = sum(record.status is CellStatus.FAILED for record in records)
+    missed = len(records) - len(done) - failed
+    right = [good(record) for record in done]
+    if failed:
+        outcome = Outcome.UNFINISHED
+    elif not done:
+        outcome = Outcome.NOT_TRAINED
+    elif (all(right) and not missed) if every else any(right):
+        outcome = Outcome.REPRODUCED
+    elif any(right) or any(partly(record) for record in done):
+        outcome = Outcome.PARTLY
+    else:
+        outcome = Outcome.NOT
+    parts = [text] if text else []
+    if missed:
+        parts.append(f"{missed} of {len(records)} networks were not trained.")
+    if failed:
+        parts.append(f"{failed} of {len(records)} cells failed.")
+    return Summary(here, low, high, outcome, " ".join(parts))
+
+
+# Numbers of finished cells as texts: what was not finite comes back as null and is shown as a dash.
+
+
+def told(value: float | None, form: str = ".2g") -> str:
+    """The number in this form, or a dash where there is none.
+
+    >>> told(0.125, ".2f"), told(None), told(float("nan"))
+    ('0.12', '–', '–')
+    """
+    number = numeric(value)
+    return "–" if number != number else format(number, form)
+
+
+def numeric(value: float | None) -> float:
+    """The number, NaN for null: it fails every comparison, as a number that is not there should.
+
+    >>> numeric(None) < 1
+    False
+    """
+    return float("nan") if value is None else float(value)
+
+
+def extent(values: list[float | None], form: str = ".2g") -> str:
+    """The least and the largest of the numbers that are there, as a text.
+
+    >>> extent([0.5, None, 0.25]), extent([1.0, 1.0]), extent([None])
+    ('0.25 to 0.5', '1', '–')
+    """
+    there = sorted(value for value in map(numeric, values) if value == value)
+    ends = list(dict.fromkeys(told(value, form) for value in there[:1] + there[-1:]))
+    return " to ".join(ends) or "–"

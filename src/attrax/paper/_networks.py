@@ -1,0 +1,187 @@
+"""The networks of experiments: how one is trained in either mode, and what a cell says of its memory."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.random as jr
+import numpy as np
+from jaxtyping import Float, PRNGKeyArray
+from threadpoolctl import threadpool_limits
+
+from attrax import StoreStatus
+from attrax.dynamics import iterate
+from attrax.extending import HostStates, Map
+from attrax.linalg import leading_eigenvalue
+from attrax.maps import describe, linearizer, mlp
+from attrax.memory import Memory
+from attrax.paper._pictures import least_distance
+from attrax.paper.sweeps import Work
+from attrax.patterns import Patterns
+from attrax.training import Fit, fit, optimizer
+from attrax.writing import Auto, Gradient, store
+
+RECIPE: dict[str, Any] = {
+    "optimizer": "adam",
+    "rate": 1e-4,
+    "tol": 1e-8,
+    "init": "pytorch",
+    "bias": True,
+    "dtype": "float64",
+}
+"""What the mode `paper` trains with where an experiment says nothing else."""
+
+_OF_THE_WRITER = ("width", "depth", "activation", "epochs")
+_NO_CHOICE = (
+    "attempts",
+    "carriers",
+    "chosen_by",
+    "closest_pair",
+    "cross_entropy",
+    "epochs",
+    "failed",
+    "loss",
+    "seconds",
+    "status",
+    "time_limit",
+)
+"""What the record of writing holds beside choices: outcomes, times, and lists as long as the examples."""
+
+
+def network_settings(settings: Mapping[str, Any], mode: str, recipe: Mapping[str, Any] = RECIPE) -> dict[str, Any]:
+    """The settings of a cell with all that decides its network in this mode, and without what it does not use.
+
+    In the mode `paper` that is the recipe, save for what the settings say themselves. In the mode `attrax` the writer
+    chooses; what it chose is among the numbers of the cell.
+
+    >>> network_settings({"n": 3, "depth": 2, "auto_epochs": 9}, "attrax")
+    {'n': 3, 'auto_epochs': 9}
+    """
+    unused = ("auto_epochs",) if mode == "paper" else (*_OF_THE_WRITER, *recipe)
+    kept = {name: value for name, value in settings.items() if name not in unused}
+    return {**recipe, **kept} if mode == "paper" else kept
+
+
+def recipe(settings: Mapping[str, Any]) -> Any:
+    """The network that these settings name, as a function of its shape and a key."""
+    return partial(mlp, **{name: settings[name] for name in ("width", "depth", "activation", "init", "bias", "dtype")})
+
+
+def write(
+    patterns: Patterns | HostStates,
+    settings: Mapping[str, Any],
+    work: Work,
+    *,
+    options: Mapping[str, Any] | None = None,
+    key: PRNGKeyArray | None = None,
+) -> Memory:
+    """A memory written as the mode says.
+
+    In the mode `paper` from settings with `width`, `depth`, `activation` and `epochs`, with `seconds` where training
+    has that limit, and with the names of `RECIPE` where they differ from it. In the mode `attrax` by `Auto`, which
+    chooses network and training; `auto_epochs` bounds each of its attempts. With `options`, those of `Gradient` take
+    the place of the recipe's optimizer in both modes, and the network is the one that the settings name. `key` is by
+    default that of the seed.
+    """
+    network, writer = None, Auto(epochs=settings.get("auto_epochs"))
+    if settings["mode"] == "paper" or options is not None:
+        settings = {**RECIPE, **settings}
+        chosen = {"optimizer": settings["optimizer"], "learning_rate": settings["rate"]} if options is None else options
+        limits = {"tol": settings["tol"], "epochs": settings["epochs"], "time_limit": settings.get("seconds")}
+        network, writer = recipe(settings), Gradient(**chosen, **limits)
+    return store(
+        patterns,
+        network,
+        writer=writer,
+        checkpoint=work.checkpoint,
+        resume=work.checkpoint is not None,
+        progress=work.progress,
+        key=jr.key(settings["seed"]) if key is None else key,
+    )
+
+
+def fitted(network: Any, examples: HostStates, settings: Mapping[str, Any], work: Work, key: PRNGKeyArray) -> Fit:
+    """A map of any kind, trained to give back the examples as the settings say."""
+    return fit(
+        network,
+        examples,
+        examples,
+        optimizer=optimizer(settings["optimizer"], learning_rate=settings["rate"]),
+        epochs=settings["epochs"],
+        seconds=settings.get("seconds"),
+        tol=settings["tol"],
+        checkpoint=work.checkpoint,
+        resume=work.checkpoint is not None,
+        progress=work.progress,
+        key=key,
+    )
+
+
+def reached(memory: Memory) -> bool:
+    """Whether training reached its loss; where it did not, no example counts as stored."""
+    return memory.status in (StoreStatus.STORED, StoreStatus.NOT_ALL_CERTIFIED)
+
+
+def stored_numbers(memory: Memory) -> dict[str, Any]:
+    """What every cell says of its memory."""
+    certificate = memory.certificate
+    assert certificate is not None  # `store` certifies
+    finite = certificate.spectral_radius[np.isfinite(certificate.spectral_radius)]
+    patterns = memory.examples()
+    originals = patterns.points if memory.originals is None else memory.originals
+    return {
+        "attractors": certificate.num_attractors,
+        "inconclusive": certificate.num_inconclusive,
+        "cycles": len(certificate.cycles),
+        "states": len(patterns),
+        "radius_median": float(np.median(finite)) if len(finite) else None,
+        "radius_max": float(finite.max()) if len(finite) else None,
+        "radius_below_one": int((certificate.spectral_radius < 1).sum()),
+        "least_distance": least_distance(originals),
+        "loss": memory.written.get("loss"),
+        "epochs": memory.written.get("epochs"),
+        "writer": memory.written.get("writer"),
+        "status": str(memory.status),
+        **_chosen(memory),
+    }
+
+
+def _chosen(memory: Memory) -> dict[str, Any]:
+    """The network in words, and where the writer chose it: of how many attempts, and all else that it chose."""
+    found: dict[str, Any] = {"network": f"{describe(memory.map).text}, {_dtype(memory.map)}"}
+    attempts = memory.written.get("attempts")
+    if attempts is not None:
+        found["attempts"] = len(attempts)
+        found["chosen"] = {
+            name: value for name, value in memory.written.items() if name not in _NO_CHOICE and value is not None
+        }
+    return found
+
+
+def _dtype(map: Map) -> str:
+    """The arithmetic of a map: the precision of its arrays."""
+    return "/".join(sorted({str(leaf.dtype) for leaf in jax.tree.leaves(map) if hasattr(leaf, "dtype")}))
+
+
+def orbit_of(memory: Memory, starts: HostStates, steps: Sequence[int]) -> np.ndarray:
+    """The states after so many applications of the map, steps×n×state shape, in float64."""
+    return np.stack([iterate(memory.map, starts, max_steps=step, atol=1e-300).value for step in steps])
+
+
+def radii_at(map: Map, points: HostStates) -> Float[np.ndarray, " n"]:
+    """The spectral radius of the Jacobian at each point as it is, no fixed point sought: the paper's reading.
+
+    **Arguments:** `map`; `points`, n×state shape. **Returns** n numbers; NaN where the Jacobian is not finite.
+
+        >>> radii_at(lambda x: x / 2, np.zeros((1, 2))).tolist()
+        [0.5]
+    """
+    linearize = linearizer(map)
+    radii = np.full(len(points), np.nan)
+    with threadpool_limits(1, user_api="blas"):  # small products; threads that share one would wait for each other
+        for row, point in enumerate(np.asarray(points, np.float64)):
+            product = linearize(point[None], 0.0).product
+            if product is not None and np.isfinite(product.matrix).all():
+                radii[row] = abs(leading_eigenvalue(product).value) * np.exp(product.log_scale)
+    return radii

@@ -1,0 +1,333 @@
+"""The networks of the paper's Figures 15 and 16: examples stored by activation and optimizer, or initialization."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+import jax.random as jr
+import numpy as np
+import optax
+
+from attrax import StoreStatus, TrainingStatus
+from attrax.analysis import wilson_interval
+from attrax.extending import HostStates, checks
+from attrax.maps import MLP
+from attrax.memory import Memory
+from attrax.paper._experiment import LIMITS, Records, cell_seed, code_version
+from attrax.paper._networks import RECIPE, radii_at, recipe
+from attrax.paper._paper_tables import ACTIVATIONS, PAPER, PaperRow
+from attrax.paper._pictures import data_source, least_distance, pictures
+from attrax.paper.sweeps import Cell, CellFound, CellStatus, Work
+from attrax.patterns import Patterns
+from attrax.training import fit, fit_many, optimizer
+from attrax.writing import settle
+
+WANTED = "cifar10"
+LOW_LOSS = 1e-2
+"""The loss below which the paper's released example keeps the best network so far, before it stops at 1e-8."""
+
+COUNTS = ("certified", "below_one", "below_one_low_loss")
+"""What counts as stored: a certified attractor; a spectral radius below 1 at the example as it is, which is the paper's
+reading; the same of networks that may not have reached the loss asked for, as long as theirs is below `LOW_LOSS`."""
+
+_SIZES: dict[str, dict[str, Any]] = {
+    "smoke": {"n": 4, "side": 8, "depth": 2, "width": 32, "epochs": 20_000, "seconds": 5, "dtype": "float32"},
+    "quick": {"n": 25, "side": 16, "depth": 10, "width": 128, "epochs": 1_000_000, "seconds": 30, "dtype": "float32"},
+    "tables": {
+        "n": 25,
+        "side": None,
+        "depth": 10,
+        "width": 128,
+        "epochs": 1_000_000,
+        "seconds": 225,
+        "dtype": "float32",
+    },
+    "full": {
+        "n": 100,
+        "side": None,
+        "depth": 10,
+        "width": 1024,
+        "epochs": 1_000_000,
+        "seconds": 42 * 3600,
+        "dtype": "float64",
+    },
+}
+"""`seconds` are of training, for all networks of a cell. `quick` is meant for 20 minutes on two cores, `tables` for two
+and a half hours; `full` has the paper's numbers as far as they are known."""
+
+_NETWORKS = {"smoke": 2, "quick": 2, "tables": 5, "full": 5}
+_FASTER = {"quick": {"adam": 1e-3}}
+"""Rates in place of the optimizer's default: without this one hardly a network gets to its loss in its time."""
+
+_LIKE_WIDTH = {"full": 1024}
+"""A row U[−a, a] starts from a·√(like/width), which leaves a signal that goes through the hidden layers as large as in
+a network of that width. The width behind the paper's rows is not known. From a = 0.15 its ReLU networks trained, whose
+signal changes by a·√(width/6) a layer: that is 1 at 267 units, and 2, eight hundredfold in ten layers, at 1024. So
+narrow networks start like one of 256; `full` takes the rows as they are printed."""
+
+_SMOKE = {"fig15": ("rmsprop", "adam"), "fig16": ("uniform:0.05", "pytorch")}
+_SMOKE_COLUMNS = ("relu", "cosid")
+
+
+def entry_settings(figure: str, scale: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """What each entry of a table trains, by row and activation; without its seeds.
+
+    >>> found = entry_settings("fig16", "smoke")["uniform:0.05", "cosid"]
+    >>> found["optimizer"], found["init"]
+    ('adam', 'uniform:0.141421')
+    """
+    small = scale == "smoke"
+    found = {}
+    for row in _SMOKE[figure] if small else PAPER[figure]:
+        for activation in _SMOKE_COLUMNS if small else ACTIVATIONS:
+            rule = row if figure == "fig15" else "adam"
+            found[row, activation] = {
+                **_SIZES[scale],
+                "activation": activation,
+                "optimizer": rule,
+                "rate": _FASTER.get(scale, {}).get(rule),
+                "init": RECIPE["init"] if figure == "fig15" else _start(row, scale),
+                "bias": RECIPE["bias"],
+                "tol": RECIPE["tol"],
+                "gray": True,
+            }
+    return found
+
+
+def _start(row: str, scale: str) -> str:
+    kind, colon, half_width = row.partition(":")
+    if not colon:
+        return kind
+    like = _LIKE_WIDTH.get(scale, 256)
+    return f"{kind}:{float(half_width) * math.sqrt(like / _SIZES[scale]['width']):.6g}"
+
+
+def table_cells(figure: str, scale: str, mode: str, seed: int) -> Sequence[Cell]:
+    """A cell for each row and activation; at the paper's size one for each seed of it, with a checkpoint of its own."""
+    found, version, source = [], code_version(__name__), data_source(WANTED)
+    for (row, activation), settings in entry_settings(figure, scale).items():
+        # The tables share a row, Adam from PyTorch's start: it is named after neither and runs once.
+        seeds = [cell_seed(seed, "tables", mode, number) for number in range(_NETWORKS[scale])]
+        name = _name(row, activation)
+        parts = {f"{name}-{number}": [one] for number, one in enumerate(seeds)} if scale == "full" else {name: seeds}
+        for part, own in parts.items():
+            every = {**settings, "seeds": own, "mode": mode, "source": source}
+            found.append(Cell(figure, part, f"{__name__}:run", every, version, LIMITS[scale]))
+    return found
+
+
+def _name(row: str, activation: str) -> str:
+    return f"{row.replace(':', '-')}-{activation}"
+
+
+def run(settings: Mapping[str, Any], work: Work) -> CellFound:
+    """Trains the networks of one cell, all seeds together, and counts what they store.
+
+    Examples are certified at the exact fixed points nearest to them, and only where the loss was reached: a network
+    that sends everything to one point has small radii too. The numbers hold a trial for each seed: `loss`, `epochs` and
+    `status` of its training; `certified`, examples that are certified attractors, `None` where nobody looked;
+    `below_one`, examples at which, as they are, the Jacobian has a spectral radius below 1 (the paper's reading),
+    looked at whatever the loss is; `largest_radius` of these.
+    """
+    examples, seeds = pictures(settings), settings["seeds"]
+    networks = [recipe(settings)(examples.shape[1:], key=jr.key(seed)) for seed in seeds]
+    if len(seeds) == 1 and work.checkpoint is not None:
+        found = [_alone(networks[0], examples, settings, work)]
+    else:
+        found = _together(networks, examples, settings, work)
+    trials = []
+    for seed, (network, loss, epochs, status) in zip(seeds, found, strict=True):
+        below_one, largest, certified = 0, float("nan"), None
+        if status is not TrainingStatus.DIVERGED:
+            radii = radii_at(network, examples)
+            below_one, largest = int((radii < 1).sum()), float(np.max(radii))
+        if status is TrainingStatus.REACHED:
+            certificate = settle(Memory(network, Patterns.from_examples(examples))).certificate
+            assert certificate is not None  # `settle` certifies
+            certified = certificate.num_attractors
+        trials.append(
+            {
+                "seed": seed,
+                "loss": loss,
+                "epochs": epochs,
+                "status": str(status),
+                "certified": certified,
+                "below_one": below_one,
+                "largest_radius": largest,
+            }
+        )
+    entry = Entry(settings, trials)
+    numbers: dict[str, Any] = {"trained": entry.trained, "networks": len(trials)}
+    for count in COUNTS:
+        numbers[count], numbers[f"{count}_of"] = entry.stored(count)
+    return CellFound(numbers | {"nearest": least_distance(examples), "trials": trials}, trained=entry.trained > 0)
+
+
+_Trained = tuple[MLP, float, int, TrainingStatus]
+
+
+def _together(networks: list[MLP], values: HostStates, settings: Mapping[str, Any], work: Work) -> list[_Trained]:
+    rule = _rule(settings["optimizer"], settings["rate"])
+    train = partial(fit_many, networks, values, values, optimizer=rule, tol=settings["tol"])
+    epochs, seconds = settings["epochs"], settings["seconds"]
+    if seconds is not None:
+        train(epochs=min(epochs, 1))  # compiles, so that the time is all for training
+    found = train(epochs=epochs, seconds=seconds, progress=work.progress)
+    return [
+        (network, float(loss), int(epochs), status)
+        for network, loss, epochs, status in zip(found.maps, found.loss, found.epochs, found.status, strict=True)
+    ]
+
+
+def _alone(network: MLP, values: HostStates, settings: Mapping[str, Any], work: Work) -> _Trained:
+    """The same for one network, kept every few seconds; `fit` goes the way of `fit_many`."""
+    name, rate = settings["optimizer"], settings["rate"]
+    found = fit(
+        network,
+        values,
+        values,
+        optimizer=_rule(name, rate),
+        tol=settings["tol"],
+        epochs=settings["epochs"],
+        seconds=settings["seconds"],
+        checkpoint=work.checkpoint,
+        resume=True,
+        fingerprint=f"{name} {rate}",
+        progress=work.progress,
+        key=jr.key(0),
+    )
+    missed = TrainingStatus.EPOCHS_OVER if found.epochs >= settings["epochs"] else TrainingStatus.TIME_OVER
+    status = {StoreStatus.STORED: TrainingStatus.REACHED, StoreStatus.DIVERGED: TrainingStatus.DIVERGED}
+    return found.map, found.loss, found.epochs, status.get(found.status, missed)
+
+
+@cache
+def _rule(name: str, rate: float | None) -> optax.GradientTransformation:
+    """One object for each, so that cells of one shape share compiled code."""
+    return optimizer(name, learning_rate=rate)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """One entry of a table: what its networks came to.
+
+    **Fields:** `settings` of its cell, or of one of them; `trials`, for each network what `run` says of it.
+    """
+
+    settings: Mapping[str, Any]
+    trials: Sequence[Mapping[str, Any]]
+
+    @property
+    def trained(self) -> int:
+        """How many of the networks reached the loss asked for."""
+        return sum(_reached(trial) for trial in self.trials)
+
+    def stored(self, count: str = "certified") -> tuple[int, int]:
+        """How many examples of all networks that count are stored, and how many there are.
+
+        Those networks count that were trained; with `"below_one_low_loss"`, those whose loss is below `LOW_LOSS`.
+        `count`: of `COUNTS`.
+        """
+        checks.one_of("count", count, COUNTS)
+        if count == "below_one_low_loss":
+            found = [trial["below_one"] for trial in self.trials if real(trial["loss"]) < LOW_LOSS]
+        else:
+            found = [trial[count] for trial in self.trials if _reached(trial)]
+        return sum(found), self.settings["n"] * len(found)
+
+    def rate(self, count: str = "certified") -> float:
+        """That as a fraction; NaN where no network counts."""
+        stored, total = self.stored(count)
+        return stored / total if total else float("nan")
+
+    def interval(self, count: str = "certified") -> tuple[float, float] | None:
+        """Wilson's 95 % interval of that rate; `None` where no network counts.
+
+        The examples of one network are taken for independent, which they are not quite: it is rather too narrow.
+        """
+        stored, total = self.stored(count)
+        return wilson_interval(stored, total) if total else None
+
+
+def _reached(trial: Mapping[str, Any]) -> bool:
+    return trial["status"] == TrainingStatus.REACHED
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """A table like the paper's.
+
+    **Fields:** `figure`, `"fig15"` or `"fig16"`; `rows`, names of optimizers or initializations, and `columns`, names
+    of activations; `entries`, for each (row, column) that was run; `nearest`, the least distance of two examples.
+    """
+
+    figure: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    entries: Mapping[tuple[str, str], Entry]
+    nearest: float
+
+    def grid(self, count: str = "certified") -> np.ndarray:
+        """Rates, rows×columns; NaN where no network counts, and where the cell was not run."""
+        found = np.full((len(self.rows), len(self.columns)), np.nan)
+        for (row, column), entry in self.entries.items():
+            found[self.rows.index(row), self.columns.index(column)] = entry.rate(count)
+        return found
+
+    def paper(self, row: str) -> PaperRow:
+        """The paper's row of this name."""
+        return PAPER[self.figure][row]
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Of one of its cells, for what is the same in all."""
+        return next(iter(self.entries.values())).settings
+
+    @property
+    def networks(self) -> int:
+        """How many networks an entry has at most."""
+        return max(len(entry.trials) for entry in self.entries.values())
+
+
+def table_of(figure: str, records: Records) -> Table | None:
+    """The table of these records, those that failed left out; `None` where none tells anything.
+
+    Networks of one entry that were trained in cells of their own are put together.
+    """
+    entries: dict[tuple[str, str], Entry] = {}
+    for record in records:
+        if record.status is CellStatus.FAILED:
+            continue
+        settings = record.cell.settings
+        # The name tells the row: initializations are scaled to the width, so the settings hold another number. Of a
+        # cell a seed it has a number at its end.
+        names = {_name(row, settings["activation"]): row for row in PAPER[figure]}
+        row = names.get(record.cell.name) or names[record.cell.name.rpartition("-")[0]]
+        place = row, settings["activation"]
+        trials = record.numbers.get("trials") or [{**_NOTHING, "seed": seed} for seed in settings["seeds"]]
+        before = entries[place].trials if place in entries else ()
+        entries[place] = Entry(settings, [*before, *trials])
+    nearest = next((record.numbers["nearest"] for record in records if record.numbers), None)
+    if nearest is None:
+        return None
+    rows = tuple(row for row in PAPER[figure] if any(row == key[0] for key in entries))
+    columns = tuple(name for name in ACTIVATIONS if any(name == key[1] for key in entries))
+    return Table(figure, rows, columns, entries, nearest)
+
+
+_NOTHING = {
+    "loss": None,
+    "epochs": 0,
+    "status": str(TrainingStatus.TIME_OVER),
+    "certified": None,
+    "below_one": 0,
+    "largest_radius": None,
+}
+"""A network of a cell that ran out of time before it could tell anything."""
+
+
+def real(value: float | None) -> float:
+    """A number of a trial; what JSON could not hold, infinities and NaN, came back as null."""
+    return float("nan") if value is None else value

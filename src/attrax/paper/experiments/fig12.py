@@ -1,0 +1,69 @@
+"""Fig. 12: the spectral radii at the examples, over depth and width."""
+
+from functools import partial
+
+import numpy as np
+
+from attrax.paper._efficiency import Study, concluded, efficiency_cells, trained_of
+from attrax.paper._efficiency_figures import falls_in, measured, spectra_drawings, spectra_tables, typical
+from attrax.paper._experiment import Experiment, Outcome, Records, Summary, spread
+
+_FAR = 0.5
+"""The largest network's median is on its way to 0 below so much of the smallest's; the paper gives no number."""
+_RULE = (
+    "Reproduced where every network is trained, the median falls with each next depth and each next width, and that of "
+    f"the largest network is below 1 and below {_FAR:g} of the smallest's; partly where it is smaller than the "
+    "smallest's; inconclusive where one of these two is not trained."
+)
+
+
+def _judged(found: Study) -> Summary:
+    grid = typical(found, "radii", np.median)
+    there = np.isfinite(grid)
+    if not there.any():
+        return Summary(None, None, None, Outcome.NOT_TRAINED, "No network reached the loss asked for.")
+    first, last = grid[0, 0], grid[-1, -1]
+    here, low, high = spread(measured(found, "radii", np.median, found.depths[-1], found.widths[-1]))
+    deeper, wider = (np.diff(grid, axis=axis) for axis in (0, 1))
+    text = (
+        f"{trained_of(found.trials)} networks, of {there.sum()} of {grid.size} sizes, reached the loss asked for. "
+        f"Median radius {_number(first)} in the smallest, {_number(last)} in the largest; it falls with the "
+        f"next depth in {falls_in(deeper)}, with the next width in {falls_in(wider)}. {_RULE}"
+    )
+    if grid.size < 2 or not (np.isfinite(first) and np.isfinite(last)):
+        outcome = Outcome.INCONCLUSIVE
+    elif last >= first:
+        outcome = Outcome.NOT
+    elif _falls(deeper, wider) and last < 1 and last < _FAR * first and all(trial.trained for trial in found.trials):
+        outcome = Outcome.REPRODUCED
+    else:
+        outcome = Outcome.PARTLY
+    return Summary(here, low, high, outcome, text)
+
+
+def _falls(*steps: np.ndarray) -> bool:
+    return all(part.size and (part < 0).all() for part in steps)  # NaN does not fall
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if np.isfinite(value) else "not known"
+
+
+def summarize(records: Records) -> Summary:
+    """Whether the radii fall with depth and width, from those of the smallest network to far lower ones."""
+    return concluded(records, _judged)
+
+
+EXPERIMENT = Experiment(
+    id="fig12",
+    title="Fig. 12: spectral radii over depth and width",
+    statement="The mode of the histogram of the spectral radii moves to 0 as depth and width grow.",
+    paper=None,
+    unit="median radius in the largest network",
+    cells=partial(efficiency_cells, alone=True),
+    summarize=summarize,
+    draw=partial(spectra_drawings, what="radii"),
+    tabulate=partial(spectra_tables, what="radii", words="Spectral radii at the examples"),
+    modes=("paper",),
+    notes="The networks are those of Fig. 5 that store the examples one by one.",
+)
