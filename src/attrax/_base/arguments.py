@@ -16,11 +16,12 @@ class ArgumentError(ValueError):
 
     def __init__(self, message: str) -> None:
         super().__init__(_spelled(message, lambda name, value, _: f"{name}={value}" if value else name))
-        self._message = message
+        self.message = message
+        """With its mentions, to be part of another message."""
 
     def spelled(self, spell: Callable[[str, str], str]) -> str:
         """The message with each argument as `spell(name, value)` has it; the value as one types it in a shell."""
-        return _spelled(self._message, lambda name, _, value: spell(name, value))
+        return _spelled(self.message, lambda name, _, value: spell(name, value))
 
 
 def mention(name: str, value: str = "", typed: str = "") -> str:

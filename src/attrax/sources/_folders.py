@@ -48,9 +48,11 @@ def files_in(folder: Path, *, recursive: bool) -> tuple[list[Path], tuple[str, .
         )
     notes = []
     if system:
-        notes.append(f"{folder}: what systems leave in folders: {_listed(system)}")
+        notes.append(f"{folder}: left out what systems leave in folders: {_listed(system)}")
     if unseen:
-        notes.append(f"{folder}: {'links to folders' if recursive else 'folders in it'}: {_listed(unseen)}")
+        notes.append(
+            f"{folder}: left out {'links to folders' if recursive else 'the folders in it'}: {_listed(unseen)}"
+        )
     return sorted(found, key=_path_order), tuple(notes)
 
 

@@ -118,8 +118,11 @@ def load(
                 raw = source.item(index)
                 value = prepare(raw, label, image=images, **options)
             except SourceError as error:
-                if not (skip_unreadable and source.separate):
+                if not source.separate:
                     raise
+                if not skip_unreadable:
+                    skip = mention("skip_unreadable", "True")
+                    raise SourceError(f"{error.message}. {skip} leaves such files out") from error
                 skipped[position] = str(error)
                 continue
             if values:

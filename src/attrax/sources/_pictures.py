@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from attrax._base.arguments import mention
 from attrax.sources._folders import files_in
 from attrax.sources._pixels import MAX_PIXELS
 from attrax.sources._records import Source, SourceError, reason
@@ -202,7 +201,6 @@ def read_picture(path: Path) -> np.ndarray[Any, Any]:
 
 
 def _unreadable(path: Path, error: Exception) -> SourceError:
-    skip = f"or leave such files out with {mention('skip_unreadable', 'True')}"
     if isinstance(error, SourceError):
         return error
     if isinstance(error, Image.DecompressionBombError):
@@ -210,11 +208,10 @@ def _unreadable(path: Path, error: Exception) -> SourceError:
     if isinstance(error, Image.UnidentifiedImageError):
         return SourceError(
             f"{path}: not an image in a known format ({', '.join(_formats())}), or damaged at its very beginning. "
-            f"Convert or remove it, {skip}"
+            "Convert or remove it"
         )
     return SourceError(
-        f"{path}: the image cannot be read ({reason(error)}); it may be truncated or damaged. Replace or remove it, "
-        f"{skip}"
+        f"{path}: the image cannot be read ({reason(error)}); it may be truncated or damaged. Replace or remove it"
     )
 
 

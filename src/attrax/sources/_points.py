@@ -112,7 +112,7 @@ def _without_index(
     counts = _count_columns(column)
     if name in _COUNTERS:
         if counts:
-            return rest, None, (f"{path}: the first column, which counts the rows",)
+            return rest, None, (f"{path}: left out the first column, which counts the rows",)
         if name == "":
             raise SourceError(
                 f"{path}: the first column has no name in the header, as an index has, but does not count the rows. "

@@ -150,9 +150,13 @@ def _film(path: Path, convert: Any, options: dict[str, Any]) -> tuple[Taken, flo
                 _decoded(container, track, average, path), lambda f, n: convert(_upright(f), n), str(path), **options
             )
             claimed, own = _claimed(container, track)
-        short = taken.end is not None and claimed is not None and taken.end < claimed - _slack(average)
-        # Where only the whole file says how long it is, another stream may be longer than the picture.
-        if short and (own or _last(path) < claimed - _slack(average)):
+        if (
+            taken.end is not None
+            and claimed is not None
+            and taken.end < claimed - _slack(average)
+            # Where only the whole file says how long it is, another stream may be longer than the picture.
+            and (own or _last(path) < claimed - _slack(average))
+        ):
             raise SourceError(
                 f"{path}: only {taken.end:.6g} of its {claimed:.6g} s can be read; the file is truncated or damaged. "
                 f"Replace it, or take a {mention('duration')} within what is there"
