@@ -10,8 +10,10 @@ from attrax.cli._maps import MapName, named_map
 from attrax.cli._options import Json, PatternSource
 from attrax.cli._output import number, print_json, spread
 from attrax.cli._progress import progress_bar
-from attrax.cli._sequences import cycle_rows, load_memory, print_cycles, way_rows
+from attrax.cli._sequences import cycle_rows, load_memory, name_of, print_cycles, way_rows
+from attrax.cli._words import plain
 
+_SHOWN = 6  # names of examples
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A memory written by attrax store.")]
 
 
@@ -32,9 +34,11 @@ def certify(
     memory = load_memory(file, patterns, map_name)
     with progress_bar() as progress:
         found = certify_memory(memory, progress=progress)
+    stored = memory.examples()
     rows = [
         {
             "index": number,
+            "name": name_of(stored, cycle[0]),
             "cycle": list(cycle),
             "spectral_radius": found.spectral_radius[number],
             "error": found.error[number],
@@ -49,25 +53,27 @@ def certify(
     ]
     record = {
         **totals(found),
-        "cycles": cycle_rows(found),
-        "ways": way_rows(found, memory.examples()),
+        "cycles": cycle_rows(found, stored),
+        "ways": way_rows(found, stored),
         "file": str(file),
         "examples": rows,
     }
     if as_json:
         print_json(record)
         return 0 if found.all_attractors else 1
-    print(f"{'index':>6} {'radius':>10} {'error':>9} {'bound':>10} {'sigma_1':>9} {'residual':>9}  verdict")
-    for row in rows:
+    called = [stored.name(cycle[0]) for cycle in found.cycles]
+    width = max(len(name) for name in ("example", *called))
+    print(f"{'example':<{width}} {'radius':>10} {'error':>9} {'bound':>10} {'sigma_1':>9} {'residual':>9}  verdict")
+    for row, name in zip(rows, called, strict=True):
         print(
-            f"{row['index']:>6} {row['spectral_radius']:>10.6f} {row['error']:>9.1e} {row['upper_bound']:>10.6f} "
+            f"{plain(name):<{width}} {row['spectral_radius']:>10.6f} {row['error']:>9.1e} {row['upper_bound']:>10.6f} "
             f"{row['largest_singular_value']:>9.4f} {row['residual']:>9.1e}  {row['verdict']}"
         )
     print(
         f"{record['attractors']}/{len(rows)} certified; not attractors: {record['not_attractors']}, "
         f"inconclusive: {record['inconclusive']}"
     )
-    if len(found.cycles) != len(memory.examples()):
+    if len(found.cycles) != len(stored):
         print_cycles(record)
     return 0 if found.all_attractors else 1
 
@@ -102,6 +108,7 @@ def info(file: File, map_name: MapName = None, as_json: Json = False) -> int:
         **network.facts,
         "parameters": network.parameters,
         "examples": None if memory.patterns is None else len(memory.patterns),
+        "names": None if memory.patterns is None else memory.patterns.names,
         "patterns": memory.patterns is not None,
         "written": memory.written,
         "certificate": None if memory.certificate is None else totals(memory.certificate),
@@ -111,7 +118,7 @@ def info(file: File, map_name: MapName = None, as_json: Json = False) -> int:
         return 0
     print(f"{file}: {record['bytes'] / 1e6:.2f} MB")
     print(f"map: {network.text}, {network.parameters:,} parameters, {'×'.join(map(str, shape))} states")
-    print(f"examples: {record['examples']}" if record["patterns"] else "examples: not in the file (--no-patterns)")
+    print(_examples(record))
     if record["certificate"] is not None:
         found = record["certificate"]
         print(
@@ -120,3 +127,11 @@ def info(file: File, map_name: MapName = None, as_json: Json = False) -> int:
         )
     print("written: " + ", ".join(f"{name} {value}" for name, value in memory.written.items()))
     return 0
+
+
+def _examples(record: dict[str, Any]) -> str:
+    if not record["patterns"]:
+        return "examples: not in the file (--no-patterns)"
+    names = record["names"] or ()
+    shown = ", ".join(plain(name) for name in names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+    return f"examples: {record['examples']}" + (f" ({shown})" if names else "")

@@ -1,5 +1,6 @@
 """attrax add and attrax forget."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ from attrax.cli._certify import totals
 from attrax.cli._options import Gray, Json, Number, Seed, Shuffle, Size, SkipUnreadable, check_output_file, load_sources
 from attrax.cli._output import number, print_json
 from attrax.cli._progress import progress_bar
+from attrax.cli._sequences import merged_names, tell, tell_merged
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A memory written by attrax store; it is changed in place.")]
 TimeLimit = Annotated[
@@ -42,18 +44,29 @@ def add(
 
     memory = _changeable(file)
     given = load_sources(
-        sources, n=n, shuffle=shuffle, seed=seed, size=size, gray=gray, skip_unreadable=skip_unreadable
+        sources,
+        n=n,
+        shuffle=shuffle,
+        seed=seed,
+        size=size,
+        gray=gray,
+        skip_unreadable=skip_unreadable,
+        like=memory,
     )
-    for skipped in given.skipped:
-        typer.echo(f"attrax: left out {skipped}", err=True)
+    tell(given)
+    tell_merged(merged_names(given))
     with progress_bar() as progress:
-        change = add_examples(memory, given.values, time_limit=time_limit, progress=progress, key=jr.key(seed))
+        change = add_examples(
+            memory, given.values, names=given.names, time_limit=time_limit, progress=progress, key=jr.key(seed)
+        )
         return _finish(file, change, len(memory.patterns), compare, seed, progress, as_json)
 
 
 def forget(
     file: File,
-    indices: Annotated[list[int], typer.Argument(metavar="INDEX...", help="Which examples, counted from 0.")],
+    examples: Annotated[
+        list[str], typer.Argument(metavar="EXAMPLE...", help="Which examples: their names, or indices counted from 0.")
+    ],
     time_limit: TimeLimit = None,
     compare: Compare = False,
     seed: Seed = 0,
@@ -63,7 +76,7 @@ def forget(
 
     Where that is not reached the file is left as it was, and the exit status is 1.
 
-    Example: attrax forget faces.attrax 3 17
+    Example: attrax forget photos.attrax camera.jpg 17
     """
     import jax.random as jr
 
@@ -71,8 +84,21 @@ def forget(
 
     memory = _changeable(file)
     with progress_bar() as progress:
-        change = forget_examples(memory, indices, time_limit=time_limit, progress=progress, key=jr.key(seed))
+        change = forget_examples(
+            memory, _chosen(memory.patterns, examples), time_limit=time_limit, progress=progress, key=jr.key(seed)
+        )
         return _finish(file, change, len(memory.patterns), compare, seed, progress, as_json)
+
+
+def _chosen(patterns: Any, examples: list[str]) -> list[int]:
+    """Indices from names and indices. A name goes first where it looks like an index."""
+    found = []
+    for example in examples:
+        index = example.isascii() and example.isdigit() and example not in (patterns.names or ())
+        if index and (len(example) > 9 or int(example) >= len(patterns)):
+            raise ValueError(f"EXAMPLE must be a name, or an index from 0 to {len(patterns) - 1}; got {example[:80]}")
+        found.append(int(example) if index else patterns.find(example))
+    return found
 
 
 def _changeable(file: Path) -> Any:
@@ -100,7 +126,7 @@ def _finish(file: Path, change: Any, before: int, compare: bool, seed: int, prog
         if compare:
             # Of the same examples and order, by the default writer.
             patterns = change.memory.patterns
-            fresh = type(patterns)(change.memory.originals, patterns.successor, (), patterns.frame)
+            fresh = replace(patterns, points=change.memory.originals, merged=())
             scratch = store(fresh, writer=Auto(), progress=progress, key=jr.key(seed)).written["seconds"]
     certificate = change.memory.certificate
     record: dict[str, Any] = {
@@ -111,6 +137,7 @@ def _finish(file: Path, change: Any, before: int, compare: bool, seed: int, prog
         **({} if certificate is None else totals(certificate)),
         "attempts": list(change.attempts),
         "failed": list(change.failed),
+        "failed_names": list(change.failed_names),
         "seconds": change.seconds,
         "scratch_seconds": scratch,
         "scratch_measured": bool(compare and change.accepted),
@@ -125,5 +152,5 @@ def _finish(file: Path, change: Any, before: int, compare: bool, seed: int, prog
         )
         print(f"changed: {file}")
     else:
-        print(f"not certified in the end: {', '.join(map(str, change.failed))}; {file} is as it was")
+        print(f"not certified in the end: {', '.join(map(plain, change.failed_names))}; {file} is as it was")
     return 0 if change.accepted else 1

@@ -73,7 +73,7 @@ def compare(
     options: dict[str, Any] = {"n": n, "shuffle": shuffle, "seed": seed, "size": size, "gray": gray}
     if not more and (n or shuffle or size or gray or skip_unreadable):
         raise ValueError("--n, --shuffle, --size, --gray and --skip-unreadable are for SOURCE, and none is given")
-    further = None if not more else load_sources(more, skip_unreadable=skip_unreadable, **options).values
+    further = None if not more else load_sources(more, like=memory, skip_unreadable=skip_unreadable, **options).values
     with progress_bar() as progress:
         found = compare_rivals(
             memory,

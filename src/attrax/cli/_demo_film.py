@@ -29,7 +29,7 @@ def demo_film(output: Folder = Path("attrax-demo"), seed: Seed = 0, as_json: Jso
     certificate = made.memory.certificate
     assert certificate is not None  # `store` certifies
     recovered = int(made.found.recovered.sum())
-    row = cycle_rows(certificate)[0]
+    row = cycle_rows(certificate, made.memory.examples())[0]
     if as_json:
         print_json(
             {

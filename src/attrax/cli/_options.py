@@ -1,5 +1,6 @@
 """Options that several commands share, and checks made before any work."""
 
+import math
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,6 +19,25 @@ Number = Annotated[
 ]
 Shuffle = Annotated[bool, typer.Option("--shuffle", help="Take examples at random, by --seed.")]
 Size = Annotated[str | None, typer.Option(metavar="HxW", help="Bring images to this height and width.")]
+Fit = Annotated[
+    Literal["squash", "crop", "pad"],
+    typer.Option(
+        metavar="squash|crop|pad",
+        help="What becomes of another aspect ratio: stretched to --size, cut, or set in black.",
+    ),
+]
+ValueRange = Annotated[
+    str | None,
+    typer.Option(
+        "--range",
+        metavar="LOW:HIGH",
+        help="Numbers that become 0 and 1. [default: by the type of the numbers]",
+        show_default=False,
+    ),
+]
+Recursive = Annotated[
+    bool, typer.Option("--recursive/--no-recursive", help="Take the folders in a folder too; they become labels.")
+]
 Gray = Annotated[bool, typer.Option("--gray", help="One channel instead of color.")]
 SkipUnreadable = Annotated[bool, typer.Option("--skip-unreadable", help="Leave unreadable image files out.")]
 PatternSource = Annotated[
@@ -106,6 +126,20 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
     return int(height), int(width)
 
 
+def parse_range(text: str | None) -> tuple[float, float] | None:
+    """The numbers that become 0 and 1 from `LOW:HIGH`. **Raises** `ValueError` for anything else."""
+    if text is None:
+        return None
+    low, colon, high = text.partition(":")
+    try:
+        found = float(low), float(high)
+    except ValueError:
+        found = (math.nan, math.nan)
+    if not colon or not all(map(math.isfinite, found)):
+        raise ValueError(f"--range must be LOW:HIGH, the numbers that become 0 and 1, such as 0:4095; got {text!r}")
+    return found
+
+
 def load_sources(
     sources: list[str],
     *,
@@ -115,14 +149,28 @@ def load_sources(
     size: str | None = None,
     gray: bool = False,
     skip_unreadable: bool = False,
+    like: Any = None,
 ) -> Any:
-    """`attrax.sources.load` with the options as the command line has them."""
-    shape = parse_size(size)
-    with waiting("reading " + " ".join(sources[:3])):
-        from attrax import sources as loading
+    """`attrax.sources.read` for single examples, with the options as the command line has them.
 
-        return loading.load(
-            *sources, n=n, shuffle=shuffle, seed=seed, size=shape, gray=gray, skip_unreadable=skip_unreadable
+    `like`: a memory, with whose sources these are to agree in all that has no option here.
+    """
+    shape = parse_size(size)
+    selection = {} if like is None else like.written.get("selection") or {}
+    with waiting("reading " + " ".join(sources[:3])):
+        from attrax.sources import read
+
+        return read(
+            *sources,
+            kind="images",
+            n=n,
+            shuffle=shuffle,
+            seed=seed,
+            size=shape,
+            gray=gray,
+            value_range=parse_range(selection.get("range")),
+            fit=selection.get("fit", "squash") if shape else "squash",
+            skip_unreadable=skip_unreadable,
         )
 
 
@@ -142,7 +190,8 @@ def check_output_file(path: Path, option: str) -> None:
 def check_differ(path: Path, option: str, others: list[Path], name: str) -> None:
     """**Raises** `ValueError` where `path` is one of the files `others`, which are to be read."""
     for other in others:
-        if path.exists() and other.exists() and path.samefile(other):
+        # A source may be a text that is too long for a path, of which `exists` of `os` says that it is none.
+        if path.exists() and os.path.exists(other) and path.samefile(other):
             raise ValueError(f"{option}: {path} is one of {name}; choose another place")
 
 

@@ -20,6 +20,7 @@ from attrax.cli._options import (
     Size,
     Start,
     check_output_folder,
+    parse_size,
 )
 from attrax.cli._output import number, print_json
 from attrax.cli._progress import waiting
@@ -76,10 +77,10 @@ def period(
     Example: attrax analyze period back.mp4 -o figures --json
     """
     from attrax.analysis import iterated, measured_period
-    from attrax.cli._media import read_part
     from attrax.cli._recall_sequence import start_of
     from attrax.cli._sequences import load_memory
     from attrax.report import period_figure, write_figure
+    from attrax.sources import read
 
     if output is not None:
         check_output_folder(output, "--output")
@@ -111,8 +112,8 @@ def period(
         if begin is not None or steps is not None or patterns:
             name = "--from" if begin is not None else "--steps" if steps is not None else "--patterns"
             raise ValueError(f"{name} is for memories, and {source} is a recording; leave it out")
-        part = read_part(source, {"size": size, "gray": gray}, media)
-        states, facts, notes = part.values, part.facts or {}, part.skipped
+        part = read(source, kind="sequence", size=parse_size(size), gray=gray, **media)
+        states, facts, notes = part.values, part.facts or {}, (*part.skipped, *part.notes)
         kind = facts.get("kind", "array")
     for note in notes:
         typer.echo(f"attrax: {note}", err=True)

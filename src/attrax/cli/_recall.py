@@ -24,7 +24,8 @@ from attrax.cli._options import (
 from attrax.cli._output import number, percent, print_json, spread
 from attrax.cli._progress import progress_bar
 from attrax.cli._recall_sequence import recall_from
-from attrax.cli._sequences import load_memory
+from attrax.cli._sequences import load_memory, name_of, tell
+from attrax.cli._words import plain
 
 if TYPE_CHECKING:  # help and wrong usage don't wait for NumPy
     import numpy as np
@@ -150,10 +151,12 @@ def recall(
                 recovery_atol=recovery_atol,
             )
             answer, used = measured.recall, memory.patterns.as_frames(measured.cues)
-            names = [f"example-{index:04d}" for index in range(len(used))]
+            known = memory.patterns.names
+            names = [f"example-{index:04d}" for index in range(len(used))] if known is None else list(known)
             one_nn, best_nn, trained = measured.one_nn_rate, measured.best_nn_rate, measured.trained
         else:
-            given = load_sources(cues or [], skip_unreadable=skip_unreadable, **options)
+            given = load_sources(cues or [], like=memory, skip_unreadable=skip_unreadable, **options)
+            tell(given)
             if given.values.shape[1:] not in (memory.patterns.shape, memory.patterns.frame_shape):
                 pictures = len(memory.patterns.shape) > 1 and given.values.ndim > 2
                 raise ValueError(
@@ -172,14 +175,20 @@ def recall(
             )
             used, names = given.values, list(given.names)
             one_nn = best_nn = trained = None
-    written = [] if output is None else _write(output, answer.value, used, names, cues or [], corruption is not None)
+    written = (
+        []
+        if output is None
+        else _write(output, answer.value, used, names, cues or [], corruption is not None, memory.originals)
+    )
     results = []
     for row, name in enumerate(names):
         result = {
             "name": name,
             "status": str(answer.status[row]),
             "index": answer.index[row],
+            "example": name_of(memory.patterns, int(answer.index[row])),
             "nearest": answer.nearest[row],
+            "nearest_name": name_of(memory.patterns, int(answer.nearest[row])),
             "distance": answer.distance[row],
             "steps": answer.num_steps[row],
             "residual": answer.residual[row],
@@ -215,8 +224,8 @@ def recall(
     )
     if corruption is None:
         for result in results:
-            reached = f" {result['index']}" if result["status"] == "recovered" else ""
-            print(f"{result['name']}: {result['status']}{reached}")
+            reached = f" {memory.patterns.name(result['index'])}" if result["status"] == "recovered" else ""
+            print(plain(f"{result['name']}: {result['status']}{reached}"))
     if written:
         print(f"written to {output}")
     return 0
@@ -227,10 +236,16 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 
 def _write(
-    folder: Path, values: np.ndarray, cues: np.ndarray, names: list[str], given: list[str], corrupted: bool
+    folder: Path,
+    values: np.ndarray,
+    cues: np.ndarray,
+    names: list[str],
+    given: list[str],
+    corrupted: bool,
+    stored: np.ndarray,
 ) -> list[Path]:
     """What came back, in the format of the cues; the cues as well, where they were made here."""
-    from attrax.sources import IMAGE_SUFFIXES, save_array, save_images
+    from attrax.sources import IMAGE_SUFFIXES, picture_range, save_array, save_images, to_unit
 
     pictures = values.ndim in (3, 4) and (values.ndim == 3 or values.shape[-1] == 3)
     arrays = [source for source in given if source.lower().endswith((".npy", ".npz")) or ".npz:" in source.lower()]
@@ -241,18 +256,30 @@ def _write(
         archives = [source for source in arrays if ".npz" in source.lower()]
         suffix = ".npz" if archives and len(archives) == len(given) else ".npy"
         return [save_array(folder / f"recalled{suffix}", values)] * len(values)
-    clipped = values.clip(0.0, 1.0)
+    black_white = picture_range(stored)
+    clipped, notes = to_unit(values, black_white)
+    for note in notes:
+        typer.echo(f"attrax: {note}", err=True)
     if corrupted:
-        save_images(folder, cues.clip(0.0, 1.0), [f"{name}-cue" for name in names])
-        return save_images(folder, clipped, [f"{name}-recalled" for name in names])
+        # Corruptions go beyond black and white on purpose, so nothing is said of that.
+        save_images(folder, to_unit(cues, black_white)[0], [f"{_stem(name)}-cue" for name in names])
+        return save_images(folder, clipped, [f"{_stem(name)}-recalled" for name in names])
     kinds = [Path(name).suffix.lower() for name in names]
     kinds = [kind if kind in IMAGE_SUFFIXES else ".png" for kind in kinds]
     written: dict[int, Path] = {}
     for kind in sorted(set(kinds)):  # one call a format, which keeps the names in it apart
         rows = [row for row, other in enumerate(kinds) if other == kind]
-        stems = [Path(names[row]).stem for row in rows]
+        stems = [_stem(names[row]) for row in rows]
         written |= dict(zip(rows, save_images(folder, clipped[rows], stems, suffix=kind), strict=True))
     return [written[row] for row in range(len(names))]
+
+
+def _stem(name: str) -> str:
+    """The name of an example without the suffix of an image file."""
+    from attrax.sources import IMAGE_SUFFIXES
+
+    path = Path(name)
+    return str(path.with_suffix("")) if path.suffix.lower() in IMAGE_SUFFIXES else name
 
 
 def _check_apart(folder: Path, cues: list[str]) -> None:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from attrax.cli._media import is_clip, read_part
-from attrax.cli._options import load_sources
 from attrax.cli._output import number, print_json
 from attrax.cli._progress import progress_bar
-from attrax.cli._sequences import check_frames_output, write_frames
+from attrax.cli._sequences import check_frames_output, name_of, read_selected, write_frames
+from attrax.cli._words import plain
 
 if TYPE_CHECKING:  # help and wrong usage don't wait for NumPy
     import numpy as np
@@ -59,7 +58,7 @@ def recall_from(
     frames = found.frames[0]
     names = [f"frame-{step:05d}" for step in range(len(frames))]
     errors = phase_errors(memory, found)
-    notes = [] if output is None else write_frames(output, frames, names, facts, errors)
+    notes = [] if output is None else write_frames(output, frames, names, facts, errors, memory.originals)
     for note in notes:
         typer.echo(f"attrax: {note}", err=True)
     cycle, measured = int(found.cycle[0]), len(found.psnr[0]) > 0
@@ -70,6 +69,7 @@ def recall_from(
         "cycle": cycle,
         "length": len(patterns.cycles[cycle]) if cycle >= 0 else None,
         "index": found.index[0],
+        "name": name_of(patterns, int(found.index[0])),
         "phase": found.phase[0],
         "transient": found.transient[0],
         "period": found.period[0],
@@ -85,8 +85,9 @@ def recall_from(
         print_json(record)
         return 0
     if cycle >= 0:
+        at = "" if record["name"] is None else f" {plain(record['name'])},"
         print(
-            f"{record['status']}: cycle {cycle} of {record['length']} states, entered at phase {record['phase']} "
+            f"{record['status']}: cycle {cycle} of {record['length']} states, entered at{at} phase {record['phase']} "
             f"after {record['transient']} steps"
         )
     else:
@@ -138,15 +139,17 @@ def _frames(memory: Any, begin: str, selection: dict[str, Any]) -> np.ndarray:
     """The frames of a source, brought to what the memory stores as its own sources were."""
     import numpy as np
 
+    from attrax.sources import is_sequence
+
     stored, facts = memory.written.get("selection") or {}, memory.written.get("media") or {}
     size, gray = selection["size"] or stored.get("size"), bool(selection["gray"] or stored.get("gray"))
-    options = {**selection, "size": size, "gray": gray}
-    if not is_clip(begin):
-        return load_sources([begin], **options).values
-    media = {name: facts[name] for name in ("hop", "rate", "by") if facts.get(name) is not None}
-    if (stored.get("media") or {}).get("mono"):
-        media["mono"] = True
-    part = read_part(begin, options, media)
+    options = {**selection, "size": size, "gray": gray, "range": stored.get("range"), "kind": None}
+    options["fit"] = stored.get("fit", "squash") if size else "squash"
+    if is_sequence(begin):
+        options["media"] = {name: facts[name] for name in ("hop", "rate", "by") if facts.get(name) is not None}
+        if (stored.get("media") or {}).get("mono"):
+            options["media"]["mono"] = True
+    part = read_selected([begin], options)
     vocabulary = facts.get("vocabulary")
     if vocabulary is None or part.facts is None or "vocabulary" not in part.facts:
         return part.values

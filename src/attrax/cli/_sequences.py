@@ -7,41 +7,22 @@ A writer of another kind of file takes its place in `WRITERS`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from attrax.cli._maps import named_map
-from attrax.cli._media import Part, common_facts, is_clip, read_part, write_clip
-from attrax.cli._options import check_output_file, check_output_folder, load_sources
+from attrax.cli._media import write_clip
+from attrax.cli._options import check_output_file, check_output_folder, parse_range, parse_size
 from attrax.cli._output import number
 from attrax.cli._progress import waiting
+from attrax.cli._words import plain
 
 if TYPE_CHECKING:  # help and wrong usage don't wait for NumPy
     import numpy as np
 
-KINDS = ("images", "sequence")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Given:
-    """What the sources hold: `patterns`, a name for each frame in the order of the sources, and files left out."""
-
-    patterns: Any
-    names: tuple[str, ...]
-    skipped: tuple[str, ...]
-    lengths: tuple[int, ...]
-    facts: dict[str, Any] | None = None
-    """What is needed to write states back as the medium they are of."""
-
-
-def kind_of(kind: str | None, sources: list[str]) -> str:
-    """What the sources are stored as, where nothing was asked for."""
-    if kind is not None:
-        return kind
-    return "sequence" if any(is_clip(source) for source in sources) else "images"
+_DIGITS = 19  # of a number that no machine counts to
 
 
 def parse_indices(text: str | None) -> list[int] | None:
@@ -49,132 +30,76 @@ def parse_indices(text: str | None) -> list[int] | None:
     if text is None:
         return None
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() for part in parts):
-        raise ValueError(f"--indices must be numbers from 0 with commas between, such as 3,0,5; got {text!r}")
+    if not all(part.isascii() and part.isdigit() and len(part) < _DIGITS for part in parts):
+        raise ValueError(f"--indices must be numbers from 0 with commas between, such as 3,0,5; got {text[:80]!r}")
     return [int(part) for part in parts]
 
 
-def read_sequences(sources: list[str], selection: dict[str, Any]) -> Given:
-    """Patterns from sources.
-
-    **Arguments:** `selection`, the options that stand on record: those of `load_sources`, and `kind`, `cycle_length`,
-    `indices`, `single`, `end`, `context` and `media`.
-
-    **Raises** `ValueError` for options that don't go together and for sources that can't be read.
-    """
-    import numpy as np
-
-    from attrax.patterns import ENDS, Patterns
-
-    options = dict(selection)
-    kind, length = options.pop("kind", "images"), options.pop("cycle_length", None)
-    indices, single = options.pop("indices", None), options.pop("single", None) or []
-    end, context = options.pop("end", "loop"), _context(options.pop("context", 1))
-    media = options.pop("media", None) or {}
-    _check(kind, end, ENDS, length, context, single, indices, options)
-    picked = parse_indices(indices) if isinstance(indices, str) else indices
-    if kind == "images" and not any(is_clip(source) for source in sources):
-        if media:
-            raise ValueError(
-                f"--{next(iter(media))} is for films, sound and text, of which there is none; leave it out"
-            )
-        examples = load_sources(sources, **options)
-        part = _pick(
-            Part(examples.values, tuple(examples.names), tuple(str(text) for text in examples.skipped), None),
-            picked,
-            "the sources",
-        )
-        patterns = Patterns.from_examples(part.values)
-        return Given(patterns, part.names, part.skipped, (1,) * len(patterns))
-    parts = [_pick(read_part(source, options, media), picked, source) for source in sources]
-    singles = [read_part(source, {**options, "n": None}, {}) for source in single]
-    facts = common_facts([*parts, *singles], [*sources, *single])
-    names = tuple(name for part in (*parts, *singles) for name in part.names)
-    skipped = tuple(text for part in (*parts, *singles) for text in part.skipped)
-    if kind == "images":
-        patterns = Patterns.from_examples(np.concatenate(_alike([part.values for part in parts])))
-        return Given(patterns, names, skipped, (1,) * len(patterns), facts)
-    cycles = [
-        (piece, True)
-        for part, source in zip(parts, sources, strict=True)
-        for piece in _cut(part.values, length, source)
-    ]
-    cycles += [(value[None], False) for part in singles for value in part.values]
-    arrays = _alike([values for values, _ in cycles])
-    ends = [end if moving else "loop" for _, moving in cycles]
-    patterns = Patterns.from_sequences(arrays, end=ends, context=context, names=names)
-    return Given(patterns, names, skipped, tuple(len(values) for values in arrays), facts)
-
-
-def _context(given: int | str) -> int | str:
+def parse_context(given: int | str) -> int | str:
+    """A number of frames, or `auto`. **Raises** `ValueError` for anything else."""
     if isinstance(given, int) or given == "auto":
         return given
-    if not (given.isascii() and given.isdigit() and int(given) > 0):
-        raise ValueError(f"--context must be a number of frames, at least 1, or auto; got {given!r}")
+    if not (given.isascii() and given.isdigit() and len(given) < _DIGITS and int(given) > 0):
+        raise ValueError(f"--context must be a number of frames, at least 1, or auto; got {given[:80]!r}")
     return int(given)
 
 
-def _check(
-    kind: str,
-    end: str,
-    ends: tuple[str, ...],
-    length: int | None,
-    context: int | str,
-    single: list[str],
-    indices: Any,
-    options: dict[str, Any],
-) -> None:
-    from attrax._base import checks
+def read_selected(sources: list[str], selection: dict[str, Any]) -> Any:
+    """`attrax.sources.read` with the options as the command line has them and as they stand on record.
 
-    checks.one_of("--as", kind, KINDS)
-    checks.one_of("--end", end, ends)
-    if indices is not None and (options.get("n") is not None or options.get("shuffle")):
-        raise ValueError("--indices says which states to take; leave --n and --shuffle out")
-    if kind == "images":
-        for option, given in (
-            ("--cycle-length", length is not None),
-            ("--single", bool(single)),
-            ("--end", end != "loop"),
-            ("--context", context != 1),
-        ):
-            if given:
-                raise ValueError(f"{option} is for sequences; add --as sequence, or leave it out")
-    elif options.get("shuffle"):
-        raise ValueError("a sequence has an order, which --shuffle would destroy; leave it out, or use --indices")
+    Records from before there were `fit`, `range` and `recursive` have none of these.
+    """
+    from attrax.sources import read
 
-
-def _pick(part: Part, indices: list[int] | None, source: str) -> Part:
-    if indices is None:
-        return part
-    beyond = [index for index in indices if index >= len(part)]
-    if beyond:
-        raise ValueError(f"--indices: {source} holds {len(part)} states, counted from 0; there is no {beyond[0]}")
-    return Part(part.values[indices], tuple(part.names[index] for index in indices), part.skipped, part.facts)
+    indices = selection.get("indices")
+    return read(
+        *sources,
+        kind=selection.get("kind", "images"),
+        size=parse_size(selection.get("size")),
+        fit=selection.get("fit", "squash"),
+        gray=selection.get("gray", False),
+        value_range=parse_range(selection.get("range")),
+        n=selection.get("n"),
+        shuffle=selection.get("shuffle", False),
+        seed=selection.get("seed", 0),
+        indices=parse_indices(indices) if isinstance(indices, str) else indices,
+        recursive=selection.get("recursive", False),
+        skip_unreadable=selection.get("skip_unreadable", False),
+        cycle_length=selection.get("cycle_length"),
+        single=selection.get("single") or (),
+        end=selection.get("end", "loop"),
+        context=parse_context(selection.get("context", 1)),
+        **(selection.get("media") or {}),
+    )
 
 
-def _cut(values: np.ndarray, length: int | None, source: str) -> list[np.ndarray]:
-    if length is None:
-        return [values]
-    rest = len(values) % length
-    if rest:
-        raise ValueError(
-            f"--cycle-length {length}: {source} holds {len(values)} states, which leaves a remainder of {rest}; take "
-            f"--n {len(values) - rest} or choose the states with --indices"
-            if len(values) > rest
-            else f"--cycle-length {length}: {source} holds only {len(values)} states; choose a shorter cycle"
-        )
-    return [values[start : start + length] for start in range(0, len(values), length)]
+def tell(examples: Any) -> None:
+    """Says on stderr what was left out of the sources, and what is odd in them."""
+    for text in [*(f"left out {one}" for one in examples.skipped), *examples.notes]:
+        typer.echo(f"attrax: {plain(text)}", err=True)
 
 
-def _alike(arrays: list[np.ndarray]) -> list[np.ndarray]:
-    """Gray pictures as color ones where others have color, as within one source."""
-    import numpy as np
+def merged_names(examples: Any) -> list[list[str]]:
+    """The names of the duplicates, each with that of the example that it became."""
+    patterns = examples.patterns
+    # Of states that several frames make, positions are not those of the names.
+    whole = len(examples.names) == len(patterns) + len(patterns.merged)
+    return [[_called(examples, one, whole) for one in pair] for pair in patterns.merged]
 
-    colored = {array.shape[1:3] for array in arrays if array.ndim == 4 and array.shape[3] == 3}
-    return [
-        np.repeat(array[..., None], 3, axis=3) if array.ndim == 3 and array.shape[1:] in colored else array
-        for array in arrays
-    ]
+
+def tell_merged(pairs: list[list[str]]) -> None:
+    """Says on stderr which examples were merged."""
+    if not pairs:
+        return
+    shown = "; ".join(f"{plain(one)} equals {plain(other)}" for one, other in pairs[:3])
+    more = f"; and {len(pairs) - 3} more" if len(pairs) > 3 else ""
+    typer.echo(
+        f"attrax: {len(pairs)} duplicate{'s were' if len(pairs) > 1 else ' was'} merged: {shown}{more}", err=True
+    )
+
+
+def _called(examples: Any, index: int, whole: bool) -> str:
+    return examples.names[index] if whole else f"state {index}"
 
 
 @waiting("reading the memory")
@@ -193,7 +118,7 @@ def load_memory(file: Path, patterns: list[str] | None, map: str | None = None) 
             )
         # Which of its examples were taken, and how, is on record.
         selection = memory.written.get("selection") or {}
-        return files.with_patterns(memory, read_sequences(patterns, selection).patterns)
+        return files.with_patterns(memory, read_selected(patterns, selection).patterns)
     if patterns:
         raise ValueError(f"{file} holds its patterns; leave --patterns out")
     return memory
@@ -207,17 +132,11 @@ def near_record(patterns: Any) -> list[dict[str, Any]]:
     ]
 
 
-def warn_of_near(near: list[dict[str, Any]], given: Given) -> None:
+def warn_of_near(near: list[dict[str, Any]], patterns: Any) -> None:
     """Says on stderr which frames are nearly equal and go different ways."""
     if not near:
         return
-    # Merged states, and those that an open sequence ends with, have no names of their own.
-    plain = len(given.names) == len(given.patterns)
-
-    def name(index: int) -> str:
-        return given.names[index] if plain else f"state {index}"
-
-    shown = "; ".join(" and ".join(name(index) for index in pair["states"]) for pair in near[:3])
+    shown = "; ".join(" and ".join(plain(patterns.name(index)) for index in pair["states"]) for pair in near[:3])
     more = f"; and {len(near) - 3} more pairs" if len(near) > 3 else ""
     typer.echo(
         f"attrax: nearly equal frames with different successors: {shown}{more} (--context may tell them apart)",
@@ -225,10 +144,11 @@ def warn_of_near(near: list[dict[str, Any]], given: Given) -> None:
     )
 
 
-def cycle_rows(found: Any) -> list[dict[str, Any]]:
-    """One entry a cycle, as `store --json` and `certify --json` have it."""
+def cycle_rows(found: Any, patterns: Any) -> list[dict[str, Any]]:
+    """One entry a cycle, as `store --json` and `certify --json` have it; its name is that of its first state."""
     return [
         {
+            "name": name_of(patterns, cycle[0]),
             "length": len(cycle),
             "log_spectral_radius": found.log_spectral_radius[row],
             "verdict": str(found.verdict[row]),
@@ -238,10 +158,23 @@ def cycle_rows(found: Any) -> list[dict[str, Any]]:
     ]
 
 
+def name_of(patterns: Any, index: int) -> str | None:
+    """The name of a stored state for a record, `None` where it has none or nothing was reached."""
+    return None if patterns.names is None or index < 0 else patterns.names[index]
+
+
 def way_rows(found: Any, patterns: Any) -> list[dict[str, Any]]:
     """One entry an open sequence: where it begins and ends, and whether it runs as it was given."""
     return [
-        {"start": path[0], "end": path[-1], "length": len(path), "error": error, "kept": bool(kept)}
+        {
+            "start": path[0],
+            "start_name": name_of(patterns, path[0]),
+            "end": path[-1],
+            "end_name": name_of(patterns, path[-1]),
+            "length": len(path),
+            "error": error,
+            "kept": bool(kept),
+        }
         for path, error, kept in zip(patterns.ways, found.way_error, found.ways_kept, strict=True)
     ]
 
@@ -251,33 +184,40 @@ def print_cycles(record: dict[str, Any]) -> None:
     rows = [row for row in record["cycles"] if row["length"] > 1]
     for row in rows:
         print(
-            f"cycle of {row['length']}: {row['verdict']}, log of the spectral radius "
+            f"cycle of {row['length']}{_from(row['name'])}: {row['verdict']}, log of the spectral radius "
             f"{number(row['log_spectral_radius'])}, period {row['period']}"
         )
     if len(record["cycles"]) > len(rows):
         print(f"fixed points: {len(record['cycles']) - len(rows)}")
     for row in record["ways"]:
         print(
-            f"open sequence of {row['length']} states: {'runs to its end' if row['kept'] else 'is not kept'}, "
+            f"open sequence of {row['length']} states{_from(row['start_name'])}: {'runs to its end' if row['kept'] else 'is not kept'}, "
             f"largest mean squared error {number(row['error'])}"
         )
 
 
-def _write_array(path: Path, frames: np.ndarray, names: list[str]) -> list[Path]:
+def _from(name: str | None) -> str:
+    return "" if name is None else f" from {plain(name)} on"
+
+
+def _write_array(path: Path, frames: np.ndarray, names: list[str], stored: np.ndarray) -> list[str]:
     from attrax.sources import save_array
 
-    return [save_array(path, frames)]
+    save_array(path, frames)
+    return []
 
 
-def _write_pictures(path: Path, frames: np.ndarray, names: list[str]) -> list[Path]:
-    from attrax.sources import save_images
+def _write_pictures(path: Path, frames: np.ndarray, names: list[str], stored: np.ndarray) -> list[str]:
+    from attrax.sources import picture_range, save_images, to_unit
 
     if frames.ndim not in (3, 4):
         raise ValueError(f"--output: states of shape {frames.shape[1:]} are no pictures; name a .npy or .npz file")
-    return save_images(path, frames.clip(0.0, 1.0), names)
+    scaled, notes = to_unit(frames, picture_range(stored))
+    save_images(path, scaled, names)
+    return list(notes)
 
 
-WRITERS: dict[str, Callable[[Path, np.ndarray, list[str]], list[Path]]] = {
+WRITERS: dict[str, Callable[[Path, np.ndarray, list[str], np.ndarray], list[str]]] = {
     "": _write_pictures,
     ".npy": _write_array,
     ".npz": _write_array,
@@ -307,14 +247,18 @@ def check_frames_output(path: Path, facts: dict[str, Any] | None, shape: tuple[i
 
 
 def write_frames(
-    path: Path, frames: np.ndarray, names: list[str], facts: dict[str, Any] | None, errors: np.ndarray
+    path: Path,
+    frames: np.ndarray,
+    names: list[str],
+    facts: dict[str, Any] | None,
+    errors: np.ndarray,
+    stored: np.ndarray,
 ) -> list[str]:
     """Writes frames in the format that the suffix of `path` names, a folder of PNG files where it names none.
 
-    Returns a sentence on each thing that the file does not hold as it was.
+    What is black and white in pictures is as in `stored`. Returns a sentence on each thing that the file does not hold as it was.
     """
     suffix = path.suffix.lower()
     if suffix in CLIPS:
-        return write_clip(path, frames, facts, errors)
-    WRITERS[suffix if suffix in WRITERS else ""](path, frames, names)
-    return []
+        return write_clip(path, frames, facts, errors, stored)
+    return WRITERS[suffix if suffix in WRITERS else ""](path, frames, names, stored)

@@ -83,7 +83,9 @@ def spurious(
     options: dict[str, Any] = {"n": n, "shuffle": shuffle, "seed": seed, "size": size, "gray": gray}
     if not images and (n or shuffle or size or gray or skip_unreadable):
         raise ValueError("--n, --shuffle, --size, --gray and --skip-unreadable are for SOURCE, and none is given")
-    loaded = None if not images else load_sources(images, skip_unreadable=skip_unreadable, **options).values
+    loaded = (
+        None if not images else load_sources(images, like=memory, skip_unreadable=skip_unreadable, **options).values
+    )
     given: Any = None if loaded is None else unseen(loaded, memory.originals)
     stored = 0 if loaded is None else len(loaded) - len(given)
     with progress_bar() as progress:

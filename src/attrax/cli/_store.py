@@ -13,17 +13,20 @@ from attrax.cli._options import (
     Context,
     CycleLength,
     End,
+    Fit,
     Fps,
     Gray,
     Hop,
     Indices,
     Json,
     Number,
+    Recursive,
     Seed,
     Shuffle,
     Single,
     Size,
     SkipUnreadable,
+    ValueRange,
     check_checkpoint,
     check_differ,
     check_output_file,
@@ -32,18 +35,19 @@ from attrax.cli._output import number, print_json, spread
 from attrax.cli._panels import with_panels
 from attrax.cli._progress import progress_bar, waiting
 from attrax.cli._sequences import (
-    Given,
     cycle_rows,
-    kind_of,
+    merged_names,
     near_record,
     print_cycles,
-    read_sequences,
+    read_selected,
+    tell,
+    tell_merged,
     warn_of_near,
     way_rows,
 )
 from attrax.cli._settings import Setting, read_settings, with_options
+from attrax.cli._words import plain
 
-_MEDIA = ("fps", "start", "duration", "hop", "rate", "mono", "by")
 _NETWORK = {
     "auto": ("width", "depth", "activation", "init", "bias", "dtype"),
     "contest": ("width",),
@@ -75,7 +79,10 @@ class Source:
     shuffle: Shuffle = False
     indices: Indices = None
     size: Size = None
+    fit: Fit = "squash"
     gray: Gray = False
+    value_range: ValueRange = None
+    recursive: Recursive = True
     skip_unreadable: SkipUnreadable = False
     fps: Fps = None
     hop: Hop = None
@@ -251,7 +258,7 @@ def store(
     selection = _selection(source, method.seed, sources, settings)
     examples = _read(sources, selection)
     near = near_record(examples.patterns)
-    warn_of_near(near, examples)
+    warn_of_near(near, examples.patterns)
     memory = _write(examples, writer, recipe, training, method.seed)
     facts = ({"ambiguities": near} if near else {}) | ({"media": examples.facts} if examples.facts else {})
     drawn = {} if recipe is None else {name: value for name, value in recipe.keywords.items() if name != "activation"}
@@ -261,13 +268,14 @@ def store(
 
 def _settings(source: Source, method: Method, training: Training) -> dict[str, Setting]:
     """Everything given that the writer and the readers of sources take, by `section.name`."""
+    from attrax.sources import MEDIA
     from attrax.writing import Gradient
 
     known = tuple(field.name for field in fields(Gradient))
     allowed = {
         "training": tuple(name for name in known if name not in _AUGMENTATION),
         "augmentation": _AUGMENTATION,
-        "source": _MEDIA,
+        "source": MEDIA,
     }
     options = {
         "training.optimizer": (training.optimizer, "--optimizer"),
@@ -356,14 +364,19 @@ def _clicked(source: str) -> str:
 
 def _selection(source: Source, seed: int, sources: list[str], settings: dict[str, Setting]) -> dict[str, Any]:
     """Which examples are taken, and how: what stands on record, so that they can be read again."""
+    from attrax.sources import is_sequence
+
     return {
         "n": source.n,
         "shuffle": source.shuffle,
         "seed": seed,
         "size": source.size,
+        "fit": source.fit,
         "gray": source.gray,
+        "range": source.value_range,
+        "recursive": source.recursive,
         "skip_unreadable": source.skip_unreadable,
-        "kind": kind_of(source.kind, sources),
+        "kind": source.kind or ("sequence" if any(map(is_sequence, sources)) else "images"),
         "cycle_length": source.cycle_length,
         "indices": source.indices,
         "single": source.single and [_clicked(name) for name in source.single],
@@ -373,15 +386,14 @@ def _selection(source: Source, seed: int, sources: list[str], settings: dict[str
     }
 
 
-def _read(sources: list[str], selection: dict[str, Any]) -> Given:
+def _read(sources: list[str], selection: dict[str, Any]) -> Any:
     with waiting("reading " + " ".join(sources[:3])):
-        examples = read_sequences(sources, selection)
-    for skipped in examples.skipped:
-        typer.echo(f"attrax: left out {skipped}", err=True)
+        examples = read_selected(sources, selection)
+    tell(examples)
     return examples
 
 
-def _write(examples: Given, writer: Any, recipe: Any, training: Training, seed: int) -> Any:
+def _write(examples: Any, writer: Any, recipe: Any, training: Training, seed: int) -> Any:
     import jax.random as jr
 
     from attrax.writing import store as store_patterns
@@ -398,14 +410,15 @@ def _write(examples: Given, writer: Any, recipe: Any, training: Training, seed: 
         )
 
 
-def _finish(memory: Any, examples: Given, output: Output) -> int:
+def _finish(memory: Any, examples: Any, output: Output) -> int:
     """Writes the file, and says what came out."""
     from attrax import files
 
     files.save(output.output, memory, patterns=output.patterns)
     record = store_record(memory, output.output, [str(skipped) for skipped in examples.skipped])
-    if record["merged"]:
-        typer.echo(f"attrax: {len(record['merged'])} duplicates were merged", err=True)
+    merged = merged_names(examples)
+    tell_merged(merged)
+    record |= {"merged_names": merged, "notes": list(examples.notes)}
     if output.as_json:
         print_json(record)
     else:
@@ -428,7 +441,7 @@ def store_record(memory: Any, file: Path, skipped: list[str]) -> dict[str, Any]:
         "inconclusive": found.num_inconclusive,
         "spectral_radius": spread(found.spectral_radius),
         "file": str(file),
-        "cycles": cycle_rows(found),
+        "cycles": cycle_rows(found, memory.patterns),
         "ways": way_rows(found, memory.patterns),
         "context": memory.patterns.context,
         "ambiguities": memory.written.get("ambiguities", []),
@@ -467,8 +480,9 @@ def _print(record: dict[str, Any], memory: Any) -> None:
             f"{attempt['attractors']}/{attempt['cycles']} certified in {number(attempt['seconds'])} s"
         )
     if record.get("failed"):
-        print(f"not certified: {', '.join(map(str, record['failed']))}")
+        print(f"not certified: {', '.join(plain(memory.patterns.name(index)) for index in record['failed'])}")
     if record.get("closest_pair"):
         pair = record["closest_pair"]
-        print(f"closest pair: {pair['examples'][0]} and {pair['examples'][1]}, {number(pair['distance'])} apart")
+        one, other = (plain(memory.patterns.name(index)) for index in pair["examples"])
+        print(f"closest pair: {one} and {other}, {number(pair['distance'])} apart")
     print(f"written to {record['file']}")

@@ -2,8 +2,9 @@
 
 Layout. Tensors: `map.NAME` (the arrays of the map), `successor`, `points`, `originals`, `certificate.NAME`. Metadata:
 `format`, `version`, `memory` (JSON: kind and settings of the map, how the memory was written, verdicts, digest of the
-patterns, the shape of a frame where a state holds several) and `checksum`, the SHA-256 of all the rest. An array of
-float64 whose values all fit float32 is kept as float32 and widened again on loading; the JSON names those.
+patterns, the shape of a frame where a state holds several, the names of the examples where they have any) and
+`checksum`, the SHA-256 of all the rest. An array of float64 whose values all fit float32 is kept as float32 and widened
+again on loading; the JSON names those.
 
 The kinds of maps are those of `maps.KINDS`. Of any other map the file has the name, the number of parameters and
 `map.probe`, what it makes of a few fixed states, by which the map that is given again is known.
@@ -70,6 +71,8 @@ def save(path: str | os.PathLike[str], memory: Memory, *, patterns: bool = True)
     arrays["successor"] = np.asarray(stored.successor, np.int64)
     if stored.frame is not None:
         text["frame"] = list(stored.frame)
+    if patterns and stored.names is not None:
+        text["names"] = list(stored.names)
     if patterns:
         arrays |= {"points": np.asarray(stored.points), "originals": originals}
     certificate = memory.certificate
@@ -244,7 +247,8 @@ def _assemble(text: dict[str, Any], arrays: dict[str, np.ndarray], version: str)
         if not np.isfinite(points).all() or digest(originals) != text["digest"]:
             raise ValueError("the points are not finite or do not have the digest on record")
         frame = text.get("frame")  # files from before there was context have none
-        patterns = Patterns(points, successor, merged, None if frame is None else tuple(int(side) for side in frame))
+        frame = None if frame is None else tuple(int(side) for side in frame)
+        patterns = Patterns(points, successor, merged, frame, _names(text.get("names"), len(successor)))
     else:
         written = {**written, "patterns_digest": text["digest"], "order_digest": digest(successor)}
     if "verdicts" in text:
@@ -269,6 +273,15 @@ def _assemble(text: dict[str, Any], arrays: dict[str, np.ndarray], version: str)
             **numbers,
         )
     return Memory(map, patterns, originals, written, certificate)
+
+
+def _names(found: Any, count: int) -> tuple[str, ...] | None:
+    """The names of the examples; files from before they had names have none."""
+    if found is None:
+        return None
+    if not isinstance(found, list) or len(found) != count or not all(isinstance(name, str) for name in found):
+        raise ValueError(f"the names are not one text for each of the {count} examples")
+    return tuple(found)
 
 
 def _number_fields() -> list[str]:

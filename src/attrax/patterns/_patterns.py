@@ -3,6 +3,7 @@
 A stored picture is a cycle of length one, a film is one long cycle; both share every later step.
 """
 
+import difflib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,11 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from attrax._base import checks
+from attrax._base.arguments import ArgumentError, checked, mention
 from attrax._base.types import HostIndices, HostStates
 from attrax.patterns._delays import Ambiguity, delayed, equal_rows, last_frame, near_pairs, stack
 
 ENDS = ("loop", "hold")
 """What becomes of a sequence at its end: its first state comes again, or its last one stays."""
+_MOST_BYTES = 8 * 2**30
+"""What the states of a context may take: beyond it, nearly always, the context is a slip of the pen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,14 +31,18 @@ class Patterns:
     - `successor`: n indices; a memory of these patterns maps `points[i]` to `points[successor[i]]`.
     - `merged`: pairs (given, kept) of positions in what was given: duplicates that became one example.
     - `frame`: shape of one frame, where a state is made of several (see `from_sequences`); `None` where it is one.
+    - `names`: n names for people, such as those of files; `None` where there are none.
     """
 
     points: HostStates
     successor: HostIndices
     merged: tuple[tuple[int, int], ...] = ()
     frame: tuple[int, ...] | None = None
+    names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        if self.names is not None and len(self.names) != len(self.points):
+            raise ValueError(f"names must be one text for each of the {len(self.points)} points; got {len(self.names)}")
         if self.frame is not None and self.points[0].size % math.prod(self.frame):
             raise ValueError(
                 f"frame must be the shape of one of the frames in a state of shape {self.shape}; got {self.frame}"
@@ -42,6 +50,29 @@ class Patterns:
 
     def __len__(self) -> int:
         return len(self.points)
+
+    def name(self, index: int) -> str:
+        """The name of a point for people: its own where it has one, else its index."""
+        return str(index) if self.names is None else self.names[index]
+
+    def find(self, name: str) -> int:
+        """The index of the point of this name. **Raises** `ValueError` where no point has it, and where several do.
+
+        >>> import numpy as np
+        >>> Patterns.from_examples(np.eye(2), names=["cat.png", "dog.png"]).find("dog.png")
+        1
+        """
+        if self.names is None:
+            raise ValueError(f"{name!r}: these patterns have no names; give indices instead")
+        found = [index for index, one in enumerate(self.names) if one == name]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            listed = ", ".join(map(str, found[:5])) + (", …" if len(found) > 5 else "")
+            raise ValueError(f"{name!r} is the name of {len(found)} points; give their indices instead: {listed}")
+        close = difflib.get_close_matches(name, self.names, 3)
+        hint = f"did you mean {' or '.join(close)}?" if close else f"the first name is {self.names[0]}"
+        raise ValueError(f"{name!r} is the name of no stored point; {hint}")
 
     @property
     def targets(self) -> HostStates:
@@ -136,10 +167,10 @@ class Patterns:
         return tuple(sorted(found))
 
     @classmethod
-    def from_examples(cls, examples: HostStates) -> "Patterns":
+    def from_examples(cls, examples: HostStates, *, names: Sequence[str] | None = None) -> "Patterns":
         """Patterns in which every example is a cycle of length one. Equal examples are merged (see `merged`).
 
-        **Arguments:** `examples`, n×state shape, real and finite, at least one.
+        **Arguments:** `examples`, n×state shape, real and finite, at least one; `names`, one for each.
 
         **Raises** `ValueError` for an empty array, a single state without the leading axis, NaN, infinities or
         anything but real numbers.
@@ -149,11 +180,12 @@ class Patterns:
             [0, 1, 2]
         """
         points = _checked(examples, "examples")
+        _check_names(names, len(points), "examples")
         first = equal_rows(points)
         kept = np.flatnonzero(first == np.arange(len(points)))
         merged = tuple((index, int(known)) for index, known in enumerate(first) if known != index)
         points = points[kept]
-        return cls(points, np.arange(len(points)), merged)
+        return cls(points, np.arange(len(points)), merged, names=_taken(names, kept))
 
     @classmethod
     def from_cycles(cls, cycles: Sequence[HostStates]) -> "Patterns":
@@ -192,7 +224,7 @@ class Patterns:
         - `end`: `loop`, its last state is followed by its first, or `hold`, its last state is followed by itself; one
           for all, or one for each.
         - `context`: K, or `auto` for the least K that leaves no state with two successors.
-        - `names`: of all frames, one after another, for messages.
+        - `names`: of all frames, one after another. A state of several frames is called as the latest of them.
 
         **Raises** `ValueError` as `from_examples` does; where one state would need two successors, which no map of
         one state can have; and for a cycle that repeats itself or is given twice.
@@ -206,36 +238,35 @@ class Patterns:
         """
         if not len(sequences):
             raise ValueError("sequences must hold at least one sequence of states; got none")
-        checked = [_checked(sequence, f"cycle {number}") for number, sequence in enumerate(sequences)]
-        shapes = {sequence.shape[1:] for sequence in checked}
+        given = [_checked(sequence, f"cycle {number}") for number, sequence in enumerate(sequences)]
+        shapes = {sequence.shape[1:] for sequence in given}
         if len(shapes) > 1:
             raise ValueError(f"all cycles must have states of one shape; got the shapes {sorted(shapes)}")
-        ends = [end] * len(checked) if isinstance(end, str) else list(end)
-        if len(ends) != len(checked):
+        ends = [end] * len(given) if isinstance(end, str) else list(end)
+        if len(ends) != len(given):
             raise ValueError(
-                f"end must be one of {', '.join(ENDS)}, or one of them for each of the {len(checked)} "
+                f"end must be one of {', '.join(ENDS)}, or one of them for each of the {len(given)} "
                 f"sequences; got {len(ends)}"
             )
         holds = [checks.one_of("end", one, ENDS) == "hold" for one in ends]
-        total = sum(len(sequence) for sequence in checked)
-        if names is not None and len(names) != total:
-            raise ValueError(f"names must be one text for each of the {total} frames; got {len(names)}")
-        _refuse_repeats(checked, holds, names)
+        total = sum(len(sequence) for sequence in given)
+        _check_names(names, total, "frames")
+        _refuse_repeats(given, holds, names)
         if context != "auto":
             if isinstance(context, str):
-                raise ValueError(f"context must be an integer of at least 1 or auto; got {context!r}")
-            return _embedded(checked, holds, checks.integer("context", context, least=1), names)
+                raise ArgumentError(f"{mention('context')} must be an integer of at least 1 or auto; got {context!r}")
+            return _embedded(given, holds, checked(checks.integer, "context", context, least=1), names)
         # Which frames are equal is all that decides, so the search is on numbers in place of frames.
-        numbers = equal_rows(np.concatenate(checked)).astype(float)[:, None]
-        words = np.split(numbers, np.cumsum([len(sequence) for sequence in checked])[:-1])
+        numbers = equal_rows(np.concatenate(given)).astype(float)[:, None]
+        words = np.split(numbers, np.cumsum([len(sequence) for sequence in given])[:-1])
         # Two sequences that are not the same differ within the sum of their lengths (Fine and Wilf).
-        most = 2 * max(len(sequence) for sequence in checked)
+        most = 2 * max(len(sequence) for sequence in given)
         for number in range(1, most):
             try:
                 _embedded(words, holds, number, None)
             except ValueError:
                 continue
-            return _embedded(checked, holds, number, names)
+            return _embedded(given, holds, number, names)
         raise ValueError(
             f"no context tells all states apart, not even of {most} frames: an open sequence goes on differently after "
             "its first frame and after its last, which are equal; leave one of these out"
@@ -244,6 +275,12 @@ class Patterns:
 
 def _embedded(sequences: list[HostStates], holds: list[bool], context: int, names: Sequence[str] | None) -> Patterns:
     """The patterns with this context. **Raises** `ValueError` for a state with two successors."""
+    longest = max(sequences, key=len)
+    if context > 1 and context * (sum(map(len, sequences)) + context) * longest[0].nbytes > _MOST_BYTES:
+        raise ArgumentError(
+            f"{mention('context')}: states of {context} frames would take more than {_MOST_BYTES:,} bytes; the longest "
+            f"sequence has {len(longest)} frames, and no context has to be longer than twice that. Take a shorter one"
+        )
     parts = [delayed(sequence, context, hold=hold) for sequence, hold in zip(sequences, holds, strict=True)]
     points = np.concatenate(parts)
     successor, owner, frame, begin, given = [], [], [], 0, 0
@@ -259,13 +296,23 @@ def _embedded(sequences: list[HostStates], holds: list[bool], context: int, name
     for index in twice:
         other = int(first[index])
         if first[after[index]] != first[after[other]] or not (holds[owner[index]] and holds[owner[other]]):
-            raise ValueError(_same(frame[other], frame[index], context, names))
+            raise ArgumentError(_same(frame[other], frame[index], context, names))
     shape = sequences[0].shape[1:] if context > 1 else None
+    called = _taken(names, frame)
     if not len(twice):
-        return Patterns(points, after, (), shape)
+        return Patterns(points, after, (), shape, called)
     kept = np.flatnonzero(first == np.arange(len(points)))
     merged = tuple((int(index), int(first[index])) for index in twice)
-    return Patterns(points[kept], np.searchsorted(kept, first[after[kept]]), merged, shape)
+    return Patterns(points[kept], np.searchsorted(kept, first[after[kept]]), merged, shape, _taken(called, kept))
+
+
+def _check_names(names: Sequence[str] | None, count: int, what: str) -> None:
+    if names is not None and len(names) != count:
+        raise ValueError(f"names must be one text for each of the {count} {what}; got {len(names)}")
+
+
+def _taken(names: Sequence[str] | None, indices: Sequence[int] | HostIndices) -> tuple[str, ...] | None:
+    return None if names is None else tuple(names[int(index)] for index in indices)
 
 
 def _same(one: int, other: int, context: int, names: Sequence[str] | None) -> str:
@@ -273,13 +320,13 @@ def _same(one: int, other: int, context: int, names: Sequence[str] | None) -> st
     if context == 1:
         return (
             f"states {one} and {other} (counted over all cycles){named} are equal, so a map of one state cannot tell "
-            "which place in the sequence it is at; leave one out, or let a state be the last K frames with context=K "
-            "or context='auto' (--context K, --context auto)"
+            "which place in the sequence it is at; leave one out, or let a state be the last K frames with "
+            f"{mention('context', 'K', 'K')} or {mention('context', repr('auto'), 'auto')}"
         )
     return (
         f"states {one} and {other} (counted over all cycles){named} are equal, and so are the {context} frames up to "
-        "each, so a context of this length cannot tell them apart; take a longer one or 'auto' (--context auto), or "
-        "leave one out"
+        f"each, so a context of this length cannot tell them apart; take a longer one or "
+        f"{mention('context', repr('auto'), 'auto')}, or leave one out"
     )
 
 

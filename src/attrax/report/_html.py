@@ -19,6 +19,7 @@ from attrax._base.types import HostStates
 from attrax.analysis import Recovery, training_saw, wilson_interval
 from attrax.maps import describe
 from attrax.memory import Certificate, Memory
+from attrax.patterns import Patterns
 from attrax.report._plots import is_picture, pixels, spectrum_histogram
 from attrax.report._style import document
 from attrax.report._text import describe_corruption, number
@@ -175,13 +176,13 @@ def _pictures(
             f'<span class="soft">({escape(seen)})</span></h3>\n'
             f"<p>{int(recovered.sum())} of {len(record.cues)} recovered. The first {len(first)}:</p>\n"
         )
-        parts.append(_grid(record, first, originals, stored))
+        parts.append(_grid(memory.examples(), record, first, originals, stored))
         if missed:
             shown, rest = missed[:failures], len(missed) - failures
             more = f", and {rest} more that are not shown" if rest > 0 else ""
             parts.append(
                 f"<details open><summary>{len(shown)} more cue{'s' * (len(shown) != 1)} that did not come back{more}"
-                f"</summary>\n{_grid(record, shown, originals, stored)}</details>\n"
+                f"</summary>\n{_grid(memory.examples(), record, shown, originals, stored)}</details>\n"
             )
         elif recovered.all():
             parts.append('<p class="soft">No cue failed.</p>\n')
@@ -190,7 +191,9 @@ def _pictures(
     return "".join(parts)
 
 
-def _grid(record: Recovery, rows: Sequence[int], originals: HostStates, stored: Sequence[str]) -> str:
+def _grid(
+    patterns: Patterns, record: Recovery, rows: Sequence[int], originals: HostStates, stored: Sequence[str]
+) -> str:
     if not rows:
         return ""
     index = list(rows)
@@ -200,11 +203,12 @@ def _grid(record: Recovery, rows: Sequence[int], originals: HostStates, stored: 
         status, expected = record.recall.status[row], int(record.expected[row])
         mark, words = _STATUS[status]
         if status is RecallStatus.OTHER_ATTRACTOR:
-            words = f"example {int(record.recall.nearest[row])}"
+            words = _called(patterns, int(record.recall.nearest[row]))
         good = status is RecallStatus.RECOVERED
         steps = int(record.recall.num_steps[row])
+        name = "" if patterns.names is None else f"{escape(patterns.names[expected])}, "
         images = (
-            (stored[expected], f"example {expected} as stored"),
+            (stored[expected], f"{_called(patterns, expected)} as stored"),
             (_data_uri(cues[place]), f"cue {row}"),
             (_data_uri(values[place]), f"recalled: {words}"),
         )
@@ -212,9 +216,13 @@ def _grid(record: Recovery, rows: Sequence[int], originals: HostStates, stored: 
             f'<li class="{"hit" if good else "miss"}" title="{escape(status.advice)}"><div class="trio">'
             + "".join(f'<img src="{uri}" alt="{escape(text)}">' for uri, text in images)
             + f'</div><div class="what"><b class="{"good" if good else "bad"}">{mark} {escape(words)}</b>'
-            f'<span class="soft">{steps} step{"s" * (steps != 1)}</span></div></li>'
+            f'<span class="soft">{name}{steps} step{"s" * (steps != 1)}</span></div></li>'
         )
     return f'<ul class="cues">{"".join(items)}</ul>\n'
+
+
+def _called(patterns: Patterns, index: int) -> str:
+    return f"example {index}" if patterns.names is None else patterns.names[index]
 
 
 def _spectrum(certificate: Certificate) -> str:

@@ -36,7 +36,13 @@ def array(path: Path, member: str | None = None) -> Source:
     read = cache(opened.read)
     place = "" if path.parent == Path() else f"{path.parent}/"
     name = path.name if member is None else f"{path.name}:{member}"
-    return Source(kind, numbered(name, opened.shape[0]), place, lambda index: read()[index])
+    return Source(
+        kind,
+        numbered(name, opened.shape[0]),
+        place,
+        lambda index: read()[index],
+        extremes=lambda: (read().min(), read().max()),
+    )
 
 
 def array_kind(opened: ArrayFile, label: str) -> Kind:
@@ -178,6 +184,8 @@ def _header(stream: IO[bytes], available: int, label: str) -> tuple[tuple[int, .
             f"{label}: the array holds Python objects, which are never loaded because that can run code. "
             "Save an array of numbers"
         )
+    if any(type(length) is not int for length in shape):  # NumPy takes booleans here, and fails on them later
+        raise SourceError(f"{label}: the header claims shape {shape}, which must be whole numbers; the file is damaged")
     claimed = math.prod(shape) * dtype.itemsize
     if any(length < 0 for length in shape) or claimed > available - offset:
         raise SourceError(

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from attrax._base import checks
+from attrax._base.arguments import mention
 from attrax._base.types import HostStates
 from attrax.sources._clips import MAX_BYTES, Clip, Written
 from attrax.sources._records import SourceError
@@ -40,28 +41,31 @@ def read_audio(
     if mono:
         samples = samples.mean(axis=1, keepdims=True)
     elif samples.shape[1] > 2:
-        raise SourceError(f"{path}: sound of 1 or 2 channels is read; this has {samples.shape[1]}. Pass mono=True")
+        raise SourceError(
+            f"{path}: sound of 1 or 2 channels is read; this has {samples.shape[1]}. Give {mention('mono', 'True')}"
+        )
     rate = own_rate if rate is None else rate
     if rate != own_rate:
         common = math.gcd(rate, own_rate)
         samples = resample_poly(samples, rate // common, own_rate // common, axis=0)
     begin, length = round(start * rate), len(samples)
     if begin >= length:
-        raise SourceError(f"{path}: start must lie within its {length / rate:.6g} s; got {start:g}")
+        raise SourceError(f"{path}: {mention('start')} must lie within its {length / rate:.6g} s; got {start:g}")
     end = length if duration is None else round((start + duration) * rate)
     if end > length:
         raise SourceError(
-            f"{path}: start + duration must be at most its {length / rate:.6g} s; got {start:g} + {duration:g}. "
-            "Leave duration out to read to the end"
+            f"{path}: {mention('start')} + {mention('duration')} must be at most its "
+            f"{length / rate:.6g} s; got {start:g} + {duration:g}. "
+            f"Leave {mention('duration')} out to read to the end"
         )
     each = round(hop * rate)
     if each < 1:
-        raise SourceError(f"hop must be at least one sample, 1/{rate} s; got {hop:g}")
+        raise SourceError(f"{mention('hop')} must be at least one sample, 1/{rate} s; got {hop:g}")
     count, left = divmod(end - begin, each)
     if not count:
         raise SourceError(
             f"{path}: one state of {each / rate:g} s is longer than the {(end - begin) / rate:.6g} s that are there; "
-            "pass a shorter hop"
+            f"give a shorter {mention('hop')}"
         )
     notes = (f"the last {left / rate:.6g} s, less than one state, were left out",) if left else ()
     values = samples[begin : begin + count * each].astype(np.float32).reshape(count, each, -1)
@@ -164,7 +168,9 @@ def _decoded(path: Path, most: float | None) -> tuple[np.ndarray[Any, Any], int]
                     parts.append(part.to_ndarray())
                     count += parts[-1].shape[1]
                 if parts and count * parts[-1].shape[0] * 4 > MAX_BYTES // 2:
-                    raise SourceError(f"{path}: its sound takes more than {MAX_BYTES // 2:,} bytes; pass a duration")
+                    raise SourceError(
+                        f"{path}: its sound takes more than {MAX_BYTES // 2:,} bytes; give a {mention('duration')}"
+                    )
                 if most is not None and count >= most * rate:
                     whole = False
                     break
@@ -183,6 +189,6 @@ def _decoded(path: Path, most: float | None) -> tuple[np.ndarray[Any, Any], int]
     if whole and claimed is not None and len(samples) / rate < claimed - 0.1:
         raise SourceError(
             f"{path}: only {len(samples) / rate:.6g} of its {claimed:.6g} s can be read; the file is truncated or "
-            "damaged. Replace it, or pass a duration within what is there"
+            f"damaged. Replace it, or take a {mention('duration')} within what is there"
         )
     return samples, rate

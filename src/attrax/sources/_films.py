@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from attrax._base.arguments import mention
 from attrax.sources._clips import Clip, refuse_too_large
 from attrax.sources._pictures import read_picture
 from attrax.sources._pixels import prepare, promote
@@ -29,6 +30,7 @@ _SHOTS = (
 _SHOT = 4.0  # seconds
 _FPS = 25.0
 _SIZE = (64, 64)
+_MOST_FRAMES = 10**9  # beyond it a number of frames may not fit a float, and is refused as too large anyway
 _CLOSE = 0.5  # the part of a photograph's width or height that is seen from closest
 
 SHIPPED_FILMS = {
@@ -54,28 +56,31 @@ def pan(
     """
     length = _SHOT * len(_SHOTS)
     if frames is not None and duration is not None:
-        raise SourceError(f"pan:{frames} gives the number of frames; leave duration out")
+        raise SourceError(f"pan:{frames} gives the number of frames; leave {mention('duration')} out")
     if start >= length:
-        raise SourceError(f"pan: start must lie within its {length:g} s; got {start:g}")
+        raise SourceError(f"pan: {mention('start')} must lie within its {length:g} s; got {start:g}")
     size = size or _SIZE
     if fps is None:
-        fps = _FPS if frames is None else max(_FPS, frames / (length - start))
+        fps = _FPS if frames is None else max(_FPS, min(frames, _MOST_FRAMES) / (length - start))
     if duration is not None and start + duration > length + 1e-6:
-        raise SourceError(f"pan: start + duration must be at most its {length:g} s; got {start:g} + {duration:g}")
+        raise SourceError(
+            f"pan: {mention('start')} + {mention('duration')} must be at most its "
+            f"{length:g} s; got {start:g} + {duration:g}"
+        )
     if frames is None:
         frames = round((length - start if duration is None else duration) * fps)
         if not frames:
             raise SourceError(
-                f"pan: {duration} s hold no frame at {fps:g} frames per second; ask for a longer duration"
+                f"pan: {duration} s hold no frame at {fps:g} frames per second; ask for a longer {mention('duration')}"
             )
-    elif start + (frames - 1) / fps >= length:
+    elif frames - 1 >= (length - start) * fps:
         most = math.ceil((length - start) * fps)
         raise SourceError(
             f"pan:{frames}: from {start:g} s there are {most} frames at {fps:g} per second; ask for fewer"
         )
-    times = start + np.arange(frames) / fps
     state = np.empty(size if gray else (*size, 3), np.float32)
     refuse_too_large("pan", frames, state, "ask for fewer or smaller frames")
+    times = start + np.arange(frames) / fps
     values = np.stack([prepare(_frame(time, size), "pan", size=None, gray=gray, image=True) for time in times])
     return Clip(values, "video", tuple(f"pan[{time:.3f}s]" for time in times), fps=fps)
 

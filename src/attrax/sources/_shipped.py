@@ -45,8 +45,9 @@ def digits() -> Source:
     """1,797 handwritten digits, 8×8, gray, from scikit-learn."""
     from sklearn.datasets import load_digits  # imported here, for it takes a second
 
-    pixels = np.asarray(load_digits(return_X_y=True)[0])
-    return _source("digits", (pixels.reshape(-1, 8, 8) / 16).astype(np.float32))
+    pixels, classes = (np.asarray(part) for part in load_digits(return_X_y=True))
+    labels = tuple(str(int(one)) for one in classes)
+    return _source("digits", (pixels.reshape(-1, 8, 8) / 16).astype(np.float32), labels)
 
 
 def faces() -> Source:
@@ -60,8 +61,8 @@ def natural() -> Source:
     return _source("natural", _natural())
 
 
-def _source(name: str, values: np.ndarray[Any, Any]) -> Source:
-    return Source("images", numbered(name, len(values)), "", lambda index: values[index])
+def _source(name: str, values: np.ndarray[Any, Any], labels: tuple[str, ...] = ()) -> Source:
+    return Source("images", numbered(name, len(values)), "", lambda index: values[index], labels=labels)
 
 
 def shipped(name: str) -> Path:

@@ -28,12 +28,17 @@ _ALLOWED = (
 )
 
 
-def open_source(spec: str | os.PathLike[str]) -> Source:
+def open_source(spec: str | os.PathLike[str], *, recursive: bool = True) -> Source:
     """The source that a spec names. A `Path` is always a path; a text may also be a name, and a name goes first.
+
+    `recursive`: of a folder, whether the folders in it count.
 
     **Raises** `SourceError` for anything that is neither.
     """
     if isinstance(spec, str):
+        # Before all else, as it may be too long to be looked at as a name or a path.
+        if spec.startswith("points:") and spec != CLICKED:
+            return points(spec)
         named = re.fullmatch(r"([A-Za-z0-9]+)(?::(.+?))?(?:@([A-Za-z]+))?", spec)
         if named and named[1] in _SHIPPED:
             if named[2] or named[3]:
@@ -41,13 +46,11 @@ def open_source(spec: str | os.PathLike[str]) -> Source:
             return _SHIPPED[named[1]]()
         if spec == CLICKED:
             return points(click_points())
-        if spec.startswith("points:"):
-            return points(spec)
         if named and named[1] in _PUBLISHED:
             return _published(spec, named[1], named[2], named[3])
     elif not isinstance(spec, os.PathLike):
         raise SourceError(f"a source must be a text or a path: {_ALLOWED}; got {spec!r}")
-    return _on_disk(os.fspath(spec))
+    return _on_disk(os.fspath(spec), recursive)
 
 
 def _published(spec: str, name: str, place: str | None, part: str | None) -> Source:
@@ -67,9 +70,9 @@ def _published(spec: str, name: str, place: str | None, part: str | None) -> Sou
     return reader(Path(place), name if part is None else f"{name}@{part}", part == "test")
 
 
-def _on_disk(path: str) -> Source:
+def _on_disk(path: str, recursive: bool) -> Source:
     if os.path.isdir(path):
-        return folder(Path(path))
+        return folder(Path(path), recursive=recursive)
     member = re.fullmatch(r"(.+\.npz):(.+)", path, re.IGNORECASE | re.DOTALL)
     if member and not os.path.exists(path):
         path = member[1]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from attrax._base.arguments import mention
 from attrax.sources._records import SourceError
 
 Frame = tuple[float, float, Any]
@@ -107,17 +108,20 @@ def _found(
     if not values:
         stretch = f"{'the rest' if duration is None else f'{duration:g} s'} from {start:g} s"
         rate = "" if fps is None else f" at {fps:g} frames per second"
-        raise SourceError(f"{label}: {stretch} holds no frame{rate}; ask for a longer duration or more fps")
+        raise SourceError(
+            f"{label}: {stretch} holds no frame{rate}; ask for a longer {mention('duration')} or more {mention('fps')}"
+        )
     return Taken(values, times, span, end)
 
 
 def _refuse_outside(label: str, end: float, slack: float, start: float, duration: float | None) -> None:
     if start >= end:
-        raise SourceError(f"{label}: start must lie within its {end:.6g} s; got {start:g}")
+        raise SourceError(f"{label}: {mention('start')} must lie within its {end:.6g} s; got {start:g}")
     if duration is not None and start + duration > end + slack:
         raise SourceError(
-            f"{label}: start + duration must be at most its {end:.6g} s; got {start:g} + {duration:g}. "
-            "Leave duration out to read to the end"
+            f"{label}: {mention('start')} + {mention('duration')} must be at most its "
+            f"{end:.6g} s; got {start:g} + {duration:g}. "
+            f"Leave {mention('duration')} out to read to the end"
         )
 
 

@@ -1,18 +1,21 @@
 """Films in files: frames out of them, and frames into them."""
 
+import math
 import os
+import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from PIL import Image, ImageSequence
+from PIL import Image, ImageOps
 
 from attrax._base import checks
+from attrax._base.arguments import mention
 from attrax._base.types import HostStates
 from attrax.sources._clips import Clip, Written, refuse_too_large
-from attrax.sources._pictures import pixels_of
+from attrax.sources._pictures import ANIMATED, ANIMATED_SUFFIXES, pages, pixels_of, without_equal_channels
 from attrax.sources._pixels import MAX_PIXELS, prepare, promote
 from attrax.sources._records import SourceError, reason
 from attrax.sources._save import ensure_folder, to_pixels, write_beside
@@ -48,6 +51,7 @@ def read_video(
     path: Path,
     *,
     size: tuple[int, int] | None = None,
+    fit: str = "squash",
     gray: bool = False,
     fps: float | None = None,
     start: float = 0.0,
@@ -56,18 +60,21 @@ def read_video(
     """The frames of a film; see `load_sequence`."""
 
     def convert(raw: np.ndarray[Any, Any], taken: int) -> np.ndarray[Any, Any]:
-        value = prepare(raw, str(path), size=size, gray=gray, image=True)
-        refuse_too_large(str(path), taken + 1, value, "give a size, a duration, fewer fps or gray=True")
+        value = prepare(raw, str(path), size=size, gray=gray, image=True, fit=fit)
+        remedy = f"give a {mention('size')}, a {mention('duration')}, fewer {mention('fps')} or {mention('gray')}"
+        refuse_too_large(str(path), taken + 1, value, remedy)
         return value
 
     options: dict[str, Any] = {"start": start, "duration": duration, "fps": fps}
-    animation = path.suffix.lower() == ".gif"
+    animation = path.suffix.lower() in ANIMATED_SUFFIXES
     taken, average = _animation(path, convert, options) if animation else _film(path, convert, options)
     frames = taken.values
     if any(value.ndim == 3 for value in frames):  # a GIF may have gray frames beside colored ones
         frames = [promote(value) for value in frames]
     if len({value.shape for value in frames}) > 1:
-        raise SourceError(f"{path}: the size of the picture changes in the film; pass size=(height, width)")
+        raise SourceError(
+            f"{path}: the size of the picture changes in the film; give {mention('size', '(height, width)', 'HxW')}"
+        )
     rate = fps or _rate(len(frames), taken.span, average)
     names = tuple(f"{path.name}[{time:.3f}s]" for time in taken.times)
     return Clip(np.stack(frames), "video", names, fps=rate)
@@ -130,9 +137,7 @@ def _film(path: Path, convert: Any, options: dict[str, Any]) -> tuple[Taken, flo
     try:
         # A stream and not a name, which FFmpeg might take for an address.
         with path.open("rb") as stream, av.open(stream, "r", options={"format_whitelist": FORMATS}) as container:
-            if not container.streams.video:
-                raise SourceError(f"{path}: there is no picture in this file; name a film")
-            track = container.streams.video[0]
+            track = _moving(container, path)
             if track.width * track.height > MAX_PIXELS:
                 raise SourceError(
                     f"{path}: a frame may have at most {MAX_PIXELS:,} pixels; {track.width}×{track.height}"
@@ -144,14 +149,25 @@ def _film(path: Path, convert: Any, options: dict[str, Any]) -> tuple[Taken, flo
             taken = take(
                 _decoded(container, track, average, path), lambda f, n: convert(_upright(f), n), str(path), **options
             )
-            claimed = _claimed(track)
-        if taken.end is not None and claimed is not None:
-            _refuse_truncated(path, taken.end, claimed, average)
+            claimed, own = _claimed(container, track)
+        if (
+            taken.end is not None
+            and claimed is not None
+            and taken.end < claimed - _slack(average)
+            # Where only the whole file says how long it is, another stream may be longer than the picture.
+            and (own or _last(path) < claimed - _slack(average))
+        ):
+            raise SourceError(
+                f"{path}: only {taken.end:.6g} of its {claimed:.6g} s can be read; the file is truncated or damaged. "
+                f"Replace it, or take a {mention('duration')} within what is there"
+            )
         return taken, average
     except SourceError:
         raise
     except MemoryError as error:
-        raise SourceError(f"{path}: there is not enough memory to read it; give a size or a duration") from error
+        raise SourceError(
+            f"{path}: there is not enough memory to read it; give {mention('size')} or {mention('duration')}"
+        ) from error
     except Exception as error:  # FFmpeg's errors are of many types.
         raise unreadable(path, error) from error
 
@@ -181,35 +197,66 @@ def _decoded(container: Any, track: Any, average: float | None, path: Path) -> I
         yield time, stays, frame
 
 
+def _moving(container: Any, path: Path) -> Any:
+    """The stream of pictures that is the film: the first one that is no cover."""
+    from av.stream import Disposition
+
+    covers = [track for track in container.streams.video if track.disposition & Disposition.attached_pic]
+    films = [track for track in container.streams.video if track not in covers]
+    if not films:
+        found = "only a cover picture" if covers else "no picture"
+        raise SourceError(f"{path}: there is {found} in this file; name a film")
+    return films[0]
+
+
 def _upright(frame: Any) -> np.ndarray[Any, Any]:
-    """The pixels of a decoded frame, turned as the file says it is to be shown."""
+    """The pixels of a decoded frame, turned and mirrored as the file says it is to be shown."""
     gray = frame.format.name.startswith("gray") or frame.format.name.startswith("mono")
     pixels = frame.to_ndarray(format="gray" if gray else "rgb24")
-    return np.rot90(pixels, round(frame.rotation / 90))
+    matrix = next((bytes(data) for data in frame.side_data if data.type.name == "DISPLAYMATRIX"), None)
+    return pixels if matrix is None else _shown_by(matrix, pixels)
 
 
-def _claimed(track: Any) -> float | None:
-    """Seconds that the picture lasts according to the header, or `None` where it does not say."""
+def _shown_by(matrix: bytes, pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The picture by a display matrix: where it takes the axis to the right and the one downward, to quarter turns."""
+    right_right, right_down, _, down_right, down_down = struct.unpack("=9i", matrix[:36])[:5]
+    if abs(right_right) + abs(down_down) < abs(right_down) + abs(down_right):
+        pixels = pixels.swapaxes(0, 1)
+        right_right, down_down = down_right, right_down
+    return pixels[:: -1 if down_down < 0 else 1, :: -1 if right_right < 0 else 1]
+
+
+def _claimed(container: Any, track: Any) -> tuple[float | None, bool]:
+    """Seconds that the picture lasts according to the header, `None` where it does not say; and whether the picture's
+    own entry says so, or one of the whole file."""
     if track.duration:
-        return float(track.duration * track.time_base)
+        return float(track.duration * track.time_base), "mp4" in container.format.name
     text = track.metadata.get("DURATION")  # Matroska and WebM, as hours:minutes:seconds
     try:
         hours, minutes, seconds = (float(part) for part in text.split(":"))
     except (AttributeError, ValueError):
-        return None
+        return None, True
     # There it is the time at which the last frame ends, however late the first one begins.
     begins = float(track.start_time * track.time_base) if track.start_time else 0.0
-    return 3600 * hours + 60 * minutes + seconds - begins
+    return 3600 * hours + 60 * minutes + seconds - begins, True
 
 
-def _refuse_truncated(path: Path, end: float, claimed: float, average: float | None) -> None:
-    # Headers may be off by a frame or two, by rounding and by frames that only prepare others.
-    slack = max(0.1, 2.5 / average if average else 0.1)
-    if end < claimed - slack:
-        raise SourceError(
-            f"{path}: only {end:.6g} of its {claimed:.6g} s can be read; the file is truncated or damaged. "
-            "Replace it, or pass a duration within what is there"
-        )
+def _slack(average: float | None) -> float:
+    """Headers may be off by a frame or two, by rounding and by frames that only prepare others."""
+    return max(0.1, 2.5 / average if average else 0.1)
+
+
+def _last(path: Path) -> float:
+    """Seconds from the first to the end of the last packet of any stream."""
+    import av
+
+    begin, end = math.inf, 0.0
+    with path.open("rb") as stream, av.open(stream, "r", options={"format_whitelist": FORMATS}) as container:
+        for packet in container.demux():
+            if packet.pts is not None and packet.time_base is not None:
+                time = float(packet.pts * packet.time_base)
+                begin, end = min(begin, time), max(end, time + float((packet.duration or 0) * packet.time_base))
+    return end - begin
 
 
 def _rate(count: int, span: float, average: float | None) -> float:
@@ -222,34 +269,28 @@ def _rate(count: int, span: float, average: float | None) -> float:
 def _animation(path: Path, convert: Any, options: dict[str, Any]) -> tuple[Taken, float | None]:
     """By Pillow, so that palettes and transparency are as in `load`; both it and FFmpeg give the times of the file."""
     try:
-        with Image.open(path, formats=("GIF",)) as image:
+        with Image.open(path, formats=ANIMATED) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise SourceError(
                     f"{path}: a frame may have at most {MAX_PIXELS:,} pixels; {image.width}×{image.height}"
                 )
-            return take(_shown(image), convert, str(path), **options), None
+            return take(_shown(image, pages(path)), convert, str(path), **options), None
     except SourceError:
         raise
     except Image.UnidentifiedImageError as error:
-        raise SourceError(f"{path}: not a GIF, or damaged at its very beginning. Replace it") from error
+        raise SourceError(f"{path}: not an animation, or damaged at its very beginning. Replace it") from error
     except Exception as error:  # Pillow's decoders raise nearly every type of error on damaged files.
         raise unreadable(path, error) from error
 
 
-def _shown(image: Image.Image) -> Iterator[Frame]:
+def _shown(image: Image.Image, frames: tuple[int, ...]) -> Iterator[Frame]:
     time = 0.0
-    for frame in ImageSequence.Iterator(image):
-        # Of the frame itself: a frame without a time keeps that of the one before in `info`.
-        stays = (frame.info.get("duration") or 0) / 1000 or _GIF_DEFAULT
-        yield time, stays, _without_equal_channels(pixels_of(frame))
+    for number in frames:
+        image.seek(number)
+        image.load()  # before which a WebP does not say how long its frame stays
+        stays = (image.info.get("duration") or 0) / 1000 or _GIF_DEFAULT
+        yield time, stays, without_equal_channels(pixels_of(ImageOps.exif_transpose(image)))
         time += stays
-
-
-def _without_equal_channels(pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """A GIF knows palettes only, and Pillow makes color of all frames but the first: gray is what looks gray."""
-    if pixels.ndim == 3 and (pixels == pixels[:, :, :1]).all():
-        return np.ascontiguousarray(pixels[:, :, 0])
-    return pixels
 
 
 def _evened(pixels: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], tuple[str, ...]]:

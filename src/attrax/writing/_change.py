@@ -34,7 +34,8 @@ class Change:
     - `memory`: the changed memory where the change was `accepted`, else the one that was given.
     - `accepted`: whether every example of the changed memory, old and new, is a certified attractor.
     - `attempts`: for each, `epochs`, `seconds`, and how many `attractors` of `cycles` were certified.
-    - `failed`: indices, in the changed memory, of examples that the last attempt left uncertified.
+    - `failed`: indices, in the changed memory, of examples that the last attempt left uncertified; `failed_names`,
+      their names, or the indices as texts.
     - `seconds`: of all attempts.
     - `scratch_seconds`: what writing from scratch took when the memory was last written so; `None` if not on record.
     """
@@ -45,12 +46,14 @@ class Change:
     failed: tuple[int, ...]
     seconds: float
     scratch_seconds: float | None
+    failed_names: tuple[str, ...] = ()
 
 
 def add(
     memory: Memory,
     examples: HostStates,
     *,
+    names: Sequence[str] | None = None,
     time_limit: float | None = None,
     progress: Progress | None = None,
     key: PRNGKeyArray,
@@ -60,7 +63,8 @@ def add(
     A contest gets a score for each new example, and units for it; a network written by gradients keeps its size; a
     constructed one is constructed anew. Examples that are stored already are passed over.
 
-    **Arguments:** `examples`, m×state shape; `time_limit`, seconds after which no further attempt starts; `key`.
+    **Arguments:** `examples`, m×state shape; `names`, one for each; `time_limit`, seconds after which no further
+    attempt starts; `key`.
 
     **Returns:** `Change`. **Raises** `ValueError` for states of another shape, where there is nothing new, and for a
     memory whose writer is not on record.
@@ -76,7 +80,7 @@ def add(
     patterns, originals = _stored(memory)
     if patterns.context > 1 and np.shape(examples)[1:] == patterns.frame:
         examples = patterns.as_states(examples)
-    new = Patterns.from_examples(examples)
+    new = Patterns.from_examples(examples, names=names)
     if new.shape != patterns.shape:
         raise ValueError(f"examples must have the shape {patterns.shape} of those stored; got {new.shape}")
     known = {(point + 0.0).tobytes() for point in np.asarray(originals, np.float64)}
@@ -87,14 +91,14 @@ def add(
     count = len(patterns)
     points = np.concatenate([np.asarray(originals), added.astype(np.asarray(originals).dtype)])
     successor = np.concatenate([patterns.successor, np.arange(count, count + len(added))])
-    return _change(
-        memory, Patterns(points, successor, (), patterns.frame), list(range(count)), time_limit, progress, key
-    )
+    every = _joined_names(patterns, new, np.flatnonzero(fresh))
+    changed = Patterns(points, successor, (), patterns.frame, every)
+    return _change(memory, changed, list(range(count)), time_limit, progress, key)
 
 
 def forget(
     memory: Memory,
-    indices: Sequence[int],
+    indices: Sequence[int | str],
     *,
     time_limit: float | None = None,
     progress: Progress | None = None,
@@ -105,13 +109,14 @@ def forget(
     A contest loses the scores, the units and the pictures of the examples. What other units have learned from them may
     leave traces; nothing is claimed about those.
 
-    **Arguments:** `indices` of the examples; of a cycle, all or none; the others as in `add`.
+    **Arguments:** `indices` or names of the examples; of a cycle, all or none; the others as in `add`.
 
     **Returns:** `Change`. **Raises** `ValueError` for indices out of range, a part of a cycle, or all that is stored.
     """
     patterns, originals = _stored(memory)
     total = len(patterns)
-    gone = sorted({checks.integer("each index", index, least=0, most=total - 1) for index in indices})
+    found = [patterns.find(index) if isinstance(index, str) else index for index in indices]
+    gone = sorted({checks.integer("each index", index, least=0, most=total - 1) for index in found})
     if not gone:
         raise ValueError("indices must name at least one example; got none")
     if len(gone) == total:
@@ -121,11 +126,23 @@ def forget(
     for index in kept:
         after = int(patterns.successor[index])
         if after not in place:
-            raise ValueError(f"example {after} is what example {index} goes to; forget all of a cycle or none")
+            raise ValueError(
+                f"example {patterns.name(after)} is what example {patterns.name(index)} goes to; forget all of a cycle "
+                "or none"
+            )
     successor = np.array([place[int(patterns.successor[index])] for index in kept])
-    return _change(
-        memory, Patterns(np.asarray(originals)[kept], successor, (), patterns.frame), kept, time_limit, progress, key
-    )
+    names = None if patterns.names is None else tuple(patterns.names[index] for index in kept)
+    changed = Patterns(np.asarray(originals)[kept], successor, (), patterns.frame, names)
+    return _change(memory, changed, kept, time_limit, progress, key)
+
+
+def _joined_names(old: Patterns, new: Patterns, fresh: np.ndarray) -> tuple[str, ...] | None:
+    """The names of old and new examples; where only the ones have names, the others are called by their indices."""
+    if old.names is None and new.names is None:
+        return None
+    before = old.names or tuple(str(index) for index in range(len(old)))
+    after = [str(len(old) + place) if new.names is None else new.names[index] for place, index in enumerate(fresh)]
+    return (*before, *after)
 
 
 def _stored(memory: Memory) -> tuple[Patterns, HostStates]:
@@ -183,7 +200,8 @@ def _change(
         failed = failed_examples(changed)
         if time_limit is not None and seconds > time_limit:
             break
-    return Change(memory, False, tuple(attempts), failed, time.perf_counter() - begun, scratch)
+    names = tuple(patterns.name(index) for index in failed)
+    return Change(memory, False, tuple(attempts), failed, time.perf_counter() - begun, scratch, names)
 
 
 def _attempts(
