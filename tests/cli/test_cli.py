@@ -447,7 +447,7 @@ def test_a_change_that_fails_leaves_the_file_and_exits_1(
     assert file.read_bytes() == before
     status, _, err = run(capsys, "forget", file, 4)
     assert status == 2
-    assert "at most 3" in err
+    assert "from 0 to 3" in err
     assert file.read_bytes() == before
 
 
