@@ -62,10 +62,10 @@ _AUGMENTATION = ("noise", "coordinate_noise", "corruptions", "deviation", "penal
 
 
 def _known(activation: str | None) -> str | None:
-    """The name, if there is such an activation; refused with the other wrong usage, before anything is loaded."""
-    from attrax.activations import activation as named
-
+    """The name, if there is such an activation; refused with the other wrong usage."""
     if activation is not None:
+        from attrax.activations import activation as named
+
         named(activation)
     return activation
 
