@@ -58,7 +58,7 @@ def sweep(
 
         >>> import tempfile
         >>> from attrax.paper.sweeps import Cell, ResultStore, sweep
-        >>> cells = [Cell("tests", f"{n}", "attrax.paper.sweeps._run:echo", {"number": n}) for n in range(3)]
+        >>> cells = [Cell("tests", f"{n}", "attrax.paper.sweeps:echo", {"number": n}) for n in range(3)]
         >>> with tempfile.TemporaryDirectory() as folder, ResultStore(f"{folder}/results.sqlite") as store:
         ...     [record.numbers["number"] for record in sweep(cells, store)]
         [0, 1, 2]
