@@ -9,7 +9,6 @@ import typer
 
 from attrax.cli._options import (
     As,
-    By,
     Context,
     CycleLength,
     End,
@@ -77,7 +76,6 @@ class Source:
     skip_unreadable: SkipUnreadable = False
     fps: Fps = None
     hop: Hop = None
-    by: By = None
     cycle_length: CycleLength = None
     end: End = "loop"
     context_frames: Context = "1"
@@ -276,7 +274,7 @@ def _settings(source: Source, method: Method, training: Training) -> dict[str, S
         "training.time_limit": (training.time_limit, "--time-limit"),
         "augmentation.noise": (method.noise, "--noise"),
         "augmentation.corruptions": (method.train_corruption, "--train-corruption"),
-        **{f"source.{name}": (getattr(source, name), f"--{name}") for name in ("fps", "hop", "by")},
+        **{f"source.{name}": (getattr(source, name), f"--{name}") for name in ("fps", "hop")},
     }
     given = {key: Setting(value, said) for key, (value, said) in options.items() if value is not None}
     return with_options(read_settings(training.assignments or [], training.config, allowed), given)

@@ -6,7 +6,7 @@ from attrax._base.arguments import ArgumentError
 
 _OPTIONS = {"kind": "--as", "value_range": "--range", "recursive": "--no-recursive"}
 """Options that are not called as the keyword is."""
-_SET = ("start", "duration", "rate", "mono")
+_SET = ("start", "duration", "rate", "mono", "by")
 """What has no option of its own in `attrax store`."""
 
 
