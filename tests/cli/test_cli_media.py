@@ -65,7 +65,11 @@ def test_sound_from_file_to_file(capsys: pytest.CaptureFixture[str], tmp_path: P
     [
         (("pan:4", "--hop", 1), "hop does not apply to a film"),
         (("digits", "--n", 3, "--fps", 5), "--fps is for films"),
-        (("digits", "--as", "sequence", "--n", 3, "--set", "source.by=word"), "--set source.by"),
+        (
+            ("digits", "--as", "sequence", "--n", 3, "--set", "source.by=word"),
+            "--set source.by is for films, sound and text",
+        ),
+        (("pan:4", "--set", "source.start=99"), "--set source.start must lie within"),
         (("pan:4", "--n", 9), "--n must be at most 4"),
         (("pan:4", "--shuffle"), "--shuffle"),
     ],

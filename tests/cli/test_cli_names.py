@@ -132,7 +132,7 @@ def test_pictures_beyond_one_come_back_as_they_are(capsys: pytest.CaptureFixture
     ("options", "message"),
     [
         (("--fit", "crop"), "--fit says how images are brought to a size; give --size HxW"),
-        (("--fit", "stretch", "--size", "4x4"), "--fit must be one of"),
+        (("--fit", "stretch", "--size", "4x4"), "Invalid value for '--fit'"),
         (("--range", "0:x"), "--range must be LOW:HIGH"),
         (("--range", "5:1"), "--range must be two numbers"),
         (("--no-recursive",), "Leave --no-recursive out"),
