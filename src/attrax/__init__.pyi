@@ -13,6 +13,7 @@ from . import report as report
 from . import sources as sources
 from . import theory as theory
 from . import training as training
+from ._base.status import Evidence as Evidence
 from ._base.status import IterationStatus as IterationStatus
 from ._base.status import PeriodStatus as PeriodStatus
 from ._base.status import RadiusStatus as RadiusStatus

@@ -143,8 +143,9 @@ def test_a_forged_checksum_does_not_make_nonsense_loadable(file: Path, tmp_path:
     changes: list[dict] = [{"map": {"kind": "mlp", "settings": {**settings, **change}}} for change in of_the_map]
     changes += [{"map": {"kind": kind, "settings": settings}} for kind in ("conv", "recurrent", "os.system", None)]
     changes += [{"map": None}, {"shape": [5]}, {"verdicts": ["attractor"]}, {"examples": 2}]
-    for change in changes:
-        forged = json.dumps({**text, **change})
+    texts = [json.dumps({**text, **change}) for change in changes]
+    texts += ["[" * 100_000, json.dumps({**text, "shape": [1e400]})]
+    for forged in texts:
         meta = {**header["__metadata__"], "memory": forged, "checksum": _memory_file._checksum(arrays, forged)}
         (tmp_path / "forged").write_bytes(safetensors.numpy.save(arrays, meta))
         with pytest.raises(ax.MemoryFileError, match="contradicts itself"):

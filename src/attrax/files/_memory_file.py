@@ -134,7 +134,7 @@ def load(path: str | os.PathLike[str], *, map: Map | None = None) -> Memory:
         raise MemoryFileError(f"{path} was altered or damaged: its checksum does not match; restore it from a copy")
     try:
         memory = _assemble(json.loads(metadata["memory"]), arrays, metadata["version"])
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         what = f"{type(error).__name__}: {error}"
         raise MemoryFileError(f"{path} contradicts itself ({what}); write it again") from None
     if map is None:
