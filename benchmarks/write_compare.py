@@ -88,8 +88,8 @@ def _small(bench: Bench, samples: list[np.ndarray], budget: int) -> list[Run]:
     return [bench.write("mnist", sample, writer, seed=index) for index, sample in enumerate(samples)]
 
 
-def _fitting(examples: np.ndarray, budget: int, epochs: int | None) -> ax.Contest:
-    """The widest contest within the budget, with as many rounds as leave room for a pair of units an example.
+def _fitting(examples: np.ndarray, budget: int, epochs: int | None) -> ax.WinnerTakeAll:
+    """The widest such network within the budget, with as many rounds as leave room for a pair of units an example.
 
     Where no number of rounds does, it is the widest one with the usual number.
     """
@@ -103,31 +103,30 @@ def _fitting(examples: np.ndarray, budget: int, epochs: int | None) -> ax.Contes
             usual = (width, rounds)
             break
     if usual is None:
-        raise ValueError(f"no contest over {len(examples)} examples has at most {budget:,} parameters")
-    return ax.Contest(width=usual[0], rounds=usual[1], epochs=epochs)
+        raise ValueError(f"no winner-take-all network over {len(examples)} examples has at most {budget:,} parameters")
+    return ax.WinnerTakeAll(width=usual[0], rounds=usual[1], epochs=epochs)
 
 
 def _widest(examples: np.ndarray, budget: int, rounds: int | None) -> int | None:
     """Parameters grow with the width, so that the widest is found by bisection."""
-    if _contest_parameters(examples, 1, rounds) > budget:
+    if _parameters(examples, 1, rounds) > budget:
         return None
     low, high = 1, 2
-    while _contest_parameters(examples, high, rounds) <= budget:
+    while _parameters(examples, high, rounds) <= budget:
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if _contest_parameters(examples, middle, rounds) <= budget else (low, middle)
+        low, high = (middle, high) if _parameters(examples, middle, rounds) <= budget else (low, middle)
     return low
 
 
-def _contest_parameters(examples: np.ndarray, width: int, rounds: int | None) -> int:
+def _parameters(examples: np.ndarray, width: int, rounds: int | None) -> int:
     """Of the network as it is before training, which does not change its size."""
     patterns = ax.Patterns.from_examples(examples)
-    writer = ax.Contest(width=width, rounds=rounds)
-    coordinates = writer.in_coordinates(patterns)
-    widths = [width] * writer.size(len(patterns))[1]
-    start = ax.training.encoder(patterns.points, coordinates, widths=widths, key=jr.key(0))
-    made = ax.training.contest_network(
+    writer = ax.WinnerTakeAll(width=width, rounds=rounds)
+    coordinates = writer.coordinates(patterns)
+    start = ax.training.encoder(patterns.points, coordinates, widths=writer.widths(len(patterns)), key=jr.key(0))
+    made = ax.training.winner_take_all_network(
         start, patterns.points, coordinates=coordinates, rounds=writer.rounds_after(start)
     )
     return _count(made)
@@ -177,7 +176,9 @@ def writers(spread: float, seconds: float, *, bias: bool) -> dict[str, Any]:
         "denoising Adam": ax.Gradient(noise=NOISE, **options),
         "K-FAC": ax.Gradient(optimizer="kfac", **options),
         "K-FAC, noise": ax.Gradient(optimizer="kfac", noise=NOISE, **options),
-        "denoising Adam, self-made deviations": ax.Gradient(noise=NOISE, deviation=NOISE * spread, **options),
+        "denoising Adam, adversarial deviations": ax.Gradient(
+            noise=NOISE, adversarial_deviation=NOISE * spread, **options
+        ),
         "default, given the network": ax.Auto(time_limit=seconds),
     }
 

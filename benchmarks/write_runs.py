@@ -231,7 +231,7 @@ def saw(memory: ax.Memory, kind: str) -> bool:
     """Whether training saw this kind of corruption, at whatever level."""
     wanted = ax.parse_corruption(kind).kind
     trained = memory.written.get("corruptions") or ()
-    if wanted == "gaussian" and (memory.written.get("noise") or memory.written.get("coordinate_noise")):
+    if wanted == "gaussian" and memory.written.get("noise"):
         return True
     return any(ax.parse_corruption(name).kind == wanted for name in trained)
 

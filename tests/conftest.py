@@ -47,7 +47,14 @@ def _compile_faster() -> None:
         os.environ["XLA_FLAGS"] = flags
 
 
-_LONG = ("test_reproduce.py", "test_cli.py", "test_sweeps.py", "test_conv.py", "test_contest.py", "test_kfac.py")
+_LONG = (
+    "test_reproduce.py",
+    "test_cli.py",
+    "test_sweeps.py",
+    "test_conv.py",
+    "test_winner_take_all.py",
+    "test_kfac.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -44,11 +44,13 @@ from .files import with_patterns as with_patterns
 from .memory import Certificate as Certificate
 from .memory import Memory as Memory
 from .patterns import Patterns as Patterns
+from .training import Augmentation as Augmentation
+from .training import Training as Training
 from .writing import Auto as Auto
 from .writing import Change as Change
 from .writing import Constructed as Constructed
-from .writing import Contest as Contest
 from .writing import Gradient as Gradient
+from .writing import WinnerTakeAll as WinnerTakeAll
 from .writing import add as add
 from .writing import forget as forget
 from .writing import store as store

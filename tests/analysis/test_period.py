@@ -155,7 +155,7 @@ def test_from_a_stored_film_by_noise_to_its_period(capsys: pytest.CaptureFixture
         "16x16",
         "--gray",
         "--writer",
-        "contest",
+        "winner-take-all",
         "--train-corruption",
         "gaussian:0.5",
         "--epochs",

@@ -17,7 +17,7 @@ from benchmarks.bench_write import main
 from benchmarks.measure import Bars, Table, exponent, peak_memory
 from benchmarks.sequence_runs import recall, synthetic_voice
 from benchmarks.templates import template_rates, transformed
-from benchmarks.write_compare import _contest_parameters, _fitting
+from benchmarks.write_compare import _fitting, _parameters
 
 
 @pytest.fixture
@@ -70,12 +70,12 @@ def test_peak_memory_holds_what_was_touched() -> None:
     assert peak_memory() >= kept.nbytes / 2**20 > before
 
 
-def test_the_smaller_contest_has_no_more_parameters_and_could_not_be_wider() -> None:
+def test_the_smaller_network_has_no_more_parameters_and_could_not_be_wider() -> None:
     pictures, budget = np.random.default_rng(0).random((3, 3, 3), np.float32), 800
     found = _fitting(pictures, budget, None)
     assert found.width is not None
-    assert _contest_parameters(pictures, found.width, found.rounds) <= budget
-    assert _contest_parameters(pictures, found.width + 1, found.rounds) > budget
+    assert _parameters(pictures, found.width, found.rounds) <= budget
+    assert _parameters(pictures, found.width + 1, found.rounds) > budget
 
 
 def test_a_voice_that_is_made_is_sound_and_the_same_each_time() -> None:

@@ -195,8 +195,8 @@ def test_newtons_map_of_the_cube_roots_is_never_overstated() -> None:
 
 def test_attractors_of_a_trained_memory_have_a_proved_radius() -> None:
     points = np.random.default_rng(0).random((6, 10))
-    writer = ax.Gradient(start="margin", spare=8, noise=0.05, epochs=40, learning_rate=1e-4)
-    memory = ax.store(points, writer=writer, key=jr.key(0))
+    start = ax.training.constructed_start("margin", points, spare=8, key=jr.key(0))
+    memory = ax.store(points, start, writer=ax.Gradient(noise=0.05, epochs=40, learning_rate=1e-4), key=jr.key(0))
     assert memory.certificate is not None
     found = basin_radius(memory, num_directions=20, key=jr.key(0))
     attractors = np.array([verdict == "attractor" for verdict in memory.certificate.verdict])

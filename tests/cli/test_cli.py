@@ -416,7 +416,7 @@ def test_the_default_writer_stores_all_and_a_change_is_made_in_place(
     np.save(more, np.asarray(ax_digits()[6:7]))
     record = chosen[1]
     assert record["attractors"] == 4
-    assert [attempt["writer"] for attempt in record["attempts"]] == ["contest"]
+    assert [attempt["writer"] for attempt in record["attempts"]] == ["winner_take_all"]
     status, out, _ = run(capsys, "add", file, more, "--json")
     changed = strict(out)
     assert status == 0
@@ -451,28 +451,6 @@ def test_a_change_that_fails_leaves_the_file_and_exits_1(
     assert file.read_bytes() == before
 
 
-def test_a_constructed_start_by_name(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    file = tmp_path / "m.attrax"
-    options = (
-        "--set",
-        "training.start=margin",
-        "--set",
-        "training.spare=5",
-        "--noise",
-        0.05,
-        "--epochs",
-        40,
-        "--lr",
-        1e-4,
-    )
-    status, out, _ = run(capsys, "store", "digits", "--n", 4, "--writer", "gradient", *options, "-o", file, "--json")
-    assert (status, strict(out)["attractors"]) == (0, 4)
-    assert strict(run(capsys, "info", file, "--json")[1])["widths"] == [13]
-    status, _, err = run(capsys, "store", "digits", "--n", 4, *options[:2], "--width", 9, "-o", file)
-    assert status == 2
-    assert "--width does not apply with --set training.start" in err
-
-
 def test_options_bind_the_default_writer(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "m.attrax"
     options = ["--width", 9, "--depth", 2, "--noise", 0.1, "--epochs", 2, "--lr", 0.002, "--activation", "tanh"]
@@ -483,7 +461,7 @@ def test_options_bind_the_default_writer(capsys: pytest.CaptureFixture[str], tmp
     known = strict(run(capsys, "info", file, "--json")[1])
     assert (known["widths"], known["activation"]) == ([9, 9], "tanh")
     assert known["written"]["noise"] == 0.1
-    for writer, option in (("contest", "--depth"), ("margin", "--noise"), ("kfac", "--lr")):
+    for writer, option in (("winner-take-all", "--depth"), ("margin", "--noise"), ("kfac", "--lr")):
         status, _, err = run(capsys, "store", "digits", "--n", 3, "--writer", writer, option, 1, "-o", tmp_path / "x")
         assert status == 2
         assert f"{option} does not apply to --writer {writer}" in err

@@ -149,7 +149,7 @@ def test_a_zero_product_is_null(capsys: pytest.CaptureFixture[str], tmp_path: Pa
         "--as",
         "sequence",
         "--writer",
-        "contest",
+        "winner-take-all",
         "--epochs",
         20,
         "--train-corruption",

@@ -391,7 +391,7 @@ def test_a_cell_says_what_its_writer_chose() -> None:
         memory,
         certificate=ax.certify(memory),
         written={
-            "writer": "contest",
+            "writer": "winner_take_all",
             "learning_rate": 0.5,
             "coordinates": None,
             "encoder_widths": [8, 4],
@@ -402,14 +402,15 @@ def test_a_cell_says_what_its_writer_chose() -> None:
             "status": "stored",
             "chosen_by": "auto",
             "time_limit": None,
+            "time_limited": False,
             "failed": [1],
-            "attempts": [{"writer": "contest", "seconds": 1.0}, {"writer": "contest", "seconds": 2.0}],
+            "attempts": [{"writer": "winner_take_all", "seconds": 1.0}, {"writer": "winner_take_all", "seconds": 2.0}],
         },
     )
     found = stored_numbers(certified)
     assert found["network"] == "1×1 relu units, float64"
     # Nothing that the clock decides.
-    assert found["chosen"] == {"writer": "contest", "learning_rate": 0.5, "encoder_widths": [8, 4]}
+    assert found["chosen"] == {"writer": "winner_take_all", "learning_rate": 0.5, "encoder_widths": [8, 4]}
     plain = replace(certified, written={"writer": "gradient", "loss": 0.1, "epochs": 7, "status": "stored"})
     assert not {"chosen", "attempts"} & stored_numbers(plain).keys()
     cell = EXPERIMENTS["fig3"].cells("smoke", "attrax", 0)[0]
@@ -420,7 +421,7 @@ def test_a_cell_says_what_its_writer_chose() -> None:
     assert len(table.rows) == 1
     assert table.rows[0][:3] == ("fig3", "attrax-0", str(cell.settings["seed"]))
     assert table.rows[0][4] == "auto_epochs 150, resolution 32"
-    assert table.rows[0][5].endswith("attempts 2, writer contest, learning_rate 0.5, encoder_widths 8/4")
+    assert table.rows[0][5].endswith("attempts 2, writer winner_take_all, learning_rate 0.5, encoder_widths 8/4")
     (table,) = overview([cell], {})
     assert table.rows[0][5] == ""
 

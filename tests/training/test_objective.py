@@ -1,4 +1,4 @@
-"""What training sees: noise, corruptions, self-made deviations, the Jacobian penalty."""
+"""What training sees: noise, corruptions, adversarial deviations, the Jacobian penalty."""
 
 from functools import partial
 
@@ -106,7 +106,7 @@ def test_functions_of_ones_own_are_corruptions() -> None:
 
     writer = ax.Gradient(corruptions=(darker,), epochs=20)
     patterns = ax.Patterns.from_examples(POINTS[:3])
-    written = writer(partial(ax.maps.mlp, width=16, depth=1), patterns, key=jr.key(0))
+    written = writer.write(patterns, partial(ax.maps.mlp, width=16, depth=1), key=jr.key(0))
     assert written.details["corruptions"] == ["darker"]
     found = ax.corrupt(darker, POINTS, key=jr.key(0))
     ratios = (found / POINTS).reshape(len(POINTS), -1)
@@ -121,7 +121,7 @@ def test_deviations_find_the_leading_direction() -> None:
     matrix = (basis * np.array([0.9, 0.5, 0.4, 0.3, 0.2, 0.1, 0.1, 0.1])) @ basis.T
     points = draw.normal(size=(1, 8))
     shift = points[0] - matrix @ points[0] + 1e-3 * draw.normal(size=8)
-    made = objective(deviation=0.3, dtype=np.dtype("float32"))
+    made = objective(adversarial_deviation=0.3, dtype=np.dtype("float32"))
     inputs = jnp.asarray(points, jnp.float32)
     carry = made.start(inputs)
     for _ in range(60):
@@ -132,7 +132,7 @@ def test_deviations_find_the_leading_direction() -> None:
 
 
 def test_deviations_travel_round_a_cycle() -> None:
-    made = objective(deviation=0.1, successor=np.array([1, 2, 0]), dtype=np.dtype("float32"))
+    made = objective(adversarial_deviation=0.1, successor=np.array([1, 2, 0]), dtype=np.dtype("float32"))
     inputs = jnp.eye(3)
     targets = inputs[jnp.array([1, 2, 0])]
     error = jnp.array([0.0, 0.0, 1.0])
@@ -146,13 +146,13 @@ def test_deviations_travel_round_a_cycle() -> None:
 def test_the_penalty_is_the_squared_norm_of_the_jacobian() -> None:
     matrix = jnp.asarray(np.random.default_rng(1).normal(size=(4, 4)), jnp.float32)
     inputs = jnp.zeros((400, 4))
-    made = objective(penalty=2.0, dtype=np.dtype("float32"))
+    made = objective(jacobian_penalty=2.0, dtype=np.dtype("float32"))
     loss, _ = made(lambda x: matrix @ x, None, inputs, inputs, jnp.ones(400), jnp.arange(400), jr.key(0))
     # The loss averages over the four entries, and so does the penalty.
     assert float(loss) == pytest.approx(2 * float(jnp.sum(matrix**2)) / 4, rel=0.1)
 
 
-@pytest.mark.parametrize("option", ["noise", "corruptions", "deviation", "penalty", "coordinate_noise"])
+@pytest.mark.parametrize("option", ["noise", "corruptions", "adversarial_deviation", "jacobian_penalty"])
 def test_every_option_changes_the_result(option: str) -> None:
     value = ("drop:0.5",) if option == "corruptions" else 0.1
     recipe = partial(ax.maps.mlp, width=24, depth=1, init="kaiming_uniform")
@@ -160,7 +160,7 @@ def test_every_option_changes_the_result(option: str) -> None:
 
     def weights(**options) -> np.ndarray:
         writer = ax.Gradient(coordinates=1, epochs=30, polish=False, **options)
-        return np.asarray(writer(recipe, patterns, key=jr.key(0)).map.weights[1])
+        return np.asarray(writer.write(patterns, recipe, key=jr.key(0)).map.weights[1])
 
     found = weights(**{option: value})
     assert not np.allclose(found, weights(tol=0.0), atol=1e-6)
@@ -171,9 +171,9 @@ def test_a_penalty_lowers_the_jacobian() -> None:
     start = ax.maps.mlp((6, 5), width=40, depth=2, init="kaiming_uniform", key=jr.key(0))
 
     def norm(penalty: float) -> float:
-        made = objective(penalty=penalty, dtype=np.dtype("float32")) if penalty else None
+        made = objective(jacobian_penalty=penalty, dtype=np.dtype("float32")) if penalty else None
         adam = optimizer("adam", learning_rate=1e-3)
-        run = fit(start, POINTS, POINTS, optimizer=adam, epochs=400, tol=None, seen=made, key=jr.key(0))
+        run = fit(start, POINTS, POINTS, optimizer=adam, epochs=400, tol=None, objective=made, key=jr.key(0))
         assert run.loss < 0.01
         return float(np.linalg.norm(np.asarray(jax.jacobian(run.map)(POINTS[0])).reshape(30, 30)))
 
@@ -181,7 +181,7 @@ def test_a_penalty_lowers_the_jacobian() -> None:
 
 
 def test_wrong_arguments_are_refused() -> None:
-    for name in ("noise", "deviation", "penalty", "coordinate_noise"):
+    for name in ("noise", "adversarial_deviation", "jacobian_penalty"):
         with pytest.raises(ValueError, match=name):
             ax.Gradient(**{name: -1.0})
     with pytest.raises(ValueError, match="corruption"):
@@ -191,4 +191,4 @@ def test_wrong_arguments_are_refused() -> None:
     made = objective(noise=0.1, dtype=np.dtype("float32"))
     start = ax.maps.mlp((2,), width=3, depth=1, key=jr.key(0))
     with pytest.raises(ValueError, match="noise must be left out"):
-        fit(start, np.eye(2), np.eye(2), optimizer=optimizer("gd"), noise=0.1, seen=made, key=jr.key(0))
+        fit(start, np.eye(2), np.eye(2), optimizer=optimizer("gd"), noise=0.1, objective=made, key=jr.key(0))

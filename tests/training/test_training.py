@@ -747,7 +747,7 @@ class Falling(eqx.Module):
 
 
 @pytest.mark.parametrize(
-    "writer", [ax.Gradient(noise=0.1, epochs=3), ax.Contest(epochs=3)], ids=["gradient", "contest"]
+    "writer", [ax.Gradient(noise=0.1, epochs=3), ax.WinnerTakeAll(epochs=3)], ids=["gradient", "winner_take_all"]
 )
 def test_storing_the_same_again_compiles_nothing(writer: Any, caplog: pytest.LogCaptureFixture) -> None:
     recipe = partial(ax.maps.mlp, width=8, depth=1) if isinstance(writer, ax.Gradient) else None

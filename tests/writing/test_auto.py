@@ -22,13 +22,13 @@ def with_twin(points: np.ndarray) -> np.ndarray:
 
 
 def kinds(writer: ax.Auto, network=None) -> list[str]:
-    return [type(attempt).__name__ for attempt, _ in writer.attempts(network, PATTERNS)]
+    return [type(attempt).__name__ for attempt in writer.attempts(network, PATTERNS)]
 
 
 def test_it_stops_at_the_first_attempt_that_holds() -> None:
     memory = ax.store(POINTS[:4], writer=ax.Auto(**SHORT), key=jr.key(0))
     assert memory.certificate.all_attractors
-    assert [attempt["writer"] for attempt in memory.written["attempts"]] == ["contest"]
+    assert [attempt["writer"] for attempt in memory.written["attempts"]] == ["winner_take_all"]
     assert memory.written["attempts"][0]["attractors"] == 4
     assert memory.written["chosen_by"] == "auto"
     assert "failed" not in memory.written
@@ -36,7 +36,8 @@ def test_it_stops_at_the_first_attempt_that_holds() -> None:
 
 def test_kfac_binds_it_like_any_other_optimizer() -> None:
     assert kinds(ax.Auto(optimizer="kfac")) == ["Gradient", "Gradient"]
-    assert [attempt.optimizer for attempt, _ in ax.Auto(optimizer="kfac").attempts(None, PATTERNS)] == ["kfac"] * 2
+    chosen = ax.Auto(optimizer="kfac").attempts(None, PATTERNS)
+    assert [attempt.training.optimizer for attempt in chosen] == ["kfac"] * 2
 
 
 def test_it_is_the_default() -> None:
@@ -46,17 +47,17 @@ def test_it_is_the_default() -> None:
 
 
 def test_what_is_given_binds_every_attempt() -> None:
-    assert kinds(ax.Auto()) == ["Contest", "Contest", "Constructed"]
-    assert kinds(ax.Auto(noise=0.1)) == ["Contest", "Contest"]
-    assert kinds(ax.Auto(deviation=0.1)) == ["Gradient", "Gradient", "Gradient"]
-    assert kinds(ax.Auto(deviation=0.1, optimizer="adam")) == ["Gradient", "Gradient"]
+    assert kinds(ax.Auto()) == ["WinnerTakeAll", "WinnerTakeAll", "Constructed"]
+    assert kinds(ax.Auto(noise=0.1)) == ["WinnerTakeAll", "WinnerTakeAll"]
+    assert kinds(ax.Auto(adversarial_deviation=0.1)) == ["Gradient", "Gradient", "Gradient"]
+    assert kinds(ax.Auto(adversarial_deviation=0.1, optimizer="adam")) == ["Gradient", "Gradient"]
     recipe = partial(ax.maps.mlp, width=32, depth=2)
     writer = ax.Auto(corruptions=("drop:0.3",), epochs=7, coordinates=0.5)
-    for attempt, takes in writer.attempts(recipe, PATTERNS):
-        assert takes
-        assert (attempt.corruptions, attempt.epochs, attempt.coordinates) == (("drop:0.3",), 7, 0.5)
+    for attempt in writer.attempts(recipe, PATTERNS):
+        assert attempt.augmentation.corruptions == ("drop:0.3",)
+        assert (attempt.training.epochs, attempt.training.coordinates) == (7, 0.5)
     bare = partial(ax.maps.mlp, width=32, depth=2, bias=False)
-    assert next(ax.Auto().attempts(bare, PATTERNS))[0].coordinates is None
+    assert ax.Auto().attempts(bare, PATTERNS)[0].training.coordinates is None
 
 
 def test_a_given_network_is_trained_itself() -> None:

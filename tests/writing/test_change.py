@@ -10,12 +10,14 @@ import pytest
 
 import attrax as ax
 from attrax._base.numerics import cast, float64
-from attrax.training import encoder
 
 POINTS = np.random.default_rng(0).uniform(size=(9, 4, 4)).astype(np.float32)
 WRITERS = {
-    "contest": (None, ax.Contest(epochs=200, corruptions=("gaussian:0.2",), layers=1)),
-    "contest in coordinates": (None, ax.Contest(epochs=200, corruptions=("gaussian:0.2",), coordinates=0.5, layers=2)),
+    "winner_take_all": (None, ax.WinnerTakeAll(128, epochs=200, corruptions=("gaussian:0.2",))),
+    "winner_take_all in coordinates": (
+        None,
+        ax.WinnerTakeAll((128, 128), epochs=200, corruptions=("gaussian:0.2",), coordinates=0.5),
+    ),
     "gradient": (
         partial(ax.maps.mlp, width=64, depth=2, init="kaiming_uniform"),
         ax.Gradient(noise=0.1, coordinates=0.0, epochs=800),
@@ -69,8 +71,8 @@ def test_added_and_forgotten_and_certified_throughout(name: str) -> None:
     assert len(memory.patterns) == 6, "the given memory stays as it was"
 
 
-def test_a_contest_loses_the_units_of_what_it_forgets() -> None:
-    memory, added, smaller = changed("contest")
+def test_winner_take_all_loses_the_units_of_what_it_forgets() -> None:
+    memory, added, smaller = changed("winner_take_all")
     assert added.memory.map.widths[0] == memory.map.widths[0] + 4
     assert added.memory.written["carriers"][-2:] == [[128, 130], [129, 131]]
     assert smaller.memory.map.widths[0] == memory.map.widths[0]
@@ -81,16 +83,15 @@ def test_a_contest_loses_the_units_of_what_it_forgets() -> None:
 def test_the_first_inhibition_is_that_of_the_memory() -> None:
     """What training saw is on record, and does not tell what was asked for: shifts, among others, are a default."""
     patterns = ax.Patterns.from_examples(POINTS[:6])
-    scores = encoder(POINTS[:6], widths=[128], key=jr.key(0))
     for corruption, onset in (("shift:1", 3.0), ("gaussian:0.2", 5.0)):
-        writer = ax.Contest(corruptions=(corruption,))
-        assert writer.finish(scores, patterns, None, 0, 0.0, 0.0).details["onset"] == onset
-    memory, added, smaller = changed("contest")
+        writer = ax.WinnerTakeAll(corruptions=(corruption,), epochs=0)
+        assert writer.write(patterns, key=jr.key(0)).details["onset"] == onset
+    memory, added, smaller = changed("winner_take_all")
     assert {change.written["onset"] for change in (memory, added.memory, smaller.memory)} == {4.0}
 
 
 def test_a_change_that_cannot_be_certified_leaves_the_memory() -> None:
-    memory = with_record(written("contest"), epochs_limit=1)
+    memory = with_record(written("winner_take_all"), epochs_limit=1)
     twin = POINTS[5:6].copy()
     twin[0, 0, 0] = np.nextafter(twin[0, 0, 0], np.float32(1))  # nearer than recall can tell
     change = ax.add(memory, twin, key=jr.key(1))
@@ -110,7 +111,7 @@ def test_what_is_stored_already_is_passed_over() -> None:
 
 def test_whole_cycles_only() -> None:
     patterns = ax.Patterns.from_cycles([POINTS[:3], POINTS[3:5], POINTS[5:6]])
-    memory = ax.store(patterns, writer=WRITERS["contest"][1], key=jr.key(0))
+    memory = ax.store(patterns, writer=WRITERS["winner_take_all"][1], key=jr.key(0))
     with pytest.raises(ValueError, match="all of a cycle or none"):
         ax.forget(memory, [1], key=jr.key(1))
     left = ax.forget(memory, [0, 1, 2], key=jr.key(1))
@@ -140,5 +141,5 @@ def test_wrong_examples_and_unknown_writers() -> None:
     with pytest.raises(ValueError, match="must have the shape"):
         ax.add(written("margin"), np.zeros((1, 3)), key=jr.key(0))
     foreign = ax.Memory(lambda x: x / 2, ax.Patterns.from_examples(np.zeros((1, 3))))
-    with pytest.raises(ValueError, match="not on record"):
+    with pytest.raises(ValueError, match="record does not tell"):
         ax.add(foreign, np.ones((1, 3)), key=jr.key(0))

@@ -228,9 +228,9 @@ def test_the_way_of_an_open_sequence_is_run() -> None:
 WRITERS = {
     "pseudoinverse": ax.Constructed("pseudoinverse"),
     "margin": ax.Constructed("margin"),
-    "contest": ax.Contest(epochs=20, corruptions=("gaussian:0.1",)),
+    "winner_take_all": ax.WinnerTakeAll(epochs=20, corruptions=("gaussian:0.1",)),
     "gradient": ax.Gradient(noise=0.1, epochs=800, learning_rate=3e-3),
-    "kfac": ax.Gradient(optimizer="kfac", coordinates=1.0, coordinate_noise=0.1, epochs=60),
+    "kfac": ax.Gradient(optimizer="kfac", coordinates=1.0, noise=0.01, epochs=60),
     "auto": ax.Auto(epochs=20, corruptions=("gaussian:0.1",)),
 }
 

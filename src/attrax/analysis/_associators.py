@@ -317,7 +317,7 @@ def _denoiser(task: Task, setting: tuple[int, int, int]) -> Associator:
     recipe = partial(mlp, width=width, depth=depth, init="kaiming_uniform")
     # Only the trained map is needed: used once, it need not have any fixed point.
     patterns = Patterns(np.asarray(task.points), np.asarray(task.successor))
-    written = writer(recipe, patterns, key=task.key, checkpoint=None, resume=False, progress=None)
+    written = writer.write(patterns, recipe, key=task.key)
     network: Any = cast(written.map, np.float32)
     shape = task.points.shape[1:]
 

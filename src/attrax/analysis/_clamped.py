@@ -48,7 +48,7 @@ def recall_clamped(
     What it guarantees. A fixed point x of f that agrees with the cue on K is a fixed point of this iteration, for
     every a; so the right example is one wherever the known entries are right. The converse holds on the other entries
     U only: a fixed point of the iteration has f(x)_U = x_U. Near it the iteration is linear with (1 − a)I + a·J_UU,
-    J_UU being the rows and columns U of the Jacobian. Where ‖J‖₂ < 1, as at the examples of a contest (J = 0), that is
+    J_UU being the rows and columns U of the Jacobian. Where ‖J‖₂ < 1, as at winner-take-all examples (J = 0), that is
     a contraction for 0 < a ≤ 1, so every example attracts the cues near it under any mask; ρ(J) < 1 alone does not
     promise this, as a principal submatrix can have a larger spectral radius than the whole.
 

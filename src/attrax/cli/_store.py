@@ -49,7 +49,7 @@ from attrax.cli._words import plain
 
 _NETWORK = {
     "auto": ("width", "depth", "activation", "init", "bias", "dtype"),
-    "contest": ("width",),
+    "winner-take-all": ("width",),
     "gradient": ("width", "depth", "activation", "init", "bias", "dtype"),
     "kfac": ("width", "depth", "activation", "init", "bias", "dtype"),
     "margin": (),
@@ -57,7 +57,6 @@ _NETWORK = {
 }
 """What each writer heeds of the network's options."""
 _UNTRAINED = ("margin", "pseudoinverse")
-_AUGMENTATION = ("noise", "coordinate_noise", "corruptions", "deviation", "penalty", "copies")
 
 
 def _known(activation: str | None) -> str | None:
@@ -96,11 +95,11 @@ class Method:
     """Options that say how to store it."""
 
     writer: Annotated[
-        Literal["auto", "contest", "gradient", "kfac", "margin", "pseudoinverse"],
+        Literal["auto", "winner-take-all", "gradient", "kfac", "margin", "pseudoinverse"],
         typer.Option(
             metavar="NAME",
-            help="auto: tries writers until all is certified; other options bind it. contest: trained scores, the "
-            "largest wins. gradient: the paper's. kfac: fewer, larger steps. margin, pseudoinverse: written down, not "
+            help="auto: tries writers until all is certified; other options bind it. winner-take-all: trained "
+            "scores, the largest wins. gradient: the paper's. kfac: fewer, larger steps. margin, pseudoinverse: written down, not "
             "trained.",
         ),
     ] = "auto"
@@ -189,7 +188,7 @@ class Training:
     batch: Annotated[int | None, typer.Option(min=1, metavar="N", help="Examples a step. [default: all]")] = None
     time_limit: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", help="Time that training may take. [default: as long as it needs]"),
+        typer.Option(metavar="SECONDS", help="Stop training when the time is over. [default: as long as it needs]"),
     ] = None
     checkpoint: Annotated[Path | None, typer.Option(metavar="FILE", help="Save training here every few seconds.")] = (
         None
@@ -251,7 +250,7 @@ def store(
     check_checkpoint(training.checkpoint, training.resume, output.output)
     settings = _settings(source, method, training)
     writer = _writer(method.writer, network, training, settings)
-    recipe = _recipe(method.writer, network, "training.start" in settings)
+    recipe = _recipe(method.writer, network)
     sources = [_clicked(name) for name in sources]
     selection = _selection(source, method.seed, sources, settings)
     examples = _read(sources, selection)
@@ -266,13 +265,12 @@ def store(
 
 def _settings(source: Source, method: Method, training: Training) -> dict[str, Setting]:
     """Everything given that the writer and the readers of sources take, by `section.name`."""
+    from attrax import training as records
     from attrax.sources import MEDIA
-    from attrax.writing import Gradient
 
-    known = tuple(field.name for field in fields(Gradient))
     allowed = {
-        "training": tuple(name for name in known if name not in _AUGMENTATION),
-        "augmentation": _AUGMENTATION,
+        "training": tuple(field.name for field in fields(records.Training)),
+        "augmentation": tuple(field.name for field in fields(records.Augmentation)),
         "source": MEDIA,
     }
     options = {
@@ -297,33 +295,28 @@ def _of(section: str, settings: dict[str, Setting]) -> dict[str, Setting]:
 
 def _writer(name: str, network: Network, training: Training, settings: dict[str, Setting]) -> Any:
     """The writer of this name. **Raises** `ValueError` for anything given that it would not heed."""
-    from attrax.writing import Auto, Constructed, Contest, Gradient
+    from attrax.writing import Auto, Constructed, Gradient, WinnerTakeAll
 
-    kinds = {"auto": Auto, "contest": Contest, "margin": Constructed, "pseudoinverse": Constructed}
-    kind: Any = kinds.get(name, Gradient)
     given = _of("training", settings) | _of("augmentation", settings)
-    taken = {field.name for field in fields(kind)}
-    if name == "kfac":
-        taken -= {"optimizer", "learning_rate", "momentum", "weight_decay"}
-    refused = [setting.said for key, setting in given.items() if key not in taken]
+    unheeded = {
+        "kfac": {"optimizer", "learning_rate", "momentum", "weight_decay"},
+        "winner-take-all": {"polish", "adversarial_deviation", "jacobian_penalty"},
+        **dict.fromkeys(_UNTRAINED, given.keys()),
+    }
+    refused = [setting.said for key, setting in given.items() if key in unheeded.get(name, ())]
     refused += [f"--{option.replace('_', '-')}" for option in _chosen(network) if option not in _NETWORK[name]]
     if name in _UNTRAINED:
         refused += [option for option, value in (("--checkpoint", training.checkpoint),) if value is not None]
     if refused:
         raise ValueError(f"{sorted(refused)[0]} does not apply to --writer {name}; leave it out")
-    if "start" in given and _chosen(network):
-        option = next(iter(_chosen(network))).replace("_", "-")
-        raise ValueError(
-            f"--{option} does not apply with {given['start'].said}, which makes the network; leave one of them out"
-        )
     values = {key: setting.value for key, setting in given.items()}
     if name in _UNTRAINED:
-        return Constructed(name, **values)
-    if name == "contest" and network.width is not None:
-        values["width"] = network.width
-    if name == "kfac":
-        values["optimizer"] = "kfac"
-    return kind(**values)
+        return Constructed(name)
+    if name == "winner-take-all":
+        return WinnerTakeAll(width=network.width, **values)
+    if name == "auto":
+        return Auto(**values)
+    return Gradient(**(values | ({"optimizer": "kfac"} if name == "kfac" else {})))
 
 
 def _chosen(network: Network) -> dict[str, Any]:
@@ -332,12 +325,12 @@ def _chosen(network: Network) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _recipe(writer: str, network: Network, constructed: bool) -> "partial[Any] | None":
+def _recipe(writer: str, network: Network) -> "partial[Any] | None":
     """How to make the network that is trained; `None` where the writer makes its own."""
     from attrax.maps import mlp
 
     chosen = _chosen(network)
-    if constructed or writer in ("contest", *_UNTRAINED) or (writer == "auto" and not chosen):
+    if writer in ("winner-take-all", *_UNTRAINED) or (writer == "auto" and not chosen):
         return None
     activation = chosen.get("activation", "relu")
     init = "kaiming_uniform" if activation in ("relu", "leaky_relu") else "pytorch"

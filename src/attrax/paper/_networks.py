@@ -45,6 +45,7 @@ _NO_CHOICE = (
     "seconds",
     "status",
     "time_limit",
+    "time_limited",
 )
 """What the record of writing holds beside choices: outcomes, times, and lists as long as the examples."""
 

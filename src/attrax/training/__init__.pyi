@@ -1,23 +1,17 @@
 """Training: the paper's optimizers, one loop, coordinates in the span of the data, the polish of the last layer."""
 
-from ._checkpoint import planned_epochs as planned_epochs
 from ._construct import CONSTRUCTIONS as CONSTRUCTIONS
 from ._construct import constructed_start as constructed_start
 from ._construct import margin as margin
 from ._construct import pseudoinverse as pseudoinverse
-from ._contest import Encoder as Encoder
-from ._contest import carriers as carriers
-from ._contest import contest_network as contest_network
-from ._contest import encoder as encoder
-from ._contest import lead_at_home as lead_at_home
-from ._contest import leading as leading
-from ._contest import rounds_for as rounds_for
 from ._coordinates import Coordinates as Coordinates
 from ._fit import Fit as Fit
 from ._fit import fit as fit
 from ._fit_many import FitMany as FitMany
 from ._fit_many import fit_many as fit_many
 from ._kfac import kfac as kfac
+from ._layered import Layered as Layered
+from ._layered import takes_coordinates as takes_coordinates
 from ._losses import cross_entropy as cross_entropy
 from ._losses import squared_error as squared_error
 from ._objective import Objective as Objective
@@ -28,3 +22,17 @@ from ._optimizers import optimizer as optimizer
 from ._polish import mean_squared_error as mean_squared_error
 from ._polish import polish as polish
 from ._recurrent import fit_recurrent as fit_recurrent
+from ._settings import TOL as TOL
+from ._settings import Augmentation as Augmentation
+from ._settings import Training as Training
+from ._settings import from_record as from_record
+from ._settings import given as given
+from ._settings import to_record as to_record
+from ._settings import with_settings as with_settings
+from ._winner_take_all import Encoder as Encoder
+from ._winner_take_all import carriers as carriers
+from ._winner_take_all import encoder as encoder
+from ._winner_take_all import ensure_lead as ensure_lead
+from ._winner_take_all import leading as leading
+from ._winner_take_all import rounds_for as rounds_for
+from ._winner_take_all import winner_take_all_network as winner_take_all_network

@@ -8,7 +8,6 @@ from typing import Any
 import equinox as eqx
 import jax
 import numpy as np
-import safetensors
 
 from attrax._base.checked_arrays import read_checked, write_checked
 
@@ -43,13 +42,3 @@ def read_checkpoint(path: str | os.PathLike[str], like: Any, fingerprint: str) -
             raise ValueError(f"{path}: leaf {index} should be {leaf.dtype}{list(leaf.shape)} but the file has {found}")
     restored = jax.tree.unflatten(structure, stored)
     return eqx.combine(restored, static), json.loads(header["numbers"])
-
-
-def planned_epochs(path: str | os.PathLike[str]) -> int | None:
-    """How many epochs the run of a checkpoint was to take; `None` where there is none that says so."""
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            planned = json.loads((file.metadata() or {}).get("numbers", "{}")).get("epochs_limit")
-    except (OSError, safetensors.SafetensorError, ValueError):
-        return None  # whoever reads the state says what is wrong with the file
-    return None if planned is None else int(planned)

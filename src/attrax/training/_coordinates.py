@@ -1,6 +1,7 @@
 """Coordinates in the span of the data: training there costs what the data cost, whatever the number of pixels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import scipy
@@ -8,7 +9,9 @@ from jaxtyping import Float
 
 from attrax._base import checks
 from attrax._base.types import HostStates
-from attrax.maps import MLP
+from attrax.training._layered import Layered
+
+L = TypeVar("L", bound=Layered)
 
 EXACT_RANK = 4096
 """Up to this many coordinates their basis comes from an exact singular value decomposition."""
@@ -97,7 +100,7 @@ class Coordinates:
         flat = self.center + (np.asarray(coordinates, np.float64) * self.scale) @ self.basis.T
         return flat.reshape(len(flat), *self.shape)
 
-    def fold(self, network: MLP) -> MLP:
+    def fold(self, network: L) -> L:
         """The network on states, in float64, that does what `network` does on coordinates.
 
         **Raises** `ValueError` where `network` has another size, or no biases to take up the center.
@@ -112,9 +115,9 @@ class Coordinates:
         if self.center.any():
             first, last = _needed(biases)
             biases[0], biases[-1] = first - weights[0] @ self.center, last + self.center
-        return MLP(tuple(weights), tuple(biases), self.shape, network.activation)
+        return _rebuilt(network, weights, biases, self.shape)
 
-    def unfold(self, network: MLP) -> MLP:
+    def unfold(self, network: L) -> L:
         """The network on coordinates, in float64, that `network` is on the span: c ↦ c(f(x(c))). Inverts `fold`.
 
         **Raises** `ValueError` where `network` has another shape, or no biases to take up the center.
@@ -129,10 +132,15 @@ class Coordinates:
         weights[-1] = (self.basis.T @ weights[-1]) / self.scale[:, None]
         if biases[-1] is not None:
             biases[-1] = (self.basis.T @ biases[-1]) / self.scale
-        return MLP(tuple(weights), tuple(biases), (self.rank,), network.activation)
+        return _rebuilt(network, weights, biases, (self.rank,))
 
 
-def _exact(network: MLP) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
+def _rebuilt(network: L, weights: list[np.ndarray], biases: list[np.ndarray | None], shape: tuple[int, ...]) -> L:
+    fresh = {"weights": tuple(weights), "biases": tuple(biases), "shape": shape}
+    return replace(network, **fresh)  # type: ignore[type-var]  # `Layered` says that it is a dataclass
+
+
+def _exact(network: Layered) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
     weights = [np.asarray(weight, np.float64) for weight in network.weights]
     return weights, [None if bias is None else np.asarray(bias, np.float64) for bias in network.biases]
 

@@ -23,12 +23,17 @@ from attrax._base.status import StoreStatus
 from attrax._base.types import HostStates, Map, Progress
 from attrax.training._checkpoint import read_checkpoint, write_checkpoint
 from attrax.training._losses import Loss, squared_error
-from attrax.training._objective import Objective, objective, weighted_mean
+from attrax.training._objective import Objective, weighted_mean
+from attrax.training._objective import objective as made_objective
 
 _CHECKPOINT_SECONDS = 5.0
 _WRITING_TIMES = 20.0
 """Training lasts at least so many times as long as the last checkpoint took to write, many seconds for large maps."""
 _PROGRESS_SECONDS = 0.5
+_ANNEALING = 0.25
+"""The share of a time limit that is left for lowering the steps to zero."""
+_CAREFUL = 0.9
+"""Of the epochs that should fit into what is left, the share that is planned."""
 
 M = TypeVar("M", bound=Map)
 
@@ -44,6 +49,7 @@ class Fit(Generic[M]):
     - `epochs`: passes through the data that were made.
     - `seconds`: wall-clock time of this call, compilation included.
     - `status`: `stored` where the loss reached the tolerance (or none was asked for), `loss_not_reached`, `diverged`.
+    - `time_limited`: whether the time was over before the epochs and the loss.
     """
 
     map: M
@@ -51,6 +57,7 @@ class Fit(Generic[M]):
     epochs: int
     seconds: float
     status: StoreStatus
+    time_limited: bool = False
 
 
 class _Training(eqx.Module):
@@ -87,9 +94,10 @@ def fit(
     batch: int | None = None,
     copies: int = 1,
     noise: float | np.ndarray = 0.0,
-    seen: Objective | None = None,
+    objective: Objective | None = None,
     loss: Loss = squared_error,
     seconds: float | None = None,
+    anneal: bool = False,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
     fingerprint: str = "",
@@ -112,9 +120,11 @@ def fit(
     - `copies`: how often each example stands in a step, each time with a disturbance of its own.
     - `noise`: standard deviation of Gaussian noise, drawn anew for every step, on the inputs of the loss:
       one number, or one for each entry of a state.
-    - `seen`: what training sees in place of the inputs, as `objective` makes it, where that is more than `noise`.
+    - `objective`: what training sees in place of the inputs, where that is more than `noise`; made by
+      `attrax.training.objective`.
     - `loss`: of outputs and targets, a number a row; by default the mean squared error.
-    - `seconds`: stop at the first report after this time.
+    - `seconds`: stop at the first report after this time. With `anneal` the steps of its last quarter fall to zero, for
+      optimizers whose rate would have fallen by the last epoch; the checkpoint is the one from before that.
     - `checkpoint`: file to write the state to every few seconds; `resume` continues from it where it exists, to the
       same weights bit by bit. `fingerprint` names settings that a resumed run must share besides the data.
     - `progress`: called with the loss every so often.
@@ -136,10 +146,10 @@ def fit(
     batch = num if batch is None else checks.integer("batch", batch, least=1, most=num)
     copies = checks.integer("copies", copies, least=1)
     # Each kind of disturbance needs an example to fall on.
-    copies = max(copies, -(-(1 if seen is None else seen.kinds) // batch))
+    copies = max(copies, -(-(1 if objective is None else objective.kinds) // batch))
     noise = _noise(noise, inputs.shape[1:])
-    if np.any(noise) and seen is not None:
-        raise ValueError("noise must be left out where seen is given, which has a noise of its own")
+    if np.any(noise) and objective is not None:
+        raise ValueError("noise must be left out where objective is given, which has a noise of its own")
     parameters, static = eqx.partition(map, _is_trained)
     dtypes = {np.asarray(leaf).dtype for leaf in jax.tree.leaves(parameters)}
     if len(dtypes) != 1:
@@ -158,7 +168,7 @@ def fit(
             targets=jnp.asarray(targets, dtype),
             tol=jnp.asarray(tol, dtype),
             key=key,
-            objective=objective(noise=noise, dtype=dtype) if np.any(noise) else seen,
+            objective=made_objective(noise=noise, dtype=dtype) if np.any(noise) else objective,
             batch=batch,
             copies=copies,
             loss=loss,
@@ -171,14 +181,15 @@ def fit(
         if resume and checkpoint is not None and Path(checkpoint).exists():
             state, _ = read_checkpoint(checkpoint, state, stamp)
             state = jax.tree.map(jnp.array, state)
-        state = _train(state, static, problem, optimizer, epochs, tol, begun, limit, checkpoint, stamp, progress)
+        end = _End(epochs, tol, begun, limit, anneal)
+        state, time_limited = _train(state, static, problem, optimizer, end, checkpoint, stamp, progress)
         trained = eqx.combine(jax.tree.map(np.asarray, state.parameters), static)
     reached, done = float(state.loss), int(state.epoch)
     if not np.isfinite(reached):
         status = StoreStatus.DIVERGED
     else:
         status = StoreStatus.STORED if tol < 0 or reached <= tol else StoreStatus.LOSS_NOT_REACHED
-    return Fit(trained, reached, done, time.perf_counter() - begun, status)
+    return Fit(trained, reached, done, time.perf_counter() - begun, status, time_limited)
 
 
 def _is_trained(leaf: Any) -> bool:
@@ -193,8 +204,12 @@ def _noise(noise: float | np.ndarray, shape: tuple[int, ...]) -> float | np.ndar
     return noise
 
 
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+"""Where in memory a function lies, which differs from process to process."""
+
+
 def _stamp(problem: _Problem, map: Map, fingerprint: str) -> str:
-    digest = hashlib.sha256(fingerprint.encode())
+    digest = hashlib.sha256(_ADDRESS.sub("", fingerprint).encode())
     for leaf in jax.tree.leaves(
         (problem.inputs, problem.targets, problem.objective, problem.tol, jr.key_data(problem.key))
     ):
@@ -202,9 +217,19 @@ def _stamp(problem: _Problem, map: Map, fingerprint: str) -> str:
     for leaf in jax.tree.leaves(eqx.filter(map, eqx.is_array)):
         digest.update(np.asarray(leaf).tobytes())
     static = (jax.tree.structure(map), jax.tree.structure(problem), problem.inputs.shape, problem.inputs.dtype)
-    # Where in memory a function lies differs from process to process.
-    digest.update(re.sub(r" at 0x[0-9a-f]+", "", str(static)).encode())
+    digest.update(_ADDRESS.sub("", str(static)).encode())
     return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """When a run ends: by epochs, by loss, by the clock."""
+
+    epochs: int
+    tol: float
+    begun: float
+    limit: float
+    anneal: bool
 
 
 def _train(
@@ -212,43 +237,58 @@ def _train(
     static: Any,
     problem: _Problem,
     optimizer: optax.GradientTransformation,
-    epochs: int,
-    tol: float,
-    begun: float,
-    limit: float,
+    end: _End,
     checkpoint: str | os.PathLike[str] | None,
     stamp: str,
     progress: Progress | None,
-) -> _Training:
-    """Runs the compiled loop in blocks of about half a second, between which the host reports and saves."""
-    block, saved, writing, compiled = 1, time.perf_counter(), 0.0, False
+) -> tuple[_Training, bool]:
+    """Runs the compiled loop in blocks of about half a second, between which the host reports and saves.
+
+    The second value says whether the clock ended it.
+    """
+    block, saved, writing, compiling = 1, time.perf_counter(), 0.0, 0.0
+    # A short limit is looked at more often.
+    wanted = min(_PROGRESS_SECONDS, end.limit / 20)
+    last, annealing = end.epochs, None
     if checkpoint is not None:
-        write_checkpoint(checkpoint, state, {"epochs_limit": epochs}, stamp)
+        write_checkpoint(checkpoint, state, {}, stamp)
     while True:
         start = time.perf_counter()
         before = int(state.epoch)
-        state = _run((static, problem, optimizer, np.asarray(min(before + block, epochs)), np.asarray(epochs)), state)
+        stop = np.asarray(min(before + block, last))
+        state = _run((static, problem, optimizer, stop, np.asarray(last), annealing), state)
         jax.block_until_ready(state.loss)
         loss, done = float(state.loss), int(state.epoch)
         now = time.perf_counter()
-        finished = done >= epochs or loss <= tol or not np.isfinite(loss) or now - begun > limit
+        late, was_annealing = now - end.begun > end.limit, annealing is not None
+        finished = done >= last or loss <= end.tol or not np.isfinite(loss) or late
         if progress is not None:
-            progress("training", done, epochs, {"loss": loss, "seconds": now - begun})
-        if checkpoint is not None and (finished or now - saved > max(_CHECKPOINT_SECONDS, _WRITING_TIMES * writing)):
-            write_checkpoint(checkpoint, state, {"loss": loss, "epochs_limit": epochs}, stamp)
+            progress("training", done, end.epochs, {"loss": loss, "seconds": now - end.begun})
+        each = (now - start) / max(done - before, 1)
+        # The program that anneals has to be compiled as the first one had: a run that ends in time never meets it.
+        left = end.begun + end.limit - now - compiling
+        if end.anneal and compiling and not (finished or was_annealing) and 0 < left < _ANNEALING * end.limit:
+            fitting = done + max(1, int(_CAREFUL * left / max(each, 1e-7)))
+            if fitting < end.epochs:
+                last, annealing = fitting, (np.asarray(done), np.asarray(fitting))
+        # What was annealed is no state to go on from: a resumed run takes the one before.
+        long_ago = now - saved > max(_CHECKPOINT_SECONDS, _WRITING_TIMES * writing)
+        if checkpoint is not None and not was_annealing and (finished or annealing is not None or long_ago):
+            write_checkpoint(checkpoint, state, {"loss": loss}, stamp)
             saved = time.perf_counter()
             writing = saved - now
         if finished:
-            return state
-        if compiled:  # the first block's time is mostly the compiler's
-            each = (now - start) / max(done - before, 1)
-            block = int(np.clip(_PROGRESS_SECONDS / max(each, 1e-7), 1, 4 * block))
-        compiled = True
+            return state, done < end.epochs and np.isfinite(loss) and not loss <= end.tol
+        # The first block's time is mostly the compiler's.
+        if compiling:
+            block = int(np.clip(wanted / max(each, 1e-7), 1, 4 * block))
+        else:
+            compiling = now - start
 
 
 @eqx.filter_jit(donate="all-except-first")
-def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any, Any], state: _Training) -> _Training:
-    static, problem, optimizer, stop, epochs = fixed
+def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any, Any, Any], state: _Training) -> _Training:
+    static, problem, optimizer, stop, epochs, annealing = fixed
     num = len(problem.inputs)
 
     def clean_loss(parameters: Any) -> Any:
@@ -257,9 +297,14 @@ def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any, Any], st
 
     optimizer = optax.with_extra_args_support(optimizer)
 
-    def update(parameters: Any, optimizer_state: Any, gradient: Any, **data: Any) -> tuple[Any, Any]:
+    def update(epoch: Any, parameters: Any, optimizer_state: Any, gradient: Any, **data: Any) -> tuple[Any, Any]:
         # The data are for optimizers that look at more than the gradient, such as K-FAC.
         change, optimizer_state = optimizer.update(gradient, optimizer_state, parameters, **data)
+        if annealing is not None:
+            turn, end = annealing
+            share = (epoch - turn) / jnp.maximum(end - turn, 1)
+            factor = 0.5 * (1 + jnp.cos(jnp.pi * share))
+            change = jax.tree.map(lambda leaf: leaf * factor.astype(leaf.dtype), change)
         return optax.apply_updates(parameters, change), optimizer_state
 
     def clean_epoch(now: _Training) -> _Training:
@@ -269,7 +314,7 @@ def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any, Any], st
 
         def step(_: Any) -> _Training:
             parameters, optimizer_state = update(
-                now.parameters, now.optimizer_state, gradient, inputs=problem.inputs, targets=problem.targets
+                now.epoch, now.parameters, now.optimizer_state, gradient, inputs=problem.inputs, targets=problem.targets
             )
             return _Training(parameters, optimizer_state, now.carry, now.epoch + 1, loss)
 
@@ -302,7 +347,7 @@ def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any, Any], st
             key = jr.fold_in(step_key, index)
             gradient, (carry, seen) = jax.grad(drawn_loss, has_aux=True)(parameters, carry, rows, weights, key)
             data = {"inputs": seen, "targets": problem.targets[rows], "weights": weights}
-            return *update(parameters, optimizer_state, gradient, **data), carry
+            return *update(now.epoch, parameters, optimizer_state, gradient, **data), carry
 
         inner = (now.parameters, now.optimizer_state, now.carry)
         parameters, optimizer_state, carry = jax.lax.fori_loop(0, batches, step, inner)

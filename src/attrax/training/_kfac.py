@@ -21,6 +21,7 @@ How many targets are sampled matters more than anything else here. Of G, of rank
 most of a wide layer's curvature unseen.
 """
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -32,7 +33,7 @@ from jaxtyping import Array, Float
 
 from attrax._base import checks
 from attrax.activations import activation as named_activation
-from attrax.maps import MLP
+from attrax.training._layered import Layered
 
 _SHRINK, _GROW, _REJECTED = 0.7, 1.5, 4.0
 _LEAST, _MOST = 1e-12, 1e8
@@ -57,7 +58,7 @@ class KFACState(NamedTuple):
 def kfac(
     *, damping: float = 0.01, samples: int = 4, refresh: int = 1, seed: int = 0
 ) -> optax.GradientTransformationExtraArgs:
-    """K-FAC as an Optax transformation of an `MLP` and its gradient.
+    """K-FAC as an Optax transformation of a fully connected network and its gradient.
 
     `update(gradient, state, network, inputs=..., targets=..., weights=None)` returns the step; the gradient is that of
     the mean squared error over all entries at these inputs. `fit` passes all of it.
@@ -92,7 +93,7 @@ def kfac(
 def _made(damping: float, samples: int, refresh: int, seed: int) -> optax.GradientTransformationExtraArgs:
     """The same object for the same numbers, so that training with it is not compiled again."""
 
-    def init(network: MLP) -> KFACState:
+    def init(network: Layered) -> KFACState:
         _check(network)
         dtype = jnp.asarray(network.weights[0]).dtype
         kept = []
@@ -104,15 +105,15 @@ def _made(damping: float, samples: int, refresh: int, seed: int) -> optax.Gradie
         return KFACState(start, jnp.sqrt(start), zero, tuple(kept), jnp.zeros((), jnp.int32), key)
 
     def update(
-        updates: MLP,
+        updates: Layered,
         state: KFACState,
-        params: MLP | None = None,
+        params: Layered | None = None,
         *,
         inputs: Float[Array, "n *state"] | None = None,
         targets: Float[Array, "n *state"] | None = None,
         weights: Float[Array, " n"] | None = None,
         **unused: Any,
-    ) -> tuple[MLP, KFACState]:
+    ) -> tuple[Layered, KFACState]:
         if params is None or inputs is None or targets is None:
             raise ValueError(
                 "kfac needs more than a gradient: update(gradient, state, network, inputs=..., targets=...)"
@@ -125,7 +126,7 @@ def _made(damping: float, samples: int, refresh: int, seed: int) -> optax.Gradie
         factors = factor_rows(params, x, draws, share)
         model = _Model.at(params, state, slope, x, y, share)
 
-        def direction(gamma: Any, kept: Any) -> tuple[MLP, Any]:
+        def direction(gamma: Any, kept: Any) -> tuple[Layered, Any]:
             solved, inverses = [], []
             for number, (matrix, (a, g)) in enumerate(zip(slope, factors, strict=True)):
                 shifts = _shifts(a, g, gamma)
@@ -161,7 +162,7 @@ def _made(damping: float, samples: int, refresh: int, seed: int) -> optax.Gradie
 
 
 def factor_rows(
-    network: MLP, inputs: Float[Array, "n d"], draws: Float[Array, "m n d"], share: Float[Array, " n"]
+    network: Layered, inputs: Float[Array, "n d"], draws: Float[Array, "m n d"], share: Float[Array, " n"]
 ) -> list[tuple[Float[Array, "n a"], Float[Array, "mn g"]]]:
     """For each layer the rows ā and g, each times the root of its share: A = aᵀa, G = gᵀg.
 
@@ -192,7 +193,7 @@ def _with_one(rows: Array, bias: Any) -> Array:
     return rows if bias is None else jnp.column_stack([rows, jnp.ones(len(rows), rows.dtype)])
 
 
-def _matrices(network: MLP) -> list[Array]:
+def _matrices(network: Layered) -> list[Array]:
     """Each layer's weight with its bias as a last column."""
     return [
         jnp.asarray(weight) if bias is None else jnp.column_stack([weight, bias])
@@ -200,12 +201,12 @@ def _matrices(network: MLP) -> list[Array]:
     ]
 
 
-def _network(matrices: list[Array], like: MLP) -> MLP:
+def _network(matrices: list[Array], like: Layered) -> Layered:
     biases = tuple(None if bias is None else matrix[:, -1] for matrix, bias in zip(matrices, like.biases, strict=True))
     weights = tuple(
         matrix if bias is None else matrix[:, :-1] for matrix, bias in zip(matrices, like.biases, strict=True)
     )
-    return MLP(weights, biases, like.shape, like.activation)
+    return replace(like, weights=weights, biases=biases)  # type: ignore[type-var]  # a dataclass, as `Layered` says
 
 
 def _shifts(a: Array, g: Array, gamma: Any) -> tuple[Any, Any]:
@@ -234,9 +235,9 @@ def _inverse(rows: Array, shift: Any) -> Array:
 class _Model(NamedTuple):
     """The quadratic model M around the present weights, and the loss itself."""
 
-    network: MLP
+    network: Layered
     state: KFACState
-    gradient: MLP
+    gradient: Layered
     outputs: Any
     error: Any
     before: Any
@@ -245,8 +246,8 @@ class _Model(NamedTuple):
     image: Any
 
     @classmethod
-    def at(cls, network: MLP, state: KFACState, slope: list[Array], x: Array, y: Array, share: Array) -> "_Model":
-        def outputs(parameters: MLP) -> Array:
+    def at(cls, network: Layered, state: KFACState, slope: list[Array], x: Array, y: Array, share: Array) -> "_Model":
+        def outputs(parameters: Layered) -> Array:
             return jax.vmap(lambda row: parameters.readout(parameters.features(row)))(x)
 
         def error(values: Array) -> Array:
@@ -259,7 +260,7 @@ class _Model(NamedTuple):
         gradient = _network(slope, network)
         return cls(network, state, gradient, outputs, error, error(here), curve, inner, curve(state.velocity))
 
-    def best(self, direction: MLP) -> tuple[Array, Array]:
+    def best(self, direction: Layered) -> tuple[Array, Array]:
         """(α, μ) that minimize M over αΔ + μδ₀, and the minimum."""
         trial = (direction, self.state.velocity)
         images = (self.curve(direction), self.image)
@@ -272,7 +273,7 @@ class _Model(NamedTuple):
         pick = jnp.where(jnp.isfinite(pick), pick, 0.0)
         return pick, linear @ pick + 0.5 * pick @ square @ pick
 
-    def guarded(self, direction: MLP) -> tuple[MLP, Array]:
+    def guarded(self, direction: Layered) -> tuple[Layered, Array]:
         """The best step, or none where it would not lower the loss; and the damping for the next one."""
         pick, expected = self.best(direction)
         step = jax.tree.map(lambda one, other: pick[0] * one + pick[1] * other, direction, self.state.velocity)
@@ -284,11 +285,14 @@ class _Model(NamedTuple):
         return jax.tree.map(lambda leaf: jnp.where(better, leaf, 0.0), step), damping
 
 
-def _dot(one: MLP, other: MLP) -> Array:
+def _dot(one: Layered, other: Layered) -> Array:
     products = jax.tree.map(lambda a, b: jnp.sum(a * b), one, other)
     return sum(jax.tree.leaves(products), jnp.zeros(()))
 
 
 def _check(network: Any) -> None:
-    if not isinstance(network, MLP):
-        raise ValueError(f"kfac trains fully connected networks (attrax.maps.MLP); got {type(network).__name__}")
+    if not isinstance(network, Layered):
+        raise ValueError(
+            f"kfac trains fully connected networks, such as attrax.maps.MLP; got {type(network).__name__}. "
+            "Choose another optimizer, such as adam"
+        )

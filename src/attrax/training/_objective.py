@@ -1,4 +1,4 @@
-"""What training sees in place of the clean examples: noise, corruptions, and deviations it makes for itself."""
+"""What training sees in place of the clean examples: noise, corruptions, and adversarial deviations."""
 
 from collections import Counter
 from itertools import accumulate, pairwise
@@ -26,9 +26,10 @@ class Objective(eqx.Module):
     for each corruption, one for the deviations. A corruption named several times has several shares, which are drawn
     and compiled as one. The target is always the clean successor.
 
-    *Deviations.* Example i carries a δᵢ of root mean square `deviation`. Training sees xᵢ + δᵢ, and the direction of
-    f(xᵢ + δᵢ) − yᵢ becomes the deviation of its successor: power iteration on the Jacobian (its product, round a
-    cycle), so that training sees the direction in which the memory contracts least, which isotropic noise hardly hits.
+    *Adversarial deviations.* Example i carries a δᵢ of root mean square `deviation`. Training sees xᵢ + δᵢ, and the
+    direction of f(xᵢ + δᵢ) − yᵢ becomes the deviation of its successor: power iteration on the Jacobian (its product,
+    round a cycle), so that training sees the direction in which the memory contracts least, which isotropic noise
+    hardly hits.
 
     *Penalty.* Adds λ‖J_f(x)‖²_F, estimated without bias by ‖J v‖² with v ~ N(0, I).
 
@@ -150,12 +151,12 @@ def objective(
     corruptions: tuple[Corruption, ...] = (),
     pictures: HostStates | None = None,
     coordinates: Coordinates | None = None,
-    deviation: float = 0.0,
-    penalty: float = 0.0,
+    adversarial_deviation: float = 0.0,
+    jacobian_penalty: float = 0.0,
     successor: HostIndices | None = None,
     dtype: np.dtype,
 ) -> Objective:
-    """What training shall see.
+    """What training sees, as `fit` takes it.
 
     **Arguments:**
 
@@ -163,8 +164,8 @@ def objective(
       each entry.
     - `corruptions`: each drawn up to its level; they act on `pictures`, the examples as states, and the result is
       then encoded in `coordinates` if there are any.
-    - `deviation`: root mean square of the self-made deviations, 0 for none; `successor` tells whose turn is next.
-    - `penalty`: λ of the Jacobian penalty.
+    - `adversarial_deviation`: root mean square of the deviations, 0 for none; `successor` tells whose turn is next.
+    - `jacobian_penalty`: λ.
     - `dtype`: of training.
     """
     shares = Counter(corruptions)
@@ -178,14 +179,14 @@ def objective(
         encode=encode,
         spread=None if encode is None or coordinates is None else (1 / coordinates.scale).astype(dtype),
         levels=tuple(np.asarray(corruption.level, dtype) for corruption in corruptions),
-        deviation=np.asarray(deviation, dtype),
-        penalty=np.asarray(penalty, dtype),
+        deviation=np.asarray(adversarial_deviation, dtype),
+        penalty=np.asarray(jacobian_penalty, dtype),
         successor=None if successor is None else np.asarray(successor),
         functions=tuple(gaussian if corruption.kind == "gaussian" else corruption.trained for corruption in corruptions)
         if encode is not None
         else tuple(corruption.trained for corruption in corruptions),
         shares=tuple(shares.values()),
         noisy=bool(np.any(noise)),
-        deviating=deviation > 0,
-        penalized=penalty > 0,
+        deviating=adversarial_deviation > 0,
+        penalized=jacobian_penalty > 0,
     )

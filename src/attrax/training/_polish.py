@@ -1,13 +1,18 @@
 """The last layer by least squares: from almost interpolating to interpolating."""
 
+from dataclasses import replace
+from typing import TypeVar
+
 import numpy as np
 
 from attrax._base.numerics import apply_rows, cast, float64
-from attrax._base.types import HostStates
-from attrax.maps import MLP
+from attrax._base.types import HostStates, Map
+from attrax.training._layered import Layered
+
+L = TypeVar("L", bound=Layered)
 
 
-def polish(network: MLP, inputs: HostStates, targets: HostStates) -> MLP:
+def polish(network: L, inputs: HostStates, targets: HostStates) -> L:
     """The network with the last layer that fits `targets` best, changed as little as possible; in float64.
 
     With features Φ (n×k, a column of ones added where the last layer has a bias) and residual R it adds RᵀΦ⁺ᵀ, the
@@ -15,7 +20,7 @@ def polish(network: MLP, inputs: HostStates, targets: HostStates) -> MLP:
 
     **Arguments:** `network`; `inputs`, `targets`, n×state shape.
 
-    **Returns:** an `MLP` with float64 arrays on the host.
+    **Returns:** a network of the same kind with float64 arrays on the host.
     """
     _check(inputs, targets)
     with float64():
@@ -32,10 +37,11 @@ def polish(network: MLP, inputs: HostStates, targets: HostStates) -> MLP:
         change, shift = change[:-1], change[-1]
         biases[-1] = biases[-1] + shift
     weights[-1] = weights[-1] + change.T
-    return MLP(tuple(weights), tuple(biases), network.shape, network.activation)
+    fresh = {"weights": tuple(weights), "biases": tuple(biases)}
+    return replace(network, **fresh)  # type: ignore[type-var]  # `Layered` says that it is a dataclass
 
 
-def mean_squared_error(network: MLP, inputs: HostStates, targets: HostStates) -> float:
+def mean_squared_error(network: Map, inputs: HostStates, targets: HostStates) -> float:
     """Mean over all entries of (f(x) − target)², in float64."""
     _check(inputs, targets)
     with float64():

@@ -5,10 +5,11 @@ from ._change import Change as Change
 from ._change import add as add
 from ._change import forget as forget
 from ._constructed import Constructed as Constructed
-from ._contest import Contest as Contest
 from ._gradient import Gradient as Gradient
 from ._settle import settle as settle
 from ._start import Writer as Writer
 from ._start import Written as Written
 from ._store import store as store
+from ._winner_take_all import WinnerTakeAll as WinnerTakeAll
 from ._words import store_words as store_words
+from ._writers import WRITERS as WRITERS

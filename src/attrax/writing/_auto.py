@@ -2,104 +2,119 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
 
+import jax
 import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from attrax._base import checks
 from attrax._base.status import StoreStatus
-from attrax._base.types import Progress
-from attrax.maps import MLP, Recipe
+from attrax._base.types import Map, Progress
+from attrax.maps import Recipe
 from attrax.memory import Memory
 from attrax.patterns import Patterns
+from attrax.training import Augmentation, Layered, Training, given, takes_coordinates, with_settings
 from attrax.writing._constructed import Constructed
-from attrax.writing._contest import Contest, default_corruptions
 from attrax.writing._gradient import Gradient
 from attrax.writing._settle import failed_examples, settle
-from attrax.writing._start import Writer, Written
+from attrax.writing._start import Writer, Written, checked_writer, drawn_once
+from attrax.writing._winner_take_all import WinnerTakeAll, default_corruptions
+from attrax.writing._writers import writer_of
 
-_NOT_OF_CONTEST = ("deviation", "penalty", "polish", "start", "spare")
+_OF_GRADIENT = {"adversarial_deviation", "jacobian_penalty", "polish"}
+"""Settings that only a network heeds which draws the picture itself."""
 _DEVIATION = 0.3
-"""Of self-made deviations, as a fraction of the root mean square of what the network takes."""
+"""Of adversarial deviations, as a fraction of the root mean square of what the network takes."""
 
 
-@dataclass(frozen=True, slots=True)
+@runtime_checkable
+class _Trained(Protocol):
+    """A writer with the shared settings."""
+
+    training: Training
+    augmentation: Augmentation
+
+
+@dataclass(frozen=True, slots=True, init=False)
 class Auto:
-    """Tries writers in turn until every example is certified; of the memories it made it keeps the best.
+    """Tries writers in turn until every example is certified; of the memories they made it keeps the best.
 
-    Where the network is left to it, it begins with `Contest`, goes on to a wider and longer one, and ends with the
-    constructed margin network. Where a network is given, or something that only end-to-end training can heed, it
-    trains that network with `Gradient`: on corruptions; then longer, with self-made deviations; then by K-FAC.
+    **Fields:**
 
-    **Fields:** whatever is not `None` binds every attempt; the names are those of `Gradient` and `Contest`.
-    `time_limit`, in seconds, bounds all of it together: no attempt starts after it, and training is cut to fit.
+    - `writers`: what to try, in this order. `None` chooses: where the network is left to it, `WinnerTakeAll`, a wider
+      and longer one, and `Constructed`. Where a network is given, or a setting that only end-to-end training can heed,
+      `Gradient` on that network: with corruptions; longer, with adversarial deviations; and by K-FAC, or, where the map
+      is not fully connected, on the clean examples alone.
+    - `training`, `augmentation`: the two records of settings. What is given here, in a record or by itself as in
+      `Auto(epochs=500)`, binds every writer that has such records. The time limit bounds all attempts together: none
+      starts after it, and training stops where it is over.
     """
 
-    optimizer: str | None = None
-    learning_rate: float | None = None
-    momentum: float | None = None
-    weight_decay: float | None = None
-    batch: int | None = None
-    copies: int | None = None
-    noise: float | None = None
-    coordinate_noise: float | None = None
-    corruptions: Sequence[str | Callable[..., Any]] | None = None
-    deviation: float | None = None
-    penalty: float | None = None
-    coordinates: float | None = None
-    polish: bool | None = None
-    start: str | None = None
-    spare: int | None = None
-    tol: float | None = None
-    epochs: int | None = None
-    time_limit: float | None = None
+    writers: tuple[Writer, ...] | None
+    training: Training
+    augmentation: Augmentation
 
-    def __post_init__(self) -> None:
-        if self.time_limit is not None:
-            checks.real("time_limit", self.time_limit, above=0)
-        Gradient(**self._given())
+    def __init__(
+        self,
+        writers: Sequence[Writer] | None = None,
+        training: Training | None = None,
+        augmentation: Augmentation | None = None,
+        **settings: Any,
+    ) -> None:
+        training, augmentation = with_settings("Auto", training, augmentation, settings)
+        if writers is not None:
+            if not isinstance(writers, Sequence) or not writers:
+                raise ValueError(f"writers must be a sequence of at least one writer, or None; got {writers!r}")
+            writers = tuple(checked_writer(writer, "write") for writer in writers)
+        for name, value in (("writers", writers), ("training", training), ("augmentation", augmentation)):
+            object.__setattr__(self, name, value)
 
-    def _given(self) -> dict[str, Any]:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in values.items() if value is not None and name != "time_limit"}
+    def attempts(self, network: Map | Recipe | None, patterns: Patterns) -> tuple[Writer, ...]:
+        """The writers to try in order, with the settings that bind them."""
+        tried = self._chosen(network, patterns) if self.writers is None else self.writers
+        mine = {"training": given(self.training), "augmentation": given(self.augmentation)}
+        mine["training"].pop("time_limit", None)
+        return tuple(_bound(writer, mine) for writer in tried)
 
-    def attempts(self, network: MLP | Recipe | None, patterns: Patterns) -> Iterator[tuple[Writer, bool]]:
-        """The writers to try in order, each with whether it takes the given network."""
-        given = self._given()
-        end_to_end = given.get("optimizer") == "kfac" or any(name in given for name in _NOT_OF_CONTEST)
-        if network is None and not end_to_end:
-            first = Contest(**given)
-            yield first, False
-            width, layers = first.size(len(patterns))
-            longer = {} if "epochs" in given else {"epochs": 2 * first.planned_epochs(patterns)}
-            yield replace(first, width=2 * width, layers=layers + 1, **longer), False
-            if not given.keys() - {"tol"}:
-                yield Constructed("margin", **given), False
-            return
+    def _chosen(self, network: Map | Recipe | None, patterns: Patterns) -> tuple[Writer, ...]:
+        training, augmentation = given(self.training), given(self.augmentation)
+        training.pop("time_limit", None)
+        settings = training | augmentation
+        kfac = self.training.optimizer_name == "kfac"
+        if network is None and not kfac and not _OF_GRADIENT & settings.keys():
+            first = WinnerTakeAll(**settings)
+            widths = first.widths(len(patterns))
+            wider = replace(
+                first, width=(2 * widths[0],) * (len(widths) + 1), epochs=2 * first.planned_epochs(patterns)
+            )
+            return (first, wider) if settings.keys() - {"tol"} else (first, wider, Constructed())
+        like = drawn_once(network, patterns.shape, key=jr.key(0))
         defaults: dict[str, Any] = {}
-        if not any(given.get(name) for name in ("noise", "coordinate_noise", "corruptions", "deviation", "penalty")):
+        if not self.augmentation.changes_inputs:
             # The last share of dropped pixels is beyond a network that has to draw the picture itself.
             kinds = [kind for kind in default_corruptions(patterns) if not kind.startswith(("drop", "saltpepper"))]
             defaults["corruptions"] = (*kinds, "drop:0.8") if len(patterns.shape) > 1 else tuple(kinds)
-        if "coordinates" not in given and _has_biases(network):
+        if "coordinates" not in settings and takes_coordinates(like):
             defaults["coordinates"] = 0.0
-        first = Gradient(**(defaults | given))
-        yield first, True
-        harder: dict[str, Any] = {} if "epochs" in given else {"epochs": 2 * first.epochs_limit}
-        if "deviation" not in given:
-            harder["deviation"] = _DEVIATION * float(np.std(patterns.points))
-        yield replace(first, **harder), True
-        if not any(name in given for name in ("optimizer", "learning_rate", "momentum", "weight_decay")):
-            yield replace(first, optimizer="kfac", epochs=given.get("epochs")), True
+        first = Gradient(**(defaults | settings))
+        harder = replace(
+            first,
+            epochs=2 * first.epochs_limit(like),
+            adversarial_deviation=_DEVIATION * float(np.std(patterns.points)),
+        )
+        if not isinstance(like, Layered):
+            # Augmentation costs such a map many epochs; where nobody asked for it, the clean examples may be in reach.
+            return (first, harder) if self.augmentation.changes_inputs else (first, harder, Gradient(**settings))
+        steps = {"optimizer", "learning_rate", "momentum", "weight_decay"} & settings.keys()
+        return (first, harder) if steps else (first, harder, replace(first, optimizer="kfac", epochs=None))
 
-    def __call__(
+    def write(
         self,
-        network: MLP | Recipe | None,
         patterns: Patterns,
+        network: Map | Recipe | None = None,
         *,
         key: PRNGKeyArray,
         checkpoint: str | os.PathLike[str] | None = None,
@@ -110,22 +125,24 @@ class Auto:
 
         The checkpoint is that of the first attempt; a later one starts from its beginning.
         """
-        begun = time.perf_counter()
+        begun, limit = time.perf_counter(), self.training.time_limit
         best: tuple[Written, Memory] | None = None
         record: list[dict[str, Any]] = []
-        for number, (writer, takes_network) in enumerate(self.attempts(network, patterns)):
-            left = None if self.time_limit is None else self.time_limit - (time.perf_counter() - begun)
+        for number, writer in enumerate(self.attempts(network, patterns)):
+            left = None if limit is None else limit - (time.perf_counter() - begun)
             if best is not None and left is not None and left <= 0:
                 break
-            written, memory = self._attempt(
-                writer if left is None else _within(writer, max(left, 1e-3)),
-                network if takes_network else None,
+            first = number == 0 and isinstance(writer, _Trained)
+            limits = {} if left is None else {"training": {"time_limit": max(left, 1e-3)}}
+            written = _bound(writer, limits).write(
                 patterns,
+                network,
                 key=jr.fold_in(key, number),
-                checkpoint=checkpoint if number == 0 and not isinstance(writer, Constructed) else None,
-                resume=resume and number == 0,
+                checkpoint=checkpoint if first else None,
+                resume=resume and first,
                 progress=progress,
             )
+            memory = written.memory or settle(Memory(written.map, patterns), progress=progress)
             assert memory.certificate is not None  # `settle` sets it
             record.append(_summary(written, memory))
             if best is None or _kept(memory) > _kept(best[1]):
@@ -134,34 +151,31 @@ class Auto:
                 break
         assert best is not None  # there is always a first attempt
         written, memory = best
-        details = {**written.details, "chosen_by": "auto", "attempts": record, "time_limit": self.time_limit}
+        details = {**written.details, "chosen_by": "auto", "attempts": record, "time_limit": limit}
         assert memory.certificate is not None  # `settle` sets it
         if not memory.certificate.all_attractors:
             details |= _failures(memory)
         return replace(written, details=details, seconds=time.perf_counter() - begun, memory=memory)
 
-    def _attempt(
+    def grow(
         self,
-        writer: Writer,
-        network: MLP | Recipe | None,
+        memory: Memory,
         patterns: Patterns,
+        kept: Sequence[int],
         *,
-        progress: Progress | None,
-        **options: Any,
-    ) -> tuple[Written, Memory]:
-        written = writer(network, patterns, progress=progress, **options)
-        return written, settle(Memory(written.map, patterns), progress=progress)
+        key: PRNGKeyArray,
+        progress: Progress | None = None,
+    ) -> Iterator[Written]:
+        """Attempts by the writer that made the memory. See `Writer`."""
+        yield from writer_of(memory.written).grow(memory, patterns, kept, key=key, progress=progress)
 
 
-def _has_biases(network: MLP | Recipe | None) -> bool:
-    """Whether the network can take the center of coordinates up; a recipe says so by its own keyword."""
-    if isinstance(network, MLP):
-        return network.biases[0] is not None and network.biases[-1] is not None
-    return network is None or bool(getattr(network, "keywords", {}).get("bias", True))
-
-
-def _within(writer: Writer, seconds: float) -> Writer:
-    return replace(writer, time_limit=seconds) if isinstance(writer, Gradient | Contest) else writer
+def _bound(writer: Any, settings: dict[str, dict[str, Any]]) -> Any:
+    """The writer with these settings in its records, where it has them."""
+    if not isinstance(writer, _Trained):
+        return writer
+    records = {name: replace(getattr(writer, name), **values) for name, values in settings.items()}
+    return replace(writer, **records)  # type: ignore[type-var]  # a writer with records is a dataclass itself
 
 
 def _kept(memory: Memory) -> int:
@@ -175,8 +189,7 @@ def _summary(written: Written, memory: Memory) -> dict[str, Any]:
     assert certificate is not None  # `settle` sets it
     return {
         "writer": written.details["writer"],
-        "depth": written.map.depth,
-        "widest": max(written.map.widths),
+        **_size(written.map),
         "epochs": written.epochs,
         "loss": written.loss,
         "seconds": written.seconds,
@@ -184,6 +197,13 @@ def _summary(written: Written, memory: Memory) -> dict[str, Any]:
         "cycles": len(certificate.cycles),
         "status": str(StoreStatus.STORED if certificate.all_attractors else StoreStatus.NOT_ALL_CERTIFIED),
     }
+
+
+def _size(map: Any) -> dict[str, int]:
+    """How large a map is: its layers where it is made of layers, else its parameters."""
+    if isinstance(map, Layered):
+        return {"depth": len(map.weights) - 1, "widest": max(len(weight) for weight in map.weights[:-1])}
+    return {"parameters": sum(leaf.size for leaf in jax.tree.leaves(map) if isinstance(leaf, np.ndarray | jax.Array))}
 
 
 def _failures(memory: Memory) -> dict[str, Any]:

@@ -1,162 +1,104 @@
-"""The writer of the paper: gradient-based training to near-zero loss, with noise and polish as options."""
+"""The writer of the paper: gradient-based training to near-zero loss, of whatever map is given."""
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+import jax
 import jax.random as jr
-import optax
+import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from attrax._base import checks
 from attrax._base.status import StoreStatus
-from attrax._base.types import Progress
-from attrax.corruptions import Corruption, as_corruption
-from attrax.maps import MLP, Recipe
+from attrax._base.types import Map, Progress
+from attrax.maps import Recipe
+from attrax.memory import Memory
 from attrax.patterns import Patterns
 from attrax.training import (
-    CONSTRUCTIONS,
     OPTIMIZERS,
-    constructed_start,
+    TOL,
+    Augmentation,
+    Fit,
+    Layered,
+    Training,
     cosine_decay,
     fit,
-    kfac,
+    from_record,
     mean_squared_error,
-    optimizer,
     polish,
+    to_record,
+    with_settings,
 )
-from attrax.writing._budget import affordable
-from attrax.writing._start import Written, start
+from attrax.writing._start import GROWTH, Start, Written, start
 
 _PAPER_EPOCHS = 1_000_000
-_NOISY_EPOCHS = 3_000
-_NOISY_RATE = 10.0
-_KFAC_EPOCHS, _KFAC_NOISY_EPOCHS = 1_000, 100
+_AUGMENTED_EPOCHS = 3_000
+_ANY_MAP_EPOCHS = 20_000
+"""Of a map that is not fully connected, whose steps may cost a thousand times as much."""
+_KFAC_EPOCHS, _KFAC_AUGMENTED_EPOCHS = 1_000, 100
+_DECAYING_RATE = 10.0
+"""Times the optimizer's default rate, where it falls to zero by the last epoch."""
+_CLEAN = 0.25
+"""The share of epochs and time in which a module without a last layer to be solved sees the clean examples."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Gradient:
     """Training as in the paper: mean squared error, one of five optimizers, until the loss is at most `tol`.
 
     With `noise` it minimizes the denoising loss E‖f(x + σε) − y‖² ≈ ‖f(x) − y‖² + σ²‖J‖² instead, for all `epochs`
     at a rate that falls along a cosine to zero, and then solves the last layer for the clean examples (`polish`). So it
-    does with any other disturbance below.
+    does with any other augmentation.
 
-    **Fields:**
+    It trains any Equinox module that keeps the shape of a state. One that is not fully connected has no coordinates and
+    no last layer to be solved: with augmentation, the last quarter of its epochs sees the clean examples instead, at a
+    tenth of the rate. Without augmentation it trains for 20,000 epochs at most, with a rate that falls to zero by then.
 
-    - `optimizer`: a name in `attrax.training.OPTIMIZERS`, or `"kfac"` (`attrax.training.kfac`), which finds its own
-      step sizes and takes no rate, momentum or decay.
-    - `learning_rate`: `None` for the optimizer's default, ten times that with noise, where it decays (not from a
-      constructed `start`, which so large a rate destroys).
-    - `momentum`, `weight_decay`: `None` for the optimizer's default.
-    - `batch`: examples a step; `None` for all. `copies`: how often each stands in a step, each time disturbed anew.
-    - `noise`: standard deviation σ of the Gaussian noise on the inputs, in the patterns' own scale.
-    - `coordinate_noise`: the same on what the network takes, which differs where `coordinates` are whitened.
-    - `corruptions`: texts such as `"occlude:0.7"` (see `attrax.corrupt`), or functions of a key and a state that return
-      a state. Each step deals the examples into groups, one for each corruption and one for the noise; the level is
-      drawn up to the given one.
-    - `deviation`: root mean square of self-made deviations; see `attrax.training.Objective`.
-    - `penalty`: coefficient λ of a Jacobian penalty λ‖J‖²_F on the clean examples.
-    - `coordinates`: train in the span of the data with this whitening exponent, 0 … 1, and fold the change of
-      variables into the network afterwards; see `attrax.training.Coordinates`. `None` trains on states as they are.
-    - `polish`: whether to solve the last layer by least squares at the end; `None` means with noise only.
-    - `tol`: loss at which to stop (without noise), and that counts as reached.
-    - `start`: train the constructed network of this name further, `"margin"` or `"pseudoinverse"`, in place of a
-      fresh one; `network` is then left out. `spare`: hidden units beside its two an example. A rate much above 3e-4
-      destroys such a start.
-    - `epochs`: `None` for 10⁶ without noise, 3,000 with it; for K-FAC 1,000 and 100.
-    - `time_limit`: seconds that training may take. Where the rate falls along a cosine it lowers the number of epochs,
-      and a run that is resumed goes on to the number that its first call chose; elsewhere training stops when the time
-      is over.
+    **Fields:** `training` and `augmentation`, the two records of settings. A single setting may be named by itself:
+    `Gradient(noise=0.05, epochs=500)` puts each where it belongs. What is left to the writer is chosen so:
+
+    - `optimizer`: Adam.
+    - `learning_rate`: the optimizer's default, ten times that where it falls to zero.
+    - `batch`: all examples. `copies`: one.
+    - `epochs`: 10⁶, with augmentation 3,000; for K-FAC 1,000 and 100.
+    - `tol`: 1e-8.
+    - `coordinates`: none, training is on states as they are.
+    - `polish`: with augmentation; `False` leaves out the clean epochs of other modules, too.
+    - `noise`, `corruptions`, `adversarial_deviation`, `jacobian_penalty`: none.
     """
 
-    optimizer: str = "adam"
-    learning_rate: float | None = None
-    momentum: float | None = None
-    weight_decay: float | None = None
-    batch: int | None = None
-    copies: int = 1
-    noise: float = 0.0
-    coordinate_noise: float = 0.0
-    corruptions: Sequence[str | Callable[..., Any]] = ()
-    deviation: float = 0.0
-    penalty: float = 0.0
-    coordinates: float | None = None
-    polish: bool | None = None
-    start: str | None = None
-    spare: int = 0
-    tol: float = 1e-8
-    epochs: int | None = None
-    time_limit: float | None = None
+    training: Training
+    augmentation: Augmentation
 
-    def __post_init__(self) -> None:
-        checks.one_of("optimizer", self.optimizer, (*OPTIMIZERS, "kfac"))
-        checks.integer("copies", self.copies, least=1)
-        for name in ("noise", "coordinate_noise", "deviation", "penalty"):
-            checks.real(name, getattr(self, name), least=0)
-        self._corruptions(None)
-        if self.coordinates is not None:
-            checks.real("coordinates", self.coordinates, least=0, most=1)
-        if self.start is not None:
-            checks.one_of("start", self.start, CONSTRUCTIONS)
-        checks.integer("spare", self.spare, least=0)
-        if self.spare and self.start is None:
-            raise ValueError(
-                f"spare counts units beside those of a constructed start, got {self.spare} without start; "
-                f"give start, one of {', '.join(CONSTRUCTIONS)}"
-            )
-        checks.real("tol", self.tol, least=0)
-        if self.epochs is not None:
-            checks.integer("epochs", self.epochs, least=0)
-        if self.batch is not None:
-            checks.integer("batch", self.batch, least=1)
-        if self.time_limit is not None:
-            checks.real("time_limit", self.time_limit, above=0)
-        self._rule(self._rate())
+    def __init__(
+        self, training: Training | None = None, augmentation: Augmentation | None = None, **settings: Any
+    ) -> None:
+        training, augmentation = with_settings("Gradient", training, augmentation, settings)
+        object.__setattr__(self, "training", training)
+        object.__setattr__(self, "augmentation", augmentation)
 
-    @property
-    def _noisy(self) -> bool:
-        return bool(self.noise or self.coordinate_noise or self.corruptions or self.deviation or self.penalty)
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "Gradient":
+        """The writer of a memory with this record."""
+        return cls(*from_record(record))
 
-    def _corruptions(self, shape: tuple[int, ...] | None) -> tuple[Corruption, ...]:
-        found = tuple(as_corruption(given) for given in self.corruptions)
-        if shape is not None:
-            for corruption in found:
-                corruption.check_shape(shape)
-        return found
+    def epochs_limit(self, network: Any = None) -> int:
+        """Epochs at most, for `network`; `None` stands for a fully connected one."""
+        if self.training.epochs is not None:
+            return self.training.epochs
+        augmented = self.augmentation.changes_inputs
+        if self.training.optimizer_name == "kfac":
+            return _KFAC_AUGMENTED_EPOCHS if augmented else _KFAC_EPOCHS
+        if augmented:
+            return _AUGMENTED_EPOCHS
+        return _PAPER_EPOCHS if network is None or isinstance(network, Layered) else _ANY_MAP_EPOCHS
 
-    @property
-    def epochs_limit(self) -> int:
-        """Epochs at most, without a time limit."""
-        if self.epochs is not None:
-            return self.epochs
-        if self.optimizer == "kfac":
-            return _KFAC_NOISY_EPOCHS if self._noisy else _KFAC_EPOCHS
-        return _NOISY_EPOCHS if self._noisy else _PAPER_EPOCHS
-
-    def _rule(self, rate: Any, seed: int = 0) -> optax.GradientTransformation:
-        if self.optimizer != "kfac":
-            return optimizer(self.optimizer, learning_rate=rate, momentum=self.momentum, weight_decay=self.weight_decay)
-        given = [name for name in ("learning_rate", "momentum", "weight_decay") if getattr(self, name) is not None]
-        if given:
-            raise ValueError(f"{given[0]} does not apply to kfac, which finds its own steps; leave it out")
-        return kfac(seed=seed)
-
-    def _rate(self) -> float | None:
-        if self.optimizer == "kfac":
-            return None
-        if self.learning_rate is not None:
-            return checks.real("learning_rate", self.learning_rate, above=0)
-        return OPTIMIZERS[self.optimizer] * (
-            _NOISY_RATE if self._noisy and self.start is None and self.optimizer in ("adam", "rmsprop") else 1
-        )
-
-    def __call__(
+    def write(
         self,
-        network: MLP | Recipe | None,
         patterns: Patterns,
+        network: Map | Recipe | None = None,
         *,
         key: PRNGKeyArray,
         checkpoint: str | os.PathLike[str] | None = None,
@@ -165,78 +107,128 @@ class Gradient:
     ) -> Written:
         """Trains `network` to send each point of `patterns` to its successor. See `Writer`."""
         begun = time.perf_counter()
-        noisy = self._noisy
-        if self.start is not None:
-            if network is not None:
-                raise ValueError(f"start={self.start!r} makes the network to begin with; leave network out, or start")
-            network = constructed_start(
-                self.start, patterns.points, patterns.targets, spare=self.spare, key=jr.fold_in(key, 2)
-            )
-        begin = start(network, patterns, self.coordinates, key=jr.fold_in(key, 1))
-        seen = begin.seen(
-            noise=self.noise,
-            coordinate_noise=self.coordinate_noise,
-            corruptions=self._corruptions(patterns.shape),
-            deviation=self.deviation,
-            penalty=self.penalty,
-        )
-        epochs = self.epochs_limit
-        batch = None if self.batch is None else min(self.batch, len(patterns))
-
-        seed = int(jr.randint(jr.fold_in(key, 3), (), 0, 2**31 - 1))
-
-        def run(epochs: int, rate: Any, **options: Any) -> Any:
-            return fit(
-                begin.network,
-                begin.inputs,
-                begin.targets,
-                optimizer=self._rule(rate, seed),
-                epochs=epochs,
-                tol=None if noisy else self.tol,
-                batch=batch,
-                copies=self.copies,
-                seen=seen,
-                key=jr.fold_in(key, 0),
-                **options,
-            )
-
-        rate: Any = self._rate()
-        limit = self.time_limit
-        if noisy and rate is not None:
-            if limit is not None:
-                epochs, limit = (
-                    affordable(
-                        lambda count, note: run(count, rate, progress=note, seconds=limit),
-                        epochs,
-                        limit,
-                        checkpoint=checkpoint if resume else None,
-                    ),
-                    None,
-                )
-            steps = epochs * (1 if batch is None else -(-len(patterns) // batch))
-            rate = cosine_decay(rate, max(steps, 1))
-        fitted = run(
-            epochs,
-            rate,
+        training, augmentation = self.training, self.augmentation
+        begin = start(network, patterns, training.coordinates, key=jr.fold_in(key, 1))
+        layered, augmented = isinstance(begin.network, Layered), augmentation.changes_inputs
+        self._check(begin.network)
+        epochs = self.epochs_limit(begin.network)
+        finishing = augmented and not layered and training.polish is not False
+        last = int(_CLEAN * epochs) if finishing else 0
+        limit = None if training.time_limit is None else training.time_limit * (1 - _CLEAN * finishing)
+        batch = None if training.batch is None else min(training.batch, len(patterns))
+        # Adaptive rates end in noise of their own size, and a step of an unknown map may cost too much for small ones.
+        falls = training.takes_rate and not callable(training.learning_rate) and (augmented or not layered)
+        rate = self._rate(falls)
+        schedule: Any = rate
+        if falls:
+            steps = (epochs - last) * (1 if batch is None else -(-len(patterns) // batch))
+            schedule = cosine_decay(rate, max(steps, 1))
+        tol = TOL if training.tol is None else training.tol
+        fitted = fit(
+            begin.network,
+            begin.inputs,
+            begin.targets,
+            optimizer=training.transformation(schedule, int(jr.randint(jr.fold_in(key, 3), (), 0, 2**31 - 1))),
+            epochs=epochs - last,
+            tol=None if augmented else tol,
+            batch=batch,
+            copies=augmentation.copies or 1,
+            objective=begin.objective(augmentation),
             seconds=limit,
+            anneal=falls,
             checkpoint=checkpoint,
             resume=resume,
             progress=progress,
-            fingerprint=repr(replace(self, time_limit=None)) + f" {epochs}",
+            fingerprint=f"{replace(self, time_limit=None)} {epochs}",
+            key=jr.fold_in(key, 0),
         )
+        if finishing and fitted.status is not StoreStatus.DIVERGED:
+            fitted = _finished(
+                fitted,
+                begin,
+                optimizer=training.transformation(rate / _DECAYING_RATE if falls else rate),
+                epochs=last,
+                tol=tol,
+                batch=batch,
+                seconds=None
+                if training.time_limit is None
+                else max(begun + training.time_limit - time.perf_counter(), 0),
+                progress=progress,
+                key=jr.fold_in(key, 4),
+            )
         trained, status = fitted.map, fitted.status
         if status is not StoreStatus.DIVERGED:
-            if self.polish if self.polish is not None else noisy:
+            if (augmented and layered) if training.polish is None else training.polish:
                 trained = polish(trained, begin.inputs, begin.targets)
             trained = begin.finish(trained)
             loss = mean_squared_error(trained, patterns.points, patterns.targets)
             # The float64 loss may differ from training's in the last digits; what training accepted stays accepted.
-            reached = loss <= self.tol or (not noisy and status is StoreStatus.STORED)
+            reached = loss <= tol or (not augmented and status is StoreStatus.STORED)
             status = StoreStatus.STORED if reached else StoreStatus.LOSS_NOT_REACHED
         else:
             trained, loss = begin.finish(trained), float("nan")
-        settings = {name: value for name, value in asdict(self).items() if value is not None}
-        settings["corruptions"] = [corruption.name for corruption in self._corruptions(None)]
-        name = "kfac" if self.optimizer == "kfac" else "gradient"
-        details = {"writer": name, **settings, "learning_rate": self._rate(), "epochs_limit": epochs}
+        details = {
+            "writer": "kfac" if training.optimizer_name == "kfac" else "gradient",
+            "copies": 1,
+            **({"learning_rate": rate} if rate is not None else {}),
+            **to_record(training, augmentation),
+            "tol": tol,
+            "epochs_limit": epochs,
+            "time_limited": fitted.time_limited,
+        }
         return Written(trained, loss, fitted.epochs, time.perf_counter() - begun, status, details)
+
+    def grow(
+        self,
+        memory: Memory,
+        patterns: Patterns,
+        kept: Sequence[int],
+        *,
+        key: PRNGKeyArray,
+        progress: Progress | None = None,
+    ) -> Iterator[Written]:
+        """Trains on from the memory's network, longer and longer, each time from where the last attempt ended."""
+        network: Any = memory.map
+        planned = self.epochs_limit(network)
+        for number, share in enumerate(GROWTH):
+            shorter = replace(self, epochs=max(1, round(share * planned)))
+            written = shorter.write(patterns, _single(network), key=jr.fold_in(key, number), progress=progress)
+            network = written.map
+            yield replace(written, details={**written.details, "scratch_epochs": planned})
+
+    def _rate(self, falls: bool) -> Any:
+        training = self.training
+        if not training.takes_rate or training.learning_rate is not None:
+            return training.learning_rate
+        name = training.optimizer_name
+        return OPTIMIZERS[name] * (_DECAYING_RATE if falls and name in ("adam", "rmsprop") else 1)
+
+    def _check(self, network: Any) -> None:
+        """**Raises** `ValueError` for settings that a map does not take which is not fully connected."""
+        if isinstance(network, Layered):
+            return
+        kind = type(network).__name__
+        if self.training.optimizer_name == "kfac":
+            raise ValueError(f"kfac trains fully connected networks; for {kind} choose another optimizer, such as adam")
+        if self.training.polish:
+            raise ValueError(
+                f"polish solves the last layer of a fully connected network, not of {kind}; leave it out, and the last "
+                "epochs are trained on the clean examples instead"
+            )
+
+
+def _finished(fitted: Fit[Any], begin: Start, **options: Any) -> Fit[Any]:
+    """Training on from where it ended, on the clean examples; epochs and the clock count from the beginning."""
+    clean = fit(fitted.map, begin.inputs, begin.targets, **options)
+    limited = fitted.time_limited or clean.time_limited
+    return replace(clean, epochs=fitted.epochs + clean.epochs, time_limited=limited)
+
+
+def _single(network: Any) -> Any:
+    """The network in the precision of training."""
+
+    def convert(leaf: Any) -> Any:
+        real = isinstance(leaf, np.ndarray | jax.Array) and np.issubdtype(leaf.dtype, np.floating)
+        return np.asarray(leaf, np.float32) if real else leaf
+
+    return jax.tree.map(convert, network)

@@ -1,22 +1,28 @@
 """What writers share: what they are given, where training starts, and what they hand back."""
 
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
+import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._base.numerics import cast, float64
 from attrax._base.status import StoreStatus
-from attrax._base.types import HostIndices, HostStates, Progress
-from attrax.corruptions import Corruption
-from attrax.maps import MLP, Recipe, mlp
+from attrax._base.types import HostIndices, HostStates, Map, Progress
+from attrax.maps import Recipe, mlp
 from attrax.memory import Memory
 from attrax.patterns import Patterns
-from attrax.training import Coordinates, Objective, objective
+from attrax.training import Augmentation, Coordinates, Layered, Objective, objective, takes_coordinates
+
+GROWTH = (0.25, 0.5, 1.0)
+"""Epochs of the attempts at a change, as fractions of those of writing from scratch."""
+DEFAULT_NETWORK = partial(mlp, width=512, depth=5, init="kaiming_uniform")
+"""What is trained by gradients where no network is given."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,11 +30,11 @@ class Written:
     """What a writer hands to `store`.
 
     **Fields:** `map`; `loss`, mean squared error on the clean patterns in float64; `epochs`; `seconds`; `status`,
-    which tells whether training went as asked; `details`, names and numbers for the record; `memory`, where the writer
-    has refined and certified it already.
+    which tells whether training went as asked; `details`, for the record: names, numbers and texts only, among them
+    `writer`, its name; `memory`, where the writer has refined and certified it already.
     """
 
-    map: MLP
+    map: Map
     loss: float
     epochs: int
     seconds: float
@@ -38,23 +44,98 @@ class Written:
 
 
 class Writer(Protocol):
-    """Anything that turns a network and patterns into a trained network."""
+    """What turns patterns into a map, and changes one later. Any object with these two methods is a writer."""
 
-    def __call__(
+    def write(
         self,
-        network: MLP | Recipe | None,
         patterns: Patterns,
+        network: Map | Recipe | None = None,
         *,
         key: PRNGKeyArray,
         checkpoint: str | os.PathLike[str] | None = None,
         resume: bool = False,
         progress: Progress | None = None,
     ) -> Written:
-        """Trains `network`, or a fresh one from a recipe, to send each point of `patterns` to its successor.
+        """A map that sends each point of `patterns` to its successor.
 
-        `None` leaves the network to the writer.
+        **Arguments:** `network`, the map to begin with or a recipe for a fresh one; `None` leaves it to the writer. A
+        writer that makes its own network refuses it by `ValueError`. The others are those of `store`.
         """
         ...
+
+    def grow(
+        self,
+        memory: Memory,
+        patterns: Patterns,
+        kept: Sequence[int],
+        *,
+        key: PRNGKeyArray,
+        progress: Progress | None = None,
+    ) -> Iterator[Written]:
+        """Attempts at the changed `patterns`, from the memory as it is; the first one that is certified is taken.
+
+        **Arguments:** `patterns`, all that the changed memory stores; `kept`, the indices in `memory` of those that
+        were there before: they come first, in this order. `memory.written` holds the details of when it was written.
+        """
+        ...
+
+
+def checked_writer(writer: Any, verb: str) -> Any:
+    """`writer`, if it has the method `verb`. **Raises** `ValueError` otherwise."""
+    if isinstance(writer, type) or not callable(getattr(writer, verb, None)):
+        raise ValueError(
+            f"writer must be an object with the method {verb}, such as Gradient(), see attrax.writing.Writer; "
+            f"got {writer!r}"
+        )
+    return writer
+
+
+def checked_network(network: Any, shape: tuple[int, ...]) -> Any:
+    """`network`, if it is a recipe, or a map that keeps states of `shape` and can be trained.
+
+    **Raises** `ValueError` otherwise.
+    """
+    if network is None or is_recipe(network):
+        return network
+    wanted = f"network must be a module from a state of shape {shape} to one of the same shape, or a recipe for one"
+    if not callable(network) or isinstance(network, type):
+        raise ValueError(f"{wanted}, such as functools.partial(attrax.maps.mlp, width=512, depth=5); got {network!r}")
+    if isinstance(network, Layered) and network.shape != shape:
+        raise ValueError(f"network must map states of shape {shape}, as the examples have; got {network.shape}")
+    dtypes = {leaf.dtype for leaf in jax.tree.leaves(network) if _is_inexact(leaf)}
+    if len(dtypes) != 1 or not np.issubdtype(next(iter(dtypes)), np.floating):
+        found = f"arrays of {', '.join(sorted(map(str, dtypes)))}" if dtypes else "none"
+        raise ValueError(
+            f"network must have arrays of one real floating-point type, for they are what is trained; {_name(network)} "
+            f"has {found}. Give an Equinox module"
+        )
+    dtype = dtypes.pop()
+    module: Any = network
+    try:
+        with float64():
+            found = jax.eval_shape(module, jax.ShapeDtypeStruct(shape, dtype))
+    except Exception as error:  # whatever the module makes of such a state, it is no map of it
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ValueError(
+            f"{wanted}; {_name(network)} fails on such a state: {reason}. Dropout and the like must be in inference "
+            "mode (equinox.nn.inference_mode)"
+        ) from error
+    if getattr(found, "shape", None) != shape:
+        raise ValueError(f"{wanted}; {_name(network)} gives {getattr(found, 'shape', type(found).__name__)}")
+    return network
+
+
+def is_recipe(network: Any) -> bool:
+    """Whether `network` makes a fresh network; a `jax.tree_util.Partial` may hold arrays and is a map of its own."""
+    return isinstance(network, partial) and not isinstance(network, jax.tree_util.Partial)
+
+
+def _is_inexact(leaf: Any) -> bool:
+    return isinstance(leaf, np.ndarray | jax.Array) and np.issubdtype(leaf.dtype, np.inexact)
+
+
+def _name(network: Any) -> str:
+    return getattr(network, "__name__", type(network).__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,68 +146,75 @@ class Start:
     patterns as the network takes them; `pictures` and `successor`, the patterns' own points and order; `coordinates`.
     """
 
-    network: MLP
+    network: Any
     inputs: HostStates
     targets: HostStates
     pictures: HostStates
     successor: HostIndices
     coordinates: Coordinates | None
 
-    def seen(
-        self,
-        *,
-        noise: float = 0.0,
-        coordinate_noise: float = 0.0,
-        corruptions: tuple[Corruption, ...] = (),
-        deviation: float = 0.0,
-        penalty: float = 0.0,
-    ) -> Objective | None:
-        """What training sees; `None` where that is the clean examples.
-
-        `noise` is the standard deviation of isotropic noise on states, `coordinate_noise` of isotropic noise on what
-        the network takes, `deviation` the root mean square over the entries of a deviation as the network takes it.
-        """
-        if not (noise or coordinate_noise or corruptions or deviation or penalty):
+    def objective(self, augmentation: Augmentation) -> Objective | None:
+        """What training sees; `None` where that is the clean examples."""
+        if not augmentation.changes_inputs:
             return None
-        scale = 1.0 if self.coordinates is None else self.coordinates.scale
         return objective(
-            noise=np.hypot(noise / scale, coordinate_noise),
-            corruptions=corruptions,
+            noise=np.asarray(
+                (augmentation.noise or 0.0) / (1.0 if self.coordinates is None else self.coordinates.scale)
+            ),
+            corruptions=augmentation.parsed(self.pictures.shape[1:]),
             pictures=self.pictures,
             coordinates=self.coordinates,
-            deviation=deviation,
-            penalty=penalty,
+            adversarial_deviation=augmentation.adversarial_deviation or 0.0,
+            jacobian_penalty=augmentation.jacobian_penalty or 0.0,
             successor=self.successor,
-            dtype=np.asarray(self.network.weights[0]).dtype,
+            dtype=next(np.dtype(leaf.dtype) for leaf in jax.tree.leaves(self.network) if _is_inexact(leaf)),
         )
 
-    def finish(self, trained: MLP) -> MLP:
+    def finish(self, trained: Any) -> Any:
         """The network on states that belongs to the trained one."""
         return trained if self.coordinates is None else self.coordinates.fold(trained)
 
 
-def start(network: MLP | Recipe | None, patterns: Patterns, exponent: float | None, *, key: PRNGKeyArray) -> Start:
+def start(network: Map | Recipe | None, patterns: Patterns, exponent: float | None, *, key: PRNGKeyArray) -> Start:
     """Where to start training `network` on `patterns`, in coordinates with this whitening exponent unless `None`.
 
-    **Raises** `ValueError` for a network of another shape, or one without biases where there are coordinates.
+    **Raises** `ValueError` for a network that does not fit, or for coordinates that it does not take.
     """
     shape = patterns.shape
-    if network is None:
-        network = partial(mlp, width=512, depth=5, init="kaiming_uniform")
-    coordinates = None if exponent is None else Coordinates.of(patterns.points, exponent)
-    if not isinstance(network, MLP):
-        begun = network(shape if coordinates is None else (coordinates.rank,), key=key)
-    else:
-        if network.shape != shape:
-            raise ValueError(f"network must map states of shape {shape}, as the examples have; got {network.shape}")
-        begun = network
-        if coordinates is not None:
-            dtype = np.asarray(network.weights[0]).dtype
-            with float64():
-                begun = jax.tree.map(np.asarray, cast(coordinates.unfold(network), dtype))
-    if coordinates is None:
+    given: Any = checked_network(DEFAULT_NETWORK if network is None else network, shape)
+    if exponent is None:
+        begun = _made(given, shape, key) if is_recipe(given) else given
         return Start(begun, patterns.points, patterns.targets, patterns.points, patterns.successor, None)
-    if begun.biases[0] is None or begun.biases[-1] is None:
-        raise ValueError("coordinates are centered, which takes biases in the first and the last layer; allow them")
+    if not takes_coordinates(drawn_once(given, shape, key=key)):
+        raise ValueError(
+            "coordinates are centered, which takes a fully connected network with biases in the first and the last "
+            "layer; leave coordinates out, or allow biases"
+        )
+    coordinates = Coordinates.of(patterns.points, exponent)
+    if is_recipe(given):
+        begun = _made(given, (coordinates.rank,), key)
+    else:
+        with float64():
+            begun = jax.tree.map(np.asarray, cast(coordinates.unfold(given), given.weights[0].dtype))
     inputs = coordinates.encode(patterns.points)
     return Start(begun, inputs, inputs[patterns.successor], patterns.points, patterns.successor, coordinates)
+
+
+def drawn_once(network: Map | Recipe | None, shape: tuple[int, ...], *, key: PRNGKeyArray) -> Any:
+    """What a network or a recipe is like, with no arrays in place of a recipe's where it can be told without them."""
+    given: Any = DEFAULT_NETWORK if network is None else network
+    if not is_recipe(given):
+        return given
+    try:
+        return eqx.filter_eval_shape(given, shape, key=key)
+    except Exception:  # one that draws on the host; what else may be wrong with it, it says itself
+        return _made(given, shape, key)
+
+
+def _made(recipe: Any, shape: tuple[int, ...], key: PRNGKeyArray) -> Any:
+    """A fresh network on states of `shape`."""
+    try:
+        found = recipe(shape, key=key)
+    except TypeError as error:
+        raise ValueError(f"network must be a recipe that is called as recipe(shape, key=key); {error}") from error
+    return checked_network(found, shape)

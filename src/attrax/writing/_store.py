@@ -7,18 +7,18 @@ from dataclasses import replace
 from jaxtyping import PRNGKeyArray
 
 from attrax._base.status import StoreStatus
-from attrax._base.types import HostStates, Progress
-from attrax.maps import MLP, Recipe
+from attrax._base.types import HostStates, Map, Progress
+from attrax.maps import Recipe
 from attrax.memory import Memory
 from attrax.patterns import Patterns
 from attrax.writing._auto import Auto
 from attrax.writing._settle import settle
-from attrax.writing._start import Writer
+from attrax.writing._start import Writer, checked_network, checked_writer
 
 
 def store(
     examples: Patterns | HostStates,
-    network: MLP | Recipe | None = None,
+    network: Map | Recipe | None = None,
     *,
     writer: Writer | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -34,10 +34,12 @@ def store(
     **Arguments:**
 
     - `examples`: n×state shape, each to become a fixed point (equal ones are merged), or `Patterns`.
-    - `network`: an `MLP` to start from, or a recipe for a fresh one, such as `functools.partial(mlp, width=512,
-      depth=5)`, which is then drawn in the writer's coordinates; by default what the writer thinks best, for
+    - `network`: the map to train, an `MLP` or any other Equinox module that keeps the shape of a state, or a recipe for
+      a fresh one: a `functools.partial` that is called as `recipe(shape, key=key)`, such as `partial(mlp, width=512,
+      depth=5)`. A recipe for an `MLP` is drawn in the writer's coordinates. By default what the writer thinks best, for
       `Gradient` 5 hidden layers of 512 ReLU units with Kaiming's initialization.
-    - `writer`: by default `Auto()`, which chooses; `Gradient()` is the paper's recipe.
+    - `writer`: by default `Auto()`, which chooses; `Gradient()` is the paper's recipe. Any object with the methods of
+      `attrax.writing.Writer` is a writer.
     - `checkpoint`, `resume`: a file to save training to, and whether to continue from it; see `attrax.training.fit`.
     - `progress`: called with the loss every so often.
     - `key`: for initialization, noise and order.
@@ -55,8 +57,9 @@ def store(
     """
     begun = time.perf_counter()
     patterns = examples if isinstance(examples, Patterns) else Patterns.from_examples(examples)
-    writer = Auto() if writer is None else writer
-    written = writer(network, patterns, key=key, checkpoint=checkpoint, resume=resume, progress=progress)
+    chosen: Writer = checked_writer(Auto() if writer is None else writer, "write")
+    network = checked_network(network, patterns.shape)
+    written = chosen.write(patterns, network, key=key, checkpoint=checkpoint, resume=resume, progress=progress)
     memory = settle(Memory(written.map, patterns), progress=progress) if written.memory is None else written.memory
     certificate = memory.certificate
     assert certificate is not None  # `settle` sets it

@@ -140,8 +140,8 @@ class MLP(eqx.Module):
         return cls(weights, biases, tuple(int(side) for side in settings["shape"]), settings["activation"])
 
 
-Recipe: TypeAlias = Callable[..., MLP]
-"""Called as `recipe(shape, key=key)` it makes a fresh network: `functools.partial(mlp, width=512, depth=5)` is one."""
+Recipe: TypeAlias = partial[Any]
+"""Called as `recipe(shape, key=key)` it makes a fresh map: `functools.partial(mlp, width=512, depth=5)` is one."""
 
 
 def mlp(

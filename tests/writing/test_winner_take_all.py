@@ -1,7 +1,6 @@
-"""Contests: the assembled network is what its formulas say, and training it makes a memory."""
+"""Winner-take-all: the assembled network is what its formulas say, and training it makes a memory."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import jax
 import jax.random as jr
@@ -10,15 +9,22 @@ import pytest
 
 import attrax as ax
 from attrax._base.numerics import cast, float64
-from attrax.training import Coordinates, Encoder, _contest, contest_network, encoder, lead_at_home, leading
-from attrax.training._contest import inhibition, rounds_for
-from attrax.writing import _contest as _contest_writer
-from attrax.writing import _gradient as _gradient_writer
+from attrax.training import (
+    Coordinates,
+    Encoder,
+    _winner_take_all,
+    encoder,
+    ensure_lead,
+    leading,
+    rounds_for,
+    winner_take_all_network,
+)
+from attrax.training._winner_take_all import inhibition
 
 DRAW = np.random.default_rng(0)
 POINTS = DRAW.uniform(size=(12, 5, 6)).astype(np.float32)
 # Shared, as are the number of examples and of epochs: training is then compiled once for all tests that have it.
-SEEN = ax.Contest(epochs=25, corruptions=("gaussian:0.2",))
+SEEN = ax.WinnerTakeAll(epochs=25, corruptions=("gaussian:0.2",))
 
 
 def scored(scores: Encoder, states: np.ndarray) -> np.ndarray:
@@ -37,11 +43,11 @@ def test_the_largest_score_wins_at_any_scale(num: int, coordinates: float | None
     points = POINTS[:num]
     change = None if coordinates is None else Coordinates.of(points, coordinates)
     scores = encoder(points, change, widths=[4 * num + 8], key=jr.key(1))
-    network = contest_network(scores, points, coordinates=change)
+    network = winner_take_all_network(scores, points, coordinates=change)
     cues = DRAW.uniform(size=(200, 5, 6)) * DRAW.uniform(0.2, 2, size=(200, 1, 1))
     table = scored(scores, cues if change is None else change.encode(cues))
     order = np.sort(table, axis=1)
-    # A contest tells scores apart that differ by a part of what they are above their mean.
+    # The winner-take-all tells scores apart that differ by a part of what they are above their mean.
     clear = (
         np.ones(len(cues), bool) if num == 1 else (order[:, -1] - order[:, -2]) > 0.15 * (order[:, -1] - order.mean(1))
     )
@@ -50,7 +56,7 @@ def test_the_largest_score_wins_at_any_scale(num: int, coordinates: float | None
 
 
 def test_the_network_is_a_plain_fully_connected_one() -> None:
-    network = contest_network(encoder(POINTS, widths=[32, 24], key=jr.key(0)), POINTS, rounds=3)
+    network = winner_take_all_network(encoder(POINTS, widths=[32, 24], key=jr.key(0)), POINTS, rounds=3)
     assert network.activation == "relu"
     assert network.widths == (32, 24, *[12] * 6)
     assert all(bias is not None for bias in network.biases)
@@ -86,7 +92,7 @@ def test_an_example_that_training_gave_up_leads_at_home_again_and_nothing_else_m
     weights[-1][3] = weights[-1][4]  # example 3 now scores as example 4 does
     broken = Encoder((*weights,), scores.biases)
     assert scored(broken, POINTS)[3].argmax() != 3
-    mended = lead_at_home(broken, POINTS)
+    mended = ensure_lead(broken, POINTS)
     np.testing.assert_array_equal(scored(mended, POINTS).argmax(axis=1), np.arange(12))
     others = np.delete(np.arange(12), [3, 4])  # of these two the scores were equal, so both had to move
     np.testing.assert_allclose(scored(mended, POINTS)[others], scored(broken, POINTS)[others], atol=1e-3)
@@ -96,13 +102,13 @@ def test_a_double_costs_no_other_example_its_basin() -> None:
     points = DRAW.uniform(size=(8, 40)).astype(np.float32)
     points[7] = points[6]
     points[7, 0] += 1e-5
-    memory = ax.store(points, writer=ax.Contest(epochs=60, layers=1), key=jr.key(0))
+    memory = ax.store(points, writer=ax.WinnerTakeAll(epochs=60, width=128), key=jr.key(0))
     cues = np.repeat(points[:6], 20, axis=0) + DRAW.normal(scale=1e-3, size=(120, 40))
     assert ax.recall(memory, cues, expected=np.repeat(np.arange(6), 20)).recovery_rate == 1.0
 
 
 def test_a_single_example_takes_no_training() -> None:
-    assert len(ax.Contest().seen_corruptions(ax.Patterns.from_examples(POINTS[:1]))) > 1
+    assert len(ax.WinnerTakeAll().training_corruptions(ax.Patterns.from_examples(POINTS[:1]))) > 1
     memory = ax.store(POINTS[:1], writer=replace(SEEN, epochs=None), key=jr.key(0))
     assert memory.written["epochs"] == 0
     assert memory.certificate.all_attractors
@@ -110,7 +116,7 @@ def test_a_single_example_takes_no_training() -> None:
 
 @pytest.mark.parametrize("span", [1e-6, 1e6])
 def test_noise_goes_with_the_size_of_the_values(span: float) -> None:
-    memory = ax.store(span * POINTS[:4].reshape(4, -1), writer=ax.Contest(epochs=30), key=jr.key(0))
+    memory = ax.store(span * POINTS[:4].reshape(4, -1), writer=ax.WinnerTakeAll(epochs=30), key=jr.key(0))
     assert memory.certificate.all_attractors
     assert float(memory.written["corruptions"][0].split(":")[1]) == pytest.approx(1.2 * span, rel=0.9)
 
@@ -126,14 +132,14 @@ def test_rounds_and_strengths() -> None:
 
 def test_one_score_an_example_is_demanded() -> None:
     with pytest.raises(ValueError, match="one score an example, 3; it has 12"):
-        contest_network(encoder(POINTS, widths=[24], key=jr.key(0)), POINTS[:3])
+        winner_take_all_network(encoder(POINTS, widths=[24], key=jr.key(0)), POINTS[:3])
     with pytest.raises(ValueError, match="at least one hidden layer"):
         encoder(POINTS, widths=[], key=jr.key(0))
 
 
-def test_a_trained_contest_certifies_all_and_beats_distance_under_occlusion() -> None:
+def test_trained_scores_certify_all_and_beats_distance_under_occlusion() -> None:
     digits = ax.sources.load("digits", n=40).values
-    memory = ax.store(digits, writer=ax.Contest(epochs=1500), key=jr.key(0))
+    memory = ax.store(digits, writer=ax.WinnerTakeAll(epochs=1500), key=jr.key(0))
     assert memory.status == "stored"
     assert memory.certificate.all_attractors
     assert memory.certificate.spectral_radius.max() == 0
@@ -160,46 +166,24 @@ def test_no_example_falls_to_a_first_inhibition_that_is_too_strong(monkeypatch: 
     )  # half of all are near
     scores = Encoder((np.eye(60), table.T), (np.zeros(60), np.zeros(60)))
     assert leading(scores, points).all()
-    kept = apply(contest_network(scores, points, rounds=6, onset=60.0), points)
+    kept = apply(winner_take_all_network(scores, points, rounds=6, onset=60.0), points)
     np.testing.assert_allclose(kept, points, atol=1e-9)
-    monkeypatch.setattr(_contest, "_SAFE", 1e9)
-    lost = apply(contest_network(scores, points, rounds=6, onset=60.0), points)
+    monkeypatch.setattr(_winner_take_all, "_SAFE", 1e9)
+    lost = apply(winner_take_all_network(scores, points, rounds=6, onset=60.0), points)
     assert np.abs(lost - points).max() > 0.1
 
 
 def test_vectors_in_the_plane() -> None:
     points = np.array([[-0.8, -0.6], [0.1, -0.9], [0.9, -0.4], [-0.6, 0.5], [0.2, 0.2], [0.7, 0.9]])
-    memory = ax.store(points, writer=ax.Contest(epochs=200), key=jr.key(0))
+    memory = ax.store(points, writer=ax.WinnerTakeAll(epochs=200), key=jr.key(0))
     assert memory.certificate.all_attractors
     assert [name.split(":")[0] for name in memory.written["corruptions"]] == ["gaussian"]
 
 
-@pytest.mark.parametrize(
-    "writer", [replace(SEEN, time_limit=60.0, epochs=40), ax.Gradient(noise=0.2, time_limit=60.0, epochs=40)]
-)
-def test_a_run_with_a_time_limit_goes_on_to_the_end_that_it_planned(writer, tmp_path: Path, monkeypatch) -> None:
-    network = None if isinstance(writer, ax.Contest) else ax.maps.mlp((5, 6), width=32, depth=1, key=jr.key(0))
-    options = {"checkpoint": tmp_path / "c", "key": jr.key(3)}
-    with monkeypatch.context() as once:
-        for module in (_contest_writer, _gradient_writer):
-            once.setattr(module, "affordable", lambda *_, **__: 25)
-        whole = ax.store(POINTS, network, writer=writer, **options)
-    assert whole.written["epochs"] == 25
-    # By now there is no time for anything but the number of epochs that the first call chose.
-    again = ax.store(POINTS, network, writer=replace(writer, time_limit=1e-3), resume=True, **options)
-    assert again.written["epochs"] == 25
-    for one, other in zip(whole.map.weights, again.map.weights, strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-def test_the_same_key_gives_the_same_network_and_the_time_limit_cuts_it_short() -> None:
+def test_the_same_key_gives_the_same_network() -> None:
     one, other = (ax.store(POINTS, writer=SEEN, key=jr.key(3)) for _ in range(2))
     for a, b in zip(one.map.weights, other.map.weights, strict=True):
         np.testing.assert_array_equal(a, b)
-    limited = replace(SEEN, epochs=None, time_limit=0.01)
-    short = ax.store(POINTS, writer=limited, key=jr.key(3))
-    assert short.written["epochs"] < limited.planned_epochs(short.patterns)
-    assert short.certificate.all_attractors
 
 
 @pytest.mark.parametrize(
@@ -215,11 +199,11 @@ def test_the_same_key_gives_the_same_network_and_the_time_limit_cuts_it_short() 
 )
 def test_wrong_settings_are_refused_before_any_work(settings: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        ax.Contest(**settings)
+        ax.WinnerTakeAll(**settings)
 
 
 def test_it_takes_no_network_and_no_occlusion_of_vectors() -> None:
     with pytest.raises(ValueError, match="makes its own network"):
-        ax.store(POINTS, ax.maps.mlp((5, 6), width=8, depth=1, key=jr.key(0)), writer=ax.Contest(), key=jr.key(0))
+        ax.store(POINTS, ax.maps.mlp((5, 6), width=8, depth=1, key=jr.key(0)), writer=ax.WinnerTakeAll(), key=jr.key(0))
     with pytest.raises(ValueError, match="needs pictures"):
-        ax.store(POINTS.reshape(12, -1), writer=ax.Contest(corruptions=["occlude:0.5"]), key=jr.key(0))
+        ax.store(POINTS.reshape(12, -1), writer=ax.WinnerTakeAll(corruptions=["occlude:0.5"]), key=jr.key(0))

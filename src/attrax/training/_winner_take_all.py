@@ -1,12 +1,13 @@
-"""Networks that recall by a contest: trained scores, a winner-take-all, and the winner's picture.
+"""Winner-take-all networks: trained scores, of which the largest wins, and the winner's picture.
 
 The network is a plain fully connected ReLU network with biases,
 
-    f(x) = m + Σᵢ (1 − tᵢ) (yᵢ − m),    tᵢ = relu(1 − g·wᵢ),    w = contest(a),    a = encoder(x),
+    f(x) = m + Σᵢ (1 − tᵢ) (yᵢ − m),    tᵢ = relu(1 − g·wᵢ),    w = winner(a),    a = encoder(x),
 
 where yᵢ is what example i goes to. The *encoder* has hidden layers of its own and one linear score aᵢ an example; it is
-trained as a classifier, so that the right score is the largest one, whatever was done to the cue. The *contest* leaves
-the largest score positive and makes all others zero. It sees scores relative to their mean and works at any scale:
+trained as a classifier, so that the right score is the largest one, whatever was done to the cue. The *winner-take-all*
+layers leave the largest score positive and make all others zero. They see scores relative to their mean and work at any
+scale:
 
     r ← relu(a − mean a),    then for ε₁ < … < 1:    r ← relu(r − ε·(Σⱼ rⱼ − r)),
 
@@ -16,7 +17,7 @@ others are off: around each example f is constant, its Jacobian is exactly 0, an
 superstable attractor wherever its own score wins. If nobody wins, as at an exact tie, f gives the mean m.
 
 The constructed margin network (`margin`) is the same idea without hidden layers, with fixed thresholds in place of the
-contest; thresholds fail where a corruption moves all scores together, as an occlusion does.
+winner-take-all; thresholds fail where a corruption moves all scores together, as an occlusion does.
 """
 
 import itertools
@@ -170,7 +171,7 @@ def _centered_units(rows: np.ndarray) -> np.ndarray | None:
     return centered / norms[:, None] if norms.min() > 1e-6 * max(norms.max(), 1e-300) else None
 
 
-def lead_at_home(scores: Encoder, inputs: Float[np.ndarray, "n *state"], *, lead: float = 0.02) -> Encoder:
+def ensure_lead(scores: Encoder, inputs: Float[np.ndarray, "n *state"], *, lead: float = 0.02) -> Encoder:
     """The encoder whose score of each example is the largest at that example, changed as little as possible.
 
     Training on corruptions may sacrifice an example to a near double. Where score i does not lead at example i by
@@ -208,7 +209,7 @@ def lead_at_home(scores: Encoder, inputs: Float[np.ndarray, "n *state"], *, lead
 
 
 def leading(scores: Encoder, inputs: Float[np.ndarray, "n *state"]) -> np.ndarray:
-    """For each example whether its own score is the largest there: without that no contest finds it."""
+    """For each example whether its own score is the largest there: without that it can't win."""
     with float64():
         table = apply_rows(cast(scores, np.float64), np.asarray(inputs, np.float64))
     return table.argmax(axis=1) == np.arange(len(table))
@@ -219,7 +220,7 @@ def rounds_for(num: int) -> int:
     return max(3, math.ceil(math.log2(max(num, 2))) - 3)
 
 
-def contest_network(
+def winner_take_all_network(
     scores: Encoder,
     points: HostStates,
     targets: HostStates | None = None,
@@ -269,9 +270,9 @@ def contest_network(
     for strength in inhibition(num, rounds, onset):
         weights.append((1 + strength) * np.eye(num) - strength)
         biases.append(np.zeros(num))
-    contest = MLP((*weights, none), (*biases, None), shape, "relu")
+    winner = MLP((*weights, none), (*biases, None), shape, "relu")
     with float64():
-        active = apply_rows(cast(contest, np.float64).features, flat)
+        active = apply_rows(cast(winner, np.float64).features, flat)
     won = np.diagonal(active)
     # An example whose own score does not win is left to its certificate, and does not spoil the gain of the others.
     least = float(won[won > 0].min()) if (won > 0).any() else 1.0

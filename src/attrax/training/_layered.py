@@ -1,0 +1,34 @@
+"""What training can do with maps of fully connected layers, and with no others."""
+
+from typing import Any, Protocol, runtime_checkable
+
+from jaxtyping import Array, Float
+
+
+@runtime_checkable
+class Layered(Protocol):
+    """A map of fully connected layers with one activation between them, such as `attrax.maps.MLP`.
+
+    Its first weight acts on the flat state, its last one gives the flat output. So the last layer can be solved by
+    least squares (`polish`), a linear change of variables folds into the first and the last layer (`Coordinates`), and
+    each layer has Kronecker factors (`kfac`). It is a frozen dataclass, as every Equinox module is. A map without these
+    attributes trains by gradients alone.
+    """
+
+    weights: tuple[Any, ...]
+    biases: tuple[Any, ...]
+    shape: tuple[int, ...]
+    activation: Any
+
+    def features(self, x: Float[Array, " d"]) -> Float[Array, " k"]:
+        """Activations of the last hidden layer at a flat state."""
+        ...
+
+    def readout(self, features: Float[Array, " k"]) -> Float[Array, " d"]:
+        """The flat output that belongs to activations of the last hidden layer."""
+        ...
+
+
+def takes_coordinates(map: Any) -> bool:
+    """Whether `map` can be trained in centered `Coordinates`: its first and its last layer have biases."""
+    return isinstance(map, Layered) and map.biases[0] is not None and map.biases[-1] is not None

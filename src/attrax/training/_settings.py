@@ -1,0 +1,205 @@
+"""The settings that all trained writers share: how a network is trained, and what training sees."""
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import optax
+
+from attrax._base import checks
+from attrax.corruptions import Corruption, as_corruption
+from attrax.training._kfac import kfac
+from attrax.training._optimizers import OPTIMIZERS, Schedule, optimizer
+
+TOL = 1e-8
+"""The loss that counts as reached where none is given."""
+_CUSTOM, _SCHEDULE = "optax", "schedule"
+"""What a record says in place of an object that has no text."""
+_FORMER = {"deviation": "adversarial_deviation", "penalty": "jacobian_penalty"}
+"""Names of settings in the records of memory files of version 1, with today's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How a network is trained. Whatever is `None` is the writer's choice; its documentation says which.
+
+    **Fields:**
+
+    - `optimizer`: a name in `attrax.training.OPTIMIZERS`, `"kfac"`, or any Optax transformation.
+    - `learning_rate`: a number or an Optax schedule of the step. A schedule is used as it is; of a number, the writer
+      decides whether it decays.
+    - `momentum`, `weight_decay`: of a named optimizer. K-FAC and Optax transformations take no rate and none of these.
+    - `batch`: examples a step.
+    - `epochs`: passes through the data at most.
+    - `tol`: the loss to stop at, and that counts as reached.
+    - `time_limit`: seconds after which training stops, whatever is left of the epochs. It is a cap only: a run that
+      ends before it is the same as one without it, and the record of one that does not says so (`time_limited`).
+    - `coordinates`: train in the span of the data, whitened with this exponent from 0 to 1; see `Coordinates`.
+    - `polish`: whether to solve the last layer by least squares at the end.
+    """
+
+    optimizer: str | optax.GradientTransformation | None = None
+    learning_rate: float | Schedule | None = None
+    momentum: float | None = None
+    weight_decay: float | None = None
+    batch: int | None = None
+    epochs: int | None = None
+    tol: float | None = None
+    time_limit: float | None = None
+    coordinates: float | None = None
+    polish: bool | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.optimizer, optax.GradientTransformation | None):
+            checks.one_of("optimizer", self.optimizer, (*OPTIMIZERS, "kfac"))
+        if not callable(self.learning_rate):
+            self._check("learning_rate", checks.real, above=0)
+        for name in ("momentum", "weight_decay", "tol"):
+            self._check(name, checks.real, least=0)
+        self._check("batch", checks.integer, least=1)
+        self._check("epochs", checks.integer, least=0)
+        self._check("time_limit", checks.real, above=0)
+        self._check("coordinates", checks.real, least=0, most=1)
+        if not isinstance(self.polish, bool | None):
+            raise ValueError(f"polish must be True, False or None for the writer's choice; got {self.polish!r}")
+        self.transformation(self.learning_rate)
+
+    def _check(self, name: str, check: Callable[..., Any], **limits: float) -> None:
+        if getattr(self, name) is not None:
+            object.__setattr__(self, name, check(name, getattr(self, name), **limits))
+
+    @property
+    def optimizer_name(self) -> str:
+        """The optimizer's name, Adam where it is left to the writer; `"optax"` for a transformation."""
+        return "adam" if self.optimizer is None else self.optimizer if isinstance(self.optimizer, str) else _CUSTOM
+
+    @property
+    def takes_rate(self) -> bool:
+        """Whether the optimizer takes a learning rate from here: K-FAC and transformations have steps of their own."""
+        return self.optimizer_name in OPTIMIZERS
+
+    def transformation(self, rate: float | Schedule | None, seed: int = 0) -> optax.GradientTransformation:
+        """The optimizer with a learning rate; `seed` is for the one that draws, K-FAC.
+
+        **Raises** `ValueError` for a setting that the optimizer does not take.
+        """
+        name = self.optimizer_name
+        if self.takes_rate:
+            return optimizer(name, learning_rate=rate, momentum=self.momentum, weight_decay=self.weight_decay)
+        for setting in ("learning_rate", "momentum", "weight_decay"):
+            if getattr(self, setting) is not None:
+                whose = "kfac, which finds its own steps" if name == "kfac" else "an Optax transformation, which has it"
+                raise ValueError(f"{setting} does not apply to {whose}; leave it out")
+        return self.optimizer if isinstance(self.optimizer, optax.GradientTransformation) else kfac(seed=seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """What training sees in place of the clean examples. Whatever is `None` is the writer's choice.
+
+    Each step deals the examples into equal groups, one for the noise, one for each corruption, one for the adversarial
+    deviations. The target is always the clean example, or its successor in a sequence.
+
+    **Fields:**
+
+    - `noise`: standard deviation of Gaussian noise on the inputs, in the scale of the patterns.
+    - `corruptions`: texts such as `"occlude:0.7"` (see `attrax.corrupt`), or functions of a key and a state that return
+      a state. The level is drawn up to the given one; a corruption named twice gets twice the examples.
+    - `adversarial_deviation`: root mean square of deviations along the direction in which the network contracts least,
+      which training finds as it goes; see `Objective`.
+    - `jacobian_penalty`: coefficient λ of a penalty λ‖J‖²_F on the clean examples.
+    - `copies`: how often each example stands in a step, each time augmented anew.
+    """
+
+    noise: float | None = None
+    corruptions: Sequence[str | Corruption | Callable[..., Any]] | None = None
+    adversarial_deviation: float | None = None
+    jacobian_penalty: float | None = None
+    copies: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("noise", "adversarial_deviation", "jacobian_penalty"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, checks.real(name, getattr(self, name), least=0))
+        if self.copies is not None:
+            object.__setattr__(self, "copies", checks.integer("copies", self.copies, least=1))
+        if self.corruptions is None:
+            return
+        if isinstance(self.corruptions, str) or not isinstance(self.corruptions, Sequence):
+            raise ValueError(
+                f"corruptions must be a sequence of corruptions, such as ('occlude:0.7',); got {self.corruptions!r}"
+            )
+        object.__setattr__(self, "corruptions", tuple(self.corruptions))
+        self.parsed()
+
+    @property
+    def changes_inputs(self) -> bool:
+        """Whether training minimizes anything but the loss on the clean examples."""
+        return bool(self.noise or self.corruptions or self.adversarial_deviation or self.jacobian_penalty)
+
+    def parsed(self, shape: tuple[int, ...] | None = None) -> tuple[Corruption, ...]:
+        """The corruptions. **Raises** `ValueError` where one of them does not fit states of `shape`."""
+        found = tuple(as_corruption(given) for given in self.corruptions or ())
+        if shape is not None:
+            for corruption in found:
+                corruption.check_shape(shape)
+        return found
+
+
+_NAMES = {kind: tuple(field.name for field in fields(kind)) for kind in (Training, Augmentation)}
+
+
+def with_settings(
+    owner: str, training: Training | None, augmentation: Augmentation | None, settings: Mapping[str, Any]
+) -> tuple[Training, Augmentation]:
+    """The two records with `settings`, named by their fields, put in: `Gradient(noise=0.05)` goes through here.
+
+    **Raises** `ValueError` where a record is none, `TypeError` for a name that neither of them has.
+    """
+    training = Training() if training is None else training
+    augmentation = Augmentation() if augmentation is None else augmentation
+    for name, record, kind in (("training", training, Training), ("augmentation", augmentation, Augmentation)):
+        if not isinstance(record, kind):
+            raise ValueError(f"{name} must be an attrax.{kind.__name__}, or be left out; got {record!r}")
+    names = {name: kind for kind, own in _NAMES.items() for name in own}
+    for name in settings:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            raise TypeError(f"{owner} has no setting {name!r}{meant} Its settings are {', '.join(names)}.")
+    mine = {name: value for name, value in settings.items() if names[name] is Training}
+    rest = {name: value for name, value in settings.items() if name not in mine}
+    return replace(training, **mine), replace(augmentation, **rest)
+
+
+def given(record: Training | Augmentation) -> dict[str, Any]:
+    """The settings of a record that are not left to the writer."""
+    values = {name: getattr(record, name) for name in _NAMES[type(record)]}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def to_record(training: Training, augmentation: Augmentation) -> dict[str, Any]:
+    """The settings given, as texts and numbers."""
+    found = given(training) | given(augmentation) | {"optimizer": training.optimizer_name}
+    if callable(training.learning_rate):
+        found["learning_rate"] = _SCHEDULE
+    found["corruptions"] = [corruption.name for corruption in augmentation.parsed()]
+    return found
+
+
+def from_record(record: Mapping[str, Any]) -> tuple[Training, Augmentation]:
+    """The settings that a memory was written with, from its record; `epochs` as of writing from scratch.
+
+    **Raises** `ValueError` where they can't be told from texts and numbers.
+    """
+    found = {_FORMER.get(name, name): value for name, value in record.items() if value is not None}
+    for name, value in (("optimizer", _CUSTOM), ("learning_rate", _SCHEDULE)):
+        if found.get(name) == value:
+            raise ValueError(f"its {name} was an object, which a record does not keep")
+    kept = {name: found[name] for own in _NAMES.values() for name in own if name in found and name != "time_limit"}
+    kept["epochs"] = record.get("scratch_epochs", record["epochs_limit"])
+    kept["corruptions"] = tuple(record.get("corruptions", ()))
+    if found.get("optimizer") == "kfac":
+        kept.pop("learning_rate", None)
+    return with_settings("the record", None, None, kept)

@@ -1,0 +1,410 @@
+"""The writer of winner-take-all networks: trained scores, of which the largest wins."""
+
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax.random as jr
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from attrax._base import checks
+from attrax._base.status import StoreStatus
+from attrax._base.types import Map, Progress
+from attrax.corruptions import Corruption
+from attrax.maps import Recipe
+from attrax.memory import Memory
+from attrax.patterns import Patterns
+from attrax.training import (
+    OPTIMIZERS,
+    TOL,
+    Augmentation,
+    Coordinates,
+    Encoder,
+    Fit,
+    Training,
+    carriers,
+    cosine_decay,
+    cross_entropy,
+    encoder,
+    ensure_lead,
+    fit,
+    from_record,
+    given,
+    leading,
+    mean_squared_error,
+    objective,
+    rounds_for,
+    to_record,
+    winner_take_all_network,
+    with_settings,
+)
+from attrax.writing._start import GROWTH, Written
+
+_NOT_HERE = {"polish", "adversarial_deviation", "jacobian_penalty"}
+"""Settings of networks that draw the picture themselves."""
+_RATE = 6.0
+"""Times the optimizer's default: the start is a good one, which much larger steps would spoil."""
+_CAREFUL = 150
+"""Up to this many examples the rate is that; beyond, it falls with their number, as more units move a score."""
+_FEW = 200
+"""Up to this many examples a second layer costs little. It tells clean cues, of which the last few pixels decide,
+from noisy ones, of which none does."""
+_ROWS = 200
+"""About as many rows a step, where nobody said and there are fewer examples: a smaller step wastes its overhead."""
+_MOVING = ("shift", "rotate", "scale", "elastic")
+"""Corruptions that move pixels: no linear score survives them, so the encoder has to be deeper, and to train longer."""
+_MOVING_EPOCHS, _MOVING_RATE = 4, 2
+_ONSET, _MOVING_ONSET = 5.0, 3.0
+"""Times 1/n, the first inhibition. What training moved leaves the scores closer together, and the right one is then not
+far enough above their mean to survive a stronger one."""
+_BATCH = 500
+"""Examples a step, at most, where nobody said."""
+_PIXELS = 1024
+"""States of more entries than this are trained in the span of the data."""
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class WinnerTakeAll:
+    """Trains scores on corrupted examples, and makes a network of them in which the largest score wins.
+
+    See `attrax.training.winner_take_all_network` for the network, which is a plain fully connected ReLU network. Recall
+    takes one or two steps; around every example the Jacobian is exactly zero.
+
+    **Fields:**
+
+    - `width`: units of the encoder's hidden layers: a sequence with one number a layer, or one number for as many
+      layers as the data need. `rounds` of inhibition before the last one. `None` chooses by the data.
+    - `training`, `augmentation`: the two records of settings; a single setting may be named by itself, as in
+      `WinnerTakeAll(epochs=500)`. What is left to the writer is chosen so:
+
+      - `optimizer`, `learning_rate`: Adam at 6e-4, twice that for corruptions that move pixels, less for more than 150
+        examples; the rate falls along a cosine.
+      - `batch`: at most 500 examples. `copies`: as many, up to three, as make about 200 rows a step.
+      - `epochs`: by the number of examples, from 200 to 3,000; four times as many for corruptions that move pixels.
+      - `tol`: 1e-8, the loss of the finished network that counts as reached; training runs all epochs.
+      - `coordinates`: none for states of up to 1,024 entries, else exponent 0.
+      - `corruptions`: `default_corruptions`, where there is no `noise` either.
+
+      `polish`, `adversarial_deviation` and `jacobian_penalty` don't apply, nor does K-FAC.
+    """
+
+    width: int | Sequence[int] | None
+    rounds: int | None
+    training: Training
+    augmentation: Augmentation
+
+    def __init__(
+        self,
+        width: int | Sequence[int] | None = None,
+        rounds: int | None = None,
+        training: Training | None = None,
+        augmentation: Augmentation | None = None,
+        **settings: Any,
+    ) -> None:
+        training, augmentation = with_settings("WinnerTakeAll", training, augmentation, settings)
+        if isinstance(width, Sequence):
+            width = tuple(checks.integer("each entry of width", units, least=1) for units in width)
+            if not width:
+                raise ValueError("width must name at least one hidden layer; got an empty sequence")
+        elif width is not None:
+            width = checks.integer("width", width, least=1)
+        if rounds is not None:
+            rounds = checks.integer("rounds", rounds, least=0)
+        if training.optimizer_name == "kfac":
+            raise ValueError(
+                f"optimizer must be one of {', '.join(OPTIMIZERS)}, or an Optax transformation, for winner_take_all; "
+                "got 'kfac', which trains by the mean squared error only"
+            )
+        for name in sorted(_NOT_HERE & (given(training) | given(augmentation)).keys()):
+            raise ValueError(f"{name} does not apply to winner_take_all; leave it out, or train with Gradient")
+        for name, value in (
+            ("width", width),
+            ("rounds", rounds),
+            ("training", training),
+            ("augmentation", augmentation),
+        ):
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "WinnerTakeAll":
+        """The writer of a memory with this record."""
+        training, augmentation = from_record(record)
+        return cls(tuple(record["encoder_widths"]), record.get("rounds"), training, augmentation)
+
+    def write(
+        self,
+        patterns: Patterns,
+        network: Map | Recipe | None = None,
+        *,
+        key: PRNGKeyArray,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
+        progress: Progress | None = None,
+    ) -> Written:
+        """Trains an encoder on `patterns` and makes the network. See `Writer`; it takes no network."""
+        if network is not None:
+            raise ValueError("the writer winner_take_all makes its own network; leave network out, or choose width")
+        begun = time.perf_counter()
+        coordinates = self.coordinates(patterns)
+        begin = encoder(patterns.points, coordinates, widths=self.widths(len(patterns)), key=jr.fold_in(key, 1))
+        fitted = self._train(
+            begin,
+            patterns,
+            coordinates,
+            key=jr.fold_in(key, 0),
+            checkpoint=checkpoint,
+            resume=resume,
+            progress=progress,
+        )
+        return self._finish(fitted, patterns, coordinates, begun)
+
+    def grow(
+        self,
+        memory: Memory,
+        patterns: Patterns,
+        kept: Sequence[int],
+        *,
+        key: PRNGKeyArray,
+        progress: Progress | None = None,
+    ) -> Iterator[Written]:
+        """Trains the memory's encoder on, with a score for each new example and without those of the others.
+
+        What is forgotten takes the units that carried its score along. Each attempt trains longer, from where the last
+        one ended. See `Writer`.
+        """
+        begun, record = time.perf_counter(), memory.written
+        if not {"encoder_widths", "carriers"} <= record.keys():
+            raise ValueError(
+                "winner_take_all can change a memory only that it wrote; change this one with the writer that wrote it"
+            )
+        coordinates, planned = self.coordinates(patterns), self.planned_epochs(patterns)
+        begin, carrying = _changed_encoder(memory.map, record, patterns, list(kept), coordinates, key)
+        for number, share in enumerate(GROWTH):
+            shorter = replace(self, epochs=max(1, round(share * planned)))
+            fitted = shorter._train(begin, patterns, coordinates, key=jr.fold_in(key, number), progress=progress)
+            begin = fitted.map
+            # The corruptions on record are those that training saw, which may be defaults: they don't tell the onset.
+            written = self._finish(fitted, patterns, coordinates, begun, record.get("onset"))
+            yield replace(written, details={**written.details, "carriers": carrying, "scratch_epochs": planned})
+
+    def widths(self, num: int) -> tuple[int, ...]:
+        """Units of each hidden layer of the encoder for `num` examples."""
+        if isinstance(self.width, Sequence):
+            return tuple(self.width)
+        width = self.width
+        if width is None:
+            # Room for a pair of units an example, and for as many free ones where the network is small.
+            width = min(max(128, 1 << math.ceil(math.log2(4 * num))), max(512, 1 << math.ceil(math.log2(2 * num))))
+        return (width,) * (2 if self._moving() or num <= _FEW else 1)
+
+    def planned_epochs(self, patterns: Patterns) -> int:
+        """Epochs of training on `patterns`."""
+        if self.training.epochs is not None:
+            return self.training.epochs
+        if len(patterns) == 1:
+            return 0  # the one score there is wins as it is
+        return default_epochs(len(patterns)) * (_MOVING_EPOCHS if self._moving() else 1)
+
+    def training_corruptions(self, patterns: Patterns) -> tuple[Corruption, ...]:
+        """The corruptions that training sees."""
+        if self.augmentation.corruptions is None and not self.augmentation.noise:
+            return Augmentation(corruptions=default_corruptions(patterns)).parsed(patterns.shape)
+        return self.augmentation.parsed(patterns.shape)
+
+    def rounds_after(self, trained: Encoder) -> int:
+        """Rounds of inhibition; an encoder's further layers take the place of some."""
+        layers, num = len(trained.weights) - 1, len(trained.biases[-1])
+        return max(3, rounds_for(num) + 1 - layers) if self.rounds is None else self.rounds
+
+    def _rounds_to_try(self, trained: Encoder) -> list[int]:
+        """The usual number, and more for examples whose scores lie too close together for it, as in a film."""
+        first = self.rounds_after(trained)
+        return [first] if self.rounds is not None else [first, first + 3, first + 9, first + 21]
+
+    def _moving(self) -> bool:
+        kinds = [corruption.kind for corruption in self.augmentation.parsed()]
+        return any(kind.split("+")[0] in _MOVING or kind.split("+")[-1] in _MOVING for kind in kinds)
+
+    def _rate(self, num: int) -> Any:
+        training = self.training
+        if not training.takes_rate or training.learning_rate is not None:
+            return training.learning_rate
+        name = training.optimizer_name
+        default = OPTIMIZERS[name] * (_RATE if name in ("adam", "rmsprop") else 1)
+        default *= _MOVING_RATE if self._moving() else 1
+        return default * min(1.0, _CAREFUL / num)
+
+    def coordinates(self, patterns: Patterns) -> Coordinates | None:
+        """The coordinates to train in; `None` for states as they are."""
+        exponent = self.training.coordinates
+        if exponent is None:
+            if math.prod(patterns.shape) <= _PIXELS:
+                return None
+            exponent = 0.0
+        return Coordinates.of(patterns.points, exponent)
+
+    def _train(
+        self,
+        begin: Encoder,
+        patterns: Patterns,
+        coordinates: Coordinates | None,
+        *,
+        key: PRNGKeyArray,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
+        progress: Progress | None = None,
+    ) -> Fit[Encoder]:
+        """Trains an encoder as a classifier."""
+        num, training, augmentation = len(patterns), self.training, self.augmentation
+        batch = min(_BATCH if training.batch is None else training.batch, num)
+        epochs, rate = self.planned_epochs(patterns), self._rate(num)
+        falls = rate is not None and not callable(rate)
+        schedule: Any = cosine_decay(rate, max(epochs * -(-num // batch), 1)) if falls else rate
+        return fit(
+            begin,
+            patterns.points if coordinates is None else coordinates.encode(patterns.points),
+            np.eye(num, dtype=np.float32),
+            optimizer=training.transformation(schedule),
+            epochs=epochs,
+            tol=None,
+            batch=batch,
+            copies=max(1, min(3, round(_ROWS / batch))) if augmentation.copies is None else augmentation.copies,
+            objective=objective(
+                noise=np.asarray((augmentation.noise or 0.0) / (1.0 if coordinates is None else coordinates.scale)),
+                corruptions=self.training_corruptions(patterns),
+                pictures=patterns.points,
+                coordinates=coordinates,
+                dtype=np.dtype(np.float32),
+            ),
+            loss=cross_entropy,
+            seconds=training.time_limit,
+            anneal=falls,
+            checkpoint=checkpoint,
+            resume=resume,
+            progress=progress,
+            fingerprint=f"{replace(self, time_limit=None)} {epochs}",
+            key=key,
+        )
+
+    def _finish(
+        self,
+        fitted: Fit[Encoder],
+        patterns: Patterns,
+        coordinates: Coordinates | None,
+        begun: float,
+        onset: float | None = None,
+    ) -> Written:
+        """The network of a trained encoder, and what is to be told of it; `onset`, where it is known from before."""
+        inputs = patterns.points if coordinates is None else coordinates.encode(patterns.points)
+        trained = ensure_lead(fitted.map, inputs)
+        leads = leading(trained, inputs)
+        onset = (_MOVING_ONSET if self._moving() else _ONSET) if onset is None else onset
+        tol = TOL if self.training.tol is None else self.training.tol
+        for rounds in self._rounds_to_try(trained):
+            made = winner_take_all_network(
+                trained, patterns.points, patterns.targets, coordinates=coordinates, rounds=rounds, onset=onset
+            )
+            loss = mean_squared_error(made, patterns.points, patterns.targets)
+            # More rounds help an example that leads by little, and none that does not lead.
+            if not leads.any() or mean_squared_error(made, patterns.points[leads], patterns.targets[leads]) <= tol:
+                break
+        if not np.isfinite(fitted.loss):
+            status = StoreStatus.DIVERGED
+        else:
+            status = StoreStatus.STORED if loss <= tol else StoreStatus.LOSS_NOT_REACHED
+        rate = self._rate(len(patterns))
+        details = {
+            "writer": "winner_take_all",
+            **({} if self.rounds is None else {"rounds": self.rounds}),
+            **({"learning_rate": rate} if rate is not None else {}),
+            **to_record(self.training, self.augmentation),
+            "tol": tol,
+            "corruptions": [corruption.name for corruption in self.training_corruptions(patterns)],
+            "coordinates": None if coordinates is None else self.training.coordinates or 0.0,
+            "encoder_widths": [weight.shape[0] for weight in trained.weights[:-1]],
+            "carriers": carriers(len(patterns), trained.weights[0].shape[0]),
+            "epochs_limit": self.planned_epochs(patterns),
+            "onset": onset,
+            "cross_entropy": fitted.loss,
+            "time_limited": fitted.time_limited,
+        }
+        return Written(made, loss, fitted.epochs, time.perf_counter() - begun, status, details)
+
+
+def _changed_encoder(
+    network: Any,
+    record: Mapping[str, Any],
+    patterns: Patterns,
+    kept: list[int],
+    coordinates: Coordinates | None,
+    key: PRNGKeyArray,
+) -> tuple[Encoder, list[list[int]]]:
+    """The encoder in the first layers of a memory's network, changed to `patterns`, and the units of each score."""
+    layers = len(record["encoder_widths"])
+    weights = [np.asarray(weight, np.float64) for weight in network.weights[: layers + 1]]
+    biases = [np.asarray(bias, np.float64) for bias in network.biases[: layers + 1]]
+    if coordinates is not None:
+        biases[0] = biases[0] + weights[0] @ coordinates.center
+        weights[0] = (weights[0] @ coordinates.basis) * coordinates.scale
+    pairs: list[list[int]] = record["carriers"]
+    lost = sorted({unit for index, pair in enumerate(pairs) if index not in set(kept) for unit in pair})
+    weights[-1], biases[-1] = weights[-1][kept], biases[-1][kept]
+    for layer in range(layers):
+        weights[layer], biases[layer] = np.delete(weights[layer], lost, axis=0), np.delete(biases[layer], lost)
+        weights[layer + 1] = np.delete(weights[layer + 1], lost, axis=1)
+    left = np.setdiff1d(np.arange(record["encoder_widths"][0]), lost)
+    carrying = [np.searchsorted(left, pairs[index]).tolist() for index in kept]
+    fresh = len(patterns) - len(kept)
+    if fresh:
+        model = encoder(patterns.points, coordinates, widths=[2 * len(patterns)], key=key)
+        rows = np.concatenate(
+            [np.arange(len(kept), len(patterns)), len(patterns) + np.arange(len(kept), len(patterns))]
+        )
+        carrying += (weights[0].shape[0] + np.arange(2 * fresh).reshape(2, fresh).T).tolist()
+        weights[0] = np.concatenate([weights[0], np.asarray(model.weights[0], np.float64)[rows]])
+        biases[0] = np.concatenate([biases[0], np.asarray(model.biases[0], np.float64)[rows]])
+        for layer in range(1, layers + 1):
+            old = weights[layer]
+            outputs = fresh if layer == layers else 2 * fresh
+            corner = np.eye(outputs) if layer < layers else np.concatenate([np.eye(fresh), -np.eye(fresh)], axis=1)
+            grown = np.zeros((old.shape[0] + outputs, old.shape[1] + 2 * fresh))
+            grown[: old.shape[0], : old.shape[1]] = old
+            grown[old.shape[0] :, old.shape[1] :] = corner
+            weights[layer] = grown
+            # A new score begins at the level of the old ones, whose common level the winner-take-all does not see.
+            biases[layer] = np.concatenate([biases[layer], np.zeros(outputs)])
+    changed = Encoder(tuple(w.astype(np.float32) for w in weights), tuple(b.astype(np.float32) for b in biases))
+    return changed, carrying
+
+
+def default_corruptions(patterns: Patterns) -> tuple[str, ...]:
+    """What training sees where nobody said: noise; for pictures also occlusion, drops, salt and pepper, small shifts.
+
+    The noise goes as far as it can for examples still to be told apart: a fifth of the typical distance to the nearest
+    other example, and no more than 1.2 times the range of the values (1.2 for pixels).
+    """
+    flat = np.asarray(patterns.points, np.float64).reshape(len(patterns), -1)
+    span = float(flat.max() - flat.min()) or 1.0
+    level = 1.2 * span
+    if len(flat) > 1:
+        squares = (flat**2).sum(axis=1)
+        distances = squares[:, None] + squares - 2 * flat @ flat.T
+        np.fill_diagonal(distances, np.inf)
+        level = min(level, 0.2 * math.sqrt(max(float(np.median(distances.min(axis=1))), 0.0)) or level)
+    noise = f"gaussian:{level:.3g}"
+    if len(patterns.shape) < 2:
+        return (noise,)
+    # Of the dropped pixels there are three shares, two of which drop twice and so more often reach the last few per
+    # cent, the hardest of all. Pixels made black or white teach not to trust any single one, which helps against
+    # disturbances that training does not see; with a shift by a pixel in one of two cases, against warps as well.
+    dropped = ("drop:0.97", "drop:0.9+drop:0.9", "drop:0.9+drop:0.9")
+    return (noise, noise, "occlude:0.7", *dropped, "saltpepper:0.7", "saltpepper:0.7+shift:1")
+
+
+def default_epochs(num: int) -> int:
+    """Epochs by the number of examples: enough rows to learn from for few, enough passes for many."""
+    return int(np.clip(600_000 / num, 200, 3_000))

@@ -1,0 +1,169 @@
+"""Any Equinox module that keeps the shape of a state is trained, changed and certified; what is none is refused."""
+
+from functools import partial
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+import attrax as ax
+from attrax.training import Layered, takes_coordinates
+
+POINTS = np.random.default_rng(0).uniform(size=(3, 4, 4)).astype(np.float32)
+
+
+class Attention(eqx.Module):
+    """Attention over the rows of a picture, dropout, and a fully connected network over all of it."""
+
+    attention: eqx.nn.MultiheadAttention
+    dropout: eqx.nn.Dropout
+    rest: eqx.nn.MLP
+
+    def __init__(self, key: Any) -> None:
+        one, other = jr.split(key)
+        self.attention = eqx.nn.MultiheadAttention(2, 4, key=one)
+        self.dropout = eqx.nn.Dropout(0.2)
+        self.rest = eqx.nn.MLP(16, 16, 48, 2, key=other)
+
+    def __call__(self, x: Any) -> Any:
+        seen = x + self.dropout(self.attention(x, x, x))
+        return self.rest(jnp.ravel(seen)).reshape(x.shape)
+
+
+class Flat(eqx.Module):
+    """A network of vectors on pictures."""
+
+    inner: Any
+
+    def __call__(self, x: Any) -> Any:
+        return self.inner(jnp.ravel(x)).reshape(x.shape)
+
+
+def convolutions(key: Any) -> eqx.nn.Sequential:
+    keys = jr.split(key, 3)
+    return eqx.nn.Sequential(
+        [
+            eqx.nn.Lambda(lambda x: x[None]),
+            eqx.nn.Conv2d(1, 12, 3, padding=1, key=keys[0]),
+            eqx.nn.Lambda(jax.nn.relu),
+            eqx.nn.Lambda(jnp.ravel),
+            eqx.nn.Linear(192, 64, key=keys[1]),
+            eqx.nn.Lambda(jax.nn.relu),
+            eqx.nn.Linear(64, 16, key=keys[2]),
+            eqx.nn.Lambda(lambda x: x.reshape(4, 4)),
+        ]
+    )
+
+
+MODULES = {
+    "eqx.nn.MLP": lambda: Flat(eqx.nn.MLP(16, 16, 48, 2, key=jr.key(0))),
+    "convolutions": lambda: convolutions(jr.key(0)),
+    "attention": lambda: eqx.nn.inference_mode(Attention(jr.key(0))),
+    "conv_autoencoder": lambda: ax.maps.conv_autoencoder((4, 4), channels=8, key=jr.key(0)),
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_is_trained_on_noise_and_ends_on_the_examples(name: str) -> None:
+    writer = ax.Gradient(noise=0.1, epochs=1200, learning_rate=3e-3)
+    memory = ax.store(POINTS, MODULES[name](), writer=writer, key=jr.key(1))
+    assert memory.status == "stored", memory.written
+    assert memory.certificate.all_attractors
+    assert memory.written["writer"] == "gradient"
+    assert memory.written["epochs"] <= memory.written["epochs_limit"] == 1200
+    assert jax.tree.structure(memory.map) == jax.tree.structure(MODULES[name]())
+    # `polish=False` leaves out the clean epochs, and the noise keeps the loss up.
+    noisy = ax.Gradient(noise=0.1, epochs=1200, learning_rate=3e-3, polish=False)
+    assert noisy.write(ax.Patterns.from_examples(POINTS), MODULES[name](), key=jr.key(1)).loss > 1e-8
+
+
+def test_the_default_writer_trains_a_module_by_gradients() -> None:
+    memory = ax.store(POINTS, MODULES["eqx.nn.MLP"](), writer=ax.Auto(epochs=600, learning_rate=3e-3), key=jr.key(1))
+    assert {attempt["writer"] for attempt in memory.written["attempts"]} == {"gradient"}
+    assert memory.written["attempts"][0]["parameters"] == 16 * 48 + 48 + 48 * 48 + 48 + 48 * 16 + 16
+    patterns = ax.Patterns.from_examples(POINTS)
+    plain = ax.Auto().attempts(MODULES["attention"](), patterns)
+    assert [attempt.training.optimizer_name for attempt in plain] == ["adam"] * 3  # no K-FAC
+    assert [attempt.training.coordinates for attempt in plain] == [None] * 3
+    assert [attempt.augmentation.changes_inputs for attempt in plain] == [True, True, False]
+
+
+def test_without_settings_training_ends_by_loss_or_by_epochs_that_are_on_record() -> None:
+    memory = ax.store(POINTS, MODULES["eqx.nn.MLP"](), writer=ax.Gradient(), key=jr.key(1))
+    assert memory.written["epochs_limit"] == 20_000
+    assert memory.written["loss"] <= memory.written["tol"] == 1e-8
+    assert not memory.written["time_limited"]
+
+
+def test_a_recipe_makes_a_module() -> None:
+    def make(shape: tuple[int, ...], width: int, *, key: Any) -> Flat:
+        assert shape == (4, 4)
+        return Flat(eqx.nn.MLP(16, 16, width, 2, key=key))
+
+    writer = ax.Gradient(noise=0.1, epochs=4)
+    one, other = (ax.store(POINTS, partial(make, width=24), writer=writer, key=jr.key(2)) for _ in range(2))
+    assert one.map.inner.width_size == 24
+    for a, b in zip(jax.tree.leaves(one.map), jax.tree.leaves(other.map), strict=True):
+        assert a is b or np.array_equal(a, b)
+    with pytest.raises(ValueError, match=r"called as recipe\(shape, key=key\)"):
+        ax.store(POINTS, partial(make), writer=writer, key=jr.key(0))
+
+
+def test_a_memory_in_a_module_is_changed_by_its_writer() -> None:
+    writer = ax.Gradient(noise=0.1, epochs=1200, learning_rate=3e-3)
+    memory = ax.store(POINTS[:2], MODULES["eqx.nn.MLP"](), writer=writer, key=jr.key(1))
+    change = ax.add(memory, POINTS[2:], key=jr.key(2))
+    assert change.accepted
+    assert isinstance(change.memory.map, Flat)
+    assert ax.forget(change.memory, [0], key=jr.key(3)).accepted
+
+
+def test_what_only_fully_connected_networks_have_is_refused_for_others() -> None:
+    module = MODULES["conv_autoencoder"]()
+    assert not isinstance(module, Layered)
+    assert isinstance(ax.maps.mlp((2,), width=2, depth=1, key=jr.key(0)), Layered)
+    assert not takes_coordinates(module)
+    for settings, message in (
+        ({"optimizer": "kfac"}, "kfac trains fully connected networks"),
+        ({"polish": True}, "polish solves the last layer of a fully connected network"),
+        ({"coordinates": 0.0}, "takes a fully connected network with biases"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            ax.store(POINTS, module, writer=ax.Gradient(**settings), key=jr.key(0))
+        recipe = partial(ax.maps.conv_autoencoder, channels=2)
+        with pytest.raises(ValueError, match=message):
+            ax.store(POINTS, recipe, writer=ax.Gradient(**settings), key=jr.key(0))
+
+
+WRONG: dict[str, tuple[Any, str]] = {
+    "a number": (3, "network must be a module from a state of shape"),
+    "a class": (ax.maps.MLP, "network must be a module from a state of shape"),
+    "a function": (lambda x: x / 2, "has none. Give an Equinox module"),
+    "integers": (Flat(lambda x: x), "has none. Give an Equinox module"),
+    "another shape": (eqx.nn.Linear(16, 16, key=jr.key(0)), "Linear fails on such a state"),
+    "another output": (eqx.nn.Lambda(eqx.nn.Linear(4, 2, key=jr.key(0))), "Lambda fails|Lambda gives"),
+    "another MLP": (ax.maps.mlp((3,), width=4, depth=1, key=jr.key(0)), r"of shape \(4, 4\), as the examples have"),
+    "dropout in training": (Attention(jr.key(0)), "inference_mode"),
+    "two precisions": (
+        Flat(
+            eqx.nn.Sequential(
+                [eqx.nn.Linear(16, 16, key=jr.key(0)), eqx.nn.Linear(16, 16, dtype=jnp.float16, key=jr.key(0))]
+            )
+        ),
+        "arrays of float16, float32",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_no_trainable_map_is_refused_before_work(name: str) -> None:
+    network, message = WRONG[name]
+    worked: list[Any] = []
+    for writer in (None, ax.Gradient()):
+        with pytest.raises(ValueError, match=message):
+            ax.store(POINTS, network, writer=writer, progress=lambda *told: worked.append(told), key=jr.key(0))
+    assert not worked
