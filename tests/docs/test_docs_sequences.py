@@ -17,7 +17,7 @@ def test_the_python_on_the_page(capsys: pytest.CaptureFixture[str]) -> None:
         exec(block, names)  # one block goes on where the last one ended
     out = capsys.readouterr().out
     assert "[10, 2, 1] [10  2  1]" in out
-    assert "--context auto" in out
+    assert "context='auto'" in out
     assert names["answer"].recovered.all()
     assert np.array_equal(names["answer"].period, [10, 2])
     assert out.rstrip().endswith("points Hopfield networks are able to store binary")
