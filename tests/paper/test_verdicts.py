@@ -15,7 +15,7 @@ from attrax.certificates import certify
 from attrax.paper import EXPERIMENTS, Outcome, Summary
 from attrax.paper._cycles import from_noise
 from attrax.paper.experiments import power, rnn
-from attrax.paper.experiments.fig4b import mnist_labels, two_runs
+from attrax.paper.experiments.fig4b import two_runs
 from attrax.paper.experiments.general import CUES
 from attrax.paper.experiments.local import RULES
 from attrax.paper.experiments.power import ACTIVATIONS, STEPS
@@ -451,17 +451,16 @@ def test_digits_of_mnist_are_ordered_by_their_labels(tmp_path: Path, monkeypatch
 
 def test_digits_without_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ATTRAX_DATA", raising=False)
-    assert mnist_labels() is None
     assert made("fig4b").cell.settings["source"] == "digits"
     assert "in place of MNIST" in EXPERIMENTS["fig4b"].draw([made("fig4b")])[0].caption
     assert [len(cycle) for cycle in two_runs("digits", 8).cycles] == [10, 10]
     monkeypatch.setenv("ATTRAX_DATA", str(tmp_path))
-    assert mnist_labels() is None
-    write_mnist(tmp_path, np.arange(10))
-    assert made("fig4b").cell.settings["source"] == "digits"  # labels alone are no pictures
-    (tmp_path / "mnist" / "train-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01\0\0\0\x09\0")
-    with pytest.raises(SourceError, match="damaged"):
-        mnist_labels()
+    write_mnist(tmp_path, np.arange(10), np.zeros((10, 28, 28), np.uint8))
+    assert made("fig4b").cell.settings["source"] == "mnist"
+    (tmp_path / "mnist" / "train-labels-idx1-ubyte.gz").unlink()
+    assert made("fig4b").cell.settings["source"] == "digits"  # pictures alone are no digits
+    with pytest.raises(SourceError, match="mnist have no labels"):
+        two_runs("mnist", 28)
 
 
 @pytest.mark.parametrize("name", NUMBERS)

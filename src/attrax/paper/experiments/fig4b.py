@@ -1,10 +1,6 @@
 """Fig. 4b: two sequences of ten digits."""
 
-import gzip
-import os
-import zlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +24,7 @@ from attrax.paper._networks import network_settings
 from attrax.paper._pictures import data_note, data_source
 from attrax.paper.sweeps import Cell, CellFound, CellRecord, Work
 from attrax.patterns import Patterns
-from attrax.sources import SourceError, load
+from attrax.sources import SourceError, count, load
 
 _SIZES: dict[str, dict[str, Any]] = {
     "smoke": {"side": 8, "width": 96, "depth": 2, "epochs": 5000, "rate": 1e-3, "auto_epochs": 150, "cues": 8},
@@ -37,43 +33,23 @@ _SIZES: dict[str, dict[str, Any]] = {
     "full": {"side": 28, "width": 1024, "depth": 10, "epochs": 1_000_000, "cues": 100},
 }
 _DIGITS = 10
+_ENOUGH = 200
+"""So many pictures hold each digit twice."""
 _SMALL = 0.1
 """A spectral radius below it counts as small. The paper's lie near 0.003; any bound is a choice."""
 
 
-def mnist_labels() -> np.ndarray | None:
-    """The labels of MNIST's training pictures, in their order, from the folder that `ATTRAX_DATA` names.
-
-    **Returns** integers, or `None` where there is no such file. **Raises** `SourceError` for one that is damaged.
-    """
-    root = os.environ.get("ATTRAX_DATA")
-    names = [f"train-labels{dot}idx1-ubyte{packed}" for packed in ("", ".gz") for dot in "-."] if root else []
-    path = next((path for name in names if (path := Path(root or "", "mnist", name)).is_file()), None)
-    if path is None:
-        return None
-    try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
-        raise SourceError(f"{path}: the file cannot be read ({error}); it may be damaged") from error
-    if content[:4] != b"\0\0\x08\x01" or len(content) != 8 + int.from_bytes(content[4:8], "big"):
-        raise SourceError(f"{path}: not an IDX file of 8-bit labels, or damaged")
-    return np.frombuffer(content, np.uint8, offset=8).astype(int)
-
-
 def two_runs(source: str, side: int) -> Patterns:
-    """The digits upwards and, in other hands, downwards, as two cycles of ten pictures.
+    """The digits upwards and, in other hands, downwards, as two cycles of ten: the first two pictures of each digit.
 
-    Of MNIST (`mnist`) the first two pictures of each digit; of scikit-learn's (`digits`) the first twenty, which are 0
-    to 9 in order, twice.
+    **Raises** `SourceError` where `source` has no labels.
     """
-    places = np.arange(2 * _DIGITS).reshape(2, _DIGITS)
-    if source == "mnist":
-        labels = mnist_labels()
-        if labels is None:
-            raise SourceError("the labels of MNIST are not there; set ATTRAX_DATA to the folder that holds mnist/")
-        places = np.stack([np.flatnonzero(labels == digit)[:2] for digit in range(_DIGITS)], axis=1)
-    values = load(source, n=int(places.max()) + 1, size=(side, side)).values
-    return Patterns.from_cycles([values[places[0]], values[places[1, ::-1]]])
+    found = load(source, n=min(count(source), _ENOUGH), size=(side, side))
+    if not found.labels:
+        raise SourceError(f"the pictures of {source} have no labels; put them beside the pictures")
+    labels = np.array(found.labels)
+    first, second = np.stack([np.flatnonzero(labels == str(digit))[:2] for digit in range(_DIGITS)], axis=1)
+    return Patterns.from_cycles([found.values[first], found.values[second[::-1]]])
 
 
 def run(settings: Mapping[str, Any], work: Work) -> CellFound:
@@ -83,7 +59,8 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
     """One network a seed."""
-    source = "digits" if mnist_labels() is None else data_source("mnist")
+    source = data_source("mnist")
+    source = source if load(source, n=1).labels else "digits"
     settings = {
         **_SIZES[scale],
         "source": source,
