@@ -309,14 +309,16 @@ def _writer(name: str, network: Network, training: Training, settings: dict[str,
         refused += [option for option, value in (("--checkpoint", training.checkpoint),) if value is not None]
     if refused:
         raise ValueError(f"{sorted(refused)[0]} does not apply to --writer {name}; leave it out")
-    values = {key: setting.value for key, setting in given.items()}
+    values: dict[str, Any] = {key: setting.value for key, setting in given.items()}
+    if name == "kfac":
+        values["optimizer"] = "kfac"
     if name in _UNTRAINED:
         return Constructed(name)
     if name == "winner-take-all":
         return WinnerTakeAll(width=network.width, **values)
     if name == "auto":
         return Auto(**values)
-    return Gradient(**(values | ({"optimizer": "kfac"} if name == "kfac" else {})))
+    return Gradient(**values)
 
 
 def _chosen(network: Network) -> dict[str, Any]:

@@ -13,3 +13,4 @@ from ._store import store as store
 from ._winner_take_all import WinnerTakeAll as WinnerTakeAll
 from ._words import store_words as store_words
 from ._writers import WRITERS as WRITERS
+from ._writers import writer_of as writer_of

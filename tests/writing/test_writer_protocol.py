@@ -1,0 +1,90 @@
+"""Any object with the two methods is a writer: `store`, `Auto`, `add` and `forget` ask for nothing else."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax.random as jr
+import numpy as np
+import pytest
+
+import attrax as ax
+from attrax._base.status import StoreStatus
+from attrax.training import pseudoinverse
+from attrax.writing import Writer, Written, writer_of
+
+POINTS = np.random.default_rng(0).uniform(size=(5, 12))
+PATTERNS = ax.Patterns.from_examples(POINTS)
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """A writer of somebody else: a construction, or, while it is `lazy`, a map that stores nothing."""
+
+    lazy: bool = False
+    asked: list[Any] = field(default_factory=list, compare=False)
+
+    def write(self, patterns: ax.Patterns, network: Any = None, **options: Any) -> Written:
+        self.asked.append(network)
+        made = ax.maps.mlp(patterns.shape, width=3, depth=1, key=options["key"])
+        if not self.lazy:
+            made = pseudoinverse(patterns.points, patterns.targets)
+        return Written(made, 0.0, 1, 0.0, StoreStatus.STORED, {"writer": "nearest"})
+
+    def grow(self, memory: ax.Memory, patterns: ax.Patterns, kept: Any, **options: Any) -> Iterator[Written]:
+        self.asked.append(list(kept))
+        yield Nearest(lazy=True).write(patterns, **options)
+        yield self.write(patterns, **options)
+        raise AssertionError("the attempt before was certified")
+
+
+def test_store_add_and_forget_take_any_writer() -> None:
+    writer: Writer = Nearest()
+    memory = ax.store(POINTS[:4], writer=writer, key=jr.key(0))
+    assert memory.status == "stored"
+    assert memory.written["writer"] == "nearest"
+    with pytest.raises(ValueError, match=r"its record does not tell \(it names 'nearest'\); give it"):
+        ax.add(memory, POINTS[4:], key=jr.key(0))
+    change = ax.add(memory, POINTS[4:], writer=writer, key=jr.key(0))
+    assert change.accepted
+    assert [attempt["attractors"] for attempt in change.attempts] == [0, 5]
+    smaller = ax.forget(change.memory, [1], writer=writer, key=jr.key(0))
+    assert smaller.accepted
+    assert [0, 1, 2, 3] in writer.asked
+    assert [0, 2, 3, 4] in writer.asked
+
+
+def test_a_memory_may_be_changed_by_another_writer_than_its_own() -> None:
+    memory = ax.store(POINTS[:4], writer=Nearest(), key=jr.key(0))
+    change = ax.add(memory, POINTS[4:], writer=ax.Constructed(), key=jr.key(0))
+    assert change.accepted
+    assert writer_of(change.memory.written) == ax.Constructed()
+    with pytest.raises(ValueError, match="winner_take_all can change a memory only that it wrote"):
+        ax.add(memory, POINTS[4:], writer=ax.WinnerTakeAll(), key=jr.key(0))
+    # `Auto` changes a memory by the writer that made it.
+    again = ax.forget(change.memory, [0], writer=ax.Auto(), key=jr.key(0))
+    assert again.memory.written["writer"] == "margin"
+
+
+def test_auto_tries_a_list_of_writers_bound_by_its_settings() -> None:
+    lazy = Nearest(lazy=True)
+    own = ax.Auto((lazy, ax.Gradient(noise=0.3, copies=2), Nearest()), epochs=2, noise=0.1)
+    tried = own.attempts(None, PATTERNS)
+    assert tried[0] is lazy
+    assert tried[1] == ax.Gradient(noise=0.1, copies=2, epochs=2)
+    recipe = ax.maps.mlp((12,), width=4, depth=1, key=jr.key(0))
+    memory = ax.store(POINTS, recipe, writer=own, key=jr.key(0))
+    assert [attempt["writer"] for attempt in memory.written["attempts"]] == ["nearest", "gradient", "nearest"]
+    assert memory.certificate.all_attractors
+    assert lazy.asked == [recipe]
+    with pytest.raises(ValueError, match="at least one writer"):
+        ax.Auto(())
+
+
+@pytest.mark.parametrize("wrong", ["gradient", ax.Gradient, lambda network, patterns: None])
+def test_what_is_no_writer_is_refused(wrong: Any) -> None:
+    with pytest.raises(ValueError, match="writer must be an object with the method write"):
+        ax.store(POINTS, writer=wrong, key=jr.key(0))
+    memory = ax.store(POINTS[:4], writer=ax.Constructed(), key=jr.key(0))
+    with pytest.raises(ValueError, match="writer must be an object with the method grow"):
+        ax.forget(memory, [0], writer=wrong, key=jr.key(0))
