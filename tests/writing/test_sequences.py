@@ -42,7 +42,7 @@ def test_open_sequences_may_meet() -> None:
 
 
 def test_ambiguity_is_refused_with_the_option_that_resolves_it() -> None:
-    with pytest.raises(ValueError, match=r"states 1 and 3 .*, b and b again, are equal.*--context"):
+    with pytest.raises(ValueError, match=r"states 1 and 3 .*, b and b again, are equal.*context='auto'"):
         Patterns.from_sequences([word(A, B, C, B)], names=["a", "b", "c", "b again"])
     with pytest.raises(ValueError, match=r"states 1 and 4 .* 2 frames up to"):
         Patterns.from_sequences([word(A, B, C), word(A, B, D)], context=2)
