@@ -11,6 +11,7 @@ from attrax.cli._options import Gray, Json, Number, Seed, Shuffle, Size, SkipUnr
 from attrax.cli._output import number, print_json
 from attrax.cli._progress import progress_bar
 from attrax.cli._sequences import merged_names, tell, tell_merged
+from attrax.cli._words import plain
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A memory written by attrax store; it is changed in place.")]
 TimeLimit = Annotated[
