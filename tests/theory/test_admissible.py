@@ -7,7 +7,7 @@ from helpers.theory_reference import ACTIVATIONS
 from mpmath import mp, mpf
 
 from attrax import theory
-from attrax.theory import _intervals as interval
+from attrax.activations import intervals as interval
 
 KNOWN = {
     "sigmoid": [(-10, -1.27846)],

@@ -12,7 +12,7 @@ from attrax._base.types import HostIndices, Progress
 from attrax.analysis._curves import curve_levels
 from attrax.analysis._intervals import wilson_interval
 from attrax.analysis._neighbors import RULES, nearest_neighbor
-from attrax.corruptions import corrupt
+from attrax.corruptions import corrupt, parse_corruption
 from attrax.dynamics import recall
 from attrax.memory import Memory
 from attrax.patterns import Patterns
@@ -145,10 +145,8 @@ def _levels(corruptions: Sequence[str] | None, patterns: Patterns) -> list[tuple
         return curve_levels(corruptions, patterns.shape, len(patterns))
     found: list[tuple[str, float, str]] = []
     for text in AGREEMENT_CURVES:
-        kind = text.partition(":")[0]
-        if (kind in ("block", "occlude") and len(patterns.shape) < 2) or (kind == "blend" and len(patterns) < 2):
-            continue
-        found += curve_levels([text], patterns.shape, len(patterns))
+        if parse_corruption(text.partition("..")[0]).fits(patterns.shape, len(patterns)):
+            found += curve_levels([text], patterns.shape, len(patterns))
     return found
 
 

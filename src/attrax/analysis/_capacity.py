@@ -12,6 +12,8 @@ from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
 from attrax._base.types import HostStates, Progress
+from attrax.activations import Activation, ActivationLike, reference
+from attrax.activations import activation as activation_of
 from attrax.analysis._intervals import wilson_interval
 from attrax.corruptions import corrupt, parse_corruption
 from attrax.dynamics import recall
@@ -86,7 +88,7 @@ class CapacitySweep:
     dimension: int
     width: int
     depth: int
-    activation: str
+    activation: str | Activation
 
     @property
     def best(self) -> CapacityPoint:
@@ -130,7 +132,7 @@ def capacity_sweep(
     *,
     width: int = 128,
     depth: int = 3,
-    activation: str = "relu",
+    activation: ActivationLike = "relu",
     corruption: str = "gaussian:0.1",
     epochs: int = _EPOCHS,
     repeats: int = 1,
@@ -179,22 +181,23 @@ def capacity_sweep(
     max_steps = checks.integer("max_steps", max_steps, least=1)
     asked = parse_corruption(corruption)
     asked.check_shape(every.shape[1:])
-    if "blend" in asked.kind and min(numbers) < 2:
+    if asked.partner and min(numbers) < 2:
         raise ValueError(f"{corruption!r} needs another example to mix in; let numbers begin at 2")
     clean = asked.kind == "none" or not np.any(np.asarray(asked.level))
+    phi = activation_of(activation)
     writer = Gradient(
         corruptions=() if clean else (corruption,),
         coordinates=0.0,
         epochs=epochs,
         polish=True,
-        learning_rate=1e-3 if activation in ("relu", "leaky_relu") else 3e-4,
+        learning_rate=1e-3 if phi.gain > 1 else 3e-4,
     )
     recipe = partial(
         mlp,
         width=width,
         depth=depth,
         activation=activation,
-        init="kaiming_uniform" if activation in ("relu", "leaky_relu") else "pytorch",
+        init=phi.init,
     )
     points = []
     for number in numbers:
@@ -203,7 +206,7 @@ def capacity_sweep(
         points.append(_measured(every[:number], recipe, one, corruption, repeats, max_steps, key))
         if progress is not None:
             progress("capacity", len(points), len(numbers), {"examples": number, "rate": points[-1].rate})
-    return CapacitySweep(tuple(points), corruption, every[0].size, width, depth, activation)
+    return CapacitySweep(tuple(points), corruption, every[0].size, width, depth, reference(activation))
 
 
 def _measured(

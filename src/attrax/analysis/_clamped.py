@@ -15,8 +15,6 @@ from attrax.corruptions import Corruption, as_corruption, corrupt
 from attrax.dynamics import Recall, iterate, recall
 from attrax.memory import Memory
 
-MASKING = ("occlude", "drop", "uniform", "saltpepper", "block", "blocknoise", "half")
-"""Corruptions that replace some pixels and leave the others as they are."""
 _PROBES = (7.25, -3.5)
 
 
@@ -123,8 +121,10 @@ def known_entries(
         [[True, True], [False, False]]
     """
     corruption = as_corruption(corruption)
-    if not set(corruption.kind.split("+")) <= set(MASKING):
+    if not corruption.masks:
         return None
-    states = np.asarray(states, np.float32)
-    kept = [corrupt(corruption, np.full_like(states, probe), key=key) == np.float32(probe) for probe in _PROBES]
+    # In the arithmetic of the states: in another one the draws are others.
+    states = np.asarray(states)
+    dtype = states.dtype if states.dtype.kind == "f" else np.float32
+    kept = [corrupt(corruption, np.full(states.shape, probe, dtype), key=key) == probe for probe in _PROBES]
     return kept[0] & kept[1]

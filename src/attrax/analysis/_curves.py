@@ -13,29 +13,14 @@ from attrax._base.types import Progress
 from attrax.analysis._clamped import known_entries, recall_clamped
 from attrax.analysis._intervals import wilson_interval
 from attrax.analysis._recovery import recovery
-from attrax.corruptions import parse_corruption
+from attrax.corruptions import CORRUPTIONS, parse_corruption
 from attrax.memory import Memory
 
-DEFAULT_CURVES: dict[str, tuple[float, ...]] = {
-    "gaussian": (0.1, 0.3, 0.5, 0.75, 1.0, 1.5),
-    "saltpepper": (0.1, 0.3, 0.5, 0.7, 0.9),
-    "drop": (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95),
-    "uniform": (0.1, 0.3, 0.5, 0.7, 0.8, 0.9),
-    "block": (0.1, 0.25, 0.5, 0.75),
-    "occlude": (0.1, 0.3, 0.5, 0.7, 0.9),
-    "half:top": (0.0, 0.5),
-    "half:bottom": (0.0, 0.5),
-    "half:left": (0.0, 0.5),
-    "blend": (0.1, 0.2, 0.3, 0.4, 0.45),
-    "shift": (1, 2, 3, 4),
-    "rotate": (5, 10, 15, 20, 30),
-    "contrast": (0.1, 0.25, 0.5, 2.0),
+_TOGETHER: dict[str, tuple[float, ...]] = {
     "shift:2+occlude": (0.25, 0.5),
     "occlude:0.5+gaussian": (0.1, 0.3, 0.5),
     "drop:0.5+gaussian": (0.1, 0.3, 0.5),
 }
-"""Corruptions and their levels; each name takes the level at its end, after a comma for halves. Vectors are given
-those that need no pictures."""
 _NUM_LEVELS = 6
 
 
@@ -113,7 +98,7 @@ def recovery_curves(
 
     - `corruptions`: each as KIND:LO..HI, which becomes six levels (whole numbers where the kind needs them), or with a
       single level; parts joined by `+` happen from left to right, such as `shift:1..4+occlude:0.5`, and ranges in one
-      text vary together. By default those of `DEFAULT_CURVES`.
+      text vary together. By default those of `default_curves`.
     - `repeats`: draws for each example and level.
     - `clamp`: also recall with the known pixels put back at each step, where the corruption leaves some as they were.
     - `step`: the damping of that; see `recall_clamped`.
@@ -174,14 +159,12 @@ def curve_levels(
     """
     found: list[tuple[str, float, str]] = []
     if corruptions is None:
-        for corruption, levels in DEFAULT_CURVES.items():
-            joint = "," if corruption.startswith("half:") else ":"
+        for corruption, levels in default_curves().items():
+            joint = "," if ":" in corruption.rpartition("+")[2] else ":"
             for level in levels:
                 name = f"{corruption}{joint}{level:g}"
-                asked = parse_corruption(name)
-                if (asked.picture and len(shape) < 2) or ("blend" in asked.kind and num_examples < 2):
-                    continue
-                found.append((corruption, float(level), name))
+                if parse_corruption(name).fits(shape, num_examples):
+                    found.append((corruption, float(level), name))
         return found
     if isinstance(corruptions, str) or not corruptions:
         raise ValueError(f"corruptions must hold at least one text such as 'gaussian:0.1..1'; got {corruptions!r}")
@@ -190,9 +173,31 @@ def curve_levels(
     for _, _, name in found:
         asked = parse_corruption(name)
         asked.check_shape(shape)
-        if "blend" in asked.kind and num_examples < 2:
+        if asked.partner and num_examples < 2:
             raise ValueError(f"{name!r} needs another example to mix in, and there is only this one")
     return found
+
+
+def default_curves() -> dict[str, tuple[float, ...]]:
+    """The corruptions of the curves that are drawn by default, and their levels.
+
+    These are the usual levels of every kind, and some kinds together. Each name takes the level at its end, after a
+    comma where the kind has choices. Vectors are given those that need no pictures.
+
+        >>> default_curves()["half:left"]
+        (0.0, 0.5)
+    """
+    single = {
+        f"{kind.name}:{choice}" if choice else kind.name: kind.levels
+        for kind in CORRUPTIONS.values()
+        if kind.levels
+        for choice in kind.choices or ("",)
+    }
+    return single | _TOGETHER
+
+
+def _whole(kind: str) -> bool:
+    return kind in CORRUPTIONS and CORRUPTIONS[kind].whole
 
 
 def _expanded(text: str) -> list[tuple[str, float, str]]:
@@ -214,7 +219,7 @@ def _expanded(text: str) -> list[tuple[str, float, str]]:
             raise ValueError(
                 f"a range of levels must be written LO..HI with numbers, as in gaussian:0.1..1; got {text!r}"
             ) from None
-    whole = any(part is not None and part[1] == "shift" for part in parts)
+    whole = any(part is not None and _whole(part[1]) for part in parts)
     count = _NUM_LEVELS
     if whole:
         count = min(count, int(abs(ends[0][1] - ends[0][0])) + 1)
@@ -228,7 +233,7 @@ def _expanded(text: str) -> list[tuple[str, float, str]]:
                 continue
             low, high = ends[taken]
             value = low + place * (high - low)
-            value = float(round(value)) if part[1] == "shift" else float(f"{value:.6g}")
+            value = float(round(value)) if _whole(part[1]) else float(f"{value:.6g}")
             level = value if taken == 0 else level
             taken += 1
             named.append(f"{part[1]}{part[2]}{value:g}")

@@ -10,8 +10,9 @@ from jaxtyping import Float, PRNGKeyArray
 
 from attrax._base import checks
 from attrax._base.types import Progress
+from attrax.activations import ActivationLike
 from attrax.analysis._random_start import LEAST_TRIALS, RandomStart, scaled_start, simulate_random_start
-from attrax.theory import Activation, SingleExample
+from attrax.theory import SingleExample
 
 _POWERS = tuple(2**i for i in range(11))
 _SHALLOW, _NARROW, _DEEP = 8, 64, 32
@@ -30,7 +31,7 @@ class EigenvalueMap:
     - `trained`: the trained networks, by (depth, width).
     """
 
-    activation: Activation
+    activation: ActivationLike
     widths: tuple[int, ...]
     depths: tuple[int, ...]
     dimension: int
@@ -54,7 +55,7 @@ def log10_top_eigenvalue(record: SingleExample) -> float:
 
 
 def eigenvalue_map(
-    activation: Activation,
+    activation: ActivationLike,
     *,
     widths: Sequence[int] = _POWERS,
     depths: Sequence[int] = _POWERS,

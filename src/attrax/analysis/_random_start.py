@@ -9,8 +9,10 @@ from scipy import special
 
 from attrax._base import checks
 from attrax._base.types import Progress
+from attrax.activations import ActivationLike
+from attrax.activations import activation as activation_of
 from attrax.analysis._plain_descent import Descent, Matrices, Phi, descend, jacobian, sharpness
-from attrax.theory import Activation, InitialJacobian, SingleExample, initial_jacobian, single_example
+from attrax.theory import InitialJacobian, SingleExample, initial_jacobian, single_example
 from attrax.theory._scalar import scalar
 
 LEAST_TRIALS = 6
@@ -67,10 +69,11 @@ def median_interval(values: Float[np.ndarray, " t"], level: float = 0.95) -> tup
 
 
 def scaled_start(
-    activation: Activation, k: int, depth: int, dimension: int, gain: float | None = None
+    activation: ActivationLike, k: int, depth: int, dimension: int, gain: float | None = None
 ) -> SingleExample:
     """The theorem for ‖x‖ = 1, u⁰ = w_i⁰ = g/k, v⁰ = g/√d: signals as large as those of random weights of variance
-    g²/fan-in. The gain g is 1 by default, and √2 for ReLU and Leaky ReLU, which halve the mean square (He's).
+    g²/fan-in. The gain g is by default that of the activation: √2 for ReLU and Leaky ReLU, which halve the mean square
+    (He's), else 1.
 
     **Raises** `ValueError` for wrong arguments.
 
@@ -81,7 +84,7 @@ def scaled_start(
     depth = checks.integer("depth", depth, least=1)
     dimension = checks.integer("dimension", dimension, least=1)
     if gain is None:
-        gain = np.sqrt(2.0) if activation in ("relu", "leaky_relu") else 1.0
+        gain = activation_of(activation).gain
     gain = checks.real("gain", gain, above=0)
     return single_example(activation, k, gain / k, gain / np.sqrt(dimension), depth, [gain / k] * (depth - 1))
 
@@ -213,7 +216,7 @@ class InitialMeasured:
 
 
 def measure_initial_jacobian(
-    activation: Activation,
+    activation: ActivationLike,
     k: int,
     dimension: int,
     norm: float = 1.0,

@@ -15,7 +15,7 @@ from attrax._base.types import HostStates, Progress
 from attrax.analysis._associators import ASSOCIATORS, DENOISER, Associator, Task, setting_text, task_of
 from attrax.analysis._clamped import known_entries
 from attrax.analysis._curves import curve_levels
-from attrax.corruptions import corrupt
+from attrax.corruptions import corrupt, parse_corruption
 from attrax.dynamics import recall
 from attrax.memory import Memory
 
@@ -200,14 +200,7 @@ def map_bytes(map: Any) -> int:
 def _names(corruptions: Sequence[str] | None, shape: tuple[int, ...], num: int) -> tuple[str, ...]:
     if corruptions is not None:
         return tuple(dict.fromkeys(name for _, _, name in curve_levels(corruptions, shape, num)))
-    possible = []
-    for name in COMPARED:
-        try:
-            curve_levels([name], shape, num)
-        except ValueError:
-            continue  # needs pictures, or a second example
-        possible.append(name)
-    return tuple(possible)
+    return tuple(name for name in COMPARED if parse_corruption(name).fits(shape, num))
 
 
 def _pool(points: HostStates, more: HostStates | None) -> HostStates:
@@ -371,8 +364,7 @@ def _capacity(
         enough = fits and rate >= _ENOUGH
         num = len(task.points) if enough else 0
         return Capacity(name, num, at_home.num_bytes, rate, "examples" if enough else ("rate" if fits else "budget"))
-    # A blend takes two.
-    least = 2 if any("blend" in corruption for corruption in names) else 1
+    least = 2 if any(parse_corruption(corruption).partner for corruption in names) else 1
 
     def good(num: int) -> bool:
         size, rate = at(num)

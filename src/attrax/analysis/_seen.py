@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from attrax.corruptions import Corruption, parse_corruption
+from attrax.corruptions import parse_corruption
 from attrax.memory import Memory
 
 
@@ -27,29 +27,11 @@ def training_saw(memory: Memory, name: str) -> str:
     alike = [corruption for corruption in seen if corruption.kind == asked.kind]
     if asked.kind == "gaussian" and sigma:
         if not alike:
-            return "yes" if math.isclose(_levels(asked)[0], sigma) else f"kind only, at σ = {sigma:g}"
+            return "yes" if math.isclose(asked.levels[0], sigma) else f"kind only, at σ = {sigma:g}"
         alike.append(parse_corruption(f"gaussian:{sigma}"))
-    if any(_within(asked, corruption) for corruption in alike):
+    if any(corruption.covers(asked) for corruption in alike):
         return "yes"
     if alike:
-        return f"kind only, up to {'+'.join(f'{level:g}' for level in _levels(alike[0]))}"
+        return f"kind only, up to {'+'.join(f'{level:g}' for level in alike[0].levels)}"
     parts = {kind for corruption in seen for kind in corruption.kind.split("+")} | ({"gaussian"} if sigma else set())
     return "parts only" if "+" in asked.kind and set(asked.kind.split("+")) <= parts else "no"
-
-
-def _levels(corruption: Corruption) -> tuple[float, ...]:
-    return corruption.level if isinstance(corruption.level, tuple) else (corruption.level,)
-
-
-def _within(asked: Corruption, seen: Corruption) -> bool:
-    """Whether every level asked for lies in the range that training drew from."""
-    for kind, level, most in zip(asked.kind.split("+"), _levels(asked), _levels(seen), strict=True):
-        if kind == "contrast":
-            inside = min(1, most) <= level <= max(1, most)
-        elif kind == "scale":
-            inside = abs(math.log(level)) <= abs(math.log(most)) * (1 + 1e-9)
-        else:
-            inside = abs(level) <= abs(most) * (1 + 1e-9)
-        if not inside:
-            return False
-    return True

@@ -8,14 +8,15 @@ from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
 from attrax._base.types import Progress
+from attrax.activations import ACTIVATIONS, ActivationLike
 from attrax.analysis._theory_check import TheoryCheck, check_training
-from attrax.theory import NAMES, Activation, InterpolatingNetwork, SingleExample, corollary1, single_example
+from attrax.theory import InterpolatingNetwork, SingleExample, corollary1, single_example
 
 Records = SingleExample | InterpolatingNetwork | list[SingleExample]
 
 # (activation, k, u0, v0, w0, norm): the paper's example first, then starts with roots on other branches and next to a
 # zero of φ', other norms, and unequal units.
-_SINGLE: tuple[tuple[Activation, int, Any, Any, tuple[float, ...], float], ...] = (
+_SINGLE: tuple[tuple[ActivationLike, int, Any, Any, tuple[float, ...], float], ...] = (
     ("sigmoid", 2, 1.0, 1.0, (), 1.0),
     ("sigmoid", 5, 0.3, -0.5, (), 1.0),
     ("sigmoid", 10, 0.0, 0.0, (), 1.0),
@@ -40,13 +41,13 @@ _COMMON = {"k": 3, "u0": 0.5, "v0": 0.6}
 _WEIGHT = 0.4
 _SMALLER = {"exp": 0.15}
 
-_SEQUENCES: tuple[tuple[tuple[Activation, int, float, float], ...], ...] = (
+_SEQUENCES: tuple[tuple[tuple[ActivationLike, int, float, float], ...], ...] = (
     (("sigmoid", 2, 1.0, 1.0), ("sigmoid", 2, 0.5, 0.2), ("sigmoid", 2, 0.8, -0.4)),
     (("swish", 3, 0.4, 0.5), ("swish", 3, -0.4, -0.5)),
     (("tanh", 2, 0.7, 0.5), ("sigmoid", 3, 0.6, 0.4), ("cosid", 3, 0.2, 0.1), ("softplus", 3, 0.2, 0.4)),
 )
 
-_COROLLARY_1: tuple[tuple[Activation, int, float], ...] = (
+_COROLLARY_1: tuple[tuple[ActivationLike, int, float], ...] = (
     ("sigmoid", 2, -2.0),
     ("softplus", 3, -2.0),
     ("swish", 4, 1.5),
@@ -63,7 +64,7 @@ def theory_settings(activations: Sequence[str] | None = None) -> list[Records]:
         >>> len(theory_settings(["erf"]))
         3
     """
-    names = [name for name in NAMES if name != "z^p"] + ["z^0.5", "z^2"]
+    names = [*ACTIVATIONS, "z^0.5", "z^2"]
     if activations is not None:
         if not activations:
             raise ValueError("activations must hold at least one name; got none")
@@ -71,7 +72,7 @@ def theory_settings(activations: Sequence[str] | None = None) -> list[Records]:
             checks.one_of("activations", name, names)
     chosen = set(names if activations is None else activations)
 
-    def wanted(used: Iterable[Activation]) -> bool:
+    def wanted(used: Iterable[ActivationLike]) -> bool:
         return set(used) <= chosen
 
     found: list[Records] = []

@@ -20,7 +20,7 @@ def recovery(
         typer.Option(
             metavar="KIND:LO..HI",
             help="A corruption over six levels, or KIND:LEVEL for one; may be repeated, and parts be joined by +, as in "
-            "shift:1..4+occlude:0.5. By default about fifteen of them.",
+            "shift:1..4+occlude:0.5. By default the usual levels of every kind.",
         ),
     ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Draws for each example and level.")] = 1,

@@ -26,6 +26,7 @@ from attrax.cli._progress import progress_bar
 from attrax.cli._recall_sequence import recall_from
 from attrax.cli._sequences import load_memory, name_of, tell
 from attrax.cli._words import plain
+from attrax.corruptions import CORRUPTIONS
 
 if TYPE_CHECKING:  # help and wrong usage don't wait for NumPy
     import numpy as np
@@ -59,9 +60,7 @@ def recall(
         str | None,
         typer.Option(
             metavar="KIND:LEVEL",
-            help="Corrupt the stored examples instead: "
-            "gaussian:SIGMA, occlude:F, drop:F, uniform:F, saltpepper:F, block:F, blocknoise:F, "
-            "half:SIDE,VALUE, shift:N, rotate:DEGREES, scale:FACTOR, elastic:PIXELS, contrast:C, blend:A or none; "
+            help=f"Corrupt the stored examples instead: {', '.join(kind.usage for kind in CORRUPTIONS.values())}; "
             "several one after another with +, as in shift:2+occlude:0.5.",
         ),
     ] = None,

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from attrax.activations import ACTIVATIONS
+from attrax.activations import activation as activation_of
 from attrax.cli._options import (
     As,
     Context,
@@ -56,15 +58,14 @@ _NETWORK = {
     "pseudoinverse": (),
 }
 """What each writer heeds of the network's options."""
+_KAIMING = [name for name, record in ACTIVATIONS.items() if record.init == "kaiming_uniform"]
 _UNTRAINED = ("margin", "pseudoinverse")
 
 
 def _known(activation: str | None) -> str | None:
     """The name, if there is such an activation; refused with the other wrong usage."""
     if activation is not None:
-        from attrax.activations import activation as named
-
-        named(activation)
+        activation_of(activation)
     return activation
 
 
@@ -143,8 +144,7 @@ class Network:
         typer.Option(
             metavar="NAME",
             callback=_known,
-            help="relu, leaky_relu, selu, swish, cosid, sinusoid, tanh, sigmoid, softplus, gelu or identity. "
-            "[default: relu]",
+            help=f"{', '.join(ACTIVATIONS)}, or a power such as z^2. [default: relu]",
         ),
     ] = None
     init: Annotated[
@@ -152,7 +152,7 @@ class Network:
         typer.Option(
             metavar="NAME",
             help="pytorch, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal or uniform:A. [default: "
-            "kaiming_uniform for relu and leaky_relu, else pytorch]",
+            f"kaiming_uniform for {' and '.join(_KAIMING)}, else pytorch]",
         ),
     ] = None
     bias: Annotated[
@@ -334,13 +334,19 @@ def _recipe(writer: str, network: Network) -> "partial[Any] | None":
     chosen = _chosen(network)
     if writer in ("winner-take-all", *_UNTRAINED) or (writer == "auto" and not chosen):
         return None
-    activation = chosen.get("activation", "relu")
-    init = "kaiming_uniform" if activation in ("relu", "leaky_relu") else "pytorch"
-    if network.bias is False and activation in ("relu", "leaky_relu", "identity"):
+    activation = activation_of(chosen.get("activation", "relu"))
+    if network.bias is False and activation.homogeneous:
         typer.echo(
             f"attrax: {activation} without biases can store nothing: 1 is an eigenvalue at every fixed point", err=True
         )
-    defaults = {"width": 512, "depth": 5, "activation": "relu", "init": init, "bias": True, "dtype": "float32"}
+    defaults = {
+        "width": 512,
+        "depth": 5,
+        "activation": "relu",
+        "init": activation.init,
+        "bias": True,
+        "dtype": "float32",
+    }
     return partial(mlp, **(defaults | chosen))
 
 

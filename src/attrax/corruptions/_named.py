@@ -1,130 +1,368 @@
-"""Corruptions by name: one registry for training, recall and analysis alike."""
+"""What can happen to a state on its way: kinds of corruption by name. A new one is one more record in the table.
+
+Each is a pure function of a key, one state, a level and a partner. Pictures are H×W or H×W×C; a pixel is all its
+channels, black is 0. The partner is another stored state, which only blends look at.
+"""
+
+from __future__ import annotations
 
 import functools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-import jax.random as jr
-import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from attrax._base.lazy import lazy
+from attrax.corruptions._record import AS_IS, BOTH_WAYS, FACTOR, FROM_ONE, Corruption, CorruptionKind, Distortion
 
-from attrax._base import checks
-from attrax._base.numerics import float64
-from attrax._base.types import HostStates
-from attrax.corruptions import _distortions
-from attrax.corruptions._distortions import Distortion
-
-Draw = Callable[[PRNGKeyArray, Any], Any]
+if TYPE_CHECKING:
+    import jax
+    import jax.numpy as jnp
+    import jax.random as jr
+    from jaxtyping import Array, PRNGKeyArray
+else:
+    # The names and texts are read by the command line's help, which is not to wait for JAX.
+    jax, jnp, jr = lazy("jax"), lazy("jax.numpy"), lazy("jax.random")
 
 
-def _up_to(key: PRNGKeyArray, level: Any) -> Any:
-    return jr.uniform(key, (), jnp.result_type(level)) * level
+def _per_pixel(mask: Array, x: Array) -> Array:
+    """A mask over pixels, with a trailing axis where `x` has channels."""
+    return mask.reshape(mask.shape + (1,) * (x.ndim - mask.ndim))
 
 
-def _both_ways(key: PRNGKeyArray, level: Any) -> Any:
-    return jr.uniform(key, (), jnp.result_type(level), -1, 1) * level
+def _pixels(x: Array) -> tuple[int, ...]:
+    return x.shape[:2] if x.ndim >= 2 else x.shape
 
 
-def _from_one(key: PRNGKeyArray, level: Any) -> Any:
-    return 1 + jr.uniform(key, (), jnp.result_type(level)) * (level - 1)
+def gaussian(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
+    """x + level·N(0, 1), not clipped."""
+    return x + level * jr.normal(key, x.shape, x.dtype)
 
 
-def _factor(key: PRNGKeyArray, level: Any) -> Any:
-    return jnp.exp(_both_ways(key, jnp.log(level)))
+def occlude(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
+    """The lower fraction `level` of the rows black (the number of rows rounded)."""
+    height = x.shape[0]
+    hidden = jnp.arange(height) >= height - jnp.round(level * height)
+    return jnp.where(hidden.reshape((-1,) + (1,) * (x.ndim - 1)), 0.0, x)
 
 
-def _as_is(key: PRNGKeyArray, level: Any) -> Any:
-    return level
+def drop(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
+    """Each pixel black with probability `level`."""
+    return jnp.where(_per_pixel(jr.bernoulli(key, level, _pixels(x)), x), 0.0, x)
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    function: Distortion
-    least: float
-    most: float
-    picture: bool
-    meaning: str
-    draw: Draw = _up_to
-    whole: bool = False
-    trained: Distortion | None = None
+def uniform(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
+    """Each pixel replaced by U[0, 1] with probability `level`."""
+    mask_key, value_key = jr.split(key)
+    replaced = _per_pixel(jr.bernoulli(mask_key, level, _pixels(x)), x)
+    return jnp.where(replaced, jr.uniform(value_key, x.shape, x.dtype), x)
 
 
-_FRACTION = (0.0, 1.0)
-_KINDS = MappingProxyType(
-    {
-        "gaussian": _Kind(_distortions.gaussian, 0.0, 1e300, False, "gaussian:SIGMA adds Gaussian noise"),
-        "occlude": _Kind(_distortions.occlude, *_FRACTION, True, "occlude:F blackens the lower fraction F of the rows"),
-        "drop": _Kind(_distortions.drop, *_FRACTION, False, "drop:F blackens each pixel with probability F"),
-        "uniform": _Kind(
-            _distortions.uniform, *_FRACTION, False, "uniform:F replaces each pixel by U[0,1] with probability F"
-        ),
-        "saltpepper": _Kind(_distortions.saltpepper, *_FRACTION, False, "saltpepper:F makes pixels black or white"),
-        "block": _Kind(_distortions.block, *_FRACTION, True, "block:F blackens a random square of area F"),
-        "blocknoise": _Kind(_distortions.blocknoise, *_FRACTION, True, "blocknoise:F fills such a square with U[0,1]"),
-        "shift": _Kind(
-            _distortions.shift,
-            -1e6,
-            1e6,
-            True,
-            "shift:N moves right and down by N pixels",
-            draw=_as_is,
-            whole=True,
-            trained=_distortions.shift_any_way,
-        ),
-        "rotate": _Kind(
-            _distortions.rotate, -360.0, 360.0, True, "rotate:DEGREES turns counter-clockwise", draw=_both_ways
-        ),
-        "scale": _Kind(
-            _distortions.scale, 0.01, 100.0, True, "scale:FACTOR enlarges about the center by FACTOR", draw=_factor
-        ),
-        "elastic": _Kind(
-            _distortions.elastic, 0.0, 1e6, True, "elastic:PIXELS warps by a smooth field of this root mean square"
-        ),
-        "contrast": _Kind(
-            _distortions.contrast, 0.0, 1e3, False, "contrast:C scales the deviation from the mean by C", draw=_from_one
-        ),
-        "blend": _Kind(_distortions.blend, *_FRACTION, False, "blend:A mixes in the fraction A of another example"),
-    }
-)
-_HALVES = MappingProxyType({side: _distortions.half(side) for side in ("left", "right", "top", "bottom")})
-CORRUPTIONS = (*_KINDS, "half", "none")
-"""Names of the corruptions."""
+def saltpepper(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
+    """Each pixel black or white, with even chances, with probability `level`."""
+    # One draw decides both: its lower half of the replaced share makes black.
+    draw = _per_pixel(jr.uniform(key, _pixels(x)), x)
+    return jnp.where(draw < level, (draw >= level / 2).astype(x.dtype), x)
 
 
-@dataclass(frozen=True, slots=True)
-class Corruption:
-    """A corruption at a level, or several one after another.
+def _square(key: PRNGKeyArray, x: Array, level: Any) -> Array:
+    """Mask of a square with the fraction `level` of the area at a random place that holds it (cut off if too large)."""
+    height, width = x.shape[:2]
+    side = jnp.round(jnp.sqrt(level * height * width))
+    row, column = jr.uniform(key, (2,))
+    top = jnp.floor(row * jnp.maximum(height - side + 1, 1.0))
+    left = jnp.floor(column * jnp.maximum(width - side + 1, 1.0))
+    rows, columns = jnp.arange(height), jnp.arange(width)
+    inside = ((rows >= top) & (rows < top + side))[:, None] & ((columns >= left) & (columns < left + side))[None]
+    return _per_pixel(inside, x)
 
-    **Fields:**
 
-    - `name`: as it was written, such as `"gaussian:0.3"` or `"shift:2+occlude:0.5"`.
-    - `kind`, `level`: of the corruption; of several, the kinds joined by `+`, and the tuple of the levels.
-    - `function`: of (key, state, level, partner).
-    - `trained`: the same with a level drawn up to the given one, uniformly and in both directions where there are two:
-      factors from 1/level to level, contrast from 1 to level, shifts by any numbers of pixels up to it. For training.
-    - `picture`: whether it needs states of at least two axes.
+def block(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
+    """A square with the fraction `level` of the area, at a random place, black."""
+    return jnp.where(_square(key, x, level), 0.0, x)
+
+
+def blocknoise(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
+    """The same square filled with U[0, 1]."""
+    place_key, value_key = jr.split(key)
+    return jnp.where(_square(place_key, x, level), jr.uniform(value_key, x.shape, x.dtype), x)
+
+
+def half(side: str) -> Distortion:
+    """One half of the picture, `left`, `right`, `top` or `bottom`, at the value `level`."""
+
+    def hide(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
+        axis = 0 if side in ("top", "bottom") else 1
+        size = x.shape[axis]
+        position = jnp.arange(size)
+        hidden = position < size // 2 if side in ("top", "left") else position >= size - size // 2
+        return jnp.where(hidden.reshape([-1 if a == axis else 1 for a in range(x.ndim)]), level, x)
+
+    return hide
+
+
+def _moved(x: Array, down: Array, right: Array) -> Array:
+    for axis, amount in ((0, down), (1, right)):
+        position = jnp.arange(x.shape[axis]) - amount
+        valid = (position >= 0) & (position < x.shape[axis])
+        moved = jnp.take(x, jnp.clip(position, 0, x.shape[axis] - 1), axis=axis)
+        x = jnp.where(valid.reshape([-1 if a == axis else 1 for a in range(x.ndim)]), moved, 0.0)
+    return x
+
+
+def shift(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
+    """Moved right and down by the whole number `level` of pixels (left and up if negative); vacated pixels black."""
+    amount = jnp.round(level).astype(jnp.int32)
+    return _moved(x, amount, amount)
+
+
+def shift_any_way(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
+    """Moved by whole numbers of pixels drawn from −level … level for each of the two directions."""
+    most = jnp.round(jnp.abs(level)).astype(jnp.int32)
+    down, right = jr.randint(key, (2,), -most, most + 1)
+    return _moved(x, down, right)
+
+
+def _sampled(x: Array, rows: Array, columns: Array) -> Array:
+    """The picture read off at these places by bilinear interpolation; outside it is black."""
+    height, width = x.shape[:2]
+    planes = jax.vmap(
+        lambda plane: jax.scipy.ndimage.map_coordinates(plane, [rows, columns], order=1, cval=0.0),
+        in_axes=-1,
+        out_axes=-1,
+    )(x.reshape(height, width, -1))
+    return planes.reshape(x.shape).astype(x.dtype)
+
+
+def _from_center(x: Array) -> tuple[Array, Array, float, float]:
+    middle_row, middle_column = (x.shape[0] - 1) / 2, (x.shape[1] - 1) / 2
+    rows, columns = jnp.meshgrid(
+        jnp.arange(x.shape[0]) - middle_row, jnp.arange(x.shape[1]) - middle_column, indexing="ij"
+    )
+    return rows, columns, middle_row, middle_column
+
+
+def rotate(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
+    """Turned counter-clockwise about its center by `level` degrees, bilinear; what comes from outside is black."""
+    angle = jnp.deg2rad(level)
+    rows, columns, middle_row, middle_column = _from_center(x)
+    return _sampled(
+        x,
+        jnp.cos(angle) * rows + jnp.sin(angle) * columns + middle_row,
+        -jnp.sin(angle) * rows + jnp.cos(angle) * columns + middle_column,
+    )
+
+
+def scale(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
+    """Enlarged about its center by the factor `level` (made smaller below 1), bilinear; what is vacated is black."""
+    rows, columns, middle_row, middle_column = _from_center(x)
+    return _sampled(x, rows / level + middle_row, columns / level + middle_column)
+
+
+def elastic(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
+    """Warped by a smooth random field: each of its two components is noise, blurred by a Gaussian of an eighth of the
+    picture's larger side and scaled to a root mean square of `level` pixels; bilinear, outside is black.
     """
+    height, width = x.shape[:2]
+    noise = jr.normal(key, (2, height, width), x.dtype)
+    blur = max(height, width) / 8
 
-    name: str
-    kind: str
-    level: float | tuple[float, ...]
-    function: Distortion
-    trained: Distortion
-    picture: bool
+    def weights(size: int) -> Array:
+        gaps = jnp.arange(size)[:, None] - jnp.arange(size)[None]
+        return jnp.exp(-0.5 * (gaps / blur) ** 2).astype(x.dtype)
 
-    def check_shape(self, shape: tuple[int, ...]) -> None:
-        """**Raises** `ValueError` where states of `shape` have no rows and columns but this corruption needs them."""
-        if self.picture and len(shape) < 2:
-            raise ValueError(
-                f"the corruption {self.name!r} needs pictures (H×W or H×W×C); these states are vectors, of "
-                f"shape {shape}. Use gaussian, drop, uniform, saltpepper, contrast or blend."
-            )
+    field = jnp.einsum("ij,cjk,kl->cil", weights(height), noise, weights(width))
+    size = jnp.sqrt(jnp.mean(field**2, axis=(1, 2), keepdims=True))
+    field = field * (level / jnp.maximum(size, 1e-12))
+    rows, columns, middle_row, middle_column = _from_center(x)
+    return _sampled(x, rows + middle_row + field[0], columns + middle_column + field[1])
+
+
+def contrast(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
+    """mean + level·(x − mean), with the mean over all entries of the state."""
+    mean = jnp.mean(x)
+    return mean + level * (x - mean)
+
+
+def blend(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
+    """(1 − level)·x + level·partner."""
+    return (1 - level) * x + level * partner
+
+
+def none(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
+    """x as it is."""
+    return x
+
+
+_RECORDS = (
+    CorruptionKind(
+        "gaussian",
+        gaussian,
+        about="adds Gaussian noise, not clipped",
+        words="Gaussian noise, σ = {level:g}",
+        unit="SIGMA",
+        most=1e300,
+        levels=(0.1, 0.3, 0.5, 0.75, 1.0, 1.5),
+    ),
+    CorruptionKind(
+        "saltpepper",
+        saltpepper,
+        about="makes each pixel black or white with probability F",
+        words="{percent} of the pixels black or white",
+        levels=(0.1, 0.3, 0.5, 0.7, 0.9),
+        masks=True,
+    ),
+    CorruptionKind(
+        "drop",
+        drop,
+        about="blackens each pixel with probability F",
+        words="{percent} of the pixels black",
+        levels=(0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95),
+        masks=True,
+    ),
+    CorruptionKind(
+        "uniform",
+        uniform,
+        about="replaces each pixel by U[0, 1] with probability F",
+        words="{percent} of the pixels replaced by noise",
+        levels=(0.1, 0.3, 0.5, 0.7, 0.8, 0.9),
+        masks=True,
+    ),
+    CorruptionKind(
+        "block",
+        block,
+        about="blackens a random square of area F",
+        words="a square of {percent} of the area black",
+        levels=(0.1, 0.25, 0.5, 0.75),
+        masks=True,
+        picture=True,
+    ),
+    CorruptionKind(
+        "blocknoise",
+        blocknoise,
+        about="fills a random square of area F with U[0, 1]",
+        words="a square of {percent} of the area noise",
+        masks=True,
+        picture=True,
+    ),
+    CorruptionKind(
+        "occlude",
+        occlude,
+        about="blackens the lower fraction F of the rows",
+        words="lower {percent} of the rows black",
+        levels=(0.1, 0.3, 0.5, 0.7, 0.9),
+        masks=True,
+        picture=True,
+    ),
+    CorruptionKind(
+        "half",
+        half,
+        about="sets the left, right, top or bottom half to VALUE",
+        words="{choice} half at {level:g}",
+        unit="SIDE,VALUE",
+        least=-1e300,
+        most=1e300,
+        levels=(0.0, 0.5),
+        choices=("left", "right", "top", "bottom"),
+        masks=True,
+        picture=True,
+    ),
+    CorruptionKind(
+        "blend",
+        blend,
+        about="mixes in the fraction A of another example",
+        words="blended with {percent} of another example",
+        unit="A",
+        levels=(0.1, 0.2, 0.3, 0.4, 0.45),
+        partner=True,
+    ),
+    CorruptionKind(
+        "shift",
+        shift,
+        about="moves right and down by N pixels, vacated pixels black",
+        words="shifted by {level:g} pixels right and down",
+        unit="N",
+        least=-1e6,
+        most=1e6,
+        whole=True,
+        levels=(1, 2, 3, 4),
+        moves=True,
+        picture=True,
+        drawn=AS_IS,
+        trained=shift_any_way,
+    ),
+    CorruptionKind(
+        "rotate",
+        rotate,
+        about="turns counter-clockwise",
+        words="turned by {level:g}°",
+        unit="DEGREES",
+        least=-360.0,
+        most=360.0,
+        levels=(5, 10, 15, 20, 30),
+        moves=True,
+        picture=True,
+        drawn=BOTH_WAYS,
+    ),
+    CorruptionKind(
+        "scale",
+        scale,
+        about="enlarges about the center",
+        words="enlarged {level:g} times",
+        unit="FACTOR",
+        least=0.01,
+        most=100.0,
+        moves=True,
+        picture=True,
+        drawn=FACTOR,
+    ),
+    CorruptionKind(
+        "elastic",
+        elastic,
+        about="warps by a smooth random field of this root mean square",
+        words="warped by {level:g} pixels",
+        unit="PIXELS",
+        most=1e6,
+        moves=True,
+        picture=True,
+    ),
+    CorruptionKind(
+        "contrast",
+        contrast,
+        about="scales the deviation from the mean by C",
+        words="contrast times {level:g}",
+        unit="C",
+        most=1e3,
+        levels=(0.1, 0.25, 0.5, 2.0),
+        drawn=FROM_ONE,
+    ),
+    CorruptionKind("none", none, about="does nothing", words="no corruption", unit="", most=0.0),
+)
+
+_TABLE = {record.name: record for record in _RECORDS}
+CORRUPTIONS: MappingProxyType[str, CorruptionKind] = MappingProxyType(_TABLE)
+"""The kinds of corruption that have a name."""
+
+
+def register(kind: CorruptionKind) -> CorruptionKind:
+    """Makes the name of a kind known: to `parse_corruption`, the command line, and the curves drawn by default.
+
+    **Returns** the record. **Raises** `ValueError` for a name that is taken by another one, or is no identifier.
+
+        >>> from attrax.corruptions import CorruptionKind, corrupt, register
+        >>> def darken(key, x, level, partner):
+        ...     return (1 - level) * x
+        >>> kind = register(CorruptionKind("darken", darken, about="darkens by the fraction F"))
+        >>> parse_corruption("darken:0.5").level
+        0.5
+    """
+    if not isinstance(kind, CorruptionKind):
+        raise ValueError(f"kind must be a corruptions.CorruptionKind; got {kind!r}")
+    if not kind.name.isidentifier():
+        raise ValueError(f"name must be letters, digits and underscores, as in 'drop'; got {kind.name!r}")
+    if _TABLE.get(kind.name, kind) != kind:
+        raise ValueError(f"name must be new: there is another corruption called {kind.name!r}")
+    return _TABLE.setdefault(kind.name, kind)
 
 
 def parse_corruption(text: str) -> Corruption:
@@ -145,29 +383,47 @@ def parse_corruption(text: str) -> Corruption:
         return parts[0]
     return Corruption(
         text,
-        "+".join(part.kind for part in parts),
-        tuple(float(np.asarray(part.level)) for part in parts),
+        tuple(level for part in parts for level in part.levels),
         _chain(tuple(part.function for part in parts)),
         _chain(tuple(part.trained for part in parts)),
-        any(part.picture for part in parts),
+        tuple(part.kinds[0] for part in parts),
+        tuple(part.choices[0] for part in parts),
     )
+
+
+def _parse_one(text: str) -> Corruption:
+    name, colon, written = text.partition(":")
+    if name not in _TABLE or (colon and not _TABLE[name].unit):
+        raise ValueError(f"a corruption must be one of {', '.join(_TABLE)}, written KIND:LEVEL; got {text!r}")
+    kind, choice = _TABLE[name], ""
+    if kind.choices:
+        choice, _, written = written.partition(",")
+        if choice not in kind.choices:
+            return kind.named(text, 0.0, choice)  # which says what is allowed
+    try:
+        level = float(written) if kind.unit else 0.0
+    except ValueError:
+        raise ValueError(f"{text!r} needs a number as its level: {kind.meaning}") from None
+    return kind.named(text, level, choice)
 
 
 def as_corruption(given: Corruption | str | Callable[..., Any]) -> Corruption:
     """A corruption from its text, or from a function of a key and a state that returns a corrupted state."""
     if isinstance(given, Corruption):
         return given
+    if isinstance(given, CorruptionKind):
+        raise ValueError(f"a kind of corruption needs a level: give {given.usage} by its method at")
     if not callable(given):
         return parse_corruption(given)
     name = getattr(given, "__name__", type(given).__name__)
     function = _called(given)
-    return Corruption(name, "function", 1.0, function, function, False)
+    return Corruption(name, 1.0, function, function, (CorruptionKind("function", function, words=name),), ("",))
 
 
 # Kept, so that equal texts give the same functions and compiled programs are found again.
 @functools.cache
 def _chain(functions: tuple[Distortion, ...]) -> Distortion:
-    def chained(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
+    def chained(key: Any, x: Any, level: Any, partner: Any) -> Any:
         for number, function in enumerate(functions):
             x = function(jr.fold_in(key, number), x, level[number], partner)
         return x
@@ -177,109 +433,10 @@ def _chain(functions: tuple[Distortion, ...]) -> Distortion:
 
 @functools.cache
 def _called(function: Callable[..., Any]) -> Distortion:
-    def call(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
+    def call(key: Any, x: Any, level: Any, partner: Any) -> Any:
         found = jnp.asarray(function(key, x))
         if found.shape != x.shape:
             raise ValueError(f"a corruption must keep the shape of a state, {x.shape}; {function} gives {found.shape}")
         return found.astype(x.dtype)
 
     return call
-
-
-@functools.cache
-def _drawn(function: Distortion, draw: Draw) -> Distortion:
-    def drawn(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
-        level_key, key = jr.split(key)
-        return function(key, x, draw(level_key, level), partner)
-
-    return drawn
-
-
-def _parse_one(text: str) -> Corruption:
-    kind, colon, written = text.partition(":")
-    if kind == "none" and not colon:
-        return Corruption(text, kind, 0.0, _distortions.none, _distortions.none, False)
-    if kind == "half":
-        side, _, value = written.partition(",")
-        if side not in _HALVES:
-            raise ValueError(
-                f"half must be written half:SIDE,VALUE with SIDE one of {', '.join(_HALVES)}; got {text!r}"
-            )
-        function = _HALVES[side]
-        return Corruption(text, kind, _number(text, value), function, _drawn(function, _up_to), True)
-    if kind not in _KINDS:
-        raise ValueError(f"a corruption must be one of {', '.join(CORRUPTIONS)}, written KIND:LEVEL; got {text!r}")
-    known = _KINDS[kind]
-    level = checks.real(
-        f"the level in {text!r} ({known.meaning})",
-        _number(text, written, known.meaning),
-        least=known.least,
-        most=known.most,
-    )
-    if known.whole and level != round(level):
-        raise ValueError(f"the level in {text!r} must be a whole number: {known.meaning}")
-    trained = _drawn(known.trained or known.function, known.draw)
-    return Corruption(text, kind, level, known.function, trained, known.picture)
-
-
-def _number(text: str, written: str, meaning: str = "half:SIDE,VALUE sets half of the picture to VALUE") -> float:
-    try:
-        number = float(written)
-    except ValueError:
-        raise ValueError(f"{text!r} needs a number as its level: {meaning}") from None
-    return checks.real(f"the level in {text!r}", number)
-
-
-def corrupt(
-    corruption: Corruption | str | Callable[..., Any],
-    states: HostStates,
-    *,
-    partners: HostStates | None = None,
-    key: PRNGKeyArray,
-) -> Float[np.ndarray, "n *state"]:
-    """Each state corrupted by its own draw; row i depends on the key, on i and on state i only.
-
-    **Arguments:**
-
-    - `corruption`: a `Corruption`, its text, or a function of a key and a state that returns a state.
-    - `states`: n×state shape.
-    - `partners`: what blends mix in, drawn for each row from those that differ from it; by default `states`.
-    - `key`: for the draws.
-
-    **Returns:** an array of the shape and dtype of `states`. **Raises** `ValueError` where the corruption needs
-    pictures and the states are vectors, or a blend has nobody to blend with.
-
-        >>> import jax.random as jr
-        >>> corrupt("occlude:0.5", np.ones((1, 2, 2), "float32"), key=jr.key(0))[0].tolist()
-        [[1.0, 1.0], [0.0, 0.0]]
-    """
-    corruption = as_corruption(corruption)
-    states = np.asarray(states)
-    if states.dtype.kind in "iub":
-        states = states.astype(np.float32)  # levels are fractions
-    corruption.check_shape(states.shape[1:])
-    if not len(states):
-        return states.copy()
-    partners = states if partners is None else np.asarray(partners, states.dtype)
-    if partners.shape[1:] != states.shape[1:] or partners.ndim != states.ndim:
-        raise ValueError(f"partners must be states of shape {states.shape[1:]}, one a row; got {partners.shape}")
-    mates = states
-    if "blend" in corruption.kind:
-        mates = np.stack([_partner(index, state, partners, key) for index, state in enumerate(states)])
-    with float64():
-        level = jnp.asarray(corruption.level, states.dtype)
-        return np.asarray(_corrupt_rows(corruption.function, key, states, level, mates))
-
-
-def _partner(index: int, state: np.ndarray, partners: np.ndarray, key: PRNGKeyArray) -> np.ndarray:
-    others = np.flatnonzero((partners != state).reshape(len(partners), -1).any(axis=1))
-    if not len(others):
-        raise ValueError("blend needs another example to mix in, and there is only this one")
-    draw = jr.randint(jr.fold_in(jr.fold_in(key, 1), index), (), 0, len(others))
-    return partners[others[int(draw)]]
-
-
-@eqx.filter_jit
-def _corrupt_rows(function: Distortion, key: PRNGKeyArray, states: Any, level: Any, mates: Any) -> Any:
-    keys = jax.vmap(lambda index: jr.fold_in(jr.fold_in(key, 0), index))(jnp.arange(len(states)))
-    return jax.vmap(function, in_axes=(0, 0, None, 0))(keys, states, level, mates)

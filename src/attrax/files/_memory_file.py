@@ -27,6 +27,7 @@ import safetensors.numpy
 from attrax._base.files import write_atomically
 from attrax._base.status import Verdict
 from attrax._base.types import HostStates, Map
+from attrax.activations import UnknownActivation
 from attrax.files._foreign import MissingMap, check_same_map, probe
 from attrax.maps import KINDS, Storable, describe, kind_of
 from attrax.memory import Certificate, Memory
@@ -134,6 +135,11 @@ def load(path: str | os.PathLike[str], *, map: Map | None = None) -> Memory:
         raise MemoryFileError(f"{path} was altered or damaged: its checksum does not match; restore it from a copy")
     try:
         memory = _assemble(json.loads(metadata["memory"]), arrays, metadata["version"])
+    except UnknownActivation as error:
+        raise MemoryFileError(
+            f"{path} needs an activation that has no name here: {error}. Give attrax.activations.register its record "
+            f"before the file is loaded"
+        ) from None
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         what = f"{type(error).__name__}: {error}"
         raise MemoryFileError(f"{path} contradicts itself ({what}); write it again") from None

@@ -102,7 +102,8 @@ class RunningProduct:
         whole = self.nodes[-1]
         for earlier in self.nodes[-2::-1]:
             whole = _joined(whole, earlier)
-        return Product(whole.matrix, whole.error, whole.log_scale)
+        error = whole.error if whole.error >= 0 else np.inf  # ∞·0, of which nothing is known
+        return Product(whole.matrix, error, whole.log_scale)
 
 
 def _joined(later: _Node, earlier: _Node) -> _Node:

@@ -116,8 +116,10 @@ BoundSteps: TypeAlias = Callable[[HostStates], Sequence[StepBounds] | None]
 class Bounded(_Map, Protocol):
     """A map that bounds its slopes over whole balls, so that radii of basins can be proved."""
 
-    def step_bounds(self) -> BoundSteps:
-        """What turns a cycle into bounds at each of its states; work that all cycles share is done here, once."""
+    def step_bounds(self) -> BoundSteps | None:
+        """What turns a cycle into bounds at each of its states; work that all cycles share is done here, once.
+
+        `None` where this one of the maps bounds nothing after all."""
         ...
 
 

@@ -10,6 +10,8 @@ from ._measure_plots import curve_figure as curve_figure
 from ._measure_plots import limits_figure as limits_figure
 from ._measure_plots import outcome_rates as outcome_rates
 from ._measure_plots import write_figure as write_figure
+from ._named_tables import activation_table as activation_table
+from ._named_tables import corruption_table as corruption_table
 from ._period_plot import period_figure as period_figure
 from ._plots import BLUE as BLUE
 from ._plots import GRAY as GRAY

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from attrax._base import checks
 from attrax.analysis import Recovery, wilson_interval
-from attrax.corruptions import Corruption, parse_corruption
+from attrax.corruptions import parse_corruption
 from attrax.memory import Certificate
 
 STYLES = ("aligned", "markdown")
@@ -100,34 +100,9 @@ def describe_corruption(name: str) -> str:
     'lower 50 % of the rows black'
     """
     try:
-        parts = [parse_corruption(part) for part in name.split("+")]
+        return parse_corruption(name).describe()
     except ValueError:
         return name
-    return ", then ".join(_describe(part) for part in parts)
-
-
-def _describe(corruption: Corruption) -> str:
-    level = corruption.level[0] if isinstance(corruption.level, tuple) else corruption.level
-    percent = f"{100 * level:.3g} %"
-    side = corruption.name.partition(":")[2].partition(",")[0]
-    texts = {
-        "gaussian": f"Gaussian noise, σ = {level:g}",
-        "occlude": f"lower {percent} of the rows black",
-        "drop": f"{percent} of the pixels black",
-        "uniform": f"{percent} of the pixels replaced by noise",
-        "saltpepper": f"{percent} of the pixels black or white",
-        "block": f"a square of {percent} of the area black",
-        "blocknoise": f"a square of {percent} of the area noise",
-        "half": f"{side} half at {level:g}",
-        "shift": f"shifted by {level:g} pixels right and down",
-        "rotate": f"turned by {level:g}°",
-        "scale": f"enlarged {level:g} times",
-        "elastic": f"warped by {level:g} pixels",
-        "contrast": f"contrast times {level:g}",
-        "blend": f"blended with {percent} of another example",
-        "none": "no corruption",
-    }
-    return texts.get(corruption.kind, corruption.name)
 
 
 def number(value: float, digits: int) -> str:

@@ -11,6 +11,8 @@ from PIL import Image
 
 from attrax._base import checks
 from attrax._base.types import Progress
+from attrax.activations import ACTIVATIONS
+from attrax.activations import activation as activation_of
 from attrax.analysis import eigenvalue_map, measure_initial_jacobian, simulate_random_start
 from attrax.report._theory_plots import (
     eigenvalue_curves,
@@ -20,7 +22,7 @@ from attrax.report._theory_plots import (
     phase_portrait,
     random_start_bands,
 )
-from attrax.theory import NAMES, admissible_intervals, single_example
+from attrax.theory import admissible_intervals, single_example
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,7 +49,7 @@ def _curves(activation: str | None, k: int | None, trials: int, progress: Progre
 
 
 def _intervals(activation: str | None, k: int | None, trials: int, progress: Progress | None, key: PRNGKeyArray):
-    names = [name for name in NAMES if name != "z^p"] if activation is None else [activation]
+    names = list(ACTIVATIONS) if activation is None else [activation]
     return interval_bars({name: admissible_intervals(name, -10, 10) for name in names})
 
 
@@ -127,8 +129,8 @@ def theory_figure(
     **Returns** the two files. **Raises** `ValueError` for wrong arguments, before any work.
     """
     kind = checks.one_of("kind", kind, THEORY_FIGURES)
-    if activation is not None and not activation.startswith("z^"):
-        checks.one_of("activation", activation, NAMES)
+    if activation is not None:
+        activation_of(activation)
     if k is not None:
         k = checks.integer("k", k, least=1, most=100_000)
         if kind not in _WITH_WIDTH:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attrax._base import checks
+from attrax.activations import ActivationLike
+from attrax.activations import activation as activation_of
 from attrax.analysis import EigenvalueMap, InitialMeasured, RandomStart, median_interval
 from attrax.report._plots import BLUE, GREEN, ORANGE, VERMILION
 from attrax.theory import (
-    Activation,
     AdmissibleIntervals,
     corollary1,
     gradient_flow,
@@ -28,7 +29,7 @@ _STARTS = ((1.0, 1.0), (-1.0, 1.5), (-0.5, -1.2), (2.0, -0.6), (0.3, 0.1))
 
 
 def phase_portrait(
-    activations: Sequence[Activation],
+    activations: Sequence[ActivationLike],
     k: int = 2,
     *,
     norm: float = 1.0,
@@ -77,7 +78,7 @@ def phase_portrait(
     return figure
 
 
-def _zero_error(axes: Any, activation: Activation, k: int, norm: float, reach: float) -> None:
+def _zero_error(axes: Any, activation: ActivationLike, k: int, norm: float, reach: float) -> None:
     v = np.linspace(-reach, reach, 4001)
     u = np.array([corollary1(activation, k, float(x), norm).u for x in v[::10]])
     # The networks of Corollary 1 give u; in between it is interpolated where the curve does not jump.
@@ -317,5 +318,5 @@ def _line(color: str, width: float, label: str) -> Any:
     return Line2D([], [], color=color, linewidth=width, label=label)
 
 
-def _name(activation: Activation) -> str:
-    return activation if isinstance(activation, str) else getattr(activation, "__name__", "own activation")
+def _name(activation: ActivationLike) -> str:
+    return activation_of(activation).name

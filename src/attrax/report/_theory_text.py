@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from attrax.activations import activation as activation_of
 from attrax.analysis import TheoryCheck
 from attrax.theory import InterpolatingNetwork
 
@@ -48,7 +49,7 @@ def theory_table(checks: Sequence[TheoryCheck]) -> str:
 
 def _row(check: TheoryCheck) -> tuple[str, ...]:
     share = float(np.max(np.abs(check.difference) / check.error))
-    names = [net.activation if isinstance(net.activation, str) else "callable" for net in check.records]
+    names = [activation_of(net.activation).name for net in check.records]
     depths = [1 if isinstance(net, InterpolatingNetwork) else net.depth for net in check.records]
     return (
         check.theorem,

@@ -1,6 +1,6 @@
-"""Where Corollary 1 applies: the open intervals on which |zφ'(z)/φ(z)| > 1, proved where φ has a name."""
+"""Where Corollary 1 applies: the open intervals on which |zφ'(z)/φ(z)| > 1, proved where φ's record has the means."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
@@ -8,9 +8,9 @@ from typing import TypeAlias
 import numpy as np
 
 from attrax._base import checks
-from attrax.theory import _intervals as interval
-from attrax.theory._intervals import Boxes
-from attrax.theory._scalar import Activation, Scalar, bracketed_root, scalar
+from attrax.activations import ActivationLike, Case
+from attrax.activations.intervals import Boxes
+from attrax.theory._scalar import Scalar, bracketed_root, scalar
 from attrax.theory._status import TheoryStatus
 
 Span: TypeAlias = tuple[float, float]
@@ -44,75 +44,18 @@ class AdmissibleIntervals:
         return any(low < z < high for low, high in self.intervals)
 
 
-# |zφ'/φ| > 1 as a comparison of moduli, first above second, without the factors the two sides share. For Swish
-# and GELU at z < 0 the ratio is 1 − (something positive), so only the side below −1 is left to compare.
+# |zφ'/φ| > 1 as a comparison of moduli, first above second.
 _Comparison: TypeAlias = Callable[[Boxes], tuple[Boxes, Boxes]]
 
 
-def _sigmoid(z: Boxes) -> tuple[Boxes, Boxes]:
-    return z, 1 + interval.exp(z)
-
-
-def _softplus(z: Boxes) -> tuple[Boxes, Boxes]:
-    return z * interval.sigmoid(z), interval.softplus(z)
-
-
-def _swish(z: Boxes) -> tuple[Boxes, Boxes]:
-    return z, 2 * (1 + interval.exp(z))
-
-
-def _gelu(z: Boxes) -> tuple[Boxes, Boxes]:
-    density = interval.exp(-0.5 * interval.square(z)) * 0.3989422804014327  # 1/√(2π)
-    return z * density, 2 * interval.normal_distribution(z)
-
-
-def _cosid(z: Boxes) -> tuple[Boxes, Boxes]:
-    return z * (1 + interval.sin(z)), interval.cos(z) - z
-
-
-def _sinusoid(z: Boxes) -> tuple[Boxes, Boxes]:
-    return 1 + 2 * interval.cos(10 * z), 1 + 2 * interval.sinc(10 * z)
-
-
-_INF = float("inf")
-
-# Exact cases, and the ranges that are left to interval arithmetic.
-_CASES: dict[str, tuple[tuple[float, float, bool | _Comparison], ...]] = {
-    # z ≤ −2: −z > 1 + eᶻ. z ≥ 0: z < eᶻ.
-    "sigmoid": ((-_INF, -2.0, True), (-2.0, 0.0, _sigmoid), (0.0, _INF, False)),
-    # z ≤ −2: ln(1 + eᶻ) < eᶻ, so the ratio exceeds the sigmoid's in modulus. z ≥ 0: zσ(z) ≤ z < ln(1 + eᶻ).
-    "softplus": ((-_INF, -2.0, True), (-2.0, 0.0, _softplus), (0.0, _INF, False)),
-    # The ratio is z.
-    "exp": ((-_INF, -1.0, True), (-1.0, 1.0, False), (1.0, _INF, True)),
-    # The ratio is 1 + z/(1 + eᶻ). z ≤ −3: −z > 2(1 + eᶻ).
-    "swish": ((-_INF, -3.0, True), (-3.0, 0.0, _swish), (0.0, _INF, True)),
-    # The ratio is 1 + zΦ'/Φ. z ≤ −2: Φ(z) < Φ'(z)/|z|, so −zΦ' > 2Φ.
-    "gelu": ((-_INF, -2.0, True), (-2.0, 0.0, _gelu), (0.0, _INF, True)),
-    "cosid": ((-_INF, _INF, _cosid),),
-    # 0 < y ≤ 1, y = 10z: 0 < cos y < sin(y)/y because tan y > y; even in z.
-    "sinusoid": ((-_INF, -0.1, _sinusoid), (-0.1, 0.1, False), (0.1, _INF, _sinusoid)),
-    # |2z| ≤ |sinh 2z|.
-    "tanh": ((-_INF, _INF, False),),
-    # φ(0) = 0 and φ' falls with |z|, so |φ(z)| ≥ |zφ'(z)| by the mean value theorem.
-    "erf": ((-_INF, _INF, False),),
-    "arctan": ((-_INF, _INF, False),),
-    # 1 above 0, and |z| ≤ e^|z| − 1 below.
-    "selu": ((-_INF, _INF, False),),
-    # Exactly 1 where φ ≠ 0.
-    "relu": ((-_INF, _INF, False),),
-    "leaky_relu": ((-_INF, _INF, False),),
-    "identity": ((-_INF, _INF, False),),
-}
-
-
 def admissible_intervals(
-    activation: Activation, low: float, high: float, *, atol: float = 1e-10
+    activation: ActivationLike, low: float, high: float, *, atol: float = 1e-10
 ) -> AdmissibleIntervals:
     """The open intervals within [low, high] on which |zφ'(z)/φ(z)| > 1: there Corollary 1 applies.
 
-    For named activations each interval is proved, by interval arithmetic with outward rounding and bisection, or by
-    exact cases (z^p; none for tanh, erf, arctan, SELU and the piecewise linear ones). For callables they are found on
-    a grid and refined, and the status says so.
+    Where the activation's record has `admissible` cases, each interval is proved, by interval arithmetic with outward
+    rounding and bisection, or by exact cases (z^p; none for tanh, erf, arctan, SELU and the piecewise linear ones). For
+    other activations they are found on a grid and refined, and the status says so.
 
     **Arguments:** `activation` by name or as a callable; `low` < `high`, at most 10,000 in modulus; `atol`, how
     closely the ends are enclosed.
@@ -136,31 +79,19 @@ def admissible_intervals(
     high = checks.real("high", high, least=-_LIMIT, most=_LIMIT, above=low)
     atol = checks.real("atol", atol, above=0)
     with np.errstate(all="ignore"):
-        if phi.name in _CASES and phi.named:
-            inside, undecided = _by_cases(phi.name, low, high, atol)
-            status = TheoryStatus.PROVED
-        elif phi.named:
-            inside, undecided = _power(phi, low, high), []
-            status = TheoryStatus.PROVED
-        else:
+        if phi.admissible is None:
             inside, undecided = _sampled(phi, low, high), []
             status = TheoryStatus.SAMPLED
+        else:
+            inside, undecided = _by_cases(phi.admissible, low, high, atol)
+            status = TheoryStatus.PROVED
     return AdmissibleIntervals(low, high, tuple(inside), tuple(undecided), status)
 
 
-def _power(phi: Scalar, low: float, high: float) -> list[Span]:
-    """z^p, whose ratio is p wherever it is defined."""
-    p = float(phi.factor(1.0))
-    if abs(p) <= 1:
-        return []
-    parts = [(low, min(high, 0.0)), (max(low, 0.0), high)] if p.is_integer() else [(max(low, 0.0), high)]
-    return [(a, b) for a, b in parts if a < b]
-
-
-def _by_cases(name: str, low: float, high: float, atol: float) -> tuple[list[Span], list[Span]]:
+def _by_cases(cases: tuple[Case, ...], low: float, high: float, atol: float) -> tuple[list[Span], list[Span]]:
     inside: list[Span] = []
     undecided: list[Span] = []
-    for start, stop, verdict in _CASES[name]:
+    for start, stop, verdict in cases:
         a, b = max(low, start), min(high, stop)
         if a >= b:
             continue
@@ -170,13 +101,13 @@ def _by_cases(name: str, low: float, high: float, atol: float) -> tuple[list[Spa
             proved, open_ = _proved(verdict, a, b, atol)
             inside += proved
             undecided += open_
-    return _merged(inside), _merged(undecided)
+    return _merged(inside, apart={start for start, stop, _ in cases if start == stop}), _merged(undecided)
 
 
-def _merged(spans: list[Span]) -> list[Span]:
+def _merged(spans: list[Span], apart: Collection[float] = ()) -> list[Span]:
     joined: list[Span] = []
     for a, b in sorted(spans):
-        if joined and joined[-1][1] == a:
+        if joined and joined[-1][1] == a and a not in apart:
             joined[-1] = (joined[-1][0], b)
         else:
             joined.append((a, b))

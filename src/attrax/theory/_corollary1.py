@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from attrax._base import checks
-from attrax.theory._scalar import Activation, scalar
+from attrax.activations import ActivationLike
+from attrax.theory._scalar import scalar
 from attrax.theory._status import TheoryStatus
 
 
@@ -18,7 +19,7 @@ class InterpolatingNetwork:
     impossible if φ(h) = 0 (no network interpolates), nonfinite if φ or φ' is not finite there.
     """
 
-    activation: Activation
+    activation: ActivationLike
     k: int
     u: float
     v: float
@@ -38,7 +39,7 @@ class InterpolatingNetwork:
         return abs(self.top_eigenvalue) < 1 if self.status.interpolates else None
 
 
-def corollary1(activation: Activation, k: int, v: float, norm: float = 1.0) -> InterpolatingNetwork:
+def corollary1(activation: ActivationLike, k: int, v: float, norm: float = 1.0) -> InterpolatingNetwork:
     """The interpolating network with first-layer scale `v`: u = 1/(kφ(h)), h = ‖x‖²v, λ₁ = hφ'(h)/φ(h).
 
     If |zφ'(z)/φ(z)| > 1 on an open interval, each h in it gives a network with f(x) = x that is no attractor;

@@ -17,8 +17,9 @@ from scipy import integrate
 
 from attrax._base import checks
 from attrax._base.numerics import float64
+from attrax.activations import ActivationLike
 from attrax.theory._arguments import numbers, units
-from attrax.theory._scalar import Activation, Scalar, scalar
+from attrax.theory._scalar import Scalar, scalar
 from attrax.theory._status import TheoryStatus
 
 State: TypeAlias = tuple[Any, ...]
@@ -182,7 +183,7 @@ def _host(tree: Any) -> Any:
 
 
 def gradient_descent(
-    activation: Activation, k: int, u0: Any, v0: Any, learning_rate: float, steps: int, norm: float = 1.0
+    activation: ActivationLike, k: int, u0: Any, v0: Any, learning_rate: float, steps: int, norm: float = 1.0
 ) -> Trained:
     """Gradient descent on ½‖x − f(x)‖² from A = xu⁰ᵀ, B = v⁰xᵀ, exactly, in the numbers that stay (Invariants 1, 2).
 
@@ -209,7 +210,7 @@ def gradient_descent(
 
 
 def deep_gradient_descent(
-    activation: Activation,
+    activation: ActivationLike,
     k: int,
     u0: Any,
     w0: Sequence[Any],
@@ -254,7 +255,7 @@ def deep_gradient_descent(
 
 
 def gradient_flow(
-    activation: Activation,
+    activation: ActivationLike,
     k: int,
     u0: Any,
     v0: Any,
@@ -310,7 +311,7 @@ def _span_error(phi: Scalar, state: State, terms: dict[str, Any]) -> Any:
 
 
 def span_gradient_descent(
-    activation: Activation, gram: Any, U0: Any, V0: Any, learning_rate: float, steps: int
+    activation: ActivationLike, gram: Any, U0: Any, V0: Any, learning_rate: float, steps: int
 ) -> SpanTrained:
     """Gradient descent on n examples X from A = XU⁰ᵀ, B = V⁰Xᵀ, exactly, in span coordinates (Invariant 5).
 
@@ -345,7 +346,7 @@ def span_gradient_descent(
     return SpanTrained(U, V, error, None, TheoryStatus.FINISHED if np.isfinite(error) else TheoryStatus.NONFINITE)
 
 
-def span_gradient_flow(activation: Activation, gram: Any, U0: Any, V0: Any, times: Any) -> SpanTrained:
+def span_gradient_flow(activation: ActivationLike, gram: Any, U0: Any, V0: Any, times: Any) -> SpanTrained:
     """Gradient flow on n examples in span coordinates: the limit of `span_gradient_descent` at t = γ·steps, γ → 0.
 
     **Arguments:** as for `span_gradient_descent`; `times`, increasing from 0 or later.

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 
 from attrax._base import checks
+from attrax.activations import ActivationLike
 from attrax.theory._arguments import numbers
-from attrax.theory._scalar import Activation, Scalar, scalar
+from attrax.theory._scalar import Scalar, scalar
 
 
-def _units(activation: Activation, u: Any, v: Any, norm: float) -> tuple[Scalar, np.ndarray, np.ndarray]:
+def _units(activation: ActivationLike, u: Any, v: Any, norm: float) -> tuple[Scalar, np.ndarray, np.ndarray]:
     phi = scalar(activation)
     u = numbers("u", u, ndim=(0, 1))
     v = numbers("v", v, ndim=(0, 1))
@@ -19,7 +20,7 @@ def _units(activation: Activation, u: Any, v: Any, norm: float) -> tuple[Scalar,
     return phi, np.atleast_1d(u), np.atleast_1d(v) * norm**2
 
 
-def top_eigenvalue(activation: Activation, u: Any, v: Any, norm: float = 1.0) -> float:
+def top_eigenvalue(activation: ActivationLike, u: Any, v: Any, norm: float = 1.0) -> float:
     """The only non-zero eigenvalue of the Jacobian at x (Proposition 4).
 
     For f(z) = x uᵀφ(v xᵀz) the Jacobian at x is λ₁·xxᵀ/‖x‖² with λ₁ = uᵀ(φ'(h)∘h), h = ‖x‖²v.
@@ -44,7 +45,7 @@ def top_eigenvalue(activation: Activation, u: Any, v: Any, norm: float = 1.0) ->
         return float(np.sum(u * phi.slope(h) * h))
 
 
-def is_interpolating(activation: Activation, u: Any, v: Any, norm: float = 1.0, *, atol: float = 1e-9) -> bool:
+def is_interpolating(activation: ActivationLike, u: Any, v: Any, norm: float = 1.0, *, atol: float = 1e-9) -> bool:
     """Whether A = xuᵀ, B = vxᵀ has zero error: uᵀφ(v‖x‖²) = 1 (Proposition 3), to within `atol`.
 
     **Arguments:** as for `top_eigenvalue`; `atol`, the largest |1 − uᵀφ(h)| that counts as zero.
@@ -66,7 +67,7 @@ def is_interpolating(activation: Activation, u: Any, v: Any, norm: float = 1.0, 
         return bool(abs(1 - np.sum(u * phi.value(h))) <= atol)
 
 
-def layer_factor(activation: Activation, z: Any) -> Any:
+def layer_factor(activation: ActivationLike, z: Any) -> Any:
     """zφ'(z)/φ(z), elementwise: the top eigenvalue of Theorem 2, and one factor of Corollary 2.
 
     It is exactly 1 for ReLU, Leaky ReLU and the identity, and p for z^p. NaN where φ or φ' is not finite.
@@ -86,7 +87,7 @@ def layer_factor(activation: Activation, z: Any) -> Any:
     return float(factor) if np.ndim(factor) == 0 else factor
 
 
-def ratio_integral(activation: Activation, start: float, stop: float) -> float:
+def ratio_integral(activation: ActivationLike, start: float, stop: float) -> float:
     """∫ φ(z)/φ'(z) dz from `start` to `stop`, as in Theorem 1: closed form where known, else quadrature.
 
     Closed primitives: sigmoid z + eᶻ, tanh ½sinh²z, exp z, z^p z²/(2p), ReLU z²/2, SELU z + e^{−z} below 0.
@@ -106,7 +107,7 @@ def ratio_integral(activation: Activation, start: float, stop: float) -> float:
     return scalar(activation).ratio_integral(checks.real("start", start), checks.real("stop", stop))
 
 
-def velocity(activation: Activation, k: int, u: Any, v: Any, norm: float = 1.0) -> tuple[Any, Any, Any]:
+def velocity(activation: ActivationLike, k: int, u: Any, v: Any, norm: float = 1.0) -> tuple[Any, Any, Any]:
     """(u̇, v̇, r): the gradient flow of k equal units at u, v, as for a phase portrait (Invariant 2).
 
     r = 1 − kuφ(h), u̇ = rφ(h), v̇ = ‖x‖²rφ'(h)u, h = ‖x‖²v. The zero-error curve is r = 0, that is u = 1/(kφ(h)).

@@ -6,7 +6,8 @@ import numpy as np
 from scipy import integrate, optimize
 
 from attrax._base import checks
-from attrax.theory._scalar import Activation, Scalar, scalar
+from attrax.activations import ActivationLike
+from attrax.theory._scalar import Scalar, scalar
 
 _REACH = 12.0  # e^−72 of the normal distribution lies beyond
 
@@ -23,7 +24,7 @@ class InitialJacobian:
     - `spectral_radius`: √m, the radius of the disk that the eigenvalues fill, whatever k/d is.
     """
 
-    activation: Activation
+    activation: ActivationLike
     k: int
     dimension: int
     norm: float
@@ -32,7 +33,7 @@ class InitialJacobian:
     spectral_radius: float
 
 
-def initial_jacobian(activation: Activation, k: int, dimension: int, norm: float = 1.0) -> InitialJacobian:
+def initial_jacobian(activation: ActivationLike, k: int, dimension: int, norm: float = 1.0) -> InitialJacobian:
     """Norm and spectral radius of J = (kd)^{−1/2}·A·diag φ'(h)·B at x, h = Bx/√d, all entries of A and B from N(0, 1).
 
     h ~ N(0, ‖x‖²/d), and J Jᵀ has the spectrum of a product of three free matrices: diag φ'(h)², BBᵀ/d and AᵀA/k. By

@@ -1,31 +1,25 @@
 """Activations as the theory needs them: value, slope, ∫φ/φ' and zφ'/φ, all in float64.
 
-Named activations are NumPy formulas, because SciPy's solvers ask for one number at a time. Callables are
+Closed forms are the record's, in NumPy, because SciPy's solvers ask for one number at a time. What has none is
 differentiated by JAX in double precision, whatever JAX's default is, without touching its configuration.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import integrate, optimize, special
+from scipy import integrate, optimize
 
-from attrax._base import checks
 from attrax._base.numerics import float64
-from attrax.activations import ACTIVATIONS
+from attrax.activations import ACTIVATIONS, Activation, ActivationLike, Case, ClosedForms, Elementwise
+from attrax.activations import activation as activation_of
 
-Activation: TypeAlias = str | Callable[[Any], Any]
-"""An activation by name, or as an elementwise callable written with `jax.numpy`."""
-
-_Formula: TypeAlias = Callable[[Any], Any]
-
-_SELU_SCALE = 1.0507009873554805
-_SELU_ALPHA = 1.6732632423543772
+NAMES = (*ACTIVATIONS, "z^p")
+"""What can be given by name; p in z^p is any number but 0, as in "z^0.5"."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,13 +27,13 @@ class Scalar:
     """One activation φ: `function` for JAX, `value` and `slope` for NumPy, closed forms where known."""
 
     name: str
-    function: Callable[[Any], Any]
-    value: _Formula
-    slope: _Formula
+    function: Elementwise
+    value: Elementwise
+    slope: Elementwise
     # A primitive of φ/φ' as a difference P(b) − P(a), written so that nearby ends do not cancel.
     difference: Callable[[Any, Any], Any] | None = None
-    closed_factor: _Formula | None = None
-    named: bool = True
+    closed_factor: Elementwise | None = None
+    admissible: tuple[Case, ...] | None = None
     _curvature: list = field(default_factory=list)
 
     def factor(self, z: Any) -> Any:
@@ -87,150 +81,49 @@ def _elementwise(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda z: jax.vmap(function)(z.reshape(-1)).reshape(z.shape)
 
 
-def _selu(z: Any) -> Any:
-    return _SELU_SCALE * np.where(z > 0, z, _SELU_ALPHA * np.expm1(np.minimum(z, 0)))
-
-
-def _selu_slope(z: Any) -> Any:
-    return _SELU_SCALE * np.where(z > 0, 1.0, _SELU_ALPHA * np.exp(np.minimum(z, 0)))
-
-
-def _selu_difference(a: Any, b: Any) -> Any:
-    # The primitive is z²/2 above 0 and z + e^{−z} − 1 below, continuous at 0.
-    a_low, b_low, a_high, b_high = min(a, 0.0), min(b, 0.0), max(a, 0.0), max(b, 0.0)
-    below = (b_low - a_low) + np.exp(-a_low) * np.expm1(a_low - b_low)
-    return (b_high - a_high) * (b_high + a_high) / 2 + below
-
-
-def _square(a: Any, b: Any) -> Any:
-    return (b - a) * (b + a) / 2
-
-
-def _swish_factor(z: Any) -> Any:
-    return 1 + z * special.expit(-z)
-
-
-def _one(z: Any) -> Any:
-    return np.ones_like(z)
-
-
-def _gelu_slope(z: Any) -> Any:
-    return special.ndtr(z) + z * np.exp(-z * z / 2) / np.sqrt(2 * np.pi)
-
-
-def power(exponent: float) -> Scalar:
-    """z^p, for which the deep theorem has a closed form: the top eigenvalue is p^L."""
-    p = checks.real("exponent", exponent)
-    if p == 0:
-        raise ValueError("the exponent of z^p must not be 0: a constant activation stores nothing")
-
-    def difference(a: Any, b: Any) -> Any:
-        return (b - a) * (b + a) / (2 * p)
-
-    return Scalar(
-        f"z^{p:g}",
-        lambda z: z**p,
-        lambda z: np.power(z, p),
-        lambda z: p * np.power(z, p - 1),
-        difference,
-        lambda z: np.full_like(z, p),
-    )
-
-
-_FORMULAS: dict[str, tuple[_Formula, _Formula, Callable[[Any, Any], Any] | None, _Formula | None]] = {
-    "sigmoid": (
-        special.expit,
-        lambda z: special.expit(z) * special.expit(-z),
-        lambda a, b: (b - a) + np.exp(a) * np.expm1(b - a),
-        lambda z: z * special.expit(-z),
-    ),
-    "softplus": (lambda z: np.logaddexp(0.0, z), special.expit, None, None),
-    "tanh": (
-        np.tanh,
-        lambda z: 1 / np.cosh(z) ** 2,
-        lambda a, b: np.sinh(b - a) * np.sinh(b + a) / 2,
-        None,
-    ),
-    "exp": (np.exp, np.exp, lambda a, b: b - a, lambda z: z),
-    "erf": (special.erf, lambda z: 2 / np.sqrt(np.pi) * np.exp(-z * z), None, None),
-    "arctan": (np.arctan, lambda z: 1 / (1 + z * z), None, None),
-    "swish": (
-        lambda z: z * special.expit(z),
-        lambda z: special.expit(z) * (1 + z * special.expit(-z)),
-        None,
-        _swish_factor,
-    ),
-    "gelu": (lambda z: z * special.ndtr(z), _gelu_slope, None, None),
-    "cosid": (lambda z: np.cos(z) - z, lambda z: -np.sin(z) - 1, None, None),
-    "sinusoid": (lambda z: z + np.sin(10 * z) / 5, lambda z: 1 + 2 * np.cos(10 * z), None, None),
-    "selu": (
-        _selu,
-        _selu_slope,
-        _selu_difference,
-        lambda z: np.where(z > 0, 1.0, z / -np.expm1(-np.minimum(z, 0))),
-    ),
-    "relu": (lambda z: np.maximum(z, 0.0), lambda z: np.where(z > 0, 1.0, 0.0), _square, _one),
-    "leaky_relu": (
-        lambda z: np.where(z >= 0, z, 0.01 * z),
-        lambda z: np.where(z >= 0, 1.0, 0.01),
-        _square,
-        _one,
-    ),
-    "identity": (lambda z: z, _one, _square, _one),
-}
-
-_EXTRA = {"exp": jnp.exp, "erf": jax.scipy.special.erf, "arctan": jnp.arctan}
-_FUNCTIONS = {**{name: ACTIVATIONS[name] for name in _FORMULAS if name in ACTIVATIONS}, **_EXTRA}
-_NAMED = {name: Scalar(name, _FUNCTIONS[name], *formulas) for name, formulas in _FORMULAS.items()}
-_POWER = re.compile(r"z\^(-?\d*\.?\d+)")
-
-NAMES = (*_NAMED, "z^p")
-"""What can be given by name; p in z^p is any number but 0, as in "z^0.5"."""
-
-
-def _from_callable(function: Callable[[Any], Any]) -> Scalar:
-    name = getattr(function, "__name__", type(function).__name__)
-    try:
-        with float64():
-            derivative = jax.vmap(jax.grad(function))
-            shape = jax.eval_shape(derivative, jax.ShapeDtypeStruct((2,), np.float64))
-    except Exception as error:  # whatever a foreign callable raises while it is traced, the answer is the same
-        raise ValueError(
-            f"activation must be a name or an elementwise callable that JAX can differentiate (jax.numpy, not numpy "
-            f"or math); {name} is not: {error}"
-        ) from error
-    if shape.shape != (2,):
-        raise ValueError(f"activation must map one number to one number; {name} does not")
-    value = jax.jit(_elementwise(function))
-    slope = jax.jit(_elementwise(jax.grad(function)))
-    return Scalar(
-        name, jnp.vectorize(function), lambda z: in_double(value, z), lambda z: in_double(slope, z), named=False
-    )
-
-
-_cached_callable = lru_cache(maxsize=64)(_from_callable)
-_cached_power = lru_cache(maxsize=64)(power)
-
-
-def scalar(activation: Activation) -> Scalar:
+def scalar(activation: ActivationLike) -> Scalar:
     """The activation with its derivative and closed forms.
 
-    **Raises** `ValueError` for an unknown name, and for a callable that JAX cannot differentiate elementwise.
+    **Raises** `ValueError` for an unknown name, and for a function that JAX cannot differentiate elementwise.
     """
-    if isinstance(activation, str):
-        match = _POWER.fullmatch(activation)
-        if match:
-            return _cached_power(float(match[1]))
-        checks.one_of("activation", activation, NAMES)
-        if activation == "z^p":
-            raise ValueError('activation z^p needs its exponent as a number, as in "z^0.5"')
-        return _NAMED[activation]
-    if not callable(activation):
-        raise ValueError(f"activation must be a name or a callable; got {activation!r}")
-    for named in _NAMED.values():
-        if activation is named.function:
-            return named
+    record = activation_of(activation)
     try:
-        return _cached_callable(activation)
-    except TypeError:  # callables that cannot be hashed are compiled anew
-        return _from_callable(activation)
+        return _cached(record)
+    except TypeError:  # functions that cannot be hashed are compiled anew
+        return _scalar(record)
+
+
+def _scalar(record: Activation) -> Scalar:
+    known = record.theory or ClosedForms()
+    value, slope = known.value, known.slope
+    if value is None or slope is None:
+        _check_differentiable(record)
+        by_jax, slope_by_jax = jax.jit(_elementwise(record.function)), jax.jit(_elementwise(jax.grad(record.function)))
+        value = value or (lambda z: in_double(by_jax, z))
+        slope = slope or (lambda z: in_double(slope_by_jax, z))
+    return Scalar(
+        record.name,
+        record.function if known.value is not None else jnp.vectorize(record.function),
+        value,
+        slope,
+        known.ratio_integral,
+        known.factor,
+        known.admissible,
+    )
+
+
+_cached = lru_cache(maxsize=128)(_scalar)
+
+
+def _check_differentiable(record: Activation) -> None:
+    try:
+        with float64():
+            derivative = jax.vmap(jax.grad(record.function))
+            shape = jax.eval_shape(derivative, jax.ShapeDtypeStruct((2,), np.float64))
+    except Exception as error:  # whatever a foreign function raises while it is traced, the answer is the same
+        raise ValueError(
+            f"activation must be a name or an elementwise callable that JAX can differentiate (jax.numpy, not numpy "
+            f"or math); {record.name} is not: {error}"
+        ) from error
+    if shape.shape != (2,):
+        raise ValueError(f"activation must map one number to one number; {record.name} does not")

@@ -8,9 +8,10 @@ import numpy as np
 from jaxtyping import Float
 
 from attrax._base import checks
+from attrax.activations import ActivationLike
 from attrax.theory._arguments import numbers, units
 from attrax.theory._flow import checked_zero_error, depth_velocity, layers, to_zero_error, unit_velocity
-from attrax.theory._scalar import Activation, Scalar, scalar
+from attrax.theory._scalar import Scalar, scalar
 from attrax.theory._status import TheoryStatus
 from attrax.theory._trap import nearby_zero, trapped_solution
 
@@ -35,7 +36,7 @@ class SingleExample:
       max_steps_reached.
     """
 
-    activation: Activation
+    activation: ActivationLike
     k: int
     u0: Any
     w0: tuple[float, ...]
@@ -59,7 +60,7 @@ class SingleExample:
 
 
 def single_example(
-    activation: Activation,
+    activation: ActivationLike,
     k: int,
     u0: float | Sequence[float] | Float[np.ndarray, " k"],
     v0: float | Sequence[float] | Float[np.ndarray, " k"],

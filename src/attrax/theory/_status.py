@@ -45,7 +45,7 @@ class TheoryStatus(StrEnum):
     SAMPLED = (
         "sampled",
         "Found on a grid and refined, not proved: intervals narrower than the grid may be missing. "
-        "Only named activations can be proved.",
+        "Only activations whose record has `admissible` cases can be proved.",
     )
 
     @property

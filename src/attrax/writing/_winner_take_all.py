@@ -55,9 +55,9 @@ _FEW = 200
 from noisy ones, of which none does."""
 _ROWS = 200
 """About as many rows a step, where nobody said and there are fewer examples: a smaller step wastes its overhead."""
-_MOVING = ("shift", "rotate", "scale", "elastic")
-"""Corruptions that move pixels: no linear score survives them, so the encoder has to be deeper, and to train longer."""
 _MOVING_EPOCHS, _MOVING_RATE = 4, 2
+"""Times those for other corruptions: no linear score survives that pixels move, so the encoder has to be deeper, and to
+train longer."""
 _ONSET, _MOVING_ONSET = 5.0, 3.0
 """Times 1/n, the first inhibition. What training moved leaves the scores closer together, and the right one is then not
 far enough above their mean to survive a stronger one."""
@@ -226,8 +226,7 @@ class WinnerTakeAll:
         return [first] if self.rounds is not None else [first, first + 3, first + 9, first + 21]
 
     def _moving(self) -> bool:
-        kinds = [corruption.kind for corruption in self.augmentation.parsed()]
-        return any(kind.split("+")[0] in _MOVING or kind.split("+")[-1] in _MOVING for kind in kinds)
+        return any(corruption.moves for corruption in self.augmentation.parsed())
 
     def _rate(self, num: int) -> Any:
         training = self.training

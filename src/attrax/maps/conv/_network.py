@@ -13,7 +13,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from attrax._base import checks
 from attrax._base.numerics import float64
-from attrax.activations import activation as named_activation
+from attrax.activations import Activation, ActivationLike, name_for_file, reference
+from attrax.activations import activation as activation_of
 from attrax.maps._description import Description
 from attrax.maps._initializers import check_initializer, init_linear
 
@@ -33,7 +34,7 @@ class ConvAutoencoder(eqx.Module):
     - `weights`: 2n + 5 kernels, height×width×in×out.
     - `biases`: as many vectors, or `None` for a convolution without one.
     - `shape`: the shape of a state.
-    - `activation`: the name of φ.
+    - `activation`: the name of φ, or its `Activation` record where it has no name. A function is taken too.
     - `levels`: n, how often the size is halved.
     - `strided`: whether it is halved and doubled at all; otherwise every convolution sees the full size.
     - `skips`: whether the channels before each halving are put beside those after the doubling that undoes it, as in a
@@ -43,13 +44,12 @@ class ConvAutoencoder(eqx.Module):
     weights: tuple[Float[Array, "3 3 in out"] | Float[np.ndarray, "3 3 in out"], ...]
     biases: tuple[Float[Array, " out"] | Float[np.ndarray, " out"] | None, ...]
     shape: tuple[int, ...] = eqx.field(static=True)
-    activation: str = eqx.field(static=True)
+    activation: str | Activation = eqx.field(static=True, converter=reference)
     levels: int = eqx.field(static=True)
     strided: bool = eqx.field(static=True)
     skips: bool = eqx.field(static=True)
 
     def __check_init__(self) -> None:
-        named_activation(self.activation)
         check_picture(self.shape, self.levels, self.strided)
         count = 2 * self.levels + 5
         if len(self.weights) != count or len(self.biases) != count:
@@ -71,7 +71,7 @@ class ConvAutoencoder(eqx.Module):
 
     def __call__(self, x: Float[Array, "*state"]) -> Float[Array, "*state"]:
         """f(x), of the same shape as `x`."""
-        phi = named_activation(self.activation)
+        phi = activation_of(self.activation)
         layers = iter(zip(self.weights, self.biases, strict=True))
         stride = 2 if self.strided else 1
         x = _convolve(jnp.reshape(x, (*self.shape[:2], -1)), *next(layers))
@@ -104,7 +104,7 @@ class ConvAutoencoder(eqx.Module):
         """Its channels, and how often the picture is halved."""
         channels = self.weights[0].shape[-1]
         facts = {
-            "activation": self.activation,
+            "activation": str(self.activation),
             "bias": any(bias is not None for bias in self.biases),
             "channels": channels,
             "levels": self.levels,
@@ -121,7 +121,7 @@ class ConvAutoencoder(eqx.Module):
         arrays |= {f"bias.{i}": np.asarray(bias) for i, bias in enumerate(self.biases) if bias is not None}
         settings = {
             "shape": list(self.shape),
-            "activation": self.activation,
+            "activation": name_for_file(self.activation),
             "levels": self.levels,
             "strided": self.strided,
             "skips": self.skips,
@@ -145,7 +145,7 @@ def conv_autoencoder(
     *,
     channels: int = 64,
     levels: int | None = None,
-    activation: str = "cosid",
+    activation: ActivationLike = "cosid",
     init: str = "pytorch",
     bias: str = "last",
     strided: bool = True,
@@ -162,8 +162,8 @@ def conv_autoencoder(
     - `shape`: of a picture, `(H, W)` or `(H, W, C)`; where it is strided, multiples of 2^levels.
     - `channels`: of all hidden layers.
     - `levels`: how often the size is halved; by default until the shorter side is one pixel or can't be halved.
-    - `activation`, `init`: names, see `attrax.activations` and `attrax.maps.INITIALIZERS`; fan-in is 9 times the
-      number of channels that a convolution takes.
+    - `activation`: as for `mlp`.
+    - `init`: a name of `attrax.maps.INITIALIZERS`; fan-in is 9 times the number of channels that a convolution takes.
     - `bias`: one of `BIASES`.
     - `strided`: whether pictures are made smaller and larger again.
     - `skips`: whether there are skip connections.
@@ -186,7 +186,7 @@ def conv_autoencoder(
             levels += 1
     levels = checks.integer("levels", levels, least=1)
     check_picture(shape, levels, strided)
-    named_activation(activation)
+    activation = reference(activation)
     check_initializer(init)
     checks.one_of("bias", bias, BIASES)
     sizes = channels_of(shape, hidden, levels, skips)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from attrax._base.types import HostStates
-from attrax.activations import PIECEWISE_LINEAR
+from attrax.activations import activation as activation_of
 from attrax.linalg import SAFETY, UNIT_ROUNDOFF, Norm, contraction_rate, gamma, two_norm
 from attrax.maps.mlp._slope_deviation import slope_deviation
 from attrax.maps.mlp._slopes import Factors, slopes_at
@@ -181,14 +181,16 @@ class BallGrowth:
         self._moves: dict[float, list[np.ndarray]] = {}
 
     def linear_radius(self) -> float:
-        """The radius up to which no unit can reach its kink; 0 where the activation is curved."""
-        if self.step.activation not in PIECEWISE_LINEAR:
+        """The radius up to which no unit can reach a kink; 0 where the activation is curved."""
+        bounds = activation_of(self.step.activation).bounds
+        if bounds is None or not bounds.linear:
             return 0.0
         radius = np.inf
         for z, error, length in zip(self.step.z, self.step.z_errors, self.lengths, strict=True):
             with np.errstate(divide="ignore", invalid="ignore"):
-                room = np.where(length > 0, (np.abs(z) - error) / ((1 + SAFETY) * length), np.inf)
-            radius = min(radius, float(room.min(initial=np.inf)))
+                for kink in bounds.kinks:
+                    room = np.where(length > 0, (np.abs(z - kink) - error) / ((1 + SAFETY) * length), np.inf)
+                    radius = min(radius, float(room.min(initial=np.inf)))
         return max(radius, 0.0)
 
     def growth(self, radius: float, away: float = 0.0) -> float:

@@ -5,7 +5,8 @@ from typing import Any, Protocol
 import equinox as eqx
 import jax.numpy as jnp
 
-from attrax.activations import activation as named_activation
+from attrax.activations import Activation
+from attrax.activations import activation as activation_of
 
 
 class FullyConnected(Protocol):
@@ -18,7 +19,7 @@ class FullyConnected(Protocol):
     def biases(self) -> tuple[Any, ...]: ...
 
     @property
-    def activation(self) -> str: ...
+    def activation(self) -> Any: ...  # a name or a record, behind a converter that type checkers see
 
 
 class HiddenLayers(eqx.Module):
@@ -26,10 +27,10 @@ class HiddenLayers(eqx.Module):
 
     weights: tuple[Any, ...]
     biases: tuple[Any, ...]
-    activation: str = eqx.field(static=True)
+    activation: str | Activation = eqx.field(static=True)
 
     def __call__(self, x: Any) -> Any:
-        phi = named_activation(self.activation)
+        phi = activation_of(self.activation)
         for weight, bias in zip(self.weights, self.biases, strict=True):
             z = jnp.asarray(weight @ x)
             x = phi(z if bias is None else jnp.asarray(z + bias))

@@ -17,7 +17,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from attrax._base import checks
 from attrax._base.numerics import float64
 from attrax._base.types import HostStates
-from attrax.activations import activation as named_activation
+from attrax.activations import Activation, ActivationLike, name_for_file, reference
+from attrax.activations import activation as activation_of
 from attrax.maps._description import Description, count_parameters
 from attrax.maps._initializers import check_initializer, init_linear
 from attrax.maps._linearization import Linearizer
@@ -39,16 +40,15 @@ class MLP(eqx.Module):
     - `weights`: L + 1 matrices, the first k_1×d, the last d×k_L, where d is the number of entries of a state.
     - `biases`: L + 1 vectors, or `None` for a layer without one.
     - `shape`: the shape of a state.
-    - `activation`: the name of φ.
+    - `activation`: the name of φ, or its `Activation` record where it has no name. A function is taken too.
     """
 
     weights: tuple[Float[Array, "out in"] | Float[np.ndarray, "out in"], ...]
     biases: tuple[Float[Array, " out"] | Float[np.ndarray, " out"] | None, ...]
     shape: tuple[int, ...] = eqx.field(static=True)
-    activation: str = eqx.field(static=True)
+    activation: str | Activation = eqx.field(static=True, converter=reference)
 
     def __check_init__(self) -> None:
-        named_activation(self.activation)
         size = math.prod(self.shape)
         if len(self.weights) < 2 or len(self.biases) != len(self.weights):
             raise ValueError(
@@ -113,8 +113,10 @@ class MLP(eqx.Module):
         """Its Jacobian products, with the rounding error of every slope and product counted."""
         return partial(linearize_network, network_factors(self))
 
-    def step_bounds(self) -> Callable[[HostStates], list[StepAt]]:
-        """Bounds on its slopes over balls, in the coordinates of the row space of W_1."""
+    def step_bounds(self) -> Callable[[HostStates], list[StepAt]] | None:
+        """Bounds on its slopes over balls, in the coordinates of the row space of W_1; none without bounds of φ'."""
+        if activation_of(self.activation).bounds is None:
+            return None
         return partial(steps_at, row_space(network_factors(self)))
 
     def describe(self) -> Description:
@@ -122,14 +124,15 @@ class MLP(eqx.Module):
         layers = "+".join(f"{len(list(equal))}×{width}" for width, equal in groupby(self.widths))
         bias = any(bias is not None for bias in self.biases)
         text = f"{layers} {self.activation} units{'' if bias else ', no biases'}"
-        facts = {"widths": list(self.widths), "activation": self.activation, "bias": bias}
+        facts = {"widths": list(self.widths), "activation": str(self.activation), "bias": bias}
         return Description(text, count_parameters(self), self.depth, facts)
 
     def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Arrays `weight.i` and `bias.i` with i from 0, and the settings of a file."""
         arrays = {f"weight.{i}": np.asarray(weight) for i, weight in enumerate(self.weights)}
         arrays |= {f"bias.{i}": np.asarray(bias) for i, bias in enumerate(self.biases) if bias is not None}
-        return arrays, {"shape": list(self.shape), "activation": self.activation, "layers": len(self.weights)}
+        activation = name_for_file(self.activation)
+        return arrays, {"shape": list(self.shape), "activation": activation, "layers": len(self.weights)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> "MLP":
@@ -149,7 +152,7 @@ def mlp(
     *,
     width: int | Sequence[int],
     depth: int | None = None,
-    activation: str = "relu",
+    activation: ActivationLike = "relu",
     init: str = "pytorch",
     bias: bool = True,
     dtype: Any = jnp.float32,
@@ -165,7 +168,8 @@ def mlp(
     - `shape`: shape of a state, such as `(28, 28)` or `(64, 64, 3)`.
     - `width`: units of every hidden layer, or a sequence with one number a layer.
     - `depth`: number of hidden layers; may be left out where `width` is a sequence.
-    - `activation`, `init`: names, see `attrax.activations.ACTIVATIONS` and `attrax.maps.INITIALIZERS`.
+    - `activation`: a name of `attrax.activations.ACTIVATIONS`, an `Activation`, or a function written with `jax.numpy`.
+    - `init`: a name of `attrax.maps.INITIALIZERS`.
     - `bias`: whether layers have biases.
     - `dtype`: of the weights.
 
@@ -189,7 +193,7 @@ def mlp(
         if depth is None:
             raise ValueError("depth (the number of hidden layers) must be given where width is one number")
         widths = [checks.integer("width", width, least=1)] * checks.integer("depth", depth, least=1)
-    named_activation(activation)
+    activation = reference(activation)
     check_initializer(init)
     size = math.prod(shape)
     sizes = [size, *widths, size]

@@ -11,8 +11,8 @@ import numpy as np
 
 from attrax._base.numerics import cast, float64
 from attrax._base.types import HostStates
-from attrax.activations import PIECEWISE_LINEAR
-from attrax.activations import activation as named_activation
+from attrax.activations import Activation
+from attrax.activations import activation as activation_of
 from attrax.linalg import UNIT_ROUNDOFF, gamma
 from attrax.maps.mlp._layers import FullyConnected, HiddenLayers
 from attrax.maps.mlp._slope_deviation import slope_deviation
@@ -48,7 +48,7 @@ class Factors:
     joined_error: float
 
     @property
-    def activation(self) -> str:
+    def activation(self) -> str | Activation:
         """The name of φ."""
         return self.hidden.activation
 
@@ -95,11 +95,12 @@ def network_slopes(
     activation than the error of its pre-activation, both slopes are possible, and the error says so.
     """
     name = factors.activation
-    curved = name not in PIECEWISE_LINEAR
+    phi = activation_of(name)
+    curved = not phi.piecewise_linear
     with float64():
         pre, hidden, slopes, curvatures = (
             [np.asarray(layer) for layer in group]
-            for group in _derivatives(factors.hidden, jnp.asarray(cycle, np.float64), curved)
+            for group in _derivatives(factors.hidden, jnp.asarray(cycle, np.float64), _is_curved(phi))
         )
     inputs = np.abs(np.asarray(cycle, np.float64).reshape(len(cycle), -1))
     # Length of the vector by which the input of a layer may be off: it grows by the layer's 2-norm at most.
@@ -126,7 +127,7 @@ def network_slopes(
                     ]
                 )
                 total = local + away * rows
-            curvature = curvatures[layer] if curved else np.zeros_like(values)
+            curvature = curvatures[layer] if curvatures else np.zeros_like(values)
             slope_error = slope_deviation(name, values, slopes[layer], curvature, total, np.zeros_like(values))
             # Neither inf·0 nor a state that is no number may pass for a bound.
             slope_error = np.where(np.isnan(slope_error) | np.isnan(total), np.inf, slope_error)
@@ -137,14 +138,16 @@ def network_slopes(
                 spread.pass_on(slopes[layer], local, slope_error * total)
                 norms = np.full((len(cycle), 1), factors.norms[layer])
             else:
-                now = [np.flatnonzero(row) for row in (slopes[layer] != 0) | (slope_error != 0)]
+                # A unit on a flat piece may have a value all the same, which is rounded in the next sum.
+                on = (slopes[layer] != 0) | (slope_error != 0) | (hidden[layer] != 0)
+                now = [np.flatnonzero(row) for row in on]
                 norms = np.array(
                     [
                         [_block_norm(weight, units, before, factors.norms[layer])]
                         for units, before in zip(now, live, strict=True)
                     ]
                 )
-                # A unit that is off for certain is exactly 0, whatever its input is off by.
+                # A unit on a flat piece for certain has the same value whatever its input is off by.
                 local = np.where((slopes[layer] != 0) | (slope_error != 0), local, 0.0)
                 live = [*now]
             before = away * norms + np.linalg.norm(local, axis=1, keepdims=True)
@@ -163,13 +166,18 @@ def slopes_at(
 
     A kink has the slope that JAX gives it.
     """
-    curved = factors.activation not in PIECEWISE_LINEAR
+    curved = _is_curved(activation_of(factors.activation))
     with float64():
         pre, hidden, slopes, curvatures = (
             [np.asarray(layer)[0] for layer in group]
             for group in _derivatives(factors.hidden, jnp.asarray(state, np.float64)[None], curved)
         )
     return pre, hidden, slopes, curvatures if curved else [np.zeros_like(layer) for layer in pre]
+
+
+def _is_curved(phi: Activation) -> bool:
+    """Whether bounds of φ' ask for its slope."""
+    return phi.bounds is not None and not phi.bounds.linear
 
 
 def _reaches(sizes: np.ndarray, inputs: np.ndarray, live: Sequence[np.ndarray | None]) -> np.ndarray:
@@ -234,7 +242,7 @@ class _Spread:
 @eqx.filter_jit
 def _derivatives(layers: HiddenLayers, cycle: Any, curved: bool) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
     """Pre-activations, activations, slopes and (where `curved`) |φ''| of every hidden layer, one row a state."""
-    phi = named_activation(layers.activation)
+    phi = activation_of(layers.activation)
     slope_of = jnp.vectorize(jax.grad(phi))
     curvature_of = jnp.vectorize(jax.grad(jax.grad(phi)))
     pre, hidden, slopes, curvatures = [], [], [], []

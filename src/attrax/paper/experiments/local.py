@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from attrax import StoreStatus
-from attrax.activations import ACTIVATIONS
+from attrax.activations import activation
 from attrax.maps import MLP
 from attrax.memory import Memory
 from attrax.paper._experiment import Drawing, Experiment, Records, Summary, extent, judged, labelled, repeated, told
@@ -48,7 +48,7 @@ class FeedbackMLP(eqx.Module):
 
     def __call__(self, x: Float[Array, "*state"]) -> Float[Array, "*state"]:
         """The network's output; its derivative is that of the rule."""
-        phi = ACTIVATIONS[self.network.activation]
+        phi = activation(self.network.activation)
         shape, x = x.shape, jnp.ravel(x)
         layers = list(zip(self.network.weights, self.network.biases, self.feedback, strict=True))
         for number, (weight, bias, back) in enumerate(layers):

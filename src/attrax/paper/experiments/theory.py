@@ -6,6 +6,7 @@ from typing import Any
 import jax.random as jr
 import numpy as np
 
+from attrax.activations import ACTIVATIONS
 from attrax.analysis import verify_theory
 from attrax.paper._experiment import (
     Drawing,
@@ -23,9 +24,8 @@ from attrax.paper._experiment import (
 from attrax.paper._figures import BLUE, GRAY, plain_axes
 from attrax.paper.pages import PageTable
 from attrax.paper.sweeps import Cell, CellFound, CellRecord, Work
-from attrax.theory import NAMES
 
-_ALL = [*(name for name in NAMES if name != "z^p"), "z^0.5", "z^2"]
+_ALL = [*ACTIVATIONS, "z^0.5", "z^2"]
 _ACTIVATIONS = {"smoke": ["sigmoid"], "quick": _ALL, "tables": _ALL, "full": _ALL}
 _DECIMALS = 5e-4
 """Two numbers that differ by less agree to three decimals."""

@@ -1,0 +1,242 @@
+"""Every record of a corruption keeps its word, and a new kind needs nothing but its record."""
+
+import doctest
+import importlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+from helpers.commands import run, strict
+from helpers.named import forgetting
+
+import attrax as ax
+from attrax._base.numerics import float64
+from attrax.analysis import default_curves, known_entries, recovery_curves, training_saw
+from attrax.corruptions import AS_IS, CORRUPTIONS, FACTOR, CorruptionKind, as_corruption, corrupt, register
+from attrax.report import describe_corruption
+
+KEY = jr.key(0)
+PICTURES = np.random.default_rng(0).uniform(0.2, 0.8, (6, 8, 6))
+VECTORS = np.random.default_rng(1).uniform(0.2, 0.8, (6, 20))
+
+
+def fade(key: Any, x: Any, level: Any, partner: Any) -> Any:
+    """Darkens."""
+    return (1 - level) * x
+
+
+def stripe(key: Any, x: Any, level: Any, partner: Any) -> Any:
+    """Whole rows are made gray at random."""
+    hidden = jr.bernoulli(key, level, x.shape[:1])
+    return jnp.where(hidden.reshape((-1,) + (1,) * (x.ndim - 1)), 0.5, x)
+
+
+FADE = CorruptionKind("fade", fade, about="darkens by the fraction F", levels=(0.25, 0.75))
+STRIPE = CorruptionKind(
+    "stripe", stripe, about="makes rows gray with probability F", words="{percent} of the rows gray", masks=True
+)
+EVERY = [*CORRUPTIONS.values(), FADE, STRIPE]
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> Iterator[None]:
+    with forgetting():
+        yield
+
+
+def each(records: list[CorruptionKind]) -> Any:
+    return pytest.mark.parametrize("kind", records, ids=lambda kind: kind.name)
+
+
+def typical(kind: CorruptionKind) -> list[ax.Corruption]:
+    """The kind at a level that changes nearly every state, with each of its choices."""
+    level = {"scale": 1.5, "elastic": 1.0, "blocknoise": 0.3, "rotate": 30.0, "none": 0.0, "stripe": 0.5}.get(kind.name)
+    level = kind.levels[1] if level is None else level
+    return [kind.at(level, choice) for choice in kind.choices or ("",)]
+
+
+# --- what the records say --------------------------------------------------------------------------
+
+
+@each(EVERY)
+def test_levels_and_words(kind: CorruptionKind) -> None:
+    assert kind.about
+    assert kind.meaning.startswith(kind.usage)
+    for level in kind.levels:
+        for choice in kind.choices or ("",):
+            one = kind.at(level, choice)
+            assert one.level == level
+            assert one.kind == kind.name
+            said = one.describe()
+            assert "{" not in said
+            assert f"{level:g}" in said or f"{100 * level:.3g} %" in said
+            assert choice in said
+    for level in (kind.least - 1, kind.most * 2 + 1, float("nan")):
+        if abs(level) < 1e299:
+            with pytest.raises(ValueError, match="level in"):
+                kind.at(level, *kind.choices[:1])
+    if kind.whole:
+        with pytest.raises(ValueError, match="whole number"):
+            kind.at(1.5)
+    if kind.choices:
+        with pytest.raises(ValueError, match=f"{kind.name} must be written"):
+            kind.at(kind.levels[0], "elsewhere")
+
+
+@each(list(CORRUPTIONS.values()))
+def test_texts_and_records_are_the_same(kind: CorruptionKind) -> None:
+    for one in typical(kind):
+        read = ax.parse_corruption(one.name)
+        assert read == one
+        assert hash(read) == hash(one), "so that compiled programs are found again"
+        assert describe_corruption(one.name) == one.describe()
+
+
+@each(EVERY)
+def test_vectors_are_for_kinds_that_need_no_pictures(kind: CorruptionKind) -> None:
+    for one in typical(kind):
+        assert one.fits((8, 6), 2)
+        assert one.fits((20,), 2) != kind.picture
+        assert one.fits((8, 6), 1) != kind.partner
+        assert corrupt(one, PICTURES, key=KEY).shape == PICTURES.shape
+        if kind.picture:
+            with pytest.raises(ValueError, match="needs pictures"):
+                corrupt(one, VECTORS, key=KEY)
+        else:
+            assert corrupt(one, VECTORS, key=KEY).shape == VECTORS.shape
+
+
+@each(EVERY)
+def test_masks_only_mask(kind: CorruptionKind) -> None:
+    """What a mask replaces depends on the draw alone: which pixels, and by what."""
+    others = PICTURES[::-1] * 0.9
+    for one in typical(kind):
+        found, also = corrupt(one, PICTURES, key=KEY), corrupt(one, others, key=KEY)
+        changed = found != PICTURES
+        only_masks = (
+            changed.any()
+            and not changed.all()
+            and bool(np.array_equal(changed, also != others))
+            and bool(np.array_equal(found[changed], also[changed]))
+        )
+        assert only_masks == kind.masks
+        known = known_entries(one, PICTURES, key=KEY)
+        assert (known is not None) == kind.masks
+        if known is not None:
+            assert np.array_equal(known, ~changed)
+
+
+@each(EVERY)
+def test_only_some_move_pixels(kind: CorruptionKind) -> None:
+    """A change of one pixel is seen at another one where pixels move, and most at its own place where they do not."""
+    row, column = 2, 1
+    touched = PICTURES.copy()
+    touched[:, row, column] += 0.1
+    for one in typical(kind):
+        partners = np.roll(PICTURES, 1, axis=0)
+        with float64():
+            apart = np.abs(
+                corrupt(one, touched, partners=partners[:1] + 1, key=KEY)
+                - corrupt(one, PICTURES, partners=partners[:1] + 1, key=KEY)
+            )
+        felt = apart.reshape(len(apart), -1).max(axis=1) > 1e-6
+        largest = apart.reshape(len(apart), -1).argmax(axis=1) == row * PICTURES.shape[2] + column
+        assert (not largest[felt].all()) == kind.moves
+
+
+@each(EVERY)
+def test_partners_matter_to_those_that_need_one(kind: CorruptionKind) -> None:
+    for one in typical(kind):
+        found = [corrupt(one, PICTURES, partners=partners, key=KEY) for partners in (PICTURES + 1, PICTURES + 2)]
+        assert np.array_equal(*found) != kind.partner
+
+
+@each(EVERY)
+def test_training_draws_what_it_is_said_to_cover(kind: CorruptionKind) -> None:
+    for one in typical(kind):
+        asked = one.levels[0]
+        levels = np.asarray([kind.drawn.draw(key, jnp.float32(asked)) for key in jr.split(KEY, 50)])
+        assert all(one.covers(kind.at(asked, choice)) for choice in one.choices)
+        assert all(kind.drawn.covers(asked, float(level) * (1 - 1e-6)) for level in levels)
+        assert len(np.unique(levels)) > 40 or kind.drawn is AS_IS or asked == 0
+        if kind.drawn is FACTOR:
+            assert not kind.drawn.covers(asked, asked * 1.1)
+            assert kind.drawn.covers(asked, 1 / asked)
+
+
+def test_help_names_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "".join(run(capsys, "recall", "--help")[1].split())
+    for kind in CORRUPTIONS.values():
+        assert kind.usage in text
+
+
+# --- new ones --------------------------------------------------------------------------------------
+
+
+def test_a_record_needs_no_registration() -> None:
+    assert np.allclose(corrupt(FADE.at(0.25), VECTORS, key=KEY), 0.75 * VECTORS)
+    memory = ax.store(
+        VECTORS.astype(np.float32), writer=ax.Gradient(corruptions=[FADE.at(0.5)], epochs=20), key=jr.key(0)
+    )
+    assert memory.written["corruptions"] == ["fade:0.5"]
+    assert ax.recovery(memory, FADE.at(0.25), key=KEY).corruption == "fade:0.25"
+    with pytest.raises(ValueError, match="needs a level: give fade:F by its method at"):
+        as_corruption(FADE)
+
+
+def test_a_new_kind_is_one_record(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """In a file of one's own: nothing else is touched."""
+    register(FADE)
+    register(STRIPE)
+    assert default_curves()["fade"] == (0.25, 0.75)
+    assert describe_corruption("fade:0.5+stripe:0.25") == "fade 0.5, then 25 % of the rows gray"
+    file = tmp_path / "digits.attrax"
+    options = ["--writer", "gradient", "--width", 32, "--depth", 1, "--epochs", 50, "--train-corruption", "fade:0.5"]
+    status, _, err = run(capsys, "store", "digits", "--n", 3, *options, "-o", file)
+    assert status in (0, 1), err
+    memory = ax.load(file)
+    assert training_saw(memory, "fade:0.4") == "yes"
+    assert training_saw(memory, "fade:0.6") == "kind only, up to 0.5"
+    status, out, err = run(capsys, "recall", file, "--corrupt", "fade:0.3", "--json")
+    assert strict(out)["corruption"] == "fade:0.3", err
+    points = recovery_curves(memory, ["stripe:0.2..0.4", "fade:0.1"], repeats=1, max_steps=5, key=KEY)
+    assert [point.clamped is not None for point in points] == [True] * 6 + [False]
+    drawn = {point.corruption for point in recovery_curves(memory, repeats=1, max_steps=2, clamp=False, key=KEY)}
+    assert "fade" in drawn
+    assert "fade:F" in ax.report.corruption_table()
+    status, _, err = run(capsys, "recall", file, "--corrupt", "fade:1.5")
+    assert status == 2
+    assert "darkens by the fraction F" in " ".join(err.split())
+
+
+def test_wrong_records_are_refused() -> None:
+    with pytest.raises(ValueError, match="another corruption called 'drop'"):
+        register(CorruptionKind("drop", fade))
+    with pytest.raises(ValueError, match="letters, digits"):
+        register(CorruptionKind("shift+drop", fade))
+    with pytest.raises(ValueError, match="CorruptionKind"):
+        register(fade)
+    assert register(FADE) is register(FADE)
+
+
+def test_names_are_read_without_jax() -> None:
+    """Help and refusals of the command line need the names, and are not to wait for JAX."""
+    code = (
+        "import sys, attrax.activations as a, attrax.corruptions as c\n"
+        "assert len(a.ACTIVATIONS) > 10 and len(c.CORRUPTIONS) > 10\n"
+        "c.parse_corruption('shift:2+half:left,0.5').describe()\n"
+        "assert not {'jax', 'numpy', 'scipy', 'equinox'} & set(sys.modules), sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("module", ["_corrupt", "_named", "_record"])
+def test_examples_in_docstrings(module: str) -> None:
+    assert doctest.testmod(importlib.import_module(f"attrax.corruptions.{module}")).failed == 0
