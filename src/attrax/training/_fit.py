@@ -249,7 +249,7 @@ def _train(
     block, saved, writing, compiling = 1, time.perf_counter(), 0.0, 0.0
     # A short limit is looked at more often.
     wanted = min(_PROGRESS_SECONDS, end.limit / 20)
-    last, annealing = end.epochs, None
+    last, annealing, since = end.epochs, None, (0.0, 0)
     if checkpoint is not None:
         write_checkpoint(checkpoint, state, {}, stamp)
     while True:
@@ -266,11 +266,13 @@ def _train(
             progress("training", done, end.epochs, {"loss": loss, "seconds": now - end.begun})
         each = (now - start) / max(done - before, 1)
         # The program that anneals has to be compiled as the first one had: a run that ends in time never meets it.
-        left = end.begun + end.limit - now - compiling
-        if end.anneal and compiling and not (finished or was_annealing) and 0 < left < _ANNEALING * end.limit:
-            fitting = done + max(1, int(_CAREFUL * left / max(each, 1e-7)))
-            if fitting < end.epochs:
-                last, annealing = fitting, (np.asarray(done), np.asarray(fitting))
+        left = end.begun + end.limit - now - (0.0 if was_annealing else compiling)
+        if end.anneal and compiling and not finished and (was_annealing or 0 < left < _ANNEALING * end.limit):
+            # As fast as on average so far, reports and checkpoints included; planned anew as the time runs out.
+            average = (now - since[0]) / (done - since[1])
+            last = min(end.epochs, done + max(1, int(_CAREFUL * left / max(average, 1e-7))))
+            if annealing is not None or last < end.epochs:
+                annealing = (np.asarray(done) if annealing is None else annealing[0], np.asarray(last))
         # What was annealed is no state to go on from: a resumed run takes the one before.
         long_ago = now - saved > max(_CHECKPOINT_SECONDS, _WRITING_TIMES * writing)
         if checkpoint is not None and not was_annealing and (finished or annealing is not None or long_ago):
@@ -278,12 +280,12 @@ def _train(
             saved = time.perf_counter()
             writing = saved - now
         if finished:
-            return state, done < end.epochs and np.isfinite(loss) and not loss <= end.tol
+            return state, bool(done < end.epochs and np.isfinite(loss) and not loss <= end.tol)
         # The first block's time is mostly the compiler's.
         if compiling:
             block = int(np.clip(wanted / max(each, 1e-7), 1, 4 * block))
         else:
-            compiling = now - start
+            compiling, since = now - start, (now, done)
 
 
 @eqx.filter_jit(donate="all-except-first")
