@@ -235,7 +235,7 @@ def words(bench: Bench) -> None:
     written = write(partial(runs.page, count), MARGIN)
     patterns = written.memory.examples()
     noise = recall(written.memory, runs.uniform(written.memory, 5))
-    found = ax.recall_sequence(written.memory, np.asarray(written.memory.originals)[:1])
+    found = ax.recall(written.memory, np.asarray(written.memory.originals)[:1], path=True)
     bench.row(
         "words",
         f"{count:,} characters, context {patterns.context}; read back exactly: {_reads(found, count)}",

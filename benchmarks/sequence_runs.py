@@ -99,10 +99,10 @@ class Recalled:
 
 
 def recall(memory: ax.Memory, cues: np.ndarray, *, sound: bool = False) -> Recalled:
-    """The way from each cue, a few at a time, for a way holds all its frames; of `sound` the SNR, not the PSNR."""
+    """The path from each cue, a few at a time, as it holds all its frames; of `sound` the SNR, not the PSNR."""
     recovered, worst = 0, np.inf
     for begin in range(0, len(cues), _AT_ONCE):
-        found = ax.recall_sequence(memory, cues[begin : begin + _AT_ONCE])
+        found = ax.recall(memory, cues[begin : begin + _AT_ONCE], path=True)
         for row in np.flatnonzero(found.recovered):
             recovered += 1
             worst = min(worst, _least_snr(memory, found, int(row)) if sound else float(found.psnr_min[row]))
@@ -110,9 +110,9 @@ def recall(memory: ax.Memory, cues: np.ndarray, *, sound: bool = False) -> Recal
 
 
 def _least_snr(memory: ax.Memory, found: Any, row: int) -> float:
-    patterns, index = memory.examples(), int(found.index[row])
+    patterns, index = memory.examples(), int(found.entry[row])
     begin = int(found.transient[row])
-    states = found.frames[row][begin : begin + len(found.psnr[row])]
+    states = found.path[row][begin : begin + len(found.psnr[row])]
     order = []
     for _ in states:
         order.append(index)

@@ -31,11 +31,9 @@ from .corruptions import Corruption as Corruption
 from .corruptions import corrupt as corrupt
 from .corruptions import parse_corruption as parse_corruption
 from .dynamics import Recall as Recall
-from .dynamics import SequenceRecall as SequenceRecall
 from .dynamics import iterate as iterate
 from .dynamics import phase_errors as phase_errors
 from .dynamics import recall as recall
-from .dynamics import recall_sequence as recall_sequence
 from .dynamics import refine as refine
 from .files import MemoryFileError as MemoryFileError
 from .files import load as load

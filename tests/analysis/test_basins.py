@@ -55,7 +55,7 @@ def test_each_quadrant_is_a_basin() -> None:
     row = int(np.abs(x - 1).argmin())
     for column in np.flatnonzero(found.evaluated[row])[::3]:
         state, steps = np.array([x[column], x[row]]), 0
-        while np.linalg.norm(state - np.sign(state)) > 1e-6:
+        while np.linalg.norm(state - np.sign(state)) > 1e-7:
             state, steps = cubic(state), steps + 1
         assert found.num_steps[row, column] == steps
 

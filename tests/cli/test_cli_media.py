@@ -9,7 +9,7 @@ import pytest
 from helpers.commands import record, run
 
 import attrax as ax
-from attrax.report import way_strip, with_phase_bar
+from attrax.report import path_strip, with_phase_bar
 from attrax.report._sequence_plots import shown_steps
 from attrax.sources import load_sequence, save_sequence, save_video
 
@@ -152,26 +152,26 @@ def test_demo_film(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert record(capsys, "analyze", "period", back)["period"] == 60
 
 
-def test_a_strip_shows_the_cue_the_way_and_the_cycle() -> None:
+def test_a_strip_shows_the_cue_the_path_and_the_cycle() -> None:
     film = np.eye(9).reshape(9, 3, 3)
     memory = ax.Memory(ax.training.pseudoinverse(film, np.roll(film, -1, axis=0)), ax.Patterns.from_cycles([film]))
-    met = ax.recall_sequence(memory, film[:1] + 0.02)
+    met = ax.recall(memory, film[:1] + 0.02, path=True)
     assert (int(met.transient[0]), int(met.period[0])) == (1, 9)
     assert shown_steps(met, 0, 6) == [0, 1, 3, 5, 6, 8]
-    assert len(way_strip(memory, met, columns=6).axes) == 6 + 5
-    lost = ax.recall_sequence(memory, np.full((1, 3, 3), 1 / 9))
+    assert len(path_strip(memory, met, columns=6).axes) == 6 + 5
+    lost = ax.recall(memory, np.full((1, 3, 3), 1 / 9), path=True)
     assert not lost.recovered[0]
-    assert len(way_strip(memory, lost, columns=4).axes) == len(shown_steps(lost, 0, 4))
+    assert len(path_strip(memory, lost, columns=4).axes) == len(shown_steps(lost, 0, 4))
     with pytest.raises(ValueError, match="row must be"):
-        way_strip(memory, met, row=1)
+        path_strip(memory, met, row=1)
 
 
-def test_phase_errors_of_a_late_way() -> None:
+def test_phase_errors_of_a_late_path() -> None:
     film = np.eye(6)
     memory = ax.Memory(ax.training.pseudoinverse(film, np.roll(film, -1, axis=0)), ax.Patterns.from_cycles([film]))
-    found = ax.recall_sequence(memory, 0.9 * film[[2]])
+    found = ax.recall(memory, 0.9 * film[[2]], path=True)
     np.testing.assert_array_equal(ax.phase_errors(memory, found), 0)
-    lost = ax.recall_sequence(memory, np.full((1, 6), 1 / 6))
+    lost = ax.recall(memory, np.full((1, 6), 1 / 6), path=True)
     assert lost.cycle[0] == -1
     assert np.isnan(ax.phase_errors(memory, lost)).all()
 

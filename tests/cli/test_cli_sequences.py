@@ -116,9 +116,9 @@ def test_open_sequences_and_context(capsys: pytest.CaptureFixture[str], walk: Pa
     assert "--context" in err
     found = record(capsys, "store", walk, *options, "--context", "auto", "--no-patterns")
     assert found["context"] == 2
-    assert [(way["length"], way["kept"]) for way in found["ways"]] == [(5, True)]
+    assert [(way["length"], way["kept"]) for way in found["open_sequences"]] == [(5, True)]
     assert run(capsys, "certify", tmp_path / "m")[0] == 2
-    assert record(capsys, "certify", tmp_path / "m", "--patterns", walk)["ways"] == found["ways"]
+    assert record(capsys, "certify", tmp_path / "m", "--patterns", walk)["open_sequences"] == found["open_sequences"]
     back = record(
         capsys, "recall", tmp_path / "m", "--patterns", walk, "--from", walk / "f1.png", "-o", tmp_path / "x.npy"
     )
@@ -191,7 +191,7 @@ def test_wrong_usage(
     ("options", "words"),
     [
         (["--from", "frame:9"], "from 0 to 5"),
-        (["--from", "noise", "--reading", "literal"], "--reading"),
+        (["--from", "noise", "--reading", "loose"], "literal, mean_square"),
         (["--cycles", "2"], "--cycles is for --from"),
         (["digits", "--from", "noise"], "not both"),
         (["--from", "digits"], "source of one state"),

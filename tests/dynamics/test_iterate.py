@@ -8,6 +8,7 @@ import pytest
 from helpers import linear, logistic, logistic_cycle, newton_cube
 
 import attrax as ax
+from attrax._base.numerics import cast, float64
 from attrax.dynamics import _refine
 from attrax.maps import reduced_map
 
@@ -52,6 +53,52 @@ def test_a_rotation_never_converges_and_says_so() -> None:
     ends = ax.iterate(linear(turn), np.ones((1, 2)), max_steps=500)
     assert ends.status[0] == ax.IterationStatus.NOT_CONVERGED
     assert ends.num_steps[0] == 500
+
+
+def test_a_slow_approach_along_minus_one_is_no_cycle() -> None:
+    # At r = 3 the states hop from side to side of 2/3, ever closer, as 1/√t: two steps apart they are soon within 1e-8.
+    ends = ax.iterate(lambda x: 3.0 * x * (1 - x), np.array([[0.3]]), max_steps=20_000)
+    assert ends.status[0] == ax.IterationStatus.NOT_CONVERGED
+    assert ends.period[0] == 0
+    # A little beyond, there is a cycle, approached slowly as well: by (1 − 2·.01) a lap.
+    ends = ax.iterate(lambda x: 3.01 * x * (1 - x), np.array([[0.3]]))
+    assert ends.period[0] == 2
+
+
+def test_a_cycle_needs_a_second_lap() -> None:
+    """A state that comes by once more on its way elsewhere: 0, 1, 2, 3, 4, 5, 4 + 1e-9, 9, 9."""
+
+    def map(x):
+        near = [x < 3.5, x <= 4.0, x < 4.5, x < 5.5]
+        return jnp.select(near, [x + 1, 5 + 0 * x, 9 + 0 * x, 4 + 1e-9 + 0 * x], x)
+
+    ends = ax.iterate(map, np.zeros((1, 1)))
+    assert (ends.status[0], ends.value[0, 0]) == (ax.IterationStatus.CONVERGED, 9.0)
+
+
+def test_cycles_that_neither_attract_nor_repel() -> None:
+    permutation = np.roll(np.eye(5), 1, axis=0)
+    assert ax.iterate(linear(permutation), np.random.default_rng(0).random((1, 5))).period[0] == 5
+    angle = 2 * np.pi / 9
+    turn = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    assert ax.iterate(linear(turn), np.ones((1, 2))).period[0] == 9
+
+
+def test_trajectories_are_what_the_map_says() -> None:
+    network = ax.maps.mlp((6,), width=3, depth=2, activation="tanh", key=jr.key(0))
+    with float64():
+        way = reduced_map(network, (6,))
+        exact = cast(network, np.float64)
+        starts = np.random.default_rng(0).random((20, 6))
+        wanted = [jnp.asarray(starts)]
+        for _ in range(70):
+            wanted.append(jax.vmap(exact)(wanted[-1]))
+    found = ax.dynamics.trajectory(way, starts, 70)
+    np.testing.assert_allclose(np.stack(found), np.stack(wanted[1:], axis=1), atol=1e-12)
+    with float64():
+        doubling = reduced_map(lambda x: 2 * x, (1,))
+    lengths = [len(states) for states in ax.dynamics.trajectory(doubling, np.array([[1e-3], [1e300]]), 100)]
+    assert lengths == [49, 0]  # 1e-3·2⁴⁹ is the last below 1e12
 
 
 def test_three_basins() -> None:
@@ -165,8 +212,6 @@ def test_refine_without_a_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_both_ways_of_iterating_agree() -> None:
-    from attrax._base.numerics import float64
-
     network = ax.maps.mlp((9,), width=4, depth=2, activation="tanh", key=jr.key(0))
     x = np.random.default_rng(0).random(9)
     with float64():

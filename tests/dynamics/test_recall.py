@@ -1,11 +1,14 @@
 """Recall: each status on a memory with a known answer."""
 
+import itertools
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import around, logistic, logistic_cycle, newton_cube
 
 import attrax as ax
+from attrax.dynamics import _recall
 
 ROOTS = np.array([[1.0, 0.0], [-0.5, np.sqrt(0.75)], [-0.5, -np.sqrt(0.75)]])
 
@@ -58,6 +61,121 @@ def test_the_two_readings() -> None:
     far = ax.Memory(map, ax.Patterns.from_examples(fixed), np.full((1, 4), 1.01))
     assert ax.recall(far, cue).status == ("spurious",)
     assert ax.recall(far, cue, recovery_atol=0.1).status == ("recovered",)
+
+
+def test_a_repeller_is_not_recovered() -> None:
+    memory = around(lambda x: x + 1e-6 * x * (1 - x**2), [0.0], [1.0])
+    # A step changes .005 by 5e-9, and Newton's method leads to 0, but the orbit goes away from there.
+    answer = ax.recall(memory, np.array([[0.005], [0.0]]))
+    assert answer.status == ("not_converged", "recovered")
+    assert answer.period.tolist() == [0, 1]
+
+
+def test_a_nilpotent_jacobian_of_large_norm_is_no_cycle() -> None:
+    u, v = np.array([2.0, 3.0, 1.0]), np.array([3.0, -1.0, -3.0])
+    memory = around(lambda x: 1e3 * jnp.outer(u, v) @ x, np.zeros(3))
+    answer = ax.recall(memory, np.random.default_rng(0).normal(size=(20, 3)))
+    assert set(answer.status) == {"recovered"}
+    assert set(answer.period.tolist()) == {1}
+
+
+def test_points_to_five_digits_are_judged_as_certify_does() -> None:
+    corners = np.array(list(itertools.product((-0.9575040240772688, 0.9575040240772688), repeat=3)))
+    memory = around(lambda h: jnp.tanh(2 * h), *corners.round(5))
+    assert ax.certify(memory).num_attractors == 8
+    answer = ax.recall(memory, np.random.default_rng(0).uniform(-1, 1, (100, 3)))
+    assert answer.reading == "mean_square"
+    assert answer.recovered.all()
+    # A cycle likewise, with its frames and without them.
+    memory = ax.Memory(logistic, ax.Patterns.from_cycles([logistic_cycle().round(5)]))
+    assert ax.certify(memory).verdict == ("attractor",)
+    for path in (False, True):
+        assert ax.recall(memory, np.array([[0.3]]), path=path).status == ("recovered",)
+    # And beyond the threshold neither does.
+    memory = ax.Memory(logistic, ax.Patterns.from_cycles([logistic_cycle() + 1e-3]))
+    assert ax.certify(memory).verdict == ("not_attractor",)
+    for path in (False, True):
+        assert ax.recall(memory, np.array([[0.3]]), path=path).status == ("cycle",)
+
+
+def test_a_slow_cycle_is_settled_by_the_exact_one() -> None:
+    # Two states that change places while both come nearer by .999 a step: 1e-8 a lap leaves 5e-6 to go.
+    def map(x):
+        return -jnp.sign(x) * (1 + 0.999 * (jnp.abs(x) - 1))
+
+    memory = ax.Memory(map, ax.Patterns.from_cycles([np.array([[1.0], [-1.0]])]))
+    answer = ax.recall(memory, np.array([[1.01]]), path=True)
+    assert (answer.reading, answer.status) == ("literal", ("recovered",))
+    assert answer.distance[0] < 1e-12
+
+
+def permuted() -> tuple[ax.Memory, np.ndarray]:
+    """A film of four states, an open sequence that leads into it, and cues of both and of nothing stored."""
+    states = np.eye(6)
+    patterns = ax.Patterns(states, np.array([1, 2, 3, 0, 5, 2]))
+    network = ax.training.pseudoinverse(states, states[patterns.successor])
+    cues = states[[0, 2, 4, 5]] + 0.05 * np.random.default_rng(0).normal(size=(4, 6))
+    return ax.Memory(network, patterns), np.concatenate([cues, states[4:5], np.full((1, 6), 1 / 6)])
+
+
+def test_where_the_path_meets_what_is_stored() -> None:
+    memory, cues = permuted()
+    answer = ax.recall(memory, cues, path=True)
+    assert memory.patterns.open_sequences == ((4, 5, 2),)
+    assert answer.cycle.tolist() == [0] * 5 + [-1]
+    # One step brings the state after the cue's.
+    assert answer.transient.tolist()[:5] == [1, 1, 1, 1, 0]
+    assert answer.entry.tolist() == [1, 3, 5, 2, 4, -1]
+    assert answer.phase.tolist() == [1, 3, 1, 2, 0, -1]
+    for row, frames in enumerate(answer.path[:5]):
+        wanted = [answer.entry[row]]
+        while len(wanted) + answer.transient[row] < len(frames):
+            wanted.append(memory.patterns.successor[wanted[-1]])
+        np.testing.assert_allclose(frames[answer.transient[row] :], memory.patterns.points[wanted], atol=1e-9)
+        np.testing.assert_array_equal(frames[0], cues[row])
+    # The state that `value` is lies `num_steps` − `transient` after the entry.
+    for row in range(5):
+        index = answer.entry[row]
+        for _ in range(answer.num_steps[row] - answer.transient[row]):
+            index = memory.patterns.successor[index]
+        assert index == answer.index[row] == answer.nearest[row]
+
+
+def test_frames_and_company_change_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory, cues = permuted()
+    whole = ax.recall(memory, cues, path=True, cycles=2)
+    alone = [ax.recall(memory, cue[None], path=True, cycles=2) for cue in cues]
+    plain = ax.recall(memory, cues)
+    monkeypatch.setattr(_recall, "_TRACE_BYTES", 1)  # nothing is held, so rows are run again one by one
+    again = ax.recall(memory, cues, path=True, cycles=2)
+    names = ("value", "index", "nearest", "distance", "num_steps", "period", "cycle", "transient", "entry", "phase")
+    for name in names:
+        np.testing.assert_array_equal(getattr(whole, name), getattr(plain, name))
+        np.testing.assert_array_equal(getattr(whole, name), getattr(again, name))
+        np.testing.assert_array_equal(getattr(whole, name), np.concatenate([getattr(one, name) for one in alone]))
+    assert whole.status == plain.status == again.status == tuple(one.status[0] for one in alone)
+    for row, frames in enumerate(whole.path):
+        np.testing.assert_array_equal(frames, again.path[row])
+        np.testing.assert_array_equal(frames, alone[row].path[0])
+    assert plain.path is None
+    with pytest.raises(ValueError, match="path=True"):
+        _ = plain.psnr_min
+    with pytest.raises(ValueError, match="path=True"):
+        ax.phase_errors(memory, plain)
+
+
+def test_what_was_expected_of_a_cycle() -> None:
+    memory, cues = permuted()
+    assert ax.recall(memory, cues[:1], expected=np.array([4])).status == ("recovered",)  # it leads into the film
+    apart = around(jnp.round, [0.0], [1.0])
+    cues = np.array([[0.1], [0.2]])
+    answer = ax.recall(apart, cues, expected=np.array([0, 1]))
+    assert answer.status == ("recovered", "other_attractor")
+    assert answer.recovery_rate == 0.5
+    # Where nothing was expected it is the rate of reaching any of what is stored.
+    unasked = ax.recall(apart, cues)
+    assert unasked.expected is None
+    assert unasked.recovery_rate == 1.0
 
 
 @pytest.mark.parametrize(

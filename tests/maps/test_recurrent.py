@@ -46,7 +46,7 @@ def test_the_closed_loop_is_a_certified_cycle(memory: ax.Memory) -> None:
 def test_it_comes_back_from_elsewhere(memory: ax.Memory) -> None:
     states = memory.examples().points
     cues = states[[3]] + 0.05 * np.random.default_rng(0).normal(size=(1, states.shape[1]))
-    found = ax.recall_sequence(memory, cues)
+    found = ax.recall(memory, cues)
     assert found.status == ("recovered",)
     assert found.period.tolist() == [13]
 

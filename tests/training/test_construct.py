@@ -116,11 +116,11 @@ def test_noise_leads_into_a_film_and_not_to_an_example() -> None:
     cues = np.random.default_rng(2).uniform(size=(20, *POINTS.shape[1:]))
     film = ax.store(ax.Patterns.from_cycles([POINTS[:2], POINTS[2:]]), writer=ax.Constructed(), key=jr.key(0))
     assert film.written["lead"] == 2  # the longest cycle begins there
-    assert ax.recall_sequence(film, cues).recovered.all()
+    assert ax.recall(film, cues).recovered.all()
     way = ax.Patterns.from_sequences([POINTS], end="hold")
     held = ax.store(way, writer=ax.Constructed(), key=jr.key(0))
     assert held.written["lead"] == 0
-    assert ax.recall_sequence(held, cues).recovered.all()
+    assert ax.recall(held, cues).recovered.all()
     examples = ax.store(POINTS, writer=ax.Constructed(), key=jr.key(0))
     assert examples.written["lead"] is None
     assert not ax.recall(examples, np.full((1, *POINTS.shape[1:]), 0.5)).recovered.any()

@@ -28,7 +28,7 @@ def test_an_open_sequence_holds_its_last_state() -> None:
     patterns = Patterns.from_sequences([word(A, B, C), D[None]], end="hold")
     assert patterns.successor.tolist() == [1, 2, 2, 3]
     assert patterns.cycles == ((2,), (3,))
-    assert patterns.ways == ((0, 1, 2),)
+    assert patterns.open_sequences == ((0, 1, 2),)
     assert patterns.context == 1
     assert Patterns.from_sequences([word(A, B), word(C, D)], end=["loop", "hold"]).successor.tolist() == [1, 0, 3, 3]
 
@@ -38,7 +38,7 @@ def test_open_sequences_may_meet() -> None:
     assert np.array_equal(patterns.points, word(A, B, C, D))
     assert patterns.successor.tolist() == [1, 2, 2, 1]
     assert patterns.merged == ((4, 1), (5, 2))
-    assert patterns.ways == ((0, 1, 2), (3, 1, 2))
+    assert patterns.open_sequences == ((0, 1, 2), (3, 1, 2))
 
 
 def test_ambiguity_is_refused_with_the_option_that_resolves_it() -> None:
@@ -211,16 +211,16 @@ def test_the_way_of_an_open_sequence_is_run() -> None:
 
     patterns = Patterns.from_sequences([places], end="hold")
     found = ax.certify(ax.Memory(held, patterns))
-    assert found.way_error.tolist() == [0.0]
+    assert found.open_sequence_error.tolist() == [0.0]
     assert found.all_attractors
     # The same fixed point at the end, but the way takes a short cut.
     short = ax.certify(ax.Memory(lambda x: 0 * x + 4.0, patterns))
     assert short.verdict == ("attractor",)
-    assert short.way_error[0] == pytest.approx(9.0)
+    assert short.open_sequence_error[0] == pytest.approx(9.0)
     assert not short.all_attractors
     # It arrives, and then leaves again: a fixed point, but only just.
     leaving = ax.certify(ax.Memory(lambda x: jnp.where(x < 3.5, x + 1 + 1e-6, 4 + 2 * (x - 4)), patterns))
-    assert not leaving.ways_kept[0]
+    assert not leaving.open_sequences_kept[0]
 
 
 # --- every writer --------------------------------------------------------------------------------
@@ -251,8 +251,8 @@ def test_writers_take_cycles_of_several_lengths_and_singles(name: str) -> None:
     assert [len(cycle) for cycle in found.cycles] == [4, 2, 1, 1]
     assert found.period.tolist() == [4, 2, 1, 1]
     assert found.all_attractors
-    assert found.way_error.shape == (1,)
-    back = ax.recall_sequence(memory, patterns.points, expected=np.arange(10))
+    assert found.open_sequence_error.shape == (1,)
+    back = ax.recall(memory, patterns.points, expected=np.arange(10))
     assert back.recovered.all()
     # A stored state is on its sequence from the first step.
     assert back.transient.tolist() == [0] * 10
@@ -273,60 +273,62 @@ def film() -> tuple[ax.Memory, np.ndarray]:
 def test_recall_of_a_later_and_corrupted_frame(film: tuple[ax.Memory, np.ndarray]) -> None:
     memory, frames = film
     noisy = frames[[2, 4]] + 0.02 * RNG.normal(size=(2, 5, 4))
-    found = ax.recall_sequence(memory, noisy, cycles=3)
+    found = ax.recall(memory, noisy, path=True, cycles=3)
     assert found.status == ("recovered", "recovered")
     assert found.cycle.tolist() == [0, 1]
     assert found.period.tolist() == [4, 1]
     # One step brings the state after the cue's.
     assert found.transient.tolist() == [1, 1]
     assert found.phase.tolist() == [3, 0]
-    assert [len(way) for way in found.frames] == [1 + 3 * 4, 1 + 3]
-    assert np.array_equal(found.frames[0][0], noisy[0])
-    assert np.allclose(found.frames[0][1:5], frames[[3, 0, 1, 2]], atol=1e-12)
+    assert [len(way) for way in found.path] == [1 + 3 * 4, 1 + 3]
+    assert np.array_equal(found.path[0][0], noisy[0])
+    assert np.allclose(found.path[0][1:5], frames[[3, 0, 1, 2]], atol=1e-12)
     assert (found.psnr_min > 200).all()
     assert (found.psnr_min <= found.psnr_median).all()
-    alone = ax.recall_sequence(memory, noisy[1:], cycles=3)
-    assert np.array_equal(alone.frames[0], found.frames[1])
-    assert ax.recall_sequence(memory, noisy[:1], expected=np.array([4])).status == ("other_attractor",)
+    alone = ax.recall(memory, noisy[1:], path=True, cycles=3)
+    assert np.array_equal(alone.path[0], found.path[1])
+    assert ax.recall(memory, noisy[:1], expected=np.array([4])).status == ("other_attractor",)
 
 
 def test_recall_of_what_was_never_stored() -> None:
     exact = logistic_cycle()
     other = ax.Memory(logistic, Patterns.from_examples(np.array([[0.6875]])))  # its fixed point, which repels
-    found = ax.recall_sequence(other, np.array([[0.3]]))
+    found = ax.recall(other, np.array([[0.3]]), path=True)
     assert found.status == ("cycle",)
     assert found.period.tolist() == [2]
     assert (found.cycle[0], found.phase[0], found.index[0]) == (-1, -1, -1)
-    assert np.allclose(np.sort(found.frames[0][-2:], axis=0), exact, atol=1e-8)
+    assert np.allclose(np.sort(found.path[0][-2:], axis=0), exact, atol=1e-8)
     # Against the nearest frame, as nothing else is known: the worse of the two.
     expected = 10 * np.log10(1 / ((exact - 0.6875) ** 2).max())
     assert found.psnr_min[0] == pytest.approx(expected, abs=1e-6)
-    gone = ax.recall_sequence(ax.Memory(lambda x: 3 * x, Patterns.from_examples(np.ones((1, 2)))), np.ones((1, 2)))
+    gone = ax.recall(ax.Memory(lambda x: 3 * x, Patterns.from_examples(np.ones((1, 2)))), np.ones((1, 2)), path=True)
     assert gone.status == ("diverged",)
     assert np.isnan(gone.psnr_min[0])
-    assert np.isfinite(gone.frames[0]).all()
-    slow = ax.recall_sequence(ax.Memory(lambda x: x + 1, other.patterns), np.array([[0.0]]), max_steps=100)
+    assert np.isfinite(gone.path[0]).all()
+    slow = ax.recall(ax.Memory(lambda x: x + 1, other.patterns), np.array([[0.0]]), path=True, max_steps=100)
     assert slow.status == ("not_converged",)
-    assert len(slow.frames[0]) == 101
-    halving = ax.recall_sequence(ax.Memory(lambda x: x / 2, other.patterns), np.array([[1.0]]))
+    assert len(slow.path[0]) == 101
+    halving = ax.recall(ax.Memory(lambda x: x / 2, other.patterns), np.array([[1.0]]))
     assert halving.status == ("spurious",)
 
 
 def test_the_transient_of_a_slow_approach() -> None:
     """x ↦ x/2 comes within √1e-7 of 0 after 12 steps from 1, as 2⁻¹² is the first power below it."""
     memory = ax.Memory(lambda x: x / 2, Patterns.from_examples(np.zeros((1, 1))))
-    found = ax.recall_sequence(memory, np.ones((1, 1)))
+    found = ax.recall(memory, np.ones((1, 1)), reading="mean_square")
     assert found.status == ("recovered",)
     assert found.transient.tolist() == [12]
+    # Within 1e-7 after 24.
+    assert ax.recall(memory, np.ones((1, 1))).transient.tolist() == [24]
 
 
 def test_recall_along_an_open_sequence() -> None:
     frames = np.random.default_rng(6).random((5, 7))
     memory = ax.store(Patterns.from_sequences([frames], end="hold"), writer=ax.Constructed("margin"), key=jr.key(0))
-    found = ax.recall_sequence(memory, frames[1:2] + 0.01, cycles=2)
+    found = ax.recall(memory, frames[1:2] + 0.01, path=True, cycles=2)
     assert (found.transient[0], found.phase[0], found.period[0]) == (1, 2, 1)
     # The cue, what is left of the way, and the state that stays, twice.
-    assert np.allclose(found.frames[0][1:], frames[[2, 3, 4, 4]], atol=1e-12)
+    assert np.allclose(found.path[0][1:], frames[[2, 3, 4, 4]], atol=1e-12)
     assert len(found.psnr[0]) == 3
 
 
@@ -334,16 +336,16 @@ def test_recall_with_context_gives_plain_frames(tmp_path: Any) -> None:
     frames = np.random.default_rng(7).random((3, 4, 4)).astype(np.float32)
     patterns = Patterns.from_sequences([frames[[0, 1, 0, 2]]], context="auto")
     memory = ax.store(patterns, writer=ax.Constructed("margin"), key=jr.key(0))
-    found = ax.recall_sequence(memory, patterns.one_state(frames[[1, 0]]))
+    found = ax.recall(memory, patterns.one_state(frames[[1, 0]]), path=True)
     assert found.recovered.all()
-    assert np.allclose(found.frames[0], frames[[0, 2, 0, 1]], atol=1e-12)
-    assert ax.recall_sequence(memory, frames[1:2]).frames[0].shape[1:] == (4, 4)
+    assert np.allclose(found.path[0], frames[[0, 2, 0, 1]], atol=1e-12)
+    assert ax.recall(memory, frames[1:2], path=True).path[0].shape[1:] == (4, 4)
     assert ax.recall(memory, frames[1:2]).value.shape == (1, 4, 4)
     loaded = ax.load(ax.save(tmp_path / "context.attrax", memory))
     assert loaded.patterns is not None
     assert loaded.patterns.context == 2
-    again = ax.recall_sequence(loaded, patterns.one_state(frames[[1, 0]]))
-    assert np.array_equal(again.frames[0], found.frames[0])
+    again = ax.recall(loaded, patterns.one_state(frames[[1, 0]]), path=True)
+    assert np.array_equal(again.path[0], found.path[0])
     bare = ax.load(ax.save(tmp_path / "bare.attrax", memory, patterns=False))
     assert ax.with_patterns(bare, patterns).examples().context == 2
     with pytest.raises(ValueError, match="digest"):
@@ -356,17 +358,17 @@ def test_open_sequences_in_files(tmp_path: Any) -> None:
     loaded = ax.load(ax.save(tmp_path / "open.attrax", memory)).certificate
     assert loaded is not None
     assert memory.certificate is not None
-    assert loaded.way_error.tolist() == memory.certificate.way_error.tolist()
+    assert loaded.open_sequence_error.tolist() == memory.certificate.open_sequence_error.tolist()
     assert loaded.period.tolist() == [1]
     assert loaded.all_attractors
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"cycles": 0}, {"max_steps": 1}, {"atol": 0.0}, {"recovery_atol": -1.0}, {"expected": np.array([9])}]
+    "wrong", [{"cycles": 0}, {"max_steps": 0}, {"atol": 0.0}, {"recovery_atol": -1.0}, {"expected": np.array([9])}]
 )
 def test_wrong_options_of_recall(film: tuple[ax.Memory, np.ndarray], wrong: dict[str, Any]) -> None:
     memory, frames = film
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        ax.recall_sequence(memory, frames[:1], **wrong)
+        ax.recall(memory, frames[:1], **wrong)
     with pytest.raises(ValueError, match="cues"):
-        ax.recall_sequence(memory, np.full((1, 5, 4), np.nan))
+        ax.recall(memory, np.full((1, 5, 4), np.nan))

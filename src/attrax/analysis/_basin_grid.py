@@ -1,20 +1,17 @@
 """The grid of a basin map: which points are iterated from, and what the others are taken for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Int
 
-from attrax._base.numerics import cast, float64
+from attrax._base.numerics import float64
 from attrax._base.status import RecallStatus
-from attrax._base.types import HostStates, Map, Progress
+from attrax._base.types import HostStates, Progress
 from attrax.analysis._plane import Plane
-from attrax.dynamics import recall, refine
+from attrax.dynamics import recall, refine, trajectory
+from attrax.maps import reduced_map
 from attrax.memory import Memory
 
 OUTCOMES = (
@@ -28,8 +25,6 @@ OUTCOMES = (
 
 _BYTES = 128 * 2**20
 """States of about this size are iterated at a time."""
-_ARRIVED = 1e-6
-"""Distance from its attractor below which a start has arrived."""
 _SAME = 1e-4
 """Distance, for each root of an entry, below which two limits that were never stored are one."""
 _LIMITS = 32
@@ -65,10 +60,10 @@ class BasinGrid:
         self.periods: list[int] = []
         self.overflowed = False
         patterns = memory.examples()
-        self.place = {
-            index: (number, step) for number, cycle in enumerate(patterns.cycles) for step, index in enumerate(cycle)
-        }
-        self.stored = np.asarray(patterns.points, np.float64)
+        self.cycles = patterns.cycles
+        self.size = int(np.prod(patterns.shape))
+        with float64():
+            self.way = reduced_map(memory.map, patterns.shape)
 
     def pixels_of(self, coordinates: np.ndarray) -> list[tuple[int, int]]:
         """The grid points whose pixels hold these places; places outside are left out."""
@@ -89,9 +84,8 @@ class BasinGrid:
     def evaluate(self, places: Sequence[tuple[int, int]]) -> None:
         """Iterates from those of these grid points from which nothing was iterated yet."""
         new = [place for place in dict.fromkeys(places) if not self.evaluated[place]]
-        size = int(np.prod(self.stored.shape[1:]))
         # Full pieces of the loop below, so that none is padded without need.
-        at_once = max(16, _BYTES // (8 * size) // 16 * 16)
+        at_once = max(16, _BYTES // (8 * self.size) // 16 * 16)
         for start in range(0, len(new), at_once):
             part = np.array(new[start : start + at_once])
             rows, columns = part[:, 0], part[:, 1]
@@ -104,22 +98,16 @@ class BasinGrid:
 
     def _record(self, rows: np.ndarray, columns: np.ndarray, starts: HostStates) -> None:
         found = recall(self.memory, starts, max_steps=self.max_steps, reading=self.reading)
-        arrived = found.num_steps.copy()
-        cycles = self.memory.examples().cycles
-        lengths = np.array([len(cycles[self.place[index][0]]) if index >= 0 else 0 for index in found.index.tolist()])
-        for length in sorted({*lengths.tolist()} - {0}):
-            mine = np.flatnonzero(lengths == length)
-            theirs = [list(cycles[self.place[int(index)][0]]) for index in found.index[mine]]
-            arrived[mine] = _arrivals(self.memory.map, starts[mine], self.stored, np.array(theirs), arrived[mine])
         for k, (row, column) in enumerate(zip(rows, columns, strict=True)):
             status = found.status[k]
             self.outcome[row, column] = OUTCOMES.index(status)
             self.num_steps[row, column] = found.num_steps[k]
             if status is RecallStatus.RECOVERED:
-                number, step = self.place[int(found.index[k])]
+                number = int(found.cycle[k])
+                cycle = self.cycles[number]
                 self.label[row, column] = number
-                self.phase[row, column] = (step - int(found.num_steps[k])) % lengths[k]
-                self.num_steps[row, column] = arrived[k]
+                self.phase[row, column] = (cycle.index(int(found.index[k])) - int(found.num_steps[k])) % len(cycle)
+                self.num_steps[row, column] = found.transient[k]
             elif status in (RecallStatus.SPURIOUS, RecallStatus.CYCLE):
                 self.other[row, column] = self._limit(found.value[k], int(found.period[k]))
 
@@ -138,8 +126,9 @@ class BasinGrid:
         if len(self.limits) == _LIMITS:
             self.overflowed = True
             return -1
-        with float64():
-            points = np.asarray(_trajectory(cast(self.memory.map, np.float64), value, period))
+        points = value[None]
+        if period > 1:
+            points = np.concatenate([points, trajectory(self.way, points, period - 1)[0]])
         exact = refine(self.memory.map, points)
         points = exact.points if exact.converged else points
         # A slow approach can stop short of a limit that is known already.
@@ -200,45 +189,3 @@ def _fill(grid: BasinGrid, cell: tuple[int, int, int, int]) -> None:
 
 def _distances(points: HostStates, state: HostStates) -> np.ndarray:
     return np.linalg.norm((points - state).reshape(len(points), -1), axis=1)
-
-
-@eqx.filter_jit
-def _trajectory(map: Callable[[Any], Any], state: Any, period: int) -> Any:
-    return jax.lax.scan(lambda x, _: (map(x), x), jnp.asarray(state), None, length=period)[1]
-
-
-def _arrivals(
-    map: Map, starts: HostStates, stored: HostStates, cycles: Int[np.ndarray, "n p"], limits: Int[np.ndarray, " n"]
-) -> Int[np.ndarray, " n"]:
-    """The least t ≤ the limit with f^t(x) within 1e-6 of its cycle, one a start; the limit where there is none."""
-    at_once = int(np.clip(_BYTES // (8 * stored[0].size * cycles.shape[1]), 1, 64))
-    steps = []
-    with float64():
-        exact = cast(map, np.float64)
-        for first in range(0, len(starts), at_once):
-            index = np.minimum(np.arange(first, first + at_once), len(starts) - 1)
-            found = _first_arrival(exact, starts[index], stored[cycles[index]], limits[index].astype(np.int64))
-            steps.append(np.asarray(found)[: len(starts) - first])
-    return np.concatenate(steps)
-
-
-@eqx.filter_jit
-def _first_arrival(map: Callable[[Any], Any], starts: Any, cycles: Any, limits: Any) -> Any:
-    cycles = jnp.asarray(cycles).reshape(*cycles.shape[:2], -1)
-
-    def far(states: Any) -> Any:
-        gaps = states.reshape(len(states), 1, -1) - cycles
-        return jnp.min(jnp.sum(gaps**2, axis=-1), axis=1) > _ARRIVED**2
-
-    def running(carry: tuple[Any, Any, Any]) -> Any:
-        return jnp.any(carry[2])
-
-    def step(carry: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
-        states, steps, going = carry
-        states = jax.vmap(map)(states)
-        steps = steps + going
-        return states, steps, going & far(states) & (steps < limits)
-
-    states = jnp.asarray(starts)
-    steps = jnp.zeros(len(starts), jnp.int64)
-    return jax.lax.while_loop(running, step, (states, steps, far(states)))[1]

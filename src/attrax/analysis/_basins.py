@@ -47,8 +47,8 @@ class Basins:
       the point t places on. 0 for fixed points, −1 where there is no label.
     - `other`: the index in `others` of the limit that was never stored; −1 where there is none.
     - `outcome`: an index in `OUTCOMES`.
-    - `num_steps`: steps until the start is within 1e-6 of its cycle for the first time, where it has a label; else
-      how often the map was applied. Where a point was not evaluated it is interpolated.
+    - `num_steps`: steps until the start meets its cycle and follows it from there on, by the threshold of `recall`,
+      where it has a label; else how often the map was applied. Where a point was not evaluated it is interpolated.
     - `evaluated`: whether the map was iterated from the point; the others were filled in between equal corners.
     - `nearest`: the stored cycle with the nearest point, as they were given: the Voronoi cells.
     - `cycles`: the indices of the points of each cycle; `points`: n×2, all stored points projected; `distances`: how

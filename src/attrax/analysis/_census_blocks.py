@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from attrax._base.types import HostStates
-from attrax.analysis._homes import Homes, label_ends, nearest
-from attrax.analysis._limits import Runner, cycle_of, run_to_ends
+from attrax.analysis._labels import StoredEnds, label_ends, nearest
+from attrax.analysis._limits import Runner, run_to_ends
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,19 +20,17 @@ class CensusSoFar:
     periods: tuple[int, ...] = ()
 
 
-def with_block(found: CensusSoFar, run: Runner, stored: Homes, starts: HostStates, max_steps: int) -> CensusSoFar:
+def with_block(found: CensusSoFar, run: Runner, stored: StoredEnds, starts: HostStates, max_steps: int) -> CensusSoFar:
     """One block more."""
-    ends = run_to_ends(run, starts, max_steps=max_steps, atol=stored.change)
+    ends = run_to_ends(run, starts, max_steps=max_steps, atol=stored.thresholds.convergence)
     named = label_ends(run, stored, ends)
     label, states, periods = named.label.copy(), found.states, list(found.periods)
     if len(named.rows):
-        values = named.values.astype(np.float32)
-        for row in np.flatnonzero(named.period > 1):
-            cycle = cycle_of(run, named.values[row].reshape(run.shape), int(named.period[row]))
-            values[row] = _first_of_cycle(cycle)
-        numbers, fresh = _numbered(values, named.period, states, np.array(periods, int), stored.atol)
+        values = np.stack([_first_of_cycle(lap) for lap in named.laps]).astype(np.float32)
+        period = np.array([len(lap) for lap in named.laps])
+        numbers, fresh = _numbered(values, period, states, np.array(periods, int), stored.thresholds.recovery)
         label[named.rows] = stored.num + numbers
-        states, periods = np.concatenate([states, values[fresh]]), [*periods, *named.period[fresh].tolist()]
+        states, periods = np.concatenate([states, values[fresh]]), [*periods, *period[fresh].tolist()]
     return CensusSoFar(states, [*found.labels, label], [*found.steps, ends.num_steps], found.blocks + 1, tuple(periods))
 
 

@@ -12,7 +12,7 @@ from attrax._base import checks
 from attrax._base.status import RecallStatus
 from attrax._base.types import HostIndices, HostStates, Map, Progress
 from attrax.corruptions import Corruption, as_corruption, corrupt
-from attrax.dynamics import Recall, iterate, recall
+from attrax.dynamics import Recall, iterate, recall, thresholds_of
 from attrax.memory import Memory
 
 _PROBES = (7.25, -3.5)
@@ -82,28 +82,36 @@ def recall_clamped(
             f"known must say true or false of each entry of the cues, {cues.shape}; got {known.dtype}{known.shape}"
         )
     triples = np.stack([cues.astype(np.float64), cues.astype(np.float64), known.astype(np.float64)], axis=1)
-    size = int(np.prod(patterns.shape))
+    thresholds = thresholds_of(memory)
     ends = iterate(
         _Clamped(memory.map, jnp.asarray(step)),
         triples,
         max_steps=max_steps,
-        atol=float(np.sqrt(size * 1e-17)),
+        atol=thresholds.convergence,
         progress=progress,
     )
     limits = ends.value[:, 0]
     if release:
         # A cue that fell into a cycle or did not settle gets its chance too: f decides.
         answer = recall(memory, limits, expected=expected, max_steps=max_steps, progress=progress)
-        return replace(answer, num_steps=answer.num_steps + ends.num_steps)
+        steps, transient = answer.num_steps + ends.num_steps, answer.transient + ends.num_steps
+        return replace(answer, num_steps=steps, transient=transient)
     # Compared as it is: one application at most, and the state before it counts.
-    still = recall(replace(memory, map=lambda x: x), limits, expected=expected, reading="mean_square", max_steps=2)
+    still = recall(replace(memory, map=lambda x: x), limits, expected=expected, reading=thresholds.reading, max_steps=2)
     status = tuple(
         found if str(ended) == "converged" else RecallStatus(str(ended))
         for found, ended in zip(still.status, ends.status, strict=True)
     )
-    index = np.where([one is RecallStatus.RECOVERED for one in status], still.index, -1)
+    lost = np.array([one is not RecallStatus.RECOVERED for one in status], bool)
+    named = {name: np.where(lost, -1, getattr(still, name)) for name in ("index", "cycle", "entry", "phase")}
     return replace(
-        still, status=status, index=index, num_steps=ends.num_steps, residual=ends.residual, period=ends.period
+        still,
+        status=status,
+        num_steps=ends.num_steps,
+        transient=ends.num_steps,
+        residual=ends.residual,
+        period=ends.period,
+        **named,
     )
 
 

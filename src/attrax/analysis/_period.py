@@ -4,8 +4,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import equinox as eqx
-import jax
 import numpy as np
 import scipy.fft as scipy_fft
 from jaxtyping import Float
@@ -14,7 +12,8 @@ from attrax._base import checks
 from attrax._base.numerics import float64
 from attrax._base.status import PeriodStatus
 from attrax._base.types import HostStates
-from attrax.maps import ReducedMap, reduced_map
+from attrax.dynamics import trajectory
+from attrax.maps import reduced_map
 from attrax.memory import Memory
 
 # The type stubs of SciPy take its transforms for something else.
@@ -280,7 +279,8 @@ def iterated(memory: Memory, start: HostStates, steps: int) -> HostStates:
     """The states that a memory runs through: the start, then `steps` applications of its map, in float64, as frames.
 
     **Arguments:** `memory` with its patterns; `start`, 1×state shape, or a single frame where a state holds several;
-    `steps`, at least 1. **Returns** (`steps` + 1)×frame shape. **Raises** `ValueError` for wrong arguments.
+    `steps`, at least 1. **Returns** (`steps` + 1)×frame shape, fewer where the map diverges. **Raises** `ValueError`
+    for wrong arguments.
 
         >>> from attrax import Memory, Patterns
         >>> memory = Memory(lambda x: -x, Patterns.from_cycles([np.array([[1.0], [-1.0]])]))
@@ -294,14 +294,4 @@ def iterated(memory: Memory, start: HostStates, steps: int) -> HostStates:
         raise ValueError(f"start must be one state; got {len(start)}")
     with float64():
         way = reduced_map(memory.map, patterns.shape)
-        states = np.asarray(_run(way, start[0], steps))
-    return patterns.as_frames(np.concatenate([start, states]))
-
-
-@eqx.filter_jit
-def _run(way: ReducedMap, start: Any, steps: int) -> Any:
-    def advance(z: Any, _: Any) -> tuple[Any, Any]:
-        return way.step(z), way.leave(z)
-
-    # What `leave` gives is the state after the one that was entered.
-    return jax.lax.scan(advance, way.enter(start), None, length=steps)[1]
+    return patterns.as_frames(np.concatenate([start, trajectory(way, start, steps)[0]]))

@@ -17,7 +17,7 @@ from attrax.analysis._clamped import known_entries
 from attrax.analysis._curves import curve_levels
 from attrax.corruptions import corrupt, parse_corruption
 from attrax.dynamics import recall
-from attrax.memory import Memory
+from attrax.memory import Memory, Thresholds
 
 RIVALS = tuple(ASSOCIATORS)
 """Names of the rivals."""
@@ -37,7 +37,7 @@ COMPARED = (
     "contrast:0.25",
 )
 """The corruptions that are compared where none are asked for."""
-_MEAN_SQUARE = 1e-7
+_RECOVERY = Thresholds.mean_square(1).recovery
 _TUNING = 300
 _ENOUGH = 0.9
 
@@ -256,7 +256,7 @@ def _score(built: Associator, cues: _Cues) -> float:
     for flat, known, expected in cues:
         right, gaps = _right(built, built.answer(flat, known), expected)
         identified += int(right.sum())
-        recovered += int((right & (gaps < _MEAN_SQUARE)).sum())
+        recovered += int((right & (np.sqrt(gaps) < _RECOVERY)).sum())
         total += len(expected)
     return (identified + recovered) / (2 * total)
 
@@ -266,7 +266,7 @@ def _recovered(built: Associator, cues: _Cues) -> float:
     scores = []
     for flat, known, expected in cues:
         right, gaps = _right(built, built.answer(flat, known), expected)
-        scores.append(float((right & (gaps < _MEAN_SQUARE)).mean()))
+        scores.append(float((right & (np.sqrt(gaps) < _RECOVERY)).mean()))
     return float(np.mean(scores))
 
 
@@ -281,7 +281,7 @@ def _measured(name: str, setting: Any, built: Associator, names: tuple[str, ...]
         seconds += time.perf_counter() - begun
         right, gaps = _right(built, values, np.arange(len(flat)))
         identified[corruption] = float(right.mean())
-        recovered[corruption] = float((right & (gaps < _MEAN_SQUARE)).mean())
+        recovered[corruption] = float((right & (np.sqrt(gaps) < _RECOVERY)).mean())
         gaps_seen.append(np.sqrt(gaps[right]))
         total += len(flat)
     every = np.concatenate(gaps_seen)

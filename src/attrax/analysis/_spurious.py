@@ -21,8 +21,8 @@ from attrax._base.status import Verdict
 from attrax._base.types import HostStates, Progress
 from attrax.analysis._census_blocks import CensusSoFar, with_block
 from attrax.analysis._census_file import read_census, write_census
-from attrax.analysis._homes import DIVERGED, NOT_CONVERGED, Homes, homes_of, nearest
 from attrax.analysis._intervals import chao1, check_confidence, discovery_curve, upper_confidence_bound
+from attrax.analysis._labels import DIVERGED, NOT_CONVERGED, StoredEnds, nearest, stored_ends
 from attrax.analysis._limits import Runner, cycle_of, runner
 from attrax.analysis._starts import allot, can_derive, check_shares, make_starts
 from attrax.certificates import certify
@@ -177,7 +177,8 @@ def find_spurious(
     blocks; nothing but the labels and the limits is kept. Coarse steps are taken in float32; the last ones, down to the
     paper's change of 1e-17 in mean square, in float64.
 
-    A limit is a stored example where its mean squared distance to it is below 1e-7, the paper's threshold; limits that
+    A limit is a stored example where its mean squared distance to it, as it was given, is below 1e-7, the paper's
+    threshold; limits that
     were never stored are merged by the same distance. The most frequent of these are refined by Newton's method and
     certified; one whose exact point turns out to be a stored example, or another's, is counted there.
 
@@ -213,7 +214,7 @@ def find_spurious(
     counts = allot(num_starts, shares, len(points), 0 if images is None else len(images), can_derive(points, images))
     seed = tuple(int(word) for word in np.asarray(jr.key_data(key)).ravel())
     run = runner(memory.map, points)
-    stored = homes_of(run, patterns)
+    stored = stored_ends(run, memory)
     found = CensusSoFar(np.zeros((0, points[0].size), np.float32), [], [], 0)
     fingerprint = ""
     if checkpoint is not None:
@@ -256,7 +257,7 @@ def _check_images(images: Any, shape: tuple[int, ...]) -> Any:
 def _settle(
     memory: Memory,
     run: Runner,
-    stored: Homes,
+    stored: StoredEnds,
     found: CensusSoFar,
     label: np.ndarray,
     num_certified: int,
@@ -264,6 +265,7 @@ def _settle(
 ) -> tuple[tuple[Limit, ...], np.ndarray]:
     """The limits with their certificates, in order, and the labels that go with them."""
     states, periods = found.states, found.periods
+    points = np.asarray(memory.examples().points, np.float64)
     counts = Counter(label[label >= 0].tolist())
     foreign = sorted(
         (number for number in counts if number >= stored.num), key=lambda number: (-counts[number], number)
@@ -279,16 +281,16 @@ def _settle(
         if done >= num_certified:
             kept.append(number)
             continue
-        refined = refine(memory.map, cycle, max_move=10 * stored.atol, way=run.fine_way)
+        refined = refine(memory.map, cycle, max_move=10 * stored.thresholds.recovery, way=run.fine_way)
         cycle = refined.points
         if progress is not None:
             progress("refining", done + 1, min(num_certified, len(foreign)), {})
         exact[number] = cycle
-        near, distance = nearest(cycle.reshape(len(cycle), -1)[:1], stored.points)
-        if distance[0] < stored.atol and stored.lengths[near[0]] == len(cycle):
-            renamed[number] = int(stored.owner[near[0]])
+        met = stored.cycles.met(cycle)
+        if met.recovered:
+            renamed[number] = met.cycle
             continue
-        same = [other for other in kept if _same(exact[other], cycle, stored.atol)]
+        same = [other for other in kept if _same(exact[other], cycle, stored.thresholds.recovery)]
         if same:
             renamed[number] = same[0]
         else:
@@ -297,15 +299,15 @@ def _settle(
     for number, other in renamed.items():
         counts[other] += counts.pop(number)
     certificate = _certify(memory, [exact[number] for number in kept[:looked_at]], progress)
-    first = stored.first_points()
+    first = stored.cycles.first
     known = memory.certificate
     limits = [
         Limit(
             LimitKind.STORED,
             counts[number],
-            int(stored.lengths[first[number]]),
+            int(stored.cycles.length[first[number]]),
             number,
-            stored.points[first[number]].reshape(run.shape),
+            points[first[number]],
             int(first[number]),
             0.0,
             **(
@@ -325,7 +327,7 @@ def _settle(
     others = []
     for place, number in enumerate(kept):
         cycle = exact[number]
-        near, distance = nearest(cycle.reshape(len(cycle), -1)[:1], stored.points)
+        near, distance = stored.cycles.nearest(cycle[:1])
         kind = LimitKind.SPURIOUS if len(cycle) == 1 else LimitKind.CYCLE
         verdict, radius, upper = None, float("nan"), float("nan")
         if certificate is not None and place < len(certificate.verdict):

@@ -10,7 +10,7 @@ from jaxtyping import Float, PRNGKeyArray
 from attrax._base import checks
 from attrax._base.status import Verdict
 from attrax._base.types import HostIndices, Progress
-from attrax.analysis._homes import homes_of, label_ends
+from attrax.analysis._labels import label_ends, stored_ends
 from attrax.analysis._limits import run_to_ends, runner
 from attrax.certificates import certify
 from attrax.memory import Memory
@@ -107,8 +107,8 @@ def noise_tolerance(
     max_steps = checks.integer("max_steps", max_steps, least=1)
     points = np.asarray(patterns.points, np.float64)
     run = runner(memory.map, points)
-    homes = homes_of(run, patterns)
-    first = homes.first_points()
+    stored = stored_ends(run, memory)
+    first = stored.cycles.first
     seed = [int(word) for word in np.asarray(jr.key_data(key)).ravel()]
     spread = float(points.std()) or 1.0
     num = len(first)
@@ -132,8 +132,8 @@ def noise_tolerance(
                 scale = sigma[cycles].reshape(-1, *(1,) * draws.ndim)
                 starts = points[first[cycles]][:, None] + scale * draws[part]
                 starts = starts.reshape(-1, *patterns.shape).astype(np.float32)
-                ends = run_to_ends(run, starts, max_steps=max_steps, atol=homes.change)
-                label = label_ends(run, homes, ends).label.reshape(len(some), len(part))
+                ends = run_to_ends(run, starts, max_steps=max_steps, atol=stored.thresholds.convergence)
+                label = label_ends(run, stored, ends).label.reshape(len(some), len(part))
                 back[some] += (label == cycles[:, None]).sum(axis=1)
             # Where all that are left could not make up for those that failed, the answer is known.
             undecided = undecided[back[undecided] + copies - run_so_far > rate * copies]

@@ -12,14 +12,14 @@ from threadpoolctl import threadpool_limits
 from attrax._base.numerics import float64
 from attrax._base.status import Verdict
 from attrax._base.types import HostStates, Map, Progress
-from attrax.certificates._ways import way_errors
+from attrax.certificates._open_sequences import open_sequence_errors
 from attrax.dynamics import Refined, refine
 from attrax.linalg import leading_eigenvalue, power_bound
 from attrax.maps import Linearization, Linearizer, ReducedMap, linearizer, reduced_map
-from attrax.memory import STRAYED, Certificate, Memory
+from attrax.memory import Certificate, Memory, Thresholds
 
-_SAME = 1e-7
-"""Distance below which two cycles are one: the paper's recovery threshold, read literally."""
+_SAME = Thresholds.literal().recovery
+"""Distance below which two cycles are one."""
 
 
 def certify(memory: Memory, *, progress: Progress | None = None) -> Certificate:
@@ -34,7 +34,8 @@ def certify(memory: Memory, *, progress: Progress | None = None) -> Certificate:
 
     The logarithm of the spectral radius is that of the product of all the Jacobians, whose scale is taken out at each
     step, so that a cycle of any length neither over- nor underflows. Of an open sequence the state that it ends in is
-    certified as a fixed point; the way there is run (`way_error`), for a linearization says nothing of a way.
+    certified as a fixed point. The linearization there says nothing of the states before it, so the sequence is run
+    (`open_sequence_error`).
 
     **Arguments:** `memory`, whose map is any callable written with JAX. **Returns:** `Certificate`.
 
@@ -84,8 +85,8 @@ def certify(memory: Memory, *, progress: Progress | None = None) -> Certificate:
         moved=column("moved"),
         verdict=tuple(row.verdict for row in rows),
         method=tuple(row.method for row in rows),
-        period=np.where(column("residual") <= np.sqrt(STRAYED * refined[0][0].size), periods, 0),
-        way_error=way_errors(way, patterns, given),
+        period=np.where(column("residual") <= Thresholds.mean_square(refined[0][0].size).recovery, periods, 0),
+        open_sequence_error=open_sequence_errors(way, patterns, given),
     )
 
 
@@ -118,7 +119,8 @@ def _not_theirs(refined: list[HostStates], originals: list[HostStates]) -> set[i
     strayed = {
         number
         for number, (points, given) in enumerate(zip(refined, originals, strict=True))
-        if np.mean((points - given).reshape(len(points), -1) ** 2, axis=1).max() > STRAYED
+        if np.linalg.norm((points - given).reshape(len(points), -1), axis=1).max()
+        > Thresholds.mean_square(given[0].size).recovery
     }
     points = np.concatenate([cycle.reshape(len(cycle), -1) for cycle in refined])
     owner = np.repeat(np.arange(len(refined)), [len(cycle) for cycle in refined])
@@ -174,13 +176,13 @@ def _certify_refined(linearize: Linearizer, refined: Refined) -> _Row:
 
 
 def _verdict(residual: float, size: int, log_upper: float, log_lower: float) -> Verdict:
-    mean_square = residual**2 / size
-    if mean_square > STRAYED:
+    thresholds = Thresholds.mean_square(size)
+    if residual > thresholds.recovery:
         return Verdict.NOT_ATTRACTOR  # these points are not a cycle of the map
     if log_lower > 0:
         return Verdict.NOT_ATTRACTOR
     # Refined points miss a cycle by rounding only; a larger miss leaves open what the exact cycle is like.
-    return Verdict.ATTRACTOR if log_upper < 0 and mean_square <= 1e-17 else Verdict.INCONCLUSIVE
+    return Verdict.ATTRACTOR if log_upper < 0 and residual <= thresholds.convergence else Verdict.INCONCLUSIVE
 
 
 def _matrix_free(linear: Linearization, residual: float, moved: float) -> _Row:

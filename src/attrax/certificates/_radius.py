@@ -31,11 +31,11 @@ from attrax.maps import (
     reduced_map,
     step_bounds,
 )
-from attrax.memory import Memory
+from attrax.memory import Memory, Thresholds
 
 _CHUNK = 64
 _BLOCK = 8
-_HOME = 1e-7
+_BACK_WITHIN = Thresholds.literal().recovery
 """Distance from the cycle at which a start counts as back, where no larger ball is proved."""
 _SCREEN = 16
 """Directions that are tried on the way to a radius, before the ones that count; a quarter while it is still rough."""
@@ -218,12 +218,12 @@ class _Returns:
         max_steps: int,
     ) -> None:
         self.way, self.stored, self.following, self.max_steps = way, stored, following, max_steps
-        self.within = np.maximum(proved, _HOME)
+        self.within = np.maximum(proved, _BACK_WITHIN)
         with float64():
             before = np.empty_like(refined)
             before[following] = refined
             # Coordinates of each point: those of the point before it, mapped.
-            self.homes = np.concatenate(
+            self.targets = np.concatenate(
                 [np.asarray(_enter(way, before[i : i + _CHUNK])) for i in range(0, len(before), _CHUNK)]
             )
 
@@ -240,7 +240,7 @@ class _Returns:
                     [
                         np.asarray(part)
                         for part in _advance(
-                            self.way, _padded(z, i), _padded(place, i), self.homes, self.following, self.within
+                            self.way, _padded(z, i), _padded(place, i), self.targets, self.following, self.within
                         )
                     ]
                     for i in range(0, len(z), _CHUNK)
@@ -268,20 +268,20 @@ def _enter(way: ReducedMap, starts: Any) -> Any:
 
 
 @eqx.filter_jit
-def _advance(way: ReducedMap, z: Any, place: Any, homes: Any, following: Any, within: Any) -> Any:
+def _advance(way: ReducedMap, z: Any, place: Any, targets: Any, following: Any, within: Any) -> Any:
     """Some steps of each row, and a look at where it is then."""
 
     def step(_: Any, carry: Any) -> Any:
         z, place = carry
         return jax.vmap(way.step)(z), following[place]
 
-    distance = jax.vmap(way.distance)(z, homes[place])
+    distance = jax.vmap(way.distance)(z, targets[place])
     early = distance <= within[place]
     z, place = jax.lax.fori_loop(0, _BLOCK - 1, step, (z, place))
     last, (z, place) = z, step(0, (z, place))
-    distance = jax.vmap(way.distance)(z, homes[place])
-    # A state that hardly moves any more, away from home, has settled elsewhere. Where it would still creep home, the
-    # sampled radius is understated.
+    distance = jax.vmap(way.distance)(z, targets[place])
+    # A state that hardly moves any more, away from its target, has settled elsewhere. Where it would still creep
+    # there, the sampled radius is understated.
     still = jnp.max(jnp.abs(z - last), axis=1) <= 1e-9 * (1 + jnp.max(jnp.abs(z), axis=1))
     lost = still | ~jnp.isfinite(distance) | (jnp.max(jnp.abs(z), axis=1) > 1e12)
     return z, place, jnp.where(early | (distance <= within[place]), _BACK, jnp.where(lost, _LOST, _RUNNING))

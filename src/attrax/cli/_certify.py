@@ -10,7 +10,7 @@ from attrax.cli._maps import MapName, named_map
 from attrax.cli._options import Json, PatternSource
 from attrax.cli._output import number, print_json, spread
 from attrax.cli._progress import progress_bar
-from attrax.cli._sequences import cycle_rows, load_memory, name_of, print_cycles, way_rows
+from attrax.cli._sequences import cycle_rows, load_memory, name_of, open_sequence_rows, print_cycles
 from attrax.cli._words import plain
 
 _SHOWN = 6  # names of examples
@@ -54,7 +54,7 @@ def certify(
     record = {
         **totals(found),
         "cycles": cycle_rows(found, stored),
-        "ways": way_rows(found, stored),
+        "open_sequences": open_sequence_rows(found, stored),
         "file": str(file),
         "examples": rows,
     }

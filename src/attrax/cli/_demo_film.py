@@ -28,17 +28,17 @@ def demo_film(output: Folder = Path("attrax-demo"), seed: Seed = 0, as_json: Jso
         made = run(output, seed=seed, progress=progress)
     certificate = made.memory.certificate
     assert certificate is not None  # `store` certifies
-    recovered = int(made.found.recovered.sum())
+    recovered = int(made.recalled.recovered.sum())
     row = cycle_rows(certificate, made.memory.examples())[0]
     if as_json:
         print_json(
             {
                 "cycle": row,
                 "width": made.width,
-                "cues": len(made.found.cycle),
+                "cues": len(made.recalled.cycle),
                 "recovered": recovered,
-                "transient": made.found.transient[0],
-                "psnr_min": made.found.psnr_min.min(),
+                "transient": made.recalled.transient[0],
+                "psnr_min": made.recalled.psnr_min.min(),
                 "file": str(made.file),
                 "films": [str(film) for film in made.films],
                 "strip": str(made.strip),
@@ -51,8 +51,8 @@ def demo_film(output: Folder = Path("attrax-demo"), seed: Seed = 0, as_json: Jso
             f"{made.width} units"
         )
         print(
-            f"{recovered}/{len(made.found.cycle)} cues of pure noise end in the film; least PSNR "
-            f"{number(made.found.psnr_min.min())} dB"
+            f"{recovered}/{len(made.recalled.cycle)} cues of pure noise end in the film; least PSNR "
+            f"{number(made.recalled.psnr_min.min())} dB"
         )
         print(f"memory: {made.file} ({made.seconds:.0f} s)")
         print(f"film: {made.films[0]}, {made.films[1]}; strip: {made.strip}")

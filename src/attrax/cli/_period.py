@@ -77,7 +77,7 @@ def period(
     Example: attrax analyze period back.mp4 -o figures --json
     """
     from attrax.analysis import iterated, measured_period
-    from attrax.cli._recall_sequence import start_of
+    from attrax.cli._cues import start_of
     from attrax.cli._sequences import load_memory
     from attrax.report import period_figure, write_figure
     from attrax.sources import read

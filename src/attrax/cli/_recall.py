@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from attrax.cli._cues import one_cue
 from attrax.cli._maps import MapName
 from attrax.cli._options import (
     Gray,
@@ -23,8 +24,7 @@ from attrax.cli._options import (
 )
 from attrax.cli._output import number, percent, print_json, spread
 from attrax.cli._progress import progress_bar
-from attrax.cli._recall_sequence import recall_from
-from attrax.cli._sequences import load_memory, name_of, tell
+from attrax.cli._sequences import check_frames_output, load_memory, name_of, tell, write_frames
 from attrax.cli._words import plain
 from attrax.corruptions import CORRUPTIONS
 
@@ -81,80 +81,153 @@ def recall(
     """Iterate a memory from cues until it settles, and say which example came back.
 
     With --corrupt the example behind each cue is known, so reaching another one is other_attractor, and the rates of
-    the nearest-neighbour rules on the same cues are given; with cues from elsewhere they are null.
+    the nearest-neighbor rules on the same cues are given. With cues from elsewhere these are null, and recovered means
+    that a stored example was reached, not that it was the right one.
 
-    With --from the whole way from one cue is kept, until it has gone round the cycle that it falls into: which cycle of
-    those stored, at which phase, after how many steps, with which period, and how near to what was stored.
+    With --from the whole path from one cue is kept, until it has gone round the cycle that it falls into: which cycle
+    of those stored, at which phase, after how many steps, with which period, and how near to what was stored.
 
     Example: attrax recall faces.attrax --corrupt occlude:0.5 -o recalled
 
     Sequences: attrax recall walk.attrax --from noise --cycles 2 -o frames
     """
-    import jax.random as jr
-
-    from attrax.analysis import recovery
     from attrax.corruptions import parse_corruption
-    from attrax.dynamics import recall as recall_cues
 
+    selection = {
+        "n": n,
+        "shuffle": shuffle,
+        "seed": seed,
+        "size": size,
+        "gray": gray,
+        "skip_unreadable": skip_unreadable,
+    }
+    options = {"reading": reading, "atol": atol, "recovery_atol": recovery_atol, "max_steps": max_steps}
+    if corrupt is not None:
+        parse_corruption(corrupt)
     if begin is not None:
         if cues:
             raise ValueError("give either cues or --from, not both")
-        if reading != "auto":
-            raise ValueError("--reading is for examples; sequences are compared by mean squares. Leave it out")
-        selection = {
-            "n": n,
-            "shuffle": shuffle,
-            "seed": seed,
-            "size": size,
-            "gray": gray,
-            "skip_unreadable": skip_unreadable,
-        }
-        if corrupt is not None:
-            parse_corruption(corrupt)
-        return recall_from(
-            load_memory(file, patterns, map_name),
-            begin,
-            file=file,
-            corrupt=corrupt,
-            cycles=cycles,
-            output=output,
-            selection=selection,
-            atol=atol,
-            recovery_atol=recovery_atol,
-            max_steps=max_steps,
-            seed=seed,
-            as_json=as_json,
-        )
-    if cycles != 1:
-        raise ValueError("--cycles is for --from; leave it out, or name a cue to begin from")
-    if bool(cues) == (corrupt is not None):
-        raise ValueError("give either cues or --corrupt KIND:LEVEL" + (", not both" if cues else ""))
+        memory = load_memory(file, patterns, map_name)
+        record = _from_one(memory, begin, corrupt, output, selection, seed, {**options, "cycles": cycles})
+    else:
+        if cycles != 1:
+            raise ValueError("--cycles is for --from; leave it out, or name a cue to begin from")
+        if bool(cues) == (corrupt is not None):
+            raise ValueError("give either cues or --corrupt KIND:LEVEL" + (", not both" if cues else ""))
+        if corrupt is not None and (n is not None or shuffle or size or gray or skip_unreadable):
+            raise ValueError("--n, --shuffle, --size, --gray and --skip-unreadable are for cues, not for --corrupt")
+        if output is not None:
+            check_output_folder(output, "--output")
+            _check_apart(output, cues or [])
+        memory = load_memory(file, patterns, map_name)
+        record = _from_many(memory, cues or [], corrupt, output, selection, seed, options)
+    record["file"] = str(file)
+    if as_json:
+        print_json(record)
+    elif begin is not None:
+        _print_one(record)
+    else:
+        _print_many(record, memory.patterns, output)
+    return 0
+
+
+def _from_one(
+    memory: Any,
+    begin: str,
+    corrupt: str | None,
+    output: Path | None,
+    selection: dict[str, Any],
+    seed: int,
+    options: dict[str, Any],
+) -> dict[str, Any]:
+    """The path from one cue, written where it was asked for, as a record."""
+    import jax.random as jr
+
+    from attrax.corruptions import corrupt as corrupted
+    from attrax.dynamics import phase_errors
+    from attrax.dynamics import recall as recall_cues
+
+    patterns, facts = memory.examples(), memory.written.get("media")
     if output is not None:
-        check_output_folder(output, "--output")
-        _check_apart(output, cues or [])
-    corruption = None if corrupt is None else parse_corruption(corrupt)
-    options: dict[str, Any] = {"n": n, "shuffle": shuffle, "seed": seed, "size": size, "gray": gray}
-    memory = load_memory(file, patterns, map_name)
-    if corruption is not None and (n is not None or shuffle or size or gray or skip_unreadable):
-        raise ValueError("--n, --shuffle, --size, --gray and --skip-unreadable are for cues, not for --corrupt")
+        check_frames_output(output, facts, patterns.frame_shape)
+    cue, expected = one_cue(memory, begin, selection, seed)
+    if corrupt is not None:
+        cue = corrupted(corrupt, cue, key=jr.key(seed))
     with progress_bar() as progress:
-        if corruption is not None:
-            measured = recovery(
-                memory,
-                corruption,
-                max_steps=max_steps,
-                progress=progress,
-                key=jr.key(seed),
-                reading=reading,
-                atol=atol,
-                recovery_atol=recovery_atol,
-            )
+        found = recall_cues(memory, cue, expected=expected, path=True, progress=progress, **options)
+    assert found.path is not None  # it was asked for, as was the next
+    assert found.psnr is not None
+    frames, measured = found.path[0], len(found.psnr[0]) > 0
+    if output is not None:
+        names = [f"frame-{step:05d}" for step in range(len(frames))]
+        for note in write_frames(output, frames, names, facts, phase_errors(memory, found), memory.originals):
+            typer.echo(f"attrax: {note}", err=True)
+    cycle = int(found.cycle[0])
+    return {
+        "from": begin,
+        "corruption": corrupt,
+        "status": str(found.status[0]),
+        "cycle": cycle,
+        "length": len(patterns.cycles[cycle]) if cycle >= 0 else None,
+        "index": found.entry[0],
+        "name": name_of(patterns, int(found.entry[0])),
+        "phase": found.phase[0],
+        "transient": found.transient[0],
+        "period": found.period[0],
+        "psnr": {
+            "median": float(found.psnr_median[0]) if measured else None,
+            "min": float(found.psnr_min[0]) if measured else None,
+        },
+        "reading": found.reading,
+        "frames": len(frames),
+        "output": None if output is None else str(output),
+    }
+
+
+def _print_one(record: dict[str, Any]) -> None:
+    from attrax._base.status import RecallStatus
+
+    if record["cycle"] >= 0:
+        at = "" if record["name"] is None else f" {plain(record['name'])},"
+        print(
+            f"{record['status']}: cycle {record['cycle']} of {record['length']} states, entered at{at} phase "
+            f"{record['phase']} after {record['transient']} steps"
+        )
+    else:
+        advice = RecallStatus(record["status"]).advice
+        print(f"{record['status']} after {record['transient']} steps: {advice}")
+    print(
+        f"period {record['period']}; PSNR: median {number(record['psnr']['median'])} dB, "
+        f"least {number(record['psnr']['min'])} dB"
+    )
+    if record["output"] is not None:
+        print(f"{record['frames']} frames written to {record['output']}")
+
+
+def _from_many(
+    memory: Any,
+    cues: list[str],
+    corrupt: str | None,
+    output: Path | None,
+    selection: dict[str, Any],
+    seed: int,
+    options: dict[str, Any],
+) -> dict[str, Any]:
+    """What came back from many cues, written where it was asked for, as a record."""
+    import jax.random as jr
+
+    from attrax.analysis import recovery
+    from attrax.dynamics import recall as recall_cues
+
+    with progress_bar() as progress:
+        if corrupt is not None:
+            measured = recovery(memory, corrupt, progress=progress, key=jr.key(seed), **options)
             answer, used = measured.recall, memory.patterns.as_frames(measured.cues)
             known = memory.patterns.names
             names = [f"example-{index:04d}" for index in range(len(used))] if known is None else list(known)
             one_nn, best_nn, trained = measured.one_nn_rate, measured.best_nn_rate, measured.trained
         else:
-            given = load_sources(cues or [], like=memory, skip_unreadable=skip_unreadable, **options)
+            given = load_sources(cues, like=memory, **selection)
             tell(given)
             if given.values.shape[1:] not in (memory.patterns.shape, memory.patterns.frame_shape):
                 pictures = len(memory.patterns.shape) > 1 and given.values.ndim > 2
@@ -163,22 +236,12 @@ def recall(
                     f"{_shape(memory.patterns.frame_shape)}; "
                     + ("bring them to it with --size and --gray" if pictures else "give cues of that shape")
                 )
-            answer = recall_cues(
-                memory,
-                given.values,
-                reading=reading,
-                atol=atol,
-                recovery_atol=recovery_atol,
-                max_steps=max_steps,
-                progress=progress,
-            )
+            answer = recall_cues(memory, given.values, progress=progress, **options)
             used, names = given.values, list(given.names)
             one_nn = best_nn = trained = None
-    written = (
-        []
-        if output is None
-        else _write(output, answer.value, used, names, cues or [], corruption is not None, memory.originals)
-    )
+    written = []
+    if output is not None:
+        written = _write(output, answer.value, used, names, cues, corrupt is not None, memory.originals)
     results = []
     for row, name in enumerate(names):
         result = {
@@ -194,7 +257,7 @@ def recall(
             "period": answer.period[row],
         }
         results.append(result | ({"file": str(written[row])} if written else {}))
-    record = {
+    return {
         "cues": len(names),
         "recovered": int(answer.recovered.sum()),
         "recovery_rate": answer.recovery_rate,
@@ -205,29 +268,31 @@ def recall(
         "reading": answer.reading,
         "corruption": corrupt,
         "trained_on": trained,
-        "file": str(file),
         "results": results,
     }
-    if as_json:
-        print_json(record)
-        return 0
-    print(
-        f"{record['recovered']}/{record['cues']} recovered ({percent(record['recovery_rate'])}); nearest neighbour "
-        f"{percent(one_nn)}, best rule {percent(best_nn)}"
-        + ("" if trained is None else f"; seen in training: {trained}")
-    )
+
+
+def _print_many(record: dict[str, Any], patterns: Any, output: Path | None) -> None:
+    share = f"{record['recovered']}/{record['cues']}"
+    rate = percent(record["recovery_rate"])
+    if record["corruption"] is None:
+        print(f"{share} reached a stored example ({rate}); whether it is the right one is not known")
+    else:
+        print(
+            f"{share} recovered ({rate}); nearest neighbor {percent(record['one_nn_rate'])}, best rule "
+            f"{percent(record['best_nn_rate'])}; seen in training: {record['trained_on']}"
+        )
     print(
         ", ".join(f"{count} {status}" for status, count in record["status_counts"].items())
         + f"; steps: median {number(record['steps']['median'])}, most {number(record['steps']['max'])}; "
-        f"{answer.reading} reading of the thresholds"
+        f"{record['reading']} reading of the thresholds"
     )
-    if corruption is None:
-        for result in results:
-            reached = f" {memory.patterns.name(result['index'])}" if result["status"] == "recovered" else ""
+    if record["corruption"] is None:
+        for result in record["results"]:
+            reached = f" {patterns.name(result['index'])}" if result["status"] == "recovered" else ""
             print(plain(f"{result['name']}: {result['status']}{reached}"))
-    if written:
+    if output is not None:
         print(f"written to {output}")
-    return 0
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -163,7 +163,7 @@ def name_of(patterns: Any, index: int) -> str | None:
     return None if patterns.names is None or index < 0 else patterns.names[index]
 
 
-def way_rows(found: Any, patterns: Any) -> list[dict[str, Any]]:
+def open_sequence_rows(found: Any, patterns: Any) -> list[dict[str, Any]]:
     """One entry an open sequence: where it begins and ends, and whether it runs as it was given."""
     return [
         {
@@ -175,7 +175,9 @@ def way_rows(found: Any, patterns: Any) -> list[dict[str, Any]]:
             "error": error,
             "kept": bool(kept),
         }
-        for path, error, kept in zip(patterns.ways, found.way_error, found.ways_kept, strict=True)
+        for path, error, kept in zip(
+            patterns.open_sequences, found.open_sequence_error, found.open_sequences_kept, strict=True
+        )
     ]
 
 
@@ -189,7 +191,7 @@ def print_cycles(record: dict[str, Any]) -> None:
         )
     if len(record["cycles"]) > len(rows):
         print(f"fixed points: {len(record['cycles']) - len(rows)}")
-    for row in record["ways"]:
+    for row in record["open_sequences"]:
         print(
             f"open sequence of {row['length']} states{_from(row['start_name'])}: {'runs to its end' if row['kept'] else 'is not kept'}, "
             f"largest mean squared error {number(row['error'])}"

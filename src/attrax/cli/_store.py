@@ -39,12 +39,12 @@ from attrax.cli._sequences import (
     cycle_rows,
     merged_names,
     near_record,
+    open_sequence_rows,
     print_cycles,
     read_selected,
     tell,
     tell_merged,
     warn_of_near,
-    way_rows,
 )
 from attrax.cli._settings import Setting, read_settings, with_options
 from attrax.cli._words import plain
@@ -441,7 +441,7 @@ def store_record(memory: Any, file: Path, skipped: list[str]) -> dict[str, Any]:
         "spectral_radius": spread(found.spectral_radius),
         "file": str(file),
         "cycles": cycle_rows(found, memory.patterns),
-        "ways": way_rows(found, memory.patterns),
+        "open_sequences": open_sequence_rows(found, memory.patterns),
         "context": memory.patterns.context,
         "ambiguities": memory.written.get("ambiguities", []),
         "status": str(memory.status),

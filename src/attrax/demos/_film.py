@@ -8,13 +8,13 @@ from pathlib import Path
 import jax.random as jr
 import numpy as np
 
-from attrax.dynamics import SequenceRecall, recall_sequence
+from attrax.dynamics import Recall, recall
 from attrax.extending import Progress, checks
 from attrax.files import save
 from attrax.maps import describe
 from attrax.memory import Memory
 from attrax.patterns import Patterns
-from attrax.report import way_strip
+from attrax.report import path_strip
 from attrax.sources import load_sequence, save_video
 from attrax.writing import Constructed, store
 
@@ -32,15 +32,15 @@ class FilmDemo:
     **Fields:**
 
     - `memory`: the certified memory of the film, one cycle.
-    - `found`: the ways from 20 cues of noise.
+    - `recalled`: the paths from 20 cues of noise.
     - `file`: the memory as a file.
-    - `films`: the way from the first cue as `.mp4` and as `.gif`, enlarged four times.
+    - `films`: the path from the first cue as `.mp4` and as `.gif`, enlarged four times.
     - `strip`: the same as a strip of pictures.
     - `seconds`: wall-clock time of all of it.
     """
 
     memory: Memory
-    found: SequenceRecall
+    recalled: Recall
     file: Path
     films: tuple[Path, Path]
     strip: Path
@@ -58,7 +58,7 @@ def demo_film(
     """Stores a film of 60 frames (64×64 in color) in one hidden layer, certifies the cycle, recalls it from noise.
 
     The film is made from photographs that scikit-image brings along; the cues are pure noise, each pixel uniform in
-    [0, 1]. Writes `film.attrax` (the memory), `film.mp4`, `film.gif` and `film-strip.png` (the way from the first cue)
+    [0, 1]. Writes `film.attrax` (the memory), `film.mp4`, `film.gif` and `film-strip.png` (the path from the first cue)
     to `folder`. A few seconds on two cores; no network connection is used.
 
     **Arguments:**
@@ -83,16 +83,17 @@ def demo_film(
     memory.written["media"] = clip.facts()  # so that recall writes it back as a film
     file = save(folder / "film.attrax", memory)
     cues = np.random.default_rng(seed).uniform(size=(_CUES, *film.shape[1:]))
-    found = recall_sequence(memory, cues, progress=progress)
-    frames = found.frames[0]
+    recalled = recall(memory, cues, path=True, progress=progress)
+    assert recalled.path is not None
+    frames = recalled.path[0]
     shown = np.concatenate([np.repeat(frames[:1], _SHOWN_CUE - 1, axis=0), frames])
     enlarged = shown.repeat(_ENLARGED, axis=1).repeat(_ENLARGED, axis=2)
     films = tuple(save_video(folder / f"film{suffix}", enlarged, _SHOWN_RATE).path for suffix in (".mp4", ".gif"))
     strip = folder / "film-strip.png"
-    way_strip(memory, found).savefig(strip, dpi=120)
+    path_strip(memory, recalled).savefig(strip, dpi=120)
     return FilmDemo(
         memory,
-        found,
+        recalled,
         file,
         (films[0], films[1]),
         strip,

@@ -1,13 +1,18 @@
-"""Iteration of maps, and the exact fixed points and cycles it leads to."""
+"""Iteration of maps, recall, and the exact fixed points and cycles that iteration leads to."""
 
 from ._iterate import Iterates as Iterates
+from ._iterate import Run as Run
+from ._iterate import flat_of as flat_of
 from ._iterate import iterate as iterate
-from ._recall import READINGS as READINGS
+from ._iterate import run as run
+from ._iterate import run_on as run_on
+from ._iterate import states_of as states_of
+from ._iterate import trajectory as trajectory
 from ._recall import Recall as Recall
+from ._recall import phase_errors as phase_errors
 from ._recall import recall as recall
 from ._refine import Refined as Refined
 from ._refine import fixed as fixed
 from ._refine import refine as refine
-from ._sequence_recall import SequenceRecall as SequenceRecall
-from ._sequence_recall import phase_errors as phase_errors
-from ._sequence_recall import recall_sequence as recall_sequence
+from ._stored import StoredCycles as StoredCycles
+from ._stored import thresholds_of as thresholds_of

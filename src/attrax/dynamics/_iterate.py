@@ -1,5 +1,6 @@
 """The one loop: iterate a map from many starts until each converges, repeats, diverges or runs out of steps."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,9 +17,16 @@ from attrax._base.status import IterationStatus
 from attrax._base.types import HostStates, Map, Progress
 from attrax.maps import ReducedMap, reduced_map
 
-_CHUNK = 16
+_CHUNK = (16,)
+"""Rows are computed so many at a time, whatever their number, so that a row never depends on its neighbors."""
 _BLOCK = 64
 _BOUND = 1e12
+_SETTLED = 0.05
+"""A cycle has settled when what is left of its drift is below this fraction of its extent. Near a fixed point that is
+approached more and more slowly along a direction with eigenvalue −1, states two steps apart are closer than any
+tolerance at last, but what is left of the drift stays a sixth of their distance."""
+_NEVER = -1.0
+"""A tolerance that no distance is below."""
 _RUNNING, _CONVERGED, _CYCLE, _DIVERGED = range(4)
 _STATUSES = np.array(
     [
@@ -52,11 +60,20 @@ class Iterates:
 
 
 class _Rows(eqx.Module):
-    """What the next step of a chunk of rows needs. The anchor is that of Brent's cycle detection."""
+    """What the next step of a chunk of rows needs.
+
+    **Fields:** `z`, coordinates, and `flat`, the same in coordinates whose plain distance is that of states; the state
+    that later ones are compared with, `anchor`, and its step; and of a cycle that waits for its second lap `lap`, the
+    period it may have (0 where there is none), `gap`, how far it missed the anchor, and `extent`, how far it goes.
+    """
 
     z: Any
+    flat: Any
     anchor: Any
     anchor_step: Any
+    lap: Any
+    gap: Any
+    extent: Any
     num_steps: Any
     residual: Any
     period: Any
@@ -64,6 +81,22 @@ class _Rows(eqx.Module):
 
     def pick(self, index: Any) -> "_Rows":
         return jax.tree.map(lambda leaf: leaf[index], self)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """What the loop leaves behind, one entry a start: as in `Iterates`, in the coordinates of an `ReducedMap`.
+
+    **Fields:** `z`, the last finite coordinates; `trace`, where it was asked for and is not too large, for each start
+    the coordinates after each step, `num_steps`×k (of a diverging row those that are finite).
+    """
+
+    z: Float[np.ndarray, "n k"]
+    num_steps: Int[np.ndarray, " n"]
+    residual: Float[np.ndarray, " n"]
+    period: Int[np.ndarray, " n"]
+    status: np.ndarray
+    trace: tuple[Float[np.ndarray, "t k"], ...] | None
 
 
 def iterate(
@@ -76,8 +109,10 @@ def iterate(
 ) -> Iterates:
     """Iterates `map` from each start until ‖f^{t+1}(x) − f^t(x)‖₂ < `atol`, in float64.
 
-    A state that returns to within `atol` of an earlier one without having converged is a cycle (Brent's algorithm).
-    Rows are computed in pieces of fixed size and leave when they are done, so no row sees its neighbours.
+    A state that returns to within `atol` of an earlier one without having converged may be on a cycle (Brent's
+    algorithm). It is one when a second lap returns to within `atol` as well, and the laps have settled: what is left of
+    their drift is small beside the extent of the cycle. Rows are computed in pieces of fixed size and leave when they
+    are done, so no row sees its neighbors.
 
     **Arguments:**
 
@@ -89,141 +124,312 @@ def iterate(
 
     **Returns:** `Iterates`. **Raises** `ValueError` for a wrong argument.
 
+    Source: R. P. Brent, "An improved Monte Carlo factorization algorithm", BIT 20 (1980).
+
         >>> import numpy as np
         >>> iterate(lambda x: x / 2, np.ones((1, 3))).period.tolist()
         [1]
     """
     max_steps = checks.integer("max_steps", max_steps, least=1)
     atol = checks.real("atol", atol, above=0)
-    starts = _check_starts(starts)
-    num = len(starts)
+    starts = check_starts(starts)
     with float64():
         way = reduced_map(map, starts.shape[1:])
-        rows = _enter(way, starts)
-        # Finished rows are written here; the others move on in fewer and fewer chunks.
-        done = jax.tree.map(np.array, rows)
-        active = np.arange(num)
-        taken = 1
-        while True:
-            state = np.asarray(rows.state)
-            finished = state != _RUNNING
-            if taken >= max_steps:
-                finished[:] = True
-            if finished.any():
-                part = np.flatnonzero(finished)
-                for total, leaf in zip(jax.tree.leaves(done), jax.tree.leaves(rows), strict=True):
-                    total[active[part]] = leaf[part]
-                keep = np.flatnonzero(~finished)
-                rows, active = rows.pick(keep), active[keep]
-            if progress is not None:
-                progress("iterating", num - len(active), num, {"step": taken})
-            if not len(active):
-                break
-            block = min(_BLOCK, max_steps - taken)
-            # As arrays these are traced, so that another limit or tolerance does not compile anew.
-            limit, tolerance = np.asarray(block), np.asarray(atol)
-            rows = _in_chunks(
-                lambda piece, limit=limit, tolerance=tolerance: _advance(way, piece, limit, tolerance),
-                rows,
-                len(active),
-            )
-            taken += block
-        value = np.array(_in_chunks(lambda piece: _leave(way, piece), done.z, num))
-    codes = np.asarray(done.state)
-    # A row that was lost at once has no finite state but its start.
-    at_once = (codes == _DIVERGED) & (np.asarray(done.num_steps) == 1)
-    value[at_once] = np.asarray(starts)[at_once]
-    return Iterates(
-        value=np.asarray(value),
-        num_steps=np.asarray(done.num_steps),
-        residual=np.asarray(done.residual),
-        period=np.asarray(done.period),
-        status=_STATUSES[codes],
-    )
+    found = run(way, starts, max_steps=max_steps, atol=atol, progress=progress)
+    return Iterates(last_states(way, found, starts), found.num_steps, found.residual, found.period, found.status)
 
 
-def _check_starts(starts: HostStates) -> np.ndarray:
+def check_starts(starts: HostStates, name: str = "starts") -> np.ndarray:
+    """`starts` in float64. **Raises** `ValueError` for anything but finite states, at least one."""
     starts = np.asarray(starts)
     if starts.ndim < 2 or starts.dtype.kind not in "fiub":
         raise ValueError(
-            f"starts must be real numbers, one state a row (wrap a single one as start[None]); got an array of shape "
+            f"{name} must be real numbers, one state a row (wrap a single one as state[None]); got an array of shape "
             f"{starts.shape} and dtype {starts.dtype}"
         )
+    if not len(starts):
+        raise ValueError(f"{name} must hold at least one state; got none")
     if not np.isfinite(starts).all():
-        raise ValueError("starts must be finite; got NaN or an infinity")
+        raise ValueError(f"{name} must be finite; got NaN or an infinity")
     return starts.astype(np.float64)
 
 
-def _in_chunks(function: Any, rows: Any, num: int) -> Any:
-    """`function` of `rows` in pieces of one size, the last padded by repeating its last row; leaves on the host."""
-    pieces = []
-    for start in range(0, num, _CHUNK):
-        index = np.minimum(np.arange(start, start + _CHUNK), num - 1)
+def run(
+    way: ReducedMap,
+    starts: HostStates,
+    *,
+    max_steps: int,
+    atol: float,
+    keep: int | None = None,
+    sizes: tuple[int, ...] = _CHUNK,
+    progress: Progress | None = None,
+) -> Run:
+    """Iterates from `starts` as `iterate` does, in the coordinates of `way`, in the precision of `starts`.
+
+    **Arguments:**
+
+    - `keep`: bytes up to which the coordinates of all steps are kept; by default none are.
+    - `sizes`: rows are computed in pieces of these sizes, the largest first.
+    """
+    with float64():
+        rows = in_pieces(lambda piece: _first_step(way, piece), starts, sizes)
+        return _run_on(way, rows, max_steps, atol, keep, sizes, progress)
+
+
+def run_on(
+    way: ReducedMap,
+    z: Float[np.ndarray, "n k"],
+    *,
+    max_steps: int,
+    atol: float,
+    keep: int | None = None,
+    sizes: tuple[int, ...] = _CHUNK,
+) -> Run:
+    """The same from coordinates instead of states; `num_steps` counts from them."""
+    with float64():
+        rows = in_pieces(lambda piece: _from_coordinates(way, piece), z, sizes)
+        return _run_on(way, rows, max_steps, atol, keep, sizes, None)
+
+
+def _run_on(
+    way: ReducedMap,
+    rows: _Rows,
+    max_steps: int,
+    atol: float,
+    keep: int | None,
+    sizes: tuple[int, ...],
+    progress: Progress | None,
+) -> Run:
+    num = len(rows.state)
+    # Finished rows are written here; the others move on in fewer and fewer pieces.
+    done = jax.tree.map(np.array, rows)
+    active = np.arange(num)
+    trace = None if keep is None else _Trace(rows, keep)
+    # As arrays these are traced, so that another limit or tolerance does not compile anew.
+    limit, tolerance = np.asarray(max_steps), np.asarray(atol, done.z.dtype)
+    while True:
+        finished = (np.asarray(rows.state) != _RUNNING) | (np.asarray(rows.num_steps) >= max_steps)
+        if finished.any():
+            part, left = np.flatnonzero(finished), np.flatnonzero(~finished)
+            for total, leaf in zip(jax.tree.leaves(done), jax.tree.leaves(rows), strict=True):
+                total[active[part]] = leaf[part]
+            rows, active = rows.pick(left), active[left]
+        if progress is not None:
+            progress("iterating", num - len(active), num, {"step": int(np.max(rows.num_steps, initial=0))})
+        if not len(active):
+            break
+        advance = partial(_advance, way, max_steps=limit, atol=tolerance, keep=trace is not None)
+        gather = _without_path if trace is None else partial(trace.gather, active)
+        rows = in_pieces(advance, rows, sizes, gather)
+    return Run(
+        np.asarray(done.z),
+        np.asarray(done.num_steps, np.int64),
+        np.asarray(done.residual),
+        np.asarray(done.period, np.int64),
+        _STATUSES[np.asarray(done.state)],
+        None if trace is None else trace.finished(),
+    )
+
+
+class _Trace:
+    """The coordinates after each step of every row, as long as they are not too large to be held."""
+
+    def __init__(self, rows: _Rows, most: int) -> None:
+        self.most, self.bytes, self.none = most, rows.z.nbytes, rows.z[:0]
+        self.parts = [[z[None]] if state != _DIVERGED else [] for z, state in zip(rows.z, rows.state, strict=True)]
+
+    def gather(self, active: np.ndarray, first: int, count: int, before: _Rows, result: tuple[_Rows, Any]) -> _Rows:
+        """Takes the coordinates from what a piece of the active rows came to, and gives the rest of it."""
+        after = result[0]
+        if self.bytes <= self.most:
+            path, lost = np.asarray(result[1]), np.asarray(after.state) == _DIVERGED
+            lengths = np.asarray(after.num_steps) - np.asarray(before.num_steps) - lost
+            for row in range(count):
+                taken = np.array(path[row, : lengths[row]])
+                self.parts[active[first + row]].append(taken)
+                self.bytes += taken.nbytes
+            if self.bytes > self.most:
+                self.parts = []
+        return after
+
+    def finished(self) -> tuple[np.ndarray, ...] | None:
+        """One array a row; `None` where they were too large."""
+        if self.bytes > self.most:
+            return None
+        return tuple(np.concatenate(parts) if parts else self.none for parts in self.parts)
+
+
+def _without_path(first: int, count: int, before: _Rows, result: tuple[_Rows, Any]) -> _Rows:
+    return result[0]
+
+
+def last_states(way: ReducedMap, found: Run, starts: HostStates) -> HostStates:
+    """The states that a run from `starts` ended in."""
+    value = states_of(way, found.z)
+    # A row that was lost at once has no finite state but its start.
+    at_once = (found.status == IterationStatus.DIVERGED) & (found.num_steps == 1)
+    value[at_once] = starts[at_once]
+    return value
+
+
+def states_of(way: ReducedMap, z: Float[np.ndarray, "n k"], sizes: tuple[int, ...] = _CHUNK) -> HostStates:
+    """The states that coordinates stand for."""
+    with float64():
+        return in_pieces(lambda piece: _leave(way, piece), z, sizes)
+
+
+def flat_of(way: ReducedMap, z: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
+    """Coordinates whose plain distance is that of the states."""
+    return z if way.norm_factor is None else z @ np.asarray(way.norm_factor).T
+
+
+def trajectory(way: ReducedMap, starts: HostStates, count: int) -> tuple[HostStates, ...]:
+    """For each start the states of `count` applications of the map, in float64; fewer where a state is not finite."""
+    count = checks.integer("count", count, least=1)
+    starts = np.asarray(starts, np.float64)
+    found = run(way, starts, max_steps=count, atol=_NEVER, keep=2**62)
+    assert found.trace is not None  # nothing is larger than that
+    lengths = [len(trace) for trace in found.trace]
+    together = np.concatenate(found.trace)
+    if not len(together):
+        return tuple(np.zeros((0, *starts.shape[1:])) for _ in lengths)
+    return tuple(np.split(states_of(way, together), np.cumsum(lengths)[:-1]))
+
+
+def follow(way: ReducedMap, z: Float[np.ndarray, "n k"], count: int) -> tuple[Float[np.ndarray, "t k"], ...]:
+    """For each row of coordinates those after each of `count` steps; fewer where they are not finite."""
+    found = run_on(way, z, max_steps=count, atol=_NEVER, keep=2**62)
+    assert found.trace is not None  # nothing is larger than that
+    return tuple(trace[1:] for trace in found.trace)
+
+
+def in_pieces(
+    function: Callable[[Any], Any],
+    rows: Any,
+    sizes: tuple[int, ...] = _CHUNK,
+    gather: Callable[[int, int, Any, Any], Any] | None = None,
+) -> Any:
+    """`function` of `rows` in pieces of the given sizes, the last padded by repeating its last row; on the host.
+
+    `gather(first, count, piece, result)` may take from a result what belongs to its rows, and gives what is to be put
+    together.
+    """
+    num = len(jax.tree.leaves(rows)[0])
+    pieces, start = [], 0
+    while start < num:
+        left = num - start
+        size = next((size for size in sizes if size <= left), sizes[-1])
+        # Several small pieces cost more than one padded one.
+        larger = next((other for other in reversed(sizes) if other >= left), sizes[0])
+        size = larger if larger <= 2 * left else size
+        index = np.minimum(np.arange(start, start + size), num - 1)
         piece = jax.tree.map(lambda leaf, index=index: leaf[index], rows)
-        count = min(_CHUNK, num - start)
-        pieces.append(jax.tree.map(lambda leaf, count=count: np.asarray(leaf)[:count], function(piece)))
+        count = min(size, left)
+        result = function(piece)
+        if gather is not None:
+            result = gather(start, count, piece, result)
+        pieces.append(jax.tree.map(lambda leaf, count=count: np.array(leaf)[:count], result))
+        start += size
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *pieces)
 
 
-def _enter(way: ReducedMap, starts: np.ndarray) -> _Rows:
-    if not len(starts):
-        raise ValueError("starts must hold at least one state; got none")
-    return _in_chunks(lambda piece: _first_step(way, piece), starts, len(starts))
+def _norms(differences: Any) -> Any:
+    return jnp.sqrt(jnp.sum(differences.reshape(len(differences), -1) ** 2, axis=1))
+
+
+def _flat(way: ReducedMap, z: Any) -> Any:
+    return z if way.norm_factor is None else z @ way.norm_factor.T
 
 
 @eqx.filter_jit
 def _first_step(way: ReducedMap, starts: Any) -> _Rows:
-    z = jax.vmap(way.enter)(starts)
-    change = jax.vmap(way.leave)(z) - starts
-    residual = jnp.sqrt(jnp.sum(change.reshape(len(starts), -1) ** 2, axis=1))
-    ones = jnp.ones(len(starts), jnp.int64)
+    z = jax.vmap(way.enter)(starts).astype(starts.dtype)
+    return _begun(way, z, _norms(jax.vmap(way.leave)(z) - starts).astype(z.dtype), 1)
+
+
+@eqx.filter_jit
+def _from_coordinates(way: ReducedMap, z: Any) -> _Rows:
+    return _begun(way, z, jnp.full(len(z), jnp.finfo(z.dtype).max), 0)
+
+
+def _begun(way: ReducedMap, z: Any, residual: Any, step: int) -> _Rows:
     lost = ~(jnp.isfinite(residual) & (jnp.max(jnp.abs(z), axis=1) < _BOUND))
+    z = jnp.where(lost[:, None], 0.0, z)
+    flat = _flat(way, z)
+    none, zero = jnp.zeros(len(z), jnp.int64), jnp.zeros(len(z), z.dtype)
     return _Rows(
-        z=jnp.where(lost[:, None], 0.0, z),
-        anchor=z,
-        anchor_step=ones,
-        num_steps=ones,
+        z=z,
+        flat=flat,
+        anchor=flat,
+        anchor_step=none + step,
+        lap=none,
+        gap=zero,
+        extent=zero,
+        num_steps=none + step,
         residual=jnp.where(lost, jnp.inf, residual),
-        period=0 * ones,
+        period=none,
         state=jnp.where(lost, _DIVERGED, _RUNNING),
     )
 
 
 @eqx.filter_jit
 def _leave(way: ReducedMap, z: Any) -> Any:
-    return jax.vmap(way.leave)(z)
+    return jax.vmap(way.leave)(z).astype(z.dtype)
 
 
 @eqx.filter_jit
-def _advance(way: ReducedMap, rows: _Rows, num_steps: Any, atol: Any) -> _Rows:
-    last = rows.num_steps.max() + num_steps
+def _advance(way: ReducedMap, rows: _Rows, *, max_steps: Any, atol: Any, keep: bool) -> tuple[_Rows, Any]:
+    """Some steps of every running row, and where it was asked for the coordinates after each of them."""
+    path = jnp.zeros((len(rows.z), _BLOCK, rows.z.shape[1]), rows.z.dtype) if keep else None
 
-    def running(carry: _Rows) -> Any:
-        return jnp.any((carry.state == _RUNNING) & (carry.num_steps < last))
+    def running(carry: tuple[Any, _Rows, Any]) -> Any:
+        taken, rows, _ = carry
+        return (taken < _BLOCK) & jnp.any((rows.state == _RUNNING) & (rows.num_steps < max_steps))
 
-    return jax.lax.while_loop(running, partial(_step_rows, way, atol), rows)
+    def step(carry: tuple[Any, _Rows, Any]) -> tuple[Any, _Rows, Any]:
+        taken, rows, path = carry
+        rows = _step_rows(way, max_steps, atol, rows)
+        return taken + 1, rows, path if path is None else path.at[:, taken].set(rows.z)
+
+    _, rows, path = jax.lax.while_loop(running, step, (jnp.zeros((), jnp.int64), rows, path))
+    return rows, path
 
 
-def _step_rows(way: ReducedMap, atol: Any, rows: _Rows) -> _Rows:
+def _step_rows(way: ReducedMap, max_steps: Any, atol: Any, rows: _Rows) -> _Rows:
     """One application of the map to every running row."""
-    moved = jax.vmap(way.step)(rows.z)
-    residual = jax.vmap(way.distance)(moved, rows.z)
+    moved = jax.vmap(way.step)(rows.z).astype(rows.z.dtype)
+    flat = _flat(way, moved)
+    residual, apart = _norms(flat - rows.flat), _norms(flat - rows.anchor)
     step = rows.num_steps + 1
-    running = rows.state == _RUNNING
+    running = (rows.state == _RUNNING) & (rows.num_steps < max_steps)
     lost = ~(jnp.isfinite(residual) & (jnp.max(jnp.abs(moved), axis=1) < _BOUND))
     converged = residual < atol
-    returned = (jax.vmap(way.distance)(moved, rows.anchor) < atol) & ~converged
-    state = jnp.where(lost, _DIVERGED, jnp.where(converged, _CONVERGED, jnp.where(returned, _CYCLE, _RUNNING)))
-    period = jnp.where(converged, 1, jnp.where(returned & ~lost, step - rows.anchor_step, 0))
+    # The second lap, from the state that returned: whether it ends now, and whether the cycle has settled.
+    checked = (rows.lap > 0) & (step == rows.anchor_step + rows.lap)
+    scale = _norms(flat) + rows.extent
+    rounding = 64 * jnp.finfo(flat.dtype).eps * rows.lap * scale
+    # Laps that shrink geometrically from `gap` to `apart` have apart·gap/(gap − apart) to go.
+    slower = apart * rows.gap <= _SETTLED * rows.extent * (rows.gap - apart)
+    settled = checked & (apart < atol) & ((apart <= rounding) | ((apart < rows.gap) & slower))
+    returned = (rows.lap == 0) & (apart < atol)
+    state = jnp.where(lost, _DIVERGED, jnp.where(converged, _CONVERGED, jnp.where(settled, _CYCLE, _RUNNING)))
     # Brent: the anchor moves up whenever the number of steps since it was set has doubled.
-    lift = step >= 2 * rows.anchor_step
+    lift = (rows.lap == 0) & (step >= 2 * rows.anchor_step)
+    refused = checked & ~settled
+    anew = returned | lift
+    anchor = jnp.where(anew[:, None], flat, rows.anchor)
     advanced = _Rows(
         z=jnp.where(lost[:, None], rows.z, moved),
-        anchor=jnp.where(lift[:, None], moved, rows.anchor),
-        anchor_step=jnp.where(lift, step, rows.anchor_step),
+        flat=jnp.where(lost[:, None], rows.flat, flat),
+        # After a lap that was no cycle there is nothing to compare with until the steps have doubled.
+        anchor=jnp.where(refused[:, None], jnp.nan, anchor),
+        anchor_step=jnp.where(anew | refused, step, rows.anchor_step),
+        lap=jnp.where(returned, step - rows.anchor_step, jnp.where(checked, 0, rows.lap)),
+        gap=jnp.where(returned, apart, rows.gap),
+        extent=jnp.where(returned, 0.0, jnp.where(checked, rows.extent, jnp.maximum(rows.extent, apart))),
         num_steps=step,
         residual=jnp.where(lost, jnp.inf, residual),
-        period=period,
+        period=jnp.where(lost, 0, jnp.where(converged, 1, jnp.where(settled, rows.lap, 0))),
         state=state,
     )
 

@@ -1,39 +1,60 @@
 """Recall: iterate the map of a memory from cues, and say what came back."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from attrax._base import checks
-from attrax._base.status import IterationStatus, RecallStatus
-from attrax._base.types import HostIndices, HostStates, Progress
-from attrax.dynamics._iterate import iterate
+from attrax._base.numerics import float64, squared_distances
+from attrax._base.status import RecallStatus
+from attrax._base.types import HostIndices, HostStates, Map, Progress
+from attrax.dynamics._iterate import Run, check_starts, flat_of, last_states, run, states_of, trajectory
 from attrax.dynamics._refine import refine
+from attrax.dynamics._stored import Met, StoredCycles, thresholds_of
+from attrax.maps import ReducedMap, reduced_map
 from attrax.memory import Memory
-from attrax.patterns import Patterns
 
-READINGS = ("auto", "literal", "mean_square")
-_MEAN_SQUARE_STEP = 1e-17
-_MEAN_SQUARE_DISTANCE = 1e-7
+_TRACE_BYTES = 2**28
+"""Coordinates of all steps are held up to about this size at a time."""
+_BACK = 16
+"""Steps that are looked at together on the way back from the end of a path."""
+_WINDOW = 64
+"""Steps over which an orbit has to come nearer to a limit that Newton's method found."""
+_ROUNDING = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recall:
-    """What came back, one entry a cue.
+    """What came back, one entry a cue. An example is a cycle of length one.
 
     **Fields:**
 
     - `value`: n×frame shape, float64: the limit (one of its states, for a cycle; the last state otherwise); of states
       that hold several frames, the latest.
-    - `index`: the example that was recovered, −1 unless the status is `recovered`.
-    - `nearest`: the example nearest to the limit, whatever the status.
+    - `index`: the stored state that `value` is, −1 unless the status is `recovered`.
+    - `nearest`: the stored state nearest to the limit, whatever the status.
     - `distance`: Euclidean distance from the limit to it.
     - `num_steps`: applications of the map until the convergence test held.
     - `residual`: ‖f^t(x) − f^{t−1}(x)‖₂ at the last step; infinite where the iteration diverged.
     - `period`: 1 for a fixed point, p for a cycle, 0 where there is neither.
-    - `status`: a `RecallStatus` each.
+    - `cycle`: the stored cycle that was reached, a position in `Patterns.cycles`; −1 unless `recovered`.
+    - `transient`: applications of the map before the path meets what is stored, and follows it from there on. Where
+      nothing stored was met, those before the states repeat to within the tolerance, or all of them.
+    - `entry`: the stored state that is met then; −1 unless `recovered`.
+    - `phase`: its place, counted from the first: on a cycle in the order of `Patterns.cycles`, on an open sequence in
+      that of `Patterns.open_sequences`; −1 unless `recovered`.
+    - `status`: a `RecallStatus` each. Where the caller did not name what was expected, `recovered` means that *a*
+      stored cycle was reached, not that it was the right one.
     - `reading`: which of the paper's two readings of its thresholds was used, `literal` or `mean_square`.
+    - `expected`: what the caller said that each cue was made from; `None` where nothing was said.
+    - `path`: with `path=True`, for each cue all frames in order, the cue first, float64: the transient, then what
+      `psnr` speaks of, the cycle as often as was asked for.
+    - `psnr`: with `path=True`, for each cue the peak signal-to-noise ratio, in decibels, of each frame from `transient`
+      on, once through what is left of an open sequence and once round the cycle: against the frame it should be where
+      the cycle is a stored one, else against the nearest. The peak is 1 for values in [0, 1], otherwise their range;
+      rounding limits the ratio to 313. Empty where there is no period.
     """
 
     value: HostStates
@@ -43,8 +64,15 @@ class Recall:
     num_steps: Int[np.ndarray, " n"]
     residual: Float[np.ndarray, " n"]
     period: Int[np.ndarray, " n"]
+    cycle: HostIndices
+    transient: Int[np.ndarray, " n"]
+    entry: HostIndices
+    phase: Int[np.ndarray, " n"]
     status: tuple[RecallStatus, ...]
     reading: str
+    expected: HostIndices | None = None
+    path: tuple[HostStates, ...] | None = None
+    psnr: tuple[Float[np.ndarray, " p"], ...] | None = None
 
     @property
     def recovered(self) -> np.ndarray:
@@ -53,8 +81,23 @@ class Recall:
 
     @property
     def recovery_rate(self) -> float:
-        """Fraction of the cues that were recovered."""
+        """Fraction of the cues that were recovered. Without `expected`: fraction that reached *a* stored cycle."""
         return float(self.recovered.mean())
+
+    @property
+    def psnr_min(self) -> Float[np.ndarray, " n"]:
+        """The worst frame of each cue; NaN where there is no period. **Raises** `ValueError` without a path."""
+        return np.array([row.min() if len(row) else np.nan for row in self._measured()])
+
+    @property
+    def psnr_median(self) -> Float[np.ndarray, " n"]:
+        """The median frame of each cue; NaN where there is no period. **Raises** `ValueError` without a path."""
+        return np.array([np.median(row) if len(row) else np.nan for row in self._measured()])
+
+    def _measured(self) -> tuple[np.ndarray, ...]:
+        if self.psnr is None:
+            raise ValueError("frames were not kept; call recall with path=True")
+        return self.psnr
 
 
 def recall(
@@ -62,118 +105,303 @@ def recall(
     cues: HostStates,
     *,
     expected: HostIndices | None = None,
+    path: bool = False,
+    cycles: int = 1,
     reading: str = "auto",
     atol: float | None = None,
     recovery_atol: float | None = None,
     max_steps: int = 10_000,
     progress: Progress | None = None,
 ) -> Recall:
-    """Iterates the map of `memory` from each cue until it converges, in float64, and names the example it reached.
+    """Iterates the map of `memory` from each cue until it converges or repeats, in float64, and names what it reached.
 
     *Literal* reading of the paper's thresholds: converged when ‖f^{k+1}(x) − f^k(x)‖₂ < 1e-8, recovered when the
     limit is within 1e-7 of a stored point. A network left at the paper's stopping loss of 1e-8 has its fixed points
     farther from the examples than that, so there the *mean-square* reading applies: converged when the mean squared
     change is at most 1e-17, recovered when the mean squared distance to the example as it was given is below 1e-7
-    and no other example is nearer. `auto` takes the literal one where the stored points are the given ones to
-    within 1e-7. A limit is refined by Newton's method where only that can tell whether it is an example.
+    and no other example is nearer. `auto` takes the literal one where the stored points are the given ones, and fixed
+    points or cycles of the map, to within 1e-7. A cycle is recovered when the states of one period match those of a
+    stored cycle of that length in order.
+
+    A limit is refined by Newton's method where only that can tell whether it is a stored one. It counts if the orbit
+    approaches it; if not, the cue has not converged.
 
     **Arguments:**
 
     - `cues`: n×state shape, real and finite; where a state holds several frames, single frames too, which are repeated.
-    - `expected`: the example each cue was made from; reaching another one is then `other_attractor`.
+    - `expected`: for each cue the index of the stored state it was made from; reaching another cycle than that of this
+      state is then `other_attractor`. Without it every stored cycle counts as recovered.
+    - `path`: keep all frames, and measure them; see `Recall`.
+    - `cycles`: how often the path goes round the cycle at its end.
     - `reading`: `auto`, `literal` or `mean_square`.
     - `atol`, `recovery_atol`: Euclidean tolerances that replace those of the reading.
     - `max_steps`: applications of the map at most.
 
     **Returns:** `Recall`; a row is what it would be alone. **Raises** `ValueError` for cues of a wrong shape or other
     wrong arguments, and where the memory holds no patterns.
+
+    Source: the thresholds, and the criterion for sequences, follow Radhakrishnan, Belkin and Uhler (2020).
+
+        >>> import attrax as ax
+        >>> film = np.eye(3)
+        >>> network = ax.training.pseudoinverse(film, np.roll(film, -1, axis=0))
+        >>> memory = ax.Memory(network, ax.Patterns.from_cycles([film]))
+        >>> found = recall(memory, film[1:2] + 0.05)
+        >>> int(found.period[0]), int(found.phase[0]), int(found.transient[0])
+        (3, 2, 1)
     """
     patterns = memory.examples()
-    checks.one_of("reading", reading, READINGS)
-    cues = patterns.as_states(cues)
+    thresholds = thresholds_of(memory, reading)
+    if atol is not None:
+        thresholds = replace(thresholds, convergence=checks.real("atol", atol, above=0))
+    if recovery_atol is not None:
+        thresholds = replace(thresholds, recovery=checks.real("recovery_atol", recovery_atol, above=0))
+    cycles = checks.integer("cycles", cycles, least=1)
+    max_steps = checks.integer("max_steps", max_steps, least=1)
+    starts = check_starts(patterns.as_states(cues), "cues")
     if expected is not None:
         expected = np.asarray(expected)
-        wrong = expected.shape != (len(cues),) or expected.dtype.kind not in "iu"
+        wrong = expected.shape != (len(starts),) or expected.dtype.kind not in "iu"
         if wrong or expected.min() < 0 or expected.max() >= len(patterns):
             raise ValueError(
-                f"expected must give each of the {len(cues)} cues an index of the {len(patterns)} examples"
+                f"expected must give each of the {len(starts)} cues an index of the {len(patterns)} stored states"
             )
-    originals = np.asarray(memory.originals, np.float64).reshape(len(patterns), -1)
-    points = np.asarray(patterns.points, np.float64).reshape(len(patterns), -1)
-    if reading == "auto":
-        moved = float(np.linalg.norm(points - originals, axis=1).max())
-        reading = "literal" if moved <= 1e-7 else "mean_square"
-    size = points.shape[1]
-    literal = reading == "literal"
-    references = points if literal else originals
-    if atol is None:
-        atol = 1e-8 if literal else float(np.sqrt(size * _MEAN_SQUARE_STEP))
-    if recovery_atol is None:
-        recovery_atol = 1e-7 if literal else float(np.sqrt(size * _MEAN_SQUARE_DISTANCE))
-    recovery_atol = checks.real("recovery_atol", recovery_atol, above=0)
-    ends = iterate(memory.map, cues, max_steps=max_steps, atol=atol, progress=progress)
-    value, residual = ends.value.copy(), ends.residual
-    nearest, distance = _nearest(value, references)
-    for row in np.flatnonzero(ends.status == IterationStatus.CONVERGED):
-        # A slow approach stops short of its limit by residual/(1 − λ); a close call is settled by the limit itself.
-        if recovery_atol <= distance[row] <= 0.02 * np.sqrt(size):
-            exact = refine(memory.map, value[row : row + 1])
-            if exact.converged:
-                value[row] = exact.points[0]
-                nearest[row : row + 1], distance[row : row + 1] = _nearest(value[row : row + 1], references)
-    lengths = _cycle_lengths(patterns)
-    status, index = [], np.full(len(cues), -1)
-    for row, ended in enumerate(ends.status):
-        found = int(nearest[row])
-        reached = distance[row] < recovery_atol and ends.period[row] == lengths[found]
-        if reached and (expected is None or _same_cycle(patterns, found, int(expected[row]))):
-            status.append(RecallStatus.RECOVERED)
-            index[row] = found
-        elif reached:
-            status.append(RecallStatus.OTHER_ATTRACTOR)
-        elif ended == IterationStatus.CONVERGED:
-            status.append(RecallStatus.SPURIOUS)
+    with float64():
+        way = reduced_map(memory.map, patterns.shape)
+    stored = StoredCycles.of(memory, thresholds)
+    found = run(way, starts, max_steps=max_steps, atol=thresholds.convergence, keep=_TRACE_BYTES, progress=progress)
+    originals = np.asarray(memory.originals, np.float64)
+    value = last_states(way, found, starts)
+    period, transient = found.period.copy(), found.num_steps.copy()
+    nearest, distance = np.full(len(starts), -1), np.full(len(starts), np.inf)
+    index, cycle, entry, phase = (np.full(len(starts), -1) for _ in range(4))
+    status = [
+        RecallStatus.SPURIOUS if str(ended) == "converged" else RecallStatus(str(ended)) for ended in found.status
+    ]
+    kept: list[_Path] = []
+    needed = np.arange(len(starts)) if path else np.flatnonzero(period > 0)
+    for row, trace in _traces(way, starts, found, needed, thresholds.convergence, max_steps):
+        cue, approached = starts[row], False
+        if period[row]:
+            lap = value[row : row + 1] if period[row] == 1 else states_of(way, trace[-period[row] :])
+            lap, met, approached = _limit(memory.map, way, stored, lap, thresholds.convergence)
+            value[row], nearest[row], distance[row] = lap[-1], met.nearest, met.distance
+            if not approached:
+                status[row], period[row] = RecallStatus.NOT_CONVERGED, 0
+        if not approached:
+            kept += [_unsettled(way, cue, trace)] if path else []
+            continue
+        if met.recovered:
+            transient[row], at = _entry(way, stored, cue, trace, met)
+            wanted = stored.from_here(at)
+            if expected is None or stored.leads_to(int(expected[row]), met.cycle):
+                status[row] = RecallStatus.RECOVERED
+                index[row], cycle[row], entry[row], phase[row] = met.order[-1], met.cycle, at, stored.place(at)
+            else:
+                status[row] = RecallStatus.OTHER_ATTRACTOR
         else:
-            status.append(RecallStatus(str(ended)))
+            transient[row] = len(trace) - period[row] + 1
+            aligned = met.cycle >= 0 and period[row] > 1
+            wanted = (met.order if aligned else stored.nearest(lap)[0]).tolist() if path else []
+        if path:
+            total = int(transient[row]) + len(wanted) + (cycles - 1) * int(period[row])
+            kept.append(_to_cycle(way, stored, originals, cue, trace, int(transient[row]), wanted, total))
+    alone = np.flatnonzero(nearest < 0)
+    if len(alone):
+        nearest[alone], distance[alone] = stored.nearest(value[alone])
     return Recall(
         patterns.as_frames(value),
         index,
         nearest,
         distance,
-        ends.num_steps,
-        residual,
-        ends.period,
+        found.num_steps,
+        found.residual,
+        period,
+        cycle,
+        transient,
+        entry,
+        phase,
         tuple(status),
-        reading,
+        thresholds.reading,
+        expected,
+        tuple(patterns.as_frames(one.states) for one in kept) if path else None,
+        tuple(one.psnr for one in kept) if path else None,
     )
 
 
-def _nearest(values: HostStates, references: Float[np.ndarray, "m d"]) -> tuple[HostIndices, Float[np.ndarray, " n"]]:
-    """The nearest reference of each value and the exact distance to it."""
-    flat = values.reshape(len(values), -1)
-    squares = (references**2).sum(axis=1)
-    nearest = np.empty(len(flat), int)
-    for row, value in enumerate(flat):
-        # The expanded square is enough to order by, one row at a time so that the batch makes no difference; the
-        # distance itself is taken without cancellation.
-        with np.errstate(over="ignore", invalid="ignore"):
-            nearest[row] = int(np.argmin(squares - 2 * (references @ value)))
-    with np.errstate(over="ignore"):
-        return nearest, np.linalg.norm(flat - references[nearest], axis=1)
+def phase_errors(memory: Memory, recalled: Recall, row: int = 0) -> Float[np.ndarray, " t"]:
+    """How far each frame of a path is from being on time, as a fraction of the cycle.
+
+    A frame's place is that of the stored frame nearest to it; on time is the place that leads, one a step, to the phase
+    at which the path meets the stored cycle. Their distance round the cycle lies between 0 and ½.
+
+    **Arguments:** `recalled`, as `recall` gives it for `memory` with `path=True`; `row`, which of its cues.
+
+    **Returns:** as many numbers as there are frames; NaN throughout where no stored cycle was met. **Raises**
+    `ValueError` without a path.
+
+        >>> import attrax as ax
+        >>> film = np.eye(4)
+        >>> network = ax.training.pseudoinverse(film, np.roll(film, -1, axis=0))
+        >>> memory = ax.Memory(network, ax.Patterns.from_cycles([film]))
+        >>> phase_errors(memory, recall(memory, film[2:3], path=True)).tolist()
+        [0.0, 0.0, 0.0, 0.0]
+    """
+    if recalled.path is None:
+        raise ValueError("frames were not kept; call recall with path=True")
+    row = checks.integer("row", row, least=0, most=len(recalled.path) - 1)
+    frames = np.asarray(recalled.path[row], np.float64)
+    if recalled.cycle[row] < 0:
+        return np.full(len(frames), np.nan)
+    patterns = memory.examples()
+    cycle = list(patterns.cycles[int(recalled.cycle[row])])
+    shown = patterns.as_frames(np.asarray(memory.originals, np.float64)[cycle]).reshape(len(cycle), -1)
+    middle = shown.mean(axis=0)
+    nearest = squared_distances(frames.reshape(len(frames), -1) - middle, shown - middle).argmin(axis=1)
+    steps = np.arange(len(frames)) - int(recalled.transient[row])
+    index = int(recalled.entry[row])
+    while index not in cycle:  # on an open sequence: it enters its cycle later
+        index, steps = int(patterns.successor[index]), steps - 1
+    apart = np.abs(nearest - (cycle.index(index) + steps)) % len(cycle)
+    return np.minimum(apart, len(cycle) - apart) / len(cycle)
 
 
-def _cycle_lengths(patterns: Patterns) -> np.ndarray:
-    lengths = np.zeros(len(patterns), int)
-    for cycle in patterns.cycles:
-        lengths[list(cycle)] = len(cycle)
-    return lengths
+@dataclass(frozen=True, slots=True, eq=False)
+class _Path:
+    """All states from a cue on, and what was measured on those at the end."""
+
+    states: HostStates
+    psnr: Float[np.ndarray, " p"]
 
 
-def _same_cycle(patterns: Patterns, found: int, expected: int) -> bool:
-    """Whether following successors leads from the expected point to the one found."""
-    index = expected
-    for _ in range(len(patterns)):
-        if index == found:
-            return True
-        index = int(patterns.successor[index])
-    return False
+def _traces(
+    way: ReducedMap, starts: HostStates, found: Run, rows: np.ndarray, atol: float, max_steps: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """The coordinates after each step of these rows. Rows whose steps were too many to be held are run again."""
+    if found.trace is not None:
+        yield from ((int(row), found.trace[row]) for row in rows)
+        return
+    sizes = found.num_steps[rows] * found.z.itemsize * found.z.shape[1]
+    group = np.cumsum(sizes) // _TRACE_BYTES
+    for number in np.unique(group):
+        mine = rows[group == number]
+        again = run(way, starts[mine], max_steps=max_steps, atol=atol, keep=2**62)
+        assert again.trace is not None  # nothing is larger than that
+        yield from zip(mine.tolist(), again.trace, strict=True)
+
+
+def _limit(
+    map: Map, way: ReducedMap, stored: StoredCycles, lap: HostStates, atol: float
+) -> tuple[HostStates, Met, bool]:
+    """The limit that a lap is near, what it is of what is stored, and whether the orbit approaches it.
+
+    A slow approach stops short of its limit by residual/(1 − λ); a close call is settled by the limit itself.
+    """
+    met = stored.met(lap)
+    close = met.cycle >= 0 and stored.recovery <= met.apart.max() <= 0.02 * np.sqrt(lap[0].size)
+    if met.recovered or not close:
+        return lap, met, True
+    exact = refine(map, lap, way=way)
+    if not exact.converged:
+        return lap, met, True
+    if exact.moved > atol and not _approaches(way, lap, exact.points):
+        return lap, met, False
+    return exact.points, stored.met(exact.points), True
+
+
+def _approaches(way: ReducedMap, lap: HostStates, exact: HostStates) -> bool:
+    """Whether the orbit that goes on after a lap comes nearer to a fixed point or cycle, state by state."""
+    window = len(lap) * -(-_WINDOW // len(lap))
+    states = trajectory(way, lap[-1:], 2 * window)[0]
+    if len(states) < 2 * window:
+        return False
+    wanted = exact[np.arange(2 * window) % len(exact)]
+    distance = np.linalg.norm((states - wanted).reshape(len(states), -1), axis=1)
+    return bool(distance[window:].max() < distance[:window].max())
+
+
+def _entry(way: ReducedMap, stored: StoredCycles, cue: HostStates, trace: np.ndarray, met: Met) -> tuple[int, int]:
+    """The first step from which on the states match stored ones that go to each other, and the one matched then.
+
+    The trace ends with the lap that `met` speaks of.
+    """
+    period, last = len(met.order), len(trace)
+    lap = states_of(way, trace[-period:]).reshape(period, -1)
+    apart = np.linalg.norm(lap - stored.references[met.order], axis=1)
+    if not (apart < stored.recovery).all():  # the limit is a stored one, but the iteration stopped short of it
+        return last, int(met.order[-1])
+    flat_lap, begin = flat_of(way, trace[-period:]), last - period + 1
+    while begin > 1:
+        steps = np.arange(max(begin - _BACK, 1), begin)
+        place = (steps - last - 1) % period
+        gap = np.linalg.norm(flat_of(way, trace[steps - 1]) - flat_lap[place], axis=1)
+        missed = gap - apart[place] >= stored.recovery
+        # Only where the triangle inequality leaves it open is the state itself looked at.
+        open_steps = np.flatnonzero(~missed & (gap + apart[place] >= stored.recovery))
+        if len(open_steps):
+            states = states_of(way, trace[steps[open_steps] - 1]).reshape(len(open_steps), -1)
+            distance = np.linalg.norm(states - stored.references[met.order[place[open_steps]]], axis=1)
+            missed[open_steps] = distance >= stored.recovery
+        if missed.any():
+            begin = int(steps[missed][-1]) + 1
+            break
+        begin = int(steps[0])
+    index = int(met.order[(begin - last - 1) % period])
+    # What comes before may be an open sequence; the cue itself was not looked at yet.
+    for stop in range(begin, 0, -_BACK):
+        if stop > 1 and not stored.has_open_sequences:
+            break
+        start = max(stop - _BACK, 0)
+        rows = trace[max(start, 1) - 1 : stop - 1]
+        states = states_of(way, rows).reshape(len(rows), -1) if len(rows) else np.zeros((0, cue.size))
+        if start == 0:
+            states = np.concatenate([cue.reshape(1, -1), states])
+        for step in range(stop - 1, start - 1, -1):
+            before = stored.before(index, states[step - start])
+            if before < 0:
+                return step + 1, index
+            index = before
+    else:
+        return 0, index
+    return begin, index
+
+
+def _unsettled(way: ReducedMap, cue: HostStates, trace: np.ndarray) -> _Path:
+    return _Path(_path_states(way, cue, trace, len(trace) + 1), np.zeros(0))
+
+
+def _to_cycle(
+    way: ReducedMap,
+    stored: StoredCycles,
+    originals: HostStates,
+    cue: HostStates,
+    trace: np.ndarray,
+    transient: int,
+    wanted: list[int],
+    total: int,
+) -> _Path:
+    """The path to a cycle: `total` states, of which those from `transient` on should be these stored ones."""
+    states = _path_states(way, cue, trace, total)
+    return _Path(states, _psnr(stored, originals, states[transient : transient + len(wanted)], wanted))
+
+
+def _path_states(way: ReducedMap, cue: HostStates, trace: np.ndarray, total: int) -> HostStates:
+    """The cue and the states after it, `total` together."""
+    parts = [cue[None]]
+    if len(trace) and total > 1:
+        parts.append(states_of(way, trace[: total - 1]))
+        if total - 1 > len(trace):
+            parts.append(trajectory(way, parts[-1][-1:], total - 1 - len(trace))[0])
+    return np.concatenate(parts)
+
+
+def _psnr(
+    stored: StoredCycles, originals: HostStates, states: HostStates, wanted: list[int]
+) -> Float[np.ndarray, " t"]:
+    """Of each state's latest frame against that of the state it should be, in decibels."""
+    frames = stored.patterns.as_frames
+    low, high = float(originals.min()), float(originals.max())
+    peak = 1.0 if low >= 0 and high <= 1 else high - low
+    difference = (frames(states) - frames(originals[wanted])).reshape(len(states), -1)
+    error = np.mean(difference**2, axis=1)
+    return 10 * np.log10(peak**2 / np.maximum(error, (peak * _ROUNDING) ** 2))

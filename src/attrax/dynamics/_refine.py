@@ -14,6 +14,7 @@ from jaxtyping import Float
 from attrax._base import checks
 from attrax._base.numerics import float64
 from attrax._base.types import HostStates, Map
+from attrax.dynamics._iterate import follow
 from attrax.maps import ReducedMap, reduced_map
 
 _DENSE = 2048
@@ -132,8 +133,8 @@ def _followed(way: ReducedMap, z: Float[np.ndarray, "p k"]) -> Float[np.ndarray,
     """The states of the last of a few laps of the map from the first state of a cycle, while laps still differ less."""
     lap, apart = z, np.inf
     for _ in range(_LAPS):
-        after = np.asarray(_lap(way, lap[0], len(z)))
-        change = float(np.abs(after[-1] - lap[0]).max())
+        after = follow(way, lap[:1], len(z))[0]
+        change = float(np.abs(after[-1] - lap[0]).max()) if len(after) == len(z) else np.inf
         if not change < apart:
             break
         # The lap begins at its first state again: what came last.
@@ -213,15 +214,6 @@ def _leave(way: ReducedMap, z: Any) -> Any:
 @eqx.filter_jit
 def _step(way: ReducedMap, z: Any) -> Any:
     return way.each(way.step, z)
-
-
-@eqx.filter_jit
-def _lap(way: ReducedMap, start: Any, length: int) -> Any:
-    def follow(z: Any, _: Any) -> tuple[Any, Any]:
-        z = way.step(z)
-        return z, z
-
-    return jax.lax.scan(follow, jnp.asarray(start), None, length=length)[1]
 
 
 @eqx.filter_jit

@@ -38,7 +38,9 @@ _FORMAT, _VERSION = "attrax memory", "2"
 _READABLE = ("1", "2")
 _OF_THE_MAP = "map."
 _METADATA = {"format", "version", "memory", "checksum"}
-_NOT_NUMBERS = ("cycles", "verdict", "method", "period", "way_error")
+_OPEN_SEQUENCES = "certificate.way_error"
+"""The name of this tensor in files of version 1, which is older than that of the field."""
+_NOT_NUMBERS = ("cycles", "verdict", "method", "period", "open_sequence_error")
 
 
 class MemoryFileError(ValueError):
@@ -82,8 +84,8 @@ def save(path: str | os.PathLike[str], memory: Memory, *, patterns: bool = True)
         text["methods"] = list(certificate.method)
         arrays |= {f"certificate.{name}": np.asarray(getattr(certificate, name)) for name in _number_fields()}
         arrays["certificate.period"] = np.asarray(certificate.period, np.int64)
-        if len(certificate.way_error):
-            arrays["certificate.way_error"] = certificate.way_error
+        if len(certificate.open_sequence_error):
+            arrays[_OPEN_SEQUENCES] = certificate.open_sequence_error
     narrowed = []
     for name, array in arrays.items():
         if array.dtype == np.float64 and not name.startswith("certificate.") and _fits_float32(array):
@@ -267,7 +269,7 @@ def _assemble(text: dict[str, Any], arrays: dict[str, np.ndarray], version: str)
         # Files from before the period was measured: a certified cycle has that of its length.
         certified = np.where([verdict is Verdict.ATTRACTOR for verdict in verdicts], lengths, 0)
         period = arrays.get("certificate.period", certified)
-        way_error = arrays.get("certificate.way_error", np.zeros(0))
+        open_sequence_error = arrays.get(_OPEN_SEQUENCES, np.zeros(0))
         if len(period) != len(cycles):
             raise ValueError("the periods do not fit the patterns")
         certificate = Certificate(
@@ -275,7 +277,7 @@ def _assemble(text: dict[str, Any], arrays: dict[str, np.ndarray], version: str)
             verdict=verdicts,
             method=tuple(text["methods"]),
             period=period,
-            way_error=way_error,
+            open_sequence_error=open_sequence_error,
             **numbers,
         )
     return Memory(map, patterns, originals, written, certificate)

@@ -1,4 +1,4 @@
-"""The records of a memory and of its certificate."""
+"""The records of a memory and of its certificate, and the thresholds by which both are judged."""
 
 import lazy_loader
 

@@ -1,5 +1,6 @@
-"""The records of a memory and of its certificate."""
+"""The records of a memory and of its certificate, and the thresholds by which both are judged."""
 
-from ._certificate import STRAYED as STRAYED
 from ._certificate import Certificate as Certificate
 from ._memory import Memory as Memory
+from ._thresholds import READINGS as READINGS
+from ._thresholds import Thresholds as Thresholds

@@ -6,9 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from attrax._base.status import Verdict
-
-STRAYED = 1e-7
-"""Mean squared distance to an example beyond which a state is not that example's: the paper's recovery threshold."""
+from attrax.memory._thresholds import Thresholds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,8 +28,9 @@ class Certificate:
     - `method`: `"dense"` (whole spectrum), `"arnoldi"`, or `"matrix-free"` (no bound, hence inconclusive).
     - `period`: the least number of steps after which the certified points repeat; 0 where they are no cycle, or nobody
       looked.
-    - `way_error`: for each open sequence, in the order of `Patterns.ways`, the largest mean squared distance to the
-      state that should be there, when it is run from its first state to its end and on; at most 1e-7 where it is kept.
+    - `open_sequence_error`: for each open sequence, in the order of `Patterns.open_sequences`, the largest mean squared
+      distance to the state that should be there, when the map is run from its first state to its end and on; at most
+      1e-7 where it is kept.
     """
 
     cycles: tuple[tuple[int, ...], ...]
@@ -45,7 +44,7 @@ class Certificate:
     verdict: tuple[Verdict, ...]
     method: tuple[str, ...]
     period: Int[np.ndarray, " c"] = field(default_factory=lambda: np.zeros(0, int))
-    way_error: Float[np.ndarray, " w"] = field(default_factory=lambda: np.zeros(0))
+    open_sequence_error: Float[np.ndarray, " w"] = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
         if not len(self.period):
@@ -67,11 +66,11 @@ class Certificate:
         return len(self.verdict) - self.num_attractors - self.num_not_attractors
 
     @property
-    def ways_kept(self) -> np.ndarray:
+    def open_sequences_kept(self) -> np.ndarray:
         """For each open sequence, whether it runs as it was given (within the paper's recovery threshold)."""
-        return self.way_error <= STRAYED
+        return np.sqrt(self.open_sequence_error) <= Thresholds.mean_square(1).recovery
 
     @property
     def all_attractors(self) -> bool:
         """Whether every stored cycle is a certified attractor, and every open sequence leads to its own."""
-        return self.num_attractors == len(self.verdict) and bool(self.ways_kept.all())
+        return self.num_attractors == len(self.verdict) and bool(self.open_sequences_kept.all())

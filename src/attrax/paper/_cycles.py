@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from attrax.analysis import wilson_interval
-from attrax.dynamics import recall_sequence
+from attrax.dynamics import recall
 from attrax.paper._experiment import Records, Summary, judged, labelled, told, trained
 from attrax.paper._networks import reached, stored_numbers, write
 from attrax.paper.pages import PageTable
@@ -34,7 +34,8 @@ def sequence_cell(patterns: Patterns, settings: Mapping[str, Any], work: Work) -
     assert certificate is not None  # `store` certifies
     points = np.asarray(memory.originals, np.float64)
     cues = noise_like(points, settings["cues"], settings["noise"], settings["seed"])
-    answer = recall_sequence(memory, cues, max_steps=settings["max_steps"], progress=work.progress)
+    answer = recall(memory, cues, path=True, max_steps=settings["max_steps"], progress=work.progress)
+    assert answer.path is not None
     numbers = stored_numbers(memory) | {
         "lengths": [len(cycle) for cycle in certificate.cycles],
         "radii": certificate.spectral_radius,
@@ -48,7 +49,7 @@ def sequence_cell(patterns: Patterns, settings: Mapping[str, Any], work: Work) -
         "periods": answer.period,
         "statuses": [str(status) for status in answer.status],
     }
-    frames = answer.frames[int(np.argmax(answer.recovered))]
+    frames = answer.path[int(np.argmax(answer.recovered))]
     most = settings["shown"]
     arrays = {
         "points": points[:most].astype(np.float32),

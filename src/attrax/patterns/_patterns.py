@@ -125,7 +125,7 @@ class Patterns:
         return frames if self.context == 1 else stack(frames[None])
 
     @property
-    def ways(self) -> tuple[tuple[int, ...], ...]:
+    def open_sequences(self) -> tuple[tuple[int, ...], ...]:
         """The indices of each open sequence, from a state that none goes to up to the first one on a cycle."""
         on_cycle = {index for cycle in self.cycles for index in cycle}
         found = []

@@ -181,7 +181,7 @@ def _bound(writer: Any, settings: dict[str, dict[str, Any]]) -> Any:
 def _kept(memory: Memory) -> int:
     """How many cycles are certified and how many open sequences lead to theirs."""
     certificate = memory.certificate
-    return 0 if certificate is None else certificate.num_attractors + int(certificate.ways_kept.sum())
+    return 0 if certificate is None else certificate.num_attractors + int(certificate.open_sequences_kept.sum())
 
 
 def _summary(written: Written, memory: Memory) -> dict[str, Any]:

@@ -95,5 +95,5 @@ class Constructed:
         """The index of the state that unknown cues are led into; `None` for none."""
         if self.lead is not None:
             return checks.integer("lead", self.lead, least=0, most=len(patterns) - 1)
-        longest = max((*patterns.cycles, *patterns.ways), key=len)
+        longest = max((*patterns.cycles, *patterns.open_sequences), key=len)
         return longest[0] if len(longest) > 1 else None

@@ -45,6 +45,6 @@ def failed_examples(memory: Memory) -> tuple[int, ...]:
         if verdict is not Verdict.ATTRACTOR
         for index in cycle
     ]
-    for way, kept in zip(memory.examples().ways, certificate.ways_kept, strict=True):
+    for way, kept in zip(memory.examples().open_sequences, certificate.open_sequences_kept, strict=True):
         failed += [] if kept else way[:-1]
     return tuple(sorted(set(failed)))

@@ -12,7 +12,7 @@ from attrax import StoreStatus, Verdict
 from attrax.certificates import spectrum
 from attrax.dynamics import recall
 from attrax.maps import conv_autoencoder
-from attrax.memory import Certificate, Memory
+from attrax.memory import Certificate, Memory, Thresholds
 from attrax.paper._experiment import (
     Drawing,
     Experiment,
@@ -98,7 +98,7 @@ def by_radius(certificate: Certificate, size: int) -> int:
     return sum(
         method == "matrix-free"
         and verdict is Verdict.INCONCLUSIVE
-        and residual**2 / size <= 1e-17
+        and residual <= Thresholds.mean_square(size).convergence
         and bool(radius + error < 1)
         for method, verdict, residual, radius, error in zip(
             certificate.method,

@@ -1,0 +1,89 @@
+"""Which stored cycle the ends of very many starts are, by the paper's threshold in mean squares."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from attrax._base.status import IterationStatus
+from attrax.analysis._limits import Runner, cycle_of
+from attrax.dynamics import Run, StoredCycles
+from attrax.memory import Memory, Thresholds
+
+DIVERGED, NOT_CONVERGED, ELSEWHERE = -1, -2, -3
+"""Labels of starts that did not end at a stored cycle."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredEnds:
+    """The stored cycles as ends are compared with them.
+
+    **Fields:** `cycles`; `thresholds`; `places`, coordinates of the images f(x_i), which stand for the stored state
+    after x_i to within `gaps[i]`.
+    """
+
+    cycles: StoredCycles
+    thresholds: Thresholds
+    places: Float[np.ndarray, "n k"]
+    gaps: Float[np.ndarray, " n"]
+
+    @property
+    def num(self) -> int:
+        """How many cycles are stored."""
+        return len(self.cycles.patterns.cycles)
+
+
+def stored_ends(run: Runner, memory: Memory) -> StoredEnds:
+    """What is stored, prepared for `label_ends`."""
+    patterns = memory.examples()
+    thresholds = Thresholds.mean_square(int(np.prod(patterns.shape)))
+    cycles = StoredCycles.of(memory, thresholds)
+    z = run.images(np.asarray(patterns.points, np.float64))
+    images = run.states(z).reshape(len(z), -1)
+    gaps = np.linalg.norm(images - cycles.references[patterns.successor], axis=1)
+    return StoredEnds(cycles, thresholds, run.flat(z), np.where(np.isfinite(gaps), gaps, np.inf))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labelled:
+    """Ends with their labels.
+
+    **Fields:** `label`, for each start the number of a stored cycle, or `DIVERGED`, `NOT_CONVERGED`, `ELSEWHERE`; and
+    of those elsewhere `rows` and `laps`, the states of one period, p×state shape.
+    """
+
+    label: np.ndarray
+    rows: np.ndarray
+    laps: tuple[np.ndarray, ...]
+
+
+def label_ends(run: Runner, stored: StoredEnds, ends: Run) -> Labelled:
+    """Compares ends with what is stored. A cycle is one of the same period, state by state."""
+    cycles = stored.cycles
+    label = np.full(len(ends.status), NOT_CONVERGED)
+    label[ends.status == IterationStatus.DIVERGED] = DIVERGED
+    fixed = np.flatnonzero(ends.status == IterationStatus.CONVERGED)
+    near, distance = nearest(run.flat(ends.z[fixed]), stored.places)
+    # The triangle inequality settles most rows without forming the states.
+    index = cycles.patterns.successor[near]
+    sure = (cycles.length[index] == 1) & (distance + stored.gaps[near] < cycles.recovery)
+    label[fixed[sure]] = cycles.cycle[index[sure]]
+    rows = np.concatenate([fixed[~sure], np.flatnonzero(ends.status == IterationStatus.CYCLE)])
+    kept, laps = [], []
+    for row, state in zip(rows.tolist(), run.states(ends.z[rows]) if len(rows) else (), strict=True):
+        lap = cycle_of(run, state, int(ends.period[row]))
+        met = cycles.met(lap)
+        label[row] = met.cycle if met.recovered else ELSEWHERE
+        if not met.recovered:
+            kept.append(row)
+            laps.append(lap)
+    return Labelled(label, np.array(kept, int), tuple(laps))
+
+
+def nearest(values: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest reference of each row and the distance to it, taken without cancellation."""
+    if not len(values):
+        return np.zeros(0, int), np.zeros(0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        near = np.argmin((references**2).sum(axis=1) - 2 * values @ references.T, axis=1)
+        return near, np.linalg.norm(values - references[near], axis=1)

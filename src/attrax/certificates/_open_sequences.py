@@ -1,0 +1,36 @@
+"""Open sequences: whether the map, started at the first state, runs through the states that were stored."""
+
+import numpy as np
+from jaxtyping import Float
+
+from attrax._base.types import HostStates
+from attrax.dynamics import trajectory
+from attrax.maps import ReducedMap
+from attrax.patterns import Patterns
+
+_STAY = 64
+"""Steps for which the state at the end has to stay what it is."""
+
+
+def open_sequence_errors(way: ReducedMap, patterns: Patterns, originals: HostStates) -> Float[np.ndarray, " w"]:
+    """For each open sequence, the largest mean squared distance from the states that were given.
+
+    The sequence is run from its first state as given, in 64 bits, to the state it ends in, round the cycle that this
+    state is on, and on for 64 steps. Infinite where a state is not finite.
+    """
+    sequences = [list(sequence[1:]) for sequence in patterns.open_sequences]
+    if not sequences:
+        return np.zeros(0)
+    for sequence in sequences:
+        for _ in range(_STAY):
+            sequence.append(int(patterns.successor[sequence[-1]]))
+    starts = np.asarray([originals[sequence[0]] for sequence in patterns.open_sequences], np.float64)
+    runs = trajectory(way, starts, max(map(len, sequences)))
+    errors = []
+    for sequence, states in zip(sequences, runs, strict=True):
+        if len(states) < len(sequence):
+            errors.append(np.inf)
+            continue
+        difference = states[: len(sequence)] - np.asarray(originals[sequence], np.float64)
+        errors.append(float(np.mean(difference.reshape(len(sequence), -1) ** 2, axis=1).max()))
+    return np.array(errors, float)

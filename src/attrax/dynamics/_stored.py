@@ -1,0 +1,175 @@
+"""Which stored cycle a limit is, at which of its states, and where the path to it meets what is stored."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from attrax._base import checks
+from attrax._base.numerics import float64, squared_distances
+from attrax._base.types import HostIndices, HostStates
+from attrax.dynamics._iterate import run, states_of
+from attrax.maps import reduced_map
+from attrax.memory import READINGS, Memory, Thresholds
+from attrax.patterns import Patterns
+
+
+def thresholds_of(memory: Memory, reading: str = "auto") -> Thresholds:
+    """The paper's thresholds as they apply to `memory`.
+
+    A network left at the paper's stopping loss of 1e-8 has its fixed points farther from the examples than the 1e-7 of
+    the literal reading. So `auto` takes the literal reading where the stored points are the given ones, and the map
+    takes each to its successor, both to within that distance; otherwise it takes mean squares.
+
+    **Raises** `ValueError` for an unknown reading, and where the memory holds no patterns.
+    """
+    patterns = memory.examples()
+    checks.one_of("reading", reading, READINGS)
+    literal, mean_square = Thresholds.literal(), Thresholds.mean_square(int(np.prod(patterns.shape)))
+    if reading != "auto":
+        return literal if reading == "literal" else mean_square
+    points = np.asarray(patterns.points, np.float64)
+    moved = points - np.asarray(memory.originals, np.float64)
+    if np.linalg.norm(moved.reshape(len(points), -1), axis=1).max() > literal.recovery:
+        return mean_square
+    with float64():
+        way = reduced_map(memory.map, patterns.shape)
+    missed = states_of(way, run(way, points, max_steps=1, atol=literal.convergence).z) - points[patterns.successor]
+    exact = np.linalg.norm(missed.reshape(len(points), -1), axis=1).max() <= literal.recovery
+    return literal if exact else mean_square
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Met:
+    """The stored cycle that a lap of states matches best.
+
+    **Fields:** `cycle`, its number in `Patterns.cycles`, −1 where none has as many states; `order`, the stored state
+    that each of the lap is; `apart`, how far each of the lap is from it; `recovered`, whether that is what the lap is;
+    `nearest` and `distance`, the stored state nearest to the last of the lap, and how far it is.
+    """
+
+    cycle: int
+    order: HostIndices
+    apart: Float[np.ndarray, " p"]
+    recovered: bool
+    nearest: int
+    distance: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredCycles:
+    """The stored states as limits are compared with them.
+
+    **Fields:**
+
+    - `patterns`; `references`, n×d: the states themselves, flat, float64, as the reading of the thresholds has them;
+      `squares`, their squared norms.
+    - `recovery`: a state is a stored one when it is nearer than this.
+    - `cycle`: for each stored state the number of the cycle that it lies on or leads to.
+    - `length`: of that cycle where the state lies on it, else 0.
+    """
+
+    patterns: Patterns
+    references: Float[np.ndarray, "n d"]
+    squares: Float[np.ndarray, " n"]
+    recovery: float
+    cycle: HostIndices
+    length: Int[np.ndarray, " n"]
+
+    @classmethod
+    def of(cls, memory: Memory, thresholds: Thresholds) -> "StoredCycles":
+        """The states of a memory: the points for the literal reading, the originals for mean squares."""
+        patterns = memory.examples()
+        states = patterns.points if thresholds.reading == "literal" else memory.originals
+        cycle, length = np.full(len(patterns), -1), np.zeros(len(patterns), int)
+        for number, indices in enumerate(patterns.cycles):
+            cycle[list(indices)], length[list(indices)] = number, len(indices)
+        while (cycle < 0).any():  # states of open sequences, from the last one to the first
+            cycle = np.where(cycle < 0, cycle[patterns.successor], cycle)
+        references = np.asarray(states, np.float64).reshape(len(patterns), -1)
+        return cls(patterns, references, (references**2).sum(axis=1), thresholds.recovery, cycle, length)
+
+    @property
+    def has_open_sequences(self) -> bool:
+        """Whether some stored states only lead to a cycle."""
+        return bool((self.length == 0).any())
+
+    @property
+    def first(self) -> HostIndices:
+        """The first state of each cycle."""
+        return np.array([indices[0] for indices in self.patterns.cycles], int)
+
+    def nearest(self, states: HostStates) -> tuple[HostIndices, Float[np.ndarray, " n"]]:
+        """The stored state nearest to each of `states`, and the distance to it."""
+        flat = states.reshape(len(states), -1)
+        index = np.array([int(self._scores(state).argmin()) for state in flat], int)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return index, np.linalg.norm(flat - self.references[index], axis=1)
+
+    def met(self, lap: HostStates) -> Met:
+        """What a lap, the states of one period in order, is of what is stored.
+
+        It is the cycle that it matches best when each state is nearer than `recovery` to the one it should be, and the
+        last one is as near to that as to any other stored state.
+        """
+        flat = lap.reshape(len(lap), -1)
+        scores = self._scores(flat[-1])
+        nearest = int(scores.argmin())
+        number, order = self._aligned(flat, scores)
+        apart = np.linalg.norm(flat - self.references[order], axis=1) if number >= 0 else np.full(len(flat), np.inf)
+        least = float(np.linalg.norm(flat[-1] - self.references[nearest]))
+        own = number >= 0 and (order[-1] == nearest or apart[-1] <= least)
+        recovered = bool(own and (apart < self.recovery).all())
+        return Met(number, order, apart, recovered, nearest, least)
+
+    def _scores(self, state: Float[np.ndarray, " d"]) -> Float[np.ndarray, " n"]:
+        # The expanded square is enough to order by, one row at a time so that the batch makes no difference; the
+        # distance itself is taken without cancellation.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.squares - 2 * (self.references @ state)
+
+    def _aligned(self, flat: Float[np.ndarray, "p d"], scores: Float[np.ndarray, " n"]) -> tuple[int, HostIndices]:
+        """The stored cycle of this length and its rotation that these states match best; −1 where there is none."""
+        best: tuple[float, int, tuple[int, ...]] = (np.inf, -1, ())
+        if len(flat) == 1:
+            if (self.length == 1).any():
+                index = int(np.where(self.length == 1, scores, np.inf).argmin())
+                return int(self.cycle[index]), np.array([index])
+            return -1, np.zeros(0, int)
+        middle = self.references.mean(axis=0)
+        apart = squared_distances(flat - middle, self.references - middle)
+        for number, indices in enumerate(self.patterns.cycles):
+            if len(indices) != len(flat):
+                continue
+            for turn in range(len(indices)):
+                order = indices[turn:] + indices[:turn]
+                best = min(best, (float(apart[np.arange(len(order)), order].max()), number, order))
+        return best[1], np.array(best[2], int)
+
+    def leads_to(self, index: int, cycle: int) -> bool:
+        """Whether a stored state lies on this cycle or leads to it."""
+        return int(self.cycle[index]) == cycle
+
+    def place(self, index: int) -> int:
+        """The place of a stored state in its cycle, or else in the first open sequence that it belongs to."""
+        indices = self.patterns.cycles[int(self.cycle[index])]
+        if self.length[index]:
+            return indices.index(index)
+        return next(sequence.index(index) for sequence in self.patterns.open_sequences if index in sequence)
+
+    def from_here(self, index: int) -> list[int]:
+        """A stored state and those after it: what is left of an open sequence, then once round its cycle."""
+        found = [index]
+        while not self.length[found[-1]]:
+            found.append(int(self.patterns.successor[found[-1]]))
+        for _ in range(int(self.length[found[-1]]) - 1):
+            found.append(int(self.patterns.successor[found[-1]]))
+        return found
+
+    def before(self, index: int, state: Float[np.ndarray, " d"]) -> int:
+        """The stored state that goes to `index` and that `state` is; −1 where it is none."""
+        candidates = np.flatnonzero(self.patterns.successor == index)
+        if not len(candidates):
+            return -1
+        distance = np.linalg.norm(self.references[candidates] - state, axis=1)
+        return int(candidates[distance.argmin()]) if distance.min() < self.recovery else -1

@@ -1,0 +1,40 @@
+"""The paper's thresholds: when an iteration has converged, and when its limit is a stored state."""
+
+from dataclasses import dataclass
+
+READINGS = ("auto", "literal", "mean_square")
+"""How the paper's thresholds may be read. `auto` chooses by the memory; see `attrax.dynamics.thresholds_of`."""
+
+_LITERAL_CONVERGENCE, _LITERAL_RECOVERY = 1e-8, 1e-7
+_MEAN_SQUARE_CONVERGENCE, _MEAN_SQUARE_RECOVERY = 1e-17, 1e-7
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The paper's two thresholds as Euclidean distances between states.
+
+    **Fields:**
+
+    - `reading`: `literal`, where stored states are the refined points of a memory, or `mean_square`, where they are the
+      states as they were given.
+    - `convergence`: an iteration has converged when a step changes the state by less.
+    - `recovery`: a state is a stored one when it is nearer than this.
+    """
+
+    reading: str
+    convergence: float
+    recovery: float
+
+    @classmethod
+    def literal(cls) -> "Thresholds":
+        """The numbers as they stand in the paper: converged below 1e-8, recovered below 1e-7, whatever the size."""
+        return cls("literal", _LITERAL_CONVERGENCE, _LITERAL_RECOVERY)
+
+    @classmethod
+    def mean_square(cls, size: int) -> "Thresholds":
+        """For states of `size` entries: converged at a mean squared change of 1e-17, recovered at one of 1e-7.
+
+        >>> round(Thresholds.mean_square(1000).recovery, 6)
+        0.01
+        """
+        return cls("mean_square", (size * _MEAN_SQUARE_CONVERGENCE) ** 0.5, (size * _MEAN_SQUARE_RECOVERY) ** 0.5)
