@@ -35,7 +35,7 @@ from attrax.activations import (
 )
 from attrax.certificates import contraction
 from attrax.maps._initializers import check_initializer
-from attrax.maps.mlp import network_factors, network_slopes
+from attrax.maps.mlp._slopes import network_factors, network_slopes
 
 SINE = Activation("sine", jnp.sin, formula="sin z", about="periodic", bounds=Smooth(second=1.0, third=1.0, width=2.0))
 HARD_TANH = Activation(
