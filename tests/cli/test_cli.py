@@ -456,7 +456,7 @@ def test_options_bind_the_default_writer(capsys: pytest.CaptureFixture[str], tmp
     options = ["--width", 9, "--depth", 2, "--noise", 0.1, "--epochs", 2, "--lr", 0.002, "--activation", "tanh"]
     status, out, _ = run(capsys, "store", "digits", "--n", 4, *options, "-o", file)
     assert status == 1
-    assert out.count("attempt: gradient, 2 hidden layers of at most 9 units") == 2  # a rate leaves K-FAC out
+    assert out.count("attempt: gradient, 2×9 tanh units, ") == 2  # a rate leaves K-FAC out
     assert "closest pair" in out
     known = strict(run(capsys, "info", file, "--json")[1])
     assert (known["widths"], known["activation"]) == ([9, 9], "tanh")

@@ -1,7 +1,7 @@
 """Any object with the two methods is a writer: `store`, `Auto`, `add` and `forget` ask for nothing else."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax.random as jr
@@ -64,6 +64,16 @@ def test_a_memory_may_be_changed_by_another_writer_than_its_own() -> None:
     # `Auto` changes a memory by the writer that made it.
     again = ax.forget(change.memory, [0], writer=ax.Auto(), key=jr.key(0))
     assert again.memory.written["writer"] == "margin"
+
+
+def test_a_writer_that_does_not_name_itself_is_on_record_by_its_class() -> None:
+    class Plain(Nearest):
+        def write(self, patterns: ax.Patterns, network: Any = None, **options: Any) -> Written:
+            return replace(super().write(patterns, network, **options), details={})
+
+    assert ax.store(POINTS[:4], writer=Plain(), key=jr.key(0)).written["writer"] == "Plain"
+    tried = ax.store(POINTS[:4], writer=ax.Auto([Plain()]), key=jr.key(0)).written
+    assert tried["attempts"][0]["parameters"] == 2 * 8 * 12 + 8 + 12
 
 
 def test_auto_tries_a_list_of_writers_bound_by_its_settings() -> None:

@@ -475,7 +475,7 @@ def _print(record: dict[str, Any], memory: Any) -> None:
         )
     for attempt in record.get("attempts", []):
         print(
-            f"attempt: {attempt['writer']}, {attempt['depth']} hidden layers of at most {attempt['widest']} units, "
+            f"attempt: {attempt['writer']}, {attempt['network']}, "
             f"{attempt['attractors']}/{attempt['cycles']} certified in {number(attempt['seconds'])} s"
         )
     if record.get("failed"):

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
-import jax
 import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._base.status import StoreStatus
 from attrax._base.types import Map, Progress
-from attrax.maps import Recipe
+from attrax.maps import Recipe, describe
 from attrax.memory import Memory
 from attrax.patterns import Patterns
 from attrax.training import Augmentation, Layered, Training, given, takes_coordinates, with_settings
@@ -187,9 +186,11 @@ def _kept(memory: Memory) -> int:
 def _summary(written: Written, memory: Memory) -> dict[str, Any]:
     certificate = memory.certificate
     assert certificate is not None  # `settle` sets it
+    made = describe(written.map)
     return {
-        "writer": written.details["writer"],
-        **_size(written.map),
+        "writer": written.details.get("writer"),
+        "network": made.text,
+        "parameters": made.parameters,
         "epochs": written.epochs,
         "loss": written.loss,
         "seconds": written.seconds,
@@ -197,13 +198,6 @@ def _summary(written: Written, memory: Memory) -> dict[str, Any]:
         "cycles": len(certificate.cycles),
         "status": str(StoreStatus.STORED if certificate.all_attractors else StoreStatus.NOT_ALL_CERTIFIED),
     }
-
-
-def _size(map: Any) -> dict[str, int]:
-    """How large a map is: its layers where it is made of layers, else its parameters."""
-    if isinstance(map, Layered):
-        return {"depth": len(map.weights) - 1, "widest": max(len(weight) for weight in map.weights[:-1])}
-    return {"parameters": sum(leaf.size for leaf in jax.tree.leaves(map) if isinstance(leaf, np.ndarray | jax.Array))}
 
 
 def _failures(memory: Memory) -> dict[str, Any]:

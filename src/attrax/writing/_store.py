@@ -67,6 +67,7 @@ def store(
     if status is StoreStatus.STORED and not certificate.all_attractors:
         status = StoreStatus.NOT_ALL_CERTIFIED
     record = {
+        "writer": type(chosen).__name__,  # unless it calls itself something else
         **written.details,
         "status": str(status),
         "loss": written.loss,
