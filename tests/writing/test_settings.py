@@ -12,7 +12,7 @@ import pytest
 
 import attrax as ax
 from attrax.training import from_record, to_record
-from attrax.writing import WRITERS
+from attrax.writing import writer_of
 
 POINTS = np.random.default_rng(0).uniform(size=(5, 4, 4)).astype(np.float32)
 PATTERNS = ax.Patterns.from_examples(POINTS)
@@ -163,7 +163,7 @@ def test_winner_take_all_takes_an_optax_transformation() -> None:
 def test_a_writer_comes_back_from_its_record(writer: Any) -> None:
     network = RECIPE if isinstance(writer, ax.Gradient) else None
     record = ax.store(POINTS, network, writer=writer, key=jr.key(0)).written
-    again = WRITERS[record["writer"]](record)
+    again = writer_of(record)
     assert type(again) is type(writer)
     made = [to_record(one.training, one.augmentation) for one in (writer, again)]
     assert made[1] | made[0] == made[1]

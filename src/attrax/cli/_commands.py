@@ -1,12 +1,13 @@
 """Commands that are imported only when they are called, and help in which every option is named in full."""
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
+
+from attrax._base.lazy import found
 
 
 class _Read:
@@ -83,9 +84,8 @@ class Later(TyperCommand):
 
     def load(self) -> Any:
         """The command itself, from `package.module:function`."""
-        module, _, function = self.where.partition(":")
         alone = typer.Typer(rich_markup_mode=None, add_completion=False)
-        alone.command(self.name, cls=Command)(getattr(import_module(module), function))
+        alone.command(self.name, cls=Command)(found(self.where))
         return get_command(alone)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from attrax._base import checks
 from attrax.activations import ACTIVATIONS
 from attrax.activations import activation as activation_of
 from attrax.cli._options import (
@@ -48,18 +49,9 @@ from attrax.cli._sequences import (
 )
 from attrax.cli._settings import Setting, read_settings, with_options
 from attrax.cli._words import plain
+from attrax.writing import WRITERS
 
-_NETWORK = {
-    "auto": ("width", "depth", "activation", "init", "bias", "dtype"),
-    "winner-take-all": ("width",),
-    "gradient": ("width", "depth", "activation", "init", "bias", "dtype"),
-    "kfac": ("width", "depth", "activation", "init", "bias", "dtype"),
-    "margin": (),
-    "pseudoinverse": (),
-}
-"""What each writer heeds of the network's options."""
 _KAIMING = [name for name, record in ACTIVATIONS.items() if record.init == "kaiming_uniform"]
-_UNTRAINED = ("margin", "pseudoinverse")
 
 
 def _known(activation: str | None) -> str | None:
@@ -67,6 +59,19 @@ def _known(activation: str | None) -> str | None:
     if activation is not None:
         activation_of(activation)
     return activation
+
+
+def _named_writer(name: str) -> str:
+    """The name, if there is such a writer; refused with the other wrong usage."""
+    return checks.one_of("--writer", name, tuple(WRITERS))
+
+
+def _writers_help() -> str:
+    """Writers with the same line stand together: there is little room."""
+    lines: dict[str, list[str]] = {}
+    for name, (_, line) in WRITERS.items():
+        lines.setdefault(line, []).append(name)
+    return " ".join(f"{', '.join(names)}: {line}." for line, names in lines.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +101,9 @@ class Method:
     """Options that say how to store it."""
 
     writer: Annotated[
-        Literal["auto", "winner-take-all", "gradient", "kfac", "margin", "pseudoinverse"],
+        str,
         typer.Option(
-            metavar="NAME",
-            help="auto: tries writers until all is certified; other options bind it. winner-take-all: trained "
-            "scores, the largest wins. gradient: the paper's. kfac: fewer, larger steps. margin, pseudoinverse: written down, not "
-            "trained.",
+            metavar="NAME", callback=_named_writer, autocompletion=lambda: list(WRITERS), help=_writers_help()
         ),
     ] = "auto"
     noise: Annotated[
@@ -295,30 +297,17 @@ def _of(section: str, settings: dict[str, Setting]) -> dict[str, Setting]:
 
 def _writer(name: str, network: Network, training: Training, settings: dict[str, Setting]) -> Any:
     """The writer of this name. **Raises** `ValueError` for anything given that it would not heed."""
-    from attrax.writing import Auto, Constructed, Gradient, WinnerTakeAll
+    from attrax.writing import writer_kind
 
-    given = _of("training", settings) | _of("augmentation", settings)
-    unheeded = {
-        "kfac": {"optimizer", "learning_rate", "momentum", "weight_decay"},
-        "winner-take-all": {"polish", "adversarial_deviation", "jacobian_penalty"},
-        **dict.fromkeys(_UNTRAINED, given.keys()),
-    }
-    refused = [setting.said for key, setting in given.items() if key in unheeded.get(name, ())]
-    refused += [f"--{option.replace('_', '-')}" for option in _chosen(network) if option not in _NETWORK[name]]
-    if name in _UNTRAINED:
-        refused += [option for option, value in (("--checkpoint", training.checkpoint),) if value is not None]
+    kind, given, chosen = writer_kind(name), _of("training", settings) | _of("augmentation", settings), _chosen(network)
+    own = kind.network == "own"
+    refused = [setting.said for key, setting in given.items() if key not in kind.settings]
+    refused += [f"--{option}" for option in chosen if own and option not in kind.options]
+    if training.checkpoint is not None and not kind.settings:
+        refused.append("--checkpoint")
     if refused:
-        raise ValueError(f"{sorted(refused)[0]} does not apply to --writer {name}; leave it out")
-    values: dict[str, Any] = {key: setting.value for key, setting in given.items()}
-    if name == "kfac":
-        values["optimizer"] = "kfac"
-    if name in _UNTRAINED:
-        return Constructed(name)
-    if name == "winner-take-all":
-        return WinnerTakeAll(width=network.width, **values)
-    if name == "auto":
-        return Auto(**values)
-    return Gradient(**values)
+        raise ValueError(f"{min(refused)} does not apply to --writer {name}; leave it out")
+    return kind.make(**(chosen if own else {}), **{key: setting.value for key, setting in given.items()})
 
 
 def _chosen(network: Network) -> dict[str, Any]:
@@ -330,9 +319,10 @@ def _chosen(network: Network) -> dict[str, Any]:
 def _recipe(writer: str, network: Network) -> "partial[Any] | None":
     """How to make the network that is trained; `None` where the writer makes its own."""
     from attrax.maps import mlp
+    from attrax.writing import writer_kind
 
-    chosen = _chosen(network)
-    if writer in ("winner-take-all", *_UNTRAINED) or (writer == "auto" and not chosen):
+    chosen, needed = _chosen(network), writer_kind(writer).network
+    if needed == "own" or (needed == "chosen" and not chosen):
         return None
     activation = activation_of(chosen.get("activation", "relu"))
     if network.bias is False and activation.homogeneous:

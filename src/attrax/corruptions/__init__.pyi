@@ -3,7 +3,6 @@
 from ._corrupt import corrupt as corrupt
 from ._named import CORRUPTIONS as CORRUPTIONS
 from ._named import as_corruption as as_corruption
-from ._named import gaussian as gaussian
 from ._named import parse_corruption as parse_corruption
 from ._named import register as register
 from ._record import AS_IS as AS_IS
@@ -15,3 +14,4 @@ from ._record import Corruption as Corruption
 from ._record import CorruptionKind as CorruptionKind
 from ._record import Distortion as Distortion
 from ._record import Drawn as Drawn
+from ._standard import gaussian as gaussian

@@ -6,8 +6,8 @@ its class, one of the protocols below. Beside each stands the function that the 
 every callable, in a general way where the map has no better one.
 
 To add a kind of map: write an `equinox.Module` with `__call__`, and those of the methods below that it does better than
-the general way. No method has to be there, and no other file changes, save for one line in `maps._kinds.KINDS` where
-files shall hold the map itself. `tests/maps/test_contract.py` runs one checker over all kinds.
+the general way. No method has to be there, and no other file changes, save for one line in `maps/_kinds.py` where files
+shall hold the map itself. `tests/maps/test_contract.py` runs one checker over all kinds.
 """
 
 from collections.abc import Callable, Mapping, Sequence

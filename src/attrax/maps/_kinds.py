@@ -1,16 +1,16 @@
 """The kinds of maps that files hold."""
 
+from attrax._base.lazy import found
 from attrax.maps._contract import Storable
-from attrax.maps.conv import ConvAutoencoder
-from attrax.maps.mlp import MLP
-from attrax.maps.recurrent import Recurrent
 
-KINDS: dict[str, type[Storable]] = {
-    "mlp": MLP,
-    "conv": ConvAutoencoder,
-    "recurrent": Recurrent,
+_CLASSES = {
+    "mlp": "attrax.maps.mlp:MLP",
+    "conv": "attrax.maps.conv:ConvAutoencoder",
+    "recurrent": "attrax.maps.recurrent:Recurrent",
 }
-"""The names under which files know them. A new kind with `to_arrays` and `from_arrays` is one more line."""
+"""The classes by the names under which files know them. A new kind that has `to_arrays` is one more line."""
+
+KINDS: dict[str, type[Storable]] = {name: found(place) for name, place in _CLASSES.items()}
 
 
 def kind_of(map: object) -> str | None:

@@ -18,6 +18,7 @@ from attrax.patterns import Patterns
 from attrax.training import Augmentation, Layered, Training, given, takes_coordinates, with_settings
 from attrax.writing._constructed import Constructed
 from attrax.writing._gradient import Gradient
+from attrax.writing._kind import SETTINGS, WriterKind
 from attrax.writing._settle import failed_examples, settle
 from attrax.writing._start import Writer, Written, checked_writer, drawn_once
 from attrax.writing._winner_take_all import WinnerTakeAll, default_corruptions
@@ -214,3 +215,7 @@ def _failures(memory: Memory) -> dict[str, Any]:
         distance = float(np.linalg.norm(flat[one] - flat[other]))
         found["closest_pair"] = {"examples": sorted((one, other)), "distance": distance}
     return found
+
+
+# What it wrote has the name of the writer that was chosen on record.
+AUTO = WriterKind(make=Auto, settings=SETTINGS, network="chosen")

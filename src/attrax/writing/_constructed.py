@@ -16,6 +16,7 @@ from attrax.maps import Recipe
 from attrax.memory import Memory
 from attrax.patterns import Patterns
 from attrax.training import CONSTRUCTIONS, margin, mean_squared_error, pseudoinverse
+from attrax.writing._kind import WriterKind
 from attrax.writing._start import Written
 
 
@@ -97,3 +98,8 @@ class Constructed:
             return checks.integer("lead", self.lead, least=0, most=len(patterns) - 1)
         longest = max((*patterns.cycles, *patterns.open_sequences), key=len)
         return longest[0] if len(longest) > 1 else None
+
+
+MARGIN, PSEUDOINVERSE = (
+    WriterKind(make=partial(Constructed, kind), from_record=Constructed.from_record) for kind in CONSTRUCTIONS
+)

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -31,6 +32,7 @@ from attrax.training import (
     to_record,
     with_settings,
 )
+from attrax.writing._kind import SETTINGS, WriterKind
 from attrax.writing._start import GROWTH, Start, Written, start
 
 _PAPER_EPOCHS = 1_000_000
@@ -232,3 +234,12 @@ def _single(network: Any) -> Any:
         return np.asarray(leaf, np.float32) if real else leaf
 
     return jax.tree.map(convert, network)
+
+
+GRADIENT = WriterKind(make=Gradient, from_record=Gradient.from_record, settings=SETTINGS, network="given")
+KFAC = WriterKind(
+    make=partial(Gradient, optimizer="kfac"),
+    from_record=Gradient.from_record,
+    settings=SETTINGS - {"optimizer", "learning_rate", "momentum", "weight_decay"},
+    network="given",
+)

@@ -42,6 +42,7 @@ from attrax.training import (
     winner_take_all_network,
     with_settings,
 )
+from attrax.writing._kind import SETTINGS, WriterKind
 from attrax.writing._start import GROWTH, Written
 
 _NOT_HERE = {"polish", "adversarial_deviation", "jacobian_penalty"}
@@ -407,3 +408,8 @@ def default_corruptions(patterns: Patterns) -> tuple[str, ...]:
 def default_epochs(num: int) -> int:
     """Epochs by the number of examples: enough rows to learn from for few, enough passes for many."""
     return int(np.clip(600_000 / num, 200, 3_000))
+
+
+WINNER = WriterKind(
+    make=WinnerTakeAll, from_record=WinnerTakeAll.from_record, settings=SETTINGS - _NOT_HERE, options=("width",)
+)

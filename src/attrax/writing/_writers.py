@@ -1,34 +1,53 @@
-"""The writer of a memory, from its record."""
+"""The writers that have a name. Names and lines are read by the command line's help, which is not to wait for JAX."""
 
-from collections.abc import Callable, Mapping
+from __future__ import annotations
+
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from attrax.writing._constructed import Constructed
-from attrax.writing._gradient import Gradient
-from attrax.writing._start import Writer
-from attrax.writing._winner_take_all import WinnerTakeAll
+from attrax._base import checks
+from attrax._base.lazy import found
 
-WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Writer]] = MappingProxyType(
+if TYPE_CHECKING:
+    from attrax.writing._kind import WriterKind
+    from attrax.writing._start import Writer
+
+WRITERS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "gradient": Gradient.from_record,
-        "kfac": Gradient.from_record,
-        "winner_take_all": WinnerTakeAll.from_record,
-        "margin": Constructed.from_record,
-        "pseudoinverse": Constructed.from_record,
-        "contest": WinnerTakeAll.from_record,  # its name in files of version 1
+        "auto": ("attrax.writing._auto:AUTO", "tries writers until all is certified; other options bind it"),
+        "winner-take-all": ("attrax.writing._winner_take_all:WINNER", "trained scores, the largest wins"),
+        "gradient": ("attrax.writing._gradient:GRADIENT", "the paper's"),
+        "kfac": ("attrax.writing._gradient:KFAC", "fewer, larger steps"),
+        "margin": ("attrax.writing._constructed:MARGIN", "written down, not trained"),
+        "pseudoinverse": ("attrax.writing._constructed:PSEUDOINVERSE", "written down, not trained"),
     }
 )
-"""What turns the record of a memory into its writer, by the record's `writer`."""
+"""By name: where the `WriterKind` stands, and a line of help. In the record of a memory, `-` is `_`."""
+
+_OF_VERSION_1 = {"contest": "winner-take-all"}
+
+
+def writer_kind(name: str) -> WriterKind:
+    """What is known of the writer of this name. **Raises** `ValueError` for a name that is not in `WRITERS`.
+
+    >>> writer_kind("margin").network
+    'own'
+    """
+    return found(WRITERS[checks.one_of("writer", name, tuple(WRITERS))][0])
 
 
 def writer_of(record: Mapping[str, Any]) -> Writer:
     """The writer that made the memory with this record. **Raises** `ValueError` where the record does not tell."""
     name: Any = record.get("writer")
     try:
-        if name not in WRITERS:
+        known = _OF_VERSION_1.get(name, str(name).replace("_", "-"))
+        if known not in WRITERS:
             raise ValueError(f"it names {name!r}" if name else "it names none")
-        return WRITERS[name](record)
+        make = writer_kind(known).from_record
+        if make is None:
+            raise ValueError(f"{name} can't be made from it")
+        return make(record)
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(
             "a change goes on with the writer of the memory, which its record does not tell "

@@ -1,0 +1,32 @@
+"""A new kind of corruption is one file and one line; training, recall, curves and help then know its name."""
+
+from pathlib import Path
+
+from helpers.newcomer import use
+
+
+def test_a_new_corruption(tmp_path: Path) -> None:
+    found = use(
+        "A corruption",
+        tmp_path,
+        """
+found |= {
+    "dark": dark.tolist(),
+    "points": points.tolist(),
+    "seen": memory.written["corruptions"],
+    "levels": [point.level for point in curves if point.corruption == "fade"],
+    "known": ax.recovery(memory, "fade:0.3", key=jr.key(0)).recovery_rate,
+    "table": ax.report.corruption_table(),
+}
+""",
+    )
+    for dark, point in zip(found["dark"], found["points"], strict=True):
+        assert [round(2 * value, 5) for value in dark] == point
+    assert found["seen"] == ["fade:0.3"]
+    assert found["levels"] == [0.2, 0.4, 0.6]
+    assert 0 <= found["known"] <= 1
+    assert "darkens all pixels" in found["table"]
+    stored, recalled, about = found["printed"]
+    assert "2 examples" in stored
+    assert "fade:0.3" in recalled
+    assert "fade:F" in about
