@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.shown import Record
 from attrax._base.types import HostIndices, Progress
 from attrax.analysis._curves import curve_levels
 from attrax.analysis._intervals import wilson_interval
@@ -29,7 +30,7 @@ AGREEMENT_CURVES = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class AgreementPoint:
+class AgreementPoint(Record):
     """The answers of a memory and of the nearest neighbour to the same cues of one corruption at one level.
 
     **Fields:**

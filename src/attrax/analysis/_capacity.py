@@ -5,12 +5,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import ClassVar
 
 import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.shown import Record, Rows
 from attrax._base.types import HostStates, Progress
 from attrax.activations import Activation, ActivationLike, reference
 from attrax.activations import activation as activation_of
@@ -28,7 +30,7 @@ _ROWS = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CapacityPoint:
+class CapacityPoint(Record):
     """What one network stores of so many examples.
 
     **Fields:**
@@ -76,12 +78,14 @@ class CapacityPoint:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CapacitySweep:
+class CapacitySweep(Rows):
     """Networks of one size on more and more examples.
 
     **Fields:** `points`, one for each number of examples; `corruption` of the cues; `dimension`, entries a state;
     `width`, `depth`, `activation` of the networks.
     """
+
+    rows_of: ClassVar[str] = "points"
 
     points: tuple[CapacityPoint, ...]
     corruption: str

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.shown import Record
 from attrax._base.types import Progress
 from attrax.analysis._clamped import known_entries, recall_clamped
 from attrax.analysis._intervals import wilson_interval
@@ -25,7 +26,7 @@ _NUM_LEVELS = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CurvePoint:
+class CurvePoint(Record):
     """A corruption at one level.
 
     **Fields:**

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.random as jr
@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.shown import Record, Rows
 from attrax._base.types import HostStates, Progress
 from attrax.analysis._associators import ASSOCIATORS, DENOISER, Associator, Task, setting_text, task_of
 from attrax.analysis._clamped import known_entries
@@ -43,7 +44,7 @@ _ENOUGH = 0.9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rival:
+class Rival(Record):
     """How one memory answered the cues.
 
     **Fields:**
@@ -78,7 +79,7 @@ class Rival:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Capacity:
+class Capacity(Record):
     """How many examples a rival manages within a budget.
 
     **Fields:**
@@ -98,12 +99,14 @@ class Capacity:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Comparison:
+class Comparison(Rows):
     """Rivals on the same cues.
 
     **Fields:** `rivals`, the memory first; `capacities` within `budget` bytes; `corruptions`; `num_examples`, how many
     each stores; `dimension`, entries a state.
     """
+
+    rows_of: ClassVar[str] = "rivals"
 
     rivals: tuple[Rival, ...]
     capacities: tuple[Capacity, ...]

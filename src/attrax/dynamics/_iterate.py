@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 
 from attrax._base import checks
 from attrax._base.numerics import float64
+from attrax._base.shown import Record, Rows
 from attrax._base.status import IterationStatus
 from attrax._base.types import HostStates, Map, Progress
 from attrax.maps import ReducedMap, reduced_map
@@ -40,7 +41,7 @@ _STATUSES = np.array(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Iterates:
+class Iterates(Rows):
     """Where the iteration of a map ended, one entry a start.
 
     **Fields:**
@@ -51,6 +52,8 @@ class Iterates:
     - `period`: 1 for a fixed point, the period for a cycle, 0 otherwise.
     - `status`: an `IterationStatus`.
     """
+
+    rows_of: ClassVar[str] = "status"
 
     value: HostStates
     num_steps: Int[np.ndarray, " n"]
@@ -84,7 +87,7 @@ class _Rows(eqx.Module):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Run:
+class Run(Record):
     """What the loop leaves behind, one entry a start: as in `Iterates`, in the coordinates of an `ReducedMap`.
 
     **Fields:** `z`, the last finite coordinates; `trace`, where it was asked for and is not too large, for each start

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from attrax._base import checks
 from attrax._base.numerics import float64, squared_distances
+from attrax._base.shown import Rows
 from attrax._base.status import RecallStatus
 from attrax._base.types import HostIndices, HostStates, Map, Progress
 from attrax.dynamics._iterate import Run, check_starts, flat_of, last_states, run, states_of, trajectory
@@ -26,7 +28,7 @@ _ROUNDING = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Recall:
+class Recall(Rows):
     """What came back, one entry a cue. An example is a cycle of length one.
 
     **Fields:**
@@ -56,6 +58,8 @@ class Recall:
       the cycle is a stored one, else against the nearest. The peak is 1 for values in [0, 1], otherwise their range;
       rounding limits the ratio to 313. Empty where there is no period.
     """
+
+    rows_of: ClassVar[str] = "status"
 
     value: HostStates
     index: HostIndices

@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from attrax._base import checks
 from attrax._base.numerics import float64
+from attrax._base.shown import Record
 from attrax._base.types import HostStates, Map
 from attrax.dynamics._iterate import follow
 from attrax.maps import ReducedMap, reduced_map
@@ -24,7 +25,7 @@ _LAPS = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Refined:
+class Refined(Record):
     """The cycle of a map near given states.
 
     **Fields:**

@@ -7,11 +7,13 @@ import difflib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from attrax._base import checks
 from attrax._base.arguments import ArgumentError, checked, mention
+from attrax._base.shown import Record, Words, span, strip
 from attrax._base.types import HostIndices, HostStates
 from attrax.patterns._delays import Ambiguity, delayed, equal_rows, last_frame, near_pairs, stack
 
@@ -22,7 +24,7 @@ _MOST_BYTES = 8 * 2**30
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Patterns:
+class Patterns(Record):
     """Points and their successors. Build one with `from_examples`, `from_cycles` or `from_sequences`, which check all.
 
     **Fields:**
@@ -50,6 +52,32 @@ class Patterns:
 
     def __len__(self) -> int:
         return len(self.points)
+
+    def _facts(self) -> dict[str, Any]:
+        lengths = np.array([len(cycle) for cycle in self.cycles])
+        if not len(self.ways) and (lengths == 1).all():
+            what = f"{len(self)} examples"
+        else:
+            what = f"{len(self)} states in {len(lengths)} cycles and {len(self.ways)} open sequences"
+        found: dict[str, Any] = {
+            "stored": Words(what),
+            "shape": self.shape,
+            "dtype": Words(self.points.dtype),
+            "values": Words(span(self.points)),
+        }
+        if self.context > 1:
+            found["context"] = Words(f"{self.context} frames of shape {self.frame_shape}")
+        if self.merged:
+            found["merged"] = Words(f"{len(self.merged)} duplicates")
+        return found if self.names is None else found | {"names": self.names}
+
+    def _brief(self) -> str:
+        facts = self._facts()
+        return f"{facts['stored']} of shape {self.shape}"
+
+    def _pictures(self) -> list[tuple[str, np.ndarray]]:
+        frames = self.as_frames(self.points)
+        return strip(frames, [self.name(index) for index in range(len(self))], frames)
 
     def name(self, index: int) -> str:
         """The name of a point for people: its own where it has one, else its index."""

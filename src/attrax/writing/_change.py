@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.shown import Record
 from attrax._base.types import HostStates, Progress
 from attrax.memory import Memory
 from attrax.patterns import Patterns
@@ -18,7 +19,7 @@ from attrax.writing._writers import writer_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Change:
+class Change(Record):
     """What became of a change.
 
     **Fields:**
