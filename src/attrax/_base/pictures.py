@@ -32,6 +32,6 @@ def data_uri(picture: np.ndarray) -> str:
     """The pixels of one picture as a PNG inside of an address, so that a page needs no other file."""
     from PIL import Image
 
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, "png", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")

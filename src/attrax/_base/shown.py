@@ -65,9 +65,8 @@ class Record:
     def _brief(self) -> str:
         """One line, for where a record is part of another."""
         settings = _changed(self)
-        return _short(
-            _call(self, self._facts() if settings is None else settings, "=" if settings is not None else ": "), 90
-        )
+        facts = self._facts() if settings is None else settings
+        return _short(_call(self, facts, ": " if settings is None else "="), 90)
 
     def _pictures(self) -> "list[tuple[str, np.ndarray]]":
         """Pixels with captions for notebooks."""
@@ -220,7 +219,10 @@ def span(values: np.ndarray) -> str:
     """The least and the largest finite value, and how many are not finite."""
     finite = values[np.isfinite(values)]
     lost = values.size - finite.size
-    parts = [f"{_number(finite.min())} to {_number(finite.max())}"] if finite.size else []
+    parts = []
+    if finite.size:
+        low, high = _number(finite.min()), _number(finite.max())
+        parts = [f"{low} to {high}" if low != high else f"all {low}" if finite.size > 1 else low]
     return ", ".join([*parts, *([f"{lost} not finite"] if lost else [])])
 
 
@@ -287,7 +289,7 @@ def _array(value: Any) -> str:
     if value.dtype.kind == "b":
         return f"{name}, {int(value.sum())} true"
     if value.dtype.kind not in "iuf":
-        return f"{name}, {counts(value)}" if value.dtype.kind in "OUS" else name
+        return counts(value) if value.dtype.kind in "OUS" else name
     if value.size <= _FULL:
         return f"[{', '.join(_number(one) for one in value)}]"
     return f"{name}, {span(value)}"
