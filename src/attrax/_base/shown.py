@@ -1,5 +1,7 @@
 """How records are looked at: a short `repr`, a table in notebooks, plain values for JSON, a frame for pandas."""
 
+from __future__ import annotations
+
 import dataclasses
 import html
 import importlib
@@ -8,11 +10,17 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
+from attrax._base.lazy import lazy
 
-from attrax._base.pictures import data_uri, is_picture, pixels
+if TYPE_CHECKING:
+    import numpy as np
+
+    from attrax._base import pictures as drawing
+else:
+    # The command line's help reads records, and is not to wait for NumPy.
+    np, drawing = lazy("numpy"), lazy("attrax._base.pictures")
 
 _WIDTH = 110
 _FACTS = 10
@@ -68,7 +76,7 @@ class Record:
         facts = self._facts() if settings is None else settings
         return _short(_call(self, facts, ": " if settings is None else "="), 90)
 
-    def _pictures(self) -> "list[tuple[str, np.ndarray]]":
+    def _pictures(self) -> list[tuple[str, np.ndarray]]:
         """Pixels with captions for notebooks."""
         return []
 
@@ -89,7 +97,7 @@ class Record:
         settings = _changed(self)
         facts = self._facts() if settings is None else settings
         pictures = "".join(
-            f'<figure style="display:inline-block;margin:2px;text-align:center"><img alt="" src="{data_uri(picture)}" '
+            f'<figure style="display:inline-block;margin:2px;text-align:center"><img alt="" src="{drawing.data_uri(picture)}" '
             f'style="height:64px;image-rendering:pixelated"><figcaption style="font-size:smaller">'
             f"{html.escape(_short(caption, 24))}</figcaption></figure>"
             for caption, picture in self._pictures()
@@ -202,9 +210,9 @@ def plain(value: Any) -> Any:
 
 def strip(states: np.ndarray, captions: list[str], references: np.ndarray) -> list[tuple[str, np.ndarray]]:
     """The first few states as pictures with captions; none where states are no pictures."""
-    if not len(states) or not is_picture(states.shape[1:]):
+    if not len(states) or not drawing.is_picture(states.shape[1:]):
         return []
-    shown = pixels(states[:_PICTURES], references)
+    shown = drawing.pixels(states[:_PICTURES], references)
     return list(zip(captions[:_PICTURES], shown, strict=True))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax.random as jr
 import numpy as np
@@ -53,6 +54,8 @@ class AgreementPoint(Record):
     same: int
     same_wrong: int
     reached: int
+
+    derived: ClassVar = ("rate", "neighbor_rate", "agreement", "interval")
 
     @property
     def rate(self) -> float:

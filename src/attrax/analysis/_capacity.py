@@ -13,6 +13,7 @@ from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
 from attrax._base.shown import Record, Rows
+from attrax._base.states import state_batch
 from attrax._base.types import HostStates, Progress
 from attrax.activations import Activation, ActivationLike, reference
 from attrax.activations import activation as activation_of
@@ -55,6 +56,8 @@ class CapacityPoint(Record):
     graded_bits: float
     num_weights: int
     seconds: float
+
+    derived: ClassVar = ("rate", "interval", "bits_per_weight", "graded_bits_per_weight")
 
     @property
     def rate(self) -> float:
@@ -116,9 +119,7 @@ def content_bits(examples: HostStates) -> int:
         >>> content_bits(np.random.default_rng(0).integers(2, size=(8, 100)))
         800
     """
-    examples = np.asarray(examples)
-    if examples.ndim < 2 or not examples.size:
-        raise ValueError(f"examples must hold at least one state, one a row; got an array of shape {examples.shape}")
+    examples = state_batch("examples", examples)
     values = np.unique(examples)
     if len(values) <= 2:
         plain, raw = np.packbits(examples.ravel() == values[-1]).tobytes(), examples.size

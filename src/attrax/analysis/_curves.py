@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax.random as jr
 import numpy as np
@@ -50,6 +51,8 @@ class CurvePoint(Record):
     neighbor_rates: dict[str, float]
     clamped: int | None
     trained: str
+
+    derived: ClassVar = ("rate", "interval", "one_nn_rate", "best_nn_rate", "clamped_rate", "clamped_interval")
 
     @property
     def rate(self) -> float:

@@ -12,6 +12,7 @@ from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
 from attrax._base.shown import Record, Rows
+from attrax._base.states import state_batch
 from attrax._base.types import HostStates, Progress
 from attrax.analysis._associators import ASSOCIATORS, DENOISER, Associator, Task, setting_text, task_of
 from attrax.analysis._clamped import known_entries
@@ -66,6 +67,8 @@ class Rival(Record):
     recovered: dict[str, float]
     distance: float
     seconds: float
+
+    derived: ClassVar = ("mean_identified", "mean_recovered")
 
     @property
     def mean_identified(self) -> float:
@@ -209,9 +212,7 @@ def _names(corruptions: Sequence[str] | None, shape: tuple[int, ...], num: int) 
 def _pool(points: HostStates, more: HostStates | None) -> HostStates:
     if more is None:
         return points
-    more = np.asarray(more)
-    if more.shape[1:] != points.shape[1:]:
-        raise ValueError(f"more must hold states of shape {points.shape[1:]}, one a row; got {more.shape}")
+    more = state_batch("more", more, points.shape[1:])
     every = np.concatenate([points, more.astype(points.dtype)])
     _, first = np.unique(every.reshape(len(every), -1), axis=0, return_index=True)
     return every[np.sort(first)]

@@ -14,6 +14,7 @@ import numpy as np
 from attrax._base import checks
 from attrax._base.arguments import ArgumentError, checked, mention
 from attrax._base.shown import Record, Words, span, strip
+from attrax._base.states import state_batch
 from attrax._base.types import HostIndices, HostStates
 from attrax.patterns._delays import Ambiguity, delayed, equal_rows, last_frame, near_pairs, stack
 
@@ -131,16 +132,10 @@ class Patterns(Record):
 
         **Raises** `ValueError` for cues that are neither frames nor states.
         """
-        cues = np.asarray(cues)
-        if len(cues) and cues.shape[1:] == self.shape:
+        cues = state_batch("cues", cues, *dict.fromkeys((self.shape, self.frame_shape)))
+        if cues.shape[1:] == self.shape:
             return cues
-        if len(cues) and self.context > 1 and cues.shape[1:] == self.frame:
-            return stack(np.repeat(cues[:, None], self.context, axis=1))
-        single = f" or single frames of shape {self.frame}" if self.context > 1 else ""
-        raise ValueError(
-            f"cues must be states of shape {self.shape}{single}, one a row, as the memory stores them; got an array of "
-            f"shape {cues.shape}"
-        )
+        return stack(np.repeat(cues[:, None], self.context, axis=1))
 
     def one_state(self, frames: HostStates) -> HostStates:
         """The state that as many frames as the context holds make, oldest first: 1×state shape.
@@ -386,16 +381,7 @@ def _refuse_repeats(sequences: list[HostStates], holds: list[bool], names: Seque
 
 
 def _checked(values: HostStates, name: str) -> HostStates:
-    values = np.asarray(values)
-    if values.dtype.kind not in "fiub":
-        raise ValueError(f"{name} must be an array of real numbers; got dtype {values.dtype}")
-    if values.ndim < 2:
-        raise ValueError(
-            f"{name} must have a leading axis over states and at least one more; got the shape {values.shape}. "
-            "Wrap a single state as values[None]."
-        )
-    if values.size == 0:
-        raise ValueError(f"{name} must hold at least one state with at least one entry; got the shape {values.shape}")
+    values = state_batch(name, values)
     if values.dtype.kind != "f":
         # Pixels fit float32; larger whole numbers would collide there.
         narrow = values.astype(np.float32)

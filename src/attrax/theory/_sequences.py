@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -25,6 +26,8 @@ class SequenceCycle(Record):
     factors: tuple[float, ...]
     top_eigenvalue: float
     status: TheoryStatus
+
+    derived: ClassVar = ("attractor",)
 
     @property
     def attractor(self) -> bool | None:

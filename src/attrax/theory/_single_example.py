@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -53,6 +53,8 @@ class SingleExample(Record):
     top_eigenvalue: float
     residual: float
     status: TheoryStatus
+
+    derived: ClassVar = ("attractor",)
 
     @property
     def attractor(self) -> bool | None:
