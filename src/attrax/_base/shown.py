@@ -97,9 +97,9 @@ class Record:
         settings = _changed(self)
         facts = self._facts() if settings is None else settings
         pictures = "".join(
-            f'<figure style="display:inline-block;margin:2px;text-align:center"><img alt="" src="{drawing.data_uri(picture)}" '
-            f'style="height:64px;image-rendering:pixelated"><figcaption style="font-size:smaller">'
-            f"{html.escape(_short(caption, 24))}</figcaption></figure>"
+            f'<figure style="display:inline-block;margin:2px;text-align:center"><img alt="" '
+            f'src="{drawing.data_uri(picture)}" style="height:64px;image-rendering:pixelated">'
+            f'<figcaption style="font-size:smaller">{html.escape(_short(caption, 24))}</figcaption></figure>'
             for caption, picture in self._pictures()
         )
         rows = [[name, text(value)] for name, value in facts.items()]
@@ -116,6 +116,10 @@ class Rows(Record):
 
     rows_of: ClassVar[str]
     """The field that has one entry a row. If its entries are records, each of them is a row."""
+
+    def _cell(self, value: Any) -> str:
+        """What a table says of one value."""
+        return text(value)
 
     def _columns(self) -> dict[str, Any]:
         """The fields with as many entries as there are rows and one value in each.
@@ -169,7 +173,7 @@ class Rows(Record):
         columns = self._columns()
         total = len(getattr(self, self.rows_of))
         rows = [
-            [str(row), *(_short(text(column[row]), 60) for column in columns.values())]
+            [str(row), *(_short(self._cell(column[row]), 60) for column in columns.values())]
             for row in range(min(total, _TABLE_ROWS))
         ]
         more = f"<p>{total - _TABLE_ROWS} more rows: as_rows() or to_frame()</p>" if total > _TABLE_ROWS else ""

@@ -144,7 +144,7 @@ def iterate(
 
 
 def check_starts(starts: HostStates, name: str = "starts", shapes: tuple[tuple[int, ...], ...] = ()) -> np.ndarray:
-    """`starts` in float64, of one of these shapes. **Raises** `ValueError` for anything but finite states, at least one."""
+    """`starts` in float64. **Raises** `ValueError` for anything but finite states of one of `shapes`, at least one."""
     starts = state_batch(name, starts, *shapes)
     if not np.isfinite(starts).all():
         raise ValueError(f"{name} must be finite; got NaN or an infinity")

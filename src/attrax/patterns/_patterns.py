@@ -127,12 +127,12 @@ class Patterns(Record):
         """The latest frame of each state, n×frame shape; without context the states themselves."""
         return last_frame(states, self.frame_shape)
 
-    def as_states(self, cues: HostStates) -> HostStates:
+    def as_states(self, cues: HostStates, name: str = "cues") -> HostStates:
         """States from cues, which may be single frames: before such a frame, nothing else was seen, so it is repeated.
 
-        **Raises** `ValueError` for cues that are neither frames nor states.
+        **Raises** `ValueError` for cues that are neither frames nor states; it calls them `name`.
         """
-        cues = state_batch("cues", cues, *dict.fromkeys((self.shape, self.frame_shape)))
+        cues = state_batch(name, cues, *dict.fromkeys((self.shape, self.frame_shape)))
         if cues.shape[1:] == self.shape:
             return cues
         return stack(np.repeat(cues[:, None], self.context, axis=1))
