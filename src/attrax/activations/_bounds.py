@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from attrax._base.lazy import lazy
+from attrax._base.shown import Record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +45,7 @@ class SlopeBounds(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Smooth:
+class Smooth(Record):
     """Bounds of an activation without kinks, over the whole line.
 
     **Fields:** `second` ≥ sup|φ''|; `third` ≥ sup|φ'''|, infinite where φ'' jumps; `width`, at least the width of the
@@ -90,7 +91,7 @@ class Smooth:
 
 
 @dataclass(frozen=True, slots=True)
-class PiecewiseLinear:
+class PiecewiseLinear(Record):
     """Bounds of a continuous activation whose slope is constant between kinks.
 
     **Fields:** `kinks`, in ascending order; `slopes` of the pieces from left to right, one more than there are kinks.
@@ -138,7 +139,7 @@ class PiecewiseLinear:
 
 
 @dataclass(frozen=True, slots=True)
-class CustomBounds:
+class CustomBounds(Record):
     """Bounds by a function of one's own, for activations that are neither smooth nor piecewise linear.
 
     **Fields:** `function`, with the arguments and the meaning of `SlopeBounds.deviation`; `kinks`, where φ' jumps.

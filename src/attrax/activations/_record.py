@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from attrax._base.shown import Record
 from attrax.activations._bounds import SlopeBounds
 
 Elementwise: TypeAlias = Callable[[Any], Any]
@@ -16,7 +17,7 @@ Case: TypeAlias = tuple[float, float, bool | Callable[[Any], tuple[Any, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
-class ClosedForms:
+class ClosedForms(Record):
     """What the theory can use of an activation in NumPy and in closed form. What is `None` is computed by JAX.
 
     **Fields:**
@@ -38,7 +39,7 @@ class ClosedForms:
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)  # JAX keeps what it compiled beside weak references
-class Activation:
+class Activation(Record):
     """An activation φ: what it is called, how it is computed, and what proofs and theory may use.
 
     It is callable, and may be given wherever an activation is asked for; `register` makes its name known too.

@@ -11,6 +11,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy import special
 
+from attrax._base.shown import Record
+
 _LIBRARY = 1e-14
 
 
@@ -23,7 +25,7 @@ def _up(x: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Boxes:
+class Boxes(Record):
     """Closed intervals [low, high], one an entry."""
 
     low: Float[np.ndarray, " n"]

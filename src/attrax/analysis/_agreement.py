@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.shown import Record
 from attrax._base.types import HostIndices, Progress
 from attrax.analysis._curves import curve_levels
 from attrax.analysis._intervals import wilson_interval
@@ -29,7 +31,7 @@ AGREEMENT_CURVES = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class AgreementPoint:
+class AgreementPoint(Record):
     """The answers of a memory and of the nearest neighbour to the same cues of one corruption at one level.
 
     **Fields:**
@@ -52,6 +54,8 @@ class AgreementPoint:
     same: int
     same_wrong: int
     reached: int
+
+    derived: ClassVar = ("rate", "neighbor_rate", "agreement", "interval")
 
     @property
     def rate(self) -> float:

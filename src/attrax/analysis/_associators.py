@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._base.numerics import apply_rows, cast
+from attrax._base.shown import Record
 from attrax._base.types import HostIndices, HostStates
 from attrax.analysis._neighbors import RULES, nearest_neighbor
 from attrax.corruptions import corrupt, parse_corruption
@@ -27,7 +28,7 @@ _STILL = 1e-12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Task:
+class Task(Record):
     """What rivals have to do.
 
     **Fields:** `points`, the examples, n×state shape; `successor`, what follows on what; `periods`, the length of the
@@ -64,7 +65,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Associator:
+class Associator(Record):
     """A rival, ready to answer.
 
     **Fields:** `num_bytes`, what it has to keep; `references`, what stands for each example in its answers, flat;

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 
 from attrax._base import checks
 from attrax._base.numerics import apply_rows, cast, float64
+from attrax._base.shown import Record
 from attrax._base.status import Verdict
 from attrax._base.types import HostStates, Map, Progress
 from attrax.analysis._basin_grid import OUTCOMES, BasinGrid, refine_cells, spaced
@@ -18,7 +19,7 @@ from attrax.patterns import Patterns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Other:
+class Other(Record):
     """A limit that was never stored: a spurious fixed point or cycle.
 
     **Fields:**
@@ -35,7 +36,7 @@ class Other:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Basins:
+class Basins(Record):
     """Basins of attraction on a grid over a plane. Row 0 is the lowest; a grid point is the center of a pixel.
 
     **Fields:**

@@ -5,12 +5,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import ClassVar
 
 import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.shown import Record, Rows
+from attrax._base.states import state_batch
 from attrax._base.types import HostStates, Progress
 from attrax.activations import Activation, ActivationLike, reference
 from attrax.activations import activation as activation_of
@@ -28,7 +31,7 @@ _ROWS = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CapacityPoint:
+class CapacityPoint(Record):
     """What one network stores of so many examples.
 
     **Fields:**
@@ -54,6 +57,8 @@ class CapacityPoint:
     num_weights: int
     seconds: float
 
+    derived: ClassVar = ("rate", "interval", "bits_per_weight", "graded_bits_per_weight")
+
     @property
     def rate(self) -> float:
         """Fraction of the cues that came back."""
@@ -76,12 +81,14 @@ class CapacityPoint:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CapacitySweep:
+class CapacitySweep(Rows):
     """Networks of one size on more and more examples.
 
     **Fields:** `points`, one for each number of examples; `corruption` of the cues; `dimension`, entries a state;
     `width`, `depth`, `activation` of the networks.
     """
+
+    rows_of: ClassVar[str] = "points"
 
     points: tuple[CapacityPoint, ...]
     corruption: str
@@ -112,9 +119,7 @@ def content_bits(examples: HostStates) -> int:
         >>> content_bits(np.random.default_rng(0).integers(2, size=(8, 100)))
         800
     """
-    examples = np.asarray(examples)
-    if examples.ndim < 2 or not examples.size:
-        raise ValueError(f"examples must hold at least one state, one a row; got an array of shape {examples.shape}")
+    examples = state_batch("examples", examples)
     values = np.unique(examples)
     if len(values) <= 2:
         plain, raw = np.packbits(examples.ravel() == values[-1]).tobytes(), examples.size

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from attrax._base.shown import Record
 from attrax._base.types import HostStates
 from attrax.analysis._labels import StoredEnds, label_ends, nearest
 from attrax.analysis._limits import Runner, run_to_ends
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CensusSoFar:
+class CensusSoFar(Record):
     """What has been found so far. Labels count the stored cycles first, then the rows of `states`."""
 
     states: np.ndarray

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.states import state_batch
 from attrax._base.status import RecallStatus
 from attrax._base.types import HostIndices, HostStates, Map, Progress
 from attrax.corruptions import Corruption, as_corruption, corrupt
@@ -71,12 +72,7 @@ def recall_clamped(
     patterns = memory.examples()
     step = checks.real("step", step, above=0, most=1)
     max_steps = checks.integer("max_steps", max_steps, least=1)
-    cues, known = np.asarray(cues), np.asarray(known)
-    if cues.shape[1:] != patterns.shape or not len(cues):
-        raise ValueError(
-            f"cues must be states of shape {patterns.shape}, one a row, as the memory stores them; got an array of "
-            f"shape {cues.shape}"
-        )
+    cues, known = state_batch("cues", cues, patterns.shape), np.asarray(known)
     if known.shape != cues.shape or known.dtype != bool:
         raise ValueError(
             f"known must say true or false of each entry of the cues, {cues.shape}; got {known.dtype}{known.shape}"

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.shown import Record
 from attrax._base.types import Progress
 from attrax.analysis._clamped import known_entries, recall_clamped
 from attrax.analysis._intervals import wilson_interval
@@ -25,7 +27,7 @@ _NUM_LEVELS = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CurvePoint:
+class CurvePoint(Record):
     """A corruption at one level.
 
     **Fields:**
@@ -49,6 +51,8 @@ class CurvePoint:
     neighbor_rates: dict[str, float]
     clamped: int | None
     trained: str
+
+    derived: ClassVar = ("rate", "interval", "one_nn_rate", "best_nn_rate", "clamped_rate", "clamped_interval")
 
     @property
     def rate(self) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.shown import Record
 from attrax._base.types import Progress
 from attrax.activations import ActivationLike
 from attrax.analysis._random_start import LEAST_TRIALS, RandomStart, scaled_start, simulate_random_start
@@ -20,7 +21,7 @@ _MAX_STEPS = 4_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EigenvalueMap:
+class EigenvalueMap(Record):
     """λ₁ over (k, depth).
 
     **Fields:**

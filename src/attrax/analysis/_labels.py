@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from attrax._base.shown import Record
 from attrax._base.status import IterationStatus
 from attrax.analysis._limits import Runner, cycle_of
 from attrax.dynamics import Run, StoredCycles
@@ -15,7 +16,7 @@ DIVERGED, NOT_CONVERGED, ELSEWHERE = -1, -2, -3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StoredEnds:
+class StoredEnds(Record):
     """The stored cycles as ends are compared with them.
 
     **Fields:** `cycles`; `thresholds`; `places`, coordinates of the images f(x_i), which stand for the stored state
@@ -45,7 +46,7 @@ def stored_ends(run: Runner, memory: Memory) -> StoredEnds:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Labelled:
+class Labelled(Record):
     """Ends with their labels.
 
     **Fields:** `label`, for each start the number of a stored cycle, or `DIVERGED`, `NOT_CONVERGED`, `ELSEWHERE`; and

@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from attrax._base import checks
 from attrax._base.numerics import float64
+from attrax._base.shown import Record
 from attrax._base.status import PeriodStatus
 from attrax._base.types import HostStates
 from attrax.dynamics import trajectory
@@ -33,7 +34,7 @@ _ENTRIES = 2**22  # numbers held at once in a transform
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MeasuredPeriod:
+class MeasuredPeriod(Record):
     """After how many states a recording repeats.
 
     **Fields:**

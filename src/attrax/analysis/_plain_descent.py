@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from attrax._base.numerics import float64
+from attrax._base.shown import Record
 
 Phi = Callable[[Any], Any]
 
@@ -30,7 +31,7 @@ class Matrices(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Descent:
+class Descent(Record):
     """What gradient descent came to: the `matrices`, the relative `residual` ‖y − f(x)‖/‖y‖, and `steps`."""
 
     matrices: Matrices

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from attrax._base import checks
+from attrax._base.shown import Record
 from attrax._base.types import HostStates
 from attrax.memory import Memory
 
@@ -15,7 +16,7 @@ _MARGIN = 0.35
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Plane:
+class Plane(Record):
     """The states `origin + s·axes[0] + t·axes[1]`, with orthonormal axes, so that distances are those of states.
 
     **Fields:**

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, PRNGKeyArray
 from scipy import special
 
 from attrax._base import checks
+from attrax._base.shown import Record
 from attrax._base.types import Progress
 from attrax.activations import ActivationLike
 from attrax.activations import activation as activation_of
@@ -20,7 +21,7 @@ LEAST_TRIALS = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RandomStart:
+class RandomStart(Record):
     """λ₁ of networks trained on one example from random starts, beside the theorem for a start of the same scale.
 
     **Fields:**
@@ -200,7 +201,7 @@ def _train(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class InitialMeasured:
+class InitialMeasured(Record):
     """Jacobians of random two-layer networks in the tangent-kernel parametrization, before and after training.
 
     **Fields:** `theory`, the prediction for initialization; `norm_before`, `norm_after`, `radius_before`,

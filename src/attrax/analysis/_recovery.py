@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
+from attrax._base.shown import Record
 from attrax._base.types import HostIndices, HostStates, Progress
 from attrax.analysis._neighbors import RULES, nearest_neighbor
 from attrax.analysis._seen import training_saw
@@ -16,7 +17,7 @@ from attrax.memory import Memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Recovery:
+class Recovery(Record):
     """How a memory answered one corruption of its own examples.
 
     **Fields:**

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.random as jr
@@ -11,6 +11,8 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.shown import Record, Rows
+from attrax._base.states import state_batch
 from attrax._base.types import HostStates, Progress
 from attrax.analysis._associators import ASSOCIATORS, DENOISER, Associator, Task, setting_text, task_of
 from attrax.analysis._clamped import known_entries
@@ -43,7 +45,7 @@ _ENOUGH = 0.9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rival:
+class Rival(Record):
     """How one memory answered the cues.
 
     **Fields:**
@@ -66,6 +68,8 @@ class Rival:
     distance: float
     seconds: float
 
+    derived: ClassVar = ("mean_identified", "mean_recovered")
+
     @property
     def mean_identified(self) -> float:
         """Mean over the corruptions."""
@@ -78,7 +82,7 @@ class Rival:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Capacity:
+class Capacity(Record):
     """How many examples a rival manages within a budget.
 
     **Fields:**
@@ -98,12 +102,14 @@ class Capacity:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Comparison:
+class Comparison(Rows):
     """Rivals on the same cues.
 
     **Fields:** `rivals`, the memory first; `capacities` within `budget` bytes; `corruptions`; `num_examples`, how many
     each stores; `dimension`, entries a state.
     """
+
+    rows_of: ClassVar[str] = "rivals"
 
     rivals: tuple[Rival, ...]
     capacities: tuple[Capacity, ...]
@@ -206,9 +212,7 @@ def _names(corruptions: Sequence[str] | None, shape: tuple[int, ...], num: int) 
 def _pool(points: HostStates, more: HostStates | None) -> HostStates:
     if more is None:
         return points
-    more = np.asarray(more)
-    if more.shape[1:] != points.shape[1:]:
-        raise ValueError(f"more must hold states of shape {points.shape[1:]}, one a row; got {more.shape}")
+    more = state_batch("more", more, points.shape[1:])
     every = np.concatenate([points, more.astype(points.dtype)])
     _, first = np.unique(every.reshape(len(every), -1), axis=0, return_index=True)
     return every[np.sort(first)]

@@ -6,13 +6,14 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from attrax._base import checks
+from attrax._base.shown import Record
 from attrax.certificates import Spectrum
 
 PARTS = ("modulus", "real")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EigenvalueHistogram:
+class EigenvalueHistogram(Record):
     """Counts of the largest eigenvalues of all examples together.
 
     **Fields:** `part`, `"modulus"` or `"real"`; `edges`, b + 1 ends of the bins; `counts`, (b,); `mean`, `variance`

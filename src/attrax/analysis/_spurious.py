@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.random as jr
@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Int, PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.shown import Record, Rows
 from attrax._base.status import Verdict
 from attrax._base.types import HostStates, Progress
 from attrax.analysis._census_blocks import CensusSoFar, with_block
@@ -48,7 +49,7 @@ class LimitKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Limit:
+class Limit(Record):
     """One limit that starts ended in.
 
     **Fields:**
@@ -76,7 +77,7 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Census:
+class Census(Rows):
     """What many starts ended in.
 
     **Fields:**
@@ -88,6 +89,8 @@ class Census:
     - `num_stored`: how many examples (cycles) the memory stores.
     - `confidence`: the level of `upper_bound`.
     """
+
+    rows_of: ClassVar[str] = "limits"
 
     limits: tuple[Limit, ...]
     label: Int[np.ndarray, " n"]

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Complex, Float, PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.shown import Record
 from attrax._base.types import Progress
 from attrax.analysis._plain_descent import Matrices, descend, jacobian
 from attrax.analysis._theory_networks import (
@@ -45,7 +46,7 @@ class CheckStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TheoryCheck:
+class TheoryCheck(Record):
     """Numbers of the theory, and the same numbers measured on matrices that gradient descent has trained.
 
     **Fields:**

@@ -1,6 +1,7 @@
 """Noise tolerance: how strong Gaussian noise may be for each example to come back nearly always."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax.random as jr
 import numpy as np
@@ -8,6 +9,7 @@ import scipy.stats
 from jaxtyping import Float, PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.shown import Rows
 from attrax._base.status import Verdict
 from attrax._base.types import HostIndices, Progress
 from attrax.analysis._labels import label_ends, stored_ends
@@ -22,7 +24,7 @@ _LEAST, _MOST = 1e-4, 100.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class NoiseTolerance:
+class NoiseTolerance(Rows):
     """The noise that each stored example or cycle bears, one entry a cycle.
 
     **Fields:**
@@ -36,6 +38,8 @@ class NoiseTolerance:
     - `spectral_radius`: of the same.
     - `rate`, `copies`: what was asked for: the fraction, and the copies at each σ.
     """
+
+    rows_of: ClassVar[str] = "sigma"
 
     index: HostIndices
     sigma: Float[np.ndarray, " c"]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from attrax._base.shown import Record
 from attrax._base.types import HostStates
 from attrax.linalg import SAFETY, Norm, Product, contracting_norms
 from attrax.maps import BoundSteps, Linearizer, StepBounds
@@ -19,7 +20,7 @@ _MOST = 1e15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Contraction:
+class Contraction(Record):
     """A ball around each point of a cycle that provably converges to the cycle, in phase.
 
     **Fields:**

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from attrax._base import checks
 from attrax._base.numerics import float64
+from attrax._base.shown import Rows
 from attrax._base.status import RadiusStatus
 from attrax._base.types import HostStates, Map, Progress
 from attrax.certificates._contraction import Contraction, contraction
@@ -44,7 +45,7 @@ _RUNNING, _BACK, _LOST = range(3)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BasinRadius:
+class BasinRadius(Rows):
     """How far around each stored point the basin reaches, in Euclidean distance. One entry a point of a cycle.
 
     **Fields:**
@@ -62,6 +63,8 @@ class BasinRadius:
     - `confidence`: of `share`, for each point by itself.
     - `num_directions`: drawn at `sampled_radius`, for each point.
     """
+
+    rows_of: ClassVar[str] = "status"
 
     points: Int[np.ndarray, " n"]
     proved_radius: Float[np.ndarray, " n"]

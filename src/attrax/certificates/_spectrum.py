@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.random as jr
 import numpy as np
@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from attrax._base import checks
 from attrax._base.numerics import float64
+from attrax._base.shown import Rows
 from attrax._base.status import SpectrumStatus
 from attrax._base.types import HostStates, Map, Progress
 from attrax.dynamics import refine
@@ -30,7 +31,7 @@ _PROBES, _POWER = 10, 128
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Spectrum:
+class Spectrum(Rows):
     """The largest eigenvalues of each cycle's Jacobian product (of the Jacobian, for an example): one row a cycle.
 
     **Fields:**
@@ -49,6 +50,8 @@ class Spectrum:
     - `status`: a `SpectrumStatus` each.
     - `method`: `"dense"`, `"arnoldi"` (on a formed matrix) or `"matrix-free"`.
     """
+
+    rows_of: ClassVar[str] = "status"
 
     cycles: tuple[tuple[int, ...], ...]
     eigenvalues: Complex[np.ndarray, "c m"]

@@ -1,6 +1,5 @@
 """attrax analyze capacity."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -76,7 +75,7 @@ def capacity(
     if as_json:
         print_json(
             {
-                "points": [_row(point) for point in found.points],
+                "points": [point.as_dict() for point in found.points],
                 "corruption": found.corruption,
                 "dimension": found.dimension,
                 "width": found.width,
@@ -139,14 +138,3 @@ def _examples(sources: list[str], most: int, seed: int, **options: Any) -> Any:
         raise ValueError("random vectors take no --shuffle, --size, --gray or --skip-unreadable; leave them out")
     drawn = np.random.default_rng(seed).integers(2, size=(most, int(entries)))
     return drawn.astype(np.float32)
-
-
-def _row(point: Any) -> dict[str, Any]:
-    more = {
-        "rate": point.rate,
-        "low": point.interval[0],
-        "high": point.interval[1],
-        "bits_per_weight": point.bits_per_weight,
-        "graded_bits_per_weight": point.graded_bits_per_weight,
-    }
-    return asdict(point) | more

@@ -1,6 +1,5 @@
 """attrax compare."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -86,15 +85,11 @@ def compare(
             key=jr.key(seed),
         )
     files = [] if output is None else [str(path) for path in write_figure(comparison_figure(found), output, "rivals")]
-    rows = [
-        asdict(one) | {"mean_identified": one.mean_identified, "mean_recovered": one.mean_recovered}
-        for one in found.rivals
-    ]
     if as_json:
         print_json(
             {
-                "rivals": rows,
-                "capacities": [asdict(one) for one in found.capacities],
+                "rivals": found.as_rows(),
+                "capacities": [one.as_dict() for one in found.capacities],
                 "corruptions": list(found.corruptions),
                 "examples": found.num_examples,
                 "dimension": found.dimension,

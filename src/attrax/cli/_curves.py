@@ -1,7 +1,7 @@
 """attrax analyze recovery."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -64,7 +64,7 @@ def recovery(
         )
     files = [] if output is None else [str(path) for path in write_figure(curve_figure(points), output, "recovery")]
     if as_json:
-        print_json({"curves": [_row(point) for point in points], "file": str(file), "seed": seed, "files": files})
+        print_json({"curves": [point.as_dict() for point in points], "file": str(file), "seed": seed, "files": files})
         return 0
     width = max(len(point.name) for point in points)
     print(
@@ -80,24 +80,3 @@ def recovery(
     if files:
         print("written: " + ", ".join(files))
     return 0
-
-
-def _row(point: Any) -> dict[str, Any]:
-    clamped = point.clamped_interval
-    return {
-        "corruption": point.corruption,
-        "level": point.level,
-        "name": point.name,
-        "cues": point.cues,
-        "recovered": point.recovered,
-        "rate": point.rate,
-        "low": point.interval[0],
-        "high": point.interval[1],
-        "one_nn_rate": point.one_nn_rate,
-        "best_nn_rate": point.best_nn_rate,
-        "neighbor_rates": point.neighbor_rates,
-        "clamped_rate": point.clamped_rate,
-        "clamped_low": None if clamped is None else clamped[0],
-        "clamped_high": None if clamped is None else clamped[1],
-        "trained_on": point.trained,
-    }

@@ -1,8 +1,7 @@
 """attrax analyze nearest."""
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -70,7 +69,7 @@ def nearest(
                 "entries": sizes[name][0],
                 "depth": sizes[name][1] or None,
                 "mean_agreement": float(np.mean([point.agreement for point in found[name]])),
-                "points": [_row(point) for point in found[name]],
+                "points": [point.as_dict() for point in found[name]],
             }
             for file, name in zip(files, names, strict=True)
         ],
@@ -106,8 +105,3 @@ def _names(files: list[Path]) -> list[str]:
     if len(set(names)) < len(names):
         raise ValueError(f"each memory must be named once; got {', '.join(names)}")
     return names
-
-
-def _row(point: Any) -> dict[str, Any]:
-    rates = {"rate": point.rate, "neighbor_rate": point.neighbor_rate, "agreement": point.agreement}
-    return asdict(point) | rates | {"agreement_low": point.interval[0], "agreement_high": point.interval[1]}

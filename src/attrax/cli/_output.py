@@ -1,26 +1,14 @@
 """What commands print: one JSON object, or lines for people."""
 
 import json
-import math
 from typing import Any
 
 
 def print_json(record: dict[str, Any]) -> None:
     """Prints one strict JSON object on stdout; a number that is not finite is null."""
-    print(json.dumps(strict(record), allow_nan=False))
+    from attrax._base.shown import plain
 
-
-def strict(value: Any) -> Any:
-    """The same value as JSON has it: plain numbers, lists and texts, null for what is not finite."""
-    if isinstance(value, dict):
-        return {str(name): strict(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [strict(item) for item in value]
-    if hasattr(value, "tolist"):  # arrays, and numbers of NumPy
-        return strict(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    print(json.dumps(plain(record), allow_nan=False))
 
 
 def spread(values: Any) -> dict[str, float | None]:

@@ -142,10 +142,7 @@ def sequence(
         nets = [_network(text) for text in networks]
     cycle = through(nets)
     record = {
-        "factors": cycle.factors,
-        "top_eigenvalue": cycle.top_eigenvalue,
-        "attractor": cycle.attractor,
-        "status": str(cycle.status),
+        **cycle.as_dict(),
         "networks": [_record(net) for net in nets],
     }
     if as_json:

@@ -55,16 +55,7 @@ def tolerance(
     quartiles = np.quantile(np.where(np.isinf(found.sigma), np.finfo(float).max, found.sigma), (0.25, 0.75))
     record = {
         "examples": [
-            {
-                "index": int(index),
-                "sigma": found.sigma[row],
-                "unbounded": bool(np.isinf(found.sigma[row])),
-                "failed": found.failed[row],
-                "recovered": found.recovered[row],
-                "largest_singular_value": found.largest_singular_value[row],
-                "spectral_radius": found.spectral_radius[row],
-            }
-            for row, index in enumerate(found.index)
+            row | {"unbounded": bool(np.isinf(sigma))} for row, sigma in zip(found.as_rows(), found.sigma, strict=True)
         ],
         "median": found.median,
         "least": float(found.sigma.min()),

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from attrax._base.numerics import float64
+from attrax._base.states import state_batch
 from attrax._base.types import HostStates
 from attrax.corruptions._named import as_corruption
 from attrax.corruptions._record import Corruption, Distortion
@@ -41,14 +42,14 @@ def corrupt(
     """
     corruption = as_corruption(corruption)
     states = np.asarray(states)
+    if states.shape[:1] != (0,):
+        states = state_batch("states", states)
     if states.dtype.kind in "iub":
         states = states.astype(np.float32)  # levels are fractions
     corruption.check_shape(states.shape[1:])
     if not len(states):
         return states.copy()
-    partners = states if partners is None else np.asarray(partners, states.dtype)
-    if partners.shape[1:] != states.shape[1:] or partners.ndim != states.ndim:
-        raise ValueError(f"partners must be states of shape {states.shape[1:]}, one a row; got {partners.shape}")
+    partners = states if partners is None else state_batch("partners", partners, states.shape[1:]).astype(states.dtype)
     mates = states
     if corruption.partner:
         mates = np.stack([_partner(corruption, index, state, partners, key) for index, state in enumerate(states)])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrax._base import checks
 from attrax._base.lazy import lazy
+from attrax._base.shown import Record
 
 if TYPE_CHECKING:
     import jax.numpy as jnp
@@ -22,7 +23,7 @@ Distortion: TypeAlias = Callable[[Any, Any, Any, Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(Record):
     """The levels that training draws where a level is asked for.
 
     **Fields:** `draw`, of a key and the level asked for, the level of one example; `covers`, of the level asked for
@@ -61,7 +62,7 @@ AS_IS = Drawn(lambda key, level: level, _no_larger)
 
 
 @dataclass(frozen=True, slots=True)
-class CorruptionKind:
+class CorruptionKind(Record):
     """A kind of corruption: what it is called, what it does, and what is to be known of it.
 
     `register` makes its name known, in Python and on the command line; `at` gives the corruption at a level, which
@@ -153,7 +154,7 @@ class CorruptionKind:
 
 
 @dataclass(frozen=True, slots=True)
-class Corruption:
+class Corruption(Record):
     """A corruption at a level, or several one after another.
 
     **Fields:**

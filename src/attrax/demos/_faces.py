@@ -9,7 +9,7 @@ from pathlib import Path
 import jax.random as jr
 
 from attrax.analysis import Recovery, recovery
-from attrax.extending import Progress, checks
+from attrax.extending import Progress, Record, checks
 from attrax.files import save
 from attrax.maps import mlp
 from attrax.memory import Memory
@@ -25,7 +25,7 @@ _WRITER = Gradient(corruptions=("gaussian:1", "occlude:0.7", "drop:0.8"), coordi
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Demo:
+class Demo(Record):
     """What `demo` made.
 
     **Fields:**

@@ -9,7 +9,7 @@ import jax.random as jr
 import numpy as np
 
 from attrax.dynamics import Recall, recall
-from attrax.extending import Progress, checks
+from attrax.extending import Progress, Record, checks
 from attrax.files import save
 from attrax.maps import describe
 from attrax.memory import Memory
@@ -26,7 +26,7 @@ _ENLARGED = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FilmDemo:
+class FilmDemo(Record):
     """What `demo_film` made.
 
     **Fields:**

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -13,9 +13,11 @@ from jaxtyping import Float, Int
 
 from attrax._base import checks
 from attrax._base.numerics import float64
+from attrax._base.shown import Record, Rows
+from attrax._base.states import state_batch
 from attrax._base.status import IterationStatus
 from attrax._base.types import HostStates, Map, Progress
-from attrax.maps import ReducedMap, reduced_map
+from attrax.maps import ReducedMap, reduced_map, shapes_of
 
 _CHUNK = (16,)
 """Rows are computed so many at a time, whatever their number, so that a row never depends on its neighbors."""
@@ -40,7 +42,7 @@ _STATUSES = np.array(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Iterates:
+class Iterates(Rows):
     """Where the iteration of a map ended, one entry a start.
 
     **Fields:**
@@ -51,6 +53,8 @@ class Iterates:
     - `period`: 1 for a fixed point, the period for a cycle, 0 otherwise.
     - `status`: an `IterationStatus`.
     """
+
+    rows_of: ClassVar[str] = "status"
 
     value: HostStates
     num_steps: Int[np.ndarray, " n"]
@@ -84,7 +88,7 @@ class _Rows(eqx.Module):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Run:
+class Run(Record):
     """What the loop leaves behind, one entry a start: as in `Iterates`, in the coordinates of an `ReducedMap`.
 
     **Fields:** `z`, the last finite coordinates; `trace`, where it was asked for and is not too large, for each start
@@ -132,23 +136,16 @@ def iterate(
     """
     max_steps = checks.integer("max_steps", max_steps, least=1)
     atol = checks.real("atol", atol, above=0)
-    starts = check_starts(starts)
+    starts = check_starts(starts, shapes=shapes_of(map))
     with float64():
         way = reduced_map(map, starts.shape[1:])
     found = run(way, starts, max_steps=max_steps, atol=atol, progress=progress)
     return Iterates(last_states(way, found, starts), found.num_steps, found.residual, found.period, found.status)
 
 
-def check_starts(starts: HostStates, name: str = "starts") -> np.ndarray:
-    """`starts` in float64. **Raises** `ValueError` for anything but finite states, at least one."""
-    starts = np.asarray(starts)
-    if starts.ndim < 2 or starts.dtype.kind not in "fiub":
-        raise ValueError(
-            f"{name} must be real numbers, one state a row (wrap a single one as state[None]); got an array of shape "
-            f"{starts.shape} and dtype {starts.dtype}"
-        )
-    if not len(starts):
-        raise ValueError(f"{name} must hold at least one state; got none")
+def check_starts(starts: HostStates, name: str = "starts", shapes: tuple[tuple[int, ...], ...] = ()) -> np.ndarray:
+    """`starts` in float64. **Raises** `ValueError` for anything but finite states of one of `shapes`, at least one."""
+    starts = state_batch(name, starts, *shapes)
     if not np.isfinite(starts).all():
         raise ValueError(f"{name} must be finite; got NaN or an infinity")
     return starts.astype(np.float64)

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from attrax._base import checks
 from attrax._base.numerics import float64, squared_distances
+from attrax._base.shown import Rows, Words, counts, strip
 from attrax._base.status import RecallStatus
 from attrax._base.types import HostIndices, HostStates, Map, Progress
 from attrax.dynamics._iterate import Run, check_starts, flat_of, last_states, run, states_of, trajectory
@@ -26,7 +28,7 @@ _ROUNDING = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Recall:
+class Recall(Rows):
     """What came back, one entry a cue. An example is a cycle of length one.
 
     **Fields:**
@@ -57,6 +59,9 @@ class Recall:
       rounding limits the ratio to 313. Empty where there is no period.
     """
 
+    rows_of: ClassVar[str] = "status"
+    leading: ClassVar = ("status", "index", "distance", "num_steps", "residual", "period", "reading")
+
     value: HostStates
     index: HostIndices
     nearest: HostIndices
@@ -73,6 +78,23 @@ class Recall:
     expected: HostIndices | None = None
     path: tuple[HostStates, ...] | None = None
     psnr: tuple[Float[np.ndarray, " p"], ...] | None = None
+
+    def _pictures(self) -> list[tuple[str, np.ndarray]]:
+        shown, captions = self.value, [f"{row}: {self._cell(status)}" for row, status in enumerate(self.status)]
+        if self.path is not None:  # each cue beside what came of it
+            shown = np.stack([one for way, end in zip(self.path, self.value, strict=True) for one in (way[0], end)])
+            captions = [one for row, caption in enumerate(captions) for one in (f"cue {row}", caption)]
+        return strip(shown, captions, self.value)
+
+    def _facts(self) -> dict[str, Any]:
+        # Not super(): a dataclass with slots is a class made anew, which super() without arguments does not know.
+        facts = {name: value for name, value in Rows._facts(self).items() if value is not None}
+        return facts | {"status": Words(counts(self._cell(status) for status in self.status))}
+
+    def _cell(self, value: Any) -> str:
+        if value is RecallStatus.RECOVERED and self.expected is None:
+            return "reached a stored one"  # whether the right one, nobody said
+        return Rows._cell(self, value)
 
     @property
     def recovered(self) -> np.ndarray:

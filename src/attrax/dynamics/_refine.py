@@ -13,9 +13,11 @@ from jaxtyping import Float
 
 from attrax._base import checks
 from attrax._base.numerics import float64
+from attrax._base.shown import Record
+from attrax._base.states import state_batch
 from attrax._base.types import HostStates, Map
 from attrax.dynamics._iterate import follow
-from attrax.maps import ReducedMap, reduced_map
+from attrax.maps import ReducedMap, reduced_map, shapes_of
 
 _DENSE = 2048
 """Up to this many coordinates the Newton system is formed and factored; above, GMRES on Jacobian-vector products."""
@@ -24,7 +26,7 @@ _LAPS = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Refined:
+class Refined(Record):
     """The cycle of a map near given states.
 
     **Fields:**
@@ -66,9 +68,9 @@ def refine(
         >>> bool(refine(lambda x: x / 2 + 1, np.array([[1.9]]), max_move=1.0).points[0, 0] == 2.0)
         True
     """
-    cycle = np.asarray(cycle, np.float64)
-    if cycle.ndim < 2 or not len(cycle) or not np.isfinite(cycle).all():
-        raise ValueError(f"cycle must hold finite states, one a row; got an array of shape {cycle.shape}")
+    cycle = state_batch("cycle", cycle, *shapes_of(map)).astype(np.float64)
+    if not np.isfinite(cycle).all():
+        raise ValueError("cycle must hold finite states; got NaN or an infinity")
     atol = checks.real("atol", atol, above=0)
     size = int(np.prod(cycle.shape[1:]))
     limit = 0.01 * np.sqrt(size) if max_move is None else checks.real("max_move", max_move, above=0)

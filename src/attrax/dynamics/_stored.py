@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 
 from attrax._base import checks
 from attrax._base.numerics import float64, squared_distances
+from attrax._base.shown import Record
 from attrax._base.types import HostIndices, HostStates
 from attrax.dynamics._iterate import run, states_of
 from attrax.maps import reduced_map
@@ -40,7 +41,7 @@ def thresholds_of(memory: Memory, reading: str = "auto") -> Thresholds:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Met:
+class Met(Record):
     """The stored cycle that a lap of states matches best.
 
     **Fields:** `cycle`, its number in `Patterns.cycles`, −1 where none has as many states; `order`, the stored state
@@ -57,7 +58,7 @@ class Met:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StoredCycles:
+class StoredCycles(Record):
     """The stored states as limits are compared with them.
 
     **Fields:**

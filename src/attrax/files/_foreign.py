@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from attrax._base.numerics import apply_rows, cast, float64
+from attrax._base.shown import Record
 from attrax._base.types import HostStates, Map
 from attrax.maps import Description
 
@@ -15,7 +16,7 @@ _CLOSE = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MissingMap:
+class MissingMap(Record):
     """Stands in a memory for a map that its file does not hold; it can be described, not applied.
 
     **Fields:** `text` and `parameters` of its description; `images`, what it makes of the fixed states (see `probe`).

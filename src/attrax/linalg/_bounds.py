@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import scipy
 
+from attrax._base.shown import Record
 from attrax.linalg._running_product import Product, gamma
 
 _DENSE = 160
@@ -13,7 +14,7 @@ _DENSE = 160
 
 
 @dataclass(frozen=True, slots=True)
-class Leading:
+class Leading(Record):
     """An estimate of the eigenvalue of largest modulus.
 
     **Fields:** `value`; `error`, a first-order bound on |value − an exact eigenvalue|: twice (residual + rounding)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import scipy
 
+from attrax._base.shown import Record
 from attrax.linalg._bounds import leading_eigenvalue
 from attrax.linalg._running_product import Product, gamma
 
@@ -24,7 +25,7 @@ _LEEWAY = {0.5: True, 0.9: True, 0.98: False, 0.2: False}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Norm:
+class Norm(Record):
     """‖u‖ = ‖v‖₂ for u = `outer`·v; `inner` is the inverse but for rounding, which `slack` ≥ 1 covers.
 
     `plain` says that it is the Euclidean norm, both matrices being the identity.

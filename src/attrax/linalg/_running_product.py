@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from attrax._base.shown import Record
+
 UNIT_ROUNDOFF = 2.0**-53
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Product:
+class Product(Record):
     """A square matrix with the nonzero spectrum of the Jacobian product round a cycle, and its error.
 
     **Fields:**
@@ -31,7 +33,7 @@ def gamma(count: int) -> float:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Factor:
+class Factor(Record):
     """A matrix, a bound on its 2-norm, and a bound on the 2-norm of its error."""
 
     matrix: np.ndarray

@@ -12,6 +12,7 @@ from ._contract import Storable as Storable
 from ._contract import describe as describe
 from ._contract import linearizer as linearizer
 from ._contract import reduced_map as reduced_map
+from ._contract import shapes_of as shapes_of
 from ._contract import step_bounds as step_bounds
 from ._description import Description as Description
 from ._initializers import INITIALIZERS as INITIALIZERS

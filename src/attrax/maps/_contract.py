@@ -151,6 +151,19 @@ def describe(map: Map) -> Description:
     return map.describe() if isinstance(map, Describable) else general_description(map)
 
 
+def shapes_of(map: Any) -> tuple[tuple[int, ...], ...]:
+    """The one shape of the states of `map` where it has a `shape`, which is a tuple of numbers; else none.
+
+    >>> import jax.random as jr
+    >>> from attrax.maps import mlp
+    >>> shapes_of(mlp((28, 28), key=jr.key(0))), shapes_of(lambda x: x / 2)
+    (((28, 28),), ())
+    """
+    shape = getattr(map, "shape", None)
+    known = isinstance(shape, tuple) and all(isinstance(size, int) for size in shape)
+    return (shape,) if known else ()
+
+
 @runtime_checkable
 class Storable(_Map, Protocol):
     """A map that files hold. Its class has a name in `maps.KINDS`; of any other map a file holds all but the map."""

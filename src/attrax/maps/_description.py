@@ -8,9 +8,11 @@ import equinox as eqx
 import jax
 import numpy as np
 
+from attrax._base.shown import Record
+
 
 @dataclass(frozen=True, slots=True)
-class Description:
+class Description(Record):
     """A map for people.
 
     **Fields:**

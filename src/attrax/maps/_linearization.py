@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from attrax._base.shown import Record
 from attrax._base.status import Evidence
 from attrax._base.types import HostStates
 from attrax.linalg import Product
@@ -15,7 +16,7 @@ Vectors: TypeAlias = np.ndarray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Linearization:
+class Linearization(Record):
     """The Jacobian product M = J_p ⋯ J_1 of a map round one cycle of p states; of a fixed point, its Jacobian.
 
     **Fields:**

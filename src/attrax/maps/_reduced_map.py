@@ -8,8 +8,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from attrax._base.shown import Record
 
-class ReducedMap(eqx.Module):
+
+class ReducedMap(Record, eqx.Module):
     """A map f in the coordinates in which it is iterated: `leave(enter(x)) = f(x)` and `leave(step(z)) = f(leave(z))`.
 
     **Fields:** the three functions of one state or coordinate vector each; `norm_factor`, a matrix R with

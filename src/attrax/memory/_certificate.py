@@ -1,16 +1,18 @@
 """The record of what is known of the stability of each stored cycle."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from attrax._base.shown import Rows, counts, span
 from attrax._base.status import Verdict
 from attrax.memory._thresholds import Thresholds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Certificate:
+class Certificate(Rows):
     """What is known of the stability of each stored cycle, one entry a cycle (an example is a cycle of length one).
 
     **Fields:**
@@ -33,6 +35,8 @@ class Certificate:
       1e-7 where it is kept.
     """
 
+    rows_of: ClassVar[str] = "verdict"
+
     cycles: tuple[tuple[int, ...], ...]
     spectral_radius: Float[np.ndarray, " c"]
     error: Float[np.ndarray, " c"]
@@ -45,6 +49,11 @@ class Certificate:
     method: tuple[str, ...]
     period: Int[np.ndarray, " c"] = field(default_factory=lambda: np.zeros(0, int))
     open_sequence_error: Float[np.ndarray, " w"] = field(default_factory=lambda: np.zeros(0))
+
+    leading: ClassVar = ("verdict", "spectral_radius", "upper_bound", "residual", "moved")
+
+    def _brief(self) -> str:
+        return f"{counts(self.verdict)}; upper bounds {span(self.upper_bound)}"
 
     def __post_init__(self) -> None:
         if not len(self.period):

@@ -3,14 +3,21 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from attrax._base.shown import Record, Words
 from attrax._base.status import StoreStatus
 from attrax._base.types import HostStates, Map
+from attrax.maps import describe
 from attrax.memory._certificate import Certificate
 from attrax.patterns import Patterns
 
+_WRITTEN = ("status", "writer", "loss", "epochs", "seconds")
+"""Of how a memory was written, what a glance at it tells."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Memory:
+class Memory(Record):
     """A map, what it stores, and how it was written. May be built by hand around any callable.
 
     **Fields:**
@@ -52,3 +59,15 @@ class Memory:
     def status(self) -> StoreStatus | None:
         """How writing ended; `None` for a memory that was built by hand."""
         return StoreStatus(self.written["status"]) if "status" in self.written else None
+
+    def _facts(self) -> dict[str, Any]:
+        network = describe(self.map)
+        found: dict[str, Any] = {
+            "map": Words(f"{network.text}, {network.parameters:,} parameters"),
+            "patterns": Words("not in the file") if self.patterns is None else self.patterns,
+            "certificate": Words("none yet") if self.certificate is None else self.certificate,
+        }
+        return found | {name: self.written[name] for name in _WRITTEN if name in self.written}
+
+    def _pictures(self) -> list[tuple[str, np.ndarray]]:
+        return [] if self.patterns is None else self.patterns._pictures()

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from attrax._base.shown import Record
+
 READINGS = ("auto", "literal", "mean_square")
 """How the paper's thresholds may be read. `auto` chooses by the memory; see `attrax.dynamics.thresholds_of`."""
 
@@ -10,7 +12,7 @@ _MEAN_SQUARE_CONVERGENCE, _MEAN_SQUARE_RECOVERY = 1e-17, 1e-7
 
 
 @dataclass(frozen=True, slots=True)
-class Thresholds:
+class Thresholds(Record):
     """The paper's two thresholds as Euclidean distances between states.
 
     **Fields:**

@@ -10,7 +10,7 @@ import numpy as np
 
 from attrax import StoreStatus, Verdict
 from attrax.certificates import spectrum
-from attrax.extending import HostStates, checks
+from attrax.extending import HostStates, Record, checks
 from attrax.maps import describe
 from attrax.memory import Memory
 from attrax.paper._experiment import Drawing, Outcome, Records, Summary, cell
@@ -145,7 +145,7 @@ def _stable(verdict: Verdict, radius: float) -> bool:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trial:
+class Trial(Record):
     """One network, as its record tells it.
 
     **Fields:** `length` of the sequences, `depth`, `width` and `seed`; `trained`, whether it reached its loss;
@@ -168,7 +168,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Study:
+class Study(Record):
     """The same examples in all arrangements, over a grid of networks in one mode.
 
     **Fields:** `settings`, of one of its cells; `lengths`, `depths` and `widths`; `trials`, one a network.

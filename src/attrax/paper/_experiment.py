@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attrax.extending import checks
+from attrax.extending import Record, checks
 from attrax.paper.pages import PageTable
 from attrax.paper.sweeps import Cell, CellRecord, CellStatus
 
@@ -52,7 +52,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Record):
     """What the cells of one experiment, in one mode, came to.
 
     **Fields:**
@@ -70,7 +70,7 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Drawing:
+class Drawing(Record):
     """A figure of an experiment with the sentences below it."""
 
     figure: "Figure"
@@ -87,7 +87,7 @@ Records = Sequence[CellRecord]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Experiment:
+class Experiment(Record):
     """A figure or statement of the paper, and how it is made again.
 
     **Fields:**

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from types import MappingProxyType
 
+from attrax.extending import Record
+
 ACTIVATIONS = ("relu", "leaky_relu", "selu", "swish", "cosid", "sinusoid")
 """Columns of both tables. The headings of the last two are lost; their order is a reading."""
 
@@ -12,7 +14,7 @@ Reading = tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class PaperRow:
+class PaperRow(Record):
     """One row of a table: how many of 100 examples were stored, for each activation.
 
     **Fields:** `printed`, the numbers in their order, empty cells (training reached no low loss) left out; `readings`,

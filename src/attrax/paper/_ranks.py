@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import scipy.stats
 
-from attrax.extending import checks
+from attrax.extending import Record, checks
 from attrax.paper._paper_tables import ACTIVATIONS
 from attrax.paper._tables import Table
 
@@ -17,7 +17,7 @@ MOST_READINGS = 2  # of a row that is compared; more of them, and anything agree
 
 
 @dataclass(frozen=True, slots=True)
-class RankAgreement:
+class RankAgreement(Record):
     """How far two orders of the same cells agree; 1 fully, 0 not at all, −1 reversed.
 
     **Fields:** `cells` compared; `reading`, which of the paper's readings, `None` for the cells on which all of them

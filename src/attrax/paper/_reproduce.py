@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from attrax.extending import Progress, checks, write_atomically
+from attrax.extending import Progress, Record, checks, write_atomically
 from attrax.paper._experiment import MODES, SCALES, Experiment, Outcome, Records, Summary
 from attrax.paper._registry import EXPERIMENTS
 from attrax.paper.pages import PAGE_FORMATS, PageCell, PagePart, PageSection, PageTable, write_reproduction
@@ -30,7 +30,7 @@ Plan = Sequence[tuple[Experiment, str, tuple[Cell, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Row(Record):
     """One experiment in one mode.
 
     **Fields:** `id`; `mode`; `paper`, its number or `None`; `summary`; `unit`; `seeds`, of all networks, whether they
@@ -51,7 +51,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reproduction:
+class Reproduction(Record):
     """What `reproduce` made.
 
     **Fields:** `rows`, one an experiment and mode; `page`; `files`, the page and what lies beside it; `ran` and

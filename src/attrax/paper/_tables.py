@@ -12,7 +12,7 @@ import optax
 
 from attrax import StoreStatus, TrainingStatus
 from attrax.analysis import wilson_interval
-from attrax.extending import HostStates, checks
+from attrax.extending import HostStates, Record, checks
 from attrax.maps import MLP
 from attrax.memory import Memory
 from attrax.paper._experiment import LIMITS, Records, cell_seed, code_version
@@ -210,7 +210,7 @@ def _rule(name: str, rate: float | None) -> optax.GradientTransformation:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Entry:
+class Entry(Record):
     """One entry of a table: what its networks came to.
 
     **Fields:** `settings` of its cell, or of one of them; `trials`, for each network what `run` says of it.
@@ -256,7 +256,7 @@ def _reached(trial: Mapping[str, Any]) -> bool:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Table:
+class Table(Record):
     """A table like the paper's.
 
     **Fields:** `figure`, `"fig15"` or `"fig16"`; `rows`, names of optimizers or initializations, and `columns`, names

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from attrax._base.shown import Record
 from attrax._base.types import HostIndices, HostStates
 
 NEAR = 0.2
@@ -12,7 +13,7 @@ _BLOCK = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Ambiguity:
+class Ambiguity(Record):
     """Two states that go different ways although they are nearly equal.
 
     **Fields:** `states`, their two indices; `distance` between them; `successor_distance` between what they go to.

@@ -7,11 +7,14 @@ import difflib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from attrax._base import checks
 from attrax._base.arguments import ArgumentError, checked, mention
+from attrax._base.shown import Record, Words, span, strip
+from attrax._base.states import state_batch
 from attrax._base.types import HostIndices, HostStates
 from attrax.patterns._delays import Ambiguity, delayed, equal_rows, last_frame, near_pairs, stack
 
@@ -22,7 +25,7 @@ _MOST_BYTES = 8 * 2**30
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Patterns:
+class Patterns(Record):
     """Points and their successors. Build one with `from_examples`, `from_cycles` or `from_sequences`, which check all.
 
     **Fields:**
@@ -50,6 +53,32 @@ class Patterns:
 
     def __len__(self) -> int:
         return len(self.points)
+
+    def _facts(self) -> dict[str, Any]:
+        lengths = np.array([len(cycle) for cycle in self.cycles])
+        if not len(self.ways) and (lengths == 1).all():
+            what = f"{len(self)} examples"
+        else:
+            what = f"{len(self)} states in {len(lengths)} cycles and {len(self.ways)} open sequences"
+        found: dict[str, Any] = {
+            "stored": Words(what),
+            "shape": self.shape,
+            "dtype": Words(self.points.dtype),
+            "values": Words(span(self.points)),
+        }
+        if self.context > 1:
+            found["context"] = Words(f"{self.context} frames of shape {self.frame_shape}")
+        if self.merged:
+            found["merged"] = Words(f"{len(self.merged)} duplicates")
+        return found if self.names is None else found | {"names": self.names}
+
+    def _brief(self) -> str:
+        facts = self._facts()
+        return f"{facts['stored']} of shape {self.shape}"
+
+    def _pictures(self) -> list[tuple[str, np.ndarray]]:
+        frames = self.as_frames(self.points)
+        return strip(frames, [self.name(index) for index in range(len(self))], frames)
 
     def name(self, index: int) -> str:
         """The name of a point for people: its own where it has one, else its index."""
@@ -98,21 +127,15 @@ class Patterns:
         """The latest frame of each state, n×frame shape; without context the states themselves."""
         return last_frame(states, self.frame_shape)
 
-    def as_states(self, cues: HostStates) -> HostStates:
+    def as_states(self, cues: HostStates, name: str = "cues") -> HostStates:
         """States from cues, which may be single frames: before such a frame, nothing else was seen, so it is repeated.
 
-        **Raises** `ValueError` for cues that are neither frames nor states.
+        **Raises** `ValueError` for cues that are neither frames nor states; it calls them `name`.
         """
-        cues = np.asarray(cues)
-        if len(cues) and cues.shape[1:] == self.shape:
+        cues = state_batch(name, cues, *dict.fromkeys((self.shape, self.frame_shape)))
+        if cues.shape[1:] == self.shape:
             return cues
-        if len(cues) and self.context > 1 and cues.shape[1:] == self.frame:
-            return stack(np.repeat(cues[:, None], self.context, axis=1))
-        single = f" or single frames of shape {self.frame}" if self.context > 1 else ""
-        raise ValueError(
-            f"cues must be states of shape {self.shape}{single}, one a row, as the memory stores them; got an array of "
-            f"shape {cues.shape}"
-        )
+        return stack(np.repeat(cues[:, None], self.context, axis=1))
 
     def one_state(self, frames: HostStates) -> HostStates:
         """The state that as many frames as the context holds make, oldest first: 1×state shape.
@@ -358,16 +381,7 @@ def _refuse_repeats(sequences: list[HostStates], holds: list[bool], names: Seque
 
 
 def _checked(values: HostStates, name: str) -> HostStates:
-    values = np.asarray(values)
-    if values.dtype.kind not in "fiub":
-        raise ValueError(f"{name} must be an array of real numbers; got dtype {values.dtype}")
-    if values.ndim < 2:
-        raise ValueError(
-            f"{name} must have a leading axis over states and at least one more; got the shape {values.shape}. "
-            "Wrap a single state as values[None]."
-        )
-    if values.size == 0:
-        raise ValueError(f"{name} must hold at least one state with at least one entry; got the shape {values.shape}")
+    values = state_batch(name, values)
     if values.dtype.kind != "f":
         # Pixels fit float32; larger whole numbers would collide there.
         narrow = values.astype(np.float32)

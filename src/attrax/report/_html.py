@@ -1,6 +1,5 @@
 """One page about a memory: a single HTML file that asks for nothing else."""
 
-import base64
 import io
 import os
 import platform
@@ -14,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from attrax._base.pictures import data_uri, is_picture, pixels
 from attrax._base.status import RecallStatus, StoreStatus, Verdict
 from attrax._base.types import HostStates
 from attrax.analysis import Recovery, training_saw, wilson_interval
 from attrax.maps import describe
 from attrax.memory import Certificate, Memory
 from attrax.patterns import Patterns
-from attrax.report._plots import is_picture, pixels, spectrum_histogram
+from attrax.report._plots import spectrum_histogram
 from attrax.report._style import document
 from attrax.report._text import describe_corruption, number
 
@@ -163,7 +163,7 @@ def _pictures(
     memory: Memory, recoveries: Sequence[Recovery], originals: HostStates, examples: int, failures: int
 ) -> str:
     # Each stored picture is encoded once, however often it stands on the page.
-    stored = [_data_uri(picture) for picture in pixels(originals, originals)]
+    stored = [data_uri(picture) for picture in pixels(originals, originals)]
     parts = ["<h2>Pictures</h2>\n<p>From left to right: stored, cue, recalled.</p>\n"]
     for record in recoveries:
         recovered = record.recall.recovered
@@ -209,8 +209,8 @@ def _grid(
         name = "" if patterns.names is None else f"{escape(patterns.names[expected])}, "
         images = (
             (stored[expected], f"{_called(patterns, expected)} as stored"),
-            (_data_uri(cues[place]), f"cue {row}"),
-            (_data_uri(values[place]), f"recalled: {words}"),
+            (data_uri(cues[place]), f"cue {row}"),
+            (data_uri(values[place]), f"recalled: {words}"),
         )
         items.append(
             f'<li class="{"hit" if good else "miss"}" title="{escape(status.advice)}"><div class="trio">'
@@ -335,14 +335,6 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "(not installed as a package)"
-
-
-def _data_uri(picture: np.ndarray) -> str:
-    from PIL import Image
-
-    stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, "png", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
 
 
 def _write(path: Path, text: str) -> Path:

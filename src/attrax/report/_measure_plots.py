@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attrax._base import checks
+from attrax._base.pictures import is_picture, pixels
 from attrax._base.status import Verdict
 from attrax._base.types import HostStates
 from attrax.analysis import Census, Comparison, CurvePoint, LimitKind
-from attrax.report._plots import BLUE, GRAY, GREEN, ORANGE, VERMILION, _figure, is_picture, pixels
+from attrax.report._plots import BLUE, GRAY, GREEN, ORANGE, VERMILION, _figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

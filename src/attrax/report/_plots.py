@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attrax._base import checks
+from attrax._base.pictures import is_picture as is_picture
+from attrax._base.pictures import pixels as pixels
 from attrax._base.status import RecallStatus, Verdict
-from attrax._base.types import HostStates
 from attrax.analysis import Recovery, wilson_interval
 from attrax.memory import Certificate, Memory
 from attrax.report._text import describe_corruption
@@ -179,26 +180,6 @@ def recall_strip(memory: Memory, recoveries: Sequence[Recovery], *, columns: int
                 )
         top = bottom
     return figure
-
-
-def pixels(states: HostStates, references: HostStates) -> np.ndarray:
-    """States as bytes: m×H×W or m×H×W×3. Black is 0, white 1, or the ends of the references where these go beyond.
-
-    What lies outside is clipped, what is not finite is black. **Raises** `ValueError` for states that are no pictures.
-    """
-    states = np.asarray(states, np.float64)
-    if not is_picture(states.shape[1:]):
-        raise ValueError(f"only pictures (H×W, H×W×1 or H×W×3) can be drawn; these states are {states.shape[1:]}")
-    if states.ndim == 4 and states.shape[-1] == 1:
-        states = states[..., 0]
-    low, high = min(float(np.min(references)), 0.0), max(float(np.max(references)), 1.0)
-    scaled = np.clip((np.nan_to_num(states, nan=low, posinf=high, neginf=low) - low) / (high - low), 0.0, 1.0)
-    return np.round(255 * scaled).astype(np.uint8)
-
-
-def is_picture(shape: tuple[int, ...]) -> bool:
-    """Whether states of this shape can be drawn as pictures."""
-    return len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3))
 
 
 def _figure(width: float, height: float, ink: str, transparent: bool) -> tuple["Figure", Any]:

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from attrax._base.shown import Record
 from attrax.sources._records import Kind, Source, SourceError, numbered, reason
 
 _LONGEST_HEADER = 10_000  # bytes; NumPy's own limit
@@ -21,7 +22,7 @@ _USUAL = ("data", "images", "x")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ArrayFile:
+class ArrayFile(Record):
     """An array of which only the header has been read; `read()` gives the rest."""
 
     shape: tuple[int, ...]

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from attrax._base import checks
+from attrax._base.shown import Record
 from attrax._base.types import HostStates
 from attrax.sources._records import SourceError
 
@@ -19,7 +20,7 @@ MAX_BYTES = 4 * 2**30
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Clip:
+class Clip(Record):
     """A sequence as it was read: one state a row, in order of time.
 
     **Fields:**
@@ -70,7 +71,7 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class Written(Record):
     """A file or folder as it was written.
 
     **Fields:**

@@ -6,11 +6,12 @@ import numpy as np
 from jaxtyping import Float
 
 from attrax._base import checks
+from attrax._base.shown import Record
 from attrax._base.types import HostStates
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fidelity:
+class Fidelity(Record):
     """How exactly each state came back.
 
     **Fields:**

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from attrax._base.arguments import ArgumentError
+from attrax._base.shown import Record
 from attrax._base.types import HostStates
 from attrax.patterns import Patterns
 
@@ -19,7 +20,7 @@ class SourceError(ArgumentError):
 
 
 @dataclass(frozen=True, eq=False)
-class Examples:
+class Examples(Record):
     """Examples as they were read: one a row, ready to be stored or recalled from.
 
     **Fields:**
@@ -67,7 +68,7 @@ class Examples:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Source:
+class Source(Record):
     """One opened source, nothing but headers read so far.
 
     **Fields:**

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from attrax._base.arguments import mention
+from attrax._base.shown import Record
 from attrax.sources._records import SourceError
 
 Frame = tuple[float, float, Any]
@@ -16,7 +17,7 @@ _SLIVER = 1e-6  # Times are sums of rounded numbers; what differs by less is equ
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Record):
     """The frames that were taken.
 
     **Fields:** `values`: as converted; `times`: when each begins in the film; `span`: seconds from the first frame

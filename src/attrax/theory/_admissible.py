@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from attrax._base import checks
+from attrax._base.shown import Record
 from attrax.activations import ActivationLike, Case
 from attrax.activations.intervals import Boxes
 from attrax.theory._scalar import Scalar, bracketed_root, scalar
@@ -21,7 +22,7 @@ _LIMIT = 1e4
 
 
 @dataclass(frozen=True, slots=True)
-class AdmissibleIntervals:
+class AdmissibleIntervals(Record):
     """The part of [low, high] where an interpolating network is no attractor.
 
     **Fields:**

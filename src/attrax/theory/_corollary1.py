@@ -5,13 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from attrax._base import checks
+from attrax._base.shown import Record
 from attrax.activations import ActivationLike
 from attrax.theory._scalar import scalar
 from attrax.theory._status import TheoryStatus
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class InterpolatingNetwork:
+class InterpolatingNetwork(Record):
     """The network A = x(u, …, u), B = (v, …, v)ᵀxᵀ, for which f(x) = x.
 
     **Fields:** `activation`, `k`, `v`, `norm` as given; `u` = 1/(kφ(h)); `h` = ‖x‖²v; `top_eigenvalue` = hφ'(h)/φ(h);

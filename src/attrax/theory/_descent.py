@@ -17,6 +17,7 @@ from scipy import integrate
 
 from attrax._base import checks
 from attrax._base.numerics import float64
+from attrax._base.shown import Record
 from attrax.activations import ActivationLike
 from attrax.theory._arguments import numbers, units
 from attrax.theory._scalar import Scalar, scalar
@@ -31,7 +32,7 @@ _MAX_EVALUATIONS = 400_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trained:
+class Trained(Record):
     """The network after gradient descent or along gradient flow.
 
     **Fields:**
@@ -52,7 +53,7 @@ class Trained:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SpanTrained:
+class SpanTrained(Record):
     """A = XUᵀ and B = VXᵀ after gradient descent or along gradient flow on n examples X.
 
     **Fields:** `U` and `V` of shape (k, n), along a flow with a leading axis of times; `error` = ‖X − f(X)‖, the

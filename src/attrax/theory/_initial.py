@@ -6,6 +6,7 @@ import numpy as np
 from scipy import integrate, optimize
 
 from attrax._base import checks
+from attrax._base.shown import Record
 from attrax.activations import ActivationLike
 from attrax.theory._scalar import Scalar, scalar
 
@@ -13,7 +14,7 @@ _REACH = 12.0  # e^−72 of the normal distribution lies beyond
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class InitialJacobian:
+class InitialJacobian(Record):
     """What the Jacobian at an example of norm ‖x‖ is at initialization, for dimension and width without bound.
 
     **Fields:**

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from attrax._base.shown import Record
 from attrax.theory._scalar import scalar
 from attrax.theory._single_example import SingleExample
 from attrax.theory._status import TheoryStatus, combined
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OrthonormalExtension:
+class OrthonormalExtension(Record):
     """n orthonormal examples stored by disjoint groups of hidden units in one network.
 
     **Fields:**

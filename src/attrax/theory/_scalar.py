@@ -15,6 +15,7 @@ import numpy as np
 from scipy import integrate, optimize
 
 from attrax._base.numerics import float64
+from attrax._base.shown import Record
 from attrax.activations import ACTIVATIONS, Activation, ActivationLike, Case, ClosedForms, Elementwise
 from attrax.activations import activation as activation_of
 
@@ -23,7 +24,7 @@ NAMES = (*ACTIVATIONS, "z^p")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scalar:
+class Scalar(Record):
     """One activation φ: `function` for JAX, `value` and `slope` for NumPy, closed forms where known."""
 
     name: str

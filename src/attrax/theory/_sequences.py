@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
+from attrax._base.shown import Record
 from attrax.theory._corollary1 import InterpolatingNetwork
 from attrax.theory._single_example import SingleExample
 from attrax.theory._status import TheoryStatus, combined
 
 
 @dataclass(frozen=True, slots=True)
-class SequenceCycle:
+class SequenceCycle(Record):
     """The composition F = f_n∘…∘f_1 of networks that map x_i to x_{i+1}, and x_n to x_1.
 
     **Fields:**
@@ -24,6 +26,8 @@ class SequenceCycle:
     factors: tuple[float, ...]
     top_eigenvalue: float
     status: TheoryStatus
+
+    derived: ClassVar = ("attractor",)
 
     @property
     def attractor(self) -> bool | None:

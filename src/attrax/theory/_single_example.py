@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
 
 from attrax._base import checks
+from attrax._base.shown import Record
 from attrax.activations import ActivationLike
 from attrax.theory._arguments import numbers, units
 from attrax.theory._flow import checked_zero_error, depth_velocity, layers, to_zero_error, unit_velocity
@@ -19,7 +20,7 @@ _POLISH_STEPS = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SingleExample:
+class SingleExample(Record):
     """The network A = xuᵀ, W_i = w_i·𝟙𝟙ᵀ, B = vxᵀ at the end of training on one example x, and its top eigenvalue.
 
     **Fields:**
@@ -52,6 +53,8 @@ class SingleExample:
     top_eigenvalue: float
     residual: float
     status: TheoryStatus
+
+    derived: ClassVar = ("attractor",)
 
     @property
     def attractor(self) -> bool | None:

@@ -8,6 +8,7 @@ import scipy
 from jaxtyping import Float
 
 from attrax._base import checks
+from attrax._base.shown import Record
 from attrax._base.types import HostStates
 from attrax.training._layered import Layered
 
@@ -18,7 +19,7 @@ EXACT_RANK = 4096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Coordinates:
+class Coordinates(Record):
     """The change of variables x = μ + U diag(σᵖ) c, with inverse c = diag(σ⁻ᵖ) Uᵀ (x − μ) on the span of the data.
 
     μ is the mean of the examples, U their r principal directions, σ the standard deviations along them and p the

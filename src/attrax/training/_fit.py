@@ -19,6 +19,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from attrax._base import checks
 from attrax._base.numerics import float64
+from attrax._base.shown import Record
 from attrax._base.status import StoreStatus
 from attrax._base.types import HostStates, Map, Progress
 from attrax.training._checkpoint import read_checkpoint, write_checkpoint
@@ -39,7 +40,7 @@ M = TypeVar("M", bound=Map)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fit(Generic[M]):
+class Fit(Record, Generic[M]):
     """A trained map.
 
     **Fields:**

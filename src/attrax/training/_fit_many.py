@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 
 from attrax._base import checks
 from attrax._base.numerics import float64
+from attrax._base.shown import Record
 from attrax._base.status import TrainingStatus
 from attrax._base.types import HostStates, Map, Progress
 from attrax.training._fit import _is_trained
@@ -26,7 +27,7 @@ M = TypeVar("M", bound=Map)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FitMany(Generic[M]):
+class FitMany(Record, Generic[M]):
     """Trained maps, in the order in which they were given.
 
     **Fields:**

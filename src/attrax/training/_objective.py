@@ -11,6 +11,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from attrax._base.shown import Record
 from attrax._base.types import HostIndices, HostStates
 from attrax.corruptions import Corruption, gaussian
 from attrax.training._coordinates import Coordinates
@@ -19,7 +20,7 @@ from attrax.training._losses import Loss, squared_error
 Carry: TypeAlias = Any
 
 
-class Objective(eqx.Module):
+class Objective(Record, eqx.Module):
     """The mean squared error at inputs that are disturbed anew in every step.
 
     Each step deals the examples at random into as many equal shares as there are disturbances: one for the noise, one

@@ -8,6 +8,7 @@ from typing import Any
 import optax
 
 from attrax._base import checks
+from attrax._base.shown import Record
 from attrax.corruptions import Corruption, as_corruption
 from attrax.training._kfac import kfac
 from attrax.training._optimizers import OPTIMIZERS, Schedule, optimizer
@@ -21,7 +22,7 @@ _FORMER = {"deviation": "adversarial_deviation", "penalty": "jacobian_penalty"}
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class Training(Record):
     """How a network is trained. Whatever is `None` is the writer's choice; its documentation says which.
 
     **Fields:**
@@ -95,7 +96,7 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True)
-class Augmentation:
+class Augmentation(Record):
     """What training sees in place of the clean examples. Whatever is `None` is the writer's choice.
 
     Each step deals the examples into equal groups, one for the noise, one for each corruption, one for the adversarial

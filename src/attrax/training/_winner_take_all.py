@@ -32,6 +32,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from attrax._base import checks
 from attrax._base.numerics import apply_rows, cast, float64
+from attrax._base.shown import Record
 from attrax._base.types import HostStates
 from attrax.activations import activation as named_activation
 from attrax.maps import MLP
@@ -51,7 +52,7 @@ _DARK = 0.3
 worse under noise."""
 
 
-class Encoder(eqx.Module):
+class Encoder(Record, eqx.Module):
     """Hidden ReLU layers and one linear score for each example.
 
     **Fields:** `weights` and `biases`, the last of them those of the scores.

@@ -10,6 +10,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
+from attrax._base.shown import Record
 from attrax._base.status import StoreStatus
 from attrax._base.types import Map, Progress
 from attrax.maps import Recipe, describe
@@ -39,7 +40,7 @@ class _Trained(Protocol):
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class Auto:
+class Auto(Record):
     """Tries writers in turn until every example is certified; of the memories they made it keeps the best.
 
     **Fields:**

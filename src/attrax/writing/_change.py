@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.shown import Record
 from attrax._base.types import HostStates, Progress
 from attrax.memory import Memory
 from attrax.patterns import Patterns
@@ -18,7 +19,7 @@ from attrax.writing._writers import writer_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Change:
+class Change(Record):
     """What became of a change.
 
     **Fields:**
@@ -77,11 +78,7 @@ def add(
     """
     patterns, originals = _stored(memory)
     changer: Writer = checked_writer(writer_of(memory.written) if writer is None else writer, "grow")
-    if patterns.context > 1 and np.shape(examples)[1:] == patterns.frame:
-        examples = patterns.as_states(examples)
-    new = Patterns.from_examples(examples, names=names)
-    if new.shape != patterns.shape:
-        raise ValueError(f"examples must have the shape {patterns.shape} of those stored; got {new.shape}")
+    new = Patterns.from_examples(patterns.as_states(examples, "examples"), names=names)
     known = {(point + 0.0).tobytes() for point in np.asarray(originals, np.float64)}
     fresh = np.array([(point + 0.0).tobytes() not in known for point in np.asarray(new.points, np.float64)])
     if not fresh.any():

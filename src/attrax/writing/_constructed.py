@@ -10,6 +10,7 @@ from typing import Any
 from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.shown import Record
 from attrax._base.status import StoreStatus
 from attrax._base.types import Map, Progress
 from attrax.maps import Recipe
@@ -21,7 +22,7 @@ from attrax.writing._start import Written
 
 
 @dataclass(frozen=True, slots=True)
-class Constructed:
+class Constructed(Record):
     """Writes the network down: one hidden layer of two ReLU units an example, no training.
 
     The baseline of every comparison. To train such a network further, give `attrax.training.constructed_start` to

@@ -12,6 +12,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
+from attrax._base.shown import Record
 from attrax._base.status import StoreStatus
 from attrax._base.types import Map, Progress
 from attrax.maps import Recipe
@@ -47,7 +48,7 @@ _CLEAN = 0.25
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class Gradient:
+class Gradient(Record):
     """Training as in the paper: mean squared error, one of five optimizers, until the loss is at most `tol`.
 
     With `noise` it minimizes the denoising loss E‖f(x + σε) − y‖² ≈ ‖f(x) − y‖² + σ²‖J‖² instead, for all `epochs`

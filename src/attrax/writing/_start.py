@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._base.numerics import cast, float64
+from attrax._base.shown import Record
 from attrax._base.status import StoreStatus
 from attrax._base.types import HostIndices, HostStates, Map, Progress
 from attrax.maps import Recipe, mlp
@@ -26,7 +27,7 @@ DEFAULT_NETWORK = partial(mlp, width=512, depth=5, init="kaiming_uniform")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Written:
+class Written(Record):
     """What a writer hands to `store`.
 
     **Fields:** `map`; `loss`, mean squared error on the clean patterns in float64; `epochs`; `seconds`; `status`,
@@ -139,7 +140,7 @@ def _name(network: Any) -> str:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Start:
+class Start(Record):
     """Where training starts.
 
     **Fields:** `network`, on coordinates if there are `coordinates`, else on states; `inputs` and `targets`, the

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from jaxtyping import PRNGKeyArray
 
+from attrax._base.states import state_batch
 from attrax._base.status import StoreStatus
 from attrax._base.types import HostStates, Map, Progress
-from attrax.maps import Recipe
+from attrax.maps import Recipe, shapes_of
 from attrax.memory import Memory
 from attrax.patterns import Patterns
 from attrax.writing._auto import Auto
@@ -56,7 +57,9 @@ def store(
         2
     """
     begun = time.perf_counter()
-    patterns = examples if isinstance(examples, Patterns) else Patterns.from_examples(examples)
+    if not isinstance(examples, Patterns):
+        examples = Patterns.from_examples(state_batch("examples", examples, *shapes_of(network)))
+    patterns = examples
     chosen: Writer = checked_writer(Auto() if writer is None else writer, "write")
     network = checked_network(network, patterns.shape)
     written = chosen.write(patterns, network, key=key, checkpoint=checkpoint, resume=resume, progress=progress)

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.shown import Record
 from attrax._base.status import StoreStatus
 from attrax._base.types import Map, Progress
 from attrax.corruptions import Corruption
@@ -69,7 +70,7 @@ _PIXELS = 1024
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class WinnerTakeAll:
+class WinnerTakeAll(Record):
     """Trains scores on corrupted examples, and makes a network of them in which the largest score wins.
 
     See `attrax.training.winner_take_all_network` for the network, which is a plain fully connected ReLU network. Recall

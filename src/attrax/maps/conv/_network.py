@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from attrax._base import checks
 from attrax._base.numerics import float64
+from attrax._base.shown import Record
 from attrax.activations import Activation, ActivationLike, name_for_file, reference
 from attrax.activations import activation as activation_of
 from attrax.maps._description import Description
@@ -22,7 +23,7 @@ BIASES = ("none", "last", "all")
 """Which convolutions of a `ConvAutoencoder` have biases."""
 
 
-class ConvAutoencoder(eqx.Module):
+class ConvAutoencoder(Record, eqx.Module):
     """A convolutional autoencoder of pictures, H×W or H×W×C, channels last. Build a fresh one with `conv_autoencoder`.
 
     With n levels its convolutions, all 3×3 and padded by one pixel of zeros, are in this order: one into the hidden

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from attrax._base.shown import Record
 from attrax._base.types import HostStates
 from attrax.activations import activation as activation_of
 from attrax.linalg import SAFETY, UNIT_ROUNDOFF, Norm, contraction_rate, gamma, two_norm
@@ -17,7 +18,7 @@ _FEW = 160
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RowSpace:
+class RowSpace(Record):
     """A network in the coordinates of the row space of W_1: W_1 = E·Qᵀ and `leave` = Qᵀ·W_{L+1}.
 
     **Fields:** `factors`; `enter` = E, k_1×m; `leave`, m×k_L; `error`, bound on the relative error of both;

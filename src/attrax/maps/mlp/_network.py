@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from attrax._base import checks
 from attrax._base.numerics import float64
+from attrax._base.shown import Record
 from attrax._base.types import HostStates
 from attrax.activations import Activation, ActivationLike, name_for_file, reference
 from attrax.activations import activation as activation_of
@@ -30,7 +31,7 @@ from attrax.maps.mlp._reduced import network_reduced_map
 from attrax.maps.mlp._slopes import network_factors
 
 
-class MLP(eqx.Module):
+class MLP(Record, eqx.Module):
     """A fully connected network f(x) = W_{L+1} φ(W_L φ(… φ(W_1 x + b_1) …) + b_L) + b_{L+1} from a shape to itself.
 
     L, the number of hidden layers, is its *depth*. Build a fresh one with `mlp`; build one from arrays by hand.

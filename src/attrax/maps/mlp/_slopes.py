@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from attrax._base.numerics import cast, float64
+from attrax._base.shown import Record
 from attrax._base.types import HostStates
 from attrax.activations import Activation
 from attrax.activations import activation as activation_of
@@ -22,7 +23,7 @@ _MANY = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Factors:
+class Factors(Record):
     """What every certificate of one fully connected network shares, computed once.
 
     **Fields:** the `hidden` layers in float64; `size`, number of entries of a state; all `weights` and `biases` on the

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.shown import Record
 from attrax.maps._description import Description, count_parameters
 
 _ARRAYS = ("recurrent_weight", "input_weight", "bias", "output_weight", "output_bias")
@@ -19,7 +20,7 @@ FEEDBACKS = ("argmax", "softmax")
 """How the scores of one step become the input of the next: the one-hot vector of the largest, or their softmax."""
 
 
-class Recurrent(eqx.Module):
+class Recurrent(Record, eqx.Module):
     """A vanilla recurrent network whose output is its next input, as a map of the state (h, x).
 
     h' = tanh(W h + V x + b), x' = feedback(U h' + c). With `argmax` the input is locally constant, so the Jacobian has

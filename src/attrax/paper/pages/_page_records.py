@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from attrax.extending import Record
+
 
 @dataclass(frozen=True, slots=True)
-class PageTable:
+class PageTable(Record):
     """A table on the page: `caption`, `head` and `rows` of texts."""
 
     caption: str
@@ -15,7 +17,7 @@ class PageTable:
 
 
 @dataclass(frozen=True, slots=True)
-class PageCell:
+class PageCell(Record):
     """One cell on the page.
 
     **Fields:** `name`; `status`; `facts` by name; a `message` where there is one; the `command`; `more`, by name what
@@ -31,7 +33,7 @@ class PageCell:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PagePart:
+class PagePart(Record):
     """An experiment in one mode.
 
     **Fields:** `mode`; `here`, `low` and `high`, our number and its spread; `outcome`, a word; `text`, what was found;
@@ -50,7 +52,7 @@ class PagePart:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PageSection:
+class PageSection(Record):
     """An experiment: `id`, `title`, the paper's `statement` and number (`None` where it is lost), its `unit`, `notes`,
     and a part a mode."""
 

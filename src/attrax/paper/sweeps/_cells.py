@@ -15,7 +15,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from attrax.extending import Progress, checks
+from attrax.extending import Progress, Record, checks
 
 _MOST_BYTES = 500_000_000
 """Of the arrays of a cell; a row of the results holds no more than twice as much."""
@@ -33,7 +33,7 @@ class CellStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Record):
     """One independent piece of work: everything that decides its result, and nothing else.
 
     **Fields:**
@@ -85,7 +85,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CellFound:
+class CellFound(Record):
     """What the function of a cell returns.
 
     **Fields:** `numbers`, names with what JSON can hold (numbers that are not finite become null); `arrays`, for
@@ -98,7 +98,7 @@ class CellFound:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CellRecord:
+class CellRecord(Record):
     """A cell with its result.
 
     **Fields:** `cell`; `status`; `numbers` and `arrays`, as in `CellFound`, empty where it failed or ran out of time;
@@ -131,7 +131,7 @@ class OutOfTime(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class Work(Record):
     """What a cell's function is given beside its settings.
 
     **Fields:** `progress`, to be handed to every long call of the library, for through it the time limit is kept;

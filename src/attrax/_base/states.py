@@ -1,0 +1,45 @@
+"""One check of batches of states, which tells how to write what was meant."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+
+def state_batch(name: str, values: Any, *shapes: tuple[int, ...]) -> np.ndarray:
+    """`values` as an array of real states, one a row, at least one. Neither copied nor cast.
+
+    `shapes` are those of a state, then others that are taken too (those of frames); without any, all shapes are.
+    **Raises** `ValueError` for anything else; of a single state, of batches in a batch and of flat states it says how
+    to write them.
+
+        >>> state_batch("cues", np.zeros((8, 8)), (8, 8))
+        Traceback (most recent call last):
+        ValueError: cues must be states of shape (8, 8), one a row; got an array of shape (8, 8). For a single state \
+write cues[None]
+    """
+    values = np.asarray(values)
+    if values.dtype.kind not in "fiub":
+        raise ValueError(f"{name} must be an array of real numbers; got dtype {values.dtype}")
+    fits = values.shape[1:] in shapes and values.ndim > 0 if shapes else values.ndim > 1
+    if fits and values.size:
+        return values
+    if fits:
+        raise ValueError(f"{name} must hold at least one state with at least one entry; got the shape {values.shape}")
+    given = " or ".join(map(str, shapes))
+    wanted = f"{name} must be states{' of shape ' * bool(shapes)}{given}, one a row"
+    raise ValueError(f"{wanted}; got an array of shape {values.shape}{_remedy(name, values.shape, shapes)}")
+
+
+def _remedy(name: str, given: tuple[int, ...], shapes: tuple[tuple[int, ...], ...]) -> str:
+    variable = name if name.isidentifier() else "values"
+    if given in shapes or (not shapes and len(given) == 1):
+        return f". For a single state write {variable}[None]"
+    if len(given) > 2 and given[2:] in shapes:
+        return f". Write {variable}[0]" if given[0] == 1 else f". Join the batches: np.concatenate({variable})"
+    for shape in shapes:
+        if math.prod(given[1:]) == math.prod(shape) and len(given) > 1:
+            return f". If each row is a state, write {variable}.reshape({', '.join(map(str, (-1, *shape)))})"
+        if math.prod(given) == math.prod(shape):
+            return f". For a single state write {variable}.reshape({', '.join(map(str, (1, *shape)))})"
+    return ""
