@@ -56,10 +56,10 @@ class Patterns(Record):
 
     def _facts(self) -> dict[str, Any]:
         lengths = np.array([len(cycle) for cycle in self.cycles])
-        if not len(self.ways) and (lengths == 1).all():
+        if not len(self.open_sequences) and (lengths == 1).all():
             what = f"{len(self)} examples"
         else:
-            what = f"{len(self)} states in {len(lengths)} cycles and {len(self.ways)} open sequences"
+            what = f"{len(self)} states in {len(lengths)} cycles and {len(self.open_sequences)} open sequences"
         found: dict[str, Any] = {
             "stored": Words(what),
             "shape": self.shape,
