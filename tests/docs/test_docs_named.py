@@ -37,7 +37,7 @@ def test_python_runs(page: str) -> None:
 
 
 def test_corruptions_named_in_the_documentation_exist() -> None:
-    for page in DOCS.glob("*.md"):
+    for page in set(DOCS.glob("*.md")) - {DOCS / "extending.md"}:  # which adds a kind
         for kind in re.findall(r"--(?:train-)?corrupt(?:ion)? ([a-z]+)", page.read_text(encoding="utf-8")):
             assert kind in CORRUPTIONS, f"{page.name} names {kind}"
 
