@@ -1,4 +1,4 @@
-"""Every kind of map can be stored by training, certified, recalled, saved, loaded and used by commands."""
+"""Every kind of map goes the whole way: stored by training, certified, recalled, saved, loaded, used by commands."""
 
 import sys
 from collections.abc import Callable

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 found |= {
     "verdicts": [str(verdict) for verdict in ax.certify(memory).verdict],
     "proved": [str(status) for status in radius.status],
-    "eigenvalue": float(theory.eigenvalue),
+    "eigenvalue": float(theory.top_eigenvalue),
     "same": ax.activations.activation(jnp.sin).name,
     "again": ax.maps.describe(ax.load("sine.attrax").map).facts["activation"],
     "help": command("attrax store --help"),
@@ -30,5 +30,5 @@ found |= {
     assert "sin z" in found["table"]
     stored, info, theory = found["printed"]
     assert "2/2 certified" in stored
-    assert "1×32 sine units" in info
+    assert "2×32 sine units" in info
     assert "eigenvalue" in theory

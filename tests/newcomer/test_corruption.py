@@ -24,9 +24,10 @@ found |= {
         assert [round(2 * value, 5) for value in dark] == point
     assert found["seen"] == ["fade:0.3"]
     assert found["levels"] == [0.2, 0.4, 0.6]
-    assert 0 <= found["known"] <= 1
+    assert found["known"] == 1
     assert "darkens all pixels" in found["table"]
     stored, recalled, about = found["printed"]
-    assert "2 examples" in stored
-    assert "fade:0.3" in recalled
+    assert "2/2 certified" in stored
+    assert "2/2 recovered" in recalled
+    assert "seen in training: yes" in recalled
     assert "fade:F" in about

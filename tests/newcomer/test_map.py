@@ -31,4 +31,4 @@ found |= {
     info, certified, recalled = found["printed"]
     assert "Hopfield network of 3 rows, sharpness 4, 24 parameters, 8 states" in info
     assert "3/3 certified" in certified
-    assert "gaussian:0.1" in recalled
+    assert "3/3 recovered" in recalled

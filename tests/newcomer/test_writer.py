@@ -26,7 +26,7 @@ found["refused"] = told.getvalue()
     assert found["counts"] == [3, 4, 3]
     assert found["widths"] == [48]
     record = found["record"]
-    assert (record["writer"], record["width"], record["noise"]) == ("random_features", 48, 0.2)
+    assert (record["writer"], record["width"], record["noise"]) == ("random_features", 48, 0.15)
     assert "--epochs does not apply to --writer random-features" in found["refused"]
     assert "--writer must be one of auto, random-features," in found["refused"]
     stored, added, forgotten, about = found["printed"]
