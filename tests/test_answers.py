@@ -219,6 +219,17 @@ def test_notebooks_get_pictures_and_a_table_without_any_other_file(memory: ax.Me
         assert len(html) < 60_000
 
 
+def test_without_expected_nobody_says_recovered(memory: ax.Memory) -> None:
+    points = memory.examples().points[:2]
+    unnamed, named = ax.recall(memory, points), ax.recall(memory, points, expected=np.arange(2))
+    for shown in (repr(unnamed), unnamed._repr_html_()):
+        assert "2 reached a stored one" in shown
+        assert "recovered" not in shown
+    for shown in (repr(named), named._repr_html_()):
+        assert "2 recovered" in shown
+    assert "data:image/png" in ax.recall(memory, points, path=True)._repr_html_()
+
+
 def test_names_cannot_write_markup() -> None:
     patterns = ax.Patterns.from_examples(np.zeros((1, 8, 8)), names=["<img src=x onerror=alert(1)>"])
     assert "<img src=x" not in patterns._repr_html_()

@@ -160,8 +160,9 @@ def shapes_of(map: Any) -> tuple[tuple[int, ...], ...]:
     (((28, 28),), ())
     """
     shape = getattr(map, "shape", None)
-    known = isinstance(shape, tuple) and all(isinstance(size, int) for size in shape)
-    return (shape,) if known else ()
+    if not isinstance(shape, tuple) or not all(isinstance(size, int) for size in shape):
+        return ()
+    return (shape,)
 
 
 @runtime_checkable
