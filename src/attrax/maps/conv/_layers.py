@@ -17,7 +17,7 @@ class Chain:
     """
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
-        self.shape = shape
+        self.shape: tuple[int, ...] = shape
         self.carried = 0
         self.weights: list[np.ndarray] = []
         self.biases: list[np.ndarray | None] = []

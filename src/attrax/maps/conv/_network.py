@@ -115,7 +115,7 @@ class ConvAutoencoder(eqx.Module):
         """
         if max(self._layer_sizes()) > _FORMED:
             return general_linearizer(self)
-        chain = Chain((*self.shape[:2], math.prod(self.shape[2:])))
+        chain = Chain((self.shape[0], self.shape[1], math.prod(self.shape[2:])))
         layers = iter(zip(self.weights, self.biases, strict=True))
 
         def convolve(*, stride: int = 1, activated: bool = True) -> None:

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 
 from attrax._base.numerics import cast, float64
 from attrax._base.types import HostStates
-from attrax.activations import Activation, ActivationLike
+from attrax.activations import Activation
 from attrax.activations import activation as activation_of
 from attrax.linalg import UNIT_ROUNDOFF, frobenius, gamma, two_norm
 from attrax.maps.mlp._layers import FullyConnected, HiddenLayers
@@ -77,7 +77,7 @@ def network_factors(network: FullyConnected) -> Factors:
 def layer_factors(
     weights: Sequence[Any],
     biases: Sequence[Any],
-    activation: ActivationLike,
+    activation: str | Activation,
     linear: Sequence[Bool[np.ndarray, " k"] | None] | None = None,
     scores: int = 0,
 ) -> Factors:
