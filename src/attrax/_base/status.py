@@ -38,17 +38,52 @@ class RecallStatus(_Advised):
 class Verdict(_Advised):
     """What is known of the stability of one stored cycle (an example is a cycle of length one)."""
 
-    ATTRACTOR = "attractor", "An upper bound on the whole spectrum is below one (Propositions 1 and 2)."
+    ATTRACTOR = "attractor", "A fixed point or cycle is there, and a bound on its whole spectrum is below one."
     NOT_ATTRACTOR = "not_attractor", "It is no fixed point, or an eigenvalue exceeds one by more than its error."
-    INCONCLUSIVE = "inconclusive", "The error bound straddles one, or only part of the spectrum is known."
+    DISPLACED = "displaced", "An attractor is near, but farther from the example than the recovery threshold."
+    INCONCLUSIVE = "inconclusive", "Neither could be shown; `reason` says what was missing."
+
+
+class Reason(_Advised):
+    """Why a stored cycle has its verdict."""
+
+    CONTRACTS = "contracts", "The exact cycle was found and contracts: nothing to do."
+    EXPANDS = "expands", "An eigenvalue exceeds one: train with noise, more depth or width, or longer."
+    NO_FIXED_POINT_NEAR = (
+        "no_fixed_point_near",
+        "The map moves the example by more than the recovery threshold: train to a lower loss.",
+    )
+    EXISTENCE_NOT_SHOWN = (
+        "existence_not_shown",
+        "Nothing proves that an exact fixed point or cycle is here: train to a lower loss, or polish the last layer.",
+    )
+    DISPLACED = (
+        "displaced",
+        "The attractor lies farther away than the recovery threshold: train to a lower loss, or raise `recovery_atol`.",
+    )
+    SHARED = "shared", "Another example has the same attractor, so recall cannot tell them apart: leave one out."
+    SHORTER_PERIOD = "shorter_period", "The cycle repeats before all of its states have come: leave the rest out."
+    BOUND_STRADDLES_ONE = (
+        "bound_straddles_one",
+        "The radius is too close to one for its error bound: train with noise, or longer.",
+    )
+    KINK = (
+        "kink",
+        "Difference quotients contradict the Jacobian, or small deviations grow: the map has a kink or jump here.",
+    )
+    NOT_FINITE = "not_finite", "The map or its Jacobian is not finite here: look for a division by 0 or an overflow."
 
 
 class Evidence(_Advised):
-    """What a bound on all eigenvalues of a Jacobian rests on."""
+    """What a certificate rests on."""
 
-    BOUND = "bound", "The bound is proved: every rounding error, that of the map's slopes included, is counted."
-    DENSE = "dense", "All eigenvalues are bounded; the rounding error of the Jacobian itself is an estimate."
-    PROBABLE = "probable", "The Jacobian is too large to form; the bound holds with a probability that is stated."
+    BOUND = "bound", "Proved: the cycle is there, and every rounding error is counted."
+    DENSE = "dense", "All eigenvalues are bounded; rounding and the change of the Jacobian nearby are estimates."
+    PROBABLE = (
+        "probable",
+        "The Jacobian is too large to form: a bound on the norms of its powers that fails with a probability of 1e-10; "
+        "rounding and the change of the Jacobian nearby are estimates.",
+    )
 
 
 class SpectrumStatus(_Advised):

@@ -129,7 +129,7 @@ class BasinGrid:
         points = value[None]
         if period > 1:
             points = np.concatenate([points, trajectory(self.way, points, period - 1)[0]])
-        exact = refine(self.memory.map, points)
+        exact = refine(self.memory.map, points, unit=self.memory.examples().unit)
         points = exact.points if exact.converged else points
         # A slow approach can stop short of a limit that is known already.
         if exact.converged and (number := known(points[0])) >= 0:

@@ -284,7 +284,9 @@ def _settle(
         if done >= num_certified:
             kept.append(number)
             continue
-        refined = refine(memory.map, cycle, max_move=10 * stored.thresholds.recovery, way=run.fine_way)
+        refined = refine(
+            memory.map, cycle, max_move=10 * stored.thresholds.recovery, way=run.fine_way, unit=stored.thresholds.unit
+        )
         cycle = refined.points
         if progress is not None:
             progress("refining", done + 1, min(num_certified, len(foreign)), {})

@@ -16,7 +16,8 @@ from attrax._base.types import HostStates
 from attrax.linalg import SAFETY, Norm, Product, contracting_norms
 from attrax.maps import BoundSteps, Linearizer, StepBounds
 
-_MOST = 1e15
+_LEAST, _MOST = 1e-100, 1e15
+"""Within these a radius is searched for; below, squares and products of what is computed would underflow."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +111,7 @@ def _search(growth: Callable[[float], float], start: float, away: float) -> floa
     low = max(start, 4 * away)
     while not growth(low) < limit:
         low /= 4
-        if low <= 4 * away or low < 1e-200:
+        if low <= 4 * away or low < _LEAST:
             return None
     high = 2 * low
     while growth(high) < limit:

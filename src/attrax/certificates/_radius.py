@@ -129,7 +129,7 @@ def basin_radius(
     found: list[tuple[Contraction, HostStates]] = []
     # One cycle a thread, as in `certify`.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-        for result in pool.map(partial(_prove_cycle, memory.map, bound, second, linearize, way), cycles):
+        for result in pool.map(partial(_prove_cycle, memory.map, bound, second, linearize, way, patterns.unit), cycles):
             found.append(result)
             if progress is not None:
                 least = min(float(proof.radius.min()) for proof, _ in found)
@@ -179,9 +179,10 @@ def _prove_cycle(
     second: Callable[[float], float] | None,
     linearize: Linearizer,
     way: ReducedMap,
+    unit: float,
     cycle: HostStates,
 ) -> tuple[Contraction, HostStates]:
-    refined = refine(map, cycle, way=way)
+    refined = refine(map, cycle, way=way, unit=unit)
     points, moved = refined.points, refined.moved
     if bound is None and second is not None:
         bound = quadratic_bounds(map, lambda radius: second(radius + moved))

@@ -112,7 +112,7 @@ def spectrum(
     rows: list[_Row] = []
     # One cycle a thread, as in `certify`.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-        work = partial(_cycle_spectrum, memory.map, linearize, way, top, seeds)
+        work = partial(_cycle_spectrum, memory.map, linearize, way, top, seeds, patterns.unit)
         for row in pool.map(work, cycles, [cycle[0] for cycle in patterns.cycles]):
             rows.append(row)
             if progress is not None:
@@ -163,9 +163,16 @@ class _Found:
 
 
 def _cycle_spectrum(
-    map: Map, linearize: Linearizer, way: ReducedMap, top: int, seeds: list[int], cycle: HostStates, number: int
+    map: Map,
+    linearize: Linearizer,
+    way: ReducedMap,
+    top: int,
+    seeds: list[int],
+    unit: float,
+    cycle: HostStates,
+    number: int,
 ) -> _Row:
-    refined = refine(map, cycle, way=way)
+    refined = refine(map, cycle, way=way, unit=unit)
     size = cycle[0].size
     if not np.isfinite(refined.residual):
         return _nothing(top, size, SpectrumStatus.NOT_FINITE)

@@ -16,7 +16,7 @@ from attrax.dynamics._iterate import Run, check_starts, flat_of, last_states, ru
 from attrax.dynamics._refine import refine
 from attrax.dynamics._stored import Met, StoredCycles, thresholds_of
 from attrax.maps import ReducedMap, reduced_map
-from attrax.memory import Memory
+from attrax.memory import Memory, Thresholds
 
 _TRACE_BYTES = 2**28
 """Coordinates of all steps are held up to about this size at a time."""
@@ -206,7 +206,7 @@ def recall(
         cue, approached = starts[row], False
         if period[row]:
             lap = value[row : row + 1] if period[row] == 1 else states_of(way, trace[-period[row] :])
-            lap, met, approached = _limit(memory.map, way, stored, lap, thresholds.convergence)
+            lap, met, approached = _limit(memory.map, way, stored, lap, thresholds)
             value[row], nearest[row], distance[row] = lap[-1], met.nearest, met.distance
             if not approached:
                 status[row], period[row] = RecallStatus.NOT_CONVERGED, 0
@@ -313,20 +313,20 @@ def _traces(
 
 
 def _limit(
-    map: Map, way: ReducedMap, stored: StoredCycles, lap: HostStates, atol: float
+    map: Map, way: ReducedMap, stored: StoredCycles, lap: HostStates, thresholds: Thresholds
 ) -> tuple[HostStates, Met, bool]:
     """The limit that a lap is near, what it is of what is stored, and whether the orbit approaches it.
 
     A slow approach stops short of its limit by residual/(1 − λ); a close call is settled by the limit itself.
     """
     met = stored.met(lap)
-    close = met.cycle >= 0 and stored.recovery <= met.apart.max() <= 0.02 * np.sqrt(lap[0].size)
+    close = met.cycle >= 0 and stored.recovery <= met.apart.max() <= 0.02 * np.sqrt(lap[0].size) * thresholds.unit
     if met.recovered or not close:
         return lap, met, True
-    exact = refine(map, lap, way=way)
+    exact = refine(map, lap, way=way, unit=thresholds.unit)
     if not exact.converged:
         return lap, met, True
-    if exact.moved > atol and not _approaches(way, lap, exact.points):
+    if exact.moved > thresholds.convergence and not _approaches(way, lap, exact.points):
         return lap, met, False
     return exact.points, stored.met(exact.points), True
 

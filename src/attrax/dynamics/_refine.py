@@ -18,9 +18,12 @@ from attrax._base.states import state_batch
 from attrax._base.types import HostStates, Map
 from attrax.dynamics._iterate import follow
 from attrax.maps import ReducedMap, reduced_map, shapes_of
+from attrax.patterns import Patterns
 
 _DENSE = 2048
 """Up to this many coordinates the Newton system is formed and factored; above, GMRES on Jacobian-vector products."""
+_EXACT = 1e-12
+"""Residual, in units of a state, below which it is left as it is."""
 _LAPS = 64
 """How often the map is followed round a cycle that Newton's method did not find."""
 
@@ -47,20 +50,22 @@ def refine(
     map: Map,
     cycle: HostStates,
     *,
-    atol: float = 1e-12,
+    atol: float | None = None,
     max_steps: int = 20,
     max_move: float | None = None,
     way: ReducedMap | None = None,
+    unit: float | None = None,
 ) -> Refined:
     """The exact cycle of `map` near `cycle` (p states in order; one state for a fixed point), in float64.
 
     **Arguments:**
 
-    - `atol`: residual below which a cycle counts as exact, in the units of a state.
+    - `atol`: residual below which a cycle counts as exact; by default 1e-12 of the unit of the states themselves.
     - `max_steps`: Newton steps at most.
-    - `max_move`: a result farther than this from what was given is not accepted; by default 0.01·√d, a
+    - `max_move`: a result farther than this from what was given is not accepted; by default 0.01·√d units, a
       hundred times what the paper's stopping loss leaves.
     - `way`: `reduced_map` of the map and the shape of a state, where many cycles of one map are refined.
+    - `unit`: `Patterns.unit` of all patterns; by default that of the given states alone.
 
     **Returns:** `Refined`. **Raises** `ValueError` for a wrong argument.
 
@@ -71,9 +76,11 @@ def refine(
     cycle = state_batch("cycle", cycle, *shapes_of(map)).astype(np.float64)
     if not np.isfinite(cycle).all():
         raise ValueError("cycle must hold finite states; got NaN or an infinity")
-    atol = checks.real("atol", atol, above=0)
+    own = float(_units(cycle).max())
+    unit = own if unit is None else unit
+    atol = _EXACT * own if atol is None else checks.real("atol", atol, above=0)
     size = int(np.prod(cycle.shape[1:]))
-    limit = 0.01 * np.sqrt(size) if max_move is None else checks.real("max_move", max_move, above=0)
+    limit = 0.01 * np.sqrt(size) * unit if max_move is None else checks.real("max_move", max_move, above=0)
     with float64():
         way = reduced_map(map, cycle.shape[1:]) if way is None else way
         images = np.asarray(_images(way, cycle))
@@ -101,17 +108,22 @@ def refine(
     moved = _distance(points, cycle)
     if not (residual_after < residual and moved <= limit):
         return Refined(cycle, residual, 0.0, False)
-    return Refined(points, residual_after, moved, residual_after <= max(atol, 1e-14 * size))
+    return Refined(points, residual_after, moved, residual_after <= max(atol, 1e-14 * size * unit))
 
 
-def fixed(way: ReducedMap, points: HostStates, *, atol: float = 1e-12) -> np.ndarray:
-    """For each of n states whether `refine` would leave it as it is: ‖f(x) − x‖₂ is at most `atol`. All at once."""
+def fixed(way: ReducedMap, points: HostStates) -> np.ndarray:
+    """For each of n states whether `refine` would leave it as it is, as exact enough. All at once."""
     points = np.asarray(points, np.float64)
     if not len(points):
         return np.zeros(0, bool)
     with float64():
         images = np.asarray(_images(way, points))
-    return np.linalg.norm((images - points).reshape(len(points), -1), axis=1) <= atol
+    return np.linalg.norm((images - points).reshape(len(points), -1), axis=1) <= _EXACT * _units(points)
+
+
+def _units(states: HostStates) -> np.ndarray:
+    """`Patterns.unit` of each state alone, so that how exactly it is refined does not depend on the others."""
+    return np.array([Patterns(state[None], np.zeros(1, int)).unit for state in states])
 
 
 def _newton(way: ReducedMap, z: Float[np.ndarray, "p k"], max_steps: int) -> tuple[Float[np.ndarray, "p k"], float]:

@@ -26,7 +26,8 @@ def thresholds_of(memory: Memory, reading: str = "auto") -> Thresholds:
     """
     patterns = memory.examples()
     checks.one_of("reading", reading, READINGS)
-    literal, mean_square = Thresholds.literal(), Thresholds.mean_square(int(np.prod(patterns.shape)))
+    literal = Thresholds.literal(patterns.unit)
+    mean_square = Thresholds.mean_square(int(np.prod(patterns.shape)), patterns.unit)
     if reading != "auto":
         return literal if reading == "literal" else mean_square
     points = np.asarray(patterns.points, np.float64)

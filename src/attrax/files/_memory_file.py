@@ -25,7 +25,7 @@ import safetensors
 import safetensors.numpy
 
 from attrax._base.files import write_atomically
-from attrax._base.status import Verdict
+from attrax._base.status import Evidence, Reason, Verdict
 from attrax._base.types import HostStates, Map
 from attrax.activations import UnknownActivation
 from attrax.files._foreign import MissingMap, check_same_map, probe
@@ -40,7 +40,9 @@ _OF_THE_MAP = "map."
 _METADATA = {"format", "version", "memory", "checksum"}
 _OPEN_SEQUENCES = "certificate.way_error"
 """The name of this tensor in files of version 1, which is older than that of the field."""
-_NOT_NUMBERS = ("cycles", "verdict", "method", "period", "open_sequence_error")
+_LATER_NUMBERS = ("distance", "distance_error")
+"""Numbers of a certificate that files of older versions lack."""
+_NOT_NUMBERS = ("cycles", "verdict", "method", "period", "open_sequence_error", "reason", "evidence", "recovery_atol")
 
 
 class MemoryFileError(ValueError):
@@ -83,6 +85,11 @@ def save(path: str | os.PathLike[str], memory: Memory, *, patterns: bool = True)
         text["verdicts"] = [str(verdict) for verdict in certificate.verdict]
         text["methods"] = list(certificate.method)
         arrays |= {f"certificate.{name}": np.asarray(getattr(certificate, name)) for name in _number_fields()}
+        if certificate.reason:
+            text["reasons"] = [str(reason) for reason in certificate.reason]
+            text["evidence"] = [str(evidence) for evidence in certificate.evidence]
+            text["recovery_atol"] = certificate.recovery_atol
+            arrays |= {f"certificate.{name}": np.asarray(getattr(certificate, name)) for name in _LATER_NUMBERS}
         arrays["certificate.period"] = np.asarray(certificate.period, np.int64)
         if len(certificate.open_sequence_error):
             arrays[_OPEN_SEQUENCES] = certificate.open_sequence_error
@@ -272,13 +279,22 @@ def _assemble(text: dict[str, Any], arrays: dict[str, np.ndarray], version: str)
         open_sequence_error = arrays.get(_OPEN_SEQUENCES, np.zeros(0))
         if len(period) != len(cycles):
             raise ValueError("the periods do not fit the patterns")
+        reasons = tuple(Reason(reason) for reason in text.get("reasons", ()))
+        evidence = tuple(Evidence(one) for one in text.get("evidence", ()))
+        later = {name: arrays[f"certificate.{name}"] for name in _LATER_NUMBERS if reasons}
+        if reasons and any(len(column) != len(cycles) for column in (reasons, evidence, *later.values())):
+            raise ValueError("the reasons of the certificate do not fit the patterns")
         certificate = Certificate(
             cycles=cycles,
+            reason=reasons,
+            evidence=evidence,
+            recovery_atol=float(text.get("recovery_atol", "nan")),
             verdict=verdicts,
             method=tuple(text["methods"]),
             period=period,
             open_sequence_error=open_sequence_error,
             **numbers,
+            **later,
         )
     return Memory(map, patterns, originals, written, certificate)
 
@@ -293,7 +309,8 @@ def _names(found: Any, count: int) -> tuple[str, ...] | None:
 
 
 def _number_fields() -> list[str]:
-    return [field.name for field in fields(Certificate) if field.name not in _NOT_NUMBERS]
+    names = [field.name for field in fields(Certificate)]
+    return [name for name in names if name not in (*_NOT_NUMBERS, *_LATER_NUMBERS)]
 
 
 def _fits_float32(array: np.ndarray) -> bool:

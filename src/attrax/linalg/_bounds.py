@@ -7,7 +7,7 @@ import numpy as np
 import scipy
 
 from attrax._base.shown import Record
-from attrax.linalg._running_product import Product, gamma
+from attrax.linalg._running_product import Product, frobenius, gamma
 
 _DENSE = 160
 """Up to this size all eigenvalues are computed; above, the leading one by Arnoldi's method."""
@@ -39,21 +39,22 @@ def power_bound(product: Product, *, target: float | None = None, max_squarings:
     log_scale, power = 0.0, 1
     best = np.inf
     for _ in range(max_squarings + 1):
-        norm = float(np.linalg.norm(matrix))
+        norm = frobenius(matrix)
         if not np.isfinite(norm):
             return best
-        # Four more units cover the rounding of the norm itself.
-        total = (norm + error) * (1 + gamma(matrix.size + 4))
+        total = norm + error
         if total == 0.0:
             return -np.inf
-        best = min(best, product.log_scale + (log_scale + float(np.log(total))) / power)
+        exponent = product.log_scale + (log_scale + float(np.log(total))) / power
+        # Logarithms are rounded, too, and one that is just below 0 decides.
+        best = min(best, exponent + 1e-15 * (abs(product.log_scale) + abs(log_scale) / power + 8))
         if target is not None and best < target + 1e-3 and best < 0:
             break
         if norm == 0.0 or error > norm:
             break  # further squares would carry nothing but error
         scale = 2.0 ** np.round(np.log2(norm))
         matrix, error, norm = matrix / scale, error / scale, norm / scale
-        error = 2 * norm * error + error**2 + gamma(len(matrix) + 2) * norm**2
+        error = (2 * norm * error + error**2 + gamma(len(matrix) + 2) * norm**2) * (1 + 1e-9)
         matrix = matrix @ matrix
         log_scale, power = 2 * (log_scale + float(np.log(scale))), 2 * power
     return best

@@ -9,7 +9,7 @@ import scipy
 
 from attrax._base.shown import Record
 from attrax.linalg._bounds import leading_eigenvalue
-from attrax.linalg._running_product import Product, gamma
+from attrax.linalg._running_product import Product, frobenius, gamma
 
 # The type stubs of SciPy hardly know its LAPACK routines.
 _routines: Any = scipy.linalg.get_lapack_funcs(("potrf",), dtype=np.float64)
@@ -50,13 +50,13 @@ def _norm(inner: np.ndarray, outer: np.ndarray) -> Norm | None:
 
 def two_norm(matrix: np.ndarray) -> float:
     """Upper bound on the 2-norm, from the smaller Gram matrix, with room for its rounding."""
-    if not matrix.size:
-        return 0.0
+    size = frobenius(matrix)
+    if not 1e-100 < size < 1e100:
+        return size  # squares would under- or overflow
     gram = matrix @ matrix.T if matrix.shape[0] <= matrix.shape[1] else matrix.T @ matrix
-    if not np.isfinite(gram).all():
-        return float("inf")
     trace = float(np.trace(gram))
-    return float(np.sqrt(_largest_eigenvalue(gram) + 4 * gamma(max(matrix.shape)) * trace))
+    largest = np.sqrt(_largest_eigenvalue(gram) + 4 * gamma(max(matrix.shape) + 4) * trace) * (1 + 1e-9)
+    return min(float(largest), size)
 
 
 def _largest_eigenvalue(gram: np.ndarray) -> float:
@@ -104,11 +104,11 @@ def contracting_norms(
 
     With each comes whether it is worth a try where another one has been found already.
     """
-    size, period = len(jacobians[0]), len(jacobians)
+    period = len(jacobians)
     largest = max(two_norm(jacobian) for jacobian in jacobians)
     if largest < 1:
-        plain = Norm(np.eye(size), np.eye(size), 1.0, 1.0, 1.0, plain=True)
-        yield [plain] * period, True
+        eyes = [np.eye(jacobian.shape[1]) for jacobian in jacobians]
+        yield [Norm(eye, eye, 1.0, 1.0, 1.0, plain=True) for eye in eyes], True
     if largest < 0.5:
         return  # no other norm would leave much more room
     lead = abs(leading_eigenvalue(product).value)
@@ -129,7 +129,7 @@ def _lyapunov(
 
     For a single J = UV (`thin`) it is P = I + VᵀSV/q² with S = UᵀU + AᵀSA/q² and the smaller A = VU.
     """
-    size = len(jacobians[0])
+    size = jacobians[0].shape[1]
     scaled = [] if thin is not None else [jacobian / rate for jacobian in jacobians]
     with np.errstate(over="ignore", invalid="ignore"):
         if thin is not None:
@@ -151,7 +151,7 @@ def _lyapunov(
             total = np.eye(size) + thin[1].T @ (total @ thin[1]) / rate**2
     matrices = [total]
     for jacobian in scaled[:0:-1]:
-        matrices.append(np.eye(size) + jacobian.T @ (matrices[-1] @ jacobian))
+        matrices.append(np.eye(jacobian.shape[1]) + jacobian.T @ (matrices[-1] @ jacobian))
     matrices = [matrices[0], *matrices[:0:-1]]
     norms = []
     for matrix in matrices:
@@ -161,7 +161,7 @@ def _lyapunov(
             inner = scipy.linalg.cholesky((matrix + matrix.T) / 2)
         except np.linalg.LinAlgError:
             return None
-        norm = _norm(inner, scipy.linalg.solve_triangular(inner, np.eye(size)))
+        norm = _norm(inner, scipy.linalg.solve_triangular(inner, np.eye(len(inner))))
         if norm is None:
             return None
         norms.append(norm)
@@ -169,9 +169,8 @@ def _lyapunov(
 
 
 def contraction_rate(jacobian: np.ndarray, here: Norm, there: Norm, error: float) -> float:
-    """Bound on ‖SJR‖₂, for a Jacobian that is right to `error` times its Frobenius norm."""
+    """Bound on ‖SJR‖₂, for a Jacobian that is right to within `error` in the 2-norm."""
     inner = jacobian if here.plain and there.plain else there.inner @ jacobian @ here.outer
-    size = float(np.linalg.norm(jacobian))
-    rounding = 2 * gamma(2 * len(inner) + 4) * size
-    rounding *= float(np.linalg.norm(there.inner)) * float(np.linalg.norm(here.outer))
-    return (there.slack * (two_norm(inner) + rounding) + there.largest * here.smallest * error * size) * (1 + SAFETY)
+    rounding = 2 * gamma(2 * max(inner.shape, default=0) + 4) * frobenius(jacobian)
+    rounding *= frobenius(there.inner) * frobenius(here.outer)
+    return (there.slack * (two_norm(inner) + rounding) + there.largest * here.smallest * error) * (1 + SAFETY)

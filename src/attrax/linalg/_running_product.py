@@ -27,6 +27,32 @@ class Product(Record):
     log_scale: float
 
 
+FLOOR = 1e-120
+"""Least bound on the norm of a matrix that is not exactly 0, so that products of two bounds do not underflow."""
+
+_LOST = 1e-250
+"""More than what underflows when a matrix is scaled to entries near 1."""
+_MORE = 1 + 1e-9
+"""Room for the rounding of an error bound itself, which is a sum of a few products."""
+
+
+def frobenius(matrix: np.ndarray) -> float:
+    """Upper bound on the Frobenius norm, whatever the scale: 0 for zeros only, else `FLOOR` at least.
+
+    >>> frobenius(np.full((2, 2), 1e-200))
+    1e-120
+    """
+    largest = float(np.abs(matrix).max(initial=0.0))
+    if largest == 0:
+        return 0.0
+    if not np.isfinite(largest):
+        return float("inf")
+    # Scaled by a power of two, exactly, so that no square under- or overflows but those that do not count.
+    scale = 1.0 if 1e-100 < largest < 1e100 else 2.0 ** np.round(np.log2(max(largest, 1e-290)))
+    norm = float(np.linalg.norm(matrix if scale == 1.0 else matrix / scale)) * scale
+    return max(norm * (1 + gamma(matrix.size + 8)), FLOOR)
+
+
 def gamma(count: int) -> float:
     """Higham's γ_n = n·u/(1 − n·u): the relative error of a sum of n products in float64."""
     return count * UNIT_ROUNDOFF / (1 - count * UNIT_ROUNDOFF)
@@ -66,7 +92,10 @@ class RunningProduct:
 
     def multiply(self, left: np.ndarray, left_norm: float, left_error: float) -> None:
         """Multiplies by `left`, whose 2-norm is at most `left_norm` and which is known to within `left_error`."""
-        self.nodes.append(_scaled(_Node(0, left, left_norm, left_error, 0.0)))
+        self._add(_scaled(_Node(0, left, left_norm, left_error, 0.0)))
+
+    def _add(self, node: "_Node") -> None:
+        self.nodes.append(node)
         while len(self.nodes) > 1 and self.nodes[-1].level == self.nodes[-2].level:
             later, earlier = self.nodes.pop(), self.nodes.pop()
             self.nodes.append(_joined(later, earlier))
@@ -74,29 +103,37 @@ class RunningProduct:
     def multiply_block(self, block: Sequence[Factor]) -> None:
         """Multiplies by the factors of one application of the map, the first factor first.
 
-        An error δ_l in factor l reaches the product as F_n…F_{l+1} δ_l F_{l-1}…F_1. The norms of these partial
+        With computed factors F_l, exact ones F_l + δ_l, prefixes P_l (all factors up to l) and suffixes S_l (all after
+        it), the product is off by Σ S_l (δ_l·(exact P_{l−1}) + rounding of F_l·P_{l−1}). The norms of these partial
         products are far below the products of the norms when the network is deep, so they are computed.
         """
         # An iteration on its way to infinity may overflow; the certificate then says so by an infinite error.
         with np.errstate(over="ignore", invalid="ignore"):
-            after = [1.0]
-            suffix = block[-1].matrix
-            for factor in block[-2::-1]:
-                after.append(float(np.linalg.norm(suffix)))
+            block, log_scale = _unit_scale(block)
+            sizes = [frobenius(factor.matrix) for factor in block]
+            gains = [1.0]
+            suffix, suffix_error, suffix_norm = block[-1].matrix, 0.0, block[-1].norm
+            for factor, size in zip(block[-2::-1], sizes[-2::-1], strict=True):
+                length = frobenius(suffix)
+                gains.append(min(length + suffix_error, suffix_norm))
+                rounding = gamma(suffix.shape[1] + 2) * length * size
+                suffix_error = suffix_error * factor.norm + rounding
+                suffix_norm *= factor.norm
                 suffix = suffix @ factor.matrix
-            after.reverse()
-            prefix, size, error, reached = block[0].matrix, 1.0, 0.0, 0.0
-            for number, (factor, gain) in enumerate(zip(block, after, strict=True)):
+            gains.reverse()
+            # `reached` bounds the error of the prefix by norms alone: it only multiplies δ.
+            prefix, length, error, reached = block[0].matrix, 1.0, 0.0, 0.0
+            for number, (factor, size, gain) in enumerate(zip(block, sizes, gains, strict=True)):
                 rounding = 0.0
                 if number:
-                    rounding = gamma(prefix.shape[0] + 2) * float(np.linalg.norm(factor.matrix)) * size
+                    rounding = gamma(prefix.shape[0] + 2) * size * length
                     prefix = factor.matrix @ prefix
-                # `reached` bounds the error so far by norms alone: it only multiplies δ, or the rounding of `gain`.
-                local = factor.error * (size + reached) + rounding
-                error += gain * (1 + 1e-6) * local
+                local = factor.error * (length + reached) + rounding
+                error += gain * local
                 reached = factor.norm * reached + local
-                size = float(np.linalg.norm(prefix))
-            self.multiply(prefix, size, error)
+                length = frobenius(prefix)
+            node = _Node(0, prefix, length, error * _MORE, log_scale)
+        self._add(_scaled(node))
 
     def product(self) -> Product:
         if not self.nodes:
@@ -111,25 +148,41 @@ class RunningProduct:
 def _joined(later: _Node, earlier: _Node) -> _Node:
     """The product of two nodes."""
     with np.errstate(over="ignore", invalid="ignore"):
-        sizes = float(np.linalg.norm(later.matrix)) * float(np.linalg.norm(earlier.matrix))
+        sizes = frobenius(later.matrix) * frobenius(earlier.matrix)
         rounding = gamma(earlier.matrix.shape[0] + 2) * sizes
         error = (later.norm + later.error) * earlier.error + later.error * earlier.norm + rounding
         matrix = later.matrix @ earlier.matrix
-        norm = min(float(np.linalg.norm(matrix)), later.norm * earlier.norm + rounding)
-    return _scaled(_Node(later.level + 1, matrix, norm, error, later.log_scale + earlier.log_scale))
+        norm = min(frobenius(matrix), later.norm * earlier.norm + rounding)
+    return _scaled(_Node(later.level + 1, matrix, norm, error * _MORE, later.log_scale + earlier.log_scale))
 
 
 def _scaled(node: _Node) -> _Node:
     """The same with a matrix of a norm near 1."""
     with np.errstate(over="ignore", invalid="ignore"):
-        scale = float(np.linalg.norm(node.matrix))
-    scale = scale or node.error
+        scale = float(np.abs(node.matrix).max(initial=0.0)) or node.error
     if scale == 0:
         return _Node(node.level, node.matrix, 0.0, 0.0, 0.0)  # exactly zero, at any scale
     if not np.isfinite(scale):
         return node
-    # A power of two, so that the scaling itself is exact.
-    scale = 2.0 ** np.round(np.log2(scale))
-    return _Node(
-        node.level, node.matrix / scale, node.norm / scale, node.error / scale, node.log_scale + float(np.log(scale))
-    )
+    scale = _power_of_two(scale)
+    error = node.error / scale + (_LOST if node.matrix.any() else 0.0)
+    return _Node(node.level, node.matrix / scale, node.norm / scale, error, node.log_scale + float(np.log(scale)))
+
+
+def _power_of_two(value: float) -> float:
+    """A power of two near `value`, so that scaling by it is exact."""
+    return 2.0 ** np.clip(np.round(np.log2(value)), -1000, 1000)
+
+
+def _unit_scale(block: Sequence[Factor]) -> tuple[list[Factor], float]:
+    """The factors scaled to entries of 1 at most, and the logarithm of what was taken out."""
+    scaled, log_scale = [], 0.0
+    for factor in block:
+        largest = float(np.abs(factor.matrix).max(initial=0.0))
+        if 0.25 <= largest <= 4 or largest == 0 or not np.isfinite(largest):
+            scaled.append(factor)
+            continue
+        scale = _power_of_two(largest)
+        scaled.append(Factor(factor.matrix / scale, factor.norm / scale, factor.error / scale + _LOST))
+        log_scale += float(np.log(scale))
+    return scaled, log_scale

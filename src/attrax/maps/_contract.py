@@ -61,8 +61,8 @@ def linearizer(map: Map) -> Linearizer:
 
         >>> import numpy as np
         >>> linearize = linearizer(lambda x: x / 2)
-        >>> linearize(np.zeros((1, 3)), 0.0).product.matrix.tolist()[0]
-        [0.5, 0.0, 0.0]
+        >>> linearize(np.zeros((1, 3)), 0.0).forward(np.ones(3)).tolist()
+        [0.5, 0.5, 0.5]
     """
     return map.linearizer() if isinstance(map, Linearizable) else general_linearizer(map)
 

@@ -7,8 +7,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from attrax._base.shown import Rows, counts, span
-from attrax._base.status import Verdict
+from attrax._base.status import Evidence, Reason, Verdict
 from attrax.memory._thresholds import Thresholds
+
+_FAILURE = 1e-10
+"""Probability with which a bound of the evidence `probable` may fail."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,12 +30,17 @@ class Certificate(Rows):
     - `residual`: largest ‖f(x_i) − x_{i+1}‖₂ at the points that were certified.
     - `moved`: largest distance from a stored point to the one certified; 0 where the stored points are exact.
     - `verdict`: a `Verdict` each.
-    - `method`: `"dense"` (whole spectrum), `"arnoldi"`, or `"matrix-free"` (no bound, hence inconclusive).
+    - `method`: how the radius was computed: `"dense"` (whole spectrum), `"arnoldi"`, or `"matrix-free"`.
     - `period`: the least number of steps after which the certified points repeat; 0 where they are no cycle, or nobody
       looked.
     - `open_sequence_error`: for each open sequence, in the order of `Patterns.open_sequences`, the largest mean squared
       distance to the state that should be there, when the map is run from its first state to its end and on; at most
       1e-7 where it is kept.
+    - `reason`: a `Reason` each; `evidence`: an `Evidence` each, what the verdict rests on. Both empty in a certificate
+      from a file of an older version, as are the next two.
+    - `distance`: of the exact cycle from what was given, the largest over its points; `distance_error`, a bound on its
+      error, infinite where no exact cycle was shown to be there.
+    - `recovery_atol`: the distance up to which a cycle was taken for that of its example.
     """
 
     rows_of: ClassVar[str] = "verdict"
@@ -49,6 +57,11 @@ class Certificate(Rows):
     method: tuple[str, ...]
     period: Int[np.ndarray, " c"] = field(default_factory=lambda: np.zeros(0, int))
     open_sequence_error: Float[np.ndarray, " w"] = field(default_factory=lambda: np.zeros(0))
+    reason: tuple[Reason, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    distance: Float[np.ndarray, " c"] = field(default_factory=lambda: np.zeros(0))
+    distance_error: Float[np.ndarray, " c"] = field(default_factory=lambda: np.zeros(0))
+    recovery_atol: float = float("nan")
 
     leading: ClassVar = ("verdict", "spectral_radius", "upper_bound", "residual", "moved")
 
@@ -70,9 +83,20 @@ class Certificate(Rows):
         return sum(verdict is Verdict.NOT_ATTRACTOR for verdict in self.verdict)
 
     @property
+    def num_displaced(self) -> int:
+        """How many cycles are attractors farther from their example than the recovery threshold."""
+        return sum(verdict is Verdict.DISPLACED for verdict in self.verdict)
+
+    @property
     def num_inconclusive(self) -> int:
-        """How many cycles are neither."""
-        return len(self.verdict) - self.num_attractors - self.num_not_attractors
+        """Of how many cycles nothing could be shown."""
+        return sum(verdict is Verdict.INCONCLUSIVE for verdict in self.verdict)
+
+    @property
+    def failure_probability(self) -> Float[np.ndarray, " c"]:
+        """The probability with which the bound on each spectrum may fail: 1e-10 where the evidence is `probable`, else
+        0."""
+        return np.array([_FAILURE if one is Evidence.PROBABLE else 0.0 for one in self.evidence])
 
     @property
     def open_sequences_kept(self) -> np.ndarray:

@@ -21,22 +21,30 @@ class Thresholds(Record):
       states as they were given.
     - `convergence`: an iteration has converged when a step changes the state by less.
     - `recovery`: a state is a stored one when it is nearer than this.
+    - `unit`: that of the patterns (`Patterns.unit`), by which the paper's numbers were multiplied.
     """
 
     reading: str
     convergence: float
     recovery: float
+    unit: float = 1.0
 
     @classmethod
-    def literal(cls) -> "Thresholds":
-        """The numbers as they stand in the paper: converged below 1e-8, recovered below 1e-7, whatever the size."""
-        return cls("literal", _LITERAL_CONVERGENCE, _LITERAL_RECOVERY)
+    def literal(cls, unit: float = 1.0) -> "Thresholds":
+        """The numbers as they stand in the paper: converged below 1e-8, recovered below 1e-7, whatever the size.
+
+        `unit` is that of the patterns (`Patterns.unit`), in which these numbers are meant.
+        """
+        return cls("literal", _LITERAL_CONVERGENCE * unit, _LITERAL_RECOVERY * unit, unit)
 
     @classmethod
-    def mean_square(cls, size: int) -> "Thresholds":
+    def mean_square(cls, size: int, unit: float = 1.0) -> "Thresholds":
         """For states of `size` entries: converged at a mean squared change of 1e-17, recovered at one of 1e-7.
+
+        `unit` is that of the patterns (`Patterns.unit`), in which the roots of these numbers are meant.
 
         >>> round(Thresholds.mean_square(1000).recovery, 6)
         0.01
         """
-        return cls("mean_square", (size * _MEAN_SQUARE_CONVERGENCE) ** 0.5, (size * _MEAN_SQUARE_RECOVERY) ** 0.5)
+        convergence, recovery = (size * _MEAN_SQUARE_CONVERGENCE) ** 0.5, (size * _MEAN_SQUARE_RECOVERY) ** 0.5
+        return cls("mean_square", convergence * unit, recovery * unit, unit)

@@ -114,6 +114,33 @@ class Patterns(Record):
         return self.points.shape[1:]
 
     @property
+    def scale(self) -> float:
+        """The typical deviation of an entry.
+
+        The root mean square distance from the mean of all points, per entry; of a single point, or of equal ones, the
+        root mean square of the entries; 1 where all are 0.
+
+            >>> import numpy as np
+            >>> Patterns.from_examples(np.array([[0.0, 2.0], [2.0, 0.0]])).scale
+            1.0
+        """
+        points = np.asarray(self.points, np.float64)
+        for values in (points - points.mean(axis=0), points):
+            largest = float(np.abs(values).max())
+            if largest > 1e-12 * float(np.abs(points).max()):
+                return largest * float(np.sqrt(np.mean((values / largest) ** 2)))
+        return 1.0
+
+    @property
+    def unit(self) -> float:
+        """The unit of thresholds and tolerances: four times the `scale`.
+
+        The paper's thresholds are meant for pictures with entries from 0 to 1, which deviate from their mean by about a
+        quarter; so for these the unit is about 1.
+        """
+        return 4 * self.scale
+
+    @property
     def context(self) -> int:
         """How many frames a state holds."""
         return 1 if self.frame is None else self.points[0].size // math.prod(self.frame)

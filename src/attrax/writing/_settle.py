@@ -29,7 +29,7 @@ def settle(memory: Memory, *, progress: Progress | None = None) -> Memory:
             if len(cycle) == 1 and cycle[0] in exact:
                 continue
             index = list(cycle)
-            points[index] = refine(memory.map, points[index], way=way).points
+            points[index] = refine(memory.map, points[index], way=way, unit=patterns.unit).points
     memory = Memory(memory.map, replace(patterns, points=points), originals, memory.written)
     certificate: Certificate = certify(memory, progress=progress)
     return replace(memory, certificate=certificate)

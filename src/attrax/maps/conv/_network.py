@@ -3,6 +3,7 @@
 import contextlib
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -18,9 +19,16 @@ from attrax.activations import Activation, ActivationLike, name_for_file, refere
 from attrax.activations import activation as activation_of
 from attrax.maps._description import Description
 from attrax.maps._initializers import check_initializer, init_linear
+from attrax.maps._linearization import Linearizer
+from attrax.maps.conv._layers import Chain
+from attrax.maps.mlp import linearize_network
+from attrax.maps.wrapped import general_linearizer
 
 BIASES = ("none", "last", "all")
 """Which convolutions of a `ConvAutoencoder` have biases."""
+
+_FORMED = 2048
+"""Networks with larger layers than this are not turned into matrices."""
 
 
 class ConvAutoencoder(Record, eqx.Module):
@@ -100,6 +108,47 @@ class ConvAutoencoder(Record, eqx.Module):
         return sum(array.size for array in (*self.weights, *self.biases) if array is not None)
 
     # Capabilities, see `attrax.maps._contract`.
+
+    def linearizer(self) -> Linearizer:
+        """Its Jacobian products, with every rounding error and all slopes at kinks counted.
+
+        That is where its layers have at most 2,048 entries each; beyond that they are those of any callable.
+        """
+        if max(self._layer_sizes()) > _FORMED:
+            return general_linearizer(self)
+        chain = Chain((self.shape[0], self.shape[1], math.prod(self.shape[2:])))
+        layers = iter(zip(self.weights, self.biases, strict=True))
+
+        def convolve(*, stride: int = 1, activated: bool = True) -> None:
+            kernel, bias = next(layers)
+            chain.apply(lambda x: _convolve(x, kernel, None, stride), bias, activated=activated)
+
+        convolve(activated=False)
+        for _ in range(self.levels):
+            if self.skips:
+                chain.carry()
+            convolve(stride=2 if self.strided else 1)
+        for _ in range(2):
+            convolve()
+        for _ in range(self.levels):
+            if self.strided:
+                chain.apply(_double, None, activated=False)
+            if self.skips:
+                chain.meet()
+            convolve()
+        convolve()
+        convolve(activated=False)
+        return partial(linearize_network, chain.factors(self.activation))
+
+    def _layer_sizes(self) -> list[int]:
+        """Entries of the state, and of each layer together with what skip connections carry along it."""
+        hidden, pixels = self.weights[0].shape[-1], math.prod(self.shape[:2])
+        sizes, carried = [self.size], 0
+        for _ in range(self.levels):
+            carried += pixels * hidden if self.skips else 0
+            sizes.append(pixels * hidden + carried)
+            pixels = pixels // 4 if self.strided else pixels
+        return sizes
 
     def describe(self) -> Description:
         """Its channels, and how often the picture is halved."""

@@ -167,12 +167,7 @@ class BallGrowth:
             moved = chain if there.plain else chain.after(there.inner, there.largest)
             self.exits.append(there.slack * moved.matrix)
             self.exits_error.append(there.slack * moved.error)
-        slack = step.jacobian_error / max(float(np.linalg.norm(step.jacobian)), 1e-300)
-        self.contraction = (
-            contraction_rate(step.jacobian, here, there, slack)
-            if step.jacobian.any()
-            else (there.largest * here.smallest * step.jacobian_error)
-        )
+        self.contraction = contraction_rate(step.jacobian, here, there, step.jacobian_error)
         self.columns = [
             np.linalg.norm(exit, axis=0) + error for exit, error in zip(self.exits, self.exits_error, strict=True)
         ]

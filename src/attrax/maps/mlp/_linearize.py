@@ -7,6 +7,7 @@ import numpy as np
 from attrax._base.status import Evidence
 from attrax._base.types import HostStates
 from attrax.maps._linearization import Linearization
+from attrax.maps.mlp._existence import Enclosure, enclose
 from attrax.maps.mlp._product import (
     back_through,
     layers_met,
@@ -15,19 +16,25 @@ from attrax.maps.mlp._product import (
     network_singular_value,
     through,
 )
-from attrax.maps.mlp._slopes import Factors, network_slopes
+from attrax.maps.mlp._slopes import Evaluation, Factors, step_by_step
 
 
-def linearize_network(factors: Factors, cycle: HostStates, state_error: float = 0.0) -> Linearization:
+def linearize_network(factors: Factors, cycle: HostStates, state_error: float | None = None) -> Linearization:
     """`Linearization` of the network with these factors at a cycle."""
-    slopes, errors = network_slopes(factors, np.asarray(cycle, np.float64), state_error)
-    layers = layers_met(factors, slopes, factors.weights[0], factors.weights[-1])
+    evaluation = Evaluation(factors, np.asarray(cycle, np.float64))
+    if state_error is None:
+        found = enclose(evaluation)
+    else:
+        errors = step_by_step(evaluation.slope_errors(state_error))
+        found = Enclosure(float("inf"), step_by_step(evaluation.slopes), errors)
+    layers = layers_met(factors, found.slopes, factors.weights[0], factors.weights[-1])
     return Linearization(
         factors.size,
+        found.distance,
         Evidence.BOUND,
-        network_product(factors, slopes, errors),
+        network_product(factors, found.slopes, found.errors),
         partial(through, layers),
         partial(back_through, layers),
-        partial(network_singular_value, factors, slopes),
-        partial(network_norm, factors, slopes, errors),
+        partial(network_singular_value, factors, found.slopes),
+        partial(network_norm, factors, found.slopes, found.errors),
     )

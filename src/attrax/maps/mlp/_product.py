@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from attrax.linalg import Factor, Product, RunningProduct, gamma, largest_singular_value
+from attrax.linalg import UNIT_ROUNDOFF, Factor, Product, RunningProduct, frobenius, largest_singular_value
 from attrax.maps.mlp._slopes import Factors
 
 
@@ -25,7 +25,7 @@ def network_product(factors: Factors, slopes: Sequence[np.ndarray], errors: Sequ
     sizes = [len(units) for units in active]
     start = int(np.argmin(sizes))
     if factors.size < sizes[start]:
-        return _product_at_input(factors, slopes, errors, active)
+        return product_at_input(factors, slopes, errors, active)
     running = RunningProduct(sizes[start])
     block: list[Factor] = []
     for offset in range(1, total + 1):
@@ -45,7 +45,7 @@ def network_product(factors: Factors, slopes: Sequence[np.ndarray], errors: Sequ
     return running.product()
 
 
-def _product_at_input(
+def product_at_input(
     factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray], active: Sequence[np.ndarray]
 ) -> Product:
     """The same from the state round to itself, for states of fewer entries than any layer has units."""
@@ -71,40 +71,62 @@ def network_norm(factors: Factors, slopes: Sequence[np.ndarray], errors: Sequenc
     carries the rounding of each step through all later ones, whose parts do not cancel there. Norms are taken of whole
     steps, W_{L+1} and W_1 replaced by factors with the same Gram matrices.
     """
-    depth = factors.depth
-    # Backward error of a QR factorization by Householder reflections, with a generous constant (Higham, Thm. 19.4).
-    entry_error, exit_error = (
-        gamma(8 * max(factors.size, matrix.shape[0] + matrix.shape[1])) * min(matrix.shape) * norm
-        for matrix, norm in ((factors.entry, factors.norms[0]), (factors.exit, factors.norms[-1]))
-    )
     total = 0.0
-    for start in range(0, len(slopes), depth):
-        block: list[Factor] = []
-        before: Any = slice(None)
-        for layer in range(depth):
-            slope, error = slopes[start + layer], errors[start + layer]
-            units = np.flatnonzero((slope != 0) | (error != 0))
-            weight = (factors.entry if layer == 0 else factors.weights[layer])[units][:, before]
-            lost = entry_error if layer == 0 else 0.0
-            block.append(_factor(weight, factors.norms[layer], lost, slope[units], error[units]))
-            before = units
-        block.append(Factor(factors.exit[:, before], factors.norms[-1], exit_error))
-        if not len(before):
-            return -np.inf
-        running = RunningProduct(factors.entry.shape[1])
-        running.multiply_block(block)
-        found = running.product()
-        norm = float(np.linalg.norm(found.matrix)) * (1 + gamma(found.matrix.size + 4)) + found.error
+    for start in range(0, len(slopes), factors.depth):
+        found = step_product(factors, slopes, errors, start, leave(factors))
+        norm = frobenius(found.matrix) + found.error
         if norm == 0:
             return -np.inf
         total += float(np.log(norm)) + found.log_scale
     return total
 
 
+def leave(factors: Factors) -> Factor:
+    """The way out of the last hidden layer, as lengths see it: R with RᵀR = W_{L+1}ᵀW_{L+1}."""
+    return Factor(factors.exit, factors.norms[-1] + factors.exit_error, factors.exit_error)
+
+
+def step_product(
+    factors: Factors,
+    slopes: Sequence[np.ndarray],
+    errors: Sequence[np.ndarray],
+    start: int,
+    last: Factor,
+    *,
+    inside: bool = False,
+) -> Product:
+    """One application of the network through all units that are on, and out by `last`.
+
+    It begins at the state (by E, with E·Eᵀ = W_1·W_1ᵀ), or `inside`, at the first pre-activations of the units that
+    are on. `start` is the place of the application's first layer among the slopes.
+    """
+    block: list[Factor] = []
+    before: Any = slice(None)
+    for layer in range(factors.depth):
+        slope, error = slopes[start + layer], errors[start + layer]
+        units = np.flatnonzero((slope != 0) | (error != 0))
+        if layer == 0 and inside:
+            block.append(_factor(np.eye(len(units)), 1.0, 0.0, slope[units], error[units]))
+        else:
+            weight = (factors.entry if layer == 0 else factors.weights[layer])[units][:, before]
+            lost = factors.entry_error if layer == 0 else 0.0
+            block.append(_factor(weight, factors.norms[layer], lost, slope[units], error[units]))
+        before = units
+    block.append(Factor(last.matrix[:, before], last.norm, last.error))
+    running = RunningProduct(block[0].matrix.shape[1])
+    running.multiply_block(block)
+    return running.product()
+
+
 def _factor(weight: np.ndarray, norm: float, weight_error: float, slope: np.ndarray, error: np.ndarray) -> Factor:
     """diag(slope) · weight, with bounds on its 2-norm and error."""
     largest, worst = float(np.abs(slope).max(initial=0.0)), float(error.max(initial=0.0))
-    return Factor(slope[:, None] * weight, largest * norm, worst * norm + (largest + worst) * weight_error)
+    part = slope[:, None] * weight
+    # By unit where errors differ much, as at kinks: ‖diag(error)·W‖ is at most its Frobenius norm.
+    strayed = min(worst * norm, frobenius(error[:, None] * weight)) if np.isfinite(worst) else np.inf
+    rounding = UNIT_ROUNDOFF * frobenius(part)
+    size = largest * (norm + weight_error) + rounding
+    return Factor(part, size, strayed + rounding + (largest + worst) * weight_error)
 
 
 def network_singular_value(factors: Factors, slopes: Sequence[np.ndarray]) -> float:

@@ -2,24 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Bool, Float
 
 from attrax._base.numerics import cast, float64
 from attrax._base.shown import Record
 from attrax._base.types import HostStates
 from attrax.activations import Activation
 from attrax.activations import activation as activation_of
-from attrax.linalg import UNIT_ROUNDOFF, gamma
+from attrax.linalg import UNIT_ROUNDOFF, frobenius, gamma, two_norm
 from attrax.maps.mlp._layers import FullyConnected, HiddenLayers
 from attrax.maps.mlp._slope_deviation import slope_deviation
 
 _MANY = 32
 """States of a cycle from which on a product of matrices is worth a copy of the weights."""
+_MORE = 1 + 1e-9
+"""Room for the rounding of an error bound itself."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,10 +33,12 @@ class Factors(Record):
     **Fields:** the `hidden` layers in float64; `size`, number of entries of a state; all `weights` and `biases` on the
     host; `joined` = W_1 W_{L+1}, which leads
     from the last hidden layer to the next first one; `entry`, a matrix E with E Eᵀ = W_1 W_1ᵀ and at most as many
-    columns as rows, and `exit`, a matrix R with RᵀR = W_{L+1}ᵀW_{L+1}; bounds on the 2-norms of the weights (`norms`)
+    columns as rows, and `exit`, a matrix R with RᵀR = W_{L+1}ᵀW_{L+1}, with bounds on the 2-norms of their errors;
+    bounds on the 2-norms of the weights (`norms`)
     and of `joined`; the absolute values of the hidden layers' weights (`sizes`) and the 2-norms of their rows (`rows`);
-    `joined_error`, the rounding error
-    of `joined`.
+    the 2-norms of the columns of W_{L+1}; `joined_error`, the rounding error of `joined`; for each hidden layer the
+    units that pass on what they get (`linear`), or `None` where all have the activation; and `scores`, how many units
+    at the end of the last hidden layer are scores, of which the largest becomes 1 and the others 0.
     """
 
     hidden: HiddenLayers
@@ -42,11 +48,16 @@ class Factors(Record):
     joined: np.ndarray
     entry: np.ndarray
     exit: np.ndarray
+    entry_error: float
+    exit_error: float
     norms: tuple[float, ...]
     sizes: tuple[np.ndarray, ...]
     rows: tuple[np.ndarray, ...]
+    columns: np.ndarray
     joined_norm: float
     joined_error: float
+    linear: tuple[Bool[np.ndarray, " k"] | None, ...]
+    scores: int
 
     @property
     def activation(self) -> str | Activation:
@@ -61,28 +72,221 @@ class Factors(Record):
 
 def network_factors(network: FullyConnected) -> Factors:
     """`Factors` of a network."""
+    return layer_factors(network.weights, network.biases, network.activation)
+
+
+def layer_factors(
+    weights: Sequence[Any],
+    biases: Sequence[Any],
+    activation: str | Activation,
+    linear: Sequence[Bool[np.ndarray, " k"] | None] | None = None,
+    scores: int = 0,
+) -> Factors:
+    """`Factors` of affine layers with an activation between, which the units in `linear` do without. For `scores`, see
+    there."""
     with float64():
-        hidden = cast(HiddenLayers(network.weights[:-1], network.biases[:-1], network.activation), np.float64)
-        weights = tuple(np.asarray(weight, np.float64) for weight in network.weights)
-        biases = tuple(None if bias is None else np.asarray(bias, np.float64) for bias in network.biases)
-    joined = weights[0] @ weights[-1]
-    norms = tuple(_norm(weight) for weight in weights)
-    error = gamma(len(weights[-1]) + 2) * float(np.linalg.norm(weights[0]) * np.linalg.norm(weights[-1]))
-    entry = np.asarray(np.linalg.qr(weights[0].T, mode="r")).T
-    leave = np.asarray(np.linalg.qr(weights[-1], mode="r"))
-    sizes = tuple(np.abs(weight) for weight in weights[:-1])
-    rows = tuple(np.linalg.norm(weight, axis=1) for weight in weights[:-1])
-    size = len(weights[-1])
-    return Factors(hidden, size, weights, biases, joined, entry, leave, norms, sizes, rows, _norm(joined), error)
+        hidden = cast(HiddenLayers(tuple(weights[:-1]), tuple(biases[:-1]), activation), np.float64)
+    weights = tuple(np.asarray(weight, np.float64) for weight in weights)
+    biases = tuple(None if bias is None else np.asarray(bias, np.float64) for bias in biases)
+    with np.errstate(over="ignore", invalid="ignore"):
+        joined = weights[0] @ weights[-1]
+        norms = tuple(two_norm(weight) for weight in weights)
+        entry = np.asarray(np.linalg.qr(weights[0].T, mode="r")).T
+        leave = np.asarray(np.linalg.qr(weights[-1], mode="r"))
+        sizes = tuple(np.abs(weight) for weight in weights[:-1])
+        rows = tuple(_lengths(weight) for weight in weights[:-1])
+        # Backward errors of QR factorizations by Householder reflections: a generous constant (Higham, Thm. 19.4).
+        lost = [gamma(8 * matrix.size) * frobenius(matrix) for matrix in (weights[0], weights[-1])]
+        error = gamma(len(weights[-1]) + 2) * frobenius(weights[0]) * frobenius(weights[-1])
+    return Factors(
+        hidden,
+        len(weights[-1]),
+        weights,
+        biases,
+        joined,
+        entry,
+        leave,
+        lost[0],
+        lost[1],
+        norms,
+        sizes,
+        rows,
+        _lengths(weights[-1].T),
+        two_norm(joined),
+        error,
+        (None,) * (len(weights) - 1) if linear is None else tuple(linear),
+        scores,
+    )
 
 
-def _norm(matrix: np.ndarray) -> float:
-    """Upper bound on the 2-norm: from the eigenvalues of the smaller Gram matrix, with room for their rounding."""
-    gram = matrix @ matrix.T if matrix.shape[0] <= matrix.shape[1] else matrix.T @ matrix
-    if not np.isfinite(gram).all():
-        return float("inf")
-    largest = float(np.linalg.eigvalsh(gram)[-1])
-    return float(np.sqrt(max(largest, 0.0) + 4 * gamma(max(matrix.shape)) * np.trace(gram)))
+def _lengths(matrix: np.ndarray) -> np.ndarray:
+    """Bounds on the 2-norms of the rows; never 0 where a row is not."""
+    size = np.abs(matrix).max(axis=1, initial=0.0)
+    tame = np.where((size > 1e-100) & (size < 1e100), 1.0, np.where(size > 0, size, 1.0))
+    if (tame != 1.0).any():
+        matrix = matrix / tame[:, None]
+    return np.linalg.norm(matrix, axis=1) * tame * _MORE
+
+
+class Evaluation:
+    """A network evaluated at the states of a cycle, with all that is rounded on the way.
+
+    How far the exact pre-activations of states within a radius are from the computed ones, and so how far the units'
+    slopes can be from those at the given states, is answered for any radius from one evaluation.
+    """
+
+    def __init__(self, factors: Factors, cycle: HostStates) -> None:
+        self.factors = factors
+        phi = activation_of(factors.activation)
+        self.curved, bent = not phi.piecewise_linear, _is_curved(phi)
+        self.states = np.asarray(cycle, np.float64).reshape(len(cycle), -1)
+        with float64():
+            self.pre, self.hidden, self.slopes, self.curvatures = (
+                [np.asarray(layer) for layer in group]
+                for group in _derivatives(
+                    factors.hidden, jnp.asarray(self.states), bent, factors.linear, factors.scores
+                )
+            )
+        if not bent:
+            self.curvatures = [np.zeros_like(layer) for layer in self.pre]
+        # An iteration on its way to infinity may overflow here; the certificate then says so by an infinite error.
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.local, self.made = self._rounding()
+
+    def _rounding(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Bounds on what is rounded in each layer at the given states: in the sums, and by φ itself."""
+        factors, inputs = self.factors, np.abs(self.states)
+        local, made = [], []
+        for layer, values in enumerate(self.pre):
+            on = [np.flatnonzero(row) for row in inputs]
+            # A sum of n products that are not 0, in any order; half a unit more than can underflow.
+            counts = np.array([[gamma(len(units) + 4)] for units in on])
+            total = counts * _reaches(factors.sizes[layer], inputs, on) + 1e-300
+            bias = factors.biases[layer]
+            if bias is not None:
+                total = total + 2 * UNIT_ROUNDOFF * (np.abs(bias) + np.abs(values))
+            local.append(total)
+            inputs = np.abs(self.hidden[layer])
+            rounded = 2 * UNIT_ROUNDOFF * inputs
+            if self.curved:
+                rounded = rounded + 8 * UNIT_ROUNDOFF * (1 + inputs + np.abs(values))
+            linear = factors.linear[layer]
+            rounded = rounded if linear is None else np.where(linear, 0.0, rounded)
+            if layer == factors.depth - 1 and factors.scores:
+                rounded[:, -factors.scores :] = 0.0  # 0 and 1 are exact
+            made.append(rounded)
+        return local, made
+
+    def slope_errors(self, radius: float, *, sharp: bool | None = None) -> list[np.ndarray]:
+        """For each layer, p×k bounds on |slope − the one computed| for all difference quotients and derivatives within
+        `radius` of the given states.
+
+        Where a unit is closer to a kink of its activation than its pre-activation may be off, both slopes are possible,
+        and the error says so. `sharp` carries errors through the layers by their products; otherwise by the norms of
+        the layers, which overstates them in a deep network. By default it is used where φ is curved.
+        """
+        return self._spread(np.full(len(self.states), radius), self.curved if sharp is None else sharp)[0]
+
+    def defects(self, *, sharp: bool) -> Float[np.ndarray, " p"]:
+        """Bounds on ‖f(x_i) − x_{i+1}‖ for the exact f: the computed one, and all rounding on the way to it."""
+        factors = self.factors
+        last, bias = factors.weights[-1], factors.biases[-1]
+        bounds = self._spread(np.zeros(len(self.states)), sharp)[1]
+        found = np.zeros(len(self.states))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for step, features in enumerate(self.hidden[-1]):
+                on = np.flatnonzero(features)
+                output = last @ features if 8 * len(on) > len(features) else last[:, on] @ features[on]
+                size = float(factors.columns[on] @ np.abs(features[on]))
+                error = gamma(len(on) + 4) * size + 1e-290
+                if bias is not None:
+                    output = output + bias
+                    error += 2 * UNIT_ROUNDOFF * (frobenius(bias[None]) + frobenius(output[None]))
+                gap = output - self.states[(step + 1) % len(self.states)]
+                found[step] = (frobenius(gap[None]) * (1 + 2 * UNIT_ROUNDOFF) + error + bounds[step]) * _MORE
+        return np.where(np.isfinite(found), found, np.inf)
+
+    def _spread(self, radius: np.ndarray, sharp: bool) -> tuple[list[np.ndarray], np.ndarray]:
+        """Bounds on the errors of all slopes, and on what errors of the hidden layers add to the output."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._by_products(radius) if sharp else self._by_norms(radius)
+
+    def _by_norms(self, radius: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+        factors = self.factors
+        away = radius[:, None].astype(float)  # length of the vector by which the input of a layer may be off
+        live: list[np.ndarray | None] = [None] * len(radius)  # units that may be off at all
+        errors = []
+        for layer in range(factors.depth):
+            weight, local = factors.weights[layer], self.local[layer]
+            rows = np.stack([factors.rows[layer] if units is None else _lengths(weight[:, units]) for units in live])
+            total = (local + away * rows) * _MORE
+            error = self._slope_error(layer, total)
+            errors.append(error)
+            on = (self.slopes[layer] != 0) | (error != 0)
+            now = [np.flatnonzero(row) for row in on]
+            norms = np.array(
+                [[_block_norm(weight, *pair, factors.norms[layer])] for pair in zip(now, live, strict=True)]
+            )
+            steepest = (np.abs(self.slopes[layer]) + error).max(axis=1, keepdims=True, initial=0.0)
+            # A unit on a flat piece for certain has the same value whatever its input is off by.
+            before = away * norms + _row_lengths(np.where(on, local, 0.0))
+            away = (steepest * before + _row_lengths(self.made[layer])) * _MORE
+            # A unit on a flat piece may have a value all the same, which is rounded.
+            live = [*map(np.flatnonzero, on | (self.hidden[layer] != 0))]
+        return errors, np.where(np.isnan(away[:, 0]), np.inf, away[:, 0]) * factors.norms[-1]
+
+    def _by_products(self, radius: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+        count, depth = len(self.states), self.factors.depth
+        lengths = np.zeros((count, depth))
+        errors = []
+        for layer in range(depth):
+            total = self.local[layer].copy()
+            for step, reach in enumerate(self._reaches):
+                total[step] += radius[step] * reach.state[layer]
+                for source in range(layer):
+                    total[step] += lengths[step, source] * reach.layers[source][layer - source - 1]
+            total *= _MORE
+            error = self._slope_error(layer, total)
+            errors.append(error)
+            # Errors made in this layer go on through the slopes that were computed; what a unit's error adds because
+            # its slope is not the one carried is one of them.
+            bent = np.where(error == 0, 0.0, error * total)
+            new = np.abs(self.slopes[layer]) * self.local[layer] + self.made[layer] + bent
+            lengths[:, layer] = _row_lengths(new)[:, 0]
+        outputs = [
+            float(sum(length * gain for length, gain in zip(lengths[step], reach.outputs, strict=True)))
+            for step, reach in enumerate(self._reaches)
+        ]
+        return errors, np.where(np.isnan(outputs), np.inf, outputs)
+
+    def _slope_error(self, layer: int, total: np.ndarray) -> np.ndarray:
+        values, slopes = self.pre[layer], self.slopes[layer]
+        none = np.zeros_like(values)
+        error = slope_deviation(self.factors.activation, values, slopes, self.curvatures[layer], total, none)
+        # Neither inf·0 nor a state that is no number may pass for a bound.
+        error = np.where(np.isnan(error) | np.isnan(total), np.inf, error)
+        linear = self.factors.linear[layer]
+        error = error if linear is None else np.where(linear & np.isfinite(total), 0.0, error)
+        if layer == self.factors.depth - 1 and self.factors.scores:
+            error[:, -self.factors.scores :] = _choice_error(
+                values[:, -self.factors.scores :], total[:, -self.factors.scores :]
+            )
+        return error
+
+    @cached_property
+    def _reaches(self) -> list["_Reach"]:
+        return [_reach_of(self.factors, [layer[step] for layer in self.slopes]) for step in range(len(self.states))]
+
+
+def _choice_error(scores: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    """The error of the slope 0 of a choice of the largest score: infinite where another one may be the largest."""
+    rows = np.arange(len(scores))
+    first = scores.argmax(axis=1)
+    lead = scores[rows, first] - errors[rows, first]
+    others = scores + errors
+    others[rows, first] = -np.inf
+    sure = (lead > others.max(axis=1)) & np.isfinite(errors).all(axis=1)
+    return np.repeat(np.where(sure, 0.0, np.inf)[:, None], scores.shape[1], axis=1)
 
 
 def network_slopes(
@@ -90,74 +294,16 @@ def network_slopes(
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """φ' of each hidden layer at each state of the cycle, with a bound on its error; step by step, layer by layer.
 
-    `state_error` bounds the Euclidean distance of the given states from those of the exact cycle.
-
-    The error of φ' is that of the pre-activation times a bound on φ'' nearby. Where a unit is closer to a kink of its
-    activation than the error of its pre-activation, both slopes are possible, and the error says so.
+    `state_error` bounds the Euclidean distance of the given states from those of the exact cycle. The errors hold for
+    every difference quotient within it, too.
     """
-    name = factors.activation
-    phi = activation_of(name)
-    curved = not phi.piecewise_linear
-    with float64():
-        pre, hidden, slopes, curvatures = (
-            [np.asarray(layer) for layer in group]
-            for group in _derivatives(factors.hidden, jnp.asarray(cycle, np.float64), _is_curved(phi))
-        )
-    inputs = np.abs(np.asarray(cycle, np.float64).reshape(len(cycle), -1))
-    # Length of the vector by which the input of a layer may be off: it grows by the layer's 2-norm at most.
-    away = state_error + 4 * UNIT_ROUNDOFF * np.linalg.norm(inputs, axis=1, keepdims=True)
-    spread = _Spread(factors.entry, state_error + 4 * UNIT_ROUNDOFF * np.linalg.norm(inputs, axis=1))
-    errors = []
-    live: list[np.ndarray | None] = [None] * len(cycle)  # all entries of the state
-    # An iteration on its way to infinity may overflow here; the certificate then says so by an infinite error.
-    with np.errstate(over="ignore", invalid="ignore"):
-        for layer, values in enumerate(pre):
-            weight, bias = factors.weights[layer], factors.biases[layer]
-            local = gamma(inputs.shape[1] + 2) * _reaches(factors.sizes[layer], inputs, live)
-            if bias is not None:
-                local = local + 2 * UNIT_ROUNDOFF * (np.abs(bias) + np.abs(values))
-            if curved:
-                total = local + away * factors.rows[layer]
-                total = np.minimum(total, spread.meet(weight, local))
-            else:
-                # Only the units that may be on carry an error to this layer, often few of them.
-                rows = np.stack(
-                    [
-                        factors.rows[layer] if units is None else np.linalg.norm(weight[:, units], axis=1)
-                        for units in live
-                    ]
-                )
-                total = local + away * rows
-            curvature = curvatures[layer] if curvatures else np.zeros_like(values)
-            slope_error = slope_deviation(name, values, slopes[layer], curvature, total, np.zeros_like(values))
-            # Neither inf·0 nor a state that is no number may pass for a bound.
-            slope_error = np.where(np.isnan(slope_error) | np.isnan(total), np.inf, slope_error)
-            errors.append(slope_error)
-            steepest = (np.abs(slopes[layer]) + slope_error).max(axis=1, keepdims=True)
-            inputs = np.abs(hidden[layer])
-            if curved:
-                spread.pass_on(slopes[layer], local, slope_error * total)
-                norms = np.full((len(cycle), 1), factors.norms[layer])
-            else:
-                # A unit on a flat piece may have a value all the same, which is rounded in the next sum.
-                on = (slopes[layer] != 0) | (slope_error != 0) | (hidden[layer] != 0)
-                now = [np.flatnonzero(row) for row in on]
-                norms = np.array(
-                    [
-                        [_block_norm(weight, units, before, factors.norms[layer])]
-                        for units, before in zip(now, live, strict=True)
-                    ]
-                )
-                # A unit on a flat piece for certain has the same value whatever its input is off by.
-                local = np.where((slopes[layer] != 0) | (slope_error != 0), local, 0.0)
-                live = [*now]
-            before = away * norms + np.linalg.norm(local, axis=1, keepdims=True)
-            away = steepest * before + 8 * UNIT_ROUNDOFF * np.linalg.norm(inputs + (inputs > 0), axis=1, keepdims=True)
-    steps = range(len(cycle))
-    return (
-        [layer[step] for step in steps for layer in slopes],
-        [layer[step] for step in steps for layer in errors],
-    )
+    found = Evaluation(factors, cycle)
+    return step_by_step(found.slopes), step_by_step(found.slope_errors(state_error))
+
+
+def step_by_step(layers: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Rows of p×k arrays, one a layer, in the order in which the signal meets them."""
+    return [layer[step] for step in range(len(layers[0])) for layer in layers]
 
 
 def slopes_at(
@@ -171,26 +317,84 @@ def slopes_at(
     with float64():
         pre, hidden, slopes, curvatures = (
             [np.asarray(layer)[0] for layer in group]
-            for group in _derivatives(factors.hidden, jnp.asarray(state, np.float64)[None], curved)
+            for group in _derivatives(
+                factors.hidden, jnp.asarray(state, np.float64).reshape(1, -1), curved, factors.linear, factors.scores
+            )
         )
     return pre, hidden, slopes, curvatures if curved else [np.zeros_like(layer) for layer in pre]
 
 
 def _is_curved(phi: Activation) -> bool:
-    """Whether bounds of φ' ask for its slope."""
+    """Whether bounds of φ' ask for its curvature."""
     return phi.bounds is not None and not phi.bounds.linear
 
 
-def _reaches(sizes: np.ndarray, inputs: np.ndarray, live: Sequence[np.ndarray | None]) -> np.ndarray:
-    """`_reach` of each state."""
-    if len(inputs) >= _MANY and all(units is None for units in live):
+@dataclass(frozen=True, slots=True, eq=False)
+class _Reach:
+    """How errors spread through the slopes at one state, as bounds on 2-norms.
+
+    **Fields:** `state[l]`, of the rows from the state to the pre-activations of layer l; `layers[s][l − s − 1]`, of
+    those from the activations of layer s; `outputs[s]`, from the activations of layer s to the output.
+    """
+
+    state: list[np.ndarray]
+    layers: list[list[np.ndarray]]
+    outputs: list[float]
+
+
+def _reach_of(factors: Factors, slopes: Sequence[np.ndarray]) -> _Reach:
+    depth = factors.depth
+    live = [np.flatnonzero(slope) for slope in slopes]
+    through = [factors.weights[layer + 1][:, live[layer]] * slopes[layer][live[layer]] for layer in range(depth - 1)]
+    sizes = [frobenius(part) for part in through]
+    exit = factors.exit[:, live[-1]] * slopes[-1][live[-1]]
+    exit_norm = float(np.abs(slopes[-1]).max(initial=0.0)) * factors.norms[-1]
+
+    def onward(matrix: np.ndarray, error: float, layer: int) -> tuple[list[np.ndarray], float]:
+        """From the pre-activations of `layer` on: bounds on the rows at later layers, and on the output."""
+        found = []
+        for later in range(layer, depth - 1):
+            part = matrix[live[later]]
+            length = frobenius(part)
+            rounding = gamma(len(part) + 4) * sizes[later] * length
+            steepest = float(np.abs(slopes[later]).max(initial=0.0))
+            error = (min(sizes[later], steepest * factors.norms[later + 1]) * error + rounding) * _MORE
+            matrix = through[later] @ part
+            found.append(_lengths(matrix) + error)
+        part = matrix[live[-1]]
+        rounding = gamma(len(part) + 4) * frobenius(exit) * frobenius(part)
+        rounding += factors.exit_error * float(np.abs(slopes[-1]).max(initial=0.0)) * (frobenius(part) + error)
+        return found, (frobenius(exit @ part) + rounding + exit_norm * error) * _MORE
+
+    state, _ = onward(factors.entry, factors.entry_error, 0) if depth > 1 else ([], 0.0)
+    layers, outputs = [], []
+    for source in range(depth):
+        if source == depth - 1:
+            # The activations of the last layer meet W_{L+1} alone.
+            layers.append([])
+            outputs.append(factors.norms[-1])
+            continue
+        later, output = onward(factors.weights[source + 1], 0.0, source + 1)
+        layers.append([factors.rows[source + 1], *later])
+        outputs.append(output)
+    return _Reach([factors.rows[0], *state], layers, outputs)
+
+
+def _row_lengths(rows: np.ndarray) -> np.ndarray:
+    """Bounds on the 2-norms of nonnegative rows, as a column. Squares that underflow are errors below 1e-150."""
+    return np.linalg.norm(rows, axis=1, keepdims=True) * _MORE + 1e-150 * (rows != 0).any(axis=1, keepdims=True)
+
+
+def _reaches(sizes: np.ndarray, inputs: np.ndarray, on: Sequence[np.ndarray]) -> np.ndarray:
+    """|W||x| of each state x: few columns of W cost little where most of x is 0."""
+    if len(inputs) >= _MANY:
         return inputs @ sizes.T
-    return np.stack([_reach(sizes, row, units) for row, units in zip(inputs, live, strict=True)])
-
-
-def _reach(sizes: np.ndarray, row: np.ndarray, units: np.ndarray | None) -> np.ndarray:
-    """|W||x|, for x that is 0 but at some units: few columns cost little."""
-    return sizes @ row if units is None or 2 * len(units) > len(row) else sizes[:, units] @ row[units]
+    return np.stack(
+        [
+            sizes @ row if 8 * len(units) > len(row) else sizes[:, units] @ row[units]
+            for row, units in zip(inputs, on, strict=True)
+        ]
+    )
 
 
 def _block_norm(weight: np.ndarray, rows: np.ndarray, columns: np.ndarray | None, norm: float) -> float:
@@ -198,66 +402,40 @@ def _block_norm(weight: np.ndarray, rows: np.ndarray, columns: np.ndarray | None
     if columns is None or not len(rows) or not len(columns):
         return norm if columns is None else 0.0
     block = np.abs(weight[np.ix_(rows, columns)])
-    bound = float(np.sqrt(block.sum(axis=0).max() * block.sum(axis=1).max()))
+    bound = float(np.sqrt(block.sum(axis=0).max()) * np.sqrt(block.sum(axis=1).max()))
     return min(norm, bound * (1 + gamma(sum(block.shape))))
 
 
-class _Spread:
-    """How errors made at the input and in each layer spread to later pre-activations, through the network's slopes.
-
-    The product of the layers' norms overstates this by orders of magnitude in a deep network, and where φ is curved
-    an error of a pre-activation is one of the Jacobian. One list of carriers a state: matrices from a source of error
-    to the latest pre-activations, each with the length of the error vector at its source.
-    """
-
-    def __init__(self, entry: np.ndarray, state_errors: np.ndarray) -> None:
-        self.entry = entry
-        self.carriers: list[list[tuple[np.ndarray | None, float]]] = [
-            [(None, float(length))] for length in state_errors
-        ]
-
-    def meet(self, weight: np.ndarray, local: np.ndarray) -> np.ndarray:
-        """Bounds on the errors of this layer's pre-activations, given those made here (`local`); infinite where
-        there is no finite one."""
-        bounds = []
-        for step, carriers in enumerate(self.carriers):
-            carriers[:] = [(self.entry if matrix is None else weight @ matrix, length) for matrix, length in carriers]
-            reached = sum(length * np.linalg.norm(matrix, axis=1) for matrix, length in carriers if matrix is not None)
-            bound = 1.001 * reached + local[step]  # a thousandth more for the rounding of the carriers
-            bounds.append(np.where(np.isfinite(bound), bound, np.inf))
-        return np.stack(bounds)
-
-    def pass_on(self, slopes: np.ndarray, local: np.ndarray, bent: np.ndarray) -> None:
-        """Carries everything through φ, and adds the errors made in this layer as a source.
-
-        `bent` bounds what the error of each pre-activation adds because the slope on its way is not the one carried.
-        """
-        for step, carriers in enumerate(self.carriers):
-            carriers[:] = [
-                (slopes[step][:, None] * matrix, length) for matrix, length in carriers if matrix is not None
-            ]
-            made = np.abs(slopes[step]) * local[step] + 8 * UNIT_ROUNDOFF * (np.abs(slopes[step]) + 1) + bent[step]
-            carriers.append((np.eye(len(made)), float(np.linalg.norm(made))))
-
-
 @eqx.filter_jit
-def _derivatives(layers: HiddenLayers, cycle: Any, curved: bool) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
+def _derivatives(
+    layers: HiddenLayers, cycle: Any, curved: bool, linear: tuple[Any, ...], scores: int
+) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
     """Pre-activations, activations, slopes and (where `curved`) |φ''| of every hidden layer, one row a state."""
     phi = activation_of(layers.activation)
     slope_of = jnp.vectorize(jax.grad(phi))
     curvature_of = jnp.vectorize(jax.grad(jax.grad(phi)))
     pre, hidden, slopes, curvatures = [], [], [], []
     values = cycle.reshape(len(cycle), -1)
-    for weight, bias in zip(layers.weights, layers.biases, strict=True):
+    for weight, bias, plain in zip(layers.weights, layers.biases, linear, strict=True):
         # Row by row: a product with the transpose would copy the weights, which costs more than the product itself.
         # For the states of a film it pays.
         many = _MANY if len(values) >= _MANY else None
         before = jax.lax.map(lambda row, weight=weight: weight @ row, values, batch_size=many)
         before = before if bias is None else before + bias
-        values = phi(before)
+
+        def unless_plain(value: Any, otherwise: Any, plain: Any = plain) -> Any:
+            return value if plain is None else jnp.where(plain, otherwise, value)
+
+        values = unless_plain(phi(before), before)
         pre.append(before)
         hidden.append(values)
-        slopes.append(slope_of(before))
+        slopes.append(unless_plain(slope_of(before), 1.0))
         if curved:
-            curvatures.append(jnp.abs(curvature_of(before)))
+            curvatures.append(unless_plain(jnp.abs(curvature_of(before)), 0.0))
+    if scores:
+        largest = jnp.argmax(pre[-1][:, -scores:], axis=1)
+        hidden[-1] = hidden[-1].at[:, -scores:].set(jax.nn.one_hot(largest, scores, dtype=hidden[-1].dtype))
+        slopes[-1] = slopes[-1].at[:, -scores:].set(0.0)
+        if curved:
+            curvatures[-1] = curvatures[-1].at[:, -scores:].set(0.0)
     return pre, hidden, slopes, curvatures

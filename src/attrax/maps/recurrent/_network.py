@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -14,6 +15,9 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from attrax._base import checks
 from attrax._base.shown import Record
 from attrax.maps._description import Description, count_parameters
+from attrax.maps._linearization import Linearizer
+from attrax.maps.mlp import layer_factors, linearize_network
+from attrax.maps.wrapped import general_linearizer
 
 _ARRAYS = ("recurrent_weight", "input_weight", "bias", "output_weight", "output_bias")
 FEEDBACKS = ("argmax", "softmax")
@@ -101,6 +105,25 @@ class Recurrent(Record, eqx.Module):
         return np.argmax(self.run(num_steps)[:, self.width :], axis=1)
 
     # Capabilities, see `attrax.maps._contract`.
+
+    def linearizer(self) -> Linearizer:
+        """Its Jacobian products with every rounding error counted. With `argmax` nothing is bounded where another
+        symbol may have the largest score; with `softmax` they are those of any callable."""
+        if self.feedback != "argmax":
+            return general_linearizer(self)
+        width, symbols = self.width, self.num_symbols
+        heard = np.concatenate([np.asarray(self.recurrent_weight), np.asarray(self.input_weight)], axis=1)
+        scored = np.concatenate([np.eye(width), np.asarray(self.output_weight, np.float64)])
+        offset = np.concatenate([np.zeros(width), np.asarray(self.output_bias, np.float64)])
+        passed_on = np.arange(width + symbols) < width
+        factors = layer_factors(
+            (heard, scored, np.eye(width + symbols)),
+            (self.bias, offset, None),
+            "tanh",
+            (np.zeros(width, bool), passed_on),
+            symbols,
+        )
+        return partial(linearize_network, factors)
 
     def describe(self) -> Description:
         """Its units and symbols."""

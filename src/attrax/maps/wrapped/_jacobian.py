@@ -13,43 +13,79 @@ from jaxtyping import Float
 from attrax._base.numerics import cast, float64
 from attrax._base.status import Evidence
 from attrax._base.types import HostStates, Map
-from attrax.linalg import UNIT_ROUNDOFF, Product, RunningProduct, dense_norm, largest_singular_value
+from attrax.linalg import Product, RunningProduct, dense_norm, frobenius, largest_singular_value
 from attrax.maps._linearization import Linearization, Linearizer
+from attrax.maps.wrapped._estimates import ROUNDING, Ball, Sampler, enclose_dense, enclose_sums, power_norms
 
 FORMED = 2048
 """Jacobians with more rows than this are not formed."""
-ROUNDING = 64 * UNIT_ROUNDOFF
-"""The rounding error inside a foreign map can't be known; so much of the norm of its Jacobian is assumed."""
 
 
 def general_linearizer(map: Map) -> Linearizer:
     """What turns a cycle of any callable into its `Linearization`.
 
-    How far the states are from the exact cycle is left out of account: nothing is known of the second derivative.
+    A `state_error` that is given is left out of account: nothing is known of the second derivative. Without one the
+    change of the Jacobian over a ball is estimated.
     """
     with float64():
         return partial(_linearize, cast(map, np.float64))
 
 
-def _linearize(map: Map, cycle: HostStates, state_error: float = 0.0) -> Linearization:
+def _linearize(map: Map, cycle: HostStates, state_error: float | None = None) -> Linearization:
+    """The product at a cycle. Without a `state_error` an exact cycle is looked for, by estimates."""
     size = cycle[0].size
     with float64():
         states = [jnp.asarray(state, np.float64) for state in cycle]
     forward = partial(_applied, map, states, _push, _push_all)
     backward = partial(_applied, map, states[::-1], _pull, _pull_all)
     if size > FORMED:
-        singular = partial(largest_singular_value, forward, backward, size)
-        return Linearization(size, Evidence.PROBABLE, None, forward, backward, singular, lambda: float("inf"))
+        return _without_matrix(map, cycle, states, forward, backward, state_error)
+    jacobians = [state_jacobian(map, state) for state in cycle]
+    ball = Ball(float("inf"), np.zeros(len(cycle)))
+    if state_error is None and all(np.isfinite(jacobian).all() for jacobian in jacobians):
+        ball = enclose_dense(Sampler(map, cycle, _leading(jacobians)), jacobians)
     running, log_norm = RunningProduct(size), 0.0
-    for state in cycle:
-        jacobian = state_jacobian(map, state)
-        norm = float(np.linalg.norm(jacobian))
-        running.multiply(jacobian, norm, ROUNDING * norm)
+    for jacobian, change in zip(jacobians, ball.changes, strict=True):
+        norm = frobenius(jacobian)
+        error = ROUNDING * norm + float(change)
+        running.multiply(jacobian, norm, error)
         with np.errstate(divide="ignore"):
-            log_norm += float(np.log(norm * (1 + ROUNDING)))
+            log_norm += float(np.log(norm + error))
     product = running.product()
     singular = partial(_dense_singular_value, product)
-    return Linearization(size, Evidence.DENSE, product, forward, backward, singular, lambda: log_norm)
+    return Linearization(size, ball.distance, Evidence.DENSE, product, forward, backward, singular, lambda: log_norm)
+
+
+def _leading(jacobians: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The direction that the first Jacobian stretches most, and the leading eigenvector of the product round."""
+    start = np.random.default_rng(0).standard_normal(len(jacobians[0]))
+    stretched, eigen = start, start
+    for _ in range(20):
+        stretched = jacobians[0].T @ (jacobians[0] @ stretched)
+        for jacobian in jacobians:
+            eigen = jacobian @ eigen
+        stretched, eigen = (vector / (float(np.abs(vector).max()) or 1.0) for vector in (stretched, eigen))
+    return [stretched, eigen]
+
+
+def _without_matrix(
+    map: Map,
+    cycle: HostStates,
+    states: list[Any],
+    forward: Callable[[np.ndarray], np.ndarray],
+    backward: Callable[[np.ndarray], np.ndarray],
+    state_error: float | None,
+) -> Linearization:
+    size, log_norm, distance = cycle[0].size, float("inf"), float("inf")
+    if state_error is None:
+        powers = power_norms([partial(_applied, map, [state], _push, _push_all) for state in states], size)
+        sampler = Sampler(map, cycle, [])
+        ball = enclose_sums(sampler, powers)
+        distance = ball.distance
+        change = float(ball.changes.max()) + ROUNDING * float(powers.norms[1:2].max(initial=0.0))
+        log_norm = powers.log_radius_bound(len(cycle), change)
+    singular = partial(largest_singular_value, forward, backward, size)
+    return Linearization(size, distance, Evidence.PROBABLE, None, forward, backward, singular, lambda: log_norm)
 
 
 def _dense_singular_value(product: Product) -> float:

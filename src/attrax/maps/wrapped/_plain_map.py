@@ -4,7 +4,9 @@ import math
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
+import numpy as np
 
 from attrax._base.types import Map
 from attrax.maps._reduced_map import ReducedMap
@@ -32,6 +34,49 @@ class _Leave(eqx.Module):
         return z.reshape(self.shape)
 
 
+def check_map(map: Map, shape: tuple[int, ...]) -> None:
+    """**Raises** `ValueError`, naming the map and what to change, unless it takes a state to one of the same shape in
+    64 bits. Call it within `float64()`."""
+    name = getattr(map, "__name__", None) or type(map).__name__
+    errors = jax.errors
+    try:
+        found = eqx.filter_eval_shape(map, jax.ShapeDtypeStruct(shape, np.float64))
+    except (errors.TracerBoolConversionError, errors.TracerIntegerConversionError) as error:
+        raise ValueError(
+            f"map {name} branches in Python on the values of a state, which JAX cannot follow; write the branch with "
+            "jax.numpy.where or jax.lax.cond"
+        ) from error
+    except errors.TracerArrayConversionError as error:
+        raise ValueError(
+            f"map {name} hands a state to NumPy, which JAX cannot follow; use jax.numpy in its place"
+        ) from error
+    except errors.ConcretizationTypeError as error:
+        raise ValueError(
+            f"map {name} needs the values of a state where JAX only knows its shape; use jax.numpy and jax.lax"
+        ) from error
+    except (TypeError, ValueError, IndexError, AttributeError, AssertionError) as error:
+        first = str(error).strip().split("\n")[0][:200]
+        raise ValueError(
+            f"map {name} cannot be applied to a float64 state of shape {shape} ({type(error).__name__}: {first}); it "
+            "must take one state, without a batch axis, and compute in the dtype of that state"
+        ) from error
+    if not (hasattr(found, "shape") and hasattr(found, "dtype")):
+        raise ValueError(
+            f"map {name} must return one array of shape {shape}, the next state; it returns a {type(found).__name__}"
+        )
+    if tuple(found.shape) != tuple(shape):
+        raise ValueError(
+            f"map {name} must keep the shape of a state; it takes {shape} to {tuple(found.shape)}. Reshape its result, "
+            "or store states of the shape that it keeps"
+        )
+    if found.dtype != np.float64:
+        raise ValueError(
+            f"map {name} must compute in the dtype of its state; of a float64 state it makes {found.dtype}. Take out "
+            "casts such as astype(float32)"
+        )
+
+
 def plain_map(map: Map, shape: tuple[int, ...]) -> ReducedMap:
-    """Any callable, iterated on the flat state."""
+    """Any callable, iterated on the flat state. **Raises** `ValueError` for one that is no map of such states."""
+    check_map(map, shape)
     return ReducedMap(_Enter(map), _Step(map, shape), _Leave(shape), None, math.prod(shape))

@@ -7,8 +7,9 @@ import numpy as np
 
 from attrax._base.numerics import cast, float64
 from attrax._base.types import HostStates, Map
-from attrax.linalg import SAFETY, Norm, contraction_rate
-from attrax.maps.wrapped._jacobian import FORMED, ROUNDING, state_jacobian
+from attrax.linalg import SAFETY, Norm, contraction_rate, frobenius
+from attrax.maps.wrapped._estimates import ROUNDING
+from attrax.maps.wrapped._jacobian import FORMED, state_jacobian
 
 
 class _QuadraticStep:
@@ -29,7 +30,7 @@ class _QuadraticStep:
 class _QuadraticBall:
     def __init__(self, step: _QuadraticStep, here: Norm, there: Norm) -> None:
         self.second_derivative, self.here, self.there = step.second_derivative, here, there
-        self.contraction = contraction_rate(step.jacobian, here, there, ROUNDING)
+        self.contraction = contraction_rate(step.jacobian, here, there, ROUNDING * frobenius(step.jacobian))
         self.start = 1 / here.smallest
 
     def growth(self, radius: float, away: float = 0.0) -> float:

@@ -1,0 +1,119 @@
+"""Tests of a map whose inside is not known: does its derivative describe it, and do small deviations shrink?
+
+At a kink JAX names one slope of several; at a jump it knows of none. Here quotients (f(x + hv) − f(x))/h are compared
+with Jv over several scales h, in random and leading directions v and along axes, both signs, and deviations are
+followed until they should have shrunk. Passing is no proof; failing takes *attractor* away.
+"""
+
+import math
+from functools import partial
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from attrax._base.numerics import cast, float64
+from attrax._base.types import HostStates, Map
+from attrax.linalg import UNIT_ROUNDOFF, frobenius
+from attrax.maps import Linearization
+
+_SCALES = (1e-6, 1e-7, 1e-8)
+"""Sizes of a step in each entry, in units of the patterns (`Patterns.unit`), the smallest last."""
+_STEEP = 1e-5
+"""A difference quotient that is off by more, and stays so at smaller steps, contradicts the Jacobian."""
+_SHRINKS = 0.3
+"""A tenth of the step leaves a tenth of the deviation where the map is smooth, and more than this share at kinks."""
+_RANDOM, _AXES, _STATES = 6, 16, 64
+_MOST_STEPS, _MOST_STEPS_LARGE = 512, 64
+
+
+def contradicted(map: Map, cycle: HostStates, linear: Linearization, unit: float) -> bool:
+    """Whether the map near a cycle does something else than its Jacobians say."""
+    with float64():
+        exact = cast(map, np.float64)
+        directions = _directions(linear)
+        return _bent(exact, cycle, directions, unit) or _grows(exact, cycle, linear, directions, unit)
+
+
+def _directions(linear: Linearization) -> np.ndarray:
+    """Unit vectors, one a row."""
+    size, draw = linear.size, np.random.default_rng(1)
+    rows = [draw.standard_normal((_RANDOM, size)), np.ones((1, size))]
+    if size <= _AXES:
+        rows.append(np.eye(size))
+    eigen, stretched = draw.standard_normal(size), draw.standard_normal(size)
+    for _ in range(8):
+        eigen, stretched = linear.forward(eigen), linear.backward(linear.forward(stretched))
+        eigen, stretched = (vector / (float(np.abs(vector).max()) or 1.0) for vector in (eigen, stretched))
+    rows += [eigen[None], stretched[None]]
+    found = np.concatenate(rows)
+    lengths = np.linalg.norm(found, axis=1)
+    kept = np.isfinite(lengths) & (lengths > 0)
+    return found[kept] / lengths[kept, None]
+
+
+def _bent(map: Map, cycle: HostStates, directions: np.ndarray, unit: float) -> bool:
+    unit *= math.sqrt(directions.shape[1])
+    steps = np.array([sign * size * unit for size in _SCALES for sign in (1, -1)])
+    # Of a long cycle, states all over it.
+    chosen = np.unique(np.linspace(0, len(cycle) - 1, min(len(cycle), _STATES)).astype(int))
+    for number in chosen:
+        gaps, sizes = (np.asarray(part) for part in _quotients(map, cycle[number], directions, steps))
+        # Of f(x + hv) − f(x), by the sizes that it is computed from.
+        noise = 64 * UNIT_ROUNDOFF * (float(sizes) + float(np.linalg.norm(cycle[number]))) / np.abs(steps)
+        gaps = gaps.reshape(len(directions), len(_SCALES), 2)
+        noise = noise.reshape(len(_SCALES), 2)
+        if not np.isfinite(gaps).all():
+            return True
+        stays = gaps[:, -1] > _SHRINKS * gaps[:, -2]
+        if ((gaps[:, -1] > _STEEP + 4 * noise[-1]) & stays).any():
+            return True
+    return False
+
+
+def _grows(map: Map, cycle: HostStates, linear: Linearization, directions: np.ndarray, unit: float) -> bool:
+    """Whether a deviation is larger than the linear map leaves of it, once that should have shrunk."""
+    most = (_MOST_STEPS if linear.product is not None else _MOST_STEPS_LARGE) // len(cycle)
+    laps, vectors = 0, directions
+    # The linear map of the directions, until all are small.
+    while laps < max(most, 1):
+        vectors, laps = linear.forward(vectors), laps + 1
+        if frobenius(vectors) < 0.1:
+            break
+    left = np.linalg.norm(vectors, axis=1)
+    unit *= math.sqrt(directions.shape[1])
+    noise = linear.distance if math.isfinite(linear.distance) else 0.0
+    for size in _SCALES[::2]:
+        starts = cycle[0].ravel() + size * unit * np.concatenate([directions, -directions])
+        ends = np.asarray(_run(map, cycle.shape[1:], starts, np.asarray(laps * len(cycle))))
+        away = np.linalg.norm(ends - cycle[0].ravel(), axis=1) - 4 * noise - 1e-12 * float(np.linalg.norm(cycle[0]))
+        allowed = size * unit * np.concatenate([left, left]) * 2 + 0.5 * size * unit
+        if np.isfinite(away).all() and (away <= allowed).all():
+            return False  # the basin may be smaller than the larger step
+    return True
+
+
+@eqx.filter_jit
+def _quotients(map: Map, state: Any, directions: Any, steps: Any) -> tuple[Any, Any]:
+    """‖(f(x + hv) − f(x))/h − Jv‖ for all directions v and steps h, and ‖f(x)‖."""
+    shape = jnp.shape(state)
+    state = jnp.asarray(state)
+
+    def along(direction: Any) -> Any:
+        image, pushed = jax.jvp(map, (state,), (direction.reshape(shape),))
+
+        def at(step: Any) -> Any:
+            gap = (map(state + step * direction.reshape(shape)) - image) / step - pushed
+            return jnp.sqrt(jnp.sum(gap**2))
+
+        return jax.vmap(at)(jnp.asarray(steps))
+
+    return jax.lax.map(along, jnp.asarray(directions)), jnp.sqrt(jnp.sum(map(state) ** 2))
+
+
+@eqx.filter_jit
+def _run(map: Map, shape: tuple[int, ...], starts: Any, count: Any) -> Any:
+    step = partial(jax.vmap(lambda flat: jnp.ravel(map(flat.reshape(shape)))))
+    return jax.lax.fori_loop(0, count, lambda _, states: step(states), jnp.asarray(starts))

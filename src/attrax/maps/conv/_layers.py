@@ -1,0 +1,74 @@
+"""A convolutional autoencoder as a chain of dense layers, so that all its slopes can be bounded."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from attrax._base.numerics import float64
+from attrax.maps.mlp import Factors, layer_factors
+
+
+class Chain:
+    """Dense layers that are added one after the other to what a picture has become.
+
+    What skip connections need later is carried along, as units that pass on what they get.
+    """
+
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        self.shape: tuple[int, ...] = shape
+        self.carried = 0
+        self.weights: list[np.ndarray] = []
+        self.biases: list[np.ndarray | None] = []
+        self.linear: list[np.ndarray] = []
+
+    def carry(self) -> None:
+        """From here on a copy of what there is now is carried along, before what is carried already."""
+        size = int(np.prod(self.shape))
+        everything = np.eye(size + self.carried)
+        weight = np.concatenate([everything[:size], everything])
+        self._add(weight, None, np.ones(len(weight), bool))
+        self.carried += size
+
+    def meet(self) -> None:
+        """What was carried last becomes channels beside those that are there."""
+        height, width, channels = self.shape
+        size = height * width * channels
+        # Of a picture, each pixel's channels stand together.
+        first = np.arange(size).reshape(height * width, channels)
+        order = np.concatenate([first, size + first], axis=1).ravel()
+        rest = np.arange(2 * size, size + self.carried)
+        weight = np.eye(size + self.carried)[np.concatenate([order, rest])]
+        self._add(weight, None, np.ones(len(weight), bool))
+        self.shape, self.carried = (height, width, 2 * channels), self.carried - size
+
+    def apply(self, operation: Callable[[Any], Any], bias: Any, *, activated: bool) -> None:
+        """A linear operation on pictures, with a bias a channel, and the activation after it or not."""
+        size = int(np.prod(self.shape))
+        with float64():
+            # Of one-hot pictures, exact: every sum has one term that is not 0.
+            columns = np.asarray(
+                jax.lax.map(lambda one: operation(one.reshape(self.shape)), np.eye(size), batch_size=64), np.float64
+            )
+        self.shape = columns.shape[1:]
+        into = columns.reshape(size, -1).T
+        weight = np.zeros((len(into) + self.carried, size + self.carried))
+        weight[: len(into), :size] = into
+        weight[len(into) :, size:] = np.eye(self.carried)
+        full = None
+        if bias is not None:
+            full = np.zeros(len(weight))
+            full[: len(into)] = np.broadcast_to(np.asarray(bias, np.float64), self.shape).ravel()
+        linear = np.ones(len(weight), bool)
+        linear[: len(into)] = not activated
+        self._add(weight, full, linear)
+
+    def _add(self, weight: np.ndarray, bias: np.ndarray | None, linear: np.ndarray) -> None:
+        self.weights.append(weight)
+        self.biases.append(bias)
+        self.linear.append(linear)
+
+    def factors(self, activation: Any) -> Factors:
+        """`Factors` of the whole chain."""
+        return layer_factors(self.weights, self.biases, activation, self.linear[:-1])

@@ -1,0 +1,226 @@
+"""Proof that a fixed point or cycle of a fully connected network lies near given states, and where its slopes lie.
+
+For x and y within a radius r of the given states, f(x) − f(y) = W_{L+1} C̃ W_1 (x − y) with C̃ = D̃_L W_L ⋯ W_2 D̃_1 and
+diagonal matrices D̃ of mean slopes, which are known to within the errors of `Evaluation.slope_errors(r)`.
+
+*Fixed points* by Krawczyk's form of Newton's method: N(x) = x − A(x − f(x)) has the fixed points of f if A is
+invertible. On the ball it has the Lipschitz constant q = sup ‖I − A(I − J̃)‖; with ‖A‖ ≤ a and ‖f(x̂) − x̂‖ ≤ ρ, a ball
+of radius aρ/(1 − q) ≤ r is mapped into itself if q < 1, and holds exactly one fixed point (Banach); q < 1 makes A
+invertible. A = I where the map itself contracts.
+
+*Cycles* by the contraction of the map round the cycle, in Euclidean norms whose radii differ from point to point, or in
+the norms of `contracting_norms`, in which the deviations v_i = W_1(x_i − x̂_i) shrink at each step (Brouwer).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from attrax.linalg import Factor, Product, contracting_norms, contraction_rate, frobenius, gamma, two_norm
+from attrax.maps.mlp._product import leave, network_product, product_at_input, step_product
+from attrax.maps.mlp._slopes import Evaluation, Factors, step_by_step
+
+_FIRST, _NEXT, _ROUNDS = 32.0, 1.5, 8
+"""The first radius to try, in units of the defect; how much more than was needed is tried next; how often."""
+_MORE = 1 + 1e-6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Enclosure:
+    """Where the exact cycle lies.
+
+    **Fields:**
+
+    - `distance`: the exact cycle's points lie within it of the given ones; infinite where no cycle was proved.
+    - `slopes`, `errors`: of all units, step by step and layer by layer; the errors hold within `distance`, and where
+      that is infinite within the radius that was asked for.
+    """
+
+    distance: float
+    slopes: list[np.ndarray]
+    errors: list[np.ndarray]
+
+
+def enclose(evaluation: Evaluation) -> Enclosure:
+    """The cycle near the states of an evaluation; what is cheap is tried first."""
+    slopes = step_by_step(evaluation.slopes)
+    cheap_first = not evaluation.curved and evaluation.factors.depth > 1
+    nearest = 0.0
+    for sharp in (False, True) if cheap_first else (True,):
+        defects = evaluation.defects(sharp=sharp)
+        largest = float(defects.max())
+        nearest = _FIRST * largest
+        if not np.isfinite(largest):
+            continue
+        radius, tried = _FIRST * largest, False
+        for _ in range(_ROUNDS):
+            errors = step_by_step(evaluation.slope_errors(radius, sharp=sharp))
+            least, needed = _needed(evaluation.factors, slopes, errors, defects)
+            if needed <= radius:
+                if 2 * needed < radius:
+                    # Within less the slopes are known better.
+                    errors = step_by_step(evaluation.slope_errors(needed, sharp=sharp))
+                return Enclosure(needed, slopes, errors)
+            if np.isfinite(needed):
+                radius = _NEXT * needed
+            elif not tried and 1.1 * least < radius:
+                radius, tried = 1.1 * least, True  # the slopes vary too much in so large a ball
+            else:
+                break
+    errors = step_by_step(evaluation.slope_errors(nearest if np.isfinite(nearest) else 0.0))
+    return Enclosure(float("inf"), slopes, errors)
+
+
+def _needed(
+    factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray], defects: np.ndarray
+) -> tuple[float, float]:
+    """A radius that is needed at least, and one that is enough if slopes are right to `errors` in it; or infinity."""
+    nothing = (float("inf"), float("inf"))
+    if not all(np.isfinite(error).all() for error in errors):
+        return nothing
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        steps = [
+            _Bounded.of(step_product(factors, slopes, errors, start, leave(factors)))
+            for start in range(0, len(slopes), factors.depth)
+        ]
+        found = _by_contraction([step.norm() for step in steps], defects)
+        if np.isfinite(found):
+            return found, found
+        if len(steps) > 1:
+            return 0.0, _in_norms(factors, slopes, errors, steps, defects)
+        try:
+            inverse, rate = _newton(factors, slopes, errors, steps[0])
+        except np.linalg.LinAlgError:
+            return nothing
+        least = inverse * float(defects[0]) * _MORE
+    if not np.isfinite(least):
+        return nothing
+    return least, least / (1 - rate) * _MORE if rate < 1 else float("inf")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Bounded:
+    """A matrix, and a bound on the 2-norm of its error."""
+
+    matrix: np.ndarray
+    error: float
+
+    @classmethod
+    def of(cls, product: Product) -> "_Bounded":
+        """A product at its own scale, which is a power of two."""
+        exponent = round(product.log_scale / np.log(2))
+        if abs(exponent) > 900:
+            return cls(product.matrix, float("inf"))
+        return cls(product.matrix * 2.0**exponent, product.error * 2.0**exponent)
+
+    def norm(self) -> float:
+        """Bound on the 2-norm of the exact matrix; the closer the more it matters."""
+        size = frobenius(self.matrix)
+        return (size if size < 0.5 else two_norm(self.matrix)) + self.error
+
+
+def _by_contraction(rates: Sequence[float], defects: np.ndarray) -> float:
+    """The largest radius round the cycle of balls that steps with these Lipschitz constants map into each other."""
+    factor, constant = 1.0, 0.0
+    for rate, defect in zip(rates, defects, strict=True):
+        factor, constant = factor * rate, constant * rate + defect
+    if not factor * _MORE < 1:
+        return float("inf")
+    radius = constant / (1 - factor * _MORE) * _MORE
+    largest = radius
+    for rate, defect in zip(rates, defects, strict=True):
+        radius = (rate * radius + float(defect)) * _MORE
+        largest = max(largest, radius)
+    return largest if np.isfinite(largest) else float("inf")
+
+
+def _newton(
+    factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray], step: _Bounded
+) -> tuple[float, float]:
+    """Bounds on ‖A‖ and on q = sup ‖I − A(I − J̃)‖, for an A near the inverse of I − J.
+
+    Where a state has more entries than the first layer has units on, A = I + W_{L+1} Y W_1 with the computed
+    Y ≈ C(I − W_1 W_{L+1} C)⁻¹, and I − A(I − J̃) = W_{L+1} (C̃ + Y W_1 W_{L+1} C̃ − Y) W_1.
+    """
+    active = [np.flatnonzero((slope != 0) | (error != 0)) for slope, error in zip(slopes, errors, strict=True)]
+    first, last = active[0], active[-1]
+    if factors.size <= len(first):
+        whole = _Bounded.of(product_at_input(factors, slopes, errors, active))
+        eye = np.eye(factors.size)
+        inverse = np.linalg.inv(eye - whole.matrix)
+        size, norm = frobenius(inverse), two_norm(inverse)
+        left = frobenius(eye - inverse + inverse @ whole.matrix)
+        rounding = gamma(factors.size + 6) * (factors.size + size * (1 + frobenius(whole.matrix)))
+        return norm, (left + rounding + norm * whole.error) * _MORE
+    carried = slopes[0][first]
+    through = np.diag(carried)
+    for layer in range(1, factors.depth):
+        weight = factors.weights[layer][np.ix_(active[layer], active[layer - 1])]
+        through = slopes[layer][active[layer], None] * (weight @ through)
+    back = factors.joined[np.ix_(first, last)]
+    inner = through @ np.linalg.inv(np.eye(len(first)) - back @ through)
+    enter, out = factors.entry[first], factors.exit[:, last]
+    size, entry_size = frobenius(inner), frobenius(enter)
+    pushed = out @ inner
+    pushed_error = gamma(len(last) + 2) * frobenius(out) * size + factors.exit_error * size
+    pushed_size, pushed_norm = frobenius(pushed), two_norm(pushed)
+    around = _Bounded.of(
+        step_product(
+            factors, slopes, errors, 0, Factor(factors.joined[first], factors.joined_norm, factors.joined_error)
+        )
+    )
+    around_size = frobenius(around.matrix)
+    left = frobenius(step.matrix + pushed @ (around.matrix - enter))
+    rounding = gamma(len(first) + 6) * (pushed_size * (around_size + entry_size) + frobenius(step.matrix))
+    others = pushed_norm * (around.error + factors.entry_error)
+    others += pushed_error * (around_size + around.error + entry_size + factors.entry_error)
+    rate = (left + rounding + step.error + others) * _MORE
+    norm = 1 + two_norm(pushed @ enter) + gamma(len(first) + 4) * pushed_size * entry_size
+    norm += pushed_error * (entry_size + factors.entry_error) + pushed_norm * factors.entry_error
+    return norm * _MORE, rate
+
+
+def _in_norms(
+    factors: Factors,
+    slopes: Sequence[np.ndarray],
+    errors: Sequence[np.ndarray],
+    steps: Sequence[_Bounded],
+    defects: np.ndarray,
+) -> float:
+    """The radius of balls round a cycle that hold it, from norms in which v_{i+1} = M_i v_i + W_1 c_i contracts.
+
+    M_i leads from the first pre-activations of one state to those of the next, v_{i+1} is what W_1 makes of the next
+    deviation, c_i the defect of step i, and the next deviation itself is W_{L+1} C_i v_i + c_i.
+    """
+    depth, period = factors.depth, len(steps)
+    units = [np.flatnonzero((slopes[start] != 0) | (errors[start] != 0)) for start in range(0, len(slopes), depth)]
+    moves, outs = [], []
+    for step in range(period):
+        after = units[(step + 1) % period]
+        joined = Factor(factors.joined[after], factors.joined_norm, factors.joined_error)
+        start = step * depth
+        moves.append(_Bounded.of(step_product(factors, slopes, errors, start, joined, inside=True)))
+        outs.append(_Bounded.of(step_product(factors, slopes, errors, start, leave(factors), inside=True)))
+    if not all(np.isfinite(move.matrix).all() and np.isfinite(move.error) for move in moves):
+        return float("inf")
+    product = network_product(factors, slopes, errors)
+    for norms, _ in contracting_norms([move.matrix for move in moves], product, None):
+        following = [*norms[1:], norms[0]]
+        rate = max(
+            contraction_rate(move.matrix, here, there, move.error)
+            for move, here, there in zip(moves, norms, following, strict=True)
+        )
+        if not rate < 1:
+            continue
+        pushes = [
+            there.largest * factors.norms[0] * float(defect) for there, defect in zip(following, defects, strict=True)
+        ]
+        size = max(pushes) / (1 - rate) * _MORE
+        radius = max(
+            out.norm() * here.smallest * size + float(defect)
+            for out, here, defect in zip(outs, norms, defects, strict=True)
+        )
+        if np.isfinite(radius):
+            return radius * _MORE
+    return float("inf")

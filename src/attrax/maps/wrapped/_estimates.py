@@ -1,0 +1,220 @@
+"""What can be said of a callable whose inside is not known: estimates, each with its factor of safety.
+
+The change of the Jacobian over a ball is estimated by *sampled changes*: at points of the sphere in random and in the
+leading directions, both signs, J(x) − J(x̂) is applied to Gaussian vectors ω, and 10·√(2/π)·max‖(J(x) − J(x̂))ω‖ bounds
+its norm at that point but with a probability of 10⁻⁶ (Halko, Martinsson and Tropp 2011, Lemma 4.1). `SAFETY` times the
+largest stands for the whole ball. The rounding error of f is taken as `ROUNDING` of the sizes that it works with.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from attrax._base.numerics import float64
+from attrax._base.types import HostStates, Map
+from attrax.linalg import UNIT_ROUNDOFF, contracting_norms, contraction_rate, frobenius, gamma, two_norm
+from attrax.linalg import Product as JacobianProduct
+
+ROUNDING = 64 * UNIT_ROUNDOFF
+"""The rounding error inside a foreign map can't be known; so much of the norm of its Jacobian is assumed."""
+SAFETY = 4.0
+"""How much more the Jacobian may change over a ball than at the points that were drawn."""
+GAUSS = 10 * math.sqrt(2 / math.pi)
+"""Factor between a norm and the largest image of k Gaussian vectors, which fails with a probability of 10⁻ᵏ."""
+FAILURE = 1e-10
+"""Probability with which any one of the bounds on the norms of powers of one cycle's product may fail."""
+POWERS = 128
+"""Up to which power of the product norms are bounded."""
+_VECTORS, _DIRECTIONS = 6, 3
+_ROUNDS = 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ball:
+    """A radius within which an exact cycle was shown to lie (infinite if not), and the change of J_i within it."""
+
+    distance: float
+    changes: np.ndarray
+
+
+class Sampler:
+    """A callable at the states of a cycle: its defects, and how its Jacobians change nearby."""
+
+    def __init__(self, map: Map, cycle: HostStates, leading: Sequence[np.ndarray]) -> None:
+        self.map, self.cycle = map, np.asarray(cycle, np.float64)
+        self.flat = self.cycle.reshape(len(cycle), -1)
+        size = self.flat.shape[1]
+        draw = np.random.default_rng(0)
+        self.vectors = draw.standard_normal((_VECTORS, size))
+        directions = np.concatenate([draw.standard_normal((_DIRECTIONS, size)), *[one[None] for one in leading]])
+        lengths = np.linalg.norm(directions, axis=1, keepdims=True)
+        directions = directions[lengths[:, 0] > 0] / lengths[lengths[:, 0] > 0]
+        self.directions = np.concatenate([directions, -directions])
+        with float64():
+            images, self.pushed = (
+                np.stack(part) for part in zip(*[self._at(state) for state in self.flat], strict=True)
+            )
+        lengths = np.linalg.norm(self.flat, axis=1)
+        reached = np.linalg.norm(images, axis=1)
+        gaps = np.linalg.norm(images - np.roll(self.flat, -1, axis=0), axis=1)
+        slopes = np.linalg.norm(self.pushed, axis=2).max(axis=1) / math.sqrt(size)
+        self.defects = gaps + ROUNDING * (reached + (1 + slopes) * lengths)
+
+    def _at(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        image, pushed = _image_and_products(self.map, self.cycle.shape[1:], state[None], self.vectors)
+        return np.asarray(image)[0], np.asarray(pushed)[0]
+
+    def changes(self, radius: float) -> np.ndarray:
+        """Estimated bound on ‖J(x) − J(x̂_i)‖₂ within `radius` of each state."""
+        if radius == 0:
+            return np.zeros(len(self.flat))
+        found = []
+        with float64():
+            for state, pushed in zip(self.flat, self.pushed, strict=True):
+                points = state + radius * self.directions
+                moved = np.asarray(_image_and_products(self.map, self.cycle.shape[1:], points, self.vectors)[1])
+                found.append(SAFETY * GAUSS * np.linalg.norm(moved - pushed, axis=2).max())
+        return np.where(np.isfinite(found), found, np.inf)
+
+
+def enclose_dense(sampler: Sampler, jacobians: Sequence[np.ndarray]) -> Ball:
+    """A cycle near the given states, from the Jacobians there and their estimated changes."""
+    return _grow(sampler, lambda changes: _needed(jacobians, changes, sampler.defects))
+
+
+def enclose_sums(sampler: Sampler, powers: "PowerNorms") -> Ball:
+    """The same from bounds on the norms of the products of Jacobians: ‖(I − J)⁻¹‖ ≤ Σ‖Jʲ‖/(1 − ‖Jᵐ‖)."""
+
+    def needed(changes: np.ndarray) -> float:
+        rate = powers.inverse * float(changes.max())
+        return powers.inverse * float(sampler.defects.max()) / (1 - rate) if rate < 1 else float("inf")
+
+    return _grow(sampler, needed)
+
+
+def _grow(sampler: Sampler, needed_at: Any) -> Ball:
+    largest = float(sampler.defects.max())
+    if not np.isfinite(largest):
+        return Ball(float("inf"), np.full(len(sampler.flat), np.inf))
+    radius = 32 * largest
+    changes = sampler.changes(radius)
+    for _ in range(_ROUNDS):
+        needed = needed_at(changes)
+        if needed <= radius:
+            return Ball(needed, changes)
+        if not np.isfinite(needed):
+            break
+        radius = 1.5 * needed
+        changes = sampler.changes(radius)
+    return Ball(float("inf"), changes)
+
+
+def _needed(jacobians: Sequence[np.ndarray], changes: np.ndarray, defects: np.ndarray) -> float:
+    errors = [
+        float(change) + ROUNDING * frobenius(jacobian) for change, jacobian in zip(changes, jacobians, strict=True)
+    ]
+    if not all(np.isfinite(jacobian).all() for jacobian in jacobians) or not np.isfinite(errors).all():
+        return float("inf")
+    if len(jacobians) == 1:
+        return _newton(jacobians[0], errors[0], float(defects[0]))
+    for norms, _ in contracting_norms(list(jacobians), _product(jacobians), None):
+        following = [*norms[1:], norms[0]]
+        steps = list(zip(jacobians, errors, norms, following, defects, strict=True))
+        rate = max(contraction_rate(jacobian, here, there, error) for jacobian, error, here, there, _ in steps)
+        if rate < 1:
+            pushed = max(there.largest * float(defect) for *_, there, defect in steps)
+            return max(norm.smallest for norm in norms) * pushed / (1 - rate)
+    return float("inf")
+
+
+def _newton(jacobian: np.ndarray, error: float, defect: float) -> float:
+    rate = two_norm(jacobian) + error
+    if rate < 0.9:
+        return defect / (1 - rate)
+    eye = np.eye(len(jacobian))
+    try:
+        inverse = np.linalg.inv(eye - jacobian)
+    except np.linalg.LinAlgError:
+        return float("inf")
+    size, norm = frobenius(inverse), two_norm(inverse)
+    rate = frobenius(eye - inverse + inverse @ jacobian) + norm * error
+    rate += gamma(len(eye) + 6) * (len(eye) + size * (1 + frobenius(jacobian)))
+    return norm * defect / (1 - rate) if rate < 1 else float("inf")
+
+
+def _product(jacobians: Sequence[np.ndarray]) -> JacobianProduct:
+    whole = np.eye(len(jacobians[0]))
+    log_scale = 0.0
+    for jacobian in jacobians:
+        whole = jacobian @ whole
+        scale = float(np.abs(whole).max(initial=0.0)) or 1.0
+        whole, log_scale = whole / scale, log_scale + math.log(scale)
+    return JacobianProduct(whole, 0.0, log_scale)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PowerNorms:
+    """Bounds on the norms of the products of m successive Jacobians round a cycle, whichever is the first of them.
+
+    They fail with a probability of 10⁻¹⁰ at most, all together.
+
+    **Fields:** `norms[m]`, for m = 0, 1, …; `inverse`, a bound on ‖(I − 𝒥)⁻¹‖ for the operator 𝒥 that applies each
+    Jacobian to the deviation at its state (infinite where no norm is below 1/2).
+    """
+
+    norms: np.ndarray
+    inverse: float
+
+    def log_radius_bound(self, period: int, change: float) -> float:
+        """Logarithm of a bound on the spectral radius round the cycle, for Jacobians that are off by `change`."""
+        best = float("inf")
+        for power in range(1, len(self.norms)):
+            before = self.norms[:power]
+            share = change * float(before.sum())
+            if not share < 1:
+                break
+            bound = float(self.norms[power]) + share * float(before.max()) / (1 - share)
+            if bound == 0:
+                return -float("inf")
+            best = min(best, period / power * math.log(bound))
+        return best
+
+
+def power_norms(steps: Sequence[Any], size: int, seed: int = 0) -> PowerNorms:
+    """Bounds from Gaussian vectors that are pushed on and on, from every state of the cycle; `steps[i]` applies J_i to
+    vectors, one a row. It stops where a norm is below 1/4, or after 128 steps and at least two laps."""
+    period = len(steps)
+    most = max(POWERS, 2 * period)
+    probes = math.ceil(math.log10(most * period / FAILURE))
+    vectors = np.random.default_rng(seed).standard_normal((period, probes, size))
+    norms = [1.0]
+    for power in range(1, most + 1):
+        # Row i started at state i and has come to state i + power − 1.
+        vectors = np.stack([steps[(start + power - 1) % period](rows) for start, rows in enumerate(vectors)])
+        norm = GAUSS * float(np.linalg.norm(vectors, axis=2).max())
+        if not np.isfinite(norm) or norm > 1e150:
+            break
+        norms.append(norm)
+        if norm < 0.25 and power >= period:
+            break
+    found = np.array(norms)
+    below = np.flatnonzero(found < 0.5)
+    inverse = float(found[: below[0]].sum() / (1 - found[below[0]])) if len(below) else float("inf")
+    return PowerNorms(found, inverse)
+
+
+@eqx.filter_jit
+def _image_and_products(map: Map, shape: tuple[int, ...], points: Any, vectors: Any) -> tuple[Any, Any]:
+    """f(x) of each flat point, and the products of its Jacobian with all vectors."""
+
+    def one(point: Any) -> tuple[Any, Any]:
+        image, push = jax.linearize(lambda x: jnp.ravel(map(x.reshape(shape))), point)
+        return image, jax.vmap(push)(jnp.asarray(vectors))
+
+    return jax.lax.map(one, jnp.asarray(points))
