@@ -84,11 +84,13 @@ def activation(given: ActivationLike) -> Activation:
         raise ValueError('activation z^p needs its exponent as a number, as in "z^0.5"')
     if isinstance(given, str) and given in _TABLE:
         return _TABLE[given]
-    if isinstance(given, str) or not callable(given):
-        refusal = UnknownActivation if isinstance(given, str) else ValueError
-        raise refusal(
-            f"activation must be one of {', '.join(_TABLE)}, a power such as z^0.5, an activations.Activation, or a "
-            f"function written with jax.numpy; got {given!r}"
+    allowed = f"one of {', '.join(_TABLE)}, or a power such as z^0.5"
+    if isinstance(given, str):
+        raise UnknownActivation(f"activation must be {allowed}; got {given!r}")
+    if not callable(given):
+        raise ValueError(
+            f"activation must be {allowed}, an activations.Activation, or a function written with jax.numpy; "
+            f"got {given!r}"
         )
     for record in _TABLE.values():
         if given is record.function or any(given is _same(place) for place in record.also):
