@@ -156,7 +156,7 @@ def shapes_of(map: Any) -> tuple[tuple[int, ...], ...]:
 
     >>> import jax.random as jr
     >>> from attrax.maps import mlp
-    >>> shapes_of(mlp((28, 28), key=jr.key(0))), shapes_of(lambda x: x / 2)
+    >>> shapes_of(mlp((28, 28), width=8, depth=1, key=jr.key(0))), shapes_of(lambda x: x / 2)
     (((28, 28),), ())
     """
     shape = getattr(map, "shape", None)
