@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+from attrax._base.shown import Record
 from attrax.training import Augmentation, Training
 from attrax.writing._start import Writer
 
@@ -12,7 +13,7 @@ SETTINGS = frozenset(field.name for record in (Training, Augmentation) for field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WriterKind:
+class WriterKind(Record):
     """How a writer is made from options on the command line, and from the record of a memory.
 
     **Fields:**
