@@ -138,7 +138,7 @@ def test_wrong_indices(indices, message: str) -> None:
 
 
 def test_wrong_examples_and_unknown_writers() -> None:
-    with pytest.raises(ValueError, match="must have the shape"):
+    with pytest.raises(ValueError, match="must be states of shape"):
         ax.add(written("margin"), np.zeros((1, 3)), key=jr.key(0))
     foreign = ax.Memory(lambda x: x / 2, ax.Patterns.from_examples(np.zeros((1, 3))))
     with pytest.raises(ValueError, match="record does not tell"):

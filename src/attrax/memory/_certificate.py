@@ -63,7 +63,7 @@ class Certificate(Rows):
     distance_error: Float[np.ndarray, " c"] = field(default_factory=lambda: np.zeros(0))
     recovery_atol: float = float("nan")
 
-    leading: ClassVar = ("verdict", "reason", "spectral_radius", "upper_bound", "distance")
+    leading: ClassVar = ("verdict", "reason", "spectral_radius", "upper_bound", "distance", "recovery_atol", "evidence")
 
     def _brief(self) -> str:
         return f"{counts(self.verdict)}; upper bounds {span(self.upper_bound)}"

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from attrax._base.shown import Record
 from attrax.linalg import Factor, Product, contracting_norms, contraction_rate, frobenius, gamma, two_norm
 from attrax.maps.mlp._product import leave, network_product, product_at_input, step_product
 from attrax.maps.mlp._slopes import Evaluation, Factors, step_by_step
@@ -27,7 +28,7 @@ _MORE = 1 + 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Enclosure:
+class Enclosure(Record):
     """Where the exact cycle lies.
 
     **Fields:**

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from attrax._base.numerics import float64
+from attrax._base.shown import Record
 from attrax._base.types import HostStates, Map
 from attrax.linalg import UNIT_ROUNDOFF, contracting_norms, contraction_rate, frobenius, gamma, two_norm
 from attrax.linalg import Product as JacobianProduct
@@ -36,7 +37,7 @@ _ROUNDS = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ball:
+class Ball(Record):
     """A radius within which an exact cycle was shown to lie (infinite if not), and the change of J_i within it."""
 
     distance: float
@@ -159,7 +160,7 @@ def _product(jacobians: Sequence[np.ndarray]) -> JacobianProduct:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PowerNorms:
+class PowerNorms(Record):
     """Bounds on the norms of the products of m successive Jacobians round a cycle, whichever is the first of them.
 
     They fail with a probability of 10⁻¹⁰ at most, all together.
