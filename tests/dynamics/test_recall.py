@@ -93,7 +93,7 @@ def test_points_to_five_digits_are_judged_as_certify_does() -> None:
         assert ax.recall(memory, np.array([[0.3]]), path=path).status == ("recovered",)
     # And beyond the threshold neither does.
     memory = ax.Memory(logistic, ax.Patterns.from_cycles([logistic_cycle() + 1e-3]))
-    assert ax.certify(memory).verdict == ("not_attractor",)
+    assert ax.certify(memory).verdict == ("displaced",)
     for path in (False, True):
         assert ax.recall(memory, np.array([[0.3]]), path=path).status == ("cycle",)
 
