@@ -71,7 +71,9 @@ def check_map(map: Map, shape: tuple[int, ...], folder: Path) -> None:
 
     points = np.stack([together.value[0], starts[1] + 1])
     memory = ax.Memory(map, ax.Patterns.from_examples(points))
-    found, one = ax.certify(memory), ax.certify(ax.Memory(map, ax.Patterns.from_examples(points[:1])))
+    # Beside another one, as it takes two to give the thresholds a unit where the fixed point is 0.
+    other = ax.Patterns.from_examples(np.stack([points[0], starts[2] + 1]))
+    found, one = ax.certify(memory), ax.certify(ax.Memory(map, other))
     assert [str(verdict) for verdict in found.verdict] == ["attractor", "not_attractor"]
     for name in ("spectral_radius", "upper_bound", "largest_singular_value", "residual"):
         assert getattr(found, name)[0] == getattr(one, name)[0], name

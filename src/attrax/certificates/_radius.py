@@ -36,8 +36,8 @@ from attrax.memory import Memory, Thresholds
 
 _CHUNK = 64
 _BLOCK = 8
-_BACK_WITHIN = Thresholds.literal().recovery
-"""Distance from the cycle at which a start counts as back, where no larger ball is proved."""
+_BACK_SHARE = 0.01
+"""A start counts as back within the proved ball, or this near to the cycle: so much of the distance that it had."""
 _SCREEN = 16
 """Directions that are tried on the way to a radius, before the ones that count; a quarter while it is still rough."""
 _TRIES = 24
@@ -145,7 +145,7 @@ def basin_radius(
     sampled, share = proved.copy(), np.where(proved > 0, 1.0, 0.0)
     if num_directions:
         stored = np.concatenate(cycles)
-        returns = _Returns(way, stored, refined, following, proved, max_steps)
+        returns = _Returns(way, stored, refined, following, proved, max_steps, patterns.unit)
         seeds = [int(part) for part in np.asarray(jr.key_data(key)).ravel()]
         sampled, share = _sample(returns, proved, num_directions, confidence, seeds, progress)
     status = [
@@ -220,9 +220,12 @@ class _Returns:
         following: np.ndarray,
         proved: np.ndarray,
         max_steps: int,
+        unit: float,
     ) -> None:
         self.way, self.stored, self.following, self.max_steps = way, stored, following, max_steps
-        self.within = np.maximum(proved, _BACK_WITHIN)
+        self.proved, self.unit = proved, unit
+        # No start counts as back from farther away than the paper's threshold, however far it came from.
+        self.nearest = Thresholds.literal(unit).recovery
         with float64():
             before = np.empty_like(refined)
             before[following] = refined
@@ -231,20 +234,30 @@ class _Returns:
                 [np.asarray(_enter(way, before[i : i + _CHUNK])) for i in range(0, len(before), _CHUNK)]
             )
 
-    def all_back(self, starts: np.ndarray, points: np.ndarray, groups: np.ndarray) -> np.ndarray:
-        """Of each group of `starts`, each start made from one of the `points`: whether all of it comes back."""
+    def all_back(self, starts: np.ndarray, points: np.ndarray, groups: np.ndarray, radii: np.ndarray) -> np.ndarray:
+        """Of each group of `starts`, each start made from one of the `points` at one of the `radii`: whether all of it
+        comes back."""
         failed = np.zeros(int(groups.max()) + 1, bool)
         with float64():
             z = np.concatenate(
                 [np.asarray(_enter(self.way, _padded(starts, i))) for i in range(0, len(starts), _CHUNK)]
             )[: len(starts)]
             place = self.following[points]
+            within = np.minimum(_BACK_SHARE * radii, self.nearest)
+            unit = np.asarray(self.unit)
             for _ in range(math.ceil(self.max_steps / _BLOCK)):
                 pieces = [
                     [
                         np.asarray(part)
                         for part in _advance(
-                            self.way, _padded(z, i), _padded(place, i), self.targets, self.following, self.within
+                            self.way,
+                            _padded(z, i),
+                            _padded(place, i),
+                            _padded(within, i),
+                            self.targets,
+                            self.following,
+                            self.proved,
+                            unit,
                         )
                     ]
                     for i in range(0, len(z), _CHUNK)
@@ -254,7 +267,7 @@ class _Returns:
                 failed[groups[state == _LOST]] = True
                 # One that is lost decides for its group, so the others need not be followed any more.
                 going = (state == _RUNNING) & ~failed[groups]
-                z, place, groups = z[going], place[going], groups[going]
+                z, place, groups, within = z[going], place[going], groups[going], within[going]
                 if not len(z):
                     break
         failed[groups] = True  # the steps ran out
@@ -272,7 +285,9 @@ def _enter(way: ReducedMap, starts: Any) -> Any:
 
 
 @eqx.filter_jit
-def _advance(way: ReducedMap, z: Any, place: Any, targets: Any, following: Any, within: Any) -> Any:
+def _advance(
+    way: ReducedMap, z: Any, place: Any, within: Any, targets: Any, following: Any, proved: Any, unit: Any
+) -> Any:
     """Some steps of each row, and a look at where it is then."""
 
     def step(_: Any, carry: Any) -> Any:
@@ -280,15 +295,16 @@ def _advance(way: ReducedMap, z: Any, place: Any, targets: Any, following: Any, 
         return jax.vmap(way.step)(z), following[place]
 
     distance = jax.vmap(way.distance)(z, targets[place])
-    early = distance <= within[place]
+    early = distance <= jnp.maximum(within, proved[place])
     z, place = jax.lax.fori_loop(0, _BLOCK - 1, step, (z, place))
     last, (z, place) = z, step(0, (z, place))
     distance = jax.vmap(way.distance)(z, targets[place])
     # A state that hardly moves any more, away from its target, has settled elsewhere. Where it would still creep
     # there, the sampled radius is understated.
-    still = jnp.max(jnp.abs(z - last), axis=1) <= 1e-9 * (1 + jnp.max(jnp.abs(z), axis=1))
-    lost = still | ~jnp.isfinite(distance) | (jnp.max(jnp.abs(z), axis=1) > 1e12)
-    return z, place, jnp.where(early | (distance <= within[place]), _BACK, jnp.where(lost, _LOST, _RUNNING))
+    still = jax.vmap(way.distance)(z, last) <= 1e-9 * distance
+    lost = still | ~jnp.isfinite(distance) | (distance > 1e12 * unit)
+    back = early | (distance <= jnp.maximum(within, proved[place]))
+    return z, place, jnp.where(back, _BACK, jnp.where(lost, _LOST, _RUNNING))
 
 
 def _sample(
@@ -315,13 +331,17 @@ def _sample(
             steps = radii[part][:, None, None] * steps
             starts = steps.reshape(-1, *returns.stored.shape[1:]) + np.repeat(returns.stored[part], count, axis=0)
             passed[first : first + group] = returns.all_back(
-                starts, np.repeat(part, count), np.repeat(np.arange(len(part)), count)
+                starts,
+                np.repeat(part, count),
+                np.repeat(np.arange(len(part)), count),
+                np.repeat(radii[part], count),
             )
         return passed
 
-    most = 100 * math.sqrt(size)
+    typical = math.sqrt(size) * returns.unit
+    most = 100 * typical
     low = proved.copy()
-    radius = np.where(proved > 0, np.minimum(4 * proved, most), 0.01 * math.sqrt(size))
+    radius = np.where(proved > 0, np.minimum(4 * proved, most), 0.01 * typical)
     high = np.full(num, np.inf)
     # Where nothing is proved, smaller and smaller radii are tried until one comes back.
     seeking = np.flatnonzero(proved == 0)
