@@ -6,8 +6,10 @@ from dataclasses import replace
 
 from jaxtyping import PRNGKeyArray
 
+from attrax._base import checks
 from attrax._base.status import StoreStatus
 from attrax._base.types import HostStates, Map, Progress
+from attrax.certificates import certify
 from attrax.maps import Recipe
 from attrax.memory import Memory
 from attrax.patterns import Patterns
@@ -23,6 +25,7 @@ def store(
     writer: Writer | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    recovery_atol: float | None = None,
     progress: Progress | None = None,
     key: PRNGKeyArray,
 ) -> Memory:
@@ -41,6 +44,7 @@ def store(
     - `writer`: by default `Auto()`, which chooses; `Gradient()` is the paper's recipe. Any object with the methods of
       `attrax.writing.Writer` is a writer.
     - `checkpoint`, `resume`: a file to save training to, and whether to continue from it; see `attrax.training.fit`.
+    - `recovery_atol`: the distance up to which an attractor counts as that of its example; see `certify`.
     - `progress`: called with the loss every so often.
     - `key`: for initialization, noise and order.
 
@@ -56,11 +60,15 @@ def store(
         2
     """
     begun = time.perf_counter()
+    if recovery_atol is not None:
+        recovery_atol = checks.real("recovery_atol", recovery_atol, above=0)
     patterns = examples if isinstance(examples, Patterns) else Patterns.from_examples(examples)
     chosen: Writer = checked_writer(Auto() if writer is None else writer, "write")
     network = checked_network(network, patterns.shape)
     written = chosen.write(patterns, network, key=key, checkpoint=checkpoint, resume=resume, progress=progress)
     memory = settle(Memory(written.map, patterns), progress=progress) if written.memory is None else written.memory
+    if recovery_atol is not None:
+        memory = replace(memory, certificate=certify(memory, recovery_atol=recovery_atol, progress=progress))
     certificate = memory.certificate
     assert certificate is not None  # `settle` sets it
     status = written.status
