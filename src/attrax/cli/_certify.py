@@ -7,10 +7,18 @@ from typing import Annotated, Any
 import typer
 
 from attrax.cli._maps import MapName, named_map
-from attrax.cli._options import Json, PatternSource
+from attrax.cli._options import Json, PatternSource, RecoveryAtol
 from attrax.cli._output import number, print_json, spread
 from attrax.cli._progress import progress_bar
-from attrax.cli._sequences import cycle_rows, load_memory, name_of, open_sequence_rows, print_cycles
+from attrax.cli._sequences import (
+    cycle_rows,
+    load_memory,
+    name_of,
+    open_sequence_rows,
+    print_cycles,
+    print_reasons,
+    verdict_of,
+)
 from attrax.cli._words import plain
 
 _SHOWN = 6  # names of examples
@@ -21,6 +29,7 @@ def certify(
     file: File,
     patterns: PatternSource = None,
     map_name: MapName = None,
+    recovery_atol: RecoveryAtol = None,
     as_json: Json = False,
 ) -> int:
     """Certify every stored example anew: is it an attractor, and how do we know?
@@ -33,7 +42,7 @@ def certify(
 
     memory = load_memory(file, patterns, map_name)
     with progress_bar() as progress:
-        found = certify_memory(memory, progress=progress)
+        found = certify_memory(memory, recovery_atol=recovery_atol, progress=progress)
     stored = memory.examples()
     rows = [
         {
@@ -43,7 +52,7 @@ def certify(
             "spectral_radius": found.spectral_radius[number],
             "error": found.error[number],
             "upper_bound": found.upper_bound[number],
-            "verdict": str(found.verdict[number]),
+            **verdict_of(found, number),
             "largest_singular_value": found.largest_singular_value[number],
             "residual": found.residual[number],
             "moved": found.moved[number],
@@ -63,16 +72,21 @@ def certify(
         return 0 if found.all_attractors else 1
     called = [stored.name(cycle[0]) for cycle in found.cycles]
     width = max(len(name) for name in ("example", *called))
-    print(f"{'example':<{width}} {'radius':>10} {'error':>9} {'bound':>10} {'sigma_1':>9} {'residual':>9}  verdict")
+    print(
+        f"{'example':<{width}} {'radius':>10} {'error':>9} {'bound':>10} {'sigma_1':>9} {'residual':>9} "
+        f"{'distance':>9}  {'verdict':<13} reason"
+    )
     for row, name in zip(rows, called, strict=True):
         print(
             f"{plain(name):<{width}} {row['spectral_radius']:>10.6f} {row['error']:>9.1e} {row['upper_bound']:>10.6f} "
-            f"{row['largest_singular_value']:>9.4f} {row['residual']:>9.1e}  {row['verdict']}"
+            f"{row['largest_singular_value']:>9.4f} {row['residual']:>9.1e} {row['distance']:>9.1e}  "
+            f"{row['verdict']:<13} {row['reason']}"
         )
     print(
-        f"{record['attractors']}/{len(rows)} certified; not attractors: {record['not_attractors']}, "
-        f"inconclusive: {record['inconclusive']}"
+        f"{record['attractors']}/{len(rows)} certified; displaced: {record['displaced']}, not attractors: "
+        f"{record['not_attractors']}, inconclusive: {record['inconclusive']}"
     )
+    print_reasons(found)
     if len(found.cycles) != len(stored):
         print_cycles(record)
     return 0 if found.all_attractors else 1
@@ -82,6 +96,7 @@ def totals(found: Any) -> dict[str, Any]:
     """Counts of verdicts, and the spread of the spectral radii."""
     return {
         "attractors": found.num_attractors,
+        "displaced": found.num_displaced,
         "not_attractors": found.num_not_attractors,
         "inconclusive": found.num_inconclusive,
         "spectral_radius": spread(found.spectral_radius),
@@ -122,8 +137,8 @@ def info(file: File, map_name: MapName = None, as_json: Json = False) -> int:
     if record["certificate"] is not None:
         found = record["certificate"]
         print(
-            f"certificate: {found['attractors']} attractors, {found['not_attractors']} not, {found['inconclusive']} "
-            f"inconclusive; largest radius {number(found['spectral_radius']['max'])}"
+            f"certificate: {found['attractors']} attractors, {found['displaced']} displaced, "
+            f"{found['not_attractors']} not, {found['inconclusive']} inconclusive; largest radius {number(found['spectral_radius']['max'])}"
         )
     print("written: " + ", ".join(f"{name} {value}" for name, value in memory.written.items()))
     return 0

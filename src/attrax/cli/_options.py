@@ -40,6 +40,15 @@ Recursive = Annotated[
 ]
 Gray = Annotated[bool, typer.Option("--gray", help="One channel instead of color.")]
 SkipUnreadable = Annotated[bool, typer.Option("--skip-unreadable", help="Leave unreadable image files out.")]
+RecoveryAtol = Annotated[
+    float | None,
+    typer.Option(
+        "--recovery-atol",
+        metavar="DISTANCE",
+        help="Euclidean distance up to which an attractor is that of its example. [default: a mean squared distance of "
+        "1e-7, for entries between 0 and 1]",
+    ),
+]
 PatternSource = Annotated[
     list[str] | None,
     typer.Option("--patterns", metavar="SOURCE", help="The examples of a memory that was saved with --no-patterns."),

@@ -151,11 +151,39 @@ def cycle_rows(found: Any, patterns: Any) -> list[dict[str, Any]]:
             "name": name_of(patterns, cycle[0]),
             "length": len(cycle),
             "log_spectral_radius": found.log_spectral_radius[row],
-            "verdict": str(found.verdict[row]),
+            **verdict_of(found, row),
             "period": found.period[row],
         }
         for row, cycle in enumerate(found.cycles)
     ]
+
+
+def verdict_of(found: Any, row: int) -> dict[str, Any]:
+    """The verdict on a cycle, why it is that, what it rests on, and where the exact cycle lies."""
+    return {
+        "verdict": str(found.verdict[row]),
+        "reason": str(found.reason[row]),
+        "evidence": str(found.evidence[row]),
+        "failure_probability": found.failure_probability[row],
+        "distance": found.distance[row],
+        "distance_error": found.distance_error[row],
+    }
+
+
+def print_reasons(found: Any) -> None:
+    """What attractors rest on, and for each reason against one how often it was met and what to do."""
+    shown = [
+        evidence
+        for evidence, verdict in zip(found.evidence, found.verdict, strict=True)
+        if verdict in ("attractor", "displaced")
+    ]
+    for evidence in dict.fromkeys(shown):
+        print(f"evidence {evidence} ({shown.count(evidence)}): {evidence.advice}")
+    for reason in dict.fromkeys(found.reason):
+        if reason != "contracts":
+            print(f"{reason} ({found.reason.count(reason)}): {reason.advice}")
+    if any(reason in ("displaced", "no_fixed_point_near") for reason in found.reason):
+        print(f"recovery threshold: {number(found.recovery_atol)} (--recovery-atol)")
 
 
 def name_of(patterns: Any, index: int) -> str | None:
@@ -186,7 +214,7 @@ def print_cycles(record: dict[str, Any]) -> None:
     rows = [row for row in record["cycles"] if row["length"] > 1]
     for row in rows:
         print(
-            f"cycle of {row['length']}{_from(row['name'])}: {row['verdict']}, log of the spectral radius "
+            f"cycle of {row['length']}{_from(row['name'])}: {row['verdict']} ({row['reason']}), log of the spectral radius "
             f"{number(row['log_spectral_radius'])}, period {row['period']}"
         )
     if len(record["cycles"]) > len(rows):

@@ -22,6 +22,7 @@ from attrax.cli._options import (
     Indices,
     Json,
     Number,
+    RecoveryAtol,
     Recursive,
     Seed,
     Shuffle,
@@ -42,6 +43,7 @@ from attrax.cli._sequences import (
     near_record,
     open_sequence_rows,
     print_cycles,
+    print_reasons,
     read_selected,
     tell,
     tell_merged,
@@ -217,6 +219,7 @@ class Output:
 
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The memory file to write.")]
     patterns: Annotated[bool, typer.Option("--patterns/--no-patterns", help="Keep the examples in the file.")] = True
+    recovery_atol: RecoveryAtol = None
     as_json: Json = False
 
 
@@ -258,7 +261,7 @@ def store(
     examples = _read(sources, selection)
     near = near_record(examples.patterns)
     warn_of_near(near, examples.patterns)
-    memory = _write(examples, writer, recipe, training, method.seed)
+    memory = _write(examples, writer, recipe, training, output.recovery_atol, method.seed)
     facts = ({"ambiguities": near} if near else {}) | ({"media": examples.facts} if examples.facts else {})
     drawn = {} if recipe is None else {name: value for name, value in recipe.keywords.items() if name != "activation"}
     memory.written.update(drawn, seed=method.seed, sources=list(sources), selection=selection, **facts)
@@ -382,7 +385,7 @@ def _read(sources: list[str], selection: dict[str, Any]) -> Any:
     return examples
 
 
-def _write(examples: Any, writer: Any, recipe: Any, training: Training, seed: int) -> Any:
+def _write(examples: Any, writer: Any, recipe: Any, training: Training, recovery_atol: float | None, seed: int) -> Any:
     import jax.random as jr
 
     from attrax.writing import store as store_patterns
@@ -394,6 +397,7 @@ def _write(examples: Any, writer: Any, recipe: Any, training: Training, seed: in
             writer=writer,
             checkpoint=training.checkpoint,
             resume=training.resume,
+            recovery_atol=recovery_atol,
             progress=progress,
             key=jr.key(seed),
         )
@@ -426,6 +430,7 @@ def store_record(memory: Any, file: Path, skipped: list[str]) -> dict[str, Any]:
         "epochs": memory.written["epochs"],
         "seconds": memory.written["seconds"],
         "attractors": found.num_attractors,
+        "displaced": found.num_displaced,
         "not_attractors": found.num_not_attractors,
         "inconclusive": found.num_inconclusive,
         "spectral_radius": spread(found.spectral_radius),
@@ -460,9 +465,10 @@ def _print(record: dict[str, Any], memory: Any) -> None:
         print_cycles(record)
     if not memory.certificate.all_attractors:
         print(
-            f"not attractors: {record['not_attractors']}, inconclusive: {record['inconclusive']}. "
-            f"{memory.status.advice if memory.status else ''}"
+            f"displaced: {record['displaced']}, not attractors: {record['not_attractors']}, inconclusive: "
+            f"{record['inconclusive']}. {memory.status.advice if memory.status else ''}"
         )
+        print_reasons(memory.certificate)
     for attempt in record.get("attempts", []):
         print(
             f"attempt: {attempt['writer']}, {attempt['network']}, "

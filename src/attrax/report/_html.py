@@ -236,11 +236,11 @@ def _spectrum(certificate: Certificate) -> str:
     if 0 <= start < end:
         drawing = drawing[:start] + drawing[end + len("</metadata>") :]
     drawing = drawing.replace("<svg ", '<svg role="img" aria-label="Histogram of the spectral radii" ', 1)
-    methods = Counter(certificate.method)
-    how = ", ".join(f"{name} ({count})" for name, count in sorted(methods.items()))
+    how = ", ".join(f"{name} ({count})" for name, count in sorted(Counter(certificate.evidence).items()))
+    how = how or "not on record"
     return f"""<h2>Certificates</h2>
 <figure>{drawing}<figcaption>Spectral radius at every stored example. The verdict <em>attractor</em> needs an upper
-bound on all eigenvalues below 1, not an estimate of the largest. Method: {escape(how)}.</figcaption></figure>
+bound on all eigenvalues below 1, not an estimate of the largest. Evidence: {escape(how)}.</figcaption></figure>
 """
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 BLUE, VERMILION, ORANGE, GREEN, GRAY = "#0072b2", "#d55e00", "#e69f00", "#009e73", "#808080"
 _VERDICTS = {
     Verdict.ATTRACTOR: (BLUE, "", "attractor"),
+    Verdict.DISPLACED: (GREEN, "\\\\", "displaced"),
     Verdict.INCONCLUSIVE: (ORANGE, "...", "inconclusive"),
     Verdict.NOT_ATTRACTOR: (VERMILION, "///", "not an attractor"),
 }

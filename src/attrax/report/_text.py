@@ -14,8 +14,8 @@ STYLES = ("aligned", "markdown")
 def table(records: Certificate | Recovery | Sequence[Recovery], *, style: str = "aligned") -> str:
     """A plain table of what a record says.
 
-    Of a `Certificate`: one row a cycle, with its points, spectral radius, error, upper bound, largest singular value
-    and verdict. Of `Recovery` records: one row each, with the cues recovered, the rate, its 95 % interval (Wilson's),
+    Of a `Certificate`: one row a cycle, with its points, spectral radius, error, upper bound, distance from what was
+    given, verdict, reason and evidence. Of `Recovery` records: one row each, with the cues recovered, the rate, its 95 % interval (Wilson's),
     the rates of the nearest-neighbour rules on the same cues, and whether training saw such cues (`training_saw`).
 
     **Arguments:** `records`; `style`, `aligned` for people and terminals or `markdown`.
@@ -76,7 +76,7 @@ def recovery_rows(recoveries: Sequence[Recovery]) -> tuple[list[str], list[list[
 
 
 def _certificate_rows(certificate: Certificate) -> tuple[list[str], list[list[str]]]:
-    head = ["points", "spectral radius", "error", "upper bound", "largest singular value", "verdict"]
+    head = ["points", "spectral radius", "error", "upper bound", "distance", "verdict", "reason", "evidence"]
     rows = []
     for row, cycle in enumerate(certificate.cycles):
         points = str(cycle[0]) if len(cycle) == 1 else f"{cycle[0]} to {cycle[-1]} ({len(cycle)})"
@@ -86,8 +86,10 @@ def _certificate_rows(certificate: Certificate) -> tuple[list[str], list[list[st
                 number(certificate.spectral_radius[row], 4),
                 f"{certificate.error[row]:.1e}",
                 number(certificate.upper_bound[row], 4),
-                number(certificate.largest_singular_value[row], 2),
-                str(certificate.verdict[row]),
+                f"{certificate.distance[row]:.1e}" if len(certificate.distance) else "-",
+                str(certificate.verdict[row]).replace("_", " "),
+                str(certificate.reason[row]).replace("_", " ") if certificate.reason else "-",
+                str(certificate.evidence[row]) if certificate.evidence else "-",
             ]
         )
     return head, rows

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from jaxtyping import PRNGKeyArray
 
+from attrax._base import checks
 from attrax._base.states import state_batch
 from attrax._base.status import StoreStatus
 from attrax._base.types import HostStates, Map, Progress
+from attrax.certificates import certify
 from attrax.maps import Recipe, shapes_of
 from attrax.memory import Memory
 from attrax.patterns import Patterns
@@ -24,6 +26,7 @@ def store(
     writer: Writer | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    recovery_atol: float | None = None,
     progress: Progress | None = None,
     key: PRNGKeyArray,
 ) -> Memory:
@@ -42,6 +45,7 @@ def store(
     - `writer`: by default `Auto()`, which chooses; `Gradient()` is the paper's recipe. Any object with the methods of
       `attrax.writing.Writer` is a writer.
     - `checkpoint`, `resume`: a file to save training to, and whether to continue from it; see `attrax.training.fit`.
+    - `recovery_atol`: the distance up to which an attractor counts as that of its example; see `certify`.
     - `progress`: called with the loss every so often.
     - `key`: for initialization, noise and order.
 
@@ -57,6 +61,8 @@ def store(
         2
     """
     begun = time.perf_counter()
+    if recovery_atol is not None:
+        recovery_atol = checks.real("recovery_atol", recovery_atol, above=0)
     if not isinstance(examples, Patterns):
         examples = Patterns.from_examples(state_batch("examples", examples, *shapes_of(network)))
     patterns = examples
@@ -64,6 +70,8 @@ def store(
     network = checked_network(network, patterns.shape)
     written = chosen.write(patterns, network, key=key, checkpoint=checkpoint, resume=resume, progress=progress)
     memory = settle(Memory(written.map, patterns), progress=progress) if written.memory is None else written.memory
+    if recovery_atol is not None:
+        memory = replace(memory, certificate=certify(memory, recovery_atol=recovery_atol, progress=progress))
     certificate = memory.certificate
     assert certificate is not None  # `settle` sets it
     status = written.status
