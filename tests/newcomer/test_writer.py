@@ -28,7 +28,7 @@ found["refused"] = told.getvalue()
     record = found["record"]
     assert (record["writer"], record["width"], record["noise"]) == ("random_features", 48, 0.15)
     assert "--epochs does not apply to --writer random-features" in found["refused"]
-    assert "--writer must be one of auto, random-features," in found["refused"]
+    assert "'random-feature' is not one of 'auto', 'random-features'," in found["refused"]
     stored, added, forgotten, about = found["printed"]
     assert "2/2 certified" in stored
     assert "3/3 certified" in added

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from attrax._base import checks
 from attrax.activations import ACTIVATIONS
 from attrax.activations import activation as activation_of
 from attrax.cli._options import (
@@ -65,7 +64,9 @@ def _known(activation: str | None) -> str | None:
 
 def _named_writer(name: str) -> str:
     """The name, if there is such a writer; refused with the other wrong usage."""
-    return checks.one_of("--writer", name, tuple(WRITERS))
+    if name not in WRITERS:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, WRITERS))}.")
+    return name
 
 
 def _writers_help() -> str:
