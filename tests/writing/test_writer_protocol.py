@@ -11,7 +11,7 @@ import pytest
 import attrax as ax
 from attrax._base.status import StoreStatus
 from attrax.training import pseudoinverse
-from attrax.writing import Writer, Written, writer_of
+from attrax.writing import WRITERS, Writer, Written, writer_kind, writer_of
 
 POINTS = np.random.default_rng(0).uniform(size=(5, 12))
 PATTERNS = ax.Patterns.from_examples(POINTS)
@@ -98,3 +98,15 @@ def test_what_is_no_writer_is_refused(wrong: Any) -> None:
     memory = ax.store(POINTS[:4], writer=ax.Constructed(), key=jr.key(0))
     with pytest.raises(ValueError, match="writer must be an object with the method grow"):
         ax.forget(memory, [0], writer=wrong, key=jr.key(0))
+
+
+def test_each_name_makes_its_own_writer() -> None:
+    made = {name: writer_kind(name).make() for name in WRITERS}
+    assert made == {
+        "auto": ax.Auto(),
+        "winner-take-all": ax.WinnerTakeAll(),
+        "gradient": ax.Gradient(),
+        "kfac": ax.Gradient(optimizer="kfac"),
+        "margin": ax.Constructed("margin"),
+        "pseudoinverse": ax.Constructed("pseudoinverse"),
+    }

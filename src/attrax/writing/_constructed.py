@@ -101,6 +101,5 @@ class Constructed(Record):
         return longest[0] if len(longest) > 1 else None
 
 
-MARGIN, PSEUDOINVERSE = (
-    WriterKind(make=partial(Constructed, kind), from_record=Constructed.from_record) for kind in CONSTRUCTIONS
-)
+MARGIN = WriterKind(make=partial(Constructed, "margin"), from_record=Constructed.from_record)
+PSEUDOINVERSE = WriterKind(make=partial(Constructed, "pseudoinverse"), from_record=Constructed.from_record)
