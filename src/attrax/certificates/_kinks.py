@@ -29,12 +29,15 @@ _RANDOM, _AXES, _STATES = 6, 16, 64
 _MOST_STEPS, _MOST_STEPS_LARGE = 512, 64
 
 
-def contradicted(map: Map, cycle: HostStates, linear: Linearization, unit: float) -> bool:
-    """Whether the map near a cycle does something else than its Jacobians say."""
+def contradicted(map: Map, cycle: HostStates, linear: Linearization, unit: float, *, contracts: bool) -> bool:
+    """Whether the map near a cycle does something else than its Jacobians say; where these say that it contracts, also
+    whether small deviations grow."""
     with float64():
         exact = cast(map, np.float64)
         directions = _directions(linear)
-        return _bent(exact, cycle, directions, unit) or _grows(exact, cycle, linear, directions, unit)
+        if _bent(exact, cycle, directions, unit):
+            return True
+        return contracts and _grows(exact, cycle, linear, directions, unit)
 
 
 def _directions(linear: Linearization) -> np.ndarray:
@@ -88,9 +91,11 @@ def _grows(map: Map, cycle: HostStates, linear: Linearization, directions: np.nd
     for size in _SCALES[::2]:
         starts = cycle[0].ravel() + size * unit * np.concatenate([directions, -directions])
         ends = np.asarray(_run(map, cycle.shape[1:], starts, np.asarray(laps * len(cycle))))
+        # What is not finite, or too large to be squared, has grown.
+        ends = np.clip(np.nan_to_num(ends, nan=np.inf), -1e100, 1e100)
         away = np.linalg.norm(ends - cycle[0].ravel(), axis=1) - 4 * noise - 1e-12 * float(np.linalg.norm(cycle[0]))
         allowed = size * unit * np.concatenate([left, left]) * 2 + 0.5 * size * unit
-        if np.isfinite(away).all() and (away <= allowed).all():
+        if (away <= allowed).all():
             return False  # the basin may be smaller than the larger step
     return True
 
