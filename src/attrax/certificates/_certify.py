@@ -180,9 +180,9 @@ def _certify_cycle(
     verdict, reason = _verdict(residual, recovery_atol, linear.distance, found)
     # What the Jacobian says of a map that does not know its own kinks is put to a test.
     decided, contracts = reason in (Reason.CONTRACTS, Reason.EXPANDS), reason is Reason.CONTRACTS
-    if decided and linear.evidence is not Evidence.BOUND:
-        if contradicted(map, points, linear, unit, contracts=contracts):
-            verdict, reason = Verdict.INCONCLUSIVE, Reason.KINK
+    proved = linear.evidence is Evidence.BOUND
+    if decided and not proved and contradicted(map, points, linear, unit, contracts=contracts):
+        verdict, reason = Verdict.INCONCLUSIVE, Reason.KINK
     return _Row(
         points,
         residual,

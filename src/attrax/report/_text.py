@@ -14,9 +14,10 @@ STYLES = ("aligned", "markdown")
 def table(records: Certificate | Recovery | Sequence[Recovery], *, style: str = "aligned") -> str:
     """A plain table of what a record says.
 
-    Of a `Certificate`: one row a cycle, with its points, spectral radius, error, upper bound, distance from what was
-    given, verdict, reason and evidence. Of `Recovery` records: one row each, with the cues recovered, the rate, its 95 % interval (Wilson's),
-    the rates of the nearest-neighbour rules on the same cues, and whether training saw such cues (`training_saw`).
+    A `Certificate` gives one row for each cycle: its points, spectral radius, error, upper bound, distance from what
+    was given, verdict, reason and evidence. `Recovery` records give one row each: the cues recovered, the rate, its
+    95 % interval (Wilson's), the rates of the nearest-neighbor rules on the same cues, and whether training saw such
+    cues (`training_saw`).
 
     **Arguments:** `records`; `style`, `aligned` for people and terminals or `markdown`.
 
