@@ -107,7 +107,7 @@ def reference(bench: Bench) -> None:
 
 
 def _rivals(table: Table, examples: np.ndarray) -> None:
-    """The nearest-neighbour rules on the same cues, one row each."""
+    """The nearest-neighbor rules on the same cues, one row each."""
     memory = ax.Memory(lambda x: x, ax.Patterns.from_examples(examples))
     found = [rates([memory], kind, max_steps=1) for kind in KINDS]
     for rule in RULES:

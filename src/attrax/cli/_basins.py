@@ -117,7 +117,7 @@ def basins(
         f"{columns}×{rows} points, {found.num_evaluations} iterated from ({percent(found.evaluated_fraction)}), {seconds:.1f} s"
     )
     print(
-        f"ends in a stored {'cycle' if max(map(len, found.cycles)) > 1 else 'example'}: {percent(found.labelled_fraction)}"
+        f"ends in a stored {'cycle' if max(map(len, found.cycles)) > 1 else 'example'}: {percent(found.labeled_fraction)}"
     )
     print(f"in the one of its nearest example: {percent(found.voronoi_agreement)}")
     for outcome, share in found.fractions().items():
@@ -145,7 +145,7 @@ def basins_record(found: Any) -> dict[str, Any]:
         "evaluations": found.num_evaluations,
         "evaluated_fraction": found.evaluated_fraction,
         "outcomes": found.fractions(),
-        "labelled_fraction": found.labelled_fraction,
+        "labeled_fraction": found.labeled_fraction,
         "voronoi_agreement": found.voronoi_agreement,
         "cycles": [
             {

@@ -52,7 +52,7 @@ def compare(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> int:
-    """Give the same cues to other associative memories: nearest neighbours, Hopfield networks, a denoising autoencoder.
+    """Give the same cues to other associative memories: nearest neighbors, Hopfield networks, a denoising autoencoder.
 
     Each rival stores the same examples, with the best setting that a search on other cues finds. identified: the right
     example is nearest to the answer; recovered: the answer is that example, to a mean square of 1e-7. The second table

@@ -37,7 +37,7 @@ def recovery(
 ) -> int:
     """Recovery curves: how often the stored examples come back, against how badly the cues are corrupted.
 
-    Rates have Wilson's 95 % intervals, and stand beside the nearest-neighbour rules on the same cues. Where a
+    Rates have Wilson's 95 % intervals, and stand beside the nearest-neighbor rules on the same cues. Where a
     corruption leaves some pixels as they were, the rate with these put back at every step is given too. Every point
     says whether training saw such cues. Exits with 0 whatever is found.
 

@@ -16,7 +16,7 @@ def table(records: Certificate | Recovery | Sequence[Recovery], *, style: str = 
 
     Of a `Certificate`: one row a cycle, with its points, spectral radius, error, upper bound, largest singular value
     and verdict. Of `Recovery` records: one row each, with the cues recovered, the rate, its 95 % interval (Wilson's),
-    the rates of the nearest-neighbour rules on the same cues, and whether training saw such cues (`training_saw`).
+    the rates of the nearest-neighbor rules on the same cues, and whether training saw such cues (`training_saw`).
 
     **Arguments:** `records`; `style`, `aligned` for people and terminals or `markdown`.
 
