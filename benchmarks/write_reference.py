@@ -218,7 +218,7 @@ def _bar(bench: Bench, name: str, dtype: str, found: Arrival, ours: float) -> st
 
 
 def _seconds(arrived: float | None, found: Arrival) -> str:
-    return f"not arrived in {found.end['seconds']:.0f}" if arrived is None else f"{arrived:.1f}"
+    return f"loss not reached in {found.end['seconds']:.0f}" if arrived is None else f"{arrived:.1f}"
 
 
 def _times(found: Arrival, ours: float) -> str:
