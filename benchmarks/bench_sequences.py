@@ -276,7 +276,7 @@ def reference(bench: Bench) -> None:
             f"{name}, {found.end['epochs']} epochs, loss {found.end['loss']:.0e}",
             f"1×{width}",
             f"PyTorch, Adam 1e-4, threads: {found.end['threads']}",
-            f"not arrived in {seconds:.0f}" if found.reached is None else f"{found.reached:.1f}",
+            f"loss not reached in {seconds:.0f}" if found.reached is None else f"{found.reached:.1f}",
             "–" if certificate is None else f"{certificate.num_attractors}/1",
             "–" if certificate is None else f"{float(certificate.log_spectral_radius[0]):.3g}",
             "",

@@ -51,7 +51,7 @@ def template_rates(
     """For each rule the fraction of cues whose nearest transformed picture was made from the expected one.
 
     All transformed pictures are compared, one combination at a time; the first of equally near ones counts. A cue or
-    a template without direction is nobody's neighbour by cosine and correlation.
+    a template without direction is nobody's neighbor by cosine and correlation.
     """
     seen = {rule: _prepared(cues, rule) for rule in RULES}
     best = {rule: np.full(len(cues), -np.inf) for rule in RULES}

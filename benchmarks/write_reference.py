@@ -107,7 +107,7 @@ def reference(bench: Bench) -> None:
 
 
 def _rivals(table: Table, examples: np.ndarray) -> None:
-    """The nearest-neighbour rules on the same cues, one row each."""
+    """The nearest-neighbor rules on the same cues, one row each."""
     memory = ax.Memory(lambda x: x, ax.Patterns.from_examples(examples))
     found = [rates([memory], kind, max_steps=1) for kind in KINDS]
     for rule in RULES:
@@ -218,7 +218,7 @@ def _bar(bench: Bench, name: str, dtype: str, found: Arrival, ours: float) -> st
 
 
 def _seconds(arrived: float | None, found: Arrival) -> str:
-    return f"not arrived in {found.end['seconds']:.0f}" if arrived is None else f"{arrived:.1f}"
+    return f"loss not reached in {found.end['seconds']:.0f}" if arrived is None else f"{arrived:.1f}"
 
 
 def _times(found: Arrival, ours: float) -> str:

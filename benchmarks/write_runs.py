@@ -188,7 +188,7 @@ def _written(examples: np.ndarray, network: Any, writer: Any, seed: int) -> Run:
 class Rates:
     """How one kind of corruption was recalled from, over several memories.
 
-    **Fields:** `memory`, a rate for each memory; `rivals`, for each nearest-neighbour rule the same on the same cues.
+    **Fields:** `memory`, a rate for each memory; `rivals`, for each nearest-neighbor rule the same on the same cues.
     """
 
     memory: np.ndarray
@@ -215,7 +215,7 @@ class Rates:
 
 
 def rates(memories: list[ax.Memory], kind: str, *, max_steps: int = 10_000) -> Rates:
-    """Recovery of every example of each memory from `CUES` corrupted copies, beside the nearest-neighbour rules."""
+    """Recovery of every example of each memory from `CUES` corrupted copies, beside the nearest-neighbor rules."""
     own, rivals = np.zeros(len(memories)), {rule: np.zeros(len(memories)) for rule in RULES}
     for index, memory in enumerate(memories):
         for draw in range(CUES):

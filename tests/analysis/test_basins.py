@@ -48,7 +48,7 @@ def test_each_quadrant_is_a_basin() -> None:
     expected = (x > 0)[None, :] + 2 * (x > 0)[:, None]
     assert (found.label == expected).all()
     assert (found.nearest == expected).all()
-    assert found.voronoi_agreement == found.labelled_fraction == 1.0
+    assert found.voronoi_agreement == found.labeled_fraction == 1.0
     assert (found.phase == 0).all()
     assert found.num_evaluations == found.evaluated.sum() < 0.35 * 64 * 64
     # On the axis of an attractor the number of steps is that of a scalar iteration.
@@ -99,7 +99,7 @@ def test_cycles_and_their_phases() -> None:
 
 def test_what_was_never_stored_is_found_with_its_verdict() -> None:
     found = basins(around(cubic, *CORNERS[:2]), extent=(-1.5, 1.5, -1.5, 1.5), resolution=32)
-    assert found.labelled_fraction == 0.5
+    assert found.labeled_fraction == 0.5
     assert found.voronoi_agreement == 0.5
     assert [np.round(other.points[0], 9).tolist() for other in found.others] == [[-1.0, 1.0], [1.0, 1.0]]
     assert {other.verdict for other in found.others} == {ax.Verdict.ATTRACTOR}

@@ -1,4 +1,4 @@
-"""Noise tolerance, agreement with the nearest neighbour, and capacity, where the answers are known."""
+"""Noise tolerance, agreement with the nearest neighbor, and capacity, where the answers are known."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Rivals whose powers are known: Hopfield's capacity, limits of the modern network, nearest neighbours by hand."""
+"""Rivals whose powers are known: Hopfield's capacity, limits of the modern network, nearest neighbors by hand."""
 
 import json
 from pathlib import Path
@@ -92,7 +92,7 @@ def test_the_pseudo_inverse_keeps_every_independent_pattern() -> None:
     assert exact(made("pseudo-inverse", task(points[:20]), "middle"), flipped(points[:20], 0.1)) == 1.0
 
 
-# --- the modern network and the neighbours -------------------------------------------------------------
+# --- the modern network and the neighbors -------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("similarity", "rule"), [("euclidean", "euclidean"), ("correlation", "correlation")])

@@ -308,7 +308,7 @@ def test_what_counts_as_reproduced_stands_in_the_text(name: str) -> None:
             "cycles": 6,
             "spurious": 1,
             "voronoi_agreement": 0.5,
-            "labelled": 1.0,
+            "labeled": 1.0,
             "unseen": 4,
             "ended_stored": 2,
             "first_step": 1.0,

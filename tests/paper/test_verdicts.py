@@ -242,7 +242,7 @@ def test_texts_hold_the_rules_that_decide() -> None:
         ("theory", "0.0005"),
         ("power", "at least 0.9"),
         ("local", "no fewer than"),
-        ("general", "nearest neighbour"),
+        ("general", "nearest neighbor"),
     ):
         text = judge(name).text
         assert words in text, name
@@ -409,7 +409,7 @@ def test_a_sentence_is_trained_as_its_settings_say(monkeypatch: pytest.MonkeyPat
     assert update == pytest.approx(-0.5, rel=1e-4)
 
 
-def test_recovery_beside_the_neighbour() -> None:
+def test_recovery_beside_the_neighbor() -> None:
     def with_rates(*values: float) -> list[dict[str, Any]]:
         rates = [*values, *(len(CUES) - len(values)) * [0.1]]
         return [cue | {"rate": rate} for cue, rate in zip(NUMBERS["general"]["cues"], rates, strict=True)]

@@ -63,7 +63,7 @@ def test_the_network_is_a_plain_fully_connected_one() -> None:
 
 
 @pytest.mark.parametrize("layers", [1, 2])
-def test_scores_begin_as_a_nearest_neighbour_rule(layers: int) -> None:
+def test_scores_begin_as_a_nearest_neighbor_rule(layers: int) -> None:
     cues = ax.corrupt("gaussian:0.4", np.repeat(POINTS, 5, axis=0), key=jr.key(2))
     scores = encoder(POINTS, widths=[400] * layers, key=jr.key(0))
     rule = ax.analysis.nearest_neighbor(cues, POINTS, rule="correlation")

@@ -133,4 +133,4 @@ class PeriodStatus(_Advised):
     PERIODIC = "periodic", "From `start` on it repeats after `period` states, and after no fewer."
     CONSTANT = "constant", "From `start` on it stays as it is: period 1."
     NO_PERIOD = "no_period", "No lag up to `max_lag` stands out: take a longer recording, or it does not repeat."
-    TOO_SHORT = "too_short", "Fewer than four states: no lag can be compared with both of its neighbours."
+    TOO_SHORT = "too_short", "Fewer than four states: no lag can be compared with both of its neighbors."

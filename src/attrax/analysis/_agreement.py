@@ -1,4 +1,4 @@
-"""How often a memory answers as the nearest-neighbour rule does: the paper's Figure 14."""
+"""How often a memory answers as the nearest-neighbor rule does: the paper's Figure 14."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ AGREEMENT_CURVES = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AgreementPoint(Record):
-    """The answers of a memory and of the nearest neighbour to the same cues of one corruption at one level.
+    """The answers of a memory and of the nearest neighbor to the same cues of one corruption at one level.
 
     **Fields:**
 
@@ -64,7 +64,7 @@ class AgreementPoint(Record):
 
     @property
     def neighbor_rate(self) -> float:
-        """Fraction that the nearest neighbour names rightly."""
+        """Fraction that the nearest neighbor names rightly."""
         return self.neighbor_right / self.cues
 
     @property
@@ -88,10 +88,10 @@ def nearest_agreement(
     progress: Progress | None = None,
     key: PRNGKeyArray,
 ) -> tuple[AgreementPoint, ...]:
-    """Gives the same corrupted examples to a memory and to a nearest-neighbour rule, and compares the two answers.
+    """Gives the same corrupted examples to a memory and to a nearest-neighbor rule, and compares the two answers.
 
     The memory's answer is the stored example that its iteration ends at (a cycle counts as whichever of its states is
-    the nearest neighbour's); where it ends elsewhere there is none. Equal rates do not mean equal answers, hence both.
+    the nearest neighbor's); where it ends elsewhere there is none. Equal rates do not mean equal answers, hence both.
 
     **Arguments:**
 

@@ -1,4 +1,4 @@
-"""Other associative memories, each at its best: nearest neighbours, Hopfield's networks and their kin, a denoiser."""
+"""Other associative memories, each at its best: nearest neighbors, Hopfield's networks and their kin, a denoiser."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

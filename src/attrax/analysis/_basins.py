@@ -85,7 +85,7 @@ class Basins(Record):
         return self.num_evaluations / self.label.size
 
     @property
-    def labelled_fraction(self) -> float:
+    def labeled_fraction(self) -> float:
         """Fraction of the area that ends in a stored cycle."""
         return float((self.label >= 0).mean())
 

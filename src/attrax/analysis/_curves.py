@@ -37,7 +37,7 @@ class CurvePoint(Record):
     - `name`: the corruption with its level, as `corrupt` takes it.
     - `cues`: how many cues: every stored example, `repeats` times.
     - `recovered`: how many came back.
-    - `neighbor_rates`: for each nearest-neighbour rule its rate on the same cues.
+    - `neighbor_rates`: for each nearest-neighbor rule its rate on the same cues.
     - `clamped`: how many came back with the known pixels put back at each step, `recall_clamped`; `None` where the
       corruption leaves no pixel as it was.
     - `trained`: whether training saw such cues; see `training_saw`.
@@ -76,12 +76,12 @@ class CurvePoint(Record):
 
     @property
     def one_nn_rate(self) -> float:
-        """Rate of the Euclidean nearest neighbour."""
+        """Rate of the Euclidean nearest neighbor."""
         return self.neighbor_rates["euclidean"]
 
     @property
     def best_nn_rate(self) -> float:
-        """Rate of the best of the nearest-neighbour rules."""
+        """Rate of the best of the nearest-neighbor rules."""
         return max(self.neighbor_rates.values())
 
 

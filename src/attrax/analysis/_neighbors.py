@@ -1,4 +1,4 @@
-"""The nearest-neighbour rules that a memory has to be measured against."""
+"""The nearest-neighbor rules that a memory has to be measured against."""
 
 import numpy as np
 

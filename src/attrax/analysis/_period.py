@@ -21,7 +21,7 @@ from attrax.memory import Memory
 fourier: Any = scipy_fft
 _CANDIDATES = 64
 _CONTRAST = 0.1
-"""A lag stands out where the mean squared difference is below this fraction of that at both neighbouring lags."""
+"""A lag stands out where the mean squared difference is below this fraction of that at both neighboring lags."""
 _SAME = 2.0
 """Of all lags that stand out, those within this factor of the smallest difference are as good as the best."""
 _ENOUGH = 0.4
@@ -108,7 +108,7 @@ def measured_period(states: HostStates, *, step: float | None = None, max_lag: i
     1. The mean squared difference at each lag (`lag_differences`), of the whole recording, its last three quarters and
        its last half, so that a beginning that does not repeat hides nothing. Its dips are the candidates.
     2. At each candidate the differences in time are looked at: those over the last half of the pairs must be below a
-       tenth of those at both neighbouring lags. It repeats from the state after the last pair whose difference
+       tenth of those at both neighboring lags. It repeats from the state after the last pair whose difference
        exceeds the geometric mean of the two levels; a quarter of a period, and three pairs, must be left.
     3. Of the lags that remain, multiples of the period are as good as the period itself. Reported is the least one
        within twice the smallest difference, so that two nearly equal halves are not taken for two periods where the
@@ -200,7 +200,7 @@ def _none(
 
 
 def _dips(flat: np.ndarray, differences: np.ndarray, most: int) -> list[int]:
-    """Lags of at least 2 at which the difference is below that of both neighbours, those that stand out most first."""
+    """Lags of at least 2 at which the difference is below that of both neighbors, those that stand out most first."""
     ranked: dict[int, float] = {}
     for part in (0, len(flat) // 4, len(flat) // 2):
         count = len(flat) - part
@@ -208,8 +208,8 @@ def _dips(flat: np.ndarray, differences: np.ndarray, most: int) -> list[int]:
         if len(found) < 4:
             continue
         lags = np.arange(2, min(most, len(found) - 2) + 1)
-        neighbours = np.minimum(found[lags - 1], found[lags + 1])
-        for lag, here, beside in zip(lags, found[lags], neighbours, strict=True):
+        neighbors = np.minimum(found[lags - 1], found[lags + 1])
+        for lag, here, beside in zip(lags, found[lags], neighbors, strict=True):
             if here < beside:
                 ranked[int(lag)] = min(ranked.get(int(lag), np.inf), float(here / beside))
     return sorted(ranked, key=lambda lag: (ranked[lag], lag))[:_CANDIDATES]

@@ -1,4 +1,4 @@
-"""Recovery: how often a memory brings a corrupted example back, beside the nearest-neighbour rules."""
+"""Recovery: how often a memory brings a corrupted example back, beside the nearest-neighbor rules."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class Recovery(Record):
 
     @property
     def one_nn_rate(self) -> float:
-        """Rate of the Euclidean nearest neighbour."""
+        """Rate of the Euclidean nearest neighbor."""
         return self.neighbor_rates["euclidean"]
 
     @property
@@ -64,7 +64,7 @@ def recovery(
     progress: Progress | None = None,
     key: PRNGKeyArray,
 ) -> Recovery:
-    """Corrupts every stored example once, recalls it, and asks the nearest-neighbour rules the same.
+    """Corrupts every stored example once, recalls it, and asks the nearest-neighbor rules the same.
 
     **Arguments:** `memory`; `corruption`, such as `"occlude:0.5"`, or a function as `corrupt` takes; `key`, for the
     draw; the others as in `recall`.
@@ -90,5 +90,5 @@ def recovery(
 
 
 def neighbor_rates(cues: HostStates, references: HostStates, expected: HostIndices) -> dict[str, float]:
-    """For each nearest-neighbour rule, the fraction of cues whose nearest reference is the expected one."""
+    """For each nearest-neighbor rule, the fraction of cues whose nearest reference is the expected one."""
     return {rule: float((nearest_neighbor(cues, references, rule=rule) == expected).mean()) for rule in RULES}

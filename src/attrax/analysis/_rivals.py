@@ -132,7 +132,7 @@ def compare(
 ) -> Comparison:
     """Gives the cues of a memory to other associative memories that store the same examples.
 
-    Rivals: the nearest neighbour by Euclidean distance, cosine and correlation; by distance over the entries that are
+    Rivals: the nearest neighbor by Euclidean distance, cosine and correlation; by distance over the entries that are
     known (it is told which, where the corruption leaves any); over all shifts and turns of the examples that the
     corruptions reach; Hopfield's network and the pseudo-inverse rule on thresholded examples (for cycles with
     W = Σ ξ_{i+1} ξ_iᵀ); the modern Hopfield network; and a denoising autoencoder, trained on such cues and used once.
@@ -143,7 +143,7 @@ def compare(
     eight bits, patterns of ±1 in bits where those are fewer than the couplings.
 
     Cycles: a rival that iterates is asked for the state so many steps further on, the denoiser for the next one, a
-    nearest neighbour for the example itself.
+    nearest neighbor for the example itself.
 
     **Arguments:**
 

@@ -21,33 +21,33 @@ COMMANDS = {
     "add": ("attrax.cli._change:add", "Add examples to a memory."),
     "forget": ("attrax.cli._change:forget", "Remove examples from a memory."),
     "recall": ("attrax.cli._recall:recall", "Iterate a memory from cues and say what came back."),
-    "certify": ("attrax.cli._certify:certify", "Certify every stored example anew."),
-    "info": ("attrax.cli._certify:info", "Say what is in a memory file."),
+    "certify": ("attrax.cli._certify:certify", "Certify every stored example again."),
+    "info": ("attrax.cli._certify:info", "Show what is in a memory file."),
     "compare": ("attrax.cli._compare:compare", "Give the same cues to other associative memories."),
     "demo": ("attrax.cli._demo:demo", "Store 100 faces and write a page about it."),
     "demo-film": ("attrax.cli._demo_film:demo_film", "Store a film, recall it from noise, write it."),
-    "reproduce": ("attrax.cli._reproduce:reproduce", "Make the paper's figures and tables again."),
+    "reproduce": ("attrax.cli._reproduce:reproduce", "Reproduce the paper's figures and tables."),
 }
 """Commands by name: the function that runs, and the line that `attrax --help` shows."""
 
 THEORY = {
     "lambda": ("attrax.cli._theory:lambda_", "The top eigenvalue after training on one example."),
-    "corollary1": ("attrax.cli._theory:corollary1", "Networks that interpolate without being attracted."),
+    "corollary1": ("attrax.cli._theory:corollary1", "Networks that interpolate an example without attracting."),
     "sequence": ("attrax.cli._theory:sequence", "The top eigenvalue of a cycle through networks."),
-    "verify": ("attrax.cli._theory_runs:verify", "Train networks and set them beside the theory."),
+    "verify": ("attrax.cli._theory_runs:verify", "Train networks and compare them with the theory."),
     "plot": ("attrax.cli._theory_runs:plot", "Draw a figure of the theory."),
 }
 
 ANALYSES = {
     "spectrum": ("attrax.cli._spectra:spectrum", "The largest eigenvalues at each example."),
-    "radius": ("attrax.cli._spectra:radius", "How far each example's basin reaches."),
+    "radius": ("attrax.cli._spectra:radius", "The radius of each example's basin of attraction."),
     "recovery": ("attrax.cli._curves:recovery", "How often examples come back, by corruption."),
-    "spurious": ("attrax.cli._spurious:spurious", "Count where very many starts end."),
-    "basins": ("attrax.cli._basins:basins", "Which start on a plane ends in which example."),
+    "spurious": ("attrax.cli._spurious:spurious", "Count where very many initial states end."),
+    "basins": ("attrax.cli._basins:basins", "Draw basins of attraction on a plane."),
     "period": ("attrax.cli._period:period", "After how many states a recording repeats."),
-    "capacity": ("attrax.cli._capacity:capacity", "What a network holds of more and more examples."),
+    "capacity": ("attrax.cli._capacity:capacity", "Train on more and more examples, and count what is held."),
     "nearest": ("attrax.cli._nearest:nearest", "Does a memory answer as the nearest neighbor does?"),
-    "tolerance": ("attrax.cli._tolerance:tolerance", "The strongest noise that examples come back from."),
+    "tolerance": ("attrax.cli._tolerance:tolerance", "The strongest noise from which examples come back."),
 }
 
 
@@ -80,7 +80,7 @@ def _application() -> Any:
     for name, (where, line) in COMMANDS.items():
         found.add_command(Later(name, where, line))
     found.add_command(group("theory", "The theory of one example: formulas, checks and figures.", THEORY))
-    found.add_command(group("analyze", "What a memory stores, measured: spectra, basins, curves.", ANALYSES))
+    found.add_command(group("analyze", "Measure a memory: spectra, basins, recovery curves.", ANALYSES))
     return found
 
 

@@ -37,7 +37,8 @@ def basins(
         str | None,
         typer.Option(
             metavar="I,J,K",
-            help="Look at the plane through these three stored examples. [default: all of it for points in the plane, else 0,1,2]",
+            help="Show the plane through these three stored examples. [default: 0,1,2; for points in the "
+            "plane, the plane itself]",
             show_default=False,
         ),
     ] = None,
@@ -45,27 +46,28 @@ def basins(
         str | None,
         typer.Option(
             metavar="L,R,B,T",
-            help="Left, right, bottom and top of the frame. [default: round the examples]",
+            help="Left, right, bottom and top of the frame. [default: around the examples]",
             show_default=False,
         ),
     ] = None,
     resolution: Annotated[int, typer.Option(min=2, max=4096, help="Grid points along the longer side.")] = 128,
     coarse: Annotated[
-        int, typer.Option(min=1, help="Distance of the first points, in pixels; 1 iterates from every point.")
+        int, typer.Option(min=1, help="Spacing of the first points, in pixels; 1 iterates every point.")
     ] = 8,
     arrows: Annotated[int, typer.Option(min=0, max=200, help="Arrows along the longer side; 0 for none.")] = 20,
     voronoi: Annotated[
-        bool, typer.Option("--voronoi/--no-voronoi", help="Draw the cells of the nearest example.")
+        bool, typer.Option("--voronoi/--no-voronoi", help="Draw the Voronoi cells of the examples.")
     ] = True,
-    max_steps: Annotated[int, typer.Option(min=1, help="Applications of the map at most.")] = 1000,
+    max_steps: Annotated[int, typer.Option(min=1, help="Maximum number of applications of the map.")] = 1000,
     patterns: PatternSource = None,
     map_name: MapName = None,
     as_json: Json = False,
 ) -> int:
-    """Which start ends in which example: basins of attraction on a plane, beside the cells of the nearest example.
+    """Draw basins of attraction on a plane: which initial state ends at which example. Lines mark the Voronoi cells of
+    the examples.
 
-    Refined at the boundaries only. Writes a picture as PNG and SVG, and the grids as an .npz file. Exits with 0
-    whatever it finds.
+    Only the boundaries are computed in full resolution. Writes a picture as PNG and SVG, and the grids as an .npz file.
+    Exits with 0 whatever it finds.
 
     Example: attrax analyze basins faces.attrax --plane 0,1,2 -o figures
     """
@@ -117,7 +119,7 @@ def basins(
         f"{columns}×{rows} points, {found.num_evaluations} iterated from ({percent(found.evaluated_fraction)}), {seconds:.1f} s"
     )
     print(
-        f"ends in a stored {'cycle' if max(map(len, found.cycles)) > 1 else 'example'}: {percent(found.labelled_fraction)}"
+        f"ends in a stored {'cycle' if max(map(len, found.cycles)) > 1 else 'example'}: {percent(found.labeled_fraction)}"
     )
     print(f"in the one of its nearest example: {percent(found.voronoi_agreement)}")
     for outcome, share in found.fractions().items():
@@ -145,7 +147,7 @@ def basins_record(found: Any) -> dict[str, Any]:
         "evaluations": found.num_evaluations,
         "evaluated_fraction": found.evaluated_fraction,
         "outcomes": found.fractions(),
-        "labelled_fraction": found.labelled_fraction,
+        "labeled_fraction": found.labeled_fraction,
         "voronoi_agreement": found.voronoi_agreement,
         "cycles": [
             {

@@ -16,18 +16,18 @@ def capacity(
     ],
     numbers: Annotated[
         str | None,
-        typer.Option(metavar="N,N,...", help="How many of them. [default: doubling, from 8]", show_default=False),
+        typer.Option(metavar="N,N,...", help="Numbers of examples. [default: 8, then doubling]", show_default=False),
     ] = None,
     width: Annotated[int, typer.Option(min=1, help="Units of each hidden layer.")] = 128,
     depth: Annotated[int, typer.Option(min=1, help="Hidden layers.")] = 3,
     activation: Annotated[str, typer.Option(help="Name of the activation.")] = "relu",
     corrupt: Annotated[
         str,
-        typer.Option(metavar="KIND:LEVEL", help="The corruption of the cues, and of training; none for clean ones."),
+        typer.Option(metavar="KIND:LEVEL", help="Corruption of the cues and in training; none for clean examples."),
     ] = "gaussian:0.1",
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of Adam for each network.")] = 2000,
-    repeats: Annotated[int, typer.Option(min=1, help="Draws for each example.")] = 1,
-    max_steps: Annotated[int, typer.Option(min=1, help="Applications of the network at most.")] = 1000,
+    repeats: Annotated[int, typer.Option(min=1, help="Random draws for each example.")] = 1,
+    max_steps: Annotated[int, typer.Option(min=1, help="Maximum number of applications of the network.")] = 1000,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder for the figure.")] = None,
     shuffle: Shuffle = False,
     size: Size = None,
@@ -36,11 +36,11 @@ def capacity(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> int:
-    """Train a network of one size on more and more examples, and see what it holds: through the cliff and beyond.
+    """Train a network of one size on more and more examples, past its capacity, and measure what it holds.
 
-    For each number of examples: the fraction of corrupted ones that come back, the certified attractors, and bits a
-    weight, once of whole examples as compressed and once of entries. The source random:D gives random black and white
-    vectors of D entries, for which an entry is a bit. Exits with 0 whatever is found.
+    For each number of examples: the fraction of corrupted ones that come back, the certified attractors, and the bits
+    per weight, counted in two ways: for whole compressed examples, and for entries. The source random:D gives random
+    black and white vectors of D entries, where an entry is a bit. Exits with 0 whatever it finds.
 
     Example: attrax analyze capacity digits --numbers 10,30,100,300 --width 64 -o capacity
     """

@@ -32,9 +32,9 @@ def certify(
     recovery_atol: RecoveryAtol = None,
     as_json: Json = False,
 ) -> int:
-    """Certify every stored example anew: is it an attractor, and how do we know?
+    """Certify every stored example again: is it an attractor, and how do we know?
 
-    Exits with 0 when all are certified attractors and with 1 when not.
+    Exits with 0 if all are certified attractors, and with 1 if not.
 
     Example: attrax certify faces.attrax --json
     """
@@ -104,7 +104,7 @@ def totals(found: Any) -> dict[str, Any]:
 
 
 def info(file: File, map_name: MapName = None, as_json: Json = False) -> int:
-    """Say what is in a memory file, without computing anything.
+    """Show what is in a memory file, without computing anything.
 
     Example: attrax info faces.attrax
     """

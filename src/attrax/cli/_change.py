@@ -17,7 +17,9 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="A memory written by 
 TimeLimit = Annotated[
     float | None, typer.Option(metavar="SECONDS", help="No further attempt starts after this time.", show_default=False)
 ]
-Compare = Annotated[bool, typer.Option("--compare", help="Write the same from scratch too, to compare the times.")]
+Compare = Annotated[
+    bool, typer.Option("--compare", help="Also write the same memory from scratch, to compare the times.")
+]
 
 
 def add(
@@ -33,9 +35,9 @@ def add(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> int:
-    """Add examples to a memory: train on from its weights until everything old and new is certified again.
+    """Add examples to a memory: continue training from its weights until everything, old and new, is certified.
 
-    Where that is not reached the file is left as it was, and the exit status is 1.
+    If that fails, the file is left unchanged, and the exit status is 1.
 
     Example: attrax add faces.attrax more-faces/ --size 25x25 --gray
     """
@@ -73,9 +75,9 @@ def forget(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> int:
-    """Remove examples from a memory: train on from its weights until all others are certified again.
+    """Remove examples from a memory: continue training from its weights until all others are certified.
 
-    Where that is not reached the file is left as it was, and the exit status is 1.
+    If that fails, the file is left unchanged, and the exit status is 1.
 
     Example: attrax forget photos.attrax camera.jpg 17
     """

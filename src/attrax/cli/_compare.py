@@ -28,7 +28,9 @@ def compare(
     file: File,
     more: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SOURCE...", help="Further examples, for how many fit a rival's bytes: any source."),
+        typer.Argument(
+            metavar="SOURCE...", help="More examples, for the question how many fit into a rival's bytes: any source."
+        ),
     ] = None,
     corrupt: Annotated[
         list[str] | None,
@@ -38,9 +40,9 @@ def compare(
         list[str] | None, typer.Option(metavar="NAME", help="Only this rival; may be repeated. By default all.")
     ] = None,
     budget: Annotated[
-        int | None, typer.Option(min=1, help="Bytes a rival may keep; by default what the memory's network takes.")
+        int | None, typer.Option(min=1, help="Bytes each rival may use; by default the size of the memory's network.")
     ] = None,
-    max_steps: Annotated[int, typer.Option(min=1, help="Applications of the network at most.")] = 1000,
+    max_steps: Annotated[int, typer.Option(min=1, help="Maximum number of applications of the network.")] = 1000,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder for the figure.")] = None,
     patterns: PatternSource = None,
     map_name: MapName = None,
@@ -52,12 +54,12 @@ def compare(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> int:
-    """Give the same cues to other associative memories: nearest neighbours, Hopfield networks, a denoising autoencoder.
+    """Give the same cues to other associative memories: nearest neighbors, Hopfield networks, a denoising autoencoder.
 
-    Each rival stores the same examples, with the best setting that a search on other cues finds. identified: the right
+    Each rival stores the same examples, with the best settings that a search on other cues finds. identified: the right
     example is nearest to the answer; recovered: the answer is that example, to a mean square of 1e-7. The second table
-    says how many examples a rival stores within the bytes allowed before less than 90 % of the cues come back. Exits
-    with 0 whatever is found.
+    says how many examples each rival stores within the allowed bytes before less than 90 % of the cues come back. Exits
+    with 0 whatever it finds.
 
     Example: attrax compare faces.attrax --corrupt gaussian:0.5 --corrupt occlude:0.5 -o rivals
     """

@@ -19,27 +19,27 @@ def recovery(
         list[str] | None,
         typer.Option(
             metavar="KIND:LO..HI",
-            help="A corruption over six levels, or KIND:LEVEL for one; may be repeated, and parts be joined by +, as in "
-            "shift:1..4+occlude:0.5. By default the usual levels of every kind.",
+            help="A corruption over six levels, or KIND:LEVEL for one; may be repeated. Join several with "
+            "+, as in shift:1..4+occlude:0.5. By default the usual levels of every kind.",
         ),
     ] = None,
-    repeats: Annotated[int, typer.Option(min=1, help="Draws for each example and level.")] = 1,
+    repeats: Annotated[int, typer.Option(min=1, help="Random draws for each example and level.")] = 1,
     clamp: Annotated[
-        bool, typer.Option("--clamp/--no-clamp", help="Also recall with the known pixels put back at each step.")
+        bool, typer.Option("--clamp/--no-clamp", help="Also recall with the known pixels restored at each step.")
     ] = True,
     step: Annotated[float, typer.Option(help="Damping a of the clamped step x + a(f(x) - x), at most 1.")] = 1.0,
-    max_steps: Annotated[int, typer.Option(min=1, help="Applications of the network at most.")] = 1000,
+    max_steps: Annotated[int, typer.Option(min=1, help="Maximum number of applications of the network.")] = 1000,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder for the figure.")] = None,
     patterns: PatternSource = None,
     map_name: MapName = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> int:
-    """Recovery curves: how often the stored examples come back, against how badly the cues are corrupted.
+    """Recovery curves: how often the stored examples come back, against the strength of the corruption.
 
-    Rates have Wilson's 95 % intervals, and stand beside the nearest-neighbour rules on the same cues. Where a
-    corruption leaves some pixels as they were, the rate with these put back at every step is given too. Every point
-    says whether training saw such cues. Exits with 0 whatever is found.
+    Rates have Wilson's 95 % intervals, and are shown beside nearest-neighbor rules on the same cues. If a corruption
+    keeps some pixels, the rate of clamped recall, which restores them at every step, is given too. Every point says
+    whether such corruptions were used in training. Exits with 0 whatever it finds.
 
     Example: attrax analyze recovery faces.attrax --corrupt gaussian:0.1..1.5 --corrupt occlude:0.1..0.9 -o curves
     """

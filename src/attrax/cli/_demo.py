@@ -16,8 +16,8 @@ Folder = Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Fol
 def demo(output: Folder = Path("attrax-demo"), seed: Seed = 0, as_json: Json = False) -> int:
     """Store 100 photographs of faces, certify each, recall them from corrupted cues, and write a page about it.
 
-    About a minute on two cores, without a network. Writes index.html, faces.attrax and strip.png to DIR. Exits with 0
-    when all are certified attractors and with 1 when not.
+    Takes about a minute on two cores and needs no internet. Writes index.html, faces.attrax and strip.png to DIR. Exits
+    with 0 if all are certified attractors, and with 1 if not.
 
     Example: attrax demo -o attrax-demo
     """

@@ -16,8 +16,8 @@ Folder = Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Fol
 def demo_film(output: Folder = Path("attrax-demo"), seed: Seed = 0, as_json: Json = False) -> int:
     """Store a film of 60 frames in one hidden layer, certify the cycle, recall it from pure noise, write it as a film.
 
-    A few seconds on two cores. Writes film.attrax, film.mp4, film.gif and film-strip.png to DIR. Exits with 0 when the
-    film is a certified limit cycle and with 1 when not.
+    Takes a few seconds on two cores. Writes film.attrax, film.mp4, film.gif and film-strip.png to DIR. Exits with 0 if
+    the film is a certified limit cycle, and with 1 if not.
 
     Example: attrax demo-film -o attrax-demo
     """

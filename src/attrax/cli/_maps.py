@@ -13,7 +13,7 @@ MapName = Annotated[
     typer.Option(
         "--map",
         metavar="MODULE:NAME",
-        help="The map of a memory whose file does not hold it: a map, or a function without arguments that makes one.",
+        help="The map, if the memory file does not hold it: a map, or a function without arguments that returns one.",
         show_default=False,
     ),
 ]

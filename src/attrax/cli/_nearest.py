@@ -18,19 +18,19 @@ def nearest(
         typer.Option(metavar="KIND:LO..HI", help="A corruption over six levels, or KIND:LEVEL; may be repeated."),
     ] = None,
     rule: Annotated[
-        str, typer.Option(help="Of the nearest neighbour: euclidean, cosine or correlation.")
+        str, typer.Option(help="Rule of the nearest neighbor: euclidean, cosine or correlation.")
     ] = "euclidean",
-    repeats: Annotated[int, typer.Option(min=1, help="Draws for each example and level.")] = 1,
-    max_steps: Annotated[int, typer.Option(min=1, help="Applications of the network at most.")] = 1000,
+    repeats: Annotated[int, typer.Option(min=1, help="Random draws for each example and level.")] = 1,
+    max_steps: Annotated[int, typer.Option(min=1, help="Maximum number of applications of the network.")] = 1000,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder for the figure.")] = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> int:
-    """Does a memory answer as the nearest neighbour does? Both get the same corrupted examples.
+    """Does a memory answer as the nearest neighbor does? Both get the same corrupted examples.
 
-    For each corruption and level: how often each is right, and how often both give one answer. Of several memories, of
-    other sizes of the same pictures or other depths, the mean agreement is drawn against the two. Exits with 0
-    whatever is found.
+    For each corruption and level: how often each is right, and how often both give the same answer. For several
+    memories (other sizes of the same pictures, or other depths), the mean agreement is drawn against size and depth.
+    Exits with 0 whatever it finds.
 
     Example: attrax analyze nearest faces.attrax --corrupt gaussian:0.1..1.5 --corrupt drop:0.1..0.9 -o nearest
     """

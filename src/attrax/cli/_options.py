@@ -12,18 +12,20 @@ from attrax.cli._progress import waiting
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
 Seed = Annotated[
     int,
-    typer.Option(min=0, max=2**32 - 1, metavar="N", help="Seed of everything that is drawn; same seed, same result."),
+    typer.Option(
+        min=0, max=2**32 - 1, metavar="N", help="Seed of all randomness; the same seed gives the same result."
+    ),
 ]
 Number = Annotated[
     int | None, typer.Option("--n", min=1, metavar="N", help="Take the first N (with --shuffle: N at random).")
 ]
 Shuffle = Annotated[bool, typer.Option("--shuffle", help="Take examples at random, by --seed.")]
-Size = Annotated[str | None, typer.Option(metavar="HxW", help="Bring images to this height and width.")]
+Size = Annotated[str | None, typer.Option(metavar="HxW", help="Resize images to this height and width.")]
 Fit = Annotated[
     Literal["squash", "crop", "pad"],
     typer.Option(
         metavar="squash|crop|pad",
-        help="What becomes of another aspect ratio: stretched to --size, cut, or set in black.",
+        help="For images with another aspect ratio than --size: stretch, crop, or add black borders.",
     ),
 ]
 ValueRange = Annotated[
@@ -31,15 +33,15 @@ ValueRange = Annotated[
     typer.Option(
         "--range",
         metavar="LOW:HIGH",
-        help="Numbers that become 0 and 1. [default: by the type of the numbers]",
+        help="Values to map to 0 and 1. [default: by the type of the numbers]",
         show_default=False,
     ),
 ]
 Recursive = Annotated[
-    bool, typer.Option("--recursive/--no-recursive", help="Take the folders in a folder too; they become labels.")
+    bool, typer.Option("--recursive/--no-recursive", help="Read subfolders too; their names become labels.")
 ]
 Gray = Annotated[bool, typer.Option("--gray", help="One channel instead of color.")]
-SkipUnreadable = Annotated[bool, typer.Option("--skip-unreadable", help="Leave unreadable image files out.")]
+SkipUnreadable = Annotated[bool, typer.Option("--skip-unreadable", help="Skip unreadable image files.")]
 RecoveryAtol = Annotated[
     float | None,
     typer.Option(
@@ -57,24 +59,27 @@ PatternSource = Annotated[
 # What to take of a film, a sound or a text.
 Fps = Annotated[
     float | None,
-    typer.Option(metavar="RATE", help="Frames per second to take of a film, to the nearest frame.", show_default=False),
+    typer.Option(metavar="RATE", help="Frames per second to take from a film (nearest frames).", show_default=False),
 ]
 Start = Annotated[
     float | None, typer.Option(metavar="SECONDS", help="Where to begin in a film or a sound.", show_default=False)
 ]
 Duration = Annotated[
-    float | None, typer.Option(metavar="SECONDS", help="How much to take of it from there.", show_default=False)
+    float | None, typer.Option(metavar="SECONDS", help="How much to take from there.", show_default=False)
 ]
 Hop = Annotated[
-    float | None, typer.Option(metavar="SECONDS", help="Sound in one state. [default: 1]", show_default=False)
+    float | None, typer.Option(metavar="SECONDS", help="Length of sound in one state. [default: 1]", show_default=False)
 ]
 Rate = Annotated[
     int | None,
     typer.Option(
-        min=1, metavar="HERTZ", help="Samples per second to bring a sound to. [default: its own]", show_default=False
+        min=1,
+        metavar="HERTZ",
+        help="Resample sound to this many samples per second. [default: its own]",
+        show_default=False,
     ),
 ]
-Mono = Annotated[bool, typer.Option("--mono", help="The mean of a sound's channels.")]
+Mono = Annotated[bool, typer.Option("--mono", help="Average the channels of a sound.")]
 By = Annotated[
     Literal["word", "character"] | None,
     typer.Option(metavar="word|character", help="What a state of a text is. [default: word]", show_default=False),
@@ -86,8 +91,9 @@ As = Annotated[
     typer.Option(
         "--as",
         metavar="KIND",
-        help="images: each state is an example of its own; sequence: each SOURCE is one cycle, a folder's images in the "
-        "order of their names. [default: sequence for films, sound and text, else images]",
+        help="images: each state is an example of its own. sequence: each SOURCE is one cycle; images "
+        "of a folder follow in the order of their names. [default: sequence for films, sound and "
+        "text, else images]",
         show_default=False,
     ),
 ]
@@ -102,25 +108,29 @@ Indices = Annotated[
     typer.Option(
         "--indices",
         metavar="I,J,...",
-        help="Take these states of each source (with --as images, of all together) in this order, counted from 0.",
+        help="Take these states of each source (with --as images, of all sources together) in this "
+        "order, counted from 0.",
         show_default=False,
     ),
 ]
 Single = Annotated[
     list[str] | None,
-    typer.Option(metavar="SOURCE", help="Beside the cycles, store each state of this source by itself; repeatable."),
+    typer.Option(metavar="SOURCE", help="Also store each state of this source as a single example; repeatable."),
 ]
 End = Annotated[
     Literal["loop", "hold"],
-    typer.Option(metavar="loop|hold", help="After the last state of a sequence comes the first, or it stays."),
+    typer.Option(
+        metavar="loop|hold",
+        help="loop: the last state of a sequence leads to the first. hold: it leads to itself (an open sequence).",
+    ),
 ]
 Context = Annotated[
     str,
     typer.Option(
         "--context",
         metavar="K|auto",
-        help="A state is the last K frames, so that equal frames may have different "
-        "successors; auto takes the least K that is enough.",
+        help="Make each state of the last K frames, so that equal frames can have different "
+        "successors. auto takes the least K that is enough.",
     ),
 ]
 

@@ -36,13 +36,13 @@ def period(
     max_lag: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="N", help="Largest period to look for. [default: 4/5 of the states]", show_default=False
+            min=1, metavar="N", help="Longest period to look for. [default: 4/5 of the states]", show_default=False
         ),
     ] = None,
     begin: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="noise|frame:I", help="Where a memory starts. [default: noise]", show_default=False
+            "--from", metavar="noise|frame:I", help="Initial state of a memory. [default: noise]", show_default=False
         ),
     ] = None,
     steps: Annotated[
@@ -50,7 +50,7 @@ def period(
         typer.Option(
             min=3,
             metavar="N",
-            help="Applications of a memory's map. [default: three times its longest cycle and 100]",
+            help="Applications of a memory's map. [default: three times its longest cycle, plus 100]",
             show_default=False,
         ),
     ] = None,
@@ -71,8 +71,8 @@ def period(
 ) -> int:
     """After how many states a recording repeats, from which state on, and on what evidence.
 
-    The evidence is the mean squared difference of states a period apart beside those one lag below and above. A sound
-    is compared state by state, so its period is a multiple of --hop. Exits with 0 whatever is found.
+    The evidence is the mean squared difference of states one period apart, compared with the lags just below and above.
+    Sound is compared state by state, so its period is a multiple of --hop. Exits with 0 whatever it finds.
 
     Example: attrax analyze period back.mp4 -o figures --json
     """

@@ -43,7 +43,7 @@ def recall(
             "-o",
             "--output",
             metavar="DIR",
-            help="Write what came back here: a folder; with --from a clip too (.mp4, .gif, .wav, .txt), or .npy or .npz.",
+            help="Write the results here: a folder. With --from also a clip (.mp4, .gif, .wav, .txt), .npy or .npz.",
         ),
     ] = None,
     begin: Annotated[
@@ -51,11 +51,11 @@ def recall(
         typer.Option(
             "--from",
             metavar="CUE",
-            help="Recall a sequence, from one cue: noise, frame:I (a stored state), or a source of one frame.",
+            help="Recall a sequence from one cue: noise, frame:I (a stored state), or a source of one frame.",
             show_default=False,
         ),
     ] = None,
-    cycles: Annotated[int, typer.Option(min=1, help="With --from: how often to go round the cycle.")] = 1,
+    cycles: Annotated[int, typer.Option(min=1, help="With --from: how many times to go around the cycle.")] = 1,
     corrupt: Annotated[
         str | None,
         typer.Option(
@@ -65,9 +65,11 @@ def recall(
         ),
     ] = None,
     reading: Annotated[str, typer.Option(help="The paper's thresholds: literal, mean_square or auto.")] = "auto",
-    atol: Annotated[float | None, typer.Option(help="Converged below this change of the state.")] = None,
-    recovery_atol: Annotated[float | None, typer.Option(help="Recovered below this distance to an example.")] = None,
-    max_steps: Annotated[int, typer.Option(min=1, help="Applications of the network at most.")] = 10_000,
+    atol: Annotated[float | None, typer.Option(help="Converged if the state changes by less than this.")] = None,
+    recovery_atol: Annotated[
+        float | None, typer.Option(help="Recovered if the distance to an example is below this.")
+    ] = None,
+    max_steps: Annotated[int, typer.Option(min=1, help="Maximum number of applications of the network.")] = 10_000,
     patterns: PatternSource = None,
     map_name: MapName = None,
     n: Number = None,
@@ -78,14 +80,15 @@ def recall(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> int:
-    """Iterate a memory from cues until it settles, and say which example came back.
+    """Iterate a memory from cues until it converges, and say which example came back.
 
-    With --corrupt the example behind each cue is known, so reaching another one is other_attractor, and the rates of
-    the nearest-neighbor rules on the same cues are given. With cues from elsewhere these are null, and recovered means
-    that a stored example was reached, not that it was the right one.
+    With --corrupt the example behind each cue is known. Reaching another one is other_attractor, and the output
+    includes the rates of nearest-neighbor rules on the same cues. With cues from elsewhere these rates are null, and
+    recovered only means that some stored example was reached.
 
-    With --from the whole path from one cue is kept, until it has gone round the cycle that it falls into: which cycle
-    of those stored, at which phase, after how many steps, with which period, and how near to what was stored.
+    With --from the whole path from one cue is kept, until it has gone around the cycle that it falls into. The output
+    says which stored cycle it is, at which phase and after how many steps it was reached, its period, and how close the
+    frames are to the stored ones.
 
     Example: attrax recall faces.attrax --corrupt occlude:0.5 -o recalled
 

@@ -14,36 +14,40 @@ from attrax.cli._progress import progress_bar
 
 def reproduce(
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID...]", help="Experiments, as --list names them; all by default.")
+        list[str] | None, typer.Argument(metavar="[ID...]", help="Experiments, as shown by --list; all by default.")
     ] = None,
     scale: Annotated[str, typer.Option(metavar="SCALE", help="smoke, quick, tables or full.")] = "quick",
     mode: Annotated[str, typer.Option(metavar="MODE", help="paper, attrax or both.")] = "both",
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the page and the results.")
     ] = Path("attrax-paper"),
-    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; as many as there are cores by default.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of each; the cores divided by --jobs.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Number of processes; by default one per core.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of each process; by default the cores divided by --jobs.")
+    ] = None,
     dask: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Of a Dask scheduler, whose workers run the cells instead.")
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Address of a Dask scheduler whose workers run the cells instead."),
     ] = None,
     cell: Annotated[list[str] | None, typer.Option("--cell", help="Only cells of this name; may be repeated.")] = None,
     change: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="A setting in place of the scale's, such as seconds=600."),
+        typer.Option("--set", metavar="NAME=VALUE", help="Replace a setting of the scale, such as seconds=600."),
     ] = None,
-    page: Annotated[str, typer.Option("--format", metavar="FORMAT", help="Of the page: html or md.")] = "html",
+    page: Annotated[str, typer.Option("--format", metavar="FORMAT", help="Format of the page: html or md.")] = "html",
     listing: Annotated[
-        bool, typer.Option("--list", help="List the experiments and their cells, and run none.")
+        bool, typer.Option("--list", help="List the experiments and their cells without running any.")
     ] = False,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> int:
-    """Make the paper's figures and tables again, and a page that sets what came out beside what the paper says.
+    """Reproduce the paper's figures and tables, on a page that compares the results with the paper.
 
-    Scales: smoke is tiny but real, a few minutes; quick up to an hour; tables a night; full has the paper's sizes.
-    Modes: paper trains as the paper does, attrax by this library's writers. Each cell (a network and all that is
-    measured on it) is kept in DIR/results.sqlite as soon as it is done and never runs again, so a killed run goes on
-    where it was. Exits with 0 whatever is found; cells that failed are counted on stderr, and run again next time.
+    Scales: smoke is tiny but real and takes a few minutes; quick takes up to an hour; tables takes a night; full has
+    the paper's sizes. Modes: paper trains as in the paper; attrax uses attrax's writers. Each cell (a network and
+    everything measured on it) is saved in DIR/results.sqlite when it is done and never runs again, so an interrupted
+    run resumes where it stopped. Exits with 0 whatever it finds. Failed cells are counted on stderr, and run again next
+    time.
 
     Example: attrax reproduce all --scale smoke -o paper
     """

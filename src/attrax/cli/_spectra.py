@@ -20,7 +20,8 @@ Folder = Annotated[
 def spectrum(
     file: File,
     top: Annotated[
-        int | None, typer.Option("--top", min=1, metavar="M", help="Eigenvalues of each example; default: one percent.")
+        int | None,
+        typer.Option("--top", min=1, metavar="M", help="Eigenvalues for each example; default: one percent."),
     ] = None,
     output: Folder = None,
     patterns: PatternSource = None,
@@ -113,17 +114,17 @@ def spectrum(
 def radius(
     file: File,
     directions: Annotated[
-        int, typer.Option("--directions", min=0, metavar="N", help="Random directions; 0 leaves sampling out.")
+        int, typer.Option("--directions", min=0, metavar="N", help="Random directions; 0 turns sampling off.")
     ] = 64,
-    confidence: Annotated[float, typer.Option(help="Of the statement on sampled directions, below 1.")] = 0.95,
-    max_steps: Annotated[int, typer.Option(min=1, help="Steps after which a random start counts as not back.")] = 500,
+    confidence: Annotated[float, typer.Option(help="Confidence of the sampled radius, below 1.")] = 0.95,
+    max_steps: Annotated[int, typer.Option(min=1, help="Steps after which a sampled state counts as lost.")] = 500,
     output: Folder = None,
     patterns: PatternSource = None,
     map_name: MapName = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> int:
-    """How far each example's basin reaches: a proved radius, and a sampled one with its confidence.
+    """The radius of each example's basin of attraction: a proved one, and a sampled one with its confidence.
 
     Example: attrax analyze radius faces.attrax --directions 100 -o radius --json
     """

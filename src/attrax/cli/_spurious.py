@@ -29,7 +29,7 @@ def spurious(
     file: File,
     images: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SOURCE...", help="States that were not stored, to start from: any source."),
+        typer.Argument(metavar="SOURCE...", help="Initial states that were not stored: any source."),
     ] = None,
     starts: Annotated[int, typer.Option(min=1, help="How many starts.")] = 1000,
     share: Annotated[
@@ -40,13 +40,13 @@ def spurious(
             "gaussian, blend, midpoint, crop, flip, derived (from SOURCE).",
         ),
     ] = None,
-    confidence: Annotated[float, typer.Option(help="Of the bound on ending elsewhere.")] = 0.95,
-    certified: Annotated[int, typer.Option(min=0, help="Limits never stored to refine and certify.")] = 100,
-    max_steps: Annotated[int, typer.Option(min=1, help="Applications of the network at most.")] = 10_000,
-    checkpoint: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Save the census here every so often.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from --checkpoint.")] = False,
+    confidence: Annotated[float, typer.Option(help="Confidence of the bound on ending elsewhere.")] = 0.95,
+    certified: Annotated[
+        int, typer.Option(min=0, help="How many limits that were never stored to refine and certify.")
+    ] = 100,
+    max_steps: Annotated[int, typer.Option(min=1, help="Maximum number of applications of the network.")] = 10_000,
+    checkpoint: Annotated[Path | None, typer.Option(metavar="FILE", help="Save the counts here regularly.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from --checkpoint.")] = False,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder for the figure and the limits.")
     ] = None,
@@ -60,13 +60,14 @@ def spurious(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> int:
-    """Iterate a memory from very many starts and count what they end in: stored examples or spurious attractors.
+    """Iterate a memory from very many initial states (starts) and count where they end: at stored examples or at
+    spurious attractors.
 
     Starts are given states, uniform and Gaussian noise, and blends, midpoints, enlarged parts and mirror images of the
-    stored examples. Where SOURCE has fewer states than its share of the starts, enlarged parts, mirror images and blends
-    of them stand in, counted apart as derived. upper_bound is the exact (Clopper-Pearson) bound on the probability that such a start ends anywhere
-    but at a stored example. Limits that were never stored are merged, refined and certified. Exits with 0 whatever is
-    found.
+    stored examples. If SOURCE has fewer states than its share of the starts, enlarged parts, mirror images and blends
+    of them are added and counted separately, as derived. upper_bound is the exact (Clopper-Pearson) bound on the
+    probability that such a start does not end at a stored example. Limits that were never stored are merged, refined
+    and certified. Exits with 0 whatever it finds.
 
     Example: attrax analyze spurious faces.attrax natural --size 25x25 --gray --starts 10000 -o census
     """

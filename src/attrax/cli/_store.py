@@ -117,8 +117,8 @@ class Method:
         list[str] | None,
         typer.Option(
             metavar="KIND:LEVEL",
-            help="Train on examples corrupted up to this level, such as occlude:0.7; repeatable. See attrax recall "
-            "--help for the kinds.",
+            help="Train on examples corrupted up to this level, such as occlude:0.7; repeatable. attrax "
+            "recall --help lists the kinds.",
         ),
     ] = None
     seed: Seed = 0
@@ -133,7 +133,7 @@ class Network:
         typer.Option(
             min=1,
             metavar="N",
-            help="Units of each hidden layer. [default: the writer's choice; 512 where it trains a given network]",
+            help="Units of each hidden layer. [default: the writer's choice; 512 if it trains a given network]",
         ),
     ] = None
     depth: Annotated[
@@ -141,7 +141,7 @@ class Network:
         typer.Option(
             min=1,
             metavar="N",
-            help="Number of hidden layers. [default: the writer's choice; 5 where it trains a given network]",
+            help="Number of hidden layers. [default: the writer's choice; 5 if it trains a given network]",
         ),
     ] = None
     activation: Annotated[
@@ -164,13 +164,14 @@ class Network:
         bool | None,
         typer.Option(
             "--bias/--no-bias",
-            help="Biases in every layer. ReLU and Leaky ReLU without them can store nothing. [default: bias]",
+            help="Use biases in every layer. Without them, ReLU and Leaky ReLU networks cannot store "
+            "anything. [default: bias]",
             show_default=False,
         ),
     ] = None
     dtype: Annotated[
         Literal["float32", "float64"] | None,
-        typer.Option(metavar="NAME", help="Arithmetic of training: float32 or float64. [default: float32]"),
+        typer.Option(metavar="NAME", help="Precision of training: float32 or float64. [default: float32]"),
     ] = None
 
 
@@ -185,32 +186,34 @@ class Training:
     lr: Annotated[float | None, typer.Option(metavar="RATE", help="Learning rate. [default: the optimizer's]")] = None
     epochs: Annotated[
         int | None,
-        typer.Option(min=0, metavar="N", help="Passes through the data at most. [default: the writer's choice]"),
+        typer.Option(
+            min=0, metavar="N", help="Maximum number of passes through the data. [default: the writer's choice]"
+        ),
     ] = None
     tol: Annotated[
-        float | None, typer.Option(metavar="LOSS", help="Loss to stop at, on the clean examples. [default: 1e-8]")
+        float | None, typer.Option(metavar="LOSS", help="Stop at this loss on the clean examples. [default: 1e-8]")
     ] = None
-    batch: Annotated[int | None, typer.Option(min=1, metavar="N", help="Examples a step. [default: all]")] = None
+    batch: Annotated[int | None, typer.Option(min=1, metavar="N", help="Examples per step. [default: all]")] = None
     time_limit: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", help="Stop training when the time is over. [default: as long as it needs]"),
+        typer.Option(metavar="SECONDS", help="Stop training after this time. [default: no limit]"),
     ] = None
     checkpoint: Annotated[Path | None, typer.Option(metavar="FILE", help="Save training here every few seconds.")] = (
         None
     )
-    resume: Annotated[bool, typer.Option("--resume", help="Continue from --checkpoint where it exists.")] = False
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from --checkpoint if it exists.")] = False
     assignments: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Any other setting, such as training.momentum=0.9, augmentation.copies=4 or source.start=2.5; "
-            "repeatable. A wrong name lists all.",
+            help="Any other setting, such as training.momentum=0.9, augmentation.copies=4 or "
+            "source.start=2.5; repeatable. A wrong name lists all names.",
         ),
     ] = None
     config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A TOML file with tables [training], [augmentation], [source] of settings."),
+        typer.Option(metavar="FILE", help="A TOML file with settings in tables [training], [augmentation], [source]."),
     ] = None
 
 
@@ -240,13 +243,13 @@ def store(
     training: Annotated[Training, "Training"],
     output: Annotated[Output, "Output"],
 ) -> int:
-    """Store examples as attractors of a network, certify each, and write one file.
+    """Store examples as attractors of a network, certify each one, and write one file.
 
-    Depth is the number of hidden layers. Exits with 0 when every example is a certified attractor and with 1 when not;
-    the file is written in both cases, marked accordingly.
+    Depth is the number of hidden layers. Exits with 0 if every example is a certified attractor, and with 1 if not. The
+    file is written in both cases and records the result.
 
-    Sequences: attrax store clip.mp4 --size 64x64 --gray -o film.attrax makes a film one cycle; so does --as sequence of
-    the images of a folder.
+    Sequences: attrax store clip.mp4 --size 64x64 --gray -o film.attrax stores a film as one cycle. --as sequence does
+    the same with the images of a folder.
 
     Example: attrax store faces --n 20 -o faces.attrax
     """

@@ -9,7 +9,7 @@ from attrax.cli._output import print_json
 from attrax.cli._progress import waiting
 
 Activation = Annotated[str, typer.Option(metavar="NAME", help="sigmoid, tanh, z^0.5, …; a wrong name lists all.")]
-Width = Annotated[int, typer.Option("--k", help="Width: hidden units a layer.")]
+Width = Annotated[int, typer.Option("--k", help="Width: units in each hidden layer.")]
 Norm = Annotated[float, typer.Option(help="‖x‖ of the example.")]
 
 
@@ -26,19 +26,17 @@ def lambda_(
     w0: Annotated[
         str | None,
         typer.Option(
-            metavar="W,…", help="Initial scales of the depth − 1 layers in between; one number stands for all."
+            metavar="W,…", help="Initial scales of the depth − 1 layers in between; one number applies to all."
         ),
     ] = None,
     norm: Norm = 1.0,
-    target_norm: Annotated[
-        float | None, typer.Option(help="‖y‖ where x is trained to map to y; by default ‖x‖.")
-    ] = None,
+    target_norm: Annotated[float | None, typer.Option(help="‖y‖ if x is trained to map to y; by default ‖x‖.")] = None,
     as_json: Json = False,
 ) -> int:
     """The network that training on one example ends in, and the top eigenvalue of its Jacobian.
 
-    Theorems 1 to 3, the deep theorem and Corollary 2. Exits with 0 when there is an answer and with 1 when training
-    reaches no zero error; `status` says why.
+    Theorems 1 to 3, the deep theorem and Corollary 2. Exits with 0 if there is an answer, and with 1 if training does
+    not reach zero error; `status` says why.
 
     Example: attrax theory lambda --activation sigmoid --k 2 --u0 1 --v0 1 --depth 1 --json
     """
@@ -68,17 +66,17 @@ def lambda_(
 def corollary1(
     activation: Activation = "sigmoid",
     v: Annotated[
-        float | None, typer.Option(help="Scale of the first layer; without it only the intervals are told.")
+        float | None, typer.Option(help="Scale of the first layer; without it, only the intervals are printed.")
     ] = None,
     k: Width = 2,
     norm: Norm = 1.0,
-    low: Annotated[float, typer.Option(help="Where to begin looking for intervals.")] = -10.0,
-    high: Annotated[float, typer.Option(help="Where to end.")] = 10.0,
+    low: Annotated[float, typer.Option(help="Lower end of the search for intervals.")] = -10.0,
+    high: Annotated[float, typer.Option(help="Upper end of the search.")] = 10.0,
     as_json: Json = False,
 ) -> int:
-    """Networks that interpolate an example without being attracted to it, and the intervals where they are found.
+    """Networks that interpolate an example without making it an attractor, and the intervals where they exist.
 
-    Exits with 1 when the network asked for with --v is an attractor or does not exist, else with 0.
+    Exits with 1 if the network given by --v has an attractor or does not exist, and with 0 otherwise.
 
     Example: attrax theory corollary1 --activation sigmoid --k 2 --v -2 --json
     """
@@ -125,14 +123,14 @@ def sequence(
     networks: Annotated[
         list[str],
         typer.Argument(
-            metavar="NETWORK…", help="ACTIVATION:k=K:u0=U:v0=V, and depth, w0=W,…, norm, target_norm where wanted."
+            metavar="NETWORK…", help="ACTIVATION:k=K:u0=U:v0=V, and depth, w0=W,…, norm, target_norm if needed."
         ),
     ],
     as_json: Json = False,
 ) -> int:
     """The top eigenvalue of a cycle through several networks, the i-th trained to map x_i to x_{i+1} (Theorem 4).
 
-    Exits with 0 when there is an answer and with 1 when one of the networks has none.
+    Exits with 0 if there is an answer, and with 1 if one of the networks has none.
 
     Example: attrax theory sequence swish:k=3:u0=0.4:v0=0.5 swish:k=3:u0=-0.4:v0=-0.5 --json
     """

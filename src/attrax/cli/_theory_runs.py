@@ -19,10 +19,10 @@ def verify(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> int:
-    """Train networks for every theorem, activation and several depths, and set them beside the theory.
+    """Train networks for every theorem, activation and several depths, and compare them with the theory.
 
-    Whole matrices are trained by gradient descent at six rates and extrapolated to gradient flow. About a minute on two
-    cores. Exits with 0 when every row lies within the error of its extrapolation and with 1 when not.
+    Whole matrices are trained by gradient descent at six rates and extrapolated to gradient flow. Takes about a minute
+    on two cores. Exits with 0 if every row is within the error of its extrapolation, and with 1 if not.
 
     Example: attrax theory verify
     """
@@ -79,10 +79,12 @@ def plot(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the PNG and SVG files.")
     ] = Path("attrax-theory"),
-    activation: Annotated[str | None, typer.Option(metavar="NAME", help="Instead of the figure's own.")] = None,
+    activation: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Activation to use instead of the figure's own.")
+    ] = None,
     k: Annotated[int | None, typer.Option("--k", help="Width (portrait, random, initial).")] = None,
     trials: Annotated[
-        int | None, typer.Option(help="Networks a point, at least 6 (curves, map, random, initial).")
+        int | None, typer.Option(help="Networks per point, at least 6 (curves, map, random, initial).")
     ] = None,
     seed: Seed = 0,
     as_json: Json = False,
@@ -91,7 +93,7 @@ def plot(
 
     portrait: the flow of (u, v) with the curve of zero error. curves: λ₁ against width and depth, beside trained
     networks. intervals: where Corollary 1 applies. map: λ₁ over width and depth, beside trained networks. random: λ₁ as
-    the start becomes random. initial: the Jacobian of wide networks before and after training.
+    the initial weights become random. initial: the Jacobian of wide networks before and after training.
 
     Example: attrax theory plot portrait --activation swish -o figures
     """

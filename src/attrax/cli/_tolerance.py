@@ -16,19 +16,19 @@ from attrax.cli._sequences import load_memory
 def tolerance(
     file: File,
     copies: Annotated[int, typer.Option(min=1, help="Noisy copies of each example at each strength.")] = 100,
-    rate: Annotated[float, typer.Option(help="Fraction of them that has to be exceeded.")] = 0.9,
+    rate: Annotated[float, typer.Option(help="Fraction of copies that must come back (more than this).")] = 0.9,
     precision: Annotated[float, typer.Option(help="Relative width of the bracket around each strength.")] = 0.05,
-    max_steps: Annotated[int, typer.Option(min=1, help="Applications of the network at most.")] = 1000,
+    max_steps: Annotated[int, typer.Option(min=1, help="Maximum number of applications of the network.")] = 1000,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder for the figure.")] = None,
     patterns: PatternSource = None,
     map_name: MapName = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> int:
-    """Noise tolerance: the strongest Gaussian noise from which each stored example comes back nearly always.
+    """Noise tolerance: the strongest Gaussian noise from which each stored example nearly always comes back.
 
-    For each example the largest standard deviation at which more than --rate of its noisy copies come back, beside the
-    largest singular value of the Jacobian there. Exits with 0 whatever is found.
+    For each example: the largest standard deviation at which more than --rate of its noisy copies come back, and the
+    largest singular value of the Jacobian. Exits with 0 whatever it finds.
 
     Example: attrax analyze tolerance faces.attrax --copies 2000 -o tolerance
     """

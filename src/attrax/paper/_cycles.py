@@ -7,7 +7,7 @@ import numpy as np
 
 from attrax.analysis import wilson_interval
 from attrax.dynamics import recall
-from attrax.paper._experiment import Records, Summary, judged, labelled, told, trained
+from attrax.paper._experiment import Records, Summary, judged, labeled, told, trained
 from attrax.paper._networks import reached, stored_numbers, write
 from attrax.paper.pages import PageTable
 from attrax.paper.sweeps import CellFound, CellRecord, Work
@@ -92,7 +92,7 @@ def sequence_table(records: Records) -> Sequence[PageTable]:
         for place, length in enumerate(numbers["lengths"]):
             rows.append(
                 (
-                    labelled(record),
+                    labeled(record),
                     str(length),
                     str(numbers["certified_periods"][place]),
                     told(numbers["radii"][place]),

@@ -237,7 +237,7 @@ def of_one_network(
     return drawn
 
 
-def labelled(record: CellRecord) -> str:
+def labeled(record: CellRecord) -> str:
     """The name of a cell for captions, and that it was not trained where it was not.
 
     A figure of an untrained network is shown, for it says how far training got, but never without this.

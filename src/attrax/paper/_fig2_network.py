@@ -15,7 +15,7 @@ from attrax.corruptions import corrupt
 from attrax.dynamics import Recall, recall
 from attrax.extending import HostStates
 from attrax.memory import Memory
-from attrax.paper._experiment import Records, labelled, repeated
+from attrax.paper._experiment import Records, labeled, repeated
 from attrax.paper._networks import network_settings, orbit_of, reached, stored_numbers, write
 from attrax.paper._pictures import (
     cut_note,
@@ -306,7 +306,7 @@ def rate_table(
     if not there:
         return ()
     curves = [curve_points(record) for record in there]
-    head = [f"{labelled(record)}{name}" for record in there for name, _ in columns]
+    head = [f"{labeled(record)}{name}" for record in there for name, _ in columns]
     rows = [
         (points[0].corruption, f"{points[0].level:g}", *(told(point) for point in points for _, told in columns))
         for points in zip(*curves, strict=True)

@@ -76,7 +76,7 @@ PAPER_FIG16: Mapping[str, PaperRow] = MappingProxyType(
         "pytorch": _LOST,
     }
 )
-"""Fig. 16, a row an initialization, all with Adam. The rows are labelled U alone; that they ascend in a is a reading,
+"""Fig. 16, a row an initialization, all with Adam. The rows are labeled U alone; that they ascend in a is a reading,
 and so is which of the last two columns is cosid. The last three rows are lost."""
 
 PAPER = MappingProxyType({"fig15": PAPER_FIG15, "fig16": PAPER_FIG16})

@@ -13,7 +13,7 @@ from attrax.analysis import Basins, Other, Plane, basins
 from attrax.extending import Progress, checks
 from attrax.maps import mlp
 from attrax.memory import Memory
-from attrax.paper._experiment import Drawing, Records, labelled, trained
+from attrax.paper._experiment import Drawing, Records, labeled, trained
 from attrax.paper._networks import reached, stored_numbers, write
 from attrax.paper.sweeps import CellFound, Work
 from attrax.patterns import Patterns
@@ -148,7 +148,7 @@ _GRIDS = ("label", "phase", "other", "outcome", "nearest")
 def basin_numbers(found: Basins) -> dict[str, Any]:
     """What a cell says of basins, and what `unpacked` needs beside the arrays."""
     return {
-        "labelled": found.labelled_fraction,
+        "labeled": found.labeled_fraction,
         "voronoi_agreement": found.voronoi_agreement,
         "spurious": sum(other.verdict is Verdict.ATTRACTOR for other in found.others),
         "basins": {
@@ -234,4 +234,4 @@ def basin_drawing(
     count, kind = len(good or there), "trained" if good else "untrained"
     chosen = "" if count == 1 else f", of {count} {kind} networks the one that {told}"
     figure = basin_map(unpacked(best.numbers, best.arrays))
-    return (Drawing(figure, f"Basins of {labelled(best)}{chosen}. {caption}"),)
+    return (Drawing(figure, f"Basins of {labeled(best)}{chosen}. {caption}"),)

@@ -51,7 +51,7 @@ def write_page(
     """Writes one HTML page about a memory that needs no other file, no script and no network.
 
     It shows what was certified, the cues and what came back (pictures where the states are pictures), the spectrum,
-    the recovery rates beside the nearest-neighbour rules, how the memory was written, and what speaks against it.
+    the recovery rates beside the nearest-neighbor rules, how the memory was written, and what speaks against it.
 
     **Arguments:**
 
@@ -283,7 +283,7 @@ def _notes(memory: Memory, recoveries: Sequence[Recovery]) -> str:
             + ")"
             for record in behind
         )
-        notes.append(f"A nearest-neighbour rule with access to all stored examples does better for: {names}.")
+        notes.append(f"A nearest-neighbor rule with access to all stored examples does better for: {names}.")
     readings = sorted({record.recall.reading for record in recoveries})
     if readings:
         limits = {

@@ -157,7 +157,7 @@ def outcome_rates(census: Census) -> dict[str, dict[str, float]]:
 
 
 def curve_figure(points: Sequence[CurvePoint]) -> "Figure":
-    """Recovery against the level of each corruption, one panel each, beside the nearest-neighbour rules.
+    """Recovery against the level of each corruption, one panel each, beside the nearest-neighbor rules.
 
     The band is Wilson's 95 % interval of the memory's rate. The heading says whether training saw such cues; where
     that differs between levels, seen levels have a filled mark and others an open one.

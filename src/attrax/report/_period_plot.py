@@ -16,7 +16,7 @@ def period_figure(found: MeasuredPeriod) -> "Figure":
     """Mean squared difference of states against their lag, on a logarithmic axis, with the period marked.
 
     The curve is over the whole recording; the cross is the value over the states from which on it repeats, and the
-    points beside it those at the neighbouring lags. The gray line is that of two states at random.
+    points beside it those at the neighboring lags. The gray line is that of two states at random.
 
     **Arguments:** `found`, of `analysis.measured_period`. **Returns:** a `matplotlib.figure.Figure`, 7×3.4 inches.
     """

@@ -85,7 +85,7 @@ def spectrum_histogram(certificate: Certificate, *, ink: str = "black", transpar
 
 
 def recovery_bars(recoveries: Sequence[Recovery], *, ink: str = "black", transparent: bool = False) -> "Figure":
-    """Recovery rate of each corruption with its 95 % interval (Wilson's), beside the nearest-neighbour rules.
+    """Recovery rate of each corruption with its 95 % interval (Wilson's), beside the nearest-neighbor rules.
 
     **Arguments:** `recoveries`, at least one; `ink` and `transparent` as in `spectrum_histogram`.
 

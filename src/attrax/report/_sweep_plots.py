@@ -1,4 +1,4 @@
-"""Figures of sweeps: capacity, agreement with the nearest neighbour, and noise tolerance."""
+"""Figures of sweeps: capacity, agreement with the nearest neighbor, and noise tolerance."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -78,7 +78,7 @@ def capacity_figure(sweep: CapacitySweep) -> "Figure":
 def agreement_figure(
     agreements: Mapping[str, Sequence[AgreementPoint]], sizes: Mapping[str, tuple[int, int]] | None = None
 ) -> "Figure":
-    """A memory and the nearest neighbour on the same cues: a panel for each corruption of the first memory.
+    """A memory and the nearest neighbor on the same cues: a panel for each corruption of the first memory.
 
     Two curves a panel, the fraction that each gets right; the dotted one is the fraction of the cues to which both give
     one answer. Where there are several memories, two more panels show their mean agreement against the entries of a
@@ -132,7 +132,7 @@ def agreement_figure(
     figure.legend(
         handles=[
             _line(BLUE, "-", "o", f"{name}: right"),
-            _line(ORANGE, "--", "s", "nearest neighbour: right"),
+            _line(ORANGE, "--", "s", "nearest neighbor: right"),
             _line("black", ":", None, "one answer from both"),
         ],
         loc="outside upper center",

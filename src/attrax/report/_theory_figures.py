@@ -119,7 +119,7 @@ def theory_figure(
     - `curves`: λ₁ against width and depth, theory and networks trained from random starts.
     - `intervals`: where Corollary 1 applies.
     - `map`: λ₁ over width and depth, theory beside trained networks.
-    - `random`: λ₁ as the start becomes random.
+    - `random`: λ₁ as the initial weights become random.
     - `initial`: the Jacobian of wide two-layer networks, predicted, measured and trained.
 
     **Arguments:** `kind`; `folder`, created where it is missing; `activation`, a name instead of the figure's own; `k`,

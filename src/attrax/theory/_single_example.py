@@ -209,7 +209,7 @@ def _equal(
 
 
 def _polish(phi: Scalar, k: int, scale: float, u0: float, h0: float, u: float, h: float) -> tuple[float, float] | None:
-    """Newton on scale·(u² − u₀²)/2 = ∫φ/φ' and kuφ(h) = 1 from (u, h); None if it leaves that neighbourhood.
+    """Newton on scale·(u² − u₀²)/2 = ∫φ/φ' and kuφ(h) = 1 from (u, h); None if it leaves that neighborhood.
 
     The Jacobian [[scale·u, −φ/φ'], [kφ, kuφ']] has determinant k(scale·u²φ'² + φ²)/φ', never 0 here.
     """

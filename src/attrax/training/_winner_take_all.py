@@ -82,7 +82,7 @@ def encoder(
     dtype: np.dtype | type = np.float32,
     key: PRNGKeyArray,
 ) -> Encoder:
-    """An encoder whose scores begin as those of a nearest-neighbour rule, with free units beside.
+    """An encoder whose scores begin as those of a nearest-neighbor rule, with free units beside.
 
     The rule is Pearson correlation of the cue with the examples, the strongest of the fixed metrics under noise and
     occlusion. Of values without a sign, as pixels are, each counts in the example as its logarithm, t ↦ log(t + 0.3)

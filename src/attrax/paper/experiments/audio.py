@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from attrax.paper._cycles import sequence_cell, sequence_table, start_note, summarize_cycle
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, labelled, of_one_network, repeated
+from attrax.paper._experiment import Drawing, Experiment, Records, Summary, labeled, of_one_network, repeated
 from attrax.paper._figures import waveforms
 from attrax.paper._networks import network_settings
 from attrax.paper.sweeps import Cell, CellFound, CellRecord, Work
@@ -66,7 +66,7 @@ def draw(record: CellRecord) -> Sequence[Drawing]:
     return (
         Drawing(
             waveforms(signals, rate),
-            f"{labelled(record)}: eight states of a second, {rate:,} values each. {start_note(record)} A synthetic "
+            f"{labeled(record)}: eight states of a second, {rate:,} values each. {start_note(record)} A synthetic "
             "voice in place of the paper's recording.",
         ),
     )

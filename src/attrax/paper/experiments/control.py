@@ -16,7 +16,7 @@ from attrax.paper._experiment import (
     Records,
     Summary,
     judged,
-    labelled,
+    labeled,
     numeric,
     of_one_network,
     repeated,
@@ -143,7 +143,7 @@ def draw(record: CellRecord) -> Sequence[Drawing]:
     losses = [numeric(record.numbers["loss"]), *(numeric(row["loss"]) for row in rows)]
     exact = "all of these interpolate" if all(loss <= settings["tol"] for loss in losses) else "not all interpolate"
     caption = (
-        f"{labelled(record)}: {exact} (mean squared error over random features {told(losses[0], '.1e')}, of Corollary "
+        f"{labeled(record)}: {exact} (mean squared error over random features {told(losses[0], '.1e')}, of Corollary "
         f"1 at most {told(float(np.max(losses[1:])), '.1e')}). {data_note('mnist', settings['source'])}"
     )
     return (Drawing(figure, caption),)

@@ -16,7 +16,7 @@ from attrax.paper._experiment import (
     Records,
     Summary,
     judged,
-    labelled,
+    labeled,
     of_one_network,
     repeated,
     trained,
@@ -141,7 +141,7 @@ def draw(record: CellRecord) -> Sequence[Drawing]:
         Drawing(
             figure,
             "Left: through the points, but steeper than the diagonal (Fig. 1a). Middle: the values are the points "
-            f"(Fig. 1b). Right: by training, {labelled(record)}, with the way of one start (Fig. 1c, d).",
+            f"(Fig. 1b). Right: by training, {labeled(record)}, with the way of one start (Fig. 1c, d).",
         ),
     )
 

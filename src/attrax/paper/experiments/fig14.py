@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labelled, of_one_network
+from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labeled, of_one_network
 from attrax.paper._fig2_network import KINDS, cells, curve_points, note, rate_table
 from attrax.paper._figures import BLUE, GRAY, plain_axes
 from attrax.paper.pages import PageTable
@@ -42,7 +42,7 @@ def draw(record: CellRecord) -> Sequence[Drawing]:
     return (
         Drawing(
             figure,
-            f"{labelled(record)}: the memory beside the Euclidean nearest neighbor on the same cues. " + note(record),
+            f"{labeled(record)}: the memory beside the Euclidean nearest neighbor on the same cues. " + note(record),
         ),
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from attrax.analysis import wilson_interval
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labelled, of_one_network
+from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labeled, of_one_network
 from attrax.paper._fig2_network import SHOWN, cells, note
 from attrax.paper._figures import picture_rows
 from attrax.paper.sweeps import CellRecord
@@ -63,7 +63,7 @@ def _landed(record: CellRecord) -> str:
             f"the median place of that other by distance is {at['rank']:g} of {others} (chance {(others + 1) / 2:g}), "
             f"before the middle for {at['near']} examples and behind it for {at['far']}"
         )
-    return f"{labelled(record)}: {', '.join(parts)}"
+    return f"{labeled(record)}: {', '.join(parts)}"
 
 
 @of_one_network
@@ -78,7 +78,7 @@ def draw(record: CellRecord) -> Sequence[Drawing]:
         for place, (name, status) in enumerate(zip(SHOWN, statuses, strict=True))
     )
     marks = [status == "recovered" for status in statuses]
-    drawings = [Drawing(picture_rows(rows, marks=marks), f"{labelled(record)}: {where}. {note(record)}")]
+    drawings = [Drawing(picture_rows(rows, marks=marks), f"{labeled(record)}: {where}. {note(record)}")]
     return drawings + _failures(record)
 
 
@@ -96,7 +96,7 @@ def _failures(record: CellRecord) -> list[Drawing]:
         for place, one in enumerate(failed)
     )
     caption = (
-        f"{labelled(record)}: {len(failed)} of the {count} cues of Fig. 2c that {which}, spread over kinds and levels: "
+        f"{labeled(record)}: {len(failed)} of the {count} cues of Fig. 2c that {which}, spread over kinds and levels: "
         f"{names}."
     )
     return [Drawing(picture_rows(rows), caption)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labelled, of_one_network
+from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labeled, of_one_network
 from attrax.paper._fig2_network import MORE, cells, note
 from attrax.paper._figures import picture_rows
 from attrax.paper.sweeps import CellRecord
@@ -32,7 +32,7 @@ def draw(record: CellRecord) -> Sequence[Drawing]:
     rows = [("stored", arrays["more"]), (f"cue: {MORE}", arrays["more_cues"]), ("limit", arrays["more_limits"])]
     return (
         Drawing(
-            picture_rows(rows, marks=marks), f"{labelled(record)}: the first examples, none left out. " + note(record)
+            picture_rows(rows, marks=marks), f"{labeled(record)}: the first examples, none left out. " + note(record)
         ),
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from attrax.analysis import CurvePoint, wilson_interval
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labelled
+from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labeled
 from attrax.paper._fig2_network import cells, curve_points, note, rate_table
 from attrax.paper.pages import PageTable
 from attrax.paper.sweeps import CellRecord
@@ -42,7 +42,7 @@ def summarize(records: Records) -> Summary:
 def draw(records: Records) -> Sequence[Drawing]:
     """The curves of every network."""
     return [
-        Drawing(curve_figure(curve_points(record)), f"{labelled(record)}. {note(record)}")
+        Drawing(curve_figure(curve_points(record)), f"{labeled(record)}. {note(record)}")
         for record in records
         if record.numbers
     ]

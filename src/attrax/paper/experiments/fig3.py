@@ -50,7 +50,7 @@ def summarize(records: Records) -> Summary:
 def _told(records: Records) -> str:
     parts = [
         f"{record.numbers['attractors']} of {record.numbers['cycles']} stored, {record.numbers['spurious']} spurious, "
-        f"{100 * record.numbers['labelled']:.0f} % of the area ends in what was stored, "
+        f"{100 * record.numbers['labeled']:.0f} % of the area ends in what was stored, "
         f"{100 * record.numbers['voronoi_agreement']:.0f} % in its nearest"
         for record in trained(records)
     ]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrax.paper._cycles import sequence_cell, sequence_table, start_note, summarize_cycle
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, labelled, of_one_network, repeated
+from attrax.paper._experiment import Drawing, Experiment, Records, Summary, labeled, of_one_network, repeated
 from attrax.paper._figures import picture_rows
 from attrax.paper._networks import network_settings
 from attrax.paper.sweeps import Cell, CellFound, CellRecord, Work
@@ -58,7 +58,7 @@ def draw(record: CellRecord) -> Sequence[Drawing]:
     return (
         Drawing(
             picture_rows(rows),
-            f"{labelled(record)}: {settings['frames']} frames of {settings['side']}×{settings['side']}. "
+            f"{labeled(record)}: {settings['frames']} frames of {settings['side']}×{settings['side']}. "
             f"{start_note(record)} Data: a slow pan over scikit-image's photographs in place of the paper's film.",
         ),
     )

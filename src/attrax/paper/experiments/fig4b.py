@@ -12,7 +12,7 @@ from attrax.paper._experiment import (
     Records,
     Summary,
     judged,
-    labelled,
+    labeled,
     numeric,
     of_one_network,
     repeated,
@@ -109,7 +109,7 @@ def draw(record: CellRecord) -> Sequence[Drawing]:
     if len(way) > _DIGITS + 1:
         rows.append((f"from step {_DIGITS} on", np.asarray(way[_DIGITS:])))
     rows = [(name, states) for name, states in rows if len(states)]
-    caption = f"{labelled(record)}. {start_note(record)} {data_note('mnist', record.cell.settings['source'])}"
+    caption = f"{labeled(record)}. {start_note(record)} {data_note('mnist', record.cell.settings['source'])}"
     return (Drawing(picture_rows(rows, columns=_DIGITS), caption),)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from attrax import RecallStatus
 from attrax.dynamics import recall
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labelled, of_one_network, repeated
+from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labeled, of_one_network, repeated
 from attrax.paper._figures import picture_rows
 from attrax.paper._networks import network_settings, orbit_of, reached, stored_numbers, write
 from attrax.paper._pictures import cut_note, data_note, data_source, limited, pictures, unseen_pictures
@@ -99,7 +99,7 @@ def draw(record: CellRecord) -> Sequence[Drawing]:
         ("the example nearest to the limit", arrays["nearest"]),
     ]
     caption = (
-        f"{labelled(record)}: {settings['n']} examples of {settings['side']}×{settings['side']}.{cut_note(settings)} "
+        f"{labeled(record)}: {settings['n']} examples of {settings['side']}×{settings['side']}.{cut_note(settings)} "
         f"Median mean squared error of one step {_error(record, 'first_step')}, of the whole way "
         f"{_error(record, 'whole_way')}. {data_note('mnist', settings['source'])}"
     )

@@ -7,7 +7,7 @@ import jax.random as jr
 import numpy as np
 
 from attrax.analysis import recovery
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labelled, of_one_network, repeated
+from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labeled, of_one_network, repeated
 from attrax.paper._figures import picture_rows
 from attrax.paper._networks import network_settings, reached, stored_numbers, write
 from attrax.paper._pictures import cut_note, data_note, data_source, limited, pictures
@@ -73,7 +73,7 @@ def draw(record: CellRecord) -> Sequence[Drawing]:
     rows = [("stored", arrays["examples"]), (f"cue: {settings['cue']}", arrays["cues"]), ("limit", arrays["limits"])]
     marks = [status == "recovered" for status in record.numbers["statuses"]]
     caption = (
-        f"{labelled(record)}: {settings['n']} gray pictures of {settings['side']}×{settings['side']}."
+        f"{labeled(record)}: {settings['n']} gray pictures of {settings['side']}×{settings['side']}."
         f"{cut_note(settings)} {data_note('cifar10', settings['source'])}"
     )
     return (Drawing(picture_rows(rows, marks=marks), caption),)

@@ -13,7 +13,7 @@ from attrax.paper._experiment import (
     Records,
     Summary,
     judged,
-    labelled,
+    labeled,
     numeric,
     repeated,
     told,
@@ -64,25 +64,25 @@ def _mean(record: Any, name: str) -> float:
 
 
 def summarize(records: Records) -> Summary:
-    """Recovery over all cues at least that of the nearest neighbour."""
+    """Recovery over all cues at least that of the nearest neighbor."""
     return judged(
         records,
         lambda record: _mean(record, "rate"),
         lambda record: _mean(record, "rate") >= _mean(record, "euclidean"),
         lambda record: any(numeric(cue["rate"]) > numeric(cue["euclidean"]) for cue in record.numbers["cues"]),
         "Reproduced where, as a mean over the cues, at least as many examples come back as the Euclidean nearest "
-        "neighbour names; partly where more come back of any one kind of cue.",
+        "neighbor names; partly where more come back of any one kind of cue.",
     )
 
 
 def draw(records: Records) -> Sequence[Drawing]:
-    """Recovery by kind of cue beside the nearest neighbour, means over the seeds."""
+    """Recovery by kind of cue beside the nearest neighbor, means over the seeds."""
     done = trained(records) or [record for record in records if record.numbers]
     if not done:
         return ()
     figure, grid = plain_axes(6.0, 3.2)
     places = np.arange(len(CUES))
-    labels = ("this memory", "Euclidean nearest neighbour", "best of the fixed metrics")
+    labels = ("this memory", "Euclidean nearest neighbor", "best of the fixed metrics")
     for number, (name, label, color) in enumerate(zip(_RATES, labels, (BLUE, VERMILION, GRAY), strict=True)):
         means = [np.mean([numeric(record.numbers["cues"][place][name]) for record in done]) for place in places]
         grid[0, 0].bar(places + 0.27 * (number - 1), means, width=0.25, color=color, label=label)
@@ -96,7 +96,7 @@ def draw(records: Records) -> Sequence[Drawing]:
         if str(cue["seen"]) != "no"
     ]
     caption = (
-        f"{', '.join(map(labelled, done))}: {settings['n']} pictures; training saw the kinds: "
+        f"{', '.join(map(labeled, done))}: {settings['n']} pictures; training saw the kinds: "
         f"{', '.join(seen) or 'none'}. " + data_note("mnist", settings["source"])
     )
     return (Drawing(figure, caption),)
@@ -105,16 +105,16 @@ def draw(records: Records) -> Sequence[Drawing]:
 def tabulate(records: Records) -> Sequence[PageTable]:
     """Every rate of every network."""
     rows = [
-        (labelled(record), cue["cue"], str(cue["seen"]), *(told(cue[name], ".2f") for name in _RATES))
+        (labeled(record), cue["cue"], str(cue["seen"]), *(told(cue[name], ".2f") for name in _RATES))
         for record in records
         for cue in record.numbers.get("cues", ())
     ]
     rows += [
-        (labelled(record), "mean of all", "", *(told(_mean(record, name), ".2f") for name in _RATES))
+        (labeled(record), "mean of all", "", *(told(_mean(record, name), ".2f") for name in _RATES))
         for record in records
         if record.numbers
     ]
-    head = ("network", "cue", "seen by training", "recovered", "Euclidean nearest neighbour", "best of the metrics")
+    head = ("network", "cue", "seen by training", "recovered", "Euclidean nearest neighbor", "best of the metrics")
     caption = "Fractions of the examples. The best of the fixed metrics is chosen for each cue by its outcome."
     return (PageTable(caption, head, tuple(rows)),) if rows else ()
 
@@ -123,7 +123,7 @@ EXPERIMENT = Experiment(
     id="general",
     title="Open question: generalization as recovery",
     statement="A memory generalizes from its examples to corrupted ones: at least as many of them come back as "
-    "the nearest neighbour names.",
+    "the nearest neighbor names.",
     paper=None,
     unit="recovered, mean over seven cues",
     cells=cells,

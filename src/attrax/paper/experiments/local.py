@@ -15,7 +15,7 @@ from attrax import StoreStatus
 from attrax.activations import activation
 from attrax.maps import MLP
 from attrax.memory import Memory
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, extent, judged, labelled, repeated, told
+from attrax.paper._experiment import Drawing, Experiment, Records, Summary, extent, judged, labeled, repeated, told
 from attrax.paper._figures import BLUE, VERMILION, plain_axes
 from attrax.paper._networks import RECIPE, fitted, recipe, stored_numbers
 from attrax.paper._pictures import data_note, data_source, limited, pictures
@@ -163,7 +163,7 @@ def draw(records: Records) -> Sequence[Drawing]:
     axes.legend(fontsize=8, frameon=False)
     settings = done[0].cell.settings
     losses = "; ".join(
-        f"{labelled(record)}: " + ", ".join(f"{told(record.numbers[rule]['loss'], '.1e')} by {rule}" for rule in RULES)
+        f"{labeled(record)}: " + ", ".join(f"{told(record.numbers[rule]['loss'], '.1e')} by {rule}" for rule in RULES)
         for record in done
     )
     caption = (
@@ -177,7 +177,7 @@ def tabulate(records: Records) -> Sequence[PageTable]:
     """Both rules at every network."""
     rows = [
         (
-            labelled(record),
+            labeled(record),
             rule,
             told(found["loss"], ".1e"),
             told(found["epochs"], "g"),

@@ -18,7 +18,7 @@ from attrax.paper._experiment import (
     Summary,
     extent,
     judged,
-    labelled,
+    labeled,
     numeric,
     of_one_network,
     repeated,
@@ -167,7 +167,7 @@ def draw(record: CellRecord) -> Sequence[Drawing]:
     settings = record.cell.settings
     missed = ", ".join(network["activation"] for network in record.numbers["networks"] if not network["trained"])
     caption = (
-        f"{labelled(record)}: networks without biases, {settings['depth']}×{settings['width']}, trained on one "
+        f"{labeled(record)}: networks without biases, {settings['depth']}×{settings['width']}, trained on one "
         f"picture{f' (loss not reached: {missed})' if missed else ''}; {settings['starts']} starts of "
         f"{settings['radius']} times its length. Power iteration is that of the Jacobian at 0. "
         + data_note("mnist", settings["source"])
@@ -179,7 +179,7 @@ def tabulate(records: Records) -> Sequence[PageTable]:
     """The cosines of every network, after every number of steps."""
     rows = [
         (
-            labelled(record),
+            labeled(record),
             network["activation"],
             told(network["loss"], ".1e"),
             told(network["epochs"], "g"),

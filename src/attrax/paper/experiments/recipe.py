@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrax.paper._experiment import Experiment, Records, Summary, judged, labelled, repeated, told, trained
+from attrax.paper._experiment import Experiment, Records, Summary, judged, labeled, repeated, told, trained
 from attrax.paper._networks import network_settings, reached, stored_numbers, write
 from attrax.paper._pictures import data_source, limited, pictures
 from attrax.paper.pages import PageTable
@@ -61,7 +61,7 @@ def tabulate(records: Records) -> Sequence[PageTable]:
     """One row a network."""
     rows = [
         (
-            labelled(record),
+            labeled(record),
             told(numbers["loss"], ".1e"),
             told(numbers["epochs"], "g"),
             *(str(count) for count in _counts(numbers)),

@@ -11,7 +11,7 @@ from attrax.paper._experiment import (
     Records,
     Summary,
     judged,
-    labelled,
+    labeled,
     of_one_network,
     repeated,
     told,
@@ -100,14 +100,14 @@ def draw(record: CellRecord) -> Sequence[Drawing]:
     grid[0, 0].step(range(1, len(spoken) + 1), [words.index(word) for word in spoken], where="mid", color=BLUE)
     grid[0, 0].set_yticks(range(len(words)), words)
     grid[0, 0].set_xlabel("step")
-    return (Drawing(figure, f"{labelled(record)}: the words said from the zero input on."),)
+    return (Drawing(figure, f"{labeled(record)}: the words said from the zero input on."),)
 
 
 def tabulate(records: Records) -> Sequence[PageTable]:
     """Training and the closed loop of every network."""
     rows = [
         (
-            labelled(record),
+            labeled(record),
             str(record.cell.settings["width"]),
             told(numbers["loss"], ".1e"),
             told(numbers["epochs"], "g"),

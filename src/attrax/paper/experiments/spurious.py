@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labelled, of_one_network
+from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labeled, of_one_network
 from attrax.paper._fig2_network import ENDS, cells, note
 from attrax.paper._figures import BLUE, GRAY, GREEN, ORANGE, VERMILION, plain_axes
 from attrax.paper.pages import PageTable
@@ -37,7 +37,7 @@ def _told(record: CellRecord) -> str:
     )
     parts = [f"{numbers[name]} {words}" for name, words in ends if numbers[name]]
     return (
-        f"{labelled(record)}: of {numbers['starts']} starts ({kinds}) "
+        f"{labeled(record)}: of {numbers['starts']} starts ({kinds}) "
         + (f"{numbers['elsewhere']} ended elsewhere, {', '.join(parts)}" if parts else "none ended elsewhere")
         + f"; with 95 % confidence at most {100 * numbers['elsewhere_bound']:.3g} % of such starts do"
     )
@@ -57,13 +57,13 @@ def draw(record: CellRecord) -> Sequence[Drawing]:
     axes.set(xlim=(0, 1), xlabel="fraction of the starts")
     axes.invert_yaxis()
     figure.legend(loc="outside upper center", ncols=3, fontsize=9, frameon=False)
-    return (Drawing(figure, f"{labelled(record)}: where starts of each kind end. {note(record)}"),)
+    return (Drawing(figure, f"{labeled(record)}: where starts of each kind end. {note(record)}"),)
 
 
 def tabulate(records: Records) -> Sequence[PageTable]:
     """For each network and kind of start how many ended how."""
     rows = [
-        (labelled(record), kind, str(row["starts"]), *(str(row[end]) for end in ENDS), f"{row['upper_bound']:.3g}")
+        (labeled(record), kind, str(row["starts"]), *(str(row[end]) for end in ENDS), f"{row['upper_bound']:.3g}")
         for record in records
         for kind, row in record.numbers.get("by_start", {}).items()
     ]

@@ -14,7 +14,7 @@ from attrax.paper._experiment import (
     Records,
     Summary,
     judged,
-    labelled,
+    labeled,
     numeric,
     of_one_network,
     repeated,
@@ -99,7 +99,7 @@ def draw(record: CellRecord) -> Sequence[Drawing]:
         grid[0, 0].plot(ends, ends, color=GRAY, linewidth=0.8)
     grid[0, 0].plot(theory, training, "o", color=BLUE, markersize=4, markerfacecolor="none")
     grid[0, 0].set(xlabel="λ₁ by the theory", ylabel="λ₁ of trained matrices")
-    return (Drawing(figure, f"{labelled(record)}: one circle a network, extrapolated to gradient flow."),)
+    return (Drawing(figure, f"{labeled(record)}: one circle a network, extrapolated to gradient flow."),)
 
 
 def tabulate(records: Records) -> Sequence[PageTable]:

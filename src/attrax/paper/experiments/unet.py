@@ -21,7 +21,7 @@ from attrax.paper._experiment import (
     Summary,
     extent,
     judged,
-    labelled,
+    labeled,
     of_one_network,
     repeated,
     told,
@@ -166,7 +166,7 @@ def draw(record: CellRecord) -> Sequence[Drawing]:
         ("after 30", arrays["steps"][1]),
     ]
     caption = (
-        f"{labelled(record)}: {settings['n']} pictures of {settings['side']}×{settings['side']}×3, "
+        f"{labeled(record)}: {settings['n']} pictures of {settings['side']}×{settings['side']}×3, "
         f"{record.numbers['parameters']:,} parameters. " + data_note("imagenet64", settings["source"])
     )
     return (Drawing(picture_rows(rows), caption),)
@@ -176,7 +176,7 @@ def tabulate(records: Records) -> Sequence[PageTable]:
     """What was found at the pictures of every network."""
     rows = [
         (
-            labelled(record),
+            labeled(record),
             ", ".join(dict.fromkeys(numbers["method"])),
             *(str(numbers[name]) for name in ("cycles", "attractors", "by_radius")),
             extent(numbers["radii"]),
