@@ -194,7 +194,7 @@ def test_the_figures(sweep: ax.analysis.CapacitySweep) -> None:
     one = agreement_figure({"a": found})
     assert [axes.get_title() for axes in one.axes] == ["none", "gaussian"]
     two = agreement_figure({"a": found, "b": found}, {"a": (4, 1), "b": (9, 3)})
-    assert [axes.get_xlabel() for axes in two.axes[2:]] == ["entries a state", "hidden layers"]
+    assert [axes.get_xlabel() for axes in two.axes[2:]] == ["entries per state", "hidden layers"]
     with pytest.raises(ValueError, match="at least one memory"):
         agreement_figure({})
 

@@ -29,5 +29,5 @@ found |= {
     stored, recalled, about = found["printed"]
     assert "2/2 certified" in stored
     assert "2/2 recovered" in recalled
-    assert "seen in training: yes" in recalled
+    assert "used in training: yes" in recalled
     assert "fade:F" in about

@@ -418,7 +418,7 @@ def test_recovery_beside_the_neighbor() -> None:
     assert outcome("general", cues=with_rates()) is Outcome.NOT
     seen = [cue | {"seen": word} for cue, word in zip(NUMBERS["general"]["cues"], ["yes", "kind only"], strict=False)]
     (drawing,) = EXPERIMENTS["general"].draw([made("general", cues=[*seen, *NUMBERS["general"]["cues"][2:]])])
-    assert f"training saw the kinds: {CUES[0]}, {CUES[1]} (kind only)." in drawing.caption
+    assert f"kinds used in training: {CUES[0]}, {CUES[1]} (kind only)." in drawing.caption
     (table,) = EXPERIMENTS["general"].tabulate([made("general")])
     assert len(table.rows) == len(CUES) + 1
     assert table.rows[-1][1:] == ("mean of all", "", "0.90", "0.80", "0.95")

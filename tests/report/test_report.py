@@ -176,7 +176,7 @@ def test_a_page_says_what_the_records_say(page: Page, memory: ax.Memory) -> None
     assert f"{certificate.num_attractors}/6" in page.text
     assert "Gaussian noise, σ = 0.1" in page.text
     assert "kind only, at σ = 0.1" in page.text
-    assert "not seen in training" in page.text
+    assert "not used in training" in page.text
     for words in ("another stored", "never stored", "into a cycle", "1 diverged", "1 not converged at the step limit"):
         assert words in page.text
     assert "4 attractor; 1 not attractor; 1 inconclusive" in page.text

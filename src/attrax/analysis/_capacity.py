@@ -1,4 +1,4 @@
-"""What a network of fixed size holds: examples recovered and bits a weight, through the cliff and beyond."""
+"""What a network of fixed size holds: examples recovered and bits per weight, past the capacity."""
 
 import lzma
 import time
@@ -84,7 +84,7 @@ class CapacityPoint(Record):
 class CapacitySweep(Rows):
     """Networks of one size on more and more examples.
 
-    **Fields:** `points`, one for each number of examples; `corruption` of the cues; `dimension`, entries a state;
+    **Fields:** `points`, one for each number of examples; `corruption` of the cues; `dimension`, entries per state;
     `width`, `depth`, `activation` of the networks.
     """
 
@@ -99,7 +99,7 @@ class CapacitySweep(Rows):
 
     @property
     def best(self) -> CapacityPoint:
-        """The point with the most bits a weight."""
+        """The point with the most bits per weight."""
         return max(self.points, key=lambda point: point.bits)
 
     @property

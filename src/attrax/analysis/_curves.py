@@ -38,9 +38,9 @@ class CurvePoint(Record):
     - `cues`: how many cues: every stored example, `repeats` times.
     - `recovered`: how many came back.
     - `neighbor_rates`: for each nearest-neighbor rule its rate on the same cues.
-    - `clamped`: how many came back with the known pixels put back at each step, `recall_clamped`; `None` where the
+    - `clamped`: how many came back with the known pixels restored at each step, `recall_clamped`; `None` where the
       corruption leaves no pixel as it was.
-    - `trained`: whether training saw such cues; see `training_saw`.
+    - `trained`: whether such cues were used in training; see `training_saw`.
     """
 
     corruption: str
@@ -66,7 +66,7 @@ class CurvePoint(Record):
 
     @property
     def clamped_rate(self) -> float | None:
-        """The rate with the known pixels put back at each step."""
+        """The rate with the known pixels restored at each step."""
         return None if self.clamped is None else self.clamped / self.cues
 
     @property
@@ -104,7 +104,7 @@ def recovery_curves(
       single level; parts joined by `+` happen from left to right, such as `shift:1..4+occlude:0.5`, and ranges in one
       text vary together. By default those of `default_curves`.
     - `repeats`: draws for each example and level.
-    - `clamp`: also recall with the known pixels put back at each step, where the corruption leaves some as they were.
+    - `clamp`: also recall with the known pixels restored at each step, where the corruption leaves some as they were.
     - `step`: the damping of that; see `recall_clamped`.
     - `max_steps`: applications of the map at most.
     - `progress`: called with the number of finished levels.

@@ -46,7 +46,7 @@ def stored_ends(run: Runner, memory: Memory) -> StoredEnds:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Labelled(Record):
+class Labeled(Record):
     """Ends with their labels.
 
     **Fields:** `label`, for each start the number of a stored cycle, or `DIVERGED`, `NOT_CONVERGED`, `ELSEWHERE`; and
@@ -58,7 +58,7 @@ class Labelled(Record):
     laps: tuple[np.ndarray, ...]
 
 
-def label_ends(run: Runner, stored: StoredEnds, ends: Run) -> Labelled:
+def label_ends(run: Runner, stored: StoredEnds, ends: Run) -> Labeled:
     """Compares ends with what is stored. A cycle is one of the same period, state by state."""
     cycles = stored.cycles
     label = np.full(len(ends.status), NOT_CONVERGED)
@@ -78,7 +78,7 @@ def label_ends(run: Runner, stored: StoredEnds, ends: Run) -> Labelled:
         if not met.recovered:
             kept.append(row)
             laps.append(lap)
-    return Labelled(label, np.array(kept, int), tuple(laps))
+    return Labeled(label, np.array(kept, int), tuple(laps))
 
 
 def nearest(values: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

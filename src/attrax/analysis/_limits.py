@@ -21,8 +21,8 @@ _COARSE_CHANGE = 1e-5
 class Runner(eqx.Module):
     """A map prepared for many starts.
 
-    **Fields:** the map; its orbit in 32 and in 64 bits (its coordinates are the features of a network where those are
-    fewer); `coarse`, the change that ends the coarse steps; `shape`, of a state.
+    **Fields:** the map; its iteration, in 32 and in 64 bits (its coordinates are the features of a network where those
+    are fewer); `coarse`, the change that ends the coarse steps; `shape`, of a state.
     """
 
     map: Map

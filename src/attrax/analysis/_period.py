@@ -186,7 +186,7 @@ def _flat(states: HostStates) -> np.ndarray:
     states = np.asarray(states)
     if states.ndim < 1 or states.dtype.kind not in "fiub" or not states.size or not np.isfinite(states).all():
         raise ValueError(
-            f"states must be finite real numbers, a state a row; got {states.dtype} of shape {states.shape}"
+            f"states must be finite real numbers, one state per row; got {states.dtype} of shape {states.shape}"
         )
     flat = states.reshape(len(states), -1)
     return flat if flat.dtype in (np.float32, np.float64) else flat.astype(np.float64)

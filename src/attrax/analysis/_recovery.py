@@ -27,7 +27,7 @@ class Recovery(Record):
     - `expected`: the example each cue was made from.
     - `recall`: what came back.
     - `neighbor_rates`: for each rule of `RULES` the fraction of the same cues whose nearest example is the right one.
-    - `trained`: whether training saw such corruptions; see `training_saw`.
+    - `trained`: whether such corruptions were used in training; see `training_saw`.
     """
 
     corruption: str

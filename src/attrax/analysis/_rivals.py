@@ -106,7 +106,7 @@ class Comparison(Rows):
     """Rivals on the same cues.
 
     **Fields:** `rivals`, the memory first; `capacities` within `budget` bytes; `corruptions`; `num_examples`, how many
-    each stores; `dimension`, entries a state.
+    each stores; `dimension`, entries per state.
     """
 
     rows_of: ClassVar[str] = "rivals"
@@ -337,7 +337,7 @@ def _capacity(
 ) -> Capacity:
     """Bisection for the largest number of examples; the rate is taken to fall with it.
 
-    The setting found at home is kept where it does, and searched anew, on the same cues, where it does not.
+    The settings found for the memory's own examples are kept if they fit, and searched again, on the same cues, if not.
     """
     make, trains = ASSOCIATORS[name][0], name == DENOISER
     tried: dict[int, tuple[int, float]] = {}

@@ -1,4 +1,4 @@
-"""Which corruptions training saw: recovery from others is another achievement."""
+"""Which corruptions were used in training: recovery from others is another achievement."""
 
 import math
 from typing import Any
@@ -8,7 +8,7 @@ from attrax.memory import Memory
 
 
 def training_saw(memory: Memory, name: str) -> str:
-    """Whether training saw the corruption called `name`.
+    """Whether the corruption called `name` was used in training.
 
     `"yes"`; `"kind only, …"` where it saw weaker ones of the kind, or another σ; `"parts only"` where it saw each part
     of a composition but not together; `"no"`; `"unknown"` for a memory without a record or a corruption without a name.

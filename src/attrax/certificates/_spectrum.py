@@ -77,11 +77,11 @@ def spectrum(
     """The `top` largest eigenvalues at every stored cycle, each with its residual and backward error.
 
     Fully connected networks: those of the small matrix with the same nonzero spectrum, and a bound ‖Mᵐ‖^{1/m} on all
-    eigenvalues with its rounding error. Other maps with up to 2,048 entries a state: the same of the full Jacobian,
+    eigenvalues with its rounding error. Other maps with up to 2,048 entries per state: the same of the full Jacobian,
     whose own error is not known and taken as 64 units in the last place. Larger ones: Arnoldi's method on
-    Jacobian-vector products, which may miss an eigenvalue; no bound on the whole spectrum can be proved from these,
-    but one that fails with a probability of 1e-10 over 10 Gaussian vectors ω can be had,
-    ρ(M) ≤ (10·√(2/π)·maxᵢ‖Mᵐωᵢ‖)^{1/m} (Halko, Martinsson and Tropp 2011, Lemma 4.1, applied to Mᵐ with m = 128).
+    Jacobian-vector products, which may miss an eigenvalue; no bound on the whole spectrum can be proved from these, but
+    one that fails with a probability of 1e-10 over 10 Gaussian vectors ω can be had, ρ(M) ≤
+    (10·√(2/π)·maxᵢ‖Mᵐωᵢ‖)^{1/m} (Halko, Martinsson and Tropp 2011, Lemma 4.1, applied to Mᵐ with m = 128).
 
     **Arguments:**
 

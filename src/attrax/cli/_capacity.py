@@ -103,7 +103,7 @@ def capacity(
         )
     cliff = f"at {found.cliff} examples" if found.cliff is not None else "not within these numbers"
     print(
-        f"most bits a weight: {found.best.bits_per_weight:.4f} at {found.best.num_examples} examples; less than half "
+        f"most bits per weight: {found.best.bits_per_weight:.4f} at {found.best.num_examples} examples; less than half "
         f"recovered: {cliff}"
     )
     if files:

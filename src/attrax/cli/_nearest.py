@@ -82,7 +82,7 @@ def nearest(
         return 0
     for row in record["memories"]:
         print(
-            f"{row['name']}: {row['entries']} entries a state, {row['depth'] or '–'} hidden layers, mean agreement "
+            f"{row['name']}: {row['entries']} entries per state, {row['depth'] or '–'} hidden layers, mean agreement "
             f"with {rule} 1-NN {percent(row['mean_agreement'])}"
         )
         points = found[row["name"]]

@@ -283,7 +283,7 @@ def _print_many(record: dict[str, Any], patterns: Any, output: Path | None) -> N
     else:
         print(
             f"{share} recovered ({rate}); nearest neighbor {percent(record['one_nn_rate'])}, best rule "
-            f"{percent(record['best_nn_rate'])}; seen in training: {record['trained_on']}"
+            f"{percent(record['best_nn_rate'])}; used in training: {record['trained_on']}"
         )
     print(
         ", ".join(f"{count} {status}" for status, count in record["status_counts"].items())

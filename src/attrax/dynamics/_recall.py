@@ -23,7 +23,7 @@ _TRACE_BYTES = 2**28
 _BACK = 16
 """Steps that are looked at together on the way back from the end of a path."""
 _WINDOW = 64
-"""Steps over which an orbit has to come nearer to a limit that Newton's method found."""
+"""Steps over which a path has to come nearer to a limit that Newton's method found."""
 _ROUNDING = float(np.finfo(float).eps)
 
 
@@ -145,7 +145,7 @@ def recall(
     points or cycles of the map, to within 1e-7. A cycle is recovered when the states of one period match those of a
     stored cycle of that length in order.
 
-    A limit is refined by Newton's method where only that can tell whether it is a stored one. It counts if the orbit
+    A limit is refined by Newton's method where only that can tell whether it is a stored one. It counts if the path
     approaches it; if not, the cue has not converged.
 
     **Arguments:**
@@ -315,7 +315,7 @@ def _traces(
 def _limit(
     map: Map, way: ReducedMap, stored: StoredCycles, lap: HostStates, thresholds: Thresholds
 ) -> tuple[HostStates, Met, bool]:
-    """The limit that a lap is near, what it is of what is stored, and whether the orbit approaches it.
+    """The limit that a lap is near, what it is of what is stored, and whether the path approaches it.
 
     A slow approach stops short of its limit by residual/(1 − λ); a close call is settled by the limit itself.
     """
@@ -332,7 +332,7 @@ def _limit(
 
 
 def _approaches(way: ReducedMap, lap: HostStates, exact: HostStates) -> bool:
-    """Whether the orbit that goes on after a lap comes nearer to a fixed point or cycle, state by state."""
+    """Whether the path that goes on after a lap comes nearer to a fixed point or cycle, state by state."""
     window = len(lap) * -(-_WINDOW // len(lap))
     states = trajectory(way, lap[-1:], 2 * window)[0]
     if len(states) < 2 * window:

@@ -56,8 +56,8 @@ class Linearizable(_Map, Protocol):
 def linearizer(map: Map) -> Linearizer:
     """What turns a cycle of `map` into its `Linearization`.
 
-    In general the Jacobians are formed by automatic differentiation, up to 2,048 entries a state; beyond that there are
-    only products with vectors.
+    In general the Jacobians are formed by automatic differentiation, up to 2,048 entries per state; beyond that there
+    are only products with vectors.
 
         >>> import numpy as np
         >>> linearize = linearizer(lambda x: x / 2)

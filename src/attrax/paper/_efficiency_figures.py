@@ -94,7 +94,7 @@ def measured(study: Study, what: str, measure: Callable[[np.ndarray], Any], dept
     """A measure of the finite `what` of each network of this size that was trained, where it has any.
 
     `what` is `"radii"` or `"eigenvalues"`, of the paper's mode, examples one by one; `measure` is from values to a
-    number. **Returns** a number a seed, at most.
+    number. **Returns** at most one number for each seed.
     """
     trials = [trial for trial in study.at(1, depth, width) if trial.trained]
     values = [_finite([getattr(trial, what)]) for trial in trials]
@@ -124,7 +124,7 @@ def falls_in(steps: np.ndarray) -> str:
 
 
 def spectra_table(study: Study, what: str, caption: str) -> PageTable:
-    """The numbers behind `spectra_figure`, a row a size.
+    """The numbers behind `spectra_figure`, one row for each size.
 
     Median, variance and the fraction below 1 are of each network's own values: the median over the seeds that were
     trained, the least and the largest behind it; `–` where none was.

@@ -301,7 +301,8 @@ def curve_points(record: CellRecord) -> list[CurvePoint]:
 def rate_table(
     records: Records, caption: str, columns: Sequence[tuple[str, Callable[[CurvePoint], str]]]
 ) -> Sequence[PageTable]:
-    """A row a level, and for each network so many columns: what its heading ends in, and what it says of a point."""
+    """One row for each level, and so many columns for each network: what its heading ends in, and what it says of a
+    point."""
     there = [record for record in records if record.numbers]
     if not there:
         return ()

@@ -69,7 +69,7 @@ def rank_agreement(table: Table, *, count: str = "below_one", reading: int | Non
 
 
 def compare_ranks(ours: np.ndarray, paper: np.ndarray, *, reading: int | None = 0, seed: int = 0) -> RankAgreement:
-    """The agreement of two lists of numbers, an entry a cell. See `rank_agreement`.
+    """The agreement of two lists of numbers, one entry for each cell. See `rank_agreement`.
 
     >>> found = compare_ranks(np.arange(6.0), np.array([0.0, 1, 2, 3, 5, 4]))
     >>> round(found.spearman, 3), round(found.kendall, 3)

@@ -224,10 +224,10 @@ def paper_text(row: PaperRow, activation: str) -> str:
 def storage_figure(table: Table) -> "Figure":
     """The table as heat maps, one for each of `COUNTS` and one of the paper's numbers.
 
-    Colors are per cent of the examples of the seeds that count; a small fraction below a number says how many seeds
-    those are where not all are. Gray with a dash: no seed counts; gray without one: not run. In the
-    panel of the paper the color is that of the first reading, gray is a lost or an empty cell, and a question mark one
-    of a row that can be read in more ways than two.
+    Colors are percent of the examples of the seeds that count; a small fraction below a number says how many seeds
+    those are where not all are. Gray with a dash: no seed counts; gray without one: not run. In the panel of the paper
+    the color is that of the first reading, gray is a lost or an empty cell, and a question mark one of a row that can
+    be read in more ways than two.
 
     **Arguments:** `table`. **Returns:** a `matplotlib.figure.Figure`.
     """

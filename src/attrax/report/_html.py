@@ -118,7 +118,7 @@ def _rates(memory: Memory, recoveries: Sequence[Recovery]) -> str:
     rules = list(dict.fromkeys(rule for record in recoveries for rule in record.neighbor_rates))
     head = [
         "corruption",
-        "seen in training",
+        "used in training",
         "memory",
         *(f"1-NN {rule}" for rule in rules),
         "best 1-NN",
@@ -170,7 +170,7 @@ def _pictures(
         first = list(range(min(examples, len(record.cues))))
         missed = [row for row in np.flatnonzero(~recovered).tolist() if row not in first]
         saw = training_saw(memory, record.corruption)
-        seen = {"yes": "seen in training", "no": "not seen in training", "unknown": "training unknown"}.get(saw, saw)
+        seen = {"yes": "used in training", "no": "not used in training", "unknown": "training unknown"}.get(saw, saw)
         parts.append(
             f"<h3>{escape(_capital(describe_corruption(record.corruption)))} "
             f'<span class="soft">({escape(seen)})</span></h3>\n'

@@ -159,8 +159,8 @@ def outcome_rates(census: Census) -> dict[str, dict[str, float]]:
 def curve_figure(points: Sequence[CurvePoint]) -> "Figure":
     """Recovery against the level of each corruption, one panel each, beside the nearest-neighbor rules.
 
-    The band is Wilson's 95 % interval of the memory's rate. The heading says whether training saw such cues; where
-    that differs between levels, seen levels have a filled mark and others an open one.
+    The band is Wilson's 95 % interval of the memory's rate. The heading says whether such cues were used in training;
+    where that differs between levels, seen levels have a filled mark and others an open one.
 
     **Arguments:** `points`, from `analysis.recovery_curves`, at least one.
 
@@ -195,7 +195,7 @@ def curve_figure(points: Sequence[CurvePoint]) -> "Figure":
         axes.plot(levels, [point.one_nn_rate for point in members], color=GRAY, linewidth=1.2, marker=".")
         axes.plot(levels, [point.best_nn_rate for point in members], color=GREEN, linewidth=1.2, linestyle=":")
         told = {point.trained.partition(",")[0] for point in members}
-        axes.set_title(f"{name}\nseen in training: {' / '.join(sorted(told, reverse=True))}", fontsize=9)
+        axes.set_title(f"{name}\nused in training: {' / '.join(sorted(told, reverse=True))}", fontsize=9)
         axes.set_ylim(-0.03, 1.05)
         axes.set_xlabel("level", fontsize=9)
         axes.tick_params(labelsize=8)
@@ -204,12 +204,12 @@ def curve_figure(points: Sequence[CurvePoint]) -> "Figure":
     for axes in grid[:, 0]:
         axes.set_ylabel("fraction recovered", fontsize=9)
     handles = [
-        _line(BLUE, "-", "o", "memory (filled: seen in training)"),
+        _line(BLUE, "-", "o", "memory (filled: used in training)"),
         _line(GRAY, "-", ".", "1-NN, Euclidean"),
         _line(GREEN, ":", None, "1-NN, best of the rules"),
     ]
     if any(point.clamped_rate is not None for point in points):
-        handles.insert(1, _line(VERMILION, "--", "x", "memory, known pixels put back at each step"))
+        handles.insert(1, _line(VERMILION, "--", "x", "memory, known pixels restored at each step"))
     figure.legend(
         handles=handles,
         loc="outside upper center",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def capacity_figure(sweep: CapacitySweep) -> "Figure":
-    """What a network of one size stores of more and more examples: fractions at the left, bits a weight at the right.
+    """What a network of one size stores of more and more examples: fractions at the left, bits per weight at the right.
 
     Left: the fraction of the cues that came back with Wilson's 95 % interval, and the fraction of the examples that are
     certified attractors. Right: the information in the examples that came back, and that of their entries, which
@@ -57,7 +57,7 @@ def capacity_figure(sweep: CapacitySweep) -> "Figure":
         label="entries, one bit each",
     )
     right.set_ylim(bottom=0)
-    right.set_ylabel("bits a weight")
+    right.set_ylabel("bits per weight")
     for axes in (left, right):
         if sweep.cliff is not None:
             axes.axvline(sweep.cliff, color=GRAY, linewidth=1, linestyle=":")
@@ -85,7 +85,7 @@ def agreement_figure(
     state and against the depth of the network.
 
     **Arguments:** `agreements`, from `analysis.nearest_agreement`, by the names of the memories, at least one; `sizes`,
-    entries a state and hidden layers of each. **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError`
+    entries per state and hidden layers of each. **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError`
     without points.
     """
     from matplotlib.figure import Figure
@@ -115,7 +115,7 @@ def agreement_figure(
         axes.set_xlabel("level", fontsize=9)
     if against and sizes is not None:
         means = {memory: float(np.mean([point.agreement for point in points])) for memory, points in agreements.items()}
-        for axes, place, label in ((panels[-2], 0, "entries a state"), (panels[-1], 1, "hidden layers")):
+        for axes, place, label in ((panels[-2], 0, "entries per state"), (panels[-1], 1, "hidden layers")):
             for memory, mean in means.items():
                 axes.plot(sizes[memory][place], mean, "D", color=GREEN, markersize=5)
                 axes.annotate(

@@ -16,8 +16,8 @@ def table(records: Certificate | Recovery | Sequence[Recovery], *, style: str = 
 
     A `Certificate` gives one row for each cycle: its points, spectral radius, error, upper bound, distance from what
     was given, verdict, reason and evidence. `Recovery` records give one row each: the cues recovered, the rate, its
-    95 % interval (Wilson's), the rates of the nearest-neighbor rules on the same cues, and whether training saw such
-    cues (`training_saw`).
+    95 % interval (Wilson's), the rates of the nearest-neighbor rules on the same cues, and whether such cues were
+    used in training (`training_saw`).
 
     **Arguments:** `records`; `style`, `aligned` for people and terminals or `markdown`.
 
@@ -28,7 +28,7 @@ def table(records: Certificate | Recovery | Sequence[Recovery], *, style: str = 
         >>> from attrax.report import table
         >>> memory = ax.Memory(lambda x: x / 2, ax.Patterns.from_examples(np.zeros((1, 3))))
         >>> print(table(ax.recovery(memory, "gaussian:0.1", key=jr.key(0)), style="markdown").splitlines()[0])
-        | corruption | cues | recovered | rate | 95 % interval | euclidean | cosine | correlation | seen in training |
+        | corruption | cues | recovered | rate | 95 % interval | euclidean | cosine | correlation | used in training |
     """
     checks.one_of("style", style, STYLES)
     if isinstance(records, Certificate):
@@ -56,7 +56,7 @@ def table(records: Certificate | Recovery | Sequence[Recovery], *, style: str = 
 def recovery_rows(recoveries: Sequence[Recovery]) -> tuple[list[str], list[list[str]]]:
     """Head and rows of the table of recoveries, as texts."""
     rules = list(dict.fromkeys(rule for record in recoveries for rule in record.neighbor_rates))
-    head = ["corruption", "cues", "recovered", "rate", "95 % interval", *rules, "seen in training"]
+    head = ["corruption", "cues", "recovered", "rate", "95 % interval", *rules, "used in training"]
     rows = []
     for record in recoveries:
         total, count = len(record.cues), int(record.recall.recovered.sum())

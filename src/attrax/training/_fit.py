@@ -123,7 +123,7 @@ def fit(
       one number, or one for each entry of a state.
     - `objective`: what training sees in place of the inputs, where that is more than `noise`; made by
       `attrax.training.objective`.
-    - `loss`: of outputs and targets, a number a row; by default the mean squared error.
+    - `loss`: of outputs and targets, one number for each row; by default the mean squared error.
     - `seconds`: stop at the first report after this time. With `anneal` the steps of its last quarter fall to zero, for
       optimizers whose rate would have fallen by the last epoch; the checkpoint is the one from before that.
     - `checkpoint`: file to write the state to every few seconds; `resume` continues from it where it exists, to the

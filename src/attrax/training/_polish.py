@@ -53,5 +53,5 @@ def mean_squared_error(network: Map, inputs: HostStates, targets: HostStates) ->
 def _check(inputs: HostStates, targets: HostStates) -> None:
     if np.shape(inputs) != np.shape(targets):
         raise ValueError(
-            f"inputs and targets must have one shape, a state a row; got {np.shape(inputs)} and {np.shape(targets)}"
+            f"inputs and targets must have one shape, one state per row; got {np.shape(inputs)} and {np.shape(targets)}"
         )

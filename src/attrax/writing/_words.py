@@ -33,7 +33,7 @@ def store_words(
     progress: Progress | None = None,
     key: PRNGKeyArray,
 ) -> Memory:
-    """Trains a recurrent network to say `words` for ever, and certifies the closed loop as a cycle.
+    """Trains a recurrent network to say `words` forever, and certifies the closed loop as a cycle.
 
     Each word is a one-hot input, each distinct one once; see `attrax.training.fit_recurrent` for the training. The loop
     is run from the state zero, in 64 bits, until the sentence was said 50 times; the states of the last time are the
@@ -45,7 +45,8 @@ def store_words(
     hidden units; `epochs`, `tol`, `optimizer` and `rounds`, of training.
 
     **Returns:** a `Memory` with a `Recurrent` map; `written` holds the `vocabulary` and `repeats`, whether the loop
-    from zero says the words in order. Its `status` is `loss_not_reached` where it does not. It has no file format.
+    from zero says the words in order. Its `status` is `loss_not_reached` where it does not. Files hold it like any
+    other memory.
 
     **Raises** `ValueError` for a wrong argument.
 

@@ -96,7 +96,7 @@ def draw(records: Records) -> Sequence[Drawing]:
         if str(cue["seen"]) != "no"
     ]
     caption = (
-        f"{', '.join(map(labeled, done))}: {settings['n']} pictures; training saw the kinds: "
+        f"{', '.join(map(labeled, done))}: {settings['n']} pictures; kinds used in training: "
         f"{', '.join(seen) or 'none'}. " + data_note("mnist", settings["source"])
     )
     return (Drawing(figure, caption),)
@@ -114,7 +114,7 @@ def tabulate(records: Records) -> Sequence[PageTable]:
         for record in records
         if record.numbers
     ]
-    head = ("network", "cue", "seen by training", "recovered", "Euclidean nearest neighbor", "best of the metrics")
+    head = ("network", "cue", "used in training", "recovered", "Euclidean nearest neighbor", "best of the metrics")
     caption = "Fractions of the examples. The best of the fixed metrics is chosen for each cue by its outcome."
     return (PageTable(caption, head, tuple(rows)),) if rows else ()
 

@@ -74,7 +74,7 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
 
 
 def summarize(records: Records) -> Summary:
-    """The sentence is repeated for ever."""
+    """The sentence repeats forever."""
     sentence = SENTENCE.split()
     said = next((" ".join(record.numbers["spoken"][:26]) for record in trained(records)), "")
 
@@ -138,7 +138,7 @@ def tabulate(records: Records) -> Sequence[PageTable]:
 EXPERIMENT = Experiment(
     id="rnn",
     title="Appendix F: a sentence",
-    statement="A recurrent network repeats a sentence of 13 words for ever.",
+    statement="A recurrent network repeats a sentence of 13 words forever.",
     paper=13,
     unit="words in a stable cycle",
     cells=cells,
