@@ -116,7 +116,7 @@ def check_training(
     **Arguments:**
 
     - `records`: a result of `theory.single_example` (Theorems 1 and 2, the deep theorem, Corollary 2); a list of them
-      for a sequence (Theorems 3 and 4); or one of `theory.corollary1`, whose network is written down, not trained.
+      for a sequence (Theorems 3 and 4); or one of `theory.corollary1`, whose network is computed, not trained.
     - `rates`: at least three decreasing numbers. By default `num_rates` of them: 0.1 over the sharpness of the loss
       (at the start, or of a network trained so, whichever is larger), then half of the one before each time; a fourth
       of all of them where one is too large for the way.

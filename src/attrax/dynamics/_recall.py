@@ -1,4 +1,4 @@
-"""Recall: iterate the map of a memory from cues, and say what came back."""
+"""Recall: iterate the map of a memory from cues, and say what was reached."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -29,12 +29,12 @@ _ROUNDING = float(np.finfo(float).eps)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recall(Rows):
-    """What came back, one entry a cue. An example is a cycle of length one.
+    """The result of recall, with one entry for each cue. An example is a cycle of length one.
 
     **Fields:**
 
-    - `value`: n×frame shape, float64: the limit (one of its states, for a cycle; the last state otherwise); of states
-      that hold several frames, the latest.
+    - `value`: n×frame shape, float64: the limit (for a cycle, one of its states; otherwise the last state). If a state
+      holds several frames, the latest frame.
     - `index`: the stored state that `value` is, −1 unless the status is `recovered`.
     - `nearest`: the stored state nearest to the limit, whatever the status.
     - `distance`: Euclidean distance from the limit to it.
@@ -42,21 +42,21 @@ class Recall(Rows):
     - `residual`: ‖f^t(x) − f^{t−1}(x)‖₂ at the last step; infinite where the iteration diverged.
     - `period`: 1 for a fixed point, p for a cycle, 0 where there is neither.
     - `cycle`: the stored cycle that was reached, a position in `Patterns.cycles`; −1 unless `recovered`.
-    - `transient`: applications of the map before the path meets what is stored, and follows it from there on. Where
-      nothing stored was met, those before the states repeat to within the tolerance, or all of them.
-    - `entry`: the stored state that is met then; −1 unless `recovered`.
-    - `phase`: its place, counted from the first: on a cycle in the order of `Patterns.cycles`, on an open sequence in
-      that of `Patterns.open_sequences`; −1 unless `recovered`.
-    - `status`: a `RecallStatus` each. Where the caller did not name what was expected, `recovered` means that *a*
-      stored cycle was reached, not that it was the right one.
+    - `transient`: applications of the map before the path reaches a stored cycle and follows it. If no stored cycle is
+      reached, those before the states repeat to within the tolerance, or all of them.
+    - `entry`: the stored state that is reached then; −1 unless `recovered`.
+    - `phase`: the position of `entry` in its cycle (as in `Patterns.cycles`) or open sequence (as in
+      `Patterns.open_sequences`), counted from 0; −1 unless `recovered`.
+    - `status`: one `RecallStatus` for each cue. Without `expected`, `recovered` means that *a* stored cycle was
+      reached, not that it was the right one.
     - `reading`: which of the paper's two readings of its thresholds was used, `literal` or `mean_square`.
-    - `expected`: what the caller said that each cue was made from; `None` where nothing was said.
-    - `path`: with `path=True`, for each cue all frames in order, the cue first, float64: the transient, then what
-      `psnr` speaks of, the cycle as often as was asked for.
-    - `psnr`: with `path=True`, for each cue the peak signal-to-noise ratio, in decibels, of each frame from `transient`
-      on, once through what is left of an open sequence and once round the cycle: against the frame it should be where
-      the cycle is a stored one, else against the nearest. The peak is 1 for values in [0, 1], otherwise their range;
-      rounding limits the ratio to 313. Empty where there is no period.
+    - `expected`: the stored state that each cue was made from, as given by the caller, or `None`.
+    - `path`: with `path=True`, all frames for each cue in order, float64: the cue, the transient, and the cycle as
+      often as requested.
+    - `psnr`: with `path=True`, the peak signal-to-noise ratio in decibels of each frame from `transient` on: through
+      the rest of an open sequence, and once around the cycle. If the cycle is a stored one, each frame is compared with
+      the stored frame at its phase, otherwise with the nearest one. The peak is 1 for values in [0, 1], otherwise their
+      range; rounding limits the ratio to 313. Empty if there is no period.
     """
 
     rows_of: ClassVar[str] = "status"
@@ -135,26 +135,27 @@ def recall(
     max_steps: int = 10_000,
     progress: Progress | None = None,
 ) -> Recall:
-    """Iterates the map of `memory` from each cue until it converges or repeats, in float64, and names what it reached.
+    """Iterates the map of `memory` from each cue in float64 until it converges or repeats, and says what it reached.
 
-    *Literal* reading of the paper's thresholds: converged when ‖f^{k+1}(x) − f^k(x)‖₂ < 1e-8, recovered when the
-    limit is within 1e-7 of a stored point. A network left at the paper's stopping loss of 1e-8 has its fixed points
-    farther from the examples than that, so there the *mean-square* reading applies: converged when the mean squared
-    change is at most 1e-17, recovered when the mean squared distance to the example as it was given is below 1e-7
-    and no other example is nearer. `auto` takes the literal one where the stored points are the given ones, and fixed
-    points or cycles of the map, to within 1e-7. A cycle is recovered when the states of one period match those of a
-    stored cycle of that length in order.
+    *Literal* reading of the paper's thresholds: converged when ‖f^{k+1}(x) − f^k(x)‖₂ < 1e-8, recovered when the limit
+    is within 1e-7 of a stored point. A network that stops at the paper's loss of 1e-8 has its fixed points farther from
+    the examples than that. For such networks there is the *mean-square* reading: converged when the mean squared change
+    is at most 1e-17, recovered when the mean squared distance to the example as given is below 1e-7 and no other
+    example is nearer. `auto` takes the literal reading if the stored points are the given examples, and fixed points or
+    cycles of the map, to within 1e-7. A cycle is recovered when the states of one period match those of a stored cycle
+    of that length in order.
 
-    A limit is refined by Newton's method where only that can tell whether it is a stored one. It counts if the path
-    approaches it; if not, the cue has not converged.
+    If needed to decide whether a limit is a stored one, Newton's method refines it. The refined limit counts if the
+    path approaches it; if not, the cue has not converged.
 
     **Arguments:**
 
-    - `cues`: n×state shape, real and finite; where a state holds several frames, single frames too, which are repeated.
+    - `cues`: n×state shape, real and finite. If a state holds several frames, single frames are accepted too and are
+      repeated.
     - `expected`: for each cue the index of the stored state it was made from; reaching another cycle than that of this
       state is then `other_attractor`. Without it every stored cycle counts as recovered.
     - `path`: keep all frames, and measure them; see `Recall`.
-    - `cycles`: how often the path goes round the cycle at its end.
+    - `cycles`: how many times the path goes around the cycle at its end.
     - `reading`: `auto`, `literal` or `mean_square`.
     - `atol`, `recovery_atol`: Euclidean tolerances that replace those of the reading.
     - `max_steps`: applications of the map at most.

@@ -128,7 +128,7 @@ def fit(
       optimizers whose rate would have fallen by the last epoch; the checkpoint is the one from before that.
     - `checkpoint`: file to write the state to every few seconds; `resume` continues from it where it exists, to the
       same weights bit by bit. `fingerprint` names settings that a resumed run must share besides the data.
-    - `progress`: called with the loss every so often.
+    - `progress`: called regularly with the loss.
     - `key`: for noise and order.
 
     **Returns:** `Fit`. **Raises** `ValueError` for a wrong argument or a checkpoint of another run.

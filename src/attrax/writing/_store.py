@@ -32,22 +32,22 @@ def store(
 ) -> Memory:
     """Writes examples into a network and certifies every one of them.
 
-    The trained network's exact fixed points and cycles are found by Newton's method from the examples; they are the
-    points of the memory, `originals` are the examples as given.
+    Newton's method finds the exact fixed points and cycles of the trained network near the examples. They become the
+    points of the memory; `originals` holds the examples as given.
 
     **Arguments:**
 
-    - `examples`: n×state shape, each to become a fixed point (equal ones are merged), or `Patterns`.
+    - `examples`: an array of n×state shape, each row to become a fixed point (equal ones are merged), or `Patterns`.
     - `network`: the map to train, an `MLP` or any other Equinox module that keeps the shape of a state, or a recipe for
       a fresh one: a `functools.partial` that is called as `recipe(shape, key=key)`, such as `partial(mlp, width=512,
-      depth=5)`. A recipe for an `MLP` is drawn in the writer's coordinates. By default what the writer thinks best, for
-      `Gradient` 5 hidden layers of 512 ReLU units with Kaiming's initialization.
-    - `writer`: by default `Auto()`, which chooses; `Gradient()` is the paper's recipe. Any object with the methods of
-      `attrax.writing.Writer` is a writer.
+      depth=5)`. A recipe for an `MLP` is drawn in the writer's coordinates. By default the writer chooses; `Gradient`
+      takes 5 hidden layers of 512 ReLU units with Kaiming's initialization.
+    - `writer`: by default `Auto()`, which usually makes a winner-take-all network; `Gradient()` trains as in the paper.
+      Any object with the methods of `attrax.writing.Writer` is a writer.
     - `checkpoint`, `resume`: a file to save training to, and whether to continue from it; see `attrax.training.fit`.
     - `recovery_atol`: the distance up to which an attractor counts as that of its example; see `certify`.
-    - `progress`: called with the loss every so often.
-    - `key`: for initialization, noise and order.
+    - `progress`: called regularly with the loss.
+    - `key`: random key for initialization, noise and order.
 
     **Returns:** a `Memory`; its `status` and `certificate` say what was reached. **Raises** `ValueError` for wrong
     arguments, before any training.

@@ -1,4 +1,4 @@
-"""The writer of winner-take-all networks: trained scores, of which the largest wins."""
+"""The writer of winner-take-all networks: it trains scores, and the largest selects the output."""
 
 import math
 import os

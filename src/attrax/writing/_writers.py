@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 WRITERS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "auto": ("attrax.writing._auto:AUTO", "tries writers until all is certified; other options bind it"),
-        "winner-take-all": ("attrax.writing._winner_take_all:WINNER", "trained scores, the largest wins"),
-        "gradient": ("attrax.writing._gradient:GRADIENT", "the paper's"),
+        "auto": ("attrax.writing._auto:AUTO", "tries writers until everything is certified"),
+        "winner-take-all": ("attrax.writing._winner_take_all:WINNER", "trains scores; the largest selects the output"),
+        "gradient": ("attrax.writing._gradient:GRADIENT", "trains as in the paper"),
         "kfac": ("attrax.writing._gradient:KFAC", "fewer, larger steps"),
-        "margin": ("attrax.writing._constructed:MARGIN", "written down, not trained"),
-        "pseudoinverse": ("attrax.writing._constructed:PSEUDOINVERSE", "written down, not trained"),
+        "margin": ("attrax.writing._constructed:MARGIN", "computed, not trained"),
+        "pseudoinverse": ("attrax.writing._constructed:PSEUDOINVERSE", "computed, not trained"),
     }
 )
 """By name: where the `WriterKind` stands, and a line of help. In the record of a memory, `-` is `_`."""
