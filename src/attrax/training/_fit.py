@@ -115,7 +115,7 @@ def fit(
     - `map`: an Equinox module from a state to a state; its floating-point arrays are trained.
     - `inputs`, `targets`: n×state shape.
     - `optimizer`: any Optax transformation.
-    - `epochs`: passes through the data at most.
+    - `epochs`: maximum number of passes through the data.
     - `tol`: loss at which to stop; `None` to run all epochs.
     - `batch`: examples a step; `None` or n for the full batch. The order is drawn anew each epoch.
     - `copies`: how often each example stands in a step, each time with a disturbance of its own.

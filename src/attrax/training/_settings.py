@@ -1,4 +1,4 @@
-"""The settings that all trained writers share: how a network is trained, and what training sees."""
+"""The settings that all trained writers share: how a network is trained, and on what."""
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
@@ -28,14 +28,14 @@ class Training(Record):
     **Fields:**
 
     - `optimizer`: a name in `attrax.training.OPTIMIZERS`, `"kfac"`, or any Optax transformation.
-    - `learning_rate`: a number or an Optax schedule of the step. A schedule is used as it is; of a number, the writer
+    - `learning_rate`: a number or an Optax schedule of the step. A schedule is used as it is. For a number, the writer
       decides whether it decays.
-    - `momentum`, `weight_decay`: of a named optimizer. K-FAC and Optax transformations take no rate and none of these.
-    - `batch`: examples a step.
-    - `epochs`: passes through the data at most.
-    - `tol`: the loss to stop at, and that counts as reached.
-    - `time_limit`: seconds after which training stops, whatever is left of the epochs. It is a cap only: a run that
-      ends before it is the same as one without it, and the record of one that does not says so (`time_limited`).
+    - `momentum`, `weight_decay`: for a named optimizer. K-FAC and Optax transformations take neither these nor a rate.
+    - `batch`: examples per step.
+    - `epochs`: maximum number of passes through the data.
+    - `tol`: the loss at which training stops and counts as done.
+    - `time_limit`: seconds after which training stops. It is only a cap: a run that ends earlier is the same as one
+      without a limit. If the limit stopped a run, its record says so (`time_limited`).
     - `coordinates`: train in the span of the data, whitened with this exponent from 0 to 1; see `Coordinates`.
     - `polish`: whether to solve the last layer by least squares at the end.
     """
@@ -97,10 +97,10 @@ class Training(Record):
 
 @dataclass(frozen=True, slots=True)
 class Augmentation(Record):
-    """What training sees in place of the clean examples. Whatever is `None` is the writer's choice.
+    """What a network is trained on in place of the clean examples. Whatever is `None` is the writer's choice.
 
-    Each step deals the examples into equal groups, one for the noise, one for each corruption, one for the adversarial
-    deviations. The target is always the clean example, or its successor in a sequence.
+    Each step splits the examples into equal groups: one for the noise, one for each corruption, and one for the
+    adversarial deviations. The target is always the clean example, or its successor in a sequence.
 
     **Fields:**
 
@@ -110,7 +110,7 @@ class Augmentation(Record):
     - `adversarial_deviation`: root mean square of deviations along the direction in which the network contracts least,
       which training finds as it goes; see `Objective`.
     - `jacobian_penalty`: coefficient λ of a penalty λ‖J‖²_F on the clean examples.
-    - `copies`: how often each example stands in a step, each time augmented anew.
+    - `copies`: how often each example occurs in a step, each time with a new augmentation.
     """
 
     noise: float | None = None

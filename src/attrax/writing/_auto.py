@@ -26,9 +26,9 @@ from attrax.writing._winner_take_all import WinnerTakeAll, default_corruptions
 from attrax.writing._writers import writer_of
 
 _OF_GRADIENT = {"adversarial_deviation", "jacobian_penalty", "polish"}
-"""Settings that only a network heeds which draws the picture itself."""
+"""Settings that only apply to a network that draws the picture itself."""
 _DEVIATION = 0.3
-"""Of adversarial deviations, as a fraction of the root mean square of what the network takes."""
+"""Size of adversarial deviations, as a fraction of the root mean square of the network's input."""
 
 
 @runtime_checkable
@@ -41,17 +41,17 @@ class _Trained(Protocol):
 
 @dataclass(frozen=True, slots=True, init=False)
 class Auto(Record):
-    """Tries writers in turn until every example is certified; of the memories they made it keeps the best.
+    """Tries writers in turn until every example is certified, and keeps the best memory.
 
     **Fields:**
 
-    - `writers`: what to try, in this order. `None` chooses: where the network is left to it, `WinnerTakeAll`, a wider
-      and longer one, and `Constructed`. Where a network is given, or a setting that only end-to-end training can heed,
-      `Gradient` on that network: with corruptions; longer, with adversarial deviations; and by K-FAC, or, where the map
-      is not fully connected, on the clean examples alone.
-    - `training`, `augmentation`: the two records of settings. What is given here, in a record or by itself as in
-      `Auto(epochs=500)`, binds every writer that has such records. The time limit bounds all attempts together: none
-      starts after it, and training stops where it is over.
+    - `writers`: what to try, in this order. With `None` and no network, these are `WinnerTakeAll`, a wider one trained
+      for longer, and `Constructed`. If you give a network, or a setting that only applies to end-to-end training, they
+      are three attempts of `Gradient` on that network: with corruptions; for longer, with adversarial deviations; and
+      by K-FAC (or, if the map is not fully connected, on the clean examples alone).
+    - `training`, `augmentation`: the two records of settings. Settings given here, in a record or directly as in
+      `Auto(epochs=500)`, apply to every writer that has such records. The time limit is for all attempts together: no
+      attempt starts after it, and training stops when it is over.
     """
 
     writers: tuple[Writer, ...] | None

@@ -1,4 +1,4 @@
-"""The writer of the paper: gradient-based training to near-zero loss, of whatever map is given."""
+"""The paper's writer: gradient-based training of any map to near-zero loss."""
 
 import os
 import time
@@ -51,23 +51,24 @@ _CLEAN = 0.25
 class Gradient(Record):
     """Training as in the paper: mean squared error, one of five optimizers, until the loss is at most `tol`.
 
-    With `noise` it minimizes the denoising loss E‖f(x + σε) − y‖² ≈ ‖f(x) − y‖² + σ²‖J‖² instead, for all `epochs`
-    at a rate that falls along a cosine to zero, and then solves the last layer for the clean examples (`polish`). So it
-    does with any other augmentation.
+    With `noise` or another augmentation it trains for all `epochs`, at a rate that falls along a cosine to zero, and
+    then solves the last layer for the clean examples (`polish`). With `noise` the loss is the denoising loss E‖f(x +
+    σε) − y‖² ≈ ‖f(x) − y‖² + σ²‖J‖².
 
-    It trains any Equinox module that keeps the shape of a state. One that is not fully connected has no coordinates and
-    no last layer to be solved: with augmentation, the last quarter of its epochs sees the clean examples instead, at a
-    tenth of the rate. Without augmentation it trains for 20,000 epochs at most, with a rate that falls to zero by then.
+    It trains any Equinox module that keeps the shape of a state. For a module that is not fully connected, there are no
+    coordinates, and the last layer is not solved: with augmentation, the last quarter of its epochs uses the clean
+    examples instead, at a tenth of the rate. Without augmentation it trains for 20,000 epochs at most, with a rate that
+    falls to zero by then.
 
-    **Fields:** `training` and `augmentation`, the two records of settings. A single setting may be named by itself:
-    `Gradient(noise=0.05, epochs=500)` puts each where it belongs. What is left to the writer is chosen so:
+    **Fields:** `training` and `augmentation`, the two records of settings. Single settings can be given directly:
+    `Gradient(noise=0.05, epochs=500)`. The defaults are:
 
     - `optimizer`: Adam.
-    - `learning_rate`: the optimizer's default, ten times that where it falls to zero.
+    - `learning_rate`: the optimizer's default; ten times that if the rate falls to zero.
     - `batch`: all examples. `copies`: one.
     - `epochs`: 10⁶, with augmentation 3,000; for K-FAC 1,000 and 100.
     - `tol`: 1e-8.
-    - `coordinates`: none, training is on states as they are.
+    - `coordinates`: none; training uses the states themselves.
     - `polish`: with augmentation; `False` leaves out the clean epochs of other modules, too.
     - `noise`, `corruptions`, `adversarial_deviation`, `jacobian_penalty`: none.
     """
