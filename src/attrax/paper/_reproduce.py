@@ -251,7 +251,7 @@ class _Command:
 def _parts(
     plan: Plan, wanted: Plan, records: Mapping[str, CellRecord], again: _Command, everything: Plan
 ) -> tuple[list[Row], list[PageSection]]:
-    """A row an experiment and mode, and a section an experiment. What one of them raises stays in its part."""
+    """One row for each experiment and mode, one section for each experiment. An error stays in its own part."""
     rows: list[Row] = []
     sections: dict[str, PageSection] = {}
     for (one, mode, every), (_, _, own) in zip(plan, wanted, strict=True):

@@ -190,7 +190,7 @@ def _on_dask(cells: Sequence[Cell], scratch: Path | None, address: str) -> Recor
     """What a lost worker had under way goes to another, which Dask gives up when several are lost.
 
     It blames all that the workers held; so each of these runs once more, alone, before it is given up here. These are
-    Dask's own futures: joblib's Dask backend does not say which cell it was, and waits for a lost scheduler for ever.
+    Dask's own futures: joblib's Dask backend does not say which cell it was, and waits forever for a lost scheduler.
     """
     client = _client(address)
     from distributed import as_completed
