@@ -20,18 +20,18 @@ class IterationStatus(_Advised):
 
     CONVERGED = "converged", "Two successive states are closer than the tolerance."
     CYCLE = "cycle", "The states repeat with a period above one; see `period`."
-    DIVERGED = "diverged", "The states left every bound or stopped being finite."
+    DIVERGED = "diverged", "The states grew without bound or stopped being finite."
     NOT_CONVERGED = "not_converged", "The step limit was reached first; raise `max_steps` or loosen `atol`."
 
 
 class RecallStatus(_Advised):
     """What a cue was recalled as."""
 
-    RECOVERED = "recovered", "The limit is the example that was asked for (any example, if none was named)."
+    RECOVERED = "recovered", "The limit is the expected example (any stored example, if none was given)."
     OTHER_ATTRACTOR = "other_attractor", "The limit is a stored example, but not the one the cue was made from."
     SPURIOUS = "spurious", "The iteration converged to a state that was never stored."
     CYCLE = "cycle", "The iteration fell into a cycle that is not a stored one; see `period`."
-    DIVERGED = "diverged", "The iteration left every bound or stopped being finite."
+    DIVERGED = "diverged", "The iteration grew without bound or stopped being finite."
     NOT_CONVERGED = "not_converged", "The step limit was reached first; raise `max_steps`."
 
 
@@ -98,9 +98,9 @@ class SpectrumStatus(_Advised):
 class RadiusStatus(_Advised):
     """What is known of the size of a basin around one stored point."""
 
-    PROVED = "proved", "Every start within `proved_radius` converges to the stored cycle."
-    SAMPLED = "sampled", "Nothing is proved; random starts at `sampled_radius` came back, see `share`."
-    NONE = "none", "Nothing is proved and no random start came back: certify it to see whether it is an attractor."
+    PROVED = "proved", "Every state within `proved_radius` converges to the stored cycle."
+    SAMPLED = "sampled", "Nothing is proved; random states at `sampled_radius` came back, see `share`."
+    NONE = "none", "Nothing is proved and no random state came back: certify it to see whether it is an attractor."
 
 
 class StoreStatus(_Advised):
@@ -121,9 +121,9 @@ class StoreStatus(_Advised):
 class TrainingStatus(_Advised):
     """How training one of many networks ended."""
 
-    REACHED = "reached", "The loss is at most what was asked for, or nothing was asked for."
-    EPOCHS_OVER = "epochs_over", "The epochs ran out above the loss asked for: raise `epochs` or the learning rate."
-    TIME_OVER = "time_over", "The time ran out above the loss asked for: raise `seconds`."
+    REACHED = "reached", "The loss is at most the requested one, or none was requested."
+    EPOCHS_OVER = "epochs_over", "The epochs ran out above the requested loss: raise `epochs` or the learning rate."
+    TIME_OVER = "time_over", "The time ran out above the requested loss: raise `seconds`."
     DIVERGED = "diverged", "The loss stopped being finite: lower the learning rate or choose another initialization."
 
 
@@ -131,6 +131,6 @@ class PeriodStatus(_Advised):
     """Whether a recording repeats itself."""
 
     PERIODIC = "periodic", "From `start` on it repeats after `period` states, and after no fewer."
-    CONSTANT = "constant", "From `start` on it stays as it is: period 1."
+    CONSTANT = "constant", "From `start` on it does not change: period 1."
     NO_PERIOD = "no_period", "No lag up to `max_lag` stands out: take a longer recording, or it does not repeat."
     TOO_SHORT = "too_short", "Fewer than four states: no lag can be compared with both of its neighbors."

@@ -114,17 +114,17 @@ def iterate(
     """Iterates `map` from each start until ‖f^{t+1}(x) − f^t(x)‖₂ < `atol`, in float64.
 
     A state that returns to within `atol` of an earlier one without having converged may be on a cycle (Brent's
-    algorithm). It is one when a second lap returns to within `atol` as well, and the laps have settled: what is left of
-    their drift is small beside the extent of the cycle. Rows are computed in pieces of fixed size and leave when they
-    are done, so no row sees its neighbors.
+    algorithm). It is on one if a second lap returns to within `atol` as well, and the laps have converged: their
+    remaining drift is small compared with the extent of the cycle. Rows are computed in pieces of fixed size and leave
+    when they are done, so no row depends on the others.
 
     **Arguments:**
 
     - `map`: any callable from a state to a state of the same shape, written with JAX.
     - `starts`: n×state shape, finite.
-    - `max_steps`: how often the map is applied at most.
+    - `max_steps`: maximum number of applications of the map.
     - `atol`: tolerance of the convergence test, in the units of a state.
-    - `progress`: called with the number of finished rows every so often.
+    - `progress`: called regularly with the number of finished rows.
 
     **Returns:** `Iterates`. **Raises** `ValueError` for a wrong argument.
 

@@ -32,9 +32,9 @@ class Patterns(Record):
 
     - `points`: n×state shape, the states.
     - `successor`: n indices; a memory of these patterns maps `points[i]` to `points[successor[i]]`.
-    - `merged`: pairs (given, kept) of positions in what was given: duplicates that became one example.
-    - `frame`: shape of one frame, where a state is made of several (see `from_sequences`); `None` where it is one.
-    - `names`: n names for people, such as those of files; `None` where there are none.
+    - `merged`: pairs (given, kept) of positions in the input: duplicates that became one example.
+    - `frame`: shape of one frame if a state holds several (see `from_sequences`), otherwise `None`.
+    - `names`: n names, such as those of files, or `None`.
     """
 
     points: HostStates

@@ -71,25 +71,25 @@ _PIXELS = 1024
 
 @dataclass(frozen=True, slots=True, init=False)
 class WinnerTakeAll(Record):
-    """Trains scores on corrupted examples, and makes a network of them in which the largest score wins.
+    """Trains scores on corrupted examples, and makes a network in which the largest score selects the output.
 
     See `attrax.training.winner_take_all_network` for the network, which is a plain fully connected ReLU network. Recall
     takes one or two steps; around every example the Jacobian is exactly zero.
 
     **Fields:**
 
-    - `width`: units of the encoder's hidden layers: a sequence with one number a layer, or one number for as many
-      layers as the data need. `rounds` of inhibition before the last one. `None` chooses by the data.
-    - `training`, `augmentation`: the two records of settings; a single setting may be named by itself, as in
-      `WinnerTakeAll(epochs=500)`. What is left to the writer is chosen so:
+    - `width`: units of the encoder's hidden layers: a sequence with one number for each layer, or one number for as
+      many layers as the data need. `rounds`: rounds of inhibition before the last one. `None` chooses by the data.
+    - `training`, `augmentation`: the two records of settings. Single settings can be given directly, as in
+      `WinnerTakeAll(epochs=500)`. The defaults are:
 
       - `optimizer`, `learning_rate`: Adam at 6e-4, twice that for corruptions that move pixels, less for more than 150
         examples; the rate falls along a cosine.
-      - `batch`: at most 500 examples. `copies`: as many, up to three, as make about 200 rows a step.
+      - `batch`: at most 500 examples. `copies`: up to three, so that a step has about 200 rows.
       - `epochs`: by the number of examples, from 200 to 3,000; four times as many for corruptions that move pixels.
       - `tol`: 1e-8, the loss of the finished network that counts as reached; training runs all epochs.
       - `coordinates`: none for states of up to 1,024 entries, else exponent 0.
-      - `corruptions`: `default_corruptions`, where there is no `noise` either.
+      - `corruptions`: `default_corruptions`, if there is no `noise` either.
 
       `polish`, `adversarial_deviation` and `jacobian_penalty` don't apply, nor does K-FAC.
     """
