@@ -179,10 +179,9 @@ def _certify_cycle(
     found = _Found.of(linear, len(points))
     verdict, reason = _verdict(residual, recovery_atol, linear.distance, found)
     # What the Jacobian says of a map that does not know its own kinks is put to a test.
-    decided, contracts = reason in (Reason.CONTRACTS, Reason.EXPANDS), reason is Reason.CONTRACTS
-    if decided and linear.evidence is not Evidence.BOUND:
-        if contradicted(map, points, linear, unit, contracts=contracts):
-            verdict, reason = Verdict.INCONCLUSIVE, Reason.KINK
+    put_to_test = linear.evidence is not Evidence.BOUND and reason in (Reason.CONTRACTS, Reason.EXPANDS)
+    if put_to_test and contradicted(map, points, linear, unit, contracts=reason is Reason.CONTRACTS):
+        verdict, reason = Verdict.INCONCLUSIVE, Reason.KINK
     return _Row(
         points,
         residual,

@@ -15,8 +15,9 @@ def table(records: Certificate | Recovery | Sequence[Recovery], *, style: str = 
     """A plain table of what a record says.
 
     Of a `Certificate`: one row a cycle, with its points, spectral radius, error, upper bound, distance from what was
-    given, verdict, reason and evidence. Of `Recovery` records: one row each, with the cues recovered, the rate, its 95 % interval (Wilson's),
-    the rates of the nearest-neighbour rules on the same cues, and whether training saw such cues (`training_saw`).
+    given, verdict, reason and evidence. Of `Recovery` records: one row each, with the cues recovered, the rate, its
+    95 % interval (Wilson's), the rates of the nearest-neighbour rules on the same cues, and whether training saw such
+    cues (`training_saw`).
 
     **Arguments:** `records`; `style`, `aligned` for people and terminals or `markdown`.
 
