@@ -179,9 +179,8 @@ def _certify_cycle(
     found = _Found.of(linear, len(points))
     verdict, reason = _verdict(residual, recovery_atol, linear.distance, found)
     # What the Jacobian says of a map that does not know its own kinks is put to a test.
-    decided, contracts = reason in (Reason.CONTRACTS, Reason.EXPANDS), reason is Reason.CONTRACTS
-    proved = linear.evidence is Evidence.BOUND
-    if decided and not proved and contradicted(map, points, linear, unit, contracts=contracts):
+    put_to_test = linear.evidence is not Evidence.BOUND and reason in (Reason.CONTRACTS, Reason.EXPANDS)
+    if put_to_test and contradicted(map, points, linear, unit, contracts=reason is Reason.CONTRACTS):
         verdict, reason = Verdict.INCONCLUSIVE, Reason.KINK
     return _Row(
         points,
