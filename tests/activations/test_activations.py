@@ -466,7 +466,7 @@ def test_custom_bounds_and_partial_forms_of_ones_own() -> None:
 def test_records_print_as_their_name() -> None:
     assert f"{SINE}" == "sine"
     assert json.dumps(str(ACTIVATIONS["relu"])) == '"relu"'
-    assert repr(SINE).startswith("Activation(name='sine'")
+    assert repr(SINE).startswith("Activation\n  name: 'sine'")
     assert pickle.loads(pickle.dumps(Smooth(1.0, 1.0, 2.0))) == Smooth(1.0, 1.0, 2.0)
 
 
