@@ -17,6 +17,7 @@ from ._base.status import Evidence as Evidence
 from ._base.status import IterationStatus as IterationStatus
 from ._base.status import PeriodStatus as PeriodStatus
 from ._base.status import RadiusStatus as RadiusStatus
+from ._base.status import Reason as Reason
 from ._base.status import RecallStatus as RecallStatus
 from ._base.status import SpectrumStatus as SpectrumStatus
 from ._base.status import StoreStatus as StoreStatus

@@ -259,9 +259,9 @@ def test_points_and_tables(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("", "at least one"),
-        ("1,2;3", "one length"),
+        ("1.5,2;3", "one length"),
         ("1,2;a,3", "'a'"),
-        ("nan,nan;1,2", "'nan'"),
+        ("1.5,2;nan,2.5", "'nan'"),
         ("1,inf", "'inf'"),
     ],
 )

@@ -146,7 +146,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "integers": (Flat(lambda x: x), "has none. Give an Equinox module"),
     "another shape": (eqx.nn.Linear(16, 16, key=jr.key(0)), "Linear fails on such a state"),
     "another output": (eqx.nn.Lambda(eqx.nn.Linear(4, 2, key=jr.key(0))), "Lambda fails|Lambda gives"),
-    "another MLP": (ax.maps.mlp((3,), width=4, depth=1, key=jr.key(0)), r"of shape \(4, 4\), as the examples have"),
+    "another MLP": (ax.maps.mlp((3,), width=4, depth=1, key=jr.key(0)), r"must be states of shape \(3,\)"),
     "dropout in training": (Attention(jr.key(0)), "inference_mode"),
     "two precisions": (
         Flat(
