@@ -295,7 +295,7 @@ def test_imports_are_light_and_figures_leave_matplotlib_as_it_was() -> None:
     code = """
 import io, sys, jax
 before = dict(jax.config.values)
-from attrax import Evidence, Reason
+import attrax as ax
 assert dict(jax.config.values) == before, "configuration changed"
 heavy = {"matplotlib", "torch", "sklearn", "skimage", "typer"} & set(sys.modules)
 assert not heavy, heavy
