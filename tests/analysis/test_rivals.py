@@ -282,7 +282,7 @@ def test_what_does_not_fit_is_refused(pictures: np.ndarray) -> None:
         ({"rivals": ["SVM"]}, "each of rivals"),
         ({"budget": 0}, "budget"),
         ({"max_steps": 0}, "max_steps"),
-        ({"more": np.zeros((2, 5))}, "more must hold states"),
+        ({"more": np.zeros((2, 5))}, "more must be states"),
         ({"corruptions": ["blur:1"]}, "must be one of"),
     ):
         with pytest.raises(ValueError, match=words):

@@ -92,7 +92,7 @@ def test_a_state_is_the_last_frames(shape: tuple[int, ...]) -> None:
     assert np.array_equal(patterns.targets[2], patterns.points[3])
     # A single frame is repeated.
     assert np.array_equal(patterns.as_states(frames[1:2]), patterns.one_state(frames[[1, 1, 1]]))
-    with pytest.raises(ValueError, match="single frames"):
+    with pytest.raises(ValueError, match="must be states of shape"):
         patterns.as_states(np.zeros((1, 7)))
 
 
@@ -151,7 +151,8 @@ def test_a_product_that_is_exactly_zero() -> None:
     found = ax.certify(ax.Memory(stepping(slopes), Patterns.from_cycles([np.arange(400.0)[:, None]])))
     assert found.log_spectral_radius[0] == -np.inf
     assert found.spectral_radius[0] == 0.0
-    assert found.verdict[0] == "attractor"
+    # Rounding at one state grows a thousandfold a step before it meets the slope 0, so no cycle is shown to be there.
+    assert (found.verdict[0], found.reason[0]) == ("inconclusive", "existence_not_shown")
 
 
 @pytest.mark.parametrize("width", [7, 40])

@@ -47,12 +47,14 @@ def _directions(linear: Linearization) -> np.ndarray:
     if size <= _AXES:
         rows.append(np.eye(size))
     eigen, stretched = draw.standard_normal(size), draw.standard_normal(size)
-    for _ in range(8):
-        eigen, stretched = linear.forward(eigen), linear.backward(linear.forward(stretched))
-        eigen, stretched = (vector / (float(np.abs(vector).max()) or 1.0) for vector in (eigen, stretched))
-    rows += [eigen[None], stretched[None]]
-    found = np.concatenate(rows)
-    lengths = np.linalg.norm(found, axis=1)
+    # Round a long cycle that expands these overflow, and are left out below.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for _ in range(8):
+            eigen, stretched = linear.forward(eigen), linear.backward(linear.forward(stretched))
+            eigen, stretched = (vector / (float(np.abs(vector).max()) or 1.0) for vector in (eigen, stretched))
+        rows += [eigen[None], stretched[None]]
+        found = np.concatenate(rows)
+        lengths = np.linalg.norm(found, axis=1)
     kept = np.isfinite(lengths) & (lengths > 0)
     return found[kept] / lengths[kept, None]
 

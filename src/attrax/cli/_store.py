@@ -27,7 +27,6 @@ from attrax.cli._options import (
     Shuffle,
     Single,
     Size,
-    SkipUnreadable,
     ValueRange,
     check_checkpoint,
     check_differ,
@@ -90,7 +89,8 @@ class Source:
     gray: Gray = False
     value_range: ValueRange = None
     recursive: Recursive = True
-    skip_unreadable: SkipUnreadable = False
+    # Not in the help, which has room for 40 options: the refusal of an unreadable file names it.
+    skip_unreadable: Annotated[bool, typer.Option("--skip-unreadable", hidden=True)] = False
     fps: Fps = None
     hop: Hop = None
     cycle_length: CycleLength = None

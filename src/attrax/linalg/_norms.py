@@ -150,8 +150,10 @@ def _lyapunov(
         if thin is not None:
             total = np.eye(size) + thin[1].T @ (total @ thin[1]) / rate**2
     matrices = [total]
-    for jacobian in scaled[:0:-1]:
-        matrices.append(np.eye(jacobian.shape[1]) + jacobian.T @ (matrices[-1] @ jacobian))
+    # A norm that overflows is none, which is seen below.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for jacobian in scaled[:0:-1]:
+            matrices.append(np.eye(jacobian.shape[1]) + jacobian.T @ (matrices[-1] @ jacobian))
     matrices = [matrices[0], *matrices[:0:-1]]
     norms = []
     for matrix in matrices:

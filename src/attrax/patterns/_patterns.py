@@ -136,9 +136,9 @@ class Patterns(Record):
         """The unit of thresholds and tolerances: four times the `scale`.
 
         The paper's thresholds are meant for pictures with entries from 0 to 1, which deviate from their mean by about a
-        quarter; so for these the unit is about 1.
+        quarter; so for these the unit is about 1. It is 1 where all entries are 0, which have no scale of their own.
         """
-        return 4 * self.scale
+        return 4 * self.scale if np.any(self.points) else 1.0
 
     @property
     def context(self) -> int:

@@ -64,6 +64,8 @@ def _leading(jacobians: Sequence[np.ndarray]) -> list[np.ndarray]:
         stretched = jacobians[0].T @ (jacobians[0] @ stretched)
         for jacobian in jacobians:
             eigen = jacobian @ eigen
+            # Scaled at each step: round a long cycle the product itself may overflow.
+            eigen = eigen / (float(np.abs(eigen).max()) or 1.0)
         stretched, eigen = (vector / (float(np.abs(vector).max()) or 1.0) for vector in (stretched, eigen))
     return [stretched, eigen]
 
