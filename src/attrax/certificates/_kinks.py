@@ -65,9 +65,10 @@ def _bent(map: Map, cycle: HostStates, directions: np.ndarray, unit: float) -> b
     # Of a long cycle, states all over it.
     chosen = np.unique(np.linspace(0, len(cycle) - 1, min(len(cycle), _STATES)).astype(int))
     for number in chosen:
-        gaps, sizes = (np.asarray(part) for part in _quotients(map, cycle[number], directions, steps))
-        # Of f(x + hv) − f(x), by the sizes that it is computed from.
-        noise = 64 * UNIT_ROUNDOFF * (float(sizes) + float(np.linalg.norm(cycle[number]))) / np.abs(steps)
+        gaps, pushed, sizes = (np.asarray(part) for part in _quotients(map, cycle[number], directions, steps))
+        # Of f(x + hv) − f(x), by the sizes that it is computed from; the rounding of x + hv is stretched as v is.
+        stretched = float(np.linalg.norm(cycle[number])) * (1 + float(pushed.max()))
+        noise = 64 * UNIT_ROUNDOFF * (float(sizes) + stretched) / np.abs(steps)
         gaps = gaps.reshape(len(directions), len(_SCALES), 2)
         noise = noise.reshape(len(_SCALES), 2)
         if not np.isfinite(gaps).all():
@@ -103,8 +104,8 @@ def _grows(map: Map, cycle: HostStates, linear: Linearization, directions: np.nd
 
 
 @eqx.filter_jit
-def _quotients(map: Map, state: Any, directions: Any, steps: Any) -> tuple[Any, Any]:
-    """‖(f(x + hv) − f(x))/h − Jv‖ for all directions v and steps h, and ‖f(x)‖."""
+def _quotients(map: Map, state: Any, directions: Any, steps: Any) -> tuple[Any, Any, Any]:
+    """‖(f(x + hv) − f(x))/h − Jv‖ for all directions v and steps h, ‖Jv‖ for all directions, and ‖f(x)‖."""
     shape = jnp.shape(state)
     state = jnp.asarray(state)
 
@@ -115,9 +116,10 @@ def _quotients(map: Map, state: Any, directions: Any, steps: Any) -> tuple[Any, 
             gap = (map(state + step * direction.reshape(shape)) - image) / step - pushed
             return jnp.sqrt(jnp.sum(gap**2))
 
-        return jax.vmap(at)(jnp.asarray(steps))
+        return jax.vmap(at)(jnp.asarray(steps)), jnp.sqrt(jnp.sum(pushed**2))
 
-    return jax.lax.map(along, jnp.asarray(directions)), jnp.sqrt(jnp.sum(map(state) ** 2))
+    gaps, pushed = jax.lax.map(along, jnp.asarray(directions))
+    return gaps, pushed, jnp.sqrt(jnp.sum(map(state) ** 2))
 
 
 @eqx.filter_jit
