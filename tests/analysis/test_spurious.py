@@ -196,7 +196,7 @@ def test_a_resumed_census_is_the_undisturbed_one(tmp_path: Path, monkeypatch: py
     with pytest.raises(ValueError, match="damaged"):
         find_spurious(memory, checkpoint=file, **options)
     file.write_bytes(b"nothing")
-    with pytest.raises(ValueError, match="no readable checkpoint"):
+    with pytest.raises(ValueError, match="not a readable checkpoint"):
         find_spurious(memory, checkpoint=file, **options)
 
 

@@ -254,7 +254,7 @@ WRONG = {
     "a pair": (lambda x: (x, x), "must return one array"),
     "another shape": (lambda x: x[:1], "must keep the shape"),
     "a branch": (lambda x: x if x.sum() > 0 else -x, "branches in Python"),
-    "NumPy": (lambda x: np.tanh(x), "hands a state to NumPy"),
+    "NumPy": (lambda x: np.tanh(x), "passes a state to NumPy"),
     "float32": (lambda x: x.astype(jnp.float32), "must compute in the dtype"),
     "a batch": (lambda x: x @ jnp.ones((3, 5)), "cannot be applied"),
 }

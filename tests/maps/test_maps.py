@@ -373,7 +373,7 @@ def test_a_state_of_another_shape_is_refused(shape: tuple) -> None:
         ((3,), {"width": True}, "width"),
         ((3,), {"width": None}, "width"),
         ((3,), {"depth": 0}, "depth must be an integer of at least 1"),
-        ((3,), {"depth": None}, "depth .* must be given where width is one number"),
+        ((3,), {"depth": None}, "depth .* must be given if width is one number"),
         ((3,), {"depth": 1.5}, "depth"),
         ((3,), {"width": [4, 0]}, "each entry of width"),
         ((3,), {"width": [4, 5], "depth": 3}, "depth must be the number of widths, 2"),
@@ -390,7 +390,7 @@ def test_wrong_sizes_are_refused(shape: Any, options: dict, words: str) -> None:
     [
         ([(3, 2), (2, 4)], [3, 2], "weight 2 must take 3 values; its shape is"),
         ([(3, 5), (2, 3)], [3, 2], "weight 1 must take 2 values"),
-        ([(3, 2), (4, 3)], [3, 4], "the last weight must have 2 rows, one an entry of a state; it has 4"),
+        ([(3, 2), (4, 3)], [3, 4], "the last weight must have 2 rows, one per entry of a state; it has 4"),
         ([(3, 2), (2, 3)], [3, 3], "bias 2 must have 2 values"),
         ([(3, 2), (2, 3)], [2, None], "bias 1 must have 3 values"),
         ([(3, 2), (2, 3)], [None], "as many biases"),

@@ -1,4 +1,4 @@
-"""Errors that name an argument in the words of whoever called: a keyword in Python, an option on the command line."""
+"""Errors that name an argument as the caller knows it: a keyword in Python, an option on the command line."""
 
 import re
 from collections.abc import Callable
@@ -6,31 +6,32 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# Code points for private use, which no name of a file and no text that people type is likely to hold.
+# Private-use code points, which file names and typed text are unlikely to contain.
 _OPEN, _BETWEEN, _CLOSE = "\ue000", "\ue001", "\ue002"
 _MENTION = re.compile(f"{_OPEN}([a-z_]+){_BETWEEN}([^{_CLOSE}]*){_BETWEEN}([^{_CLOSE}]*){_CLOSE}")
 
 
 class ArgumentError(ValueError):
-    """Wrong input. Arguments in the message stand in `mention(…)`; `str(error)` spells them as Python's keywords."""
+    """Wrong input. The message marks arguments with `mention(…)`; `str(error)` shows them as Python keywords."""
 
     def __init__(self, message: str) -> None:
         super().__init__(_spelled(message, lambda name, value, _: f"{name}={value}" if value else name))
         self.message = message
-        """With its mentions, to be part of another message."""
+        """The message with its mentions still marked, so that it can be part of another message."""
 
     def spelled(self, spell: Callable[[str, str], str]) -> str:
-        """The message with each argument as `spell(name, value)` has it; the value as one types it in a shell."""
+        """The message with each argument replaced by `spell(name, value)`; the value is written as in a shell."""
         return _spelled(self.message, lambda name, _, value: spell(name, value))
 
 
 def mention(name: str, value: str = "", typed: str = "") -> str:
-    """An argument in a message: its name, a value as in Python, and the same value as one types it in a shell."""
+    """Marks an argument in a message: its name, a value as written in Python, and the same value as typed in a
+    shell."""
     return f"{_OPEN}{name}{_BETWEEN}{value}{_BETWEEN}{typed}{_CLOSE}"
 
 
 def checked(check: Callable[..., T], name: str, *values: Any, **limits: Any) -> T:
-    """`check(name, …)` of `attrax._base.checks`, whose message then mentions the argument."""
+    """Calls `check(name, …)` of `attrax._base.checks` and marks the argument in its error message."""
     try:
         return check(name, *values, **limits)
     except ValueError as error:

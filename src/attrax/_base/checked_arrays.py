@@ -1,4 +1,4 @@
-"""Arrays in a file that tells when it is damaged: safetensors with a format's name and a checksum in its header."""
+"""Array files that detect damage: safetensors with a format name and a checksum in the header."""
 
 import hashlib
 import os
@@ -15,10 +15,11 @@ from attrax._base.files import write_atomically
 def write_checked(
     path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], header: Mapping[str, str], *, format: str
 ) -> None:
-    """Writes arrays with a header, beside and renamed. **Raises** `ValueError` where that can't be done."""
+    """Writes arrays with a header, atomically: to a temporary file that is then renamed. **Raises** `ValueError` if the
+    file can't be written."""
     whole = {**header, "format": format}
     whole["checksum"] = _checksum(arrays, whole)
-    # `ascontiguousarray` would make a row of a single number.
+    # `ascontiguousarray` would turn a scalar into an array with one entry.
     rows = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     write_atomically(path, safetensors.numpy.save(rows, whole))
 
@@ -26,7 +27,7 @@ def write_checked(
 def read_checked(
     path: str | os.PathLike[str], *, format: str, what: str
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The arrays and the header of a file; `what` it should be, for the message.
+    """Reads the arrays and the header of a file. `what` says what the file should be, for the error message.
 
     **Raises** `ValueError` for a file that can't be read, is of another format, or is damaged.
     """
@@ -36,9 +37,9 @@ def read_checked(
             header = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     except (OSError, safetensors.SafetensorError) as error:
-        raise ValueError(f"{path} is no readable checkpoint ({error}); delete it to start from the beginning") from None
+        raise ValueError(f"{path} is not a readable checkpoint ({error}); delete it to start again") from None
     if header.get("format") != format:
-        raise ValueError(f"{path} is no {what} of this version of attrax; delete it, or name another file")
+        raise ValueError(f"{path} is not a {what} of this version of attrax; delete it, or name another file")
     if header.get("checksum") != _checksum(arrays, header):
         raise ValueError(f"{path} is a damaged checkpoint; restore it from a copy, or delete it to start again")
     return arrays, header

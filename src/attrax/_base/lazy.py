@@ -1,4 +1,4 @@
-"""Modules that are imported when something of them is used: tables of names can then be read without JAX."""
+"""Modules that are imported on first use, so that tables of names can be read without importing JAX."""
 
 import importlib
 from typing import Any
@@ -13,7 +13,7 @@ class _Lazy:
 
 
 def lazy(name: str) -> Any:
-    """The module called `name`, imported when one of its attributes is first asked for.
+    """The module called `name`, imported when one of its attributes is first used.
 
     >>> lazy("math").sqrt(4.0)
     2.0
@@ -22,7 +22,7 @@ def lazy(name: str) -> Any:
 
 
 def found(place: str) -> Any:
-    """What stands at `package.module:name`. The module is imported.
+    """The object at `package.module:name`. The module is imported.
 
     >>> found("math:tau") > 6
     True

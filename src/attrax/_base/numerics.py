@@ -1,4 +1,4 @@
-"""Precision on purpose, and batches in pieces of fixed size."""
+"""Explicit precision, and batches computed in chunks of fixed size."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -14,16 +14,16 @@ M = TypeVar("M")
 def float64() -> Any:
     """A context in which JAX computes in 64 bits.
 
-    It binds the current thread only and ends with the block, so the caller's configuration stays as it was.
+    It applies to the current thread only and ends with the block, so the caller's configuration stays as it was.
     """
     return jax.enable_x64(True)
 
 
 def cast(tree: M, dtype: Any) -> M:
-    """`tree` with every floating-point array in `dtype`, complex ones in its complex counterpart.
+    """`tree` with every floating-point array cast to `dtype`, and complex arrays to its complex counterpart.
 
-    Python's own numbers stay: they take the precision of what they meet, and code may branch on them. 64-bit types
-    need `float64()` around.
+    Python numbers are left alone: they take the precision of the arrays they are combined with, and code may branch on
+    them. For 64-bit types, call this within `float64()`.
     """
 
     def convert(leaf: Any) -> Any:
@@ -40,18 +40,18 @@ def _apply_rows(function: Callable[[Any], Any], rows: Any) -> Any:
 
 
 def squared_distances(states: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """‖x − y‖² of each row x of the one and each row y of the other, by one matrix product.
+    """‖x − y‖² for each row x of `states` (m×d) and each row y of `others` (n×d), by one matrix product: m×n.
 
-    What lies below about 1e-15 of ‖x‖² + ‖y‖² is lost to cancellation. Bring the origin near to the states first.
+    Distances below about 1e-15 of ‖x‖² + ‖y‖² are lost to cancellation, so first move the origin close to the states.
     """
     one, other = (states**2).sum(axis=1), (others**2).sum(axis=1)
     return np.maximum(one[:, None] + other - 2 * states @ others.T, 0.0)
 
 
 def apply_rows(function: Callable[[Any], Any], rows: np.ndarray, chunk: int = 64) -> np.ndarray:
-    """`function` of each row, computed in pieces of `chunk` rows of the dtype of `rows`, on the host again.
+    """`function` applied to each row, in chunks of `chunk` rows and in the dtype of `rows`; returned as a host array.
 
-    The last piece is padded to the same size, so that a row meets the same arithmetic whatever stands beside it.
+    The last chunk is padded to the same size, so that each row gets the same arithmetic whatever the other rows are.
     """
     rows = np.asarray(rows)
     pieces = []

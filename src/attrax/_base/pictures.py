@@ -14,9 +14,10 @@ def is_picture(shape: tuple[int, ...]) -> bool:
 
 
 def pixels(states: HostStates, references: HostStates) -> np.ndarray:
-    """States as bytes: m×H×W or m×H×W×3. Black is 0, white 1, or the ends of the references where these go beyond.
+    """States as bytes: m×H×W or m×H×W×3. Black is 0 and white is 1; where the references go beyond, their range is
+    used.
 
-    What lies outside is clipped, what is not finite is black. **Raises** `ValueError` for states that are no pictures.
+    Values outside are clipped; NaN is black. **Raises** `ValueError` for states that are not pictures.
     """
     states = np.asarray(states, np.float64)
     if not is_picture(states.shape[1:]):
@@ -29,7 +30,7 @@ def pixels(states: HostStates, references: HostStates) -> np.ndarray:
 
 
 def data_uri(picture: np.ndarray) -> str:
-    """The pixels of one picture as a PNG inside of an address, so that a page needs no other file."""
+    """The pixels of one picture as a PNG in a data URI, so that a page needs no other file."""
     from PIL import Image
 
     stream = io.BytesIO()

@@ -1,4 +1,4 @@
-"""How records are looked at: a short `repr`, a table in notebooks, plain values for JSON, a frame for pandas."""
+"""How records are displayed: a short `repr`, a table in notebooks, plain values for JSON, a data frame for pandas."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
     from attrax._base import pictures as drawing
 else:
-    # The command line's help reads records, and is not to wait for NumPy.
+    # The command line's help reads records, and must not wait for NumPy.
     np, drawing = lazy("numpy"), lazy("attrax._base.pictures")
 
 _WIDTH = 110
 _FACTS = 10
-"""Fields with a line of their own in a `repr`; of more, the last line tells the names."""
+"""Number of fields with a line of their own in a `repr`; the last line names the rest."""
 _FULL = 6
 """Values of a tuple or an array that are shown in full."""
 _PICTURES = 8
 _TABLE_ROWS = 10
 _LARGE = 1_000_000
-"""Entries of an array beyond which its range is not looked for."""
+"""Above this number of entries, the range of an array is not computed."""
 
 
 class Record:
@@ -42,21 +42,21 @@ class Record:
     __slots__ = ()
 
     derived: ClassVar[tuple[str, ...]] = ()
-    """Properties that are shown after the fields and belong to `as_dict`."""
+    """Properties that are shown after the fields and included in `as_dict`."""
     leading: ClassVar[tuple[str, ...]] = ()
-    """Fields and properties that are shown first: what decides. By default the fields in their order."""
+    """Fields and properties that are shown first, the most important ones. By default the fields in their order."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        # `dataclass` writes a method of its own unless the class itself has one.
+        # `dataclass` generates `__repr__` unless the class itself defines one.
         if "__repr__" not in cls.__dict__:
             cls.__repr__ = Record.__repr__
 
     def as_dict(self) -> dict[str, Any]:
-        """Fields and what follows from them as plain values of Python, which strict JSON can hold.
+        """Fields and derived properties as plain Python values that strict JSON can hold.
 
-        Numbers that are not finite are `None`, complex numbers are pairs. What is no data, such as a map, is described
-        in words.
+        Numbers that are not finite become `None`, complex numbers become pairs. Objects that are not data, such as a
+        map, are described in words.
         """
         return {name: plain(value) for name, value in self._values().items()}
 
@@ -65,13 +65,13 @@ class Record:
         return {name: getattr(self, name) for name in [*names, *self.derived] if hasattr(self, name)}
 
     def _facts(self) -> dict[str, Any]:
-        """What is shown, the deciding numbers first."""
+        """The values to show, the most important first."""
         values = self._values()
         first = {name: values[name] if name in values else getattr(self, name) for name in self.leading}
         return first | values
 
     def _brief(self) -> str:
-        """One line, for where a record is part of another."""
+        """One line, used when the record is a field of another record."""
         settings = _changed(self)
         facts = self._facts() if settings is None else settings
         return _short(_call(self, facts, ": " if settings is None else "="), 90)
@@ -110,21 +110,21 @@ class Record:
 
 
 class Rows(Record):
-    """A record with one entry a row in several fields."""
+    """A record in which several fields have one entry per row."""
 
     __slots__ = ()
 
     rows_of: ClassVar[str]
-    """The field that has one entry a row. If its entries are records, each of them is a row."""
+    """A field with one entry per row. If its entries are records, each of them is a row."""
 
     def _cell(self, value: Any) -> str:
-        """What a table says of one value."""
+        """One value as shown in a table."""
         return text(value)
 
     def _columns(self) -> dict[str, Any]:
-        """The fields with as many entries as there are rows and one value in each.
+        """The fields that have one scalar entry per row.
 
-        Where shapes are annotated, the name of the axis decides; a length could be the same by chance.
+        If shapes are annotated, the axis name decides, because lengths could be equal by chance.
         """
         column = getattr(self, self.rows_of)
         records = [one for one in column if isinstance(one, Record)]
@@ -149,7 +149,7 @@ class Rows(Record):
         return found
 
     def as_rows(self) -> list[dict[str, Any]]:
-        """One dictionary of plain values a row, as in `as_dict`."""
+        """One dictionary of plain values per row, as in `as_dict`."""
         columns = self._columns()
         values = [plain(column) for column in columns.values()]
         return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
@@ -160,7 +160,7 @@ class Rows(Record):
             pandas = importlib.import_module("pandas")
         except ImportError:
             raise ImportError(
-                "to_frame needs pandas, which is not installed: run pip install pandas, or take as_rows()"
+                "to_frame needs pandas, which is not installed: run pip install pandas, or use as_rows()"
             ) from None
         return pandas.DataFrame(
             {
@@ -190,7 +190,7 @@ def text(value: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """The same value as strict JSON has it; what is no data is described in words."""
+    """The value as strict JSON can hold it; objects that are not data are described in words."""
     if isinstance(value, Record):
         return value.as_dict()
     if isinstance(value, Enum):
@@ -213,7 +213,7 @@ def plain(value: Any) -> Any:
 
 
 def strip(states: np.ndarray, captions: list[str], references: np.ndarray) -> list[tuple[str, np.ndarray]]:
-    """The first few states as pictures with captions; none where states are no pictures."""
+    """The first few states as pictures with captions; none where states are not pictures."""
     if not len(states) or not drawing.is_picture(states.shape[1:]):
         return []
     shown = drawing.pixels(states[:_PICTURES], references)
@@ -239,12 +239,12 @@ def span(values: np.ndarray) -> str:
 
 
 def _changed(record: Record) -> dict[str, Any] | None:
-    """Of settings, those that are not at their defaults; `None` where an argument has no default."""
+    """The settings that differ from their defaults; `None` if some argument has no default."""
     arguments = list(inspect.signature(type(record).__init__).parameters.values())[1:]
     named = [one for one in arguments if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
     if any(one.default is one.empty for one in named):
         return None
-    # Where single settings may be named, those of the records inside are shown as if they had been.
+    # Where the constructor takes single settings, those of nested records are shown in that form.
     flat = any(one.kind is one.VAR_KEYWORD for one in arguments)
     defaults = {one.name: one.default for one in named}
     found = {}
@@ -295,7 +295,7 @@ def _array(value: Any) -> str:
     if not value.ndim and isinstance(value, np.ndarray | np.generic):
         return _text(value.item())
     name = f"{value.dtype}[{', '.join(map(str, value.shape))}]"
-    # What lives on a device is not fetched, and inside of transformations there is nothing to look at.
+    # Arrays on a device are not fetched, and tracers have no values to show.
     if not isinstance(value, np.ndarray) or value.ndim != 1 or not value.size or value.size > _LARGE:
         return name
     if value.dtype.kind == "b":

@@ -1,4 +1,4 @@
-"""One check of batches of states, which tells how to write what was meant."""
+"""One check for batches of states, whose message says how to write what was probably meant."""
 
 import math
 from typing import Any
@@ -7,15 +7,16 @@ import numpy as np
 
 
 def state_batch(name: str, values: Any, *shapes: tuple[int, ...]) -> np.ndarray:
-    """`values` as an array of real states, one a row, at least one. Neither copied nor cast.
+    """`values` as an array of real states, one per row, at least one. Neither copied nor cast.
 
-    `shapes` are those of a state, then others that are taken too (those of frames); without any, all shapes are.
-    **Raises** `ValueError` for anything else; of a single state, of batches in a batch and of flat states it says how
+    `shapes` are the shape of a state, followed by other accepted shapes (those of frames). Without any, every shape is
+    accepted.
+    **Raises** `ValueError` for anything else. For a single state, nested batches and flat states, the message says how
     to write them.
 
         >>> state_batch("cues", np.zeros((8, 8)), (8, 8))
         Traceback (most recent call last):
-        ValueError: cues must be states of shape (8, 8), one a row; got an array of shape (8, 8). For a single state \
+        ValueError: cues must be states of shape (8, 8), one per row; got an array of shape (8, 8). For a single state \
 write cues[None]
     """
     values = np.asarray(values)
@@ -27,7 +28,7 @@ write cues[None]
     if fits:
         raise ValueError(f"{name} must hold at least one state with at least one entry; got the shape {values.shape}")
     given = " or ".join(map(str, shapes))
-    wanted = f"{name} must be states{' of shape ' * bool(shapes)}{given}, one a row"
+    wanted = f"{name} must be states{' of shape ' * bool(shapes)}{given}, one per row"
     raise ValueError(f"{wanted}; got an array of shape {values.shape}{_remedy(name, values.shape, shapes)}")
 
 

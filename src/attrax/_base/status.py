@@ -1,4 +1,4 @@
-"""The outcomes that attrax reports, each with a sentence on what to try."""
+"""The outcomes that attrax reports, each with a sentence of advice."""
 
 from enum import StrEnum
 
@@ -36,11 +36,11 @@ class RecallStatus(_Advised):
 
 
 class Verdict(_Advised):
-    """What is known of the stability of one stored cycle (an example is a cycle of length one)."""
+    """What is known about the stability of one stored cycle (an example is a cycle of length one)."""
 
-    ATTRACTOR = "attractor", "A fixed point or cycle is there, and a bound on its whole spectrum is below one."
-    NOT_ATTRACTOR = "not_attractor", "It is no fixed point, or an eigenvalue exceeds one by more than its error."
-    DISPLACED = "displaced", "An attractor is near, but farther from the example than the recovery threshold."
+    ATTRACTOR = "attractor", "A fixed point or cycle exists, and a bound on its whole spectrum is below one."
+    NOT_ATTRACTOR = "not_attractor", "It is not a fixed point, or an eigenvalue exceeds one by more than its error."
+    DISPLACED = "displaced", "There is an attractor nearby, but farther from the example than the recovery threshold."
     INCONCLUSIVE = "inconclusive", "Neither could be shown; `reason` says what was missing."
 
 
@@ -55,14 +55,14 @@ class Reason(_Advised):
     )
     EXISTENCE_NOT_SHOWN = (
         "existence_not_shown",
-        "Nothing proves that an exact fixed point or cycle is here: train to a lower loss, or polish the last layer.",
+        "No exact fixed point or cycle could be proved to exist here: train to a lower loss, or polish the last layer.",
     )
     DISPLACED = (
         "displaced",
-        "The attractor lies farther away than the recovery threshold: train to a lower loss, or raise `recovery_atol`.",
+        "The attractor is farther away than the recovery threshold: train to a lower loss, or raise `recovery_atol`.",
     )
-    SHARED = "shared", "Another example has the same attractor, so recall cannot tell them apart: leave one out."
-    SHORTER_PERIOD = "shorter_period", "The cycle repeats before all of its states have come: leave the rest out."
+    SHARED = "shared", "Another example has the same attractor, so recall cannot tell them apart: remove one of them."
+    SHORTER_PERIOD = "shorter_period", "The cycle repeats before it reaches all its states: remove the repeated ones."
     BOUND_STRADDLES_ONE = (
         "bound_straddles_one",
         "The radius is too close to one for its error bound: train with noise, or longer.",
@@ -77,7 +77,7 @@ class Reason(_Advised):
 class Evidence(_Advised):
     """What a certificate rests on."""
 
-    BOUND = "bound", "Proved: the cycle is there, and every rounding error is counted."
+    BOUND = "bound", "Proved: the cycle exists, and every rounding error is accounted for."
     DENSE = "dense", "All eigenvalues are bounded; rounding and the change of the Jacobian nearby are estimates."
     PROBABLE = (
         "probable",
@@ -87,16 +87,16 @@ class Evidence(_Advised):
 
 
 class SpectrumStatus(_Advised):
-    """What is known of the eigenvalues round one stored cycle that were not computed."""
+    """What is known about the eigenvalues of one stored cycle that were not computed."""
 
     BOUNDED = "bounded", "No eigenvalue exceeds `upper_bound`: a bound on the whole spectrum, rounding included."
-    PROBABLE = "probable", "No eigenvalue exceeds `upper_bound`, up to rounding, but with a probability of 1e-10."
-    NOT_CONVERGED = "not_converged", "Arnoldi's method did not find as many eigenvalues as asked for; ask for fewer."
+    PROBABLE = "probable", "No eigenvalue exceeds `upper_bound`, up to rounding; fails with probability 1e-10 at most."
+    NOT_CONVERGED = "not_converged", "Arnoldi's method did not find as many eigenvalues as requested; request fewer."
     NOT_FINITE = "not_finite", "The map or its Jacobian is not finite at these points."
 
 
 class RadiusStatus(_Advised):
-    """What is known of the size of a basin around one stored point."""
+    """What is known about the size of the basin around one stored point."""
 
     PROVED = "proved", "Every state within `proved_radius` converges to the stored cycle."
     SAMPLED = "sampled", "Nothing is proved; random states at `sampled_radius` came back, see `share`."
@@ -106,14 +106,14 @@ class RadiusStatus(_Advised):
 class StoreStatus(_Advised):
     """How writing a memory ended."""
 
-    STORED = "stored", "Training reached what was asked and every example is a certified attractor."
+    STORED = "stored", "Training reached its target and every example is a certified attractor."
     NOT_ALL_CERTIFIED = (
         "not_all_certified",
-        "Some examples are no certified attractors: train with noise, more depth or width, or fewer examples.",
+        "Some examples are not certified attractors: train with noise, more depth or width, or fewer examples.",
     )
     LOSS_NOT_REACHED = (
         "loss_not_reached",
-        "The epochs ran out above the loss asked for: raise `epochs` or the learning rate, or widen the network.",
+        "The epochs ran out above the requested loss: raise `epochs` or the learning rate, or widen the network.",
     )
     DIVERGED = "diverged", "The loss stopped being finite: lower the learning rate or choose another initialization."
 
@@ -130,7 +130,7 @@ class TrainingStatus(_Advised):
 class PeriodStatus(_Advised):
     """Whether a recording repeats itself."""
 
-    PERIODIC = "periodic", "From `start` on it repeats after `period` states, and after no fewer."
+    PERIODIC = "periodic", "From `start` on it repeats every `period` states, and not sooner."
     CONSTANT = "constant", "From `start` on it does not change: period 1."
-    NO_PERIOD = "no_period", "No lag up to `max_lag` stands out: take a longer recording, or it does not repeat."
+    NO_PERIOD = "no_period", "No lag up to `max_lag` stands out: use a longer recording; otherwise it does not repeat."
     TOO_SHORT = "too_short", "Fewer than four states: no lag can be compared with both of its neighbors."

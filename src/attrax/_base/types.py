@@ -10,16 +10,16 @@ State: TypeAlias = Float[Array, "*state"]
 """One state: an array of fixed shape (a picture, a vector, a second of sound)."""
 
 States: TypeAlias = Float[Array, "n *state"]
-"""A batch of states, one a row."""
+"""A batch of states, one per row."""
 
 HostStates: TypeAlias = Float[np.ndarray, "n *state"]
-"""A batch of states on the host, where float64 is always to be had."""
+"""A batch of states as a NumPy array, where float64 is always available."""
 
 HostIndices: TypeAlias = Int[np.ndarray, " n"]
-"""One index a row."""
+"""One index per row."""
 
 Map: TypeAlias = Callable[[Any], Any]
 """Any callable from one state to a state of the same shape. Batches exist only through `jax.vmap`."""
 
 Progress: TypeAlias = Callable[[str, int, int, dict[str, float]], None]
-"""Called as `progress(task, done, total, numbers)` every so often during long work."""
+"""Called as `progress(task, done, total, numbers)` from time to time during long work."""

@@ -26,7 +26,7 @@ def _up(x: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Boxes(Record):
-    """Closed intervals [low, high], one an entry."""
+    """Closed intervals [low, high], one per entry."""
 
     low: Float[np.ndarray, " n"]
     high: Float[np.ndarray, " n"]

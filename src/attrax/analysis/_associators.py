@@ -48,7 +48,7 @@ class Task(Record):
 
     @property
     def rounds(self) -> int:
-        """How many steps a rival that iterates takes: twice round the longest cycle; 0 where nothing follows."""
+        """How many steps a rival that iterates takes: twice around the longest cycle; 0 where nothing follows."""
         alone = np.array_equal(self.successor, np.arange(len(self.points)))
         return 0 if alone else 2 * int(self.periods.max())
 
@@ -202,7 +202,7 @@ def _threshold(flat: np.ndarray, setting: str) -> np.ndarray | float:
 
 
 def _iterated(task: Task, state: np.ndarray, step: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Steps of ±1 states until all rest or alternate between two; on cycles, twice round the longest one."""
+    """Steps of ±1 states until all rest or alternate between two; on cycles, twice around the longest one."""
     before = None
     for _ in range(task.rounds or _MAX_STEPS):
         moved = step(state)

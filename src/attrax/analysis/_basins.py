@@ -123,7 +123,7 @@ def basins(
     - `memory`: with patterns; its map is any callable written with JAX.
     - `plane`: a `Plane`, or the indices of three stored points; by default the plane itself for states of two numbers,
       elsewhere the one through the first three points.
-    - `extent`: left, right, bottom and top in coordinates of the plane; by default round its points.
+    - `extent`: left, right, bottom and top in coordinates of the plane; by default around its points.
     - `resolution`: grid points along the longer side. Pixels are squares.
     - `coarse`: distance of the first points, in pixels.
     - `arrows`: arrows of f(x) − x along the longer side; 0 for none.

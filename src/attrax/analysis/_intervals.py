@@ -100,5 +100,5 @@ def discovery_curve(counts: np.ndarray, sizes: np.ndarray, *, total: int | None 
 def _counts(counts: np.ndarray) -> np.ndarray:
     counts = np.asarray(counts)
     if counts.ndim != 1 or (len(counts) and (counts.dtype.kind not in "iu" or counts.min() < 0)):
-        raise ValueError(f"counts must be whole numbers of at least 0, one a kind; got {counts!r}")
+        raise ValueError(f"counts must be whole numbers of at least 0, one per kind; got {counts!r}")
     return counts.astype(np.int64)

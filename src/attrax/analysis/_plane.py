@@ -12,7 +12,7 @@ from attrax._base.types import HostStates
 from attrax.memory import Memory
 
 _MARGIN = 0.35
-"""Of the longer side of the box round the points, what is added on every side."""
+"""Of the longer side of the box around the points, what is added on every side."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +98,7 @@ def plane_of(memory: Memory, through: Sequence[int] | None = None) -> Plane:
 
 
 def extent_of(plane: Plane, points: HostStates) -> tuple[float, float, float, float]:
-    """Left, right, bottom and top of a frame round the points that the plane goes through, with a margin."""
+    """Left, right, bottom and top of a frame around the points that the plane goes through, with a margin."""
     shown = points[list(plane.through)] if plane.through else points
     coordinates, _ = plane.project(shown)
     low, high = coordinates.min(axis=0), coordinates.max(axis=0)

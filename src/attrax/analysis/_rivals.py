@@ -139,7 +139,7 @@ def compare(
     Where there is something to choose, what identifies most of 300 other cues of the same corruptions, drawn for this
     alone, is taken: the rule of the moved examples; six thresholds and centerings; β among eleven values from 0.1 to
     10,000 over the spread of the data, for each of three similarities; of two denoisers, 3×512 trained for 1,000 epochs
-    and 5×512 for 3,000, both on the cues' own corruptions. Bytes are the fewest that do: one an entry for pictures of
+    and 5×512 for 3,000, both on the cues' own corruptions. Bytes are the fewest that do: one per entry for pictures of
     eight bits, patterns of ±1 in bits where those are fewer than the couplings.
 
     Cycles: a rival that iterates is asked for the state so many steps further on, the denoiser for the next one, a

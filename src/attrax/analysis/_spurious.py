@@ -251,7 +251,7 @@ def _check_images(images: Any, shape: tuple[int, ...]) -> Any:
         images = np.asarray(images)
     if tuple(images.shape[1:]) != shape or not images.shape[0]:
         raise ValueError(
-            f"images must be states of shape {shape}, one a row, as the memory stores them; got an array of shape "
+            f"images must be states of shape {shape}, one per row, as the memory stores them; got an array of shape "
             f"{tuple(images.shape)}"
         )
     return images

@@ -31,7 +31,7 @@ _LEAST_PART = 0.5
 def check_shares(shares: Mapping[str, float] | None, points: HostStates, images: Any) -> dict[str, float]:
     """The shares to use: the given ones, or the default ones of all kinds that are possible here.
 
-    **Raises** `ValueError` for an unknown kind, a share that is no positive number, or a kind that is not possible.
+    **Raises** `ValueError` for an unknown kind, a share that is not a positive number, or a kind that is not possible.
     """
     lacking = {kind: _lacking(kind, points, images) for kind in START_KINDS}
     if shares is None:

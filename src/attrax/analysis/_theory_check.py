@@ -139,7 +139,7 @@ def check_training(
     """
     single = isinstance(records, SingleExample | InterpolatingNetwork)
     nets = (records,) if single else tuple(records)
-    sequence(nets)  # refuses what is no list of records, and norms that do not follow on
+    sequence(nets)  # refuses what is not a list of records, and norms that do not follow on
     dimension = checks.integer("dimension", dimension, least=max(2, len(nets)))
     num_rates = checks.integer("num_rates", num_rates, least=3, most=12)
     if rates is not None:

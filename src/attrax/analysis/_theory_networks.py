@@ -24,7 +24,7 @@ class Start(NamedTuple):
 
 
 def directions(key: PRNGKeyArray, count: int, dimension: int) -> np.ndarray:
-    """Random unit vectors, one a row."""
+    """Random unit vectors, one per row."""
     draw = np.asarray(jr.normal(key, (count, dimension)), np.float64)
     return draw / np.linalg.norm(draw, axis=1, keepdims=True)
 
@@ -88,7 +88,7 @@ def leading(matrix: np.ndarray) -> float:
 def cycle_jacobians(
     nets: tuple[SingleExample, ...], starts: list[Start], ends: list[Descent]
 ) -> tuple[np.ndarray, float]:
-    """The product of the Jacobians round the cycle, and how much of a relative rounding of weights its λ₁ takes on.
+    """The product of the Jacobians around the cycle, and how much of a relative rounding of weights its λ₁ takes on.
 
     That is much where φ' is near a zero. It is measured by making each of the three parts a little larger.
     """

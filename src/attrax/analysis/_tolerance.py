@@ -25,7 +25,7 @@ _LEAST, _MOST = 1e-4, 100.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NoiseTolerance(Rows):
-    """The noise that each stored example or cycle bears, one entry a cycle.
+    """The noise that each stored example or cycle bears, one entry per cycle.
 
     **Fields:**
 
@@ -34,7 +34,7 @@ class NoiseTolerance(Rows):
       none was found, infinite where the search met no failure.
     - `failed`: the smallest one above it at which fewer did; 0 for what is certainly no attractor.
     - `recovered`: the fraction that came back at `sigma`.
-    - `largest_singular_value`: of the Jacobian there (of the product round a cycle).
+    - `largest_singular_value`: of the Jacobian there (of the product around a cycle).
     - `spectral_radius`: of the same.
     - `rate`, `copies`: what was asked for: the fraction, and the copies at each σ.
     """

@@ -23,10 +23,10 @@ from attrax.memory import Certificate, Memory, Thresholds
 
 
 def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Progress | None = None) -> Certificate:
-    """Certifies every cycle of a memory by the Jacobian product round it (Propositions 1 and 2).
+    """Certifies every cycle of a memory by the Jacobian product around it (Propositions 1 and 2).
 
     *attractor*: an exact cycle of the map is there, no farther from what was given than `recovery_atol`, and an upper
-    bound on the whole spectrum round it, ‖Mᵐ‖^{1/m} with all errors, is below 1. *displaced*: the same, but farther
+    bound on the whole spectrum around it, ‖Mᵐ‖^{1/m} with all errors, is below 1. *displaced*: the same, but farther
     away. *not_attractor*: an eigenvalue exceeds 1 by more than its error, the map moves the points by more than
     `recovery_atol`, the cycle is another example's too, so that no recall can tell the two apart, or it repeats before
     all of its states have come. *inconclusive*: nothing of this could be shown. `reason` says which it was. A row is
@@ -243,7 +243,7 @@ def _with_matrix(linear: Linearization, product: Product, period: int) -> _Found
     with np.errstate(over="ignore"):
         scale = float(np.exp(product.log_scale))
         radius, upper = float(np.exp(log_radius)), float(np.exp(log_upper))
-        # An infinite error times a scale of 0 is no number: then the bound is what is known.
+        # An infinite error times a scale of 0 is not a number: then the bound is what is known.
         error = lead.error * scale if np.isfinite(lead.error) else max(radius, upper)
         log_lower = float(np.log(max(modulus - lead.error, 0.0) or np.finfo(float).tiny) + product.log_scale)
     return _Found("dense" if lead.complete else "arnoldi", radius, error, upper, log_radius, log_upper, log_lower)

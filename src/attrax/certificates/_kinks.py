@@ -41,7 +41,7 @@ def contradicted(map: Map, cycle: HostStates, linear: Linearization, unit: float
 
 
 def _directions(linear: Linearization) -> np.ndarray:
-    """Unit vectors, one a row."""
+    """Unit vectors, one per row."""
     size, draw = linear.size, np.random.default_rng(1)
     rows = [draw.standard_normal((_RANDOM, size)), np.ones((1, size))]
     if size <= _AXES:

@@ -15,7 +15,7 @@ _STAY = 64
 def open_sequence_errors(way: ReducedMap, patterns: Patterns, originals: HostStates) -> Float[np.ndarray, " w"]:
     """For each open sequence, the largest mean squared distance from the states that were given.
 
-    The sequence is run from its first state as given, in 64 bits, to the state it ends in, round the cycle that this
+    The sequence is run from its first state as given, in 64 bits, to the state it ends in, around the cycle that this
     state is on, and on for 64 steps. Infinite where a state is not finite.
     """
     sequences = [list(sequence[1:]) for sequence in patterns.open_sequences]

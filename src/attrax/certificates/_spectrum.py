@@ -1,4 +1,4 @@
-"""The largest eigenvalues of the Jacobian at each example, or of the product round each cycle, with their errors."""
+"""The largest eigenvalues of the Jacobian at each example, or of the product around each cycle, with their errors."""
 
 import math
 import os
@@ -32,7 +32,7 @@ _PROBES, _POWER = 10, 128
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spectrum(Rows):
-    """The largest eigenvalues of each cycle's Jacobian product (of the Jacobian, for an example): one row a cycle.
+    """The largest eigenvalues of each cycle's Jacobian product (of the Jacobian, for an example): one row per cycle.
 
     **Fields:**
 

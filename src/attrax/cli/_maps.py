@@ -46,7 +46,7 @@ def named_map(text: str | None) -> Any:
         except Exception as error:
             raise ValueError(f"--map: {text} failed ({_said(error)})") from None
     if not callable(found):
-        raise ValueError(f"--map: {text} is no map: a {type(found).__name__} can't be called with a state")
+        raise ValueError(f"--map: {text} is not a map: a {type(found).__name__} can't be called with a state")
     return found
 
 

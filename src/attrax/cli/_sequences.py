@@ -145,7 +145,7 @@ def warn_of_near(near: list[dict[str, Any]], patterns: Any) -> None:
 
 
 def cycle_rows(found: Any, patterns: Any) -> list[dict[str, Any]]:
-    """One entry a cycle, as `store --json` and `certify --json` have it; its name is that of its first state."""
+    """One entry per cycle, as `store --json` and `certify --json` have it; its name is that of its first state."""
     return [
         {
             "name": name_of(patterns, cycle[0]),
@@ -214,14 +214,15 @@ def print_cycles(record: dict[str, Any]) -> None:
     rows = [row for row in record["cycles"] if row["length"] > 1]
     for row in rows:
         print(
-            f"cycle of {row['length']}{_from(row['name'])}: {row['verdict']} ({row['reason']}), log of the spectral radius "
-            f"{number(row['log_spectral_radius'])}, period {row['period']}"
+            f"cycle of {row['length']}{_from(row['name'])}: {row['verdict']} ({row['reason']}), log of the spectral "
+            f"radius {number(row['log_spectral_radius'])}, period {row['period']}"
         )
     if len(record["cycles"]) > len(rows):
         print(f"fixed points: {len(record['cycles']) - len(rows)}")
     for row in record["open_sequences"]:
+        outcome = "runs to its end" if row["kept"] else "is not kept"
         print(
-            f"open sequence of {row['length']} states{_from(row['start_name'])}: {'runs to its end' if row['kept'] else 'is not kept'}, "
+            f"open sequence of {row['length']} states{_from(row['start_name'])}: {outcome}, "
             f"largest mean squared error {number(row['error'])}"
         )
 
@@ -241,7 +242,7 @@ def _write_pictures(path: Path, frames: np.ndarray, names: list[str], stored: np
     from attrax.sources import picture_range, save_images, to_unit
 
     if frames.ndim not in (3, 4):
-        raise ValueError(f"--output: states of shape {frames.shape[1:]} are no pictures; name a .npy or .npz file")
+        raise ValueError(f"--output: states of shape {frames.shape[1:]} are not pictures; name a .npy or .npz file")
     scaled, notes = to_unit(frames, picture_range(stored))
     save_images(path, scaled, names)
     return list(notes)
@@ -286,7 +287,8 @@ def write_frames(
 ) -> list[str]:
     """Writes frames in the format that the suffix of `path` names, a folder of PNG files where it names none.
 
-    What is black and white in pictures is as in `stored`. Returns a sentence on each thing that the file does not hold as it was.
+    What is black and white in pictures is as in `stored`. Returns a sentence on each thing that the file does not hold
+    as it was.
     """
     suffix = path.suffix.lower()
     if suffix in CLIPS:

@@ -25,7 +25,7 @@ _DENSE = 2048
 _EXACT = 1e-12
 """Residual, in units of a state, below which it is left as it is."""
 _LAPS = 64
-"""How often the map is followed round a cycle that Newton's method did not find."""
+"""How often the map is followed around a cycle that Newton's method did not find."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +89,7 @@ def refine(
             return Refined(cycle, residual, 0.0, True)
         applied = np.roll(images, 1, axis=0)
         if (moved := _distance(applied, cycle)) <= limit:
-            # Where the map is flat round the cycle, as constructed ones are, once round is all it takes.
+            # Where the map is flat around the cycle, as constructed ones are, once round is all it takes.
             images = np.asarray(_images(way, applied))
             if (once := _cycle_residual(images, applied)) <= atol:
                 return Refined(applied, once, moved, True)
@@ -173,7 +173,7 @@ def _cycle_residual(images: np.ndarray, cycle: np.ndarray) -> float:
 def _newton_correction(
     way: ReducedMap, z: Float[np.ndarray, "p k"], defect: Float[np.ndarray, "p k"]
 ) -> Float[np.ndarray, "p k"] | None:
-    """Solves δ_{i+1} − J_i δ_i = defect_i round the cycle.
+    """Solves δ_{i+1} − J_i δ_i = defect_i around the cycle.
 
     Running once round from δ_1 gives δ_1 = Π δ_1 + c with the product Π of all J_i, hence (I − Π) δ_1 = c.
     """

@@ -160,7 +160,7 @@ class StoredCycles(Record):
         return next(sequence.index(index) for sequence in self.patterns.open_sequences if index in sequence)
 
     def from_here(self, index: int) -> list[int]:
-        """A stored state and those after it: what is left of an open sequence, then once round its cycle."""
+        """A stored state and those after it: what is left of an open sequence, then once around its cycle."""
         found = [index]
         while not self.length[found[-1]]:
             found.append(int(self.patterns.successor[found[-1]]))

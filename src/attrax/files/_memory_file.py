@@ -188,7 +188,7 @@ def digest(values: HostStates) -> str:
 
 def _metadata(path: Path, content: bytes) -> dict[str, str]:
     """The texts in the header of a safetensors file, refused unless they are those of a memory."""
-    foreign = MemoryFileError(f"{path} is no attrax memory: it has no such header; write one with attrax store")
+    foreign = MemoryFileError(f"{path} is not an attrax memory: it has no such header; write one with attrax store")
     length = int.from_bytes(content[:8], "little") if len(content) >= 8 else 0
     if not 2 <= length <= len(content) - 8:
         raise foreign

@@ -1,4 +1,4 @@
-"""Bounds on a spectral radius: rigorous from above, by residual and condition from below."""
+"""Bounds on a spectral radius: a rigorous upper bound, and an estimate with an error from residual and condition."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ class Leading(Record):
 
     **Fields:** `value`; `error`, a first-order bound on |value − an exact eigenvalue|: twice (residual + rounding)
     times the eigenvalue's condition number 1/|yᴴx|; `complete`, whether the whole spectrum was computed, so that no
-    larger eigenvalue can have been missed.
+    larger eigenvalue was missed.
     """
 
     value: complex
@@ -30,9 +30,9 @@ class Leading(Record):
 def power_bound(product: Product, *, target: float | None = None, max_squarings: int = 16) -> float:
     """Natural logarithm of an upper bound on the spectral radius: ρ(M) ≤ ‖Mᵐ‖^{1/m} for m = 1, 2, 4, ….
 
-    Repeated squaring, with the rounding error of each square carried along: if ‖M̂ − Mᵐ‖ ≤ e then
-    ‖M̂² − M²ᵐ‖ ≤ 2‖M̂‖e + e² and the product as computed adds γ‖M̂‖². It stops once the bound is within 0.1 % of
-    `target` (the logarithm of an estimate), or after `max_squarings`.
+    Repeated squaring, with the rounding error of each square propagated: if ‖M̂ − Mᵐ‖ ≤ e then ‖M̂² − M²ᵐ‖ ≤ 2‖M̂‖e +
+    e² and computing the product adds γ‖M̂‖². It stops once the bound is within 0.1 % of `target` (the logarithm of an
+    estimate), or after `max_squarings`.
     """
     matrix, error = product.matrix, product.error
     # Logarithm of the scale taken out of the current power, and its exponent m.
@@ -46,12 +46,12 @@ def power_bound(product: Product, *, target: float | None = None, max_squarings:
         if total == 0.0:
             return -np.inf
         exponent = product.log_scale + (log_scale + float(np.log(total))) / power
-        # Logarithms are rounded, too, and one that is just below 0 decides.
+        # Logarithms are rounded too, and one just below 0 would decide.
         best = min(best, exponent + 1e-15 * (abs(product.log_scale) + abs(log_scale) / power + 8))
         if target is not None and best < target + 1e-3 and best < 0:
             break
         if norm == 0.0 or error > norm:
-            break  # further squares would carry nothing but error
+            break  # further squares would contain nothing but error
         scale = 2.0 ** np.round(np.log2(norm))
         matrix, error, norm = matrix / scale, error / scale, norm / scale
         error = (2 * norm * error + error**2 + gamma(len(matrix) + 2) * norm**2) * (1 + 1e-9)
@@ -72,7 +72,7 @@ def leading_eigenvalue(product: Product) -> Leading:
         try:
             return _arnoldi(product)
         except scipy.sparse.linalg.ArpackError:
-            pass  # it did not converge; the dense route always answers
+            pass  # it did not converge; the dense method always gives an answer
     decomposition: Any = scipy.linalg.eig(matrix, left=True, right=True)
     values, left, right = decomposition
     lead = int(np.argmax(np.abs(values)))
@@ -82,7 +82,7 @@ def leading_eigenvalue(product: Product) -> Leading:
 
 def _arnoldi(product: Product) -> Leading:
     matrix = product.matrix
-    # A fixed start makes the same matrix give the same answer; ARPACK would draw one.
+    # A fixed start vector makes the result deterministic; ARPACK would draw a random one.
     start = np.random.default_rng(0).standard_normal(len(matrix))
     values, right = scipy.sparse.linalg.eigs(matrix, k=1, tol=1e-10, v0=start, maxiter=300)
     value, vector = complex(values[0]), right[:, 0]

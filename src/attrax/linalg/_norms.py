@@ -1,4 +1,4 @@
-"""Norms in which the Jacobians of a cycle contract, and sure bounds on 2-norms."""
+"""Norms in which the Jacobians of a cycle contract, and guaranteed bounds on 2-norms."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,22 +11,23 @@ from attrax._base.shown import Record
 from attrax.linalg._bounds import leading_eigenvalue
 from attrax.linalg._running_product import Product, frobenius, gamma
 
-# The type stubs of SciPy hardly know its LAPACK routines.
+# SciPy's type stubs cover few of its LAPACK routines.
 _routines: Any = scipy.linalg.get_lapack_funcs(("potrf",), dtype=np.float64)
 (_potrf,) = _routines
 
 SAFETY = 1e-6
-"""Every computed bound is enlarged by this share, beside the rounding errors that are counted one by one."""
+"""Relative margin added to every computed bound, on top of the rounding errors that are tracked individually."""
 _SMALL, _LANCZOS = 128, 24
-"""Up to so many rows all eigenvalues of a Gram matrix are computed; of larger ones the largest is bounded, from so many
-steps of Lanczos' method."""
+"""Up to `_SMALL` rows all eigenvalues of a Gram matrix are computed. For larger ones, the largest is bounded with
+`_LANCZOS` steps of Lanczos' method."""
 _LEEWAY = {0.5: True, 0.9: True, 0.98: False, 0.2: False}
-"""Where between the spectral radius and 1 the contraction of the norms that are tried lies: the first two always."""
+"""Positions between the spectral radius and 1 for the contraction rate of the norms to try. Those marked `True` are
+always tried."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Norm(Record):
-    """‖u‖ = ‖v‖₂ for u = `outer`·v; `inner` is the inverse but for rounding, which `slack` ≥ 1 covers.
+    """‖u‖ = ‖v‖₂ for u = `outer`·v; `inner` is the inverse up to rounding, which `slack` ≥ 1 covers.
 
     `plain` says that it is the Euclidean norm, both matrices being the identity.
     """
@@ -49,7 +50,7 @@ def _norm(inner: np.ndarray, outer: np.ndarray) -> Norm | None:
 
 
 def two_norm(matrix: np.ndarray) -> float:
-    """Upper bound on the 2-norm, from the smaller Gram matrix, with room for its rounding."""
+    """Upper bound on the 2-norm, from the smaller Gram matrix, with a margin for its rounding."""
     size = frobenius(matrix)
     if not 1e-100 < size < 1e100:
         return size  # squares would under- or overflow
@@ -60,17 +61,17 @@ def two_norm(matrix: np.ndarray) -> float:
 
 
 def _largest_eigenvalue(gram: np.ndarray) -> float:
-    """Upper bound, within some per mille, on the largest eigenvalue of a symmetric nonnegative matrix G.
+    """Upper bound, tight to a few parts in a thousand, on the largest eigenvalue of a positive semidefinite matrix G.
 
-    Of a large one it is estimated by Lanczos' method. If μI − G then has a Cholesky factor, it is nonnegative but for
-    the rounding of the factor, at most γ times its trace, and no eigenvalue exceeds μ by more: a third of the time that
-    all eigenvalues take, and as sure.
+    For a large matrix, Lanczos' method gives an estimate μ. If μI − G has a Cholesky factor, it is positive
+    semidefinite up to the rounding of the factor, which is at most γ times its trace, so no eigenvalue exceeds μ by
+    more than that. This takes a third of the time of computing all eigenvalues and is just as rigorous.
     """
     size = len(gram)
     if size > _SMALL:
         level = _lanczos(gram)
         for excess in (1e-3, 1e-2, 1e-1):
-            shifted = (-gram).T  # in the order of LAPACK, which may then write over it
+            shifted = (-gram).T  # in LAPACK's order, which may then overwrite it
             bound = level * (1 + excess)
             shifted[np.diag_indices(size)] += bound
             _, failed = _potrf(shifted, lower=1, clean=0, overwrite_a=1)
@@ -100,9 +101,9 @@ def _lanczos(gram: np.ndarray) -> float:
 def contracting_norms(
     jacobians: Sequence[np.ndarray], product: Product, thin: tuple[np.ndarray, np.ndarray] | None
 ) -> Iterator[tuple[list[Norm], bool]]:
-    """Norms round the cycle, one list after the other, in which the Jacobians may contract.
+    """Candidate norms around the cycle in which the Jacobians may contract, one list at a time.
 
-    With each comes whether it is worth a try where another one has been found already.
+    Each comes with a flag: whether it is worth trying even if another norm has already been found.
     """
     period = len(jacobians)
     largest = max(two_norm(jacobian) for jacobian in jacobians)
@@ -110,7 +111,7 @@ def contracting_norms(
         eyes = [np.eye(jacobian.shape[1]) for jacobian in jacobians]
         yield [Norm(eye, eye, 1.0, 1.0, 1.0, plain=True) for eye in eyes], True
     if largest < 0.5:
-        return  # no other norm would leave much more room
+        return  # no other norm would give much more room
     lead = abs(leading_eigenvalue(product).value)
     with np.errstate(divide="ignore"):
         radius = float(np.exp(min((np.log(lead) + product.log_scale) / period, 1.0)))
@@ -125,7 +126,7 @@ def contracting_norms(
 def _lyapunov(
     jacobians: Sequence[np.ndarray], rate: float, thin: tuple[np.ndarray, np.ndarray] | None
 ) -> list[Norm] | None:
-    """Norms from P_i = I + J_iᵀ P_{i+1} J_i/q² with q = `rate`, by doubling round the whole cycle.
+    """Norms from P_i = I + J_iᵀ P_{i+1} J_i/q² with q = `rate`, by doubling around the whole cycle.
 
     For a single J = UV (`thin`) it is P = I + VᵀSV/q² with S = UᵀU + AᵀSA/q² and the smaller A = VU.
     """
@@ -150,7 +151,7 @@ def _lyapunov(
         if thin is not None:
             total = np.eye(size) + thin[1].T @ (total @ thin[1]) / rate**2
     matrices = [total]
-    # A norm that overflows is none, which is seen below.
+    # A norm that overflows is discarded below.
     with np.errstate(over="ignore", invalid="ignore"):
         for jacobian in scaled[:0:-1]:
             matrices.append(np.eye(jacobian.shape[1]) + jacobian.T @ (matrices[-1] @ jacobian))

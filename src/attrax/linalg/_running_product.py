@@ -1,4 +1,4 @@
-"""A product of many matrices with a bound on its rounding error, and its scale taken out."""
+"""A product of many matrices with a bound on its rounding error and a separate scale."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ UNIT_ROUNDOFF = 2.0**-53
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Product(Record):
-    """A square matrix with the nonzero spectrum of the Jacobian product round a cycle, and its error.
+    """A square matrix with the nonzero spectrum of the Jacobian product around a cycle, and its error.
 
     **Fields:**
 
     - `matrix`: m×m, float64, scaled by exp(−`log_scale`).
-    - `error`: bound on the Frobenius norm of (matrix as computed − exact one) from rounding, at the scale of `matrix`.
+    - `error`: bound on the Frobenius norm of (computed − exact matrix) from rounding, at the scale of `matrix`.
     - `log_scale`: natural logarithm of the factor taken out, so that long cycles neither overflow nor underflow.
     """
 
@@ -31,9 +31,9 @@ FLOOR = 1e-120
 """Least bound on the norm of a matrix that is not exactly 0, so that products of two bounds do not underflow."""
 
 _LOST = 1e-250
-"""More than what underflows when a matrix is scaled to entries near 1."""
+"""More than the sum of what underflows when a matrix is scaled to entries near 1."""
 _MORE = 1 + 1e-9
-"""Room for the rounding of an error bound itself, which is a sum of a few products."""
+"""Margin for the rounding of an error bound itself, which is a sum of a few products."""
 
 
 def frobenius(matrix: np.ndarray) -> float:
@@ -47,7 +47,7 @@ def frobenius(matrix: np.ndarray) -> float:
         return 0.0
     if not np.isfinite(largest):
         return float("inf")
-    # Scaled by a power of two, exactly, so that no square under- or overflows but those that do not count.
+    # Scaled exactly, by a power of two, so that only negligible squares underflow and none overflow.
     scale = 1.0 if 1e-100 < largest < 1e100 else 2.0 ** np.round(np.log2(max(largest, 1e-290)))
     norm = float(np.linalg.norm(matrix if scale == 1.0 else matrix / scale)) * scale
     return max(norm * (1 + gamma(matrix.size + 8)), FLOOR)
@@ -69,7 +69,8 @@ class Factor(Record):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Node:
-    """The product of 2^`level` successive factors at the scale exp(−`log_scale`): its 2-norm and error, as bounds."""
+    """The product of 2^`level` successive factors at the scale exp(−`log_scale`), with bounds on its 2-norm and
+    error."""
 
     level: int
     matrix: np.ndarray
@@ -79,11 +80,11 @@ class _Node:
 
 
 class RunningProduct:
-    """A product built from the right, with a bound on its forward error, and the scale taken out.
+    """A product built from the right, with a bound on its forward error and a separate scale.
 
-    Factors are multiplied in pairs, pairs of pairs and so on. An error in one factor is then carried on by the norms of
-    products as computed, of which there are as many as there are levels, and not by the norms of all later factors,
-    whose product may be larger by hundreds of orders of magnitude.
+    Factors are multiplied in pairs, pairs of pairs and so on. An error in one factor is then multiplied by the norms of
+    computed products, one per level, and not by the norms of all later factors, whose product may be larger by hundreds
+    of orders of magnitude.
     """
 
     def __init__(self, size: int) -> None:
@@ -107,7 +108,7 @@ class RunningProduct:
         it), the product is off by Σ S_l (δ_l·(exact P_{l−1}) + rounding of F_l·P_{l−1}). The norms of these partial
         products are far below the products of the norms when the network is deep, so they are computed.
         """
-        # An iteration on its way to infinity may overflow; the certificate then says so by an infinite error.
+        # A diverging iteration may overflow; the certificate then has an infinite error.
         with np.errstate(over="ignore", invalid="ignore"):
             block, log_scale = _unit_scale(block)
             sizes = [frobenius(factor.matrix) for factor in block]
@@ -121,7 +122,7 @@ class RunningProduct:
                 suffix_norm *= factor.norm
                 suffix = suffix @ factor.matrix
             gains.reverse()
-            # `reached` bounds the error of the prefix by norms alone: it only multiplies δ.
+            # `reached` bounds the error of the prefix by norms alone, which suffices because it only multiplies δ.
             prefix, length, error, reached = block[0].matrix, 1.0, 0.0, 0.0
             for number, (factor, size, gain) in enumerate(zip(block, sizes, gains, strict=True)):
                 rounding = 0.0
@@ -141,7 +142,7 @@ class RunningProduct:
         whole = self.nodes[-1]
         for earlier in self.nodes[-2::-1]:
             whole = _joined(whole, earlier)
-        error = whole.error if whole.error >= 0 else np.inf  # ∞·0, of which nothing is known
+        error = whole.error if whole.error >= 0 else np.inf  # ∞·0: nothing is known
         return Product(whole.matrix, error, whole.log_scale)
 
 
@@ -157,7 +158,7 @@ def _joined(later: _Node, earlier: _Node) -> _Node:
 
 
 def _scaled(node: _Node) -> _Node:
-    """The same with a matrix of a norm near 1."""
+    """The same node, rescaled so that the norm of its matrix is near 1."""
     with np.errstate(over="ignore", invalid="ignore"):
         scale = float(np.abs(node.matrix).max(initial=0.0)) or node.error
     if scale == 0:
@@ -175,7 +176,7 @@ def _power_of_two(value: float) -> float:
 
 
 def _unit_scale(block: Sequence[Factor]) -> tuple[list[Factor], float]:
-    """The factors scaled to entries of 1 at most, and the logarithm of what was taken out."""
+    """The factors scaled to entries of at most 1, and the logarithm of the total scale."""
     scaled, log_scale = [], 0.0
     for factor in block:
         largest = float(np.abs(factor.matrix).max(initial=0.0))

@@ -1,4 +1,4 @@
-"""The largest singular value, of a matrix and of products with vectors."""
+"""The largest singular value of a matrix, or of an operator known only by products with vectors."""
 
 from collections.abc import Callable
 
@@ -7,16 +7,17 @@ import scipy
 
 
 def dense_norm(matrix: np.ndarray) -> float:
-    """The 2-norm; 0 of an empty matrix or one that is not finite."""
+    """The 2-norm; 0 for a matrix that is empty or not finite."""
     return float(np.linalg.norm(matrix, 2)) if matrix.size and np.isfinite(matrix).all() else 0.0
 
 
 def largest_singular_value(
     forward: Callable[[np.ndarray], np.ndarray], backward: Callable[[np.ndarray], np.ndarray], size: int
 ) -> float:
-    """The largest singular value of a square matrix known by products with vectors, its own and its transpose's.
+    """The largest singular value of a square `size`×`size` matrix, given by its products with vectors and those of its
+    transpose.
 
-    NaN where ARPACK did not converge.
+    NaN if ARPACK did not converge.
     """
 
     def matvec(vector: np.ndarray) -> np.ndarray:
@@ -29,7 +30,7 @@ def largest_singular_value(
     if size <= 3:
         return dense_norm(operator @ np.eye(size))
     start = np.random.default_rng(0).standard_normal(size)
-    # A start in the range of the transpose, as ARPACK needs one that the operator does not send to zero.
+    # The start vector is in the range of the transpose, since ARPACK needs one that is not mapped to zero.
     start = rmatvec(matvec(start))
     if not start.any() or not np.isfinite(start).all():
         return 0.0 if not start.any() else float("inf")

@@ -1,4 +1,4 @@
-"""Maps from a state to a state: the contract that any callable fulfils, and fully connected, convolutional and
+"""Maps from a state to a state: the contract that any callable fulfills, and fully connected, convolutional and
 recurrent networks."""
 
 from ._contract import BallBounds as BallBounds

@@ -1,13 +1,13 @@
 """What attrax asks of a map.
 
-A map is a callable from one state to a state of the same shape, written with JAX. Nothing else is required, and nobody
-outside this package asks for its kind. What a map can do beyond being called is a *capability*: an optional method of
-its class, one of the protocols below. Beside each stands the function that the rest of attrax calls; it answers for
-every callable, in a general way where the map has no better one.
+A map is a callable from one state to a state of the same shape, written with JAX. Nothing else is required, and no code
+outside this package asks what kind of map it is. What a map can do beyond being called is a *capability*: an optional
+method of its class, one of the protocols below. Next to each protocol is the function that the rest of attrax calls. It
+works for every callable, and uses a general method where the map has no better one.
 
-To add a kind of map: write an `equinox.Module` with `__call__`, and those of the methods below that it does better than
-the general way. No method has to be there, and no other file changes, save for one line in `maps/_kinds.py` where files
-shall hold the map itself. `tests/maps/test_contract.py` runs one checker over all kinds.
+To add a kind of map: write an `equinox.Module` with `__call__`, and those of the methods below that improve on the
+general method. All of them are optional. No other file changes, except for one line in `maps/_kinds.py` if files should
+hold the map itself. `tests/maps/test_contract.py` runs one checker over all kinds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,12 +33,16 @@ class Reducible(_Map, Protocol):
     """A map that can be iterated in fewer coordinates than a state has entries."""
 
     def reduced_map(self) -> ReducedMap | None:
-        """These coordinates, or `None` where they would cost more. Called with the weights in float64."""
+        """The reduced map, or `None` if it would cost more than iterating the state. Called with the weights in
+        float64."""
         ...
 
 
 def reduced_map(map: Map, shape: tuple[int, ...]) -> ReducedMap:
-    """The cheapest way of iterating `map` on states of `shape`, in 64 bits. Call it within `float64()`."""
+    """The cheapest way to iterate `map` on states of `shape`, in 64 bits. Call it within `float64()`.
+
+    **Raises** `ValueError` if `map` does not take such a state to a state of the same shape and dtype.
+    """
     exact = cast(map, np.float64)
     reduced = exact.reduced_map() if isinstance(exact, Reducible) else None
     return plain_map(exact, shape) if reduced is None else reduced
@@ -46,7 +50,7 @@ def reduced_map(map: Map, shape: tuple[int, ...]) -> ReducedMap:
 
 @runtime_checkable
 class Linearizable(_Map, Protocol):
-    """A map that knows its Jacobian product round a cycle better than automatic differentiation does."""
+    """A map that computes its Jacobian product around a cycle better than automatic differentiation does."""
 
     def linearizer(self) -> Linearizer:
         """What turns a cycle into its `Linearization`; work that all cycles share is done here, once."""
@@ -56,8 +60,8 @@ class Linearizable(_Map, Protocol):
 def linearizer(map: Map) -> Linearizer:
     """What turns a cycle of `map` into its `Linearization`.
 
-    In general the Jacobians are formed by automatic differentiation, up to 2,048 entries per state; beyond that there
-    are only products with vectors.
+    By default the Jacobians are formed by automatic differentiation for up to 2,048 entries per state; beyond that only
+    their products with vectors are computed.
 
         >>> import numpy as np
         >>> linearize = linearizer(lambda x: x / 2)
@@ -68,63 +72,66 @@ def linearizer(map: Map) -> Linearizer:
 
 
 class BallBounds(Protocol):
-    """How much one application stretches deviations within a ball in one norm, measured in another norm after it."""
+    """How much one application of the map stretches deviations within a ball. Deviations are measured in one norm
+    before the application and in another after it."""
 
     contraction: float
-    """Bound on the factor for infinitely small deviations."""
+    """Bound on the stretching factor for infinitesimal deviations."""
     start: float
-    """A radius to begin a search with: one at which the bound begins to change."""
+    """A radius to start a search from: one at which the bound begins to change."""
 
     def growth(self, radius: float, away: float = 0.0) -> float:
-        """Bound on the factor within `radius` of the exact state, which lies within `away` of the given one.
+        """Bound on the stretching factor within `radius` of the exact state, which is within `away` of the given one.
 
         It never decreases with the radius.
         """
         ...
 
     def linear_radius(self) -> float:
-        """The radius up to which the map is affine; 0 where it is curved or nothing is known."""
+        """The radius up to which the map is affine; 0 if it is curved or nothing is known."""
         ...
 
 
 class StepBounds(Protocol):
     """One application of a map at one state, with bounds on what it does to deviations from that state.
 
-    Deviations may be written in fewer coordinates u than a state has entries, where ‖u‖₂ is at most the Euclidean norm
-    of the deviation, the next u depends on this one alone, and u → 0 means that the states converge.
+    Deviations may be written in fewer coordinates u than a state has entries, provided that ‖u‖₂ is at most the
+    Euclidean norm of the deviation, the next u depends only on the current one, and u → 0 implies that the states
+    converge.
     """
 
     jacobian: np.ndarray
-    """Of the next u by this one, at the state."""
+    """Jacobian of the next u with respect to the current one, at the state."""
     output_error: float
-    """Bound on the rounding error of the next state as computed."""
+    """Bound on the rounding error of the computed next state."""
 
     def thin(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """The Jacobian as a product of a tall and a wide matrix, where this saves work."""
+        """The Jacobian as a product of a tall and a wide matrix, or `None` where this saves no work."""
         ...
 
     def ball(self, here: Norm, there: Norm) -> BallBounds:
-        """The bounds in a norm before the application and one after it."""
+        """The bounds for the norm `here` before the application and the norm `there` after it."""
         ...
 
 
 BoundSteps: TypeAlias = Callable[[HostStates], Sequence[StepBounds] | None]
-"""Called with a cycle, p×state shape: the bounds at each of its states, or `None` where they would cost too much."""
+"""Called with a cycle, p×state shape. Returns the bounds at each of its states, or `None` where they would cost too
+much."""
 
 
 @runtime_checkable
 class Bounded(_Map, Protocol):
-    """A map that bounds its slopes over whole balls, so that radii of basins can be proved."""
+    """A map that can bound its slopes over whole balls, so that radii of basins can be proved."""
 
     def step_bounds(self) -> BoundSteps | None:
         """What turns a cycle into bounds at each of its states; work that all cycles share is done here, once.
 
-        `None` where this one of the maps bounds nothing after all."""
+        `None` if this particular map has no bounds."""
         ...
 
 
 def step_bounds(map: Map) -> BoundSteps | None:
-    """What turns a cycle into bounds at each of its states; `None` for a map that bounds nothing by itself.
+    """What turns a cycle into bounds at each of its states; `None` for a map that has no bounds of its own.
 
     For such a map see `maps.quadratic_bounds`, which takes a bound on its second derivative.
     """
@@ -133,15 +140,15 @@ def step_bounds(map: Map) -> BoundSteps | None:
 
 @runtime_checkable
 class Describable(_Map, Protocol):
-    """A map that can say more of itself than the name of its class."""
+    """A map that can describe itself by more than the name of its class."""
 
     def describe(self) -> Description:
-        """The map for people."""
+        """A short description for people."""
         ...
 
 
 def describe(map: Map) -> Description:
-    """What people are told of `map`: one line, and the number of its parameters.
+    """A short description of `map` for people: one line, and the number of its parameters.
 
     >>> import jax.random as jr
     >>> from attrax.maps import mlp
@@ -152,7 +159,8 @@ def describe(map: Map) -> Description:
 
 
 def shapes_of(map: Any) -> tuple[tuple[int, ...], ...]:
-    """The one shape of the states of `map` where it has a `shape`, which is a tuple of numbers; else none.
+    """The shape of the states of `map`, as a tuple of one, if the map has an attribute `shape` that is a tuple of
+    integers; else an empty tuple.
 
     >>> import jax.random as jr
     >>> from attrax.maps import mlp
@@ -167,13 +175,15 @@ def shapes_of(map: Any) -> tuple[tuple[int, ...], ...]:
 
 @runtime_checkable
 class Storable(_Map, Protocol):
-    """A map that files hold. Its class has a name in `maps.KINDS`; of any other map a file holds all but the map."""
+    """A map that files can hold. Its class has a name in `maps.KINDS`. For any other map, a file holds everything
+    except the map."""
 
     def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """All that makes the map: arrays by name, and settings that JSON can hold."""
+        """Everything needed to rebuild the map: arrays by name, and settings that JSON can hold."""
         ...
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> Self:
-        """The map made of these. **Raises** `ValueError`, `KeyError` or `TypeError` where they do not fit together."""
+        """The map rebuilt from these. **Raises** `ValueError`, `KeyError` or `TypeError` if they do not fit
+        together."""
         ...

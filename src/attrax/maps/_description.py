@@ -1,4 +1,4 @@
-"""What people are told of a map."""
+"""Short descriptions of maps for people."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,14 +13,14 @@ from attrax._base.shown import Record
 
 @dataclass(frozen=True, slots=True)
 class Description(Record):
-    """A map for people.
+    """A short description of a map for people.
 
     **Fields:**
 
     - `text`: one line, such as `2×512 relu units`.
     - `parameters`: number of all weights and biases.
-    - `depth`: number of hidden layers; `None` where that means nothing, or nobody knows.
-    - `facts`: more that programs may read, by name: numbers, texts and lists only.
+    - `depth`: number of hidden layers; `None` where that is meaningless or unknown.
+    - `facts`: more details for programs, by name: numbers, texts and lists only.
     """
 
     text: str
@@ -30,5 +30,5 @@ class Description(Record):
 
 
 def count_parameters(map: Any) -> int:
-    """The number of all entries of the floating-point arrays of a map."""
+    """The total number of entries of a map's floating-point arrays."""
     return sum(int(np.size(leaf)) for leaf in jax.tree.leaves(map) if eqx.is_inexact_array(leaf))

@@ -28,7 +28,8 @@ def check_initializer(name: str) -> str:
 def init_linear(
     name: str, fan_in: int, fan_out: int, *, bias: bool, dtype: Any, key: PRNGKeyArray
 ) -> tuple[Float[Array, "out in"], Float[Array, " out"] | None]:
-    """Weight and bias of one linear layer.
+    """Weight (`fan_out`×`fan_in`) and bias (`fan_out`) of one linear layer. **Raises** `ValueError` for an unknown
+    name.
 
     - `pytorch`: both U[−1/√fan_in, 1/√fan_in], the default of PyTorch's Linear.
     - `uniform:A`: both U[−A, A] (Fig. 16).

@@ -8,11 +8,11 @@ _CLASSES = {
     "conv": "attrax.maps.conv:ConvAutoencoder",
     "recurrent": "attrax.maps.recurrent:Recurrent",
 }
-"""The classes by the names under which files know them. A new kind that has `to_arrays` is one more line."""
+"""The classes, by the name that files use for them. To add a kind that has `to_arrays`, add one line."""
 
 KINDS: dict[str, type[Storable]] = {name: found(place) for name, place in _CLASSES.items()}
 
 
 def kind_of(map: object) -> str | None:
-    """The name of the kind of a map; `None` for a map that files don't hold, a subclass of a kind included."""
+    """The name of the kind of a map; `None` for a map that files don't hold, which includes subclasses of a kind."""
     return next((name for name, kind in KINDS.items() if type(map) is kind), None)

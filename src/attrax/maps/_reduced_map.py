@@ -1,4 +1,4 @@
-"""The coordinates in which a map is iterated: those of the state itself, or fewer where the map has them."""
+"""The coordinates in which a map is iterated: those of the state itself, or fewer if the map provides them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,8 +14,8 @@ from attrax._base.shown import Record
 class ReducedMap(Record, eqx.Module):
     """A map f in the coordinates in which it is iterated: `leave(enter(x)) = f(x)` and `leave(step(z)) = f(leave(z))`.
 
-    **Fields:** the three functions of one state or coordinate vector each; `norm_factor`, a matrix R with
-    ‖leave(z) − leave(w)‖₂ = ‖R(z − w)‖₂, or `None` where the plain norm of z − w is that already; `size`, the
+    **Fields:** `enter`, `step` and `leave`, three functions of one state or one coordinate vector; `norm_factor`, a
+    matrix R with ‖leave(z) − leave(w)‖₂ = ‖R(z − w)‖₂, or `None` if that is the Euclidean norm of z − w; `size`, the
     number of coordinates; and `batch`, how many rows to compute at once.
     """
 
@@ -27,11 +27,11 @@ class ReducedMap(Record, eqx.Module):
     batch: int = eqx.field(static=True, default=1)
 
     def each(self, function: Callable[[Any], Any], rows: Any) -> Any:
-        """`function`, one of the three above or made of them, of each row."""
-        # Few rows go one by one: a product of matrices copies the weights first.
+        """`function`, one of the three above or composed of them, applied to each row."""
+        # Few rows are computed one by one, because a matrix product copies the weights first.
         return jax.lax.map(function, rows, batch_size=self.batch if 1 < self.batch <= len(rows) else None)
 
     def distance(self, z: Float[Array, " k"], w: Float[Array, " k"]) -> Float[Array, ""]:
-        """Euclidean distance between the two states that the coordinates stand for."""
+        """Euclidean distance between the states with the coordinates `z` and `w`."""
         difference = z - w if self.norm_factor is None else self.norm_factor @ (z - w)
         return jnp.sqrt(jnp.sum(difference**2))

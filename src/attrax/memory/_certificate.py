@@ -1,4 +1,4 @@
-"""The record of what is known of the stability of each stored cycle."""
+"""The record of what is known about the stability of each stored cycle."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -16,31 +16,32 @@ _FAILURE = 1e-10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Certificate(Rows):
-    """What is known of the stability of each stored cycle, one entry a cycle (an example is a cycle of length one).
+    """What is known about the stability of each of c stored cycles, one entry per cycle (an example is a cycle of
+    length one).
 
     **Fields:**
 
     - `cycles`: the indices of the points of each cycle, in order.
-    - `spectral_radius`: largest modulus of an eigenvalue of the Jacobian product round the cycle, as estimated.
+    - `spectral_radius`: largest modulus of an eigenvalue of the Jacobian product around the cycle, as estimated.
     - `error`: bound on the error of that estimate, from residual, rounding and the eigenvalue's condition.
-    - `upper_bound`: bound on the modulus of every eigenvalue; infinite where none is known.
+    - `upper_bound`: bound on the modulus of every eigenvalue; infinite if none is known.
     - `log_spectral_radius`: natural logarithm of the radius, exact where the radius itself under- or overflows;
       −inf for a product that is zero.
     - `largest_singular_value`: of the Jacobian product (σ₁ > 1 with a radius below 1 means transient growth).
     - `residual`: largest ‖f(x_i) − x_{i+1}‖₂ at the points that were certified.
-    - `moved`: largest distance from a stored point to the one certified; 0 where the stored points are exact.
-    - `verdict`: a `Verdict` each.
+    - `moved`: largest distance from a stored point to the one certified; 0 if the stored points are exact.
+    - `verdict`: one `Verdict` per cycle.
     - `method`: how the radius was computed: `"dense"` (whole spectrum), `"arnoldi"`, or `"matrix-free"`.
-    - `period`: the least number of steps after which the certified points repeat; 0 where they are no cycle, or nobody
-      looked.
+    - `period`: the least number of steps after which the certified points repeat; 0 if they do not form a cycle, or the
+      period was not computed.
     - `open_sequence_error`: for each open sequence, in the order of `Patterns.open_sequences`, the largest mean squared
-      distance to the state that should be there, when the map is run from its first state to its end and on; at most
-      1e-7 where it is kept.
-    - `reason`: a `Reason` each; `evidence`: an `Evidence` each, what the verdict rests on. Both empty in a certificate
-      from a file of an older version, as are the next two.
-    - `distance`: of the exact cycle from what was given, the largest over its points; `distance_error`, a bound on its
-      error, infinite where no exact cycle was shown to be there.
-    - `recovery_atol`: the distance up to which a cycle was taken for that of its example.
+      distance from the iterated state to the stored one when the map is run from the first state to the end and beyond;
+      at most 1e-7 if the sequence is kept.
+    - `reason`, `evidence`: one `Reason` and one `Evidence` per cycle, what the verdict rests on. Like the next two
+      fields, they are empty in a certificate read from a file of an older version.
+    - `distance`: the largest distance from a given point to that of the exact cycle; `distance_error`: a bound on its
+      error, infinite if no exact cycle was shown to exist.
+    - `recovery_atol`: the distance up to which an exact cycle counts as the stored one.
     """
 
     rows_of: ClassVar[str] = "verdict"
@@ -79,7 +80,7 @@ class Certificate(Rows):
 
     @property
     def num_not_attractors(self) -> int:
-        """How many cycles are certainly no attractors."""
+        """How many cycles are shown not to be attractors."""
         return sum(verdict is Verdict.NOT_ATTRACTOR for verdict in self.verdict)
 
     @property
@@ -89,7 +90,7 @@ class Certificate(Rows):
 
     @property
     def num_inconclusive(self) -> int:
-        """Of how many cycles nothing could be shown."""
+        """How many cycles have no conclusive verdict."""
         return sum(verdict is Verdict.INCONCLUSIVE for verdict in self.verdict)
 
     @property

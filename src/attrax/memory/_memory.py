@@ -13,21 +13,23 @@ from attrax.memory._certificate import Certificate
 from attrax.patterns import Patterns
 
 _WRITTEN = ("status", "writer", "loss", "epochs", "seconds")
-"""Of how a memory was written, what a glance at it tells."""
+"""Entries of `written` that are shown in the `repr`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Memory(Record):
-    """A map, what it stores, and how it was written. May be built by hand around any callable.
+    """A map, what it stores, and how it was written. May be built by hand around any callable. **Raises** `ValueError`
+    if `originals` has another shape than the points of `patterns`.
 
     **Fields:**
 
     - `map`: from a state to a state of the same shape.
-    - `patterns`: the stored points, refined to the exact fixed points and cycles of the map where it has them.
-      `None` where a file was saved without them.
+    - `patterns`: the stored points, refined to the exact fixed points and cycles of the map where it has them. `None`
+      if the file was saved without them.
     - `originals`: n×state shape, the points as they were given, in the same order; `None` as above.
-    - `written`: how it was written: names, numbers and texts only, as they stand in a file.
-    - `certificate`: what was found when it was written or last certified; `None` where nobody looked yet.
+    - `written`: how it was written, as names, numbers and texts that a file can hold.
+    - `certificate`: the result of the last certification, made when it was written or later; `None` if there was none
+      yet.
     """
 
     map: Map
@@ -47,10 +49,10 @@ class Memory(Record):
             object.__setattr__(self, "originals", originals)
 
     def examples(self) -> Patterns:
-        """The stored patterns. **Raises** `ValueError` where the memory was saved without them."""
+        """The stored patterns. **Raises** `ValueError` if the memory was saved without them."""
         if self.patterns is None:
             raise ValueError(
-                "this memory was saved without its patterns, and only they tell what its attractors are; "
+                "this memory was saved without its patterns, which are needed to tell its attractors apart; "
                 "supply the same examples again (with_patterns, or --patterns SOURCE on the command line)"
             )
         return self.patterns

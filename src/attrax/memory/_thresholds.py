@@ -1,11 +1,11 @@
-"""The paper's thresholds: when an iteration has converged, and when its limit is a stored state."""
+"""The paper's thresholds: when an iteration has converged, and when its limit counts as a stored state."""
 
 from dataclasses import dataclass
 
 from attrax._base.shown import Record
 
 READINGS = ("auto", "literal", "mean_square")
-"""How the paper's thresholds may be read. `auto` chooses by the memory; see `attrax.dynamics.thresholds_of`."""
+"""Ways to read the paper's thresholds. `auto` depends on the memory; see `attrax.dynamics.thresholds_of`."""
 
 _LITERAL_CONVERGENCE, _LITERAL_RECOVERY = 1e-8, 1e-7
 _MEAN_SQUARE_CONVERGENCE, _MEAN_SQUARE_RECOVERY = 1e-17, 1e-7
@@ -17,11 +17,11 @@ class Thresholds(Record):
 
     **Fields:**
 
-    - `reading`: `literal`, where stored states are the refined points of a memory, or `mean_square`, where they are the
-      states as they were given.
-    - `convergence`: an iteration has converged when a step changes the state by less.
-    - `recovery`: a state is a stored one when it is nearer than this.
-    - `unit`: that of the patterns (`Patterns.unit`), by which the paper's numbers were multiplied.
+    - `reading`: `literal`, which compares with the refined points of a memory, or `mean_square`, which compares with
+      the states as given.
+    - `convergence`: an iteration has converged when a step changes the state by less than this.
+    - `recovery`: a state counts as a stored one when it is closer than this.
+    - `unit`: the unit of the patterns (`Patterns.unit`), by which the paper's numbers were multiplied.
     """
 
     reading: str
@@ -31,9 +31,10 @@ class Thresholds(Record):
 
     @classmethod
     def literal(cls, unit: float = 1.0) -> "Thresholds":
-        """The numbers as they stand in the paper: converged below 1e-8, recovered below 1e-7, whatever the size.
+        """The numbers as printed in the paper: converged below 1e-8, recovered below 1e-7, whatever the size of a
+        state.
 
-        `unit` is that of the patterns (`Patterns.unit`), in which these numbers are meant.
+        `unit` is the unit of the patterns (`Patterns.unit`), which multiplies both numbers.
         """
         return cls("literal", _LITERAL_CONVERGENCE * unit, _LITERAL_RECOVERY * unit, unit)
 
@@ -41,7 +42,7 @@ class Thresholds(Record):
     def mean_square(cls, size: int, unit: float = 1.0) -> "Thresholds":
         """For states of `size` entries: converged at a mean squared change of 1e-17, recovered at one of 1e-7.
 
-        `unit` is that of the patterns (`Patterns.unit`), in which the roots of these numbers are meant.
+        `unit` is the unit of the patterns (`Patterns.unit`), which multiplies the roots of these numbers.
 
         >>> round(Thresholds.mean_square(1000).recovery, 6)
         0.01

@@ -114,7 +114,7 @@ def sequence_table(records: Records) -> Sequence[PageTable]:
     )
     caption = (
         "Every cycle stored. The period is the least number of steps after which the certified states repeat, 0 where "
-        "they are no cycle of the network."
+        "they do not form a cycle of the network."
     )
     return (PageTable(caption, head, tuple(rows)),) if rows else ()
 

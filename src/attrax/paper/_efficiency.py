@@ -171,7 +171,7 @@ class Trial(Record):
 class Study(Record):
     """The same examples in all arrangements, over a grid of networks in one mode.
 
-    **Fields:** `settings`, of one of its cells; `lengths`, `depths` and `widths`; `trials`, one a network.
+    **Fields:** `settings`, of one of its cells; `lengths`, `depths` and `widths`; `trials`, one per network.
     """
 
     settings: Mapping[str, Any]
@@ -186,7 +186,7 @@ class Study(Record):
         return self.settings["n"]
 
     def at(self, length: int, depth: int, width: int) -> tuple[Trial, ...]:
-        """The trials of one place in the grid, one a seed."""
+        """The trials of one place in the grid, one per seed."""
         wanted = (length, depth, width)
         return tuple(trial for trial in self.trials if (trial.length, trial.depth, trial.width) == wanted)
 

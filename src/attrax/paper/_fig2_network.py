@@ -182,7 +182,7 @@ def _all_cues(
             ranks.setdefault(row, []).append(int(places[row, answer.nearest[row]]))
         for status, kept in failed.items():
             rows = _with_status(answer, status)
-            if rows:  # one a level is enough to be shown, and not always of the same example
+            if rows:  # one per level is enough to be shown, and not always of the same example
                 row = rows[number % len(rows)]
                 kept.append(_Failed(name, row, int(answer.nearest[row]), found.cues[row], answer.value[row]))
     status = next((status for status, kept in failed.items() if kept), RecallStatus.OTHER_ATTRACTOR)

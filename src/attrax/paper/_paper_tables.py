@@ -61,7 +61,7 @@ PAPER_FIG15: Mapping[str, PaperRow] = MappingProxyType(
         "adam": PaperRow((38, 53, 30, 14, 100, 100), ((38, 53, 30, 14, 100, 100),)),
     }
 )
-"""Fig. 15, a row an optimizer. In the first two the empty cell may be the sinusoid's or Swish's; in the third, where
+"""Fig. 15, a row per optimizer. In the first two the empty cell may be the sinusoid's or Swish's; in the third, where
 two numbers are left, any two activations may be meant."""
 
 PAPER_FIG16: Mapping[str, PaperRow] = MappingProxyType(
@@ -76,7 +76,7 @@ PAPER_FIG16: Mapping[str, PaperRow] = MappingProxyType(
         "pytorch": _LOST,
     }
 )
-"""Fig. 16, a row an initialization, all with Adam. The rows are labeled U alone; that they ascend in a is a reading,
+"""Fig. 16, a row per initialization, all with Adam. The rows are labeled U alone; that they ascend in a is a reading,
 and so is which of the last two columns is cosid. The last three rows are lost."""
 
 PAPER = MappingProxyType({"fig15": PAPER_FIG15, "fig16": PAPER_FIG16})

@@ -33,7 +33,7 @@ def basin_map(
     A color is a stored example or cycle, paler where it takes more steps. Black lines bound the Voronoi cells of the
     stored points; arrows show where f(x) − x points. Hatched is what ends in no stored cycle; a cross is a limit that
     was never stored, white where it is a certified attractor. Stored points in the plane are dots, squares where they
-    are no certified attractors.
+    are not certified attractors.
 
     **Arguments:** `record`; `panels`, some of `PANELS`, by default basins and steps, with phase where a cycle is longer
     than one; `voronoi` and `arrows`, whether to draw these.

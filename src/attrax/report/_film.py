@@ -15,7 +15,7 @@ def with_phase_bar(frames: HostStates, errors: np.ndarray) -> HostStates:
 
     **Returns** frames that are taller by a sixteenth, at least two rows.
 
-    **Raises** `ValueError` for frames that are no pictures, or another number of errors.
+    **Raises** `ValueError` for frames that are not pictures, or another number of errors.
 
         >>> with_phase_bar(np.zeros((2, 16, 8)), np.array([0.0, 0.25]))[:, -1].sum(axis=1).tolist()
         [0.0, 4.0]

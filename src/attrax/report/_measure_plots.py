@@ -105,7 +105,7 @@ def limits_figure(census: Census, originals: HostStates, *, columns: int = 8) ->
     **Arguments:** `census`, of pictures; `originals`, the stored examples, n×state shape; `columns`, how many to show
     at most.
 
-    **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError` for states that are no pictures, and where every
+    **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError` for states that are not pictures, and where every
     limit was stored.
     """
     from matplotlib.figure import Figure

@@ -124,7 +124,7 @@ def recall_strip(memory: Memory, recoveries: Sequence[Recovery], *, columns: int
     **Arguments:** `memory`, of pictures (H×W or H×W×C); `recoveries` of its examples in their order; `columns`, how
     many of the examples to show at most.
 
-    **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError` for states that are no pictures.
+    **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError` for states that are not pictures.
     """
     from matplotlib.figure import Figure
 

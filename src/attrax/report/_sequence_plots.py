@@ -20,13 +20,13 @@ def path_strip(memory: Memory, recalled: Recall, *, row: int = 0, columns: int =
     """The path from a cue as a strip of pictures with their steps, over the stored frames that they should be.
 
     The first half of the columns, at most, shows the path from the cue to the step at which the stored sequence is met,
-    the others are spread over what follows, once round the cycle. Frames from that step on have a green edge. Where
+    the others are spread over what follows, once around the cycle. Frames from that step on have a green edge. Where
     nothing stored was met, the columns are spread over the whole path, and the last edge is vermilion.
 
     **Arguments:** `recalled`, as `recall` gives it for `memory` with `path=True`, of pictures (H×W or H×W×C); `row`,
     which of its cues; `columns`, how many pictures at most.
 
-    **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError` for states that are no pictures, for a row
+    **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError` for states that are not pictures, for a row
     that is not there, and without a path.
 
         >>> import attrax as ax

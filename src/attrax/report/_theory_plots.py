@@ -143,7 +143,7 @@ def _marks(axes: Any, number: int, records: Sequence[tuple[int, RandomStart | No
 
 
 def interval_bars(answers: Mapping[str, AdmissibleIntervals]) -> "Figure":
-    """Where |zφ'/φ| > 1, one row an activation: there an interpolating network is no attractor (Corollary 1).
+    """Where |zφ'/φ| > 1, one row per activation: there an interpolating network is not an attractor (Corollary 1).
 
     **Arguments:** `answers`, from `theory.admissible_intervals`, by name, all for the same range.
 
@@ -161,7 +161,7 @@ def interval_bars(answers: Mapping[str, AdmissibleIntervals]) -> "Figure":
     axes.set_yticks(range(len(answers)), [_text(name, answer) for name, answer in answers.items()])
     axes.set_ylim(len(answers) - 0.4, -0.6)
     axes.set_xlim(first.low, first.high)
-    axes.set_xlabel("z = v‖x‖²;  colored: |zφ'(z)/φ(z)| > 1, the network is no attractor")
+    axes.set_xlabel("z = v‖x‖²;  colored: |zφ'(z)/φ(z)| > 1, the network is not an attractor")
     return figure
 
 

@@ -25,7 +25,7 @@ _HEAD = (
 
 
 def theory_table(checks: Sequence[TheoryCheck]) -> str:
-    """One row a check: λ₁ by the theory and by extrapolated training, their difference, the error allowed for.
+    """One row per check: λ₁ by the theory and by extrapolated training, their difference, the error allowed for.
 
     u, v and w are compared as well: `share` is the largest |difference|/error of all these numbers, at most 1 where
     they agree. `order` is the order of convergence in the learning rate, `others` the largest of all other eigenvalues

@@ -109,7 +109,7 @@ def _opened(path: Path) -> Generator[Any, int, None]:
         pixels = None
         while True:
             page = yield pixels
-            # Not round the `yield`, for that would silence the warnings of others.
+            # Not around the `yield`, for that would silence the warnings of others.
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 image.seek(page)

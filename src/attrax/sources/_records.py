@@ -21,7 +21,7 @@ class SourceError(ArgumentError):
 
 @dataclass(frozen=True, eq=False)
 class Examples(Record):
-    """Examples as they were read: one a row, ready to be stored or recalled from.
+    """Examples as they were read: one per row, ready to be stored or recalled from.
 
     **Fields:**
 

@@ -23,14 +23,14 @@ _LIMIT = 1e4
 
 @dataclass(frozen=True, slots=True)
 class AdmissibleIntervals(Record):
-    """The part of [low, high] where an interpolating network is no attractor.
+    """The part of [low, high] where an interpolating network is not an attractor.
 
     **Fields:**
 
     - `low`, `high`: the range that was searched.
     - `intervals`: open intervals with |zφ'/φ| > 1, φ ≠ 0, φ' finite. Where proved, the ends stand inside the true
       interval, by less than `atol`.
-    - `undecided`: short intervals (about `atol`) round the true ends, where neither > 1 nor ≤ 1 is proved. Zeros of
+    - `undecided`: short intervals (about `atol`) around the true ends, where neither > 1 nor ≤ 1 is proved. Zeros of
       φ between two admissible intervals are enclosed here too.
     - `status`: a `TheoryStatus`, proved or sampled.
     """
@@ -145,7 +145,7 @@ def _proved(compare: _Comparison, low: float, high: float, atol: float) -> tuple
 
 
 def _zeros(compare: _Comparison, spans: list[Span]) -> list[Span | None]:
-    """For each span a short interval round the zero of φ in it, if there is one.
+    """For each span a short interval around the zero of φ in it, if there is one.
 
     Throughout a span zφ' ≠ 0 is proved (its modulus exceeds that of φ), hence φ is monotone and has at most one zero.
     """

@@ -43,7 +43,7 @@ class InterpolatingNetwork(Record):
 def corollary1(activation: ActivationLike, k: int, v: float, norm: float = 1.0) -> InterpolatingNetwork:
     """The interpolating network with first-layer scale `v`: u = 1/(kφ(h)), h = ‖x‖²v, λ₁ = hφ'(h)/φ(h).
 
-    If |zφ'(z)/φ(z)| > 1 on an open interval, each h in it gives a network with f(x) = x that is no attractor;
+    If |zφ'(z)/φ(z)| > 1 on an open interval, each h in it gives a network with f(x) = x that is not an attractor;
     `admissible_intervals` finds these intervals.
 
     **Arguments:** `activation` by name or as a callable; `k`, the width; `v`, the scale of B; `norm`, ‖x‖.

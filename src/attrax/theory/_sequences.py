@@ -41,7 +41,7 @@ def sequence(records: Sequence[SingleExample | InterpolatingNetwork]) -> Sequenc
     The networks may differ in activation, width, depth and start. Network i must map to the norm that network
     i + 1 starts from. The theorem is about n separate networks, not about one that stores the whole sequence.
 
-    **Arguments:** `records`, one a network, in order: results of `single_example`, or of `corollary1`.
+    **Arguments:** `records`, one per network, in order: results of `single_example`, or of `corollary1`.
 
     **Returns** a `SequenceCycle`.
 

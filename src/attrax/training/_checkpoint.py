@@ -24,7 +24,7 @@ def write_checkpoint(path: str | os.PathLike[str], state: Any, numbers: dict[str
 def read_checkpoint(path: str | os.PathLike[str], like: Any, fingerprint: str) -> tuple[Any, dict[str, float]]:
     """The state and the numbers written last; `like` is a state of the same structure.
 
-    **Raises** `ValueError` where the file is no checkpoint or belongs to a run with other settings or data.
+    **Raises** `ValueError` where the file is not a checkpoint or belongs to a run with other settings or data.
     """
     path = Path(path)
     arrays, header = read_checked(path, format=_FORMAT, what="checkpoint")

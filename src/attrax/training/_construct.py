@@ -8,7 +8,7 @@ and its Jacobian there is 0: every example is an attractor, and a cycle has the 
 Of examples that stay where they are, r is the mean of the targets and s rises from ¼ to ¾. Far from all examples no aᵢ
 is large and f(x) = r, a fixed point of its own: whoever is lost says so.
 
-A film is to begin out of anything (`lead`). There r lies outside of the examples' affine span, at the distance R from
+A film is to begin out of anything (`lead`). There r lies outside the examples' affine span, at the distance R from
 their mean along a unit vector u; it is one more stored state, with a₀ = 1 at r and 0 at all examples, and its target is
 a state of the film. All other aᵢ are tilted along u until they are c = 0.4 at r, which changes none of them at the
 examples. That tilt is an inhibition: on a superposition r + Σⱼ tⱼ (xⱼ − r) every aᵢ is at most
@@ -49,7 +49,7 @@ def pseudoinverse(points: HostStates, targets: HostStates | None = None, *, lead
     everything unknown is led, by default none: it goes to the mean of the targets. Where the examples span the whole
     space, there is no room for an inhibition, and f is `lead` wherever no aᵢ is large.
 
-    **Returns:** an `MLP` in float64. **Raises** `ValueError` for a lead that is no finite state.
+    **Returns:** an `MLP` in float64. **Raises** `ValueError` for a lead that is not a finite state.
     """
     lead = _checked_lead(lead, points)
     flat = np.asarray(points, np.float64).reshape(len(points), -1)
@@ -71,7 +71,7 @@ def margin(points: HostStates, targets: HostStates | None = None, *, lead: HostS
     everything unknown is led, by default none: it goes to the mean of the targets. Where the examples span the whole
     space, there is no room for an inhibition, and f is `lead` wherever no aᵢ is large.
 
-    **Returns:** an `MLP` in float64. **Raises** `ValueError` for a lead that is no finite state.
+    **Returns:** an `MLP` in float64. **Raises** `ValueError` for a lead that is not a finite state.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import SVC

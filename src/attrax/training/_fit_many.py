@@ -47,7 +47,7 @@ class FitMany(Record, Generic[M]):
 
 
 class _Rows(eqx.Module):
-    """One row a network."""
+    """One row per network."""
 
     parameters: Any
     optimizer_state: Any

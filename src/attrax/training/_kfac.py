@@ -17,8 +17,8 @@ One step, with the gradient ∇ of h as a matrix per layer:
 With N rows and a layer of k units, A and G have rank N at most: for N < k their inverses come from an N×N system
 (Woodbury), which makes a step on a hundred examples only a few times dearer than a gradient.
 
-How many targets are sampled matters more than anything else here. Of G, of rank N·`samples`, a single one a row leaves
-most of a wide layer's curvature unseen.
+How many targets are sampled matters more than anything else here. Of G, of rank N·`samples`, a single one per row
+leaves most of a wide layer's curvature unseen.
 """
 
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What training minimizes: one number a row."""
+"""What training minimizes: one number per row."""
 
 from collections.abc import Callable
 from typing import TypeAlias

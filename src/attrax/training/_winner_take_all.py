@@ -95,7 +95,7 @@ def encoder(
 
     - `points`: n×state shape.
     - `coordinates`: the encoder takes coordinates instead of states.
-    - `widths`: units of each hidden layer. Where one has fewer than two an example, the rule is left to training.
+    - `widths`: units of each hidden layer. Where one has fewer than two per example, the rule is left to training.
     - `dtype`: of the weights.
     - `key`: for the other weights.
 
@@ -243,7 +243,7 @@ def winner_take_all_network(
 
     **Returns:** an `MLP` in float64 with the encoder's hidden layers and `rounds` + 3 more, of n units each.
 
-    **Raises** `ValueError` where the scores are not one an example, and for a wrong argument.
+    **Raises** `ValueError` where the scores are not one per example, and for a wrong argument.
     """
     onset = checks.real("onset", onset, above=0)
     points = np.asarray(points)

@@ -36,7 +36,7 @@ def settle(memory: Memory, *, progress: Progress | None = None) -> Memory:
 
 
 def failed_examples(memory: Memory) -> tuple[int, ...]:
-    """The examples of a settled memory on cycles that are no certified attractors, or on a way that is not kept."""
+    """The examples of a settled memory on cycles that are not certified attractors, or on a way that is not kept."""
     certificate = memory.certificate
     assert certificate is not None  # `settle` sets it
     failed = [

@@ -115,7 +115,7 @@ def checked_network(network: Any, shape: tuple[int, ...]) -> Any:
     try:
         with float64():
             found = jax.eval_shape(module, jax.ShapeDtypeStruct(shape, dtype))
-    except Exception as error:  # whatever the module makes of such a state, it is no map of it
+    except Exception as error:  # whatever the module makes of such a state, it is not a map of it
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ValueError(
             f"{wanted}; {_name(network)} fails on such a state: {reason}. Dropout and the like must be in inference "

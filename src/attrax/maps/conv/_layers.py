@@ -11,9 +11,9 @@ from attrax.maps.mlp import Factors, layer_factors
 
 
 class Chain:
-    """Dense layers that are added one after the other to what a picture has become.
+    """A chain of dense layers, built by adding one layer after another to the picture so far.
 
-    What skip connections need later is carried along, as units that pass on what they get.
+    Channels that skip connections need later are carried along by linear units that pass their input on unchanged.
     """
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
@@ -24,7 +24,7 @@ class Chain:
         self.linear: list[np.ndarray] = []
 
     def carry(self) -> None:
-        """From here on a copy of what there is now is carried along, before what is carried already."""
+        """From here on, a copy of the current channels is carried along, in front of those already carried."""
         size = int(np.prod(self.shape))
         everything = np.eye(size + self.carried)
         weight = np.concatenate([everything[:size], everything])
@@ -32,10 +32,10 @@ class Chain:
         self.carried += size
 
     def meet(self) -> None:
-        """What was carried last becomes channels beside those that are there."""
+        """Joins the channels that were carried last to the current ones."""
         height, width, channels = self.shape
         size = height * width * channels
-        # Of a picture, each pixel's channels stand together.
+        # In a flat picture, the channels of each pixel are adjacent.
         first = np.arange(size).reshape(height * width, channels)
         order = np.concatenate([first, size + first], axis=1).ravel()
         rest = np.arange(2 * size, size + self.carried)
@@ -44,10 +44,10 @@ class Chain:
         self.shape, self.carried = (height, width, 2 * channels), self.carried - size
 
     def apply(self, operation: Callable[[Any], Any], bias: Any, *, activated: bool) -> None:
-        """A linear operation on pictures, with a bias a channel, and the activation after it or not."""
+        """Adds a linear operation on pictures with one bias per channel, followed by the activation if `activated`."""
         size = int(np.prod(self.shape))
         with float64():
-            # Of one-hot pictures, exact: every sum has one term that is not 0.
+            # Exact for one-hot pictures: every sum has a single nonzero term.
             columns = np.asarray(
                 jax.lax.map(lambda one: operation(one.reshape(self.shape)), np.eye(size), batch_size=64), np.float64
             )

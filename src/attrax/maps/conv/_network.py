@@ -1,4 +1,4 @@
-"""Convolutional autoencoders: the paper's, from a picture through one pixel and back, and its relatives."""
+"""Convolutional autoencoders: the paper's, which shrinks a picture to one pixel and back, and its variants."""
 
 import contextlib
 import math
@@ -28,11 +28,11 @@ BIASES = ("none", "last", "all")
 """Which convolutions of a `ConvAutoencoder` have biases."""
 
 _FORMED = 2048
-"""Networks with larger layers than this are not turned into matrices."""
+"""Networks with layers larger than this are not turned into matrices."""
 
 
 class ConvAutoencoder(Record, eqx.Module):
-    """A convolutional autoencoder of pictures, H×W or H×W×C, channels last. Build a fresh one with `conv_autoencoder`.
+    """A convolutional autoencoder of pictures, H×W or H×W×C, channels last. Create a new one with `conv_autoencoder`.
 
     With n levels its convolutions, all 3×3 and padded by one pixel of zeros, are in this order: one into the hidden
     channels, without activation; n with stride 2; 2 in the middle; n, each after bilinear upsampling to twice the size
@@ -41,13 +41,13 @@ class ConvAutoencoder(Record, eqx.Module):
     **Fields:**
 
     - `weights`: 2n + 5 kernels, height×width×in×out.
-    - `biases`: as many vectors, or `None` for a convolution without one.
+    - `biases`: 2n + 5 vectors, or `None` for a convolution without one.
     - `shape`: the shape of a state.
-    - `activation`: the name of φ, or its `Activation` record where it has no name. A function is taken too.
+    - `activation`: the name of φ, or its `Activation` record if it has no name. A function is accepted too.
     - `levels`: n, how often the size is halved.
-    - `strided`: whether it is halved and doubled at all; otherwise every convolution sees the full size.
-    - `skips`: whether the channels before each halving are put beside those after the doubling that undoes it, as in a
-      U-Net. The paper's network has none.
+    - `strided`: whether the size is halved and doubled at all; otherwise every convolution works at full size.
+    - `skips`: whether the channels before each halving are concatenated with those after the corresponding doubling, as
+      in a U-Net. The paper's network has no skip connections.
     """
 
     weights: tuple[Float[Array, "3 3 in out"] | Float[np.ndarray, "3 3 in out"], ...]
@@ -67,7 +67,7 @@ class ConvAutoencoder(Record, eqx.Module):
                 f"None); got {len(self.weights)} kernels and {len(self.biases)} biases"
             )
         if not all(hasattr(weight, "shape") for weight in self.weights):
-            return  # a tree of placeholders, as JAX makes them inside transformations
+            return  # a tree of placeholders, as JAX creates inside transformations
         hidden = self.weights[0].shape[-1]
         for number, (weight, bias, (into, out)) in enumerate(
             zip(self.weights, self.biases, channels_of(self.shape, hidden, self.levels, self.skips), strict=True),
@@ -110,9 +110,9 @@ class ConvAutoencoder(Record, eqx.Module):
     # Capabilities, see `attrax.maps._contract`.
 
     def linearizer(self) -> Linearizer:
-        """Its Jacobian products, with every rounding error and all slopes at kinks counted.
+        """Its Jacobian products, with bounds that include every rounding error and all possible slopes at kinks.
 
-        That is where its layers have at most 2,048 entries each; beyond that they are those of any callable.
+        This requires layers of at most 2,048 entries each; for larger ones the general method is used.
         """
         if max(self._layer_sizes()) > _FORMED:
             return general_linearizer(self)
@@ -141,7 +141,8 @@ class ConvAutoencoder(Record, eqx.Module):
         return partial(linearize_network, chain.factors(self.activation))
 
     def _layer_sizes(self) -> list[int]:
-        """Entries of the state, and of each layer together with what skip connections carry along it."""
+        """Number of entries of the state, and of each layer together with the channels that skip connections carry
+        along."""
         hidden, pixels = self.weights[0].shape[-1], math.prod(self.shape[:2])
         sizes, carried = [self.size], 0
         for _ in range(self.levels):
@@ -166,7 +167,7 @@ class ConvAutoencoder(Record, eqx.Module):
         return Description(text, self.parameters, len(self.weights) - 1, facts)
 
     def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Arrays `weight.i` and `bias.i` with i from 0, and the settings of a file."""
+        """Arrays `weight.i` and `bias.i` with i from 0, and the settings for a file."""
         arrays = {f"weight.{i}": np.asarray(weight) for i, weight in enumerate(self.weights)}
         arrays |= {f"bias.{i}": np.asarray(bias) for i, bias in enumerate(self.biases) if bias is not None}
         settings = {
@@ -180,7 +181,7 @@ class ConvAutoencoder(Record, eqx.Module):
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> "ConvAutoencoder":
-        """The network of these; see `to_arrays`."""
+        """The network rebuilt from these; see `to_arrays`."""
         levels = checks.integer("levels", settings["levels"], least=1)
         count = range(2 * levels + 5)
         weights = tuple(arrays[f"weight.{i}"] for i in count)
@@ -203,21 +204,21 @@ def conv_autoencoder(
     dtype: Any = jnp.float32,
     key: PRNGKeyArray,
 ) -> ConvAutoencoder:
-    """A freshly initialized convolutional autoencoder; with the defaults and a 64×64×3 picture, the paper's.
+    """A newly initialized convolutional autoencoder; with the defaults and a 64×64×3 picture, the paper's.
 
-    The paper's released example has a bias in one convolution; which one is not known, the last is chosen here.
+    The paper's released example has a bias in one convolution. Which one is unknown; here it is the last.
 
     **Arguments:**
 
-    - `shape`: of a picture, `(H, W)` or `(H, W, C)`; where it is strided, multiples of 2^levels.
-    - `channels`: of all hidden layers.
-    - `levels`: how often the size is halved; by default until the shorter side is one pixel or can't be halved.
+    - `shape`: the shape of a picture, `(H, W)` or `(H, W, C)`. If `strided`, H and W must be multiples of 2^levels.
+    - `channels`: number of channels of all hidden layers.
+    - `levels`: how often the size is halved; by default until the shorter side is one pixel or a side can't be halved.
     - `activation`: as for `mlp`.
-    - `init`: a name of `attrax.maps.INITIALIZERS`; fan-in is 9 times the number of channels that a convolution takes.
+    - `init`: a name of `attrax.maps.INITIALIZERS`; the fan-in is 9 times the number of input channels.
     - `bias`: one of `BIASES`.
-    - `strided`: whether pictures are made smaller and larger again.
+    - `strided`: whether the size is halved and doubled.
     - `skips`: whether there are skip connections.
-    - `dtype`: of the weights.
+    - `dtype`: the dtype of the weights.
 
     **Returns:** a `ConvAutoencoder`. **Raises** `ValueError` for a wrong argument.
 
@@ -251,7 +252,7 @@ def conv_autoencoder(
 
 
 def check_picture(shape: tuple[int, ...], levels: int, strided: bool) -> None:
-    """**Raises** `ValueError` for states that are no pictures, or that can't be halved so often."""
+    """**Raises** `ValueError` for states that are not pictures, or whose sides can't be halved `levels` times."""
     if len(shape) not in (2, 3):
         raise ValueError(f"shape must be that of a picture, (H, W) or (H, W, C); got {shape}")
     if strided and any(side % 2**levels for side in shape[:2]):
@@ -262,7 +263,7 @@ def check_picture(shape: tuple[int, ...], levels: int, strided: bool) -> None:
 
 
 def channels_of(shape: tuple[int, ...], hidden: int, levels: int, skips: bool) -> list[tuple[int, int]]:
-    """Channels that go into and come out of each convolution."""
+    """Number of input and output channels of each convolution."""
     ends = shape[2] if len(shape) == 3 else 1
     inner = [(hidden, hidden)] * (levels + 2)
     outer = [(2 * hidden if skips else hidden, hidden)] * levels
@@ -271,7 +272,7 @@ def channels_of(shape: tuple[int, ...], hidden: int, levels: int, skips: bool) -
 
 def _convolve(x: Any, kernel: Any, bias: Any, stride: int = 1) -> Any:
     """A 3×3 convolution of one H×W×C picture, padded by a pixel of zeros; with stride 2 it halves even sides."""
-    # As one matrix product over shifted pictures: inside a compiled loop, as training is, XLA's own convolution takes
+    # One matrix product over shifted pictures: inside a compiled loop such as training, XLA's own convolution takes
     # over ten times as long on a CPU.
     kernel = jnp.asarray(kernel)
     height, width = x.shape[:2]
@@ -282,13 +283,13 @@ def _convolve(x: Any, kernel: Any, bias: Any, stride: int = 1) -> Any:
 
 
 def _double(x: Any) -> Any:
-    """Twice the height and width, linear in between, with the corners where they were."""
+    """Doubles the height and width by bilinear interpolation with aligned corners."""
     down, across = (jnp.asarray(_interpolation(side), x.dtype) for side in x.shape[:2])
     return jnp.einsum("ia,jb,abc->ijc", down, across, x)
 
 
 def _interpolation(side: int) -> Float[np.ndarray, "2*side side"]:
-    """The 2n×n matrix of linear interpolation from n places to 2n with the ends kept."""
+    """The 2n×n matrix of linear interpolation from n points to 2n, with the end points kept."""
     places = np.linspace(0, side - 1, 2 * side)
     low = np.minimum(places.astype(int), max(side - 2, 0))
     matrix = np.zeros((2 * side, side))

@@ -1,15 +1,15 @@
-"""Proof that a fixed point or cycle of a fully connected network lies near given states, and where its slopes lie.
+"""Proves that a fully connected network has a fixed point or cycle near given states, and bounds the slopes there.
 
-For x and y within a radius r of the given states, f(x) − f(y) = W_{L+1} C̃ W_1 (x − y) with C̃ = D̃_L W_L ⋯ W_2 D̃_1 and
-diagonal matrices D̃ of mean slopes, which are known to within the errors of `Evaluation.slope_errors(r)`.
+For x and y within a radius r of the given states, f(x) − f(y) = W_{L+1} C̃ W_1 (x − y) with C̃ = D̃_L W_L ⋯ W_2 D̃_1
+and diagonal matrices D̃ of mean slopes, which are known up to the errors of `Evaluation.slope_errors(r)`.
 
 *Fixed points* by Krawczyk's form of Newton's method: N(x) = x − A(x − f(x)) has the fixed points of f if A is
 invertible. On the ball it has the Lipschitz constant q = sup ‖I − A(I − J̃)‖; with ‖A‖ ≤ a and ‖f(x̂) − x̂‖ ≤ ρ, a ball
-of radius aρ/(1 − q) ≤ r is mapped into itself if q < 1, and holds exactly one fixed point (Banach); q < 1 makes A
-invertible. A = I where the map itself contracts.
+of radius aρ/(1 − q) ≤ r is mapped into itself if q < 1, and contains exactly one fixed point (Banach); q < 1 makes A
+invertible. If the map itself contracts, A = I.
 
-*Cycles* by the contraction of the map round the cycle, in Euclidean norms whose radii differ from point to point, or in
-the norms of `contracting_norms`, in which the deviations v_i = W_1(x_i − x̂_i) shrink at each step (Brouwer).
+*Cycles* by the contraction of the map around the cycle, in Euclidean norms whose radii differ from point to point, or
+in the norms of `contracting_norms`, where the deviations v_i = W_1(x_i − x̂_i) shrink at each step (Brouwer).
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,8 @@ from attrax.maps.mlp._product import leave, network_product, product_at_input, s
 from attrax.maps.mlp._slopes import Evaluation, Factors, step_by_step
 
 _FIRST, _NEXT, _ROUNDS = 32.0, 1.5, 8
-"""The first radius to try, in units of the defect; how much more than was needed is tried next; how often."""
+"""The first radius to try, in units of the defect; the factor above the needed radius to try next; the number of
+attempts."""
 _MORE = 1 + 1e-6
 
 
@@ -33,9 +34,10 @@ class Enclosure(Record):
 
     **Fields:**
 
-    - `distance`: the exact cycle's points lie within it of the given ones; infinite where no cycle was proved.
-    - `slopes`, `errors`: of all units, step by step and layer by layer; the errors hold within `distance`, and where
-      that is infinite within the radius that was asked for.
+    - `distance`: the points of the exact cycle lie within this distance of the given ones; infinite if no cycle was
+      proved to exist.
+    - `slopes`, `errors`: the slopes of all units and their errors, step by step and layer by layer. The errors hold
+      within `distance`, or within the requested radius if `distance` is infinite.
     """
 
     distance: float
@@ -44,7 +46,7 @@ class Enclosure(Record):
 
 
 def enclose(evaluation: Evaluation) -> Enclosure:
-    """The cycle near the states of an evaluation; what is cheap is tried first."""
+    """Encloses the cycle near the states of an evaluation. Cheap methods are tried first."""
     slopes = step_by_step(evaluation.slopes)
     cheap_first = not evaluation.curved and evaluation.factors.depth > 1
     nearest = 0.0
@@ -60,7 +62,7 @@ def enclose(evaluation: Evaluation) -> Enclosure:
             least, needed = _needed(evaluation.factors, slopes, errors, defects)
             if needed <= radius:
                 if 2 * needed < radius:
-                    # Within less the slopes are known better.
+                    # In a smaller ball the slopes are known more precisely.
                     errors = step_by_step(evaluation.slope_errors(needed, sharp=sharp))
                 return Enclosure(needed, slopes, errors)
             if np.isfinite(needed):
@@ -76,7 +78,8 @@ def enclose(evaluation: Evaluation) -> Enclosure:
 def _needed(
     factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray], defects: np.ndarray
 ) -> tuple[float, float]:
-    """A radius that is needed at least, and one that is enough if slopes are right to `errors` in it; or infinity."""
+    """A lower bound on the radius needed, and a radius that suffices if the slopes are correct to within `errors`
+    inside it (or infinity)."""
     nothing = (float("inf"), float("inf"))
     if not all(np.isfinite(error).all() for error in errors):
         return nothing
@@ -109,20 +112,21 @@ class _Bounded:
 
     @classmethod
     def of(cls, product: Product) -> "_Bounded":
-        """A product at its own scale, which is a power of two."""
+        """A product with its scale, a power of two, multiplied back in."""
         exponent = round(product.log_scale / np.log(2))
         if abs(exponent) > 900:
             return cls(product.matrix, float("inf"))
         return cls(product.matrix * 2.0**exponent, product.error * 2.0**exponent)
 
     def norm(self) -> float:
-        """Bound on the 2-norm of the exact matrix; the closer the more it matters."""
+        """Bound on the 2-norm of the exact matrix, sharper where it matters more."""
         size = frobenius(self.matrix)
         return (size if size < 0.5 else two_norm(self.matrix)) + self.error
 
 
 def _by_contraction(rates: Sequence[float], defects: np.ndarray) -> float:
-    """The largest radius round the cycle of balls that steps with these Lipschitz constants map into each other."""
+    """The largest radius of balls around the points of the cycle that steps with these Lipschitz constants map into
+    each other."""
     factor, constant = 1.0, 0.0
     for rate, defect in zip(rates, defects, strict=True):
         factor, constant = factor * rate, constant * rate + defect
@@ -141,8 +145,8 @@ def _newton(
 ) -> tuple[float, float]:
     """Bounds on ‖A‖ and on q = sup ‖I − A(I − J̃)‖, for an A near the inverse of I − J.
 
-    Where a state has more entries than the first layer has units on, A = I + W_{L+1} Y W_1 with the computed
-    Y ≈ C(I − W_1 W_{L+1} C)⁻¹, and I − A(I − J̃) = W_{L+1} (C̃ + Y W_1 W_{L+1} C̃ − Y) W_1.
+    If a state has more entries than the first layer has active units, A = I + W_{L+1} Y W_1 with the computed Y ≈ C(I −
+    W_1 W_{L+1} C)⁻¹, and I − A(I − J̃) = W_{L+1} (C̃ + Y W_1 W_{L+1} C̃ − Y) W_1.
     """
     active = [np.flatnonzero((slope != 0) | (error != 0)) for slope, error in zip(slopes, errors, strict=True)]
     first, last = active[0], active[-1]
@@ -189,10 +193,10 @@ def _in_norms(
     steps: Sequence[_Bounded],
     defects: np.ndarray,
 ) -> float:
-    """The radius of balls round a cycle that hold it, from norms in which v_{i+1} = M_i v_i + W_1 c_i contracts.
+    """The radius of balls that contain the cycle, from norms in which v_{i+1} = M_i v_i + W_1 c_i contracts.
 
-    M_i leads from the first pre-activations of one state to those of the next, v_{i+1} is what W_1 makes of the next
-    deviation, c_i the defect of step i, and the next deviation itself is W_{L+1} C_i v_i + c_i.
+    M_i maps the first pre-activations of one state to those of the next, v_{i+1} is W_1 times the next deviation, c_i
+    is the defect of step i, and the next deviation itself is W_{L+1} C_i v_i + c_i.
     """
     depth, period = factors.depth, len(steps)
     units = [np.flatnonzero((slopes[start] != 0) | (errors[start] != 0)) for start in range(0, len(slopes), depth)]

@@ -1,4 +1,4 @@
-"""By how much one application of a fully connected network stretches balls round a state, as a proved bound."""
+"""Proved bounds on how much one application of a fully connected network stretches balls around a state."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from attrax.maps.mlp._slope_deviation import slope_deviation
 from attrax.maps.mlp._slopes import Factors, slopes_at
 
 _FEW = 160
-"""Up to so many units a weighted norm is computed; beyond, bounded by norms that are already known."""
+"""Up to this many units a weighted norm is computed; beyond that it is bounded by norms already known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +33,8 @@ class RowSpace(Record):
 
 
 def row_space(factors: Factors) -> RowSpace:
-    """`RowSpace` of a network; the states themselves where they have no more entries than the first layer."""
+    """`RowSpace` of a network. If states have no more entries than the first layer has units, they are used as they
+    are."""
     first, last = factors.weights[0], factors.weights[-1]
     if first.shape[1] <= first.shape[0]:
         return RowSpace(factors, first, last, 0.0, float(np.linalg.norm(last)))
@@ -44,7 +45,8 @@ def row_space(factors: Factors) -> RowSpace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Chain:
-    """A product of matrices, with a bound on the Frobenius norm of its error, and its 2-norm once it is asked for."""
+    """A product of matrices with a bound on the Frobenius norm of its error; its 2-norm is computed when it is first
+    needed."""
 
     matrix: np.ndarray
     error: float
@@ -63,13 +65,14 @@ class _Chain:
 
 
 class StepAt:
-    """What does not depend on the norm, of one application of the network: at a state, in row-space coordinates."""
+    """The part of the bounds for one application of the network that does not depend on the norm: at one state, in
+    row-space coordinates."""
 
     def __init__(self, space: RowSpace, state: np.ndarray) -> None:
         factors = space.factors
         self.space, self.activation, self.depth = space, factors.activation, factors.depth
         self.z, hidden, self.slopes, self.curvatures = slopes_at(factors, state)
-        # Slopes scale the rows of each weight that carries on; units that are off carry nothing.
+        # Slopes scale the rows of each weight; inactive units contribute nothing.
         self.on = [np.flatnonzero(slope) for slope in self.slopes]
         self.reach = [_Chain(space.enter, space.error * float(np.linalg.norm(space.enter)))]
         for layer in range(1, self.depth):
@@ -96,7 +99,8 @@ class StepAt:
         self.z_errors, self.output_error = self._rounding(state, hidden)
 
     def thin(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """The Jacobian as a product UV through the layer with fewest units on, where these are fewer than its rows."""
+        """The Jacobian as a product UV through the layer with the fewest active units, if these are fewer than its
+        rows."""
         layer = int(np.argmin([len(on) for on in self.on]))
         on = self.on[layer]
         if 4 * len(on) > 3 * len(self.jacobian) or not len(on):
@@ -104,11 +108,12 @@ class StepAt:
         return self.exits[layer].matrix[:, on], self.slopes[layer][on, None] * self.reach[layer].matrix[on]
 
     def ball(self, here: Norm, there: Norm) -> "BallGrowth":
-        """Bounds in a norm before and one after the application."""
+        """Bounds for one norm before the application and another after it."""
         return BallGrowth(self, here, there)
 
     def _through(self, layer: int, chain: _Chain) -> _Chain:
-        """Carries pre-activations of layer − 1 to those of `layer` (or the next state), by the slopes at the point."""
+        """Maps pre-activations of layer − 1 to those of `layer` (or to the next state), with the slopes at the
+        point."""
         weights, norms = self.space.factors.weights, self.space.factors.norms
         on, slope = self.on[layer - 1], self.slopes[layer - 1]
         weight = self.space.leave if layer == self.depth else weights[layer]
@@ -122,14 +127,15 @@ class StepAt:
         return result
 
     def _rounding(self, state: np.ndarray, hidden: Sequence[np.ndarray]) -> tuple[list[np.ndarray], float]:
-        """Bounds on the errors of the pre-activations as computed, and of the output, from rounding."""
+        """Bounds on the rounding errors of the computed pre-activations and of the output."""
         factors = self.space.factors
         inputs, made, errors = np.abs(state).ravel(), [], []
         for layer, z in enumerate(self.z):
             bias = factors.biases[layer]
             size = factors.sizes[layer] @ inputs + (0.0 if bias is None else np.abs(bias)) + np.abs(z)
             made.append((gamma(len(inputs) + 4) + 8 * UNIT_ROUNDOFF * self._steepest(layer)) * size)
-            # The errors of earlier layers reach this one through the slopes; four times as much covers their change.
+            # Errors of earlier layers reach this one through the slopes; a factor of four covers the change of the
+            # slopes.
             total = 4 * made[-1]
             for source in range(layer):
                 chain = self.cross[source][layer]
@@ -151,7 +157,7 @@ class StepAt:
 
 
 class BallGrowth:
-    """κ(r) of one step, from a ball in one norm to the next in another."""
+    """κ(r) of one step, from a ball in one norm to a ball in another."""
 
     def __init__(self, step: StepAt, here: Norm, there: Norm) -> None:
         self.step = step
@@ -172,12 +178,12 @@ class BallGrowth:
             np.linalg.norm(exit, axis=0) + error for exit, error in zip(self.exits, self.exits_error, strict=True)
         ]
         self.known: dict[tuple[str, int, int], float] = {}
-        # Where the pre-activations move by up to a tenth.
+        # The radius at which pre-activations move by up to a tenth.
         self.start = 0.1 / max(float(self.lengths[0].max(initial=0.0)), 1e-3)
         self._moves: dict[float, list[np.ndarray]] = {}
 
     def linear_radius(self) -> float:
-        """The radius up to which no unit can reach a kink; 0 where the activation is curved."""
+        """The radius up to which no unit can reach a kink; 0 if the activation is curved."""
         bounds = activation_of(self.step.activation).bounds
         if bounds is None or not bounds.linear:
             return 0.0
@@ -190,7 +196,7 @@ class BallGrowth:
         return max(radius, 0.0)
 
     def growth(self, radius: float, away: float = 0.0) -> float:
-        """κ(r) around the exact state, whose pre-activations differ by as much as `away` lets them."""
+        """κ(r) around the exact state, whose pre-activations may differ by as much as `away` allows."""
         if away and away not in self._moves:
             self._moves[away] = self._growth(away, None)[1]
         return self._growth(radius, self._moves.get(away))[0]
@@ -218,7 +224,7 @@ class BallGrowth:
             stray = slope_deviation(
                 step.activation, step.z[layer], step.slopes[layer], step.curvatures[layer], error, move
             )
-            # What the averaged slopes do beyond those at the point, by unit and as one vector.
+            # The deviation of the averaged slopes from those at the point, per unit and as one vector.
             chosen = np.flatnonzero(stray > 0)
             root = np.sqrt(stray[chosen])
             units.append(chosen)
@@ -265,7 +271,7 @@ class BallGrowth:
             part, most = part[:, columns] * column_weights, most * float(column_weights.max())
         if min(part.shape) <= _FEW:
             return two_norm(part) + most * error
-        # The norm of the whole matrix is computed once; it bounds that of any part.
+        # The norm of the whole matrix is computed once; it bounds the norm of any submatrix.
         name = (kind, source, layer)
         if name not in self.known:
             self.known[name] = two_norm(matrix)

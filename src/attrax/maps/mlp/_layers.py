@@ -1,4 +1,4 @@
-"""The hidden layers of a fully connected network: from its input, or from its last features, to the next ones."""
+"""The hidden layers of a fully connected network, from its input or its last features to the next features."""
 
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ class FullyConnected(Protocol):
     def biases(self) -> tuple[Any, ...]: ...
 
     @property
-    def activation(self) -> Any: ...  # a name or a record, behind a converter that type checkers see
+    def activation(self) -> Any: ...  # a name or a record; type checkers see the converter
 
 
 class HiddenLayers(eqx.Module):

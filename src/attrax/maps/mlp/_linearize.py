@@ -1,4 +1,4 @@
-"""What a fully connected network says of its Jacobian product round a cycle, every rounding error counted."""
+"""The Jacobian product of a fully connected network around a cycle, with bounds that include every rounding error."""
 
 from functools import partial
 

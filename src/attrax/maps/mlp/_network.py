@@ -34,14 +34,16 @@ from attrax.maps.mlp._slopes import network_factors
 class MLP(Record, eqx.Module):
     """A fully connected network f(x) = W_{L+1} φ(W_L φ(… φ(W_1 x + b_1) …) + b_L) + b_{L+1} from a shape to itself.
 
-    L, the number of hidden layers, is its *depth*. Build a fresh one with `mlp`; build one from arrays by hand.
+    L, the number of hidden layers, is its *depth*. Create a new one with `mlp`, or pass your own arrays.
 
     **Fields:**
 
     - `weights`: L + 1 matrices, the first k_1×d, the last d×k_L, where d is the number of entries of a state.
     - `biases`: L + 1 vectors, or `None` for a layer without one.
     - `shape`: the shape of a state.
-    - `activation`: the name of φ, or its `Activation` record where it has no name. A function is taken too.
+    - `activation`: the name of φ, or its `Activation` record if it has no name. A function is accepted too.
+
+    **Raises** `ValueError` if the shapes do not fit together.
     """
 
     weights: tuple[Float[Array, "out in"] | Float[np.ndarray, "out in"], ...]
@@ -57,7 +59,7 @@ class MLP(Record, eqx.Module):
                 f"weights and {len(self.biases)} biases"
             )
         if not all(hasattr(weight, "shape") for weight in self.weights):
-            return  # a tree of placeholders, as JAX makes them inside transformations
+            return  # a tree of placeholders, as JAX creates inside transformations
         width_in = size
         for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True), start=1):
             if weight.ndim < 2 or weight.shape[-1] != width_in:
@@ -68,7 +70,7 @@ class MLP(Record, eqx.Module):
                 )
             width_in = weight.shape[-2]
         if width_in != size:
-            raise ValueError(f"the last weight must have {size} rows, one an entry of a state; it has {width_in}")
+            raise ValueError(f"the last weight must have {size} rows, one per entry of a state; it has {width_in}")
 
     def __call__(self, x: Float[Array, "*state"]) -> Float[Array, "*state"]:
         """f(x), of the same shape as `x`."""
@@ -85,7 +87,7 @@ class MLP(Record, eqx.Module):
         return HiddenLayers(self.weights[:-1], self.biases[:-1], self.activation)
 
     def readout(self, features: Float[Array, " k"]) -> Float[Array, " d"]:
-        """The flat output that belongs to activations of the last hidden layer."""
+        """The flat output for given activations of the last hidden layer."""
         output = jnp.asarray(self.weights[-1] @ features)
         return output if self.biases[-1] is None else output + jnp.asarray(self.biases[-1])
 
@@ -107,15 +109,16 @@ class MLP(Record, eqx.Module):
     # Capabilities, see `attrax.maps._contract`.
 
     def reduced_map(self) -> ReducedMap | None:
-        """The network iterated in the features of its last hidden layer, where that is cheaper."""
+        """The network iterated in the features of its last hidden layer, or `None` if that is not cheaper."""
         return network_reduced_map(self.hidden, self.weights[-1], self.biases[-1], self.shape)
 
     def linearizer(self) -> Linearizer:
-        """Its Jacobian products, with the rounding error of every slope and product counted."""
+        """Its Jacobian products, with bounds that include the rounding error of every slope and product."""
         return partial(linearize_network, network_factors(self))
 
     def step_bounds(self) -> Callable[[HostStates], list[StepAt]] | None:
-        """Bounds on its slopes over balls, in the coordinates of the row space of W_1; none without bounds of φ'."""
+        """Bounds on its slopes over balls, in the coordinates of the row space of W_1; `None` if φ' has no known
+        bounds."""
         if activation_of(self.activation).bounds is None:
             return None
         return partial(steps_at, row_space(network_factors(self)))
@@ -129,7 +132,7 @@ class MLP(Record, eqx.Module):
         return Description(text, count_parameters(self), self.depth, facts)
 
     def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Arrays `weight.i` and `bias.i` with i from 0, and the settings of a file."""
+        """Arrays `weight.i` and `bias.i` with i from 0, and the settings for a file."""
         arrays = {f"weight.{i}": np.asarray(weight) for i, weight in enumerate(self.weights)}
         arrays |= {f"bias.{i}": np.asarray(bias) for i, bias in enumerate(self.biases) if bias is not None}
         activation = name_for_file(self.activation)
@@ -137,7 +140,7 @@ class MLP(Record, eqx.Module):
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> "MLP":
-        """The network of these; see `to_arrays`."""
+        """The network rebuilt from these; see `to_arrays`."""
         layers = range(settings["layers"])
         weights = tuple(arrays[f"weight.{i}"] for i in layers)
         biases = tuple(arrays.get(f"bias.{i}") for i in layers)
@@ -145,7 +148,8 @@ class MLP(Record, eqx.Module):
 
 
 Recipe: TypeAlias = partial[Any]
-"""Called as `recipe(shape, key=key)` it makes a fresh map: `functools.partial(mlp, width=512, depth=5)` is one."""
+"""A function that makes a new map when called as `recipe(shape, key=key)`, such as `functools.partial(mlp, width=512,
+depth=5)`."""
 
 
 def mlp(
@@ -159,7 +163,7 @@ def mlp(
     dtype: Any = jnp.float32,
     key: PRNGKeyArray,
 ) -> MLP:
-    """A freshly initialized fully connected network.
+    """A newly initialized fully connected network.
 
     Without biases a ReLU or Leaky ReLU network is homogeneous, f(cx) = c·f(x) for c > 0, so 1 is an eigenvalue of
     its Jacobian at every fixed point and it can store nothing; the same holds for the identity.
@@ -167,12 +171,12 @@ def mlp(
     **Arguments:**
 
     - `shape`: shape of a state, such as `(28, 28)` or `(64, 64, 3)`.
-    - `width`: units of every hidden layer, or a sequence with one number a layer.
-    - `depth`: number of hidden layers; may be left out where `width` is a sequence.
+    - `width`: number of units of every hidden layer, or a sequence with one number per layer.
+    - `depth`: number of hidden layers; may be omitted if `width` is a sequence.
     - `activation`: a name of `attrax.activations.ACTIVATIONS`, an `Activation`, or a function written with `jax.numpy`.
     - `init`: a name of `attrax.maps.INITIALIZERS`.
     - `bias`: whether layers have biases.
-    - `dtype`: of the weights.
+    - `dtype`: the dtype of the weights.
 
     **Returns:** an `MLP`. **Raises** `ValueError` for a wrong argument.
 
@@ -182,17 +186,17 @@ def mlp(
         (5, 512)
     """
     if not isinstance(shape, Sequence) or not shape:
-        raise ValueError(f"shape must be a sequence of one number an axis, such as (28, 28); got {shape!r}")
+        raise ValueError(f"shape must be a sequence of one number per axis, such as (28, 28); got {shape!r}")
     shape = tuple(checks.integer("each entry of shape", side, least=1) for side in shape)
     if isinstance(width, Sequence):
         widths = [checks.integer("each entry of width", units, least=1) for units in width]
         if depth is not None and depth != len(widths):
-            raise ValueError(f"depth must be the number of widths, {len(widths)}, or be left out; got {depth}")
+            raise ValueError(f"depth must be the number of widths, {len(widths)}, or be omitted; got {depth}")
         if not widths:
             raise ValueError("width must name at least one hidden layer; got an empty sequence")
     else:
         if depth is None:
-            raise ValueError("depth (the number of hidden layers) must be given where width is one number")
+            raise ValueError("depth (the number of hidden layers) must be given if width is one number")
         widths = [checks.integer("width", width, least=1)] * checks.integer("depth", depth, least=1)
     activation = reference(activation)
     check_initializer(init)
@@ -200,7 +204,7 @@ def mlp(
     sizes = [size, *widths, size]
     _check_memory(sizes, dtype)
     keys = jr.split(key, len(sizes) - 1)
-    # Asked for float64 there shall be float64, whatever the caller's configuration.
+    # A request for float64 is honored whatever the caller's configuration.
     with float64() if np.dtype(dtype) == np.float64 else contextlib.nullcontext():
         layers = [
             init_linear(init, fan_in, fan_out, bias=bias, dtype=dtype, key=layer_key)
@@ -210,7 +214,7 @@ def mlp(
 
 
 def _check_memory(sizes: list[int], dtype: Any) -> None:
-    """Refuses what can't be held; the allocator below would end the process instead."""
+    """Refuses networks that don't fit into memory; otherwise the allocator would kill the process."""
     needed = np.dtype(dtype).itemsize * sum(into * out for into, out in pairwise(sizes))
     try:
         there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

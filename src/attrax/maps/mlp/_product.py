@@ -1,8 +1,9 @@
-"""Small matrices with the same nonzero spectrum as the Jacobian of a fully connected network round a cycle.
+"""Small matrices with the same nonzero spectrum as the Jacobian of a fully connected network around a cycle.
 
-For f = W_{L+1} φ(W_L … φ(W_1 x)) the nonzero eigenvalues of the d×d Jacobian W_{L+1} D_L W_L … D_1 W_1 are those of
-the product taken from any layer round to itself, since AB and BA share theirs. A unit with φ' = 0 contributes a zero
-row and column, which can be left out. The product starts where the fewest units are left.
+For f = W_{L+1} φ(W_L … φ(W_1 x)) the nonzero eigenvalues of the d×d Jacobian W_{L+1} D_L W_L … D_1 W_1 are those of the
+product that starts and ends at any layer, since AB and BA have the same nonzero eigenvalues. A unit with φ' = 0
+contributes a zero row and column, which can be dropped. The product starts at the layer with the fewest remaining
+units.
 """
 
 from collections.abc import Sequence
@@ -15,11 +16,11 @@ from attrax.maps.mlp._slopes import Factors
 
 
 def network_product(factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray]) -> Product:
-    """The cyclic product of a fully connected network round a cycle, at its cheapest rotation.
+    """The cyclic product of a fully connected network around a cycle, starting where that is cheapest.
 
     `slopes` and their `errors` are those of `network_slopes` at the cycle.
     """
-    # Active units of every hidden layer of every step, in the order in which the signal meets them.
+    # Active units of every hidden layer at every step, in the order of the signal.
     active = [np.flatnonzero((slope != 0) | (error != 0)) for slope, error in zip(slopes, errors, strict=True)]
     depth, total = factors.depth, len(slopes)
     sizes = [len(units) for units in active]
@@ -48,7 +49,7 @@ def network_product(factors: Factors, slopes: Sequence[np.ndarray], errors: Sequ
 def product_at_input(
     factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray], active: Sequence[np.ndarray]
 ) -> Product:
-    """The same from the state round to itself, for states of fewer entries than any layer has units."""
+    """The same product from the state back to itself, for states with fewer entries than any layer has units."""
     running = RunningProduct(factors.size)
     before: Any = slice(None)
     block: list[Factor] = []
@@ -65,11 +66,11 @@ def product_at_input(
 
 
 def network_norm(factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray]) -> float:
-    """Logarithm of a bound on the spectral radius round a cycle: the product of the norms of its steps' Jacobians.
+    """Logarithm of a bound on the spectral radius around a cycle: the product of the norms of its steps' Jacobians.
 
-    Where the Jacobian of every step is 0 because its parts cancel, as in a constructed network, the cyclic product
-    carries the rounding of each step through all later ones, whose parts do not cancel there. Norms are taken of whole
-    steps, W_{L+1} and W_1 replaced by factors with the same Gram matrices.
+    If the Jacobian of every step is 0 because its parts cancel, as in a constructed network, the cyclic product carries
+    the rounding of each step through all later ones, where these parts do not cancel. The norms are those of whole
+    steps, with W_{L+1} and W_1 replaced by factors with the same Gram matrices.
     """
     total = 0.0
     for start in range(0, len(slopes), factors.depth):
@@ -82,7 +83,7 @@ def network_norm(factors: Factors, slopes: Sequence[np.ndarray], errors: Sequenc
 
 
 def leave(factors: Factors) -> Factor:
-    """The way out of the last hidden layer, as lengths see it: R with RᵀR = W_{L+1}ᵀW_{L+1}."""
+    """A replacement for W_{L+1} that preserves lengths: R with RᵀR = W_{L+1}ᵀW_{L+1}."""
     return Factor(factors.exit, factors.norms[-1] + factors.exit_error, factors.exit_error)
 
 
@@ -95,10 +96,10 @@ def step_product(
     *,
     inside: bool = False,
 ) -> Product:
-    """One application of the network through all units that are on, and out by `last`.
+    """One application of the network through all active units, with `last` as the last factor.
 
-    It begins at the state (by E, with E·Eᵀ = W_1·W_1ᵀ), or `inside`, at the first pre-activations of the units that
-    are on. `start` is the place of the application's first layer among the slopes.
+    It begins at the state (with E, where E·Eᵀ = W_1·W_1ᵀ) or, if `inside`, at the first pre-activations of the active
+    units. `start` is the index of the application's first layer among the slopes.
     """
     block: list[Factor] = []
     before: Any = slice(None)
@@ -122,7 +123,7 @@ def _factor(weight: np.ndarray, norm: float, weight_error: float, slope: np.ndar
     """diag(slope) · weight, with bounds on its 2-norm and error."""
     largest, worst = float(np.abs(slope).max(initial=0.0)), float(error.max(initial=0.0))
     part = slope[:, None] * weight
-    # By unit where errors differ much, as at kinks: ‖diag(error)·W‖ is at most its Frobenius norm.
+    # Per unit where errors differ a lot, as at kinks: ‖diag(error)·W‖ is at most its Frobenius norm.
     strayed = min(worst * norm, frobenius(error[:, None] * weight)) if np.isfinite(worst) else np.inf
     rounding = UNIT_ROUNDOFF * frobenius(part)
     size = largest * (norm + weight_error) + rounding
@@ -130,11 +131,11 @@ def _factor(weight: np.ndarray, norm: float, weight_error: float, slope: np.ndar
 
 
 def network_singular_value(factors: Factors, slopes: Sequence[np.ndarray]) -> float:
-    """The largest singular value of the Jacobian product round a cycle with the given slopes."""
-    # W_1 and W_{L+1} meet the state only at the two ends, where smaller matrices have the same singular values.
+    """The largest singular value of the Jacobian product around a cycle with the given slopes."""
+    # W_1 and W_{L+1} touch the state only at the two ends, where smaller matrices have the same singular values.
     layers = layers_met(factors, slopes, factors.entry, factors.exit)
     rows, columns = factors.exit.shape[0], factors.entry.shape[1]
-    size = max(rows, columns)  # filled up with zeros to a square
+    size = max(rows, columns)  # padded with zeros to a square
 
     def forward(x: np.ndarray) -> np.ndarray:
         return np.pad(through(layers, x[:columns]), (0, size - rows))
@@ -146,11 +147,11 @@ def network_singular_value(factors: Factors, slopes: Sequence[np.ndarray]) -> fl
 
 
 Met: TypeAlias = tuple[np.ndarray, np.ndarray | None]
-"""A weight and the slopes of the units that it leads to, where these are units."""
+"""A weight and the slopes of the units it leads to, if it leads to units."""
 
 
 def layers_met(factors: Factors, slopes: Sequence[np.ndarray], entry: np.ndarray, exit: np.ndarray) -> list[Met]:
-    """All layers that a deviation meets on its way round the cycle; W_{L+1} and the W_1 after it as one."""
+    """All layers that a deviation passes on its way around the cycle; W_{L+1} and the W_1 after it count as one."""
     layers: list[Met] = []
     for start in range(0, len(slopes), factors.depth):
         layers.append((entry if start == 0 else factors.joined, slopes[start]))
@@ -159,7 +160,7 @@ def layers_met(factors: Factors, slopes: Sequence[np.ndarray], entry: np.ndarray
 
 
 def through(layers: Sequence[Met], vectors: np.ndarray) -> np.ndarray:
-    """One vector, or several as rows, through all layers."""
+    """Applies all layers to one vector, or to several, one per row."""
     for weight, slope in layers:
         vectors = vectors @ weight.T
         vectors = vectors if slope is None else vectors * slope
@@ -167,7 +168,7 @@ def through(layers: Sequence[Met], vectors: np.ndarray) -> np.ndarray:
 
 
 def back_through(layers: Sequence[Met], vectors: np.ndarray) -> np.ndarray:
-    """The same for the transpose."""
+    """Applies the transpose to one vector, or to several, one per row."""
     for weight, slope in reversed(layers):
         vectors = (vectors if slope is None else vectors * slope) @ weight
     return vectors

@@ -10,7 +10,7 @@ from attrax.maps._reduced_map import ReducedMap
 from attrax.maps.mlp._layers import HiddenLayers
 
 _BATCH = 32
-"""Rows at once: the weights, which may be far larger than a row, are read once for all."""
+"""Rows computed at once, so that the weights, which may be far larger than a row, are read once for all of them."""
 
 
 class _Features(eqx.Module):
@@ -32,10 +32,11 @@ class _Readout(eqx.Module):
 
 
 def network_reduced_map(hidden: HiddenLayers, last: Any, last_bias: Any, shape: tuple[int, ...]) -> ReducedMap | None:
-    """The network in its features; `None` where these are more, or a step by way of the state is cheaper.
+    """The network in its features; `None` if there are more features than entries of a state, or a step through the
+    state is cheaper.
 
-    W_1 W_{L+1} takes features to the next first layer directly; a step then costs k_1·k_L instead of d·(k_1 + k_L)
-    multiplications for these two layers.
+    W_1 W_{L+1} maps features to the next first layer directly. For these two layers a step then costs k_1·k_L instead
+    of d·(k_1 + k_L) multiplications.
     """
     first, size = hidden.weights[0], last.shape[0]
     entered, left = first.shape[0], last.shape[1]
@@ -45,7 +46,7 @@ def network_reduced_map(hidden: HiddenLayers, last: Any, last_bias: Any, shape: 
     if last_bias is not None:
         through = first @ last_bias
         offset = through if offset is None else offset + through
-    # From the features of one state to those of the next, without the state itself between.
+    # Maps the features of one state to those of the next without computing the state.
     step = HiddenLayers((first @ last, *hidden.weights[1:]), (offset, *hidden.biases[1:]), hidden.activation)
     factor = jnp.asarray(np.linalg.qr(np.asarray(last), mode="r"))
     return ReducedMap(_Features(hidden), step, _Readout(last, last_bias, shape), factor, left, _BATCH)

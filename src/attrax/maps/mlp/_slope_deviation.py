@@ -1,4 +1,4 @@
-"""How far the slope of an activation can stray from its value at a point: what a proof over a whole ball needs."""
+"""How far the slope of an activation can differ from its value at a point, as proofs over whole balls need."""
 
 import numpy as np
 from jaxtyping import Float
@@ -17,11 +17,11 @@ def slope_deviation(
 ) -> Float[np.ndarray, " k"]:
     """Bound on |(φ(y + Δ) − φ(y))/Δ − `slope`| for all |y − z| ≤ `z_error` and |Δ| ≤ `reach`.
 
-    The quotient is the mean of φ' over the segment from y to y + Δ; the bounds in the activation's record say how far
-    it strays. Without bounds nothing is known: infinity.
+    The quotient is the mean of φ' over the segment from y to y + Δ; the bounds in the activation's record limit how far
+    it can differ. Without bounds the result is infinite.
 
-    **Arguments:** φ; pre-activations `z`, with φ'(z) and |φ''(z)| (of smooth ones only), their errors and how far they
-    may move.
+    **Arguments:** φ; pre-activations `z` (k); `slope` φ'(z) and, for smooth φ, `curvature` |φ''(z)|; `z_error`, the
+    errors of `z`; `reach`, how far pre-activations may move.
 
         >>> import numpy as np
         >>> none = np.zeros(2)

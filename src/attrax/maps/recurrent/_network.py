@@ -1,4 +1,4 @@
-"""Recurrent networks that hear themselves, as maps of a hidden state and an input."""
+"""Recurrent networks whose output is fed back as the next input, as maps of a hidden state and an input."""
 
 import math
 from collections.abc import Mapping
@@ -27,8 +27,8 @@ FEEDBACKS = ("argmax", "softmax")
 class Recurrent(Record, eqx.Module):
     """A vanilla recurrent network whose output is its next input, as a map of the state (h, x).
 
-    h' = tanh(W h + V x + b), x' = feedback(U h' + c). With `argmax` the input is locally constant, so the Jacobian has
-    no part that leads through it; with `softmax` the loop is smooth. Build a fresh one with `recurrent`.
+    h' = tanh(W h + V x + b), x' = feedback(U h' + c). With `argmax` the input is locally constant, so its derivative is
+    zero; with `softmax` the loop is smooth. Create a new one with `recurrent`.
 
     **Fields:** `recurrent_weight` W, k×k; `input_weight` V, k×m; `bias` b; `output_weight` U, m×k; `output_bias` c;
     `feedback`, one of `FEEDBACKS`.
@@ -48,7 +48,7 @@ class Recurrent(Record, eqx.Module):
         checks.one_of("feedback", self.feedback, FEEDBACKS)
         arrays = [getattr(self, name) for name in _ARRAYS]
         if not all(hasattr(array, "shape") for array in arrays):
-            return  # a tree of placeholders, as JAX makes them inside transformations
+            return  # a tree of placeholders, as JAX creates inside transformations
         units, symbols = self.bias.shape[-1], self.output_bias.shape[-1]
         needed = ((units, units), (units, symbols), (units,), (symbols, units), (symbols,))
         for name, array, shape in zip(_ARRAYS, arrays, needed, strict=True):
@@ -83,11 +83,11 @@ class Recurrent(Record, eqx.Module):
         return jnp.tanh(jnp.asarray(self.recurrent_weight @ hidden + self.input_weight @ symbol + self.bias))
 
     def scores(self, hidden: Float[Array, " k"]) -> Float[Array, " m"]:
-        """The scores of all symbols at a hidden state."""
+        """The scores of all symbols for a hidden state."""
         return jnp.asarray(self.output_weight @ hidden + self.output_bias)
 
     def read(self, inputs: Float[Array, "t m"]) -> Float[Array, "t m"]:
-        """The scores after each of the inputs, from the hidden state zero; nothing is fed back."""
+        """The scores after each of the inputs, starting from the hidden state zero. Nothing is fed back."""
 
         def step(hidden: Any, symbol: Any) -> tuple[Any, Any]:
             hidden = self.hear(hidden, symbol)
@@ -101,14 +101,14 @@ class Recurrent(Record, eqx.Module):
         return np.asarray(_run(self, num_steps))
 
     def speak(self, num_steps: int) -> Int[np.ndarray, " t"]:
-        """The symbols of the largest score at each of so many steps from the state zero."""
+        """The symbol with the largest score at each of `num_steps` steps from the state zero."""
         return np.argmax(self.run(num_steps)[:, self.width :], axis=1)
 
     # Capabilities, see `attrax.maps._contract`.
 
     def linearizer(self) -> Linearizer:
-        """Its Jacobian products with every rounding error counted. With `argmax` nothing is bounded where another
-        symbol may have the largest score; with `softmax` they are those of any callable."""
+        """Its Jacobian products with bounds that include every rounding error. With `argmax` there is no bound where
+        another symbol may have the largest score; with `softmax` the general method is used."""
         if self.feedback != "argmax":
             return general_linearizer(self)
         width, symbols = self.width, self.num_symbols
@@ -132,12 +132,12 @@ class Recurrent(Record, eqx.Module):
         return Description(text, count_parameters(self), 1, facts)
 
     def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """The arrays under the names of the fields, and the settings of a file."""
+        """The arrays under the names of the fields, and the settings for a file."""
         return {name: np.asarray(getattr(self, name)) for name in _ARRAYS}, {"feedback": self.feedback}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> "Recurrent":
-        """The network of these; see `to_arrays`."""
+        """The network rebuilt from these; see `to_arrays`."""
         return cls(*(arrays[name] for name in _ARRAYS), feedback=settings["feedback"])
 
 
@@ -152,7 +152,7 @@ def _run(network: Recurrent, num_steps: int) -> Any:
 
 
 def recurrent(num_symbols: int, *, width: int = 64, feedback: str = "argmax", key: PRNGKeyArray) -> Recurrent:
-    """A freshly initialized recurrent network: all weights and biases from U[−1/√k, 1/√k], as PyTorch does.
+    """A newly initialized recurrent network, with all weights and biases from U[−1/√k, 1/√k] as in PyTorch.
 
     **Arguments:** `num_symbols`, m, at least 2; `width`, k; `feedback`, one of `FEEDBACKS`.
 

@@ -1,4 +1,4 @@
-"""What can be told of any callable: its name and its parameters."""
+"""The description of any callable: its name and its parameters."""
 
 from functools import partial
 

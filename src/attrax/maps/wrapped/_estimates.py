@@ -1,9 +1,10 @@
-"""What can be said of a callable whose inside is not known: estimates, each with its factor of safety.
+"""What can be said about a callable of unknown structure: estimates, each with a safety factor.
 
-The change of the Jacobian over a ball is estimated by *sampled changes*: at points of the sphere in random and in the
-leading directions, both signs, J(x) − J(x̂) is applied to Gaussian vectors ω, and 10·√(2/π)·max‖(J(x) − J(x̂))ω‖ bounds
-its norm at that point but with a probability of 10⁻⁶ (Halko, Martinsson and Tropp 2011, Lemma 4.1). `SAFETY` times the
-largest stands for the whole ball. The rounding error of f is taken as `ROUNDING` of the sizes that it works with.
+The change of the Jacobian over a ball is estimated by *sampled changes*: at points of the sphere, in random and in the
+leading directions with both signs, J(x) − J(x̂) is applied to Gaussian vectors ω. Then 10·√(2/π)·max‖(J(x) − J(x̂))ω‖
+bounds its norm at that point, except with a probability of 10⁻⁶ (Halko, Martinsson and Tropp 2011, Lemma 4.1). `SAFETY`
+times the largest stands for the whole ball. The rounding error of f is taken to be `ROUNDING` times the magnitudes
+involved.
 """
 
 import math
@@ -23,22 +24,23 @@ from attrax.linalg import UNIT_ROUNDOFF, contracting_norms, contraction_rate, fr
 from attrax.linalg import Product as JacobianProduct
 
 ROUNDING = 64 * UNIT_ROUNDOFF
-"""The rounding error inside a foreign map can't be known; so much of the norm of its Jacobian is assumed."""
+"""The rounding error inside an arbitrary map is unknown; this fraction of the norm of its Jacobian is assumed."""
 SAFETY = 4.0
-"""How much more the Jacobian may change over a ball than at the points that were drawn."""
+"""How much more the Jacobian is assumed to change over a ball than at the sampled points."""
 GAUSS = 10 * math.sqrt(2 / math.pi)
 """Factor between a norm and the largest image of k Gaussian vectors, which fails with a probability of 10⁻ᵏ."""
 FAILURE = 1e-10
-"""Probability with which any one of the bounds on the norms of powers of one cycle's product may fail."""
+"""Probability that any of the bounds on the norms of powers of one cycle's product fails."""
 POWERS = 128
-"""Up to which power of the product norms are bounded."""
+"""The highest power of the product whose norm is bounded."""
 _VECTORS, _DIRECTIONS = 6, 3
 _ROUNDS = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ball(Record):
-    """A radius within which an exact cycle was shown to lie (infinite if not), and the change of J_i within it."""
+    """A radius within which an exact cycle was shown to exist (infinite if none was), and the change of J_i within
+    it."""
 
     distance: float
     changes: np.ndarray
@@ -90,7 +92,7 @@ def enclose_dense(sampler: Sampler, jacobians: Sequence[np.ndarray]) -> Ball:
 
 
 def enclose_sums(sampler: Sampler, powers: "PowerNorms") -> Ball:
-    """The same from bounds on the norms of the products of Jacobians: ‖(I − J)⁻¹‖ ≤ Σ‖Jʲ‖/(1 − ‖Jᵐ‖)."""
+    """The same, from bounds on the norms of products of Jacobians: ‖(I − J)⁻¹‖ ≤ Σ‖Jʲ‖/(1 − ‖Jᵐ‖)."""
 
     def needed(changes: np.ndarray) -> float:
         rate = powers.inverse * float(changes.max())
@@ -161,9 +163,9 @@ def _product(jacobians: Sequence[np.ndarray]) -> JacobianProduct:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PowerNorms(Record):
-    """Bounds on the norms of the products of m successive Jacobians round a cycle, whichever is the first of them.
+    """Bounds on the norms of the products of m successive Jacobians around a cycle, wherever the product starts.
 
-    They fail with a probability of 10⁻¹⁰ at most, all together.
+    The probability that any of them fails is at most 10⁻¹⁰.
 
     **Fields:** `norms[m]`, for m = 0, 1, …; `inverse`, a bound on ‖(I − 𝒥)⁻¹‖ for the operator 𝒥 that applies each
     Jacobian to the deviation at its state (infinite where no norm is below 1/2).
@@ -173,7 +175,7 @@ class PowerNorms(Record):
     inverse: float
 
     def log_radius_bound(self, period: int, change: float) -> float:
-        """Logarithm of a bound on the spectral radius round the cycle, for Jacobians that are off by `change`."""
+        """Logarithm of a bound on the spectral radius around the cycle, for Jacobians that are off by `change`."""
         best = float("inf")
         for power in range(1, len(self.norms)):
             before = self.norms[:power]
@@ -188,15 +190,16 @@ class PowerNorms(Record):
 
 
 def power_norms(steps: Sequence[Any], size: int, seed: int = 0) -> PowerNorms:
-    """Bounds from Gaussian vectors that are pushed on and on, from every state of the cycle; `steps[i]` applies J_i to
-    vectors, one a row. It stops where a norm is below 1/4, or after 128 steps and at least two laps."""
+    """Bounds from Gaussian vectors that are pushed forward repeatedly, from every state of the cycle; `steps[i]`
+    applies J_i to vectors, one per row. It stops once a norm is below 1/4, or after 128 steps and at least two rounds
+    of the cycle."""
     period = len(steps)
     most = max(POWERS, 2 * period)
     probes = math.ceil(math.log10(most * period / FAILURE))
     vectors = np.random.default_rng(seed).standard_normal((period, probes, size))
     norms = [1.0]
     for power in range(1, most + 1):
-        # Row i started at state i and has come to state i + power − 1.
+        # Row i started at state i and has reached state i + power − 1.
         vectors = np.stack([steps[(start + power - 1) % period](rows) for start, rows in enumerate(vectors)])
         norm = GAUSS * float(np.linalg.norm(vectors, axis=2).max())
         if not np.isfinite(norm) or norm > 1e150:

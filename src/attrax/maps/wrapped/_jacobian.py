@@ -1,4 +1,5 @@
-"""The Jacobian product of any callable, by automatic differentiation: formed where it fits, else only applied."""
+"""The Jacobian product of any callable, by automatic differentiation: formed if it is small enough, else only applied
+to vectors."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -24,15 +25,15 @@ FORMED = 2048
 def general_linearizer(map: Map) -> Linearizer:
     """What turns a cycle of any callable into its `Linearization`.
 
-    A `state_error` that is given is left out of account: nothing is known of the second derivative. Without one the
-    change of the Jacobian over a ball is estimated.
+    A given `state_error` is ignored, because nothing is known about the second derivative. Without one, the change of
+    the Jacobian over a ball is estimated.
     """
     with float64():
         return partial(_linearize, cast(map, np.float64))
 
 
 def _linearize(map: Map, cycle: HostStates, state_error: float | None = None) -> Linearization:
-    """The product at a cycle. Without a `state_error` an exact cycle is looked for, by estimates."""
+    """The product at a cycle. Without a `state_error`, an exact cycle is searched for with estimates."""
     size = cycle[0].size
     with float64():
         states = [jnp.asarray(state, np.float64) for state in cycle]
@@ -57,14 +58,15 @@ def _linearize(map: Map, cycle: HostStates, state_error: float | None = None) ->
 
 
 def _leading(jacobians: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The direction that the first Jacobian stretches most, and the leading eigenvector of the product round."""
+    """The direction that the first Jacobian stretches most, and the leading eigenvector of the product around the
+    cycle."""
     start = np.random.default_rng(0).standard_normal(len(jacobians[0]))
     stretched, eigen = start, start
     for _ in range(20):
         stretched = jacobians[0].T @ (jacobians[0] @ stretched)
         for jacobian in jacobians:
             eigen = jacobian @ eigen
-            # Scaled at each step: round a long cycle the product itself may overflow.
+            # Scaled at each step: around a long cycle the product itself may overflow.
             eigen = eigen / (float(np.abs(eigen).max()) or 1.0)
         stretched, eigen = (vector / (float(np.abs(vector).max()) or 1.0) for vector in (stretched, eigen))
     return [stretched, eigen]
@@ -96,7 +98,7 @@ def _dense_singular_value(product: Product) -> float:
 
 
 def state_jacobian(map: Map, state: np.ndarray) -> Float[np.ndarray, "d d"]:
-    """The full Jacobian of any map, cast to float64 before, at one state."""
+    """The full d×d Jacobian at one state, of any map whose arrays are already cast to float64."""
     with float64():
         jacobian = np.asarray(_dense_jacobian(map, jnp.asarray(state, np.float64)))
     return jacobian.reshape(state.size, state.size)
@@ -105,7 +107,7 @@ def state_jacobian(map: Map, state: np.ndarray) -> Float[np.ndarray, "d d"]:
 def _applied(
     map: Map, states: Sequence[Any], one: Callable[..., Any], several: Callable[..., Any], vectors: np.ndarray
 ) -> np.ndarray:
-    """Products of the Jacobians at `states`, in order, with one flat vector or with several, one a row."""
+    """Products of the Jacobians at `states`, in order, with one flat vector or with several, one per row."""
     vectors = np.asarray(vectors, np.float64)
     flat = vectors.shape
     product = one if vectors.ndim == 1 else several

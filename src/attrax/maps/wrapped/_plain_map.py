@@ -48,11 +48,11 @@ def check_map(map: Map, shape: tuple[int, ...]) -> None:
         ) from error
     except errors.TracerArrayConversionError as error:
         raise ValueError(
-            f"map {name} hands a state to NumPy, which JAX cannot follow; use jax.numpy in its place"
+            f"map {name} passes a state to NumPy, which JAX cannot follow; use jax.numpy instead"
         ) from error
     except errors.ConcretizationTypeError as error:
         raise ValueError(
-            f"map {name} needs the values of a state where JAX only knows its shape; use jax.numpy and jax.lax"
+            f"map {name} needs the values of a state where JAX knows only its shape; use jax.numpy and jax.lax"
         ) from error
     except (TypeError, ValueError, IndexError, AttributeError, AssertionError) as error:
         first = str(error).strip().split("\n")[0][:200]
@@ -71,12 +71,12 @@ def check_map(map: Map, shape: tuple[int, ...]) -> None:
         )
     if found.dtype != np.float64:
         raise ValueError(
-            f"map {name} must compute in the dtype of its state; of a float64 state it makes {found.dtype}. Take out "
+            f"map {name} must compute in the dtype of its state; it turns a float64 state into {found.dtype}. Remove "
             "casts such as astype(float32)"
         )
 
 
 def plain_map(map: Map, shape: tuple[int, ...]) -> ReducedMap:
-    """Any callable, iterated on the flat state. **Raises** `ValueError` for one that is no map of such states."""
+    """Any callable, iterated on the flat state. **Raises** `ValueError` if it is not a map of such states."""
     check_map(map, shape)
     return ReducedMap(_Enter(map), _Step(map, shape), _Leave(shape), None, math.prod(shape))

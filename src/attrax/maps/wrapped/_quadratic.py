@@ -13,7 +13,7 @@ from attrax.maps.wrapped._jacobian import FORMED, state_jacobian
 
 
 class _QuadraticStep:
-    """One application at a state, whose Jacobian is taken to be right to 64 units in the last place of its norm."""
+    """One application at a state. The Jacobian is assumed to be correct to 64 units in the last place of its norm."""
 
     def __init__(self, map: Map, second_derivative: Callable[[float], float], state: np.ndarray) -> None:
         self.jacobian = state_jacobian(map, state)
@@ -38,7 +38,7 @@ class _QuadraticBall:
         bend *= self.there.largest * self.here.smallest**2
         # The Jacobian at the exact point differs by M times the distance.
         total = self.contraction + bend * (0.5 * radius + away) * (1 + SAFETY)
-        return total if total >= 0 else np.inf  # a bound that is not a number is none
+        return total if total >= 0 else np.inf  # NaN is not a bound
 
     def linear_radius(self) -> float:
         return 0.0
@@ -49,10 +49,10 @@ def quadratic_bounds(
 ) -> Callable[[HostStates], list[_QuadraticStep] | None]:
     """What turns a cycle of any callable into bounds at each of its states.
 
-    **Arguments:** `second_derivative`: M of a Euclidean distance r, a bound on sup ‖D²f(x + δ)‖₂ over ‖δ‖ ≤ r and all
-    points x of the cycle. It is believed.
+    **Arguments:** `second_derivative`: a function M of a Euclidean distance r, a bound on sup ‖D²f(x + δ)‖₂ over ‖δ‖ ≤
+    r and all points x of the cycle. It is not checked.
 
-    **Returns** a function of a cycle; it gives `None` where the Jacobians are too large to form.
+    **Returns** a function of a cycle, p×state shape. It returns `None` if the Jacobians are too large to form.
     """
     with float64():
         return partial(_steps, cast(map, np.float64), second_derivative)

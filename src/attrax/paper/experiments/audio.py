@@ -75,7 +75,7 @@ def draw(record: CellRecord) -> Sequence[Drawing]:
 EXPERIMENT = Experiment(
     id="audio",
     title="Appendix G: eight seconds of speech",
-    statement="Eight seconds of speech, a state a second, come back from noise.",
+    statement="Eight seconds of speech, a state per second, come back from noise.",
     paper=8,
     unit="seconds in a stable cycle",
     cells=cells,

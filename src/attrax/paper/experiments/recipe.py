@@ -58,7 +58,7 @@ def summarize(records: Records) -> Summary:
 
 
 def tabulate(records: Records) -> Sequence[PageTable]:
-    """One row a network."""
+    """One row per network."""
     rows = [
         (
             labeled(record),

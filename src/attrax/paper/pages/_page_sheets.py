@@ -29,7 +29,7 @@ def csv_table(table: PageTable) -> str:
 
 
 def _csv(section: PageSection) -> str:
-    """One row a cell; the columns are those that any cell has."""
+    """One row per cell; the columns are those that any cell has."""
     cells = [(part.mode, cell, {**cell.facts, **cell.more}) for part in section.parts for cell in part.cells]
     names = list(dict.fromkeys(name for _, _, numbers in cells for name in numbers))
     # A number may have the name of a column, as the status of training has, and no two columns may have the same.

@@ -45,7 +45,7 @@ WHERE NOT (?8 = 'failed' AND EXISTS (SELECT 1 FROM results WHERE fingerprint = ?
 
 
 class ResultStore:
-    """A file of results, one row a cell; each is one transaction, so that a kill loses nothing that was added.
+    """A file of results, one row per cell; each is one transaction, so that a kill loses nothing that was added.
 
     Settings and numbers are JSON, arrays are safetensors. May be used with `with`, which closes it.
 
