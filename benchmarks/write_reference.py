@@ -15,7 +15,7 @@ import numpy as np
 
 import attrax as ax
 from attrax.analysis import RULES
-from attrax.writing._settle import settle
+from attrax.writing import refine_and_certify
 from benchmarks.measure import Table, percent, title
 from benchmarks.reference import Job
 from benchmarks.write_mnist import network
@@ -51,7 +51,7 @@ class Arrival:
     """What the reference came to.
 
     **Fields:** `reached`, seconds to the loss, `None` if it did not arrive; `certified`, seconds until every example
-    was certified, likewise; `memory`, its network when it first reached the loss, settled; `end`, the last thing that
+    was certified, likewise; `memory`, its network when it first reached the loss, certified; `end`, the last thing that
     the training process said; `limit`, seconds it had.
     """
 
@@ -252,20 +252,20 @@ def train(job: Job, examples: np.ndarray | ax.Patterns) -> Arrival:
                 said = json.loads(line)
                 if said["event"] == "end":
                     return Arrival(first and first[0], None, first and first[1], said, job.limit)
-                memory = _settled(said["file"], job, patterns)
+                memory = _certified(said["file"], job, patterns)
                 first = first or (said["seconds"], memory)
-                assert memory.certificate is not None  # `settle` sets it
+                assert memory.certificate is not None  # `refine_and_certify` sets it
                 complete = memory.certificate.all_attractors
                 print("stop" if complete else "go", file=process.stdin, flush=True)
                 if complete:
                     return Arrival(first[0], said["seconds"], first[1], said, job.limit)
 
 
-def _settled(path: str, job: Job, patterns: ax.Patterns) -> ax.Memory:
+def _certified(path: str, job: Job, patterns: ax.Patterns) -> ax.Memory:
     """The reference's network as a memory of attrax, its fixed points refined and certified as attrax's own are."""
     with np.load(path) as arrays:
         layers = range(len(job.widths) + 1)
         weights = tuple(arrays[f"weight{layer}"].astype(np.float64) for layer in layers)
         biases = tuple(arrays[f"bias{layer}"].astype(np.float64) if job.bias else None for layer in layers)
     made = ax.maps.MLP(weights, biases, patterns.shape, job.activation)
-    return settle(ax.Memory(made, patterns))
+    return refine_and_certify(ax.Memory(made, patterns))

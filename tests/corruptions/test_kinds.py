@@ -17,7 +17,7 @@ from helpers.named import forgetting
 
 import attrax as ax
 from attrax._base.numerics import float64
-from attrax.analysis import default_curves, known_entries, recovery_curves, training_saw
+from attrax.analysis import default_curves, known_entries, recovery_curves, used_in_training
 from attrax.corruptions import AS_IS, CORRUPTIONS, FACTOR, CorruptionKind, as_corruption, corrupt, register
 from attrax.report import describe_corruption
 
@@ -201,8 +201,8 @@ def test_a_new_kind_is_one_record(capsys: pytest.CaptureFixture[str], tmp_path: 
     status, _, err = run(capsys, "store", "digits", "--n", 3, *options, "-o", file)
     assert status in (0, 1), err
     memory = ax.load(file)
-    assert training_saw(memory, "fade:0.4") == "yes"
-    assert training_saw(memory, "fade:0.6") == "kind only, up to 0.5"
+    assert used_in_training(memory, "fade:0.4") == "yes"
+    assert used_in_training(memory, "fade:0.6") == "kind only, up to 0.5"
     status, out, err = run(capsys, "recall", file, "--corrupt", "fade:0.3", "--json")
     assert strict(out)["corruption"] == "fade:0.3", err
     points = recovery_curves(memory, ["stripe:0.2..0.4", "fade:0.1"], repeats=1, max_steps=5, key=KEY)

@@ -18,7 +18,7 @@ from attrax.paper._pictures import cut_note, limited, unseen_pictures
 from attrax.paper._plane import FRAME, PLANE_RECIPE, SIX_POINTS
 from attrax.paper.experiments import fig7
 from attrax.paper.sweeps import Cell, CellRecord, CellStatus, Work
-from attrax.writing import settle
+from attrax.writing import refine_and_certify
 
 N = 50
 
@@ -480,7 +480,7 @@ def test_a_plane_cell_hands_its_settings_and_checkpoint_on(tmp_path: Path, monke
 
 def test_the_way_of_what_diverges_has_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
     examples = np.eye(3)
-    memory = settle(ax.Memory(Doubling(), ax.Patterns.from_examples(examples)))
+    memory = refine_and_certify(ax.Memory(Doubling(), ax.Patterns.from_examples(examples)))
     monkeypatch.setattr(fig7, "pictures", lambda settings: examples)
     monkeypatch.setattr(fig7, "unseen_pictures", lambda settings: 0.5 * examples)
     monkeypatch.setattr(fig7, "write", lambda *_: memory)

@@ -113,7 +113,7 @@ def test_a_cell_counts_what_its_networks_store(small: CellFound) -> None:
         assert trial["epochs"] == pytest.approx(alone.epochs, rel=0.02)
         radii = radii_at(alone.map, POINTS)
         assert trial["largest_radius"] == pytest.approx(radii.max(), rel=0.02)
-        memory = ax.writing.settle(ax.Memory(alone.map, ax.Patterns.from_examples(POINTS)))
+        memory = ax.writing.refine_and_certify(ax.Memory(alone.map, ax.Patterns.from_examples(POINTS)))
         assert memory.certificate is not None
         assert abs(trial["below_one"] - (radii < 1).sum()) <= 1
         assert abs((trial["certified"] or 0) - memory.certificate.num_attractors) <= 1

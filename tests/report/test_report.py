@@ -13,7 +13,7 @@ import pytest
 
 import attrax as ax
 from attrax import Evidence, Reason
-from attrax.analysis import training_saw, wilson_interval
+from attrax.analysis import used_in_training, wilson_interval
 from attrax.report import (
     describe_corruption,
     recall_strip,
@@ -264,10 +264,10 @@ def test_wilson_interval_against_known_values() -> None:
 
 
 def test_what_training_saw(memory: ax.Memory) -> None:
-    assert training_saw(memory, "gaussian:0.1") == "yes"
-    assert training_saw(memory, "gaussian:0.5") == "kind only, at σ = 0.1"
-    assert training_saw(memory, "drop:0.5") == "no"
-    assert training_saw(replace(memory, written={}), "drop:0.5") == "unknown"
+    assert used_in_training(memory, "gaussian:0.1") == "yes"
+    assert used_in_training(memory, "gaussian:0.5") == "kind only, at σ = 0.1"
+    assert used_in_training(memory, "drop:0.5") == "no"
+    assert used_in_training(replace(memory, written={}), "drop:0.5") == "unknown"
     assert describe_corruption("nothing known") == "nothing known"
     for name in ax.CORRUPTIONS:
         level = {"none": "", "half": ":left,0.5", "shift": ":2"}.get(name, ":0.5")

@@ -130,7 +130,7 @@ def test_what_is_unknown_goes_on_being_led_where_it_was() -> None:
 
 @pytest.mark.parametrize(
     ("indices", "message"),
-    [([6], "at most 5"), ([-1], "at least 0"), ([], "at least one"), (range(6), "can't forget all")],
+    [([6], "at most 5"), ([-1], "at least 0"), ([], "at least one"), (range(6), "can't forget everything")],
 )
 def test_wrong_indices(indices, message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -141,5 +141,5 @@ def test_wrong_examples_and_unknown_writers() -> None:
     with pytest.raises(ValueError, match="must be states of shape"):
         ax.add(written("margin"), np.zeros((1, 3)), key=jr.key(0))
     foreign = ax.Memory(lambda x: x / 2, ax.Patterns.from_examples(np.zeros((1, 3))))
-    with pytest.raises(ValueError, match="record does not tell"):
+    with pytest.raises(ValueError, match="record does not name"):
         ax.add(foreign, np.ones((1, 3)), key=jr.key(0))

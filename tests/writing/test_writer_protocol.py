@@ -43,7 +43,7 @@ def test_store_add_and_forget_take_any_writer() -> None:
     memory = ax.store(POINTS[:4], writer=writer, key=jr.key(0))
     assert memory.status == "stored"
     assert memory.written["writer"] == "nearest"
-    with pytest.raises(ValueError, match=r"its record does not tell \(it names 'nearest'\); give it"):
+    with pytest.raises(ValueError, match=r"its record does not name \(it names 'nearest'\); give it"):
         ax.add(memory, POINTS[4:], key=jr.key(0))
     change = ax.add(memory, POINTS[4:], writer=writer, key=jr.key(0))
     assert change.accepted

@@ -45,7 +45,6 @@ from ._rivals import Capacity as Capacity
 from ._rivals import Comparison as Comparison
 from ._rivals import Rival as Rival
 from ._rivals import compare as compare
-from ._seen import training_saw as training_saw
 from ._spectra import EigenvalueHistogram as EigenvalueHistogram
 from ._spectra import eigenvalue_histogram as eigenvalue_histogram
 from ._spurious import Census as Census
@@ -62,3 +61,4 @@ from ._theory_settings import theory_settings as theory_settings
 from ._theory_settings import verify_theory as verify_theory
 from ._tolerance import NoiseTolerance as NoiseTolerance
 from ._tolerance import noise_tolerance as noise_tolerance
+from ._training_corruptions import used_in_training as used_in_training

@@ -40,7 +40,7 @@ class CurvePoint(Record):
     - `neighbor_rates`: for each nearest-neighbor rule its rate on the same cues.
     - `clamped`: how many came back with the known pixels restored at each step, `recall_clamped`; `None` where the
       corruption leaves no pixel as it was.
-    - `trained`: whether such cues were used in training; see `training_saw`.
+    - `trained`: whether such cues were used in training; see `used_in_training`.
     """
 
     corruption: str

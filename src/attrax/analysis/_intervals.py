@@ -16,7 +16,7 @@ def wilson_interval(count: int, total: int) -> tuple[float, float]:
         >>> [round(end, 3) for end in wilson_interval(98, 100)]
         [0.93, 0.994]
     """
-    low, high = _seen(count, total).proportion_ci(0.95, method="wilson")
+    low, high = _binomial(count, total).proportion_ci(0.95, method="wilson")
     return float(low), float(high)
 
 
@@ -32,10 +32,10 @@ def upper_confidence_bound(count: int, total: int, *, confidence: float = 0.95) 
         4.99e-05
     """
     confidence = check_confidence(confidence)
-    return float(_seen(count, total, alternative="less").proportion_ci(confidence, method="exact").high)
+    return float(_binomial(count, total, alternative="less").proportion_ci(confidence, method="exact").high)
 
 
-def _seen(count: int, total: int, **options: Any) -> Any:
+def _binomial(count: int, total: int, **options: Any) -> Any:
     """SciPy's record of `count` in `total`."""
     import scipy.stats  # only here: it takes half a second
 

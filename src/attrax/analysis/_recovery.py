@@ -10,7 +10,7 @@ from jaxtyping import PRNGKeyArray
 from attrax._base.shown import Record
 from attrax._base.types import HostIndices, HostStates, Progress
 from attrax.analysis._neighbors import RULES, nearest_neighbor
-from attrax.analysis._seen import training_saw
+from attrax.analysis._training_corruptions import used_in_training
 from attrax.corruptions import Corruption, as_corruption, corrupt
 from attrax.dynamics import Recall, recall
 from attrax.memory import Memory
@@ -27,7 +27,7 @@ class Recovery(Record):
     - `expected`: the example each cue was made from.
     - `recall`: what came back.
     - `neighbor_rates`: for each rule of `RULES` the fraction of the same cues whose nearest example is the right one.
-    - `trained`: whether such corruptions were used in training; see `training_saw`.
+    - `trained`: whether such corruptions were used in training; see `used_in_training`.
     """
 
     corruption: str
@@ -86,7 +86,7 @@ def recovery(
         progress=progress,
     )
     rates = neighbor_rates(cues, originals, expected)
-    return Recovery(corruption.name, cues, expected, answer, rates, training_saw(memory, corruption.name))
+    return Recovery(corruption.name, cues, expected, answer, rates, used_in_training(memory, corruption.name))
 
 
 def neighbor_rates(cues: HostStates, references: HostStates, expected: HostIndices) -> dict[str, float]:

@@ -239,7 +239,7 @@ def find_spurious(
             numbers = {"elsewhere": float((labels < 0).sum() + (labels >= stored.num).sum())}
             progress("starting", len(labels), num_starts, numbers)
     label, steps = np.concatenate(found.labels), np.concatenate(found.steps)
-    limits, label = _settle(memory, run, stored, found, label, num_certified, progress)
+    limits, label = _resolve(memory, run, stored, found, label, num_certified, progress)
     kinds = np.repeat(np.array(list(counts), object), list(counts.values()))
     return Census(limits, label, kinds, steps, stored.num, confidence)
 
@@ -257,7 +257,7 @@ def _check_images(images: Any, shape: tuple[int, ...]) -> Any:
     return images
 
 
-def _settle(
+def _resolve(
     memory: Memory,
     run: Runner,
     stored: StoredEnds,

@@ -1,4 +1,4 @@
-"""Certificates: is each stored cycle an attractor, and how do we know?"""
+"""Certificates: whether each stored cycle is an attractor, and on what evidence."""
 
 import math
 import os
@@ -25,32 +25,32 @@ from attrax.memory import Certificate, Memory, Thresholds
 def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Progress | None = None) -> Certificate:
     """Certifies every cycle of a memory by the Jacobian product around it (Propositions 1 and 2).
 
-    *attractor*: an exact cycle of the map is there, no farther from what was given than `recovery_atol`, and an upper
-    bound on the whole spectrum around it, ‖Mᵐ‖^{1/m} with all errors, is below 1. *displaced*: the same, but farther
-    away. *not_attractor*: an eigenvalue exceeds 1 by more than its error, the map moves the points by more than
-    `recovery_atol`, the cycle is another example's too, so that no recall can tell the two apart, or it repeats before
-    all of its states have come. *inconclusive*: nothing of this could be shown. `reason` says which it was. A row is
-    what it would be alone, save for the comparison with the others and the unit of the thresholds.
+    *attractor*: an exact cycle of the map exists within `recovery_atol` of the given points, and an upper bound on its
+    whole spectrum, ‖Mᵐ‖^{1/m} with all errors, is below 1. *displaced*: the same, but farther away. *not_attractor*: an
+    eigenvalue exceeds 1 by more than its error, the map moves the points by more than `recovery_atol`, another example
+    has the same cycle, so that recall cannot tell the two apart, or the cycle repeats before it has visited all its
+    states. *inconclusive*: none of these could be shown. `reason` says which case applies. Each row is what it would be
+    alone, except for the comparison with the others and the unit of the thresholds.
 
-    What this rests on is the `evidence`. Maps that know their own slopes (attrax's networks) prove it, rounding
-    included; of other callables nothing can be proved, so for them the rounding and the change of the Jacobian nearby
-    are estimated, and *attractor* is withheld where difference quotients contradict the Jacobian.
+    The `evidence` says what a verdict rests on. For maps that bound their own slopes (attrax's networks) it is a proof,
+    rounding included. For other callables, rounding and the change of the Jacobian nearby are estimated, and
+    *attractor* is withheld where difference quotients contradict the Jacobian.
 
-    The logarithm of the spectral radius is that of the product of all the Jacobians, whose scale is taken out at each
-    step, so that a cycle of any length neither over- nor underflows. Of an open sequence the state that it ends in is
-    certified as a fixed point. The linearization there says nothing of the states before it, so the sequence is run
+    The product of the Jacobians is rescaled at each step, so the logarithm of the spectral radius neither overflows nor
+    underflows, however long the cycle is. For an open sequence, the state that it ends in is certified as a fixed
+    point. The linearization there says nothing about the states before it, so the sequence is run instead
     (`open_sequence_error`).
 
     **Arguments:**
 
     - `memory`, whose map is any callable written with JAX.
-    - `recovery_atol`: the Euclidean distance up to which a cycle is that of an example; by default the paper's
+    - `recovery_atol`: the Euclidean distance up to which a cycle counts as that of an example; by default the paper's
       recovery threshold, a mean squared distance of 1e-7, in units of the patterns (`Patterns.unit`).
     - `progress`: called with the number of finished cycles.
 
     **Returns:** `Certificate`.
 
-    **Raises** `ValueError` for a wrong argument, and where the memory holds no patterns.
+    **Raises** `ValueError` for a wrong argument, and if the memory holds no patterns.
 
         >>> import numpy as np
         >>> from attrax import Memory, Patterns
@@ -68,8 +68,8 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
     linearize = linearizer(memory.map)
     cycles = [np.asarray(patterns.points[list(cycle)], np.float64) for cycle in patterns.cycles]
     rows: list[_Row] = []
-    # One example a thread beats one matrix product over all threads: these matrices are small, and a busy machine
-    # makes threads that share one product wait for each other. The limit is lifted again at the end of the block.
+    # One example per thread is faster than one matrix product over all threads: these matrices are small, and on a busy
+    # machine threads that share a product wait for each other. The limit ends with the block.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
         for row in pool.map(partial(_certify_cycle, memory.map, linearize, way, unit, recovery_atol), cycles):
             rows.append(row)
@@ -118,7 +118,7 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
 
 
 def _period(points: HostStates, same: float) -> int:
-    """The least number of steps after which the points of a cycle repeat: a divisor of their number."""
+    """The least number of steps after which the points of a cycle repeat; it divides their number."""
     length = len(points)
     for period in range(1, length):
         if length % period == 0 and _distance(points, np.roll(points, -period, axis=0)) <= same:
@@ -132,7 +132,7 @@ def _distance(points: HostStates, others: HostStates) -> float:
 
 
 def _shared(refined: list[HostStates], same: float) -> set[int]:
-    """Numbers of the cycles that share a point with another."""
+    """Indices of the cycles that share a point with another cycle."""
     points = np.concatenate([cycle.reshape(len(cycle), -1) for cycle in refined])
     owner = np.repeat(np.arange(len(refined)), [len(cycle) for cycle in refined])
     # Equal points have equal projections, so only neighbors on one random line need to be compared.
@@ -169,7 +169,7 @@ class _Row:
 def _certify_cycle(
     map: Map, linearize: Linearizer, way: ReducedMap, unit: float, recovery_atol: float, cycle: HostStates
 ) -> _Row:
-    """The row of one cycle, but for what the other cycles and the points as they were given say."""
+    """The row of one cycle, before it is compared with the other cycles and with the points as given."""
     refined = refine(map, cycle, way=way, unit=unit)
     points, residual = refined.points, refined.residual
     if not np.isfinite(residual):
@@ -178,7 +178,7 @@ def _certify_cycle(
     linear = linearize(points)
     found = _Found.of(linear, len(points))
     verdict, reason = _verdict(residual, recovery_atol, linear.distance, found)
-    # What the Jacobian says of a map that does not know its own kinks is put to a test.
+    # A map that does not know its own kinks may contradict its Jacobian, so this is tested.
     put_to_test = linear.evidence is not Evidence.BOUND and reason in (Reason.CONTRACTS, Reason.EXPANDS)
     if put_to_test and contradicted(map, points, linear, unit, contracts=reason is Reason.CONTRACTS):
         verdict, reason = Verdict.INCONCLUSIVE, Reason.KINK
@@ -201,7 +201,7 @@ def _certify_cycle(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What is known of the largest eigenvalue."""
+    """What is known about the largest eigenvalue."""
 
     method: str
     radius: float
@@ -238,20 +238,20 @@ def _with_matrix(linear: Linearization, product: Product, period: int) -> _Found
     if period > 1 and not log_upper < 0:
         log_upper = min(log_upper, linear.norm_bound())
         if log_upper < log_radius:
-            # What the product still shows is rounding: the exact one is smaller.
+            # What remains of the product is rounding: the exact one is smaller.
             modulus, log_radius = 0.0, -np.inf
     with np.errstate(over="ignore"):
         scale = float(np.exp(product.log_scale))
         radius, upper = float(np.exp(log_radius)), float(np.exp(log_upper))
-        # An infinite error times a scale of 0 is not a number: then the bound is what is known.
+        # An infinite error times a scale of 0 is NaN; then only the bound is known.
         error = lead.error * scale if np.isfinite(lead.error) else max(radius, upper)
         log_lower = float(np.log(max(modulus - lead.error, 0.0) or np.finfo(float).tiny) + product.log_scale)
     return _Found("dense" if lead.complete else "arnoldi", radius, error, upper, log_radius, log_upper, log_lower)
 
 
 def _matrix_free(linear: Linearization) -> _Found:
-    """Arnoldi's method on Jacobian-vector products for the radius. A largest Ritz value bounds nothing from above; the
-    bound is that of randomized norms."""
+    """Arnoldi's method on Jacobian-vector products for the radius. The largest Ritz value is no upper bound; the bound
+    comes from randomized norms."""
     size, forward = linear.size, linear.forward
     log_upper = linear.norm_bound()
     with np.errstate(over="ignore"):
@@ -276,7 +276,7 @@ def _matrix_free(linear: Linearization) -> _Found:
     value, vector = complex(values[0]), vectors[:, 0] / np.linalg.norm(vectors[:, 0])
     partner = left[:, 0].conj() if abs(left_values[0] - value) <= abs(left_values[0].conj() - value) else left[:, 0]
     overlap = abs(np.vdot(partner, vector)) / np.linalg.norm(partner)
-    # A real operator acts on the two parts of a complex vector apart.
+    # A real operator acts on the real and the imaginary part separately.
     pushed = forward(vector.real) + 1j * forward(vector.imag)
     gap = float(np.linalg.norm(pushed - value * vector)) + 1e-13 * linear.singular_value()
     error = float(2 * gap / overlap) if overlap > 0 else float("inf")

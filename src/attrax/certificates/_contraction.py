@@ -1,8 +1,8 @@
-"""Balls that a map provably draws into its fixed points and cycles.
+"""Balls in which a map provably converges to its fixed points and cycles.
 
 Let u be a deviation x − x* in the map's coordinates, and ‖v‖ a norm with u = Rv. The map bounds ‖v'‖ ≤ κ(r)·‖v‖ for all
-‖v‖ ≤ r, with a κ that never decreases (`maps.step_bounds`): where κ(r) < 1 the whole ball goes to x*. The norm solves
-a discrete Lyapunov equation P_i = I + J_iᵀ P_{i+1} J_i/q² round the cycle, P_i = S_iᵀS_i.
+‖v‖ ≤ r, with a nondecreasing κ (`maps.step_bounds`): if κ(r) < 1, the whole ball converges to x*. The norm solves a
+discrete Lyapunov equation P_i = I + J_iᵀ P_{i+1} J_i/q² round the cycle, P_i = S_iᵀS_i.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from attrax.linalg import SAFETY, Norm, Product, contracting_norms
 from attrax.maps import BoundSteps, Linearizer, StepBounds
 
 _LEAST, _MOST = 1e-100, 1e15
-"""Within these a radius is searched for; below, squares and products of what is computed would underflow."""
+"""Range in which a radius is searched for; below it, squares and products would underflow."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,10 +26,11 @@ class Contraction(Record):
 
     **Fields:**
 
-    - `radius`: (p,), Euclidean, in the units of a state; 0 where nothing could be proved. The search ends at
-      about 10¹⁵, so a map that contracts everywhere gets a number, too.
-    - `linear_radius`: (p,), of the ball in the same norm in which no unit changes its slope; 0 where φ is curved.
-    - `factor`: κ, by which the norm of the deviation shrinks at least at each step within the balls; NaN without them.
+    - `radius`: (p,), Euclidean radius, in the units of a state; 0 if nothing could be proved. The search ends at about
+      10¹⁵, so a map that contracts everywhere gets a finite radius too.
+    - `linear_radius`: (p,), radius of the ball in the same norm in which no unit changes its slope; 0 if φ is curved.
+    - `factor`: κ; within the balls, each step shrinks the norm of the deviation at least by this factor. NaN if nothing
+      was proved.
     """
 
     radius: Float[np.ndarray, " p"]
@@ -38,11 +39,11 @@ class Contraction(Record):
 
 
 def contraction(bound: BoundSteps, linearize: Linearizer, cycle: HostStates, residual: float) -> Contraction:
-    """The largest balls that could be proved, over a few norms.
+    """The largest balls around the points of a cycle that could be proved to converge, over a few norms.
 
-    All is computed in float64. The rounding of each step and the distance of the given points from the exact cycle
-    (whose existence follows by Brouwer's theorem) are bounded and counted against the radius, and each bound is
-    enlarged by 1e-6 of itself.
+    Everything is computed in float64. The rounding of each step and the distance of the given points from the exact
+    cycle (whose existence follows by Brouwer's theorem) are bounded and subtracted from the radius, and each bound is
+    enlarged by a relative 1e-6.
 
     **Arguments:** `bound`, the `maps.step_bounds` of a map, and `linearize`, its `maps.linearizer`; `cycle`, p×state
     shape, refined; `residual`, the largest ‖f(x_i) − x_{i+1}‖.
@@ -63,7 +64,7 @@ def contraction(bound: BoundSteps, linearize: Linearizer, cycle: HostStates, res
     if not all(np.isfinite(jacobian).all() for jacobian in jacobians):
         return nothing
     thin = steps[0].thin() if len(steps) == 1 else None
-    # Only an estimate of the largest eigenvalue is needed, which the smaller product shares.
+    # Only an estimate of the largest eigenvalue is needed; the smaller product has the same one.
     product = linearize(cycle, 0.0).product if thin is None else Product(thin[1] @ thin[0], 0.0, 0.0)
     if product is None:
         return nothing
@@ -78,13 +79,14 @@ def contraction(bound: BoundSteps, linearize: Linearizer, cycle: HostStates, res
 
 
 def _prove(steps: Sequence[StepBounds], norms: Sequence[Norm], residual: float) -> Contraction | None:
-    """The largest common radius, in the given norms, at which every step contracts; `None` where there is none."""
+    """The largest common radius, in the given norms, at which every step contracts; `None` if there is none."""
     period = len(steps)
     balls = [step.ball(norms[i], norms[(i + 1) % period]) for i, step in enumerate(steps)]
     contracts = max(ball.contraction for ball in balls)
     if not contracts < 1:
         return None
-    # Brouwer: a ball that is mapped into itself holds the exact cycle, whose points are so far from the given ones.
+    # Brouwer: a ball that is mapped into itself contains the exact cycle, which bounds its distance from the given
+    # points.
     misses = [norms[(i + 1) % period].largest * (residual + step.output_error) for i, step in enumerate(steps)]
     away = 0.0
     miss = max(misses)
@@ -106,7 +108,7 @@ def _prove(steps: Sequence[StepBounds], norms: Sequence[Norm], residual: float) 
 
 
 def _search(growth: Callable[[float], float], start: float, away: float) -> float | None:
-    """The largest radius, within two percent, at which `growth` was found below 1; `None` where there is none."""
+    """The largest radius, to within two percent, at which `growth` was found to be below 1; `None` if there is none."""
     limit = 1 - SAFETY
     low = max(start, 4 * away)
     while not growth(low) < limit:
@@ -125,9 +127,9 @@ def _search(growth: Callable[[float], float], start: float, away: float) -> floa
 
 
 def _found(norms: Sequence[Norm], low: float, away: float, linear: float, factor: float) -> Contraction | None:
-    """The result in Euclidean terms. Steps carry each ball into the next, so one radius serves all points."""
+    """The result in Euclidean terms. Each step maps a ball into the next one, so one radius is valid for all points."""
     scale = np.array([1 / (norm.largest * (1 + SAFETY)) for norm in norms])
-    # The balls lie around the exact cycle; around the given points they are so much smaller.
+    # The balls are centered at the exact cycle; around the given points they are smaller by `away`.
     radius = max(low - 2 * away, 0.0) * scale
     linear = min(max(linear - 2 * away, 0.0), low - 2 * away)
     return Contraction(radius, linear * scale, float(factor)) if radius.min() > 0 else None

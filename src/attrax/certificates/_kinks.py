@@ -1,8 +1,8 @@
-"""Tests of a map whose inside is not known: does its derivative describe it, and do small deviations shrink?
+"""Tests of a map of unknown structure: does its derivative describe it, and do small deviations shrink?
 
-At a kink JAX names one slope of several; at a jump it knows of none. Here quotients (f(x + hv) − f(x))/h are compared
-with Jv over several scales h, in random and leading directions v and along axes, both signs, and deviations are
-followed until they should have shrunk. Passing is no proof; failing takes *attractor* away.
+At a kink JAX returns one of several slopes; at a jump it does not notice anything. Here quotients (f(x + hv) − f(x))/h
+are compared with Jv over several scales h, in random and leading directions v and along axes, with both signs, and
+deviations are iterated until they should have shrunk. Passing is no proof; failing rules out the verdict *attractor*.
 """
 
 import math
@@ -22,16 +22,16 @@ from attrax.maps import Linearization
 _SCALES = (1e-6, 1e-7, 1e-8)
 """Sizes of a step in each entry, in units of the patterns (`Patterns.unit`), the smallest last."""
 _STEEP = 1e-5
-"""A difference quotient that is off by more, and stays so at smaller steps, contradicts the Jacobian."""
+"""A difference quotient that is off by more than this, also at smaller steps, contradicts the Jacobian."""
 _SHRINKS = 0.3
-"""A tenth of the step leaves a tenth of the deviation where the map is smooth, and more than this share at kinks."""
+"""With a tenth of the step, a smooth map leaves a tenth of the deviation; a kink leaves more than this fraction."""
 _RANDOM, _AXES, _STATES = 6, 16, 64
 _MOST_STEPS, _MOST_STEPS_LARGE = 512, 64
 
 
 def contradicted(map: Map, cycle: HostStates, linear: Linearization, unit: float, *, contracts: bool) -> bool:
-    """Whether the map near a cycle does something else than its Jacobians say; where these say that it contracts, also
-    whether small deviations grow."""
+    """Whether the map behaves differently near a cycle than its Jacobians say and, if these say that it contracts
+    (`contracts`), whether small deviations grow."""
     with float64():
         exact = cast(map, np.float64)
         directions = _directions(linear)
@@ -47,7 +47,7 @@ def _directions(linear: Linearization) -> np.ndarray:
     if size <= _AXES:
         rows.append(np.eye(size))
     eigen, stretched = draw.standard_normal(size), draw.standard_normal(size)
-    # Round a long cycle that expands these overflow, and are left out below.
+    # Around a long expanding cycle these overflow, and are left out below.
     with np.errstate(over="ignore", invalid="ignore"):
         for _ in range(8):
             eigen, stretched = linear.forward(eigen), linear.backward(linear.forward(stretched))
@@ -62,7 +62,7 @@ def _directions(linear: Linearization) -> np.ndarray:
 def _bent(map: Map, cycle: HostStates, directions: np.ndarray, unit: float) -> bool:
     unit *= math.sqrt(directions.shape[1])
     steps = np.array([sign * size * unit for size in _SCALES for sign in (1, -1)])
-    # Of a long cycle, states all over it.
+    # For a long cycle, states spread over all of it.
     chosen = np.unique(np.linspace(0, len(cycle) - 1, min(len(cycle), _STATES)).astype(int))
     for number in chosen:
         gaps, pushed, sizes = (np.asarray(part) for part in _quotients(map, cycle[number], directions, steps))
@@ -80,10 +80,10 @@ def _bent(map: Map, cycle: HostStates, directions: np.ndarray, unit: float) -> b
 
 
 def _grows(map: Map, cycle: HostStates, linear: Linearization, directions: np.ndarray, unit: float) -> bool:
-    """Whether a deviation is larger than the linear map leaves of it, once that should have shrunk."""
+    """Whether a deviation is larger than the linear map predicts, once it should have shrunk."""
     most = (_MOST_STEPS if linear.product is not None else _MOST_STEPS_LARGE) // len(cycle)
     laps, vectors = 0, directions
-    # The linear map of the directions, until all are small.
+    # Applies the linear map to the directions until all are small.
     while laps < max(most, 1):
         vectors, laps = linear.forward(vectors), laps + 1
         if frobenius(vectors) < 0.1:
@@ -94,7 +94,7 @@ def _grows(map: Map, cycle: HostStates, linear: Linearization, directions: np.nd
     for size in _SCALES[::2]:
         starts = cycle[0].ravel() + size * unit * np.concatenate([directions, -directions])
         ends = np.asarray(_run(map, cycle.shape[1:], starts, np.asarray(laps * len(cycle))))
-        # What is not finite, or too large to be squared, has grown.
+        # A deviation that is not finite, or too large to be squared, has grown.
         ends = np.clip(np.nan_to_num(ends, nan=np.inf), -1e100, 1e100)
         away = np.linalg.norm(ends - cycle[0].ravel(), axis=1) - 4 * noise - 1e-12 * float(np.linalg.norm(cycle[0]))
         allowed = size * unit * np.concatenate([left, left]) * 2 + 0.5 * size * unit

@@ -9,14 +9,14 @@ from attrax.maps import ReducedMap
 from attrax.patterns import Patterns
 
 _STAY = 64
-"""Steps for which the state at the end has to stay what it is."""
+"""Number of steps for which the final state has to stay the same."""
 
 
 def open_sequence_errors(way: ReducedMap, patterns: Patterns, originals: HostStates) -> Float[np.ndarray, " w"]:
-    """For each open sequence, the largest mean squared distance from the states that were given.
+    """For each of w open sequences, the largest mean squared distance from the states as given.
 
-    The sequence is run from its first state as given, in 64 bits, to the state it ends in, around the cycle that this
-    state is on, and on for 64 steps. Infinite where a state is not finite.
+    The sequence is run from its first state as given, in 64 bits, to the state it ends in, around the cycle of that
+    state, and for 64 more steps. Infinite if a state is not finite.
     """
     sequences = [list(sequence[1:]) for sequence in patterns.open_sequences]
     if not sequences:

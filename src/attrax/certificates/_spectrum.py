@@ -1,4 +1,5 @@
-"""The largest eigenvalues of the Jacobian at each example, or of the product around each cycle, with their errors."""
+"""The largest eigenvalues of the Jacobian at each example, or of the Jacobian product around each cycle, with
+errors."""
 
 import math
 import os
@@ -25,9 +26,9 @@ from attrax.maps import Linearization, Linearizer, ReducedMap, linearizer, reduc
 from attrax.memory import Memory
 
 _DENSE = 160
-"""Up to this size of a matrix all its eigenvalues are computed."""
+"""Up to this matrix size, all eigenvalues are computed."""
 _PROBES, _POWER = 10, 128
-"""Random vectors of the probable bound, and how often the product is applied to them."""
+"""Number of random vectors for the probable bound, and how often the product is applied to them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,17 +38,19 @@ class Spectrum(Rows):
     **Fields:**
 
     - `cycles`: the indices of the points of each cycle, in order.
-    - `eigenvalues`: c×m, by decreasing modulus. 0 beyond the rank of a small matrix, NaN where not found.
+    - `eigenvalues`: c×m, by decreasing modulus. 0 beyond the rank of a small matrix, NaN if not found.
     - `log_modulus`: natural logarithm of their moduli, exact where these under- or overflow; −inf for 0.
     - `residual`: c×m, ‖Mv − λv‖₂/‖v‖₂ for the matrix M in which each was computed; not relative to |λ|.
-    - `backward_error`: c×m. λ is an exact eigenvalue of a matrix that is so close (in the 2-norm) to the exact M:
-      the residual and a bound on the error of M as computed (an estimate where M was never formed).
+    - `backward_error`: c×m. λ is an exact eigenvalue of a matrix within this distance (in the 2-norm) of the exact M.
+      It is the residual plus a bound on the error of the computed M (an estimate if M was never formed).
     - `condition`: of the leading eigenvalue, 1/|yᴴx| with its left and right eigenvectors: 1 for a normal matrix; to
-      first order the leading eigenvalue is off by `condition`·`backward_error` at most. Infinite if it is defective.
+      first order, the error of the leading eigenvalue is at most `condition`·`backward_error`. Infinite if it is
+      defective.
     - `largest_singular_value`: of the product.
-    - `upper_bound`: no eigenvalue has a larger modulus; how sure that is, says `status`.
-    - `dimension`: number of all eigenvalues, the entries of a state; `rank`: how many at most are not 0.
-    - `status`: a `SpectrumStatus` each.
+    - `upper_bound`: no eigenvalue has a larger modulus; `status` says how certain that is.
+    - `dimension`: total number of eigenvalues, which is the number of entries of a state; `rank`: upper bound on the
+      number of nonzero ones.
+    - `status`: one `SpectrumStatus` per cycle.
     - `method`: `"dense"`, `"arnoldi"` (on a formed matrix) or `"matrix-free"`.
     """
 
@@ -76,21 +79,21 @@ def spectrum(
 ) -> Spectrum:
     """The `top` largest eigenvalues at every stored cycle, each with its residual and backward error.
 
-    Fully connected networks: those of the small matrix with the same nonzero spectrum, and a bound ‖Mᵐ‖^{1/m} on all
-    eigenvalues with its rounding error. Other maps with up to 2,048 entries per state: the same of the full Jacobian,
-    whose own error is not known and taken as 64 units in the last place. Larger ones: Arnoldi's method on
-    Jacobian-vector products, which may miss an eigenvalue; no bound on the whole spectrum can be proved from these, but
-    one that fails with a probability of 1e-10 over 10 Gaussian vectors ω can be had, ρ(M) ≤
-    (10·√(2/π)·maxᵢ‖Mᵐωᵢ‖)^{1/m} (Halko, Martinsson and Tropp 2011, Lemma 4.1, applied to Mᵐ with m = 128).
+    For fully connected networks they are computed from a small matrix with the same nonzero spectrum, with a bound
+    ‖Mᵐ‖^{1/m} on all eigenvalues that includes rounding. For other maps with up to 2,048 entries per state they are
+    those of the full Jacobian, whose own error is unknown and assumed to be 64 units in the last place. For larger
+    maps, Arnoldi's method is applied to Jacobian-vector products; it may miss an eigenvalue. These products prove no
+    bound on the whole spectrum, but with 10 Gaussian vectors ω they give one that fails with a probability of 1e-10:
+    ρ(M) ≤ (10·√(2/π)·maxᵢ‖Mᵐωᵢ‖)^{1/m} (Halko, Martinsson and Tropp 2011, Lemma 4.1, applied to Mᵐ with m = 128).
 
     **Arguments:**
 
     - `memory`, whose map is any callable written with JAX.
     - `top`: how many eigenvalues; by default one percent of the entries of a state, rounded up.
     - `progress`: called with the number of finished cycles.
-    - `key`: of the random vectors; networks need none.
+    - `key`: random key for the vectors of the probable bound; networks do not use it.
 
-    **Returns:** `Spectrum`. **Raises** `ValueError` for a wrong argument, and where the memory holds no patterns.
+    **Returns:** `Spectrum`. **Raises** `ValueError` for a wrong argument, and if the memory holds no patterns.
 
         >>> import jax.numpy as jnp, jax.random as jr, numpy as np
         >>> from attrax import Memory, Patterns
@@ -110,7 +113,7 @@ def spectrum(
     with float64():
         way = reduced_map(memory.map, patterns.shape)
     rows: list[_Row] = []
-    # One cycle a thread, as in `certify`.
+    # One cycle per thread, as in `certify`.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
         work = partial(_cycle_spectrum, memory.map, linearize, way, top, seeds, patterns.unit)
         for row in pool.map(work, cycles, [cycle[0] for cycle in patterns.cycles]):
@@ -190,7 +193,7 @@ def _cycle_spectrum(
     with np.errstate(over="ignore"):
         scale, upper = float(np.exp(product.log_scale)), float(np.exp(log_upper))
     singular = linear.singular_value()
-    # What `eig` or the products with v round is covered by the last term.
+    # The last term covers the rounding of `eig` or of the products with v.
     error = product.error + 4 * gamma(len(matrix) + 1) * float(np.linalg.norm(matrix))
     return _row(found, error, product, scale, singular, upper, top, len(matrix), SpectrumStatus.BOUNDED)
 
@@ -208,7 +211,7 @@ def _row(
 ) -> _Row:
     rest = top - len(found.values)
     values = np.pad(found.values, (0, rest))
-    # An eigenvalue beyond the rank is 0 whatever the error of the small matrix is.
+    # An eigenvalue beyond the rank is 0, whatever the error of the small matrix.
     residuals, backward = np.pad(found.residuals, (0, rest)), np.pad(found.residuals + error, (0, rest))
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         logs = np.where(values != 0, np.log(np.abs(values)) + product.log_scale, -np.inf)
@@ -242,14 +245,14 @@ def _condition(matrix: np.ndarray, value: complex, vector: np.ndarray) -> float:
     """1/|yᴴx|, with the left eigenvector by inverse iteration: a second `eig` would cost as much as the first."""
     size = len(matrix)
     shifted = matrix.T.astype(complex)
-    # yᴴM = λyᴴ is Mᵀȳ = λȳ. The shift is off by rounding, so that the factors exist.
+    # yᴴM = λyᴴ is Mᵀȳ = λȳ. The shift is inexact due to rounding, so the factors exist.
     shifted[np.diag_indices(size)] -= value * (1 + 1e-10)
     left = np.random.default_rng(0).standard_normal(size) + 0j
     routines: Any = scipy.linalg.get_lapack_funcs(("getrf", "getrs"), (shifted,))
     factor, solve = routines
     with np.errstate(all="ignore"):
         factored, pivots, singular = factor(shifted)
-        if singular:  # exactly so: replace the zero pivots by ones that are below rounding
+        if singular:  # exactly singular: replace the zero pivots by values below rounding
             diagonal = np.diagonal(factored)
             tiny = UNIT_ROUNDOFF * float(np.abs(factored).max())
             factored[np.diag_indices(size)] = np.where(diagonal == 0, tiny, diagonal)
@@ -267,7 +270,7 @@ def _arnoldi(
     count: int,
     max_steps: int,
 ) -> _Found:
-    """As many of the `count` largest eigenvalues as ARPACK found, with residuals computed anew."""
+    """As many of the `count` largest eigenvalues as ARPACK found, with recomputed residuals."""
 
     def leading(product: Callable[[np.ndarray], np.ndarray], number: int) -> tuple[np.ndarray, np.ndarray]:
         operator = scipy.sparse.linalg.LinearOperator(
@@ -288,7 +291,7 @@ def _arnoldi(
     residuals = np.zeros(len(values))
     for number, value in enumerate(values):
         vector = vectors[:, number] / np.linalg.norm(vectors[:, number])
-        # A real operator acts on the two parts of a complex vector apart.
+        # A real operator acts on the real and the imaginary part separately.
         pushed = forward(vector.real) + (1j * forward(vector.imag) if vector.imag.any() else 0)
         residuals[number] = np.linalg.norm(pushed - value * vector)
     condition = float("nan")
@@ -314,7 +317,7 @@ def _matrix_free(linear: Linearization, period: int, top: int, rng: np.random.Ge
         count = min(top, size - 2)
         found = _arnoldi(forward, linear.backward, size, count, 200)
     else:
-        # Almost surely only a nilpotent matrix sends Gaussian vectors to zero in the end.
+        # Almost surely, only a nilpotent matrix maps Gaussian vectors to zero eventually.
         count, found = top, _Found(np.zeros(top, complex), np.zeros(top), 1.0, "matrix-free")
     singular = linear.singular_value()
     status = SpectrumStatus.PROBABLE if len(found.values) == count else SpectrumStatus.NOT_CONVERGED
@@ -333,7 +336,7 @@ def _matrix_free(linear: Linearization, period: int, top: int, rng: np.random.Ge
 
 
 def _probable_bound(linear: Linearization, period: int, rng: np.random.Generator) -> float:
-    """Logarithm of (10·√(2/π)·maxᵢ‖Mᵐωᵢ‖)^{1/m}, which is below ρ(M) with a probability of 1e-10 at most."""
+    """Logarithm of (10·√(2/π)·maxᵢ‖Mᵐωᵢ‖)^{1/m}, which is below ρ(M) with a probability of at most 1e-10."""
     vectors = rng.standard_normal((_PROBES, linear.size))
     logs = np.zeros(_PROBES)
     power = max(1, _POWER // period)
@@ -347,5 +350,5 @@ def _probable_bound(linear: Linearization, period: int, rng: np.random.Generator
         with np.errstate(divide="ignore"):
             logs = logs + np.log(sizes)
         vectors = vectors / np.where(sizes > 0, sizes, 1.0)[:, None]
-    # One power that is fixed beforehand, so that the probability is that of one event.
+    # The power is fixed beforehand, so that the probability is that of a single event.
     return (math.log(10 * math.sqrt(2 / math.pi)) + float(logs.max())) / power

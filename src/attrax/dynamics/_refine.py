@@ -1,4 +1,4 @@
-"""Newton's method on fixed points and cycles: the exact object that a certificate speaks of."""
+"""Newton's method for fixed points and cycles: finds the exact state or cycle that a certificate is about."""
 
 import warnings
 from dataclasses import dataclass
@@ -23,21 +23,22 @@ from attrax.patterns import Patterns
 _DENSE = 2048
 """Up to this many coordinates the Newton system is formed and factored; above, GMRES on Jacobian-vector products."""
 _EXACT = 1e-12
-"""Residual, in units of a state, below which it is left as it is."""
+"""Residual, in units of a state, below which a state is left unchanged."""
 _LAPS = 64
-"""How often the map is followed around a cycle that Newton's method did not find."""
+"""Maximum number of times the map is iterated around a cycle that Newton's method did not find."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Refined(Record):
-    """The cycle of a map near given states.
+    """The exact cycle of a map near given states.
 
     **Fields:**
 
-    - `points`: p×state shape, float64; equal to what was given where that was exact enough already or Newton failed.
+    - `points`: p×state shape, float64; equal to the given states if these were already exact enough or Newton's method
+      failed.
     - `residual`: the largest ‖f(points[i]) − points[i+1]‖₂ round the cycle, computed at the returned points.
     - `moved`: the largest distance by which a point moved.
-    - `converged`: whether the residual is below the tolerance, or as small as rounding lets it be.
+    - `converged`: whether the residual is below the tolerance, or as small as rounding allows.
     """
 
     points: HostStates
@@ -60,11 +61,11 @@ def refine(
 
     **Arguments:**
 
-    - `atol`: residual below which a cycle counts as exact; by default 1e-12 of the unit of the states themselves.
-    - `max_steps`: Newton steps at most.
-    - `max_move`: a result farther than this from what was given is not accepted; by default 0.01·√d units, a
-      hundred times what the paper's stopping loss leaves.
-    - `way`: `reduced_map` of the map and the shape of a state, where many cycles of one map are refined.
+    - `atol`: residual below which a cycle counts as exact; by default 1e-12 times the unit of the given states.
+    - `max_steps`: maximum number of Newton steps.
+    - `max_move`: a result farther than this from the given states is rejected; by default 0.01·√d units, a hundred
+      times the error left by the paper's stopping loss.
+    - `way`: the `reduced_map` of the map for the shape of a state; pass it when refining many cycles of one map.
     - `unit`: `Patterns.unit` of all patterns; by default that of the given states alone.
 
     **Returns:** `Refined`. **Raises** `ValueError` for a wrong argument.
@@ -89,18 +90,18 @@ def refine(
             return Refined(cycle, residual, 0.0, True)
         applied = np.roll(images, 1, axis=0)
         if (moved := _distance(applied, cycle)) <= limit:
-            # Where the map is flat around the cycle, as constructed ones are, once round is all it takes.
+            # If the map is flat around the cycle, as constructed networks are, one round is enough.
             images = np.asarray(_images(way, applied))
             if (once := _cycle_residual(images, applied)) <= atol:
                 return Refined(applied, once, moved, True)
-        # Coordinate i stands for f(cycle[i-1]), that is, for cycle[i] up to the residual.
+        # Coordinate i represents f(cycle[i-1]), that is, cycle[i] up to the residual.
         z = np.roll(np.asarray(_enter(way, cycle)), 1, axis=0)
         best_z, best = _newton(way, z, max_steps)
         if len(cycle) > 1 and best > max(atol, 1e-12 * float(np.abs(z).max())):
-            # Newton's method loses its way where a unit's slope jumps between here and there. A stable cycle is also
-            # where the map itself leads.
+            # Newton's method can fail where the slope of a unit jumps nearby. A stable cycle is also found by iterating
+            # the map.
             other_z, other = _newton(way, _followed(way, best_z if np.isfinite(best) else z), max_steps)
-            # The map may lead to another cycle, far from this one.
+            # The iteration may lead to another cycle, far from this one.
             near = other < best and _distance(np.asarray(_leave(way, other_z)), cycle) <= limit
             best_z = other_z if near else best_z
         points = np.asarray(_leave(way, best_z))
@@ -112,7 +113,8 @@ def refine(
 
 
 def fixed(way: ReducedMap, points: HostStates) -> np.ndarray:
-    """For each of n states whether `refine` would leave it as it is, as exact enough. All at once."""
+    """For each of n states, whether `refine` would leave it unchanged because it is exact enough. Computed for all
+    states at once."""
     points = np.asarray(points, np.float64)
     if not len(points):
         return np.zeros(0, bool)
@@ -122,12 +124,12 @@ def fixed(way: ReducedMap, points: HostStates) -> np.ndarray:
 
 
 def _units(states: HostStates) -> np.ndarray:
-    """`Patterns.unit` of each state alone, so that how exactly it is refined does not depend on the others."""
+    """`Patterns.unit` of each state alone, so that the precision of its refinement does not depend on the others."""
     return np.array([Patterns(state[None], np.zeros(1, int)).unit for state in states])
 
 
 def _newton(way: ReducedMap, z: Float[np.ndarray, "p k"], max_steps: int) -> tuple[Float[np.ndarray, "p k"], float]:
-    """Newton's method for as long as it lowers the defect, and the defect that is left."""
+    """Runs Newton's method as long as it lowers the defect; returns the result and the remaining defect."""
     best_z, best = z, np.inf
     for _ in range(max_steps):
         stepped = np.asarray(_step(way, z))
@@ -144,14 +146,15 @@ def _newton(way: ReducedMap, z: Float[np.ndarray, "p k"], max_steps: int) -> tup
 
 
 def _followed(way: ReducedMap, z: Float[np.ndarray, "p k"]) -> Float[np.ndarray, "p k"]:
-    """The states of the last of a few laps of the map from the first state of a cycle, while laps still differ less."""
+    """Iterates the map around the cycle from its first state, as long as successive rounds get closer, and returns the
+    states of the last round."""
     lap, apart = z, np.inf
     for _ in range(_LAPS):
         after = follow(way, lap[:1], len(z))[0]
         change = float(np.abs(after[-1] - lap[0]).max()) if len(after) == len(z) else np.inf
         if not change < apart:
             break
-        # The lap begins at its first state again: what came last.
+        # The round begins at its first state again, which came last.
         lap, apart = np.concatenate([after[-1:], after[:-1]]), change
         if change == 0:
             break
@@ -159,7 +162,7 @@ def _followed(way: ReducedMap, z: Float[np.ndarray, "p k"]) -> Float[np.ndarray,
 
 
 def _distance(points: np.ndarray, others: np.ndarray) -> float:
-    """The largest distance by which a state differs; infinite where one is not finite."""
+    """The largest distance between corresponding states; infinite if one is not finite."""
     distance = float(np.linalg.norm((points - others).reshape(len(points), -1), axis=1).max())
     return distance if np.isfinite(distance) else float("inf")
 
@@ -175,7 +178,7 @@ def _newton_correction(
 ) -> Float[np.ndarray, "p k"] | None:
     """Solves δ_{i+1} − J_i δ_i = defect_i around the cycle.
 
-    Running once round from δ_1 gives δ_1 = Π δ_1 + c with the product Π of all J_i, hence (I − Π) δ_1 = c.
+    One round from δ_1 gives δ_1 = Π δ_1 + c with the product Π of all J_i, so (I − Π) δ_1 = c.
     """
     period, size = z.shape
 
@@ -192,7 +195,7 @@ def _newton_correction(
             for step in range(period):
                 product = np.asarray(_jacobian(way, z[step])) @ product
             with warnings.catch_warnings():
-                # Whether a step along an ill-conditioned system helps is seen from the defect after it.
+                # The defect after the step shows whether an ill-conditioned system still helped.
                 warnings.simplefilter("ignore", scipy.linalg.LinAlgWarning)
                 first = scipy.linalg.solve(np.eye(size) - product, constant, check_finite=True)
         else:

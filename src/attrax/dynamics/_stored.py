@@ -1,4 +1,4 @@
-"""Which stored cycle a limit is, at which of its states, and where the path to it meets what is stored."""
+"""Which stored cycle a limit matches, at which of its states, and where the path first reaches a stored state."""
 
 from dataclasses import dataclass
 
@@ -19,10 +19,10 @@ def thresholds_of(memory: Memory, reading: str = "auto") -> Thresholds:
     """The paper's thresholds as they apply to `memory`.
 
     A network left at the paper's stopping loss of 1e-8 has its fixed points farther from the examples than the 1e-7 of
-    the literal reading. So `auto` takes the literal reading where the stored points are the given ones, and the map
-    takes each to its successor, both to within that distance; otherwise it takes mean squares.
+    the literal reading. So `auto` takes the literal reading if the stored points are the given ones and the map takes
+    each to its successor, both to within that distance; otherwise it takes mean squares.
 
-    **Raises** `ValueError` for an unknown reading, and where the memory holds no patterns.
+    **Raises** `ValueError` for an unknown reading, and if the memory holds no patterns.
     """
     patterns = memory.examples()
     checks.one_of("reading", reading, READINGS)
@@ -43,11 +43,12 @@ def thresholds_of(memory: Memory, reading: str = "auto") -> Thresholds:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Met(Record):
-    """The stored cycle that a lap of states matches best.
+    """The stored cycle that a lap (the states of one period, in order) matches best.
 
-    **Fields:** `cycle`, its number in `Patterns.cycles`, −1 where none has as many states; `order`, the stored state
-    that each of the lap is; `apart`, how far each of the lap is from it; `recovered`, whether that is what the lap is;
-    `nearest` and `distance`, the stored state nearest to the last of the lap, and how far it is.
+    **Fields:** `cycle`, its index in `Patterns.cycles`, −1 if none has as many states; `order`, the stored state
+    matched by each state of the lap; `apart`, the distance of each from its match; `recovered`, whether the lap counts
+    as this cycle; `nearest` and `distance`, the stored state nearest to the last state of the lap, and the distance to
+    it.
     """
 
     cycle: int
@@ -60,15 +61,15 @@ class Met(Record):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredCycles(Record):
-    """The stored states as limits are compared with them.
+    """The stored states, prepared for comparing limits with them.
 
     **Fields:**
 
     - `patterns`; `references`, n×d: the states themselves, flat, float64, as the reading of the thresholds has them;
       `squares`, their squared norms.
-    - `recovery`: a state is a stored one when it is nearer than this.
-    - `cycle`: for each stored state the number of the cycle that it lies on or leads to.
-    - `length`: of that cycle where the state lies on it, else 0.
+    - `recovery`: a state counts as a stored one when it is closer than this.
+    - `cycle`: for each stored state, the index of the cycle that it lies on or leads to.
+    - `length`: the length of that cycle if the state lies on it, else 0.
     """
 
     patterns: Patterns
@@ -93,7 +94,7 @@ class StoredCycles(Record):
 
     @property
     def has_open_sequences(self) -> bool:
-        """Whether some stored states only lead to a cycle."""
+        """Whether some stored states lead to a cycle without being on one."""
         return bool((self.length == 0).any())
 
     @property
@@ -109,10 +110,10 @@ class StoredCycles(Record):
             return index, np.linalg.norm(flat - self.references[index], axis=1)
 
     def met(self, lap: HostStates) -> Met:
-        """What a lap, the states of one period in order, is of what is stored.
+        """Matches a lap, the states of one period in order, with the stored cycles.
 
-        It is the cycle that it matches best when each state is nearer than `recovery` to the one it should be, and the
-        last one is as near to that as to any other stored state.
+        It counts as the best match if each state is closer than `recovery` to its counterpart, and no other stored
+        state is closer to the last one.
         """
         flat = lap.reshape(len(lap), -1)
         scores = self._scores(flat[-1])
@@ -125,13 +126,13 @@ class StoredCycles(Record):
         return Met(number, order, apart, recovered, nearest, least)
 
     def _scores(self, state: Float[np.ndarray, " d"]) -> Float[np.ndarray, " n"]:
-        # The expanded square is enough to order by, one row at a time so that the batch makes no difference; the
-        # distance itself is taken without cancellation.
+        # The expanded square suffices for ranking; it is taken one row at a time so that a row does not depend on its
+        # batch. The distance itself is computed without cancellation.
         with np.errstate(over="ignore", invalid="ignore"):
             return self.squares - 2 * (self.references @ state)
 
     def _aligned(self, flat: Float[np.ndarray, "p d"], scores: Float[np.ndarray, " n"]) -> tuple[int, HostIndices]:
-        """The stored cycle of this length and its rotation that these states match best; −1 where there is none."""
+        """The stored cycle of this length, and its rotation, that these states match best; −1 if there is none."""
         best: tuple[float, int, tuple[int, ...]] = (np.inf, -1, ())
         if len(flat) == 1:
             if (self.length == 1).any():
@@ -153,14 +154,14 @@ class StoredCycles(Record):
         return int(self.cycle[index]) == cycle
 
     def place(self, index: int) -> int:
-        """The place of a stored state in its cycle, or else in the first open sequence that it belongs to."""
+        """The position of a stored state in its cycle, or else in the first open sequence that contains it."""
         indices = self.patterns.cycles[int(self.cycle[index])]
         if self.length[index]:
             return indices.index(index)
         return next(sequence.index(index) for sequence in self.patterns.open_sequences if index in sequence)
 
     def from_here(self, index: int) -> list[int]:
-        """A stored state and those after it: what is left of an open sequence, then once around its cycle."""
+        """A stored state and those after it: the rest of an open sequence, then one round of its cycle."""
         found = [index]
         while not self.length[found[-1]]:
             found.append(int(self.patterns.successor[found[-1]]))
@@ -169,7 +170,7 @@ class StoredCycles(Record):
         return found
 
     def before(self, index: int, state: Float[np.ndarray, " d"]) -> int:
-        """The stored state that goes to `index` and that `state` is; −1 where it is none."""
+        """The stored predecessor of `index` that `state` matches; −1 if there is none."""
         candidates = np.flatnonzero(self.patterns.successor == index)
         if not len(candidates):
             return -1

@@ -32,7 +32,7 @@ from attrax.files._foreign import MissingMap, check_same_map, probe
 from attrax.maps import KINDS, Storable, describe, kind_of
 from attrax.memory import Certificate, Memory
 from attrax.patterns import Patterns
-from attrax.writing import settle
+from attrax.writing import refine_and_certify
 
 _FORMAT, _VERSION = "attrax memory", "2"
 _READABLE = ("1", "2")
@@ -177,7 +177,7 @@ def with_patterns(memory: Memory, examples: Patterns | HostStates) -> Memory:
             "these are not the examples that the memory was written from (their digest differs): give the same "
             "source with the same options, such as n, shuffle, seed, size and gray, and sequences as sequences"
         )
-    return settle(Memory(memory.map, patterns, patterns.points, memory.written))
+    return refine_and_certify(Memory(memory.map, patterns, patterns.points, memory.written))
 
 
 def digest(values: HostStates) -> str:

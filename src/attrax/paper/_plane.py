@@ -20,7 +20,7 @@ from attrax.patterns import Patterns
 from attrax.report import basin_map
 from attrax.training import fit
 from attrax.training import optimizer as training_optimizer
-from attrax.writing import settle
+from attrax.writing import refine_and_certify
 
 SIX_POINTS = np.array([[-0.8, -0.6], [0.1, -0.9], [0.9, -0.4], [-0.6, 0.5], [0.2, 0.2], [0.7, 0.9]])
 """Six examples in the plane. The paper's own coordinates are not known."""
@@ -132,9 +132,9 @@ def train_plane(
         "epochs": fitted.epochs,
         "seconds": fitted.seconds,
     }
-    memory = settle(Memory(fitted.map, patterns))
+    memory = refine_and_certify(Memory(fitted.map, patterns))
     certificate, status = memory.certificate, fitted.status
-    assert certificate is not None  # `settle` certifies
+    assert certificate is not None  # `refine_and_certify` certifies
     if status is StoreStatus.STORED and not certificate.all_attractors:
         status = StoreStatus.NOT_ALL_CERTIFIED
     written["status"] = str(status)

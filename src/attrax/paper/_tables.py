@@ -22,7 +22,7 @@ from attrax.paper._pictures import data_source, least_distance, pictures
 from attrax.paper.sweeps import Cell, CellFound, CellStatus, Work
 from attrax.patterns import Patterns
 from attrax.training import fit, fit_many, optimizer
-from attrax.writing import settle
+from attrax.writing import refine_and_certify
 
 WANTED = "cifar10"
 LOW_LOSS = 1e-2
@@ -144,8 +144,8 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
             radii = radii_at(network, examples)
             below_one, largest = int((radii < 1).sum()), float(np.max(radii))
         if status is TrainingStatus.REACHED:
-            certificate = settle(Memory(network, Patterns.from_examples(examples))).certificate
-            assert certificate is not None  # `settle` certifies
+            certificate = refine_and_certify(Memory(network, Patterns.from_examples(examples))).certificate
+            assert certificate is not None  # `refine_and_certify` certifies
             certified = certificate.num_attractors
         trials.append(
             {

@@ -16,7 +16,7 @@ import numpy as np
 from attrax._base.pictures import data_uri, is_picture, pixels
 from attrax._base.status import RecallStatus, StoreStatus, Verdict
 from attrax._base.types import HostStates
-from attrax.analysis import Recovery, training_saw, wilson_interval
+from attrax.analysis import Recovery, used_in_training, wilson_interval
 from attrax.maps import describe
 from attrax.memory import Certificate, Memory
 from attrax.patterns import Patterns
@@ -128,7 +128,7 @@ def _rates(memory: Memory, recoveries: Sequence[Recovery]) -> str:
         total = len(record.cues)
         cells = [
             (f'<span class="name">{escape(describe_corruption(record.corruption))}</span>', False),
-            (escape(training_saw(memory, record.corruption)), False),
+            (escape(used_in_training(memory, record.corruption)), False),
             (_rate(int(record.recall.recovered.sum()), total), record.recovery_rate >= record.best_nn_rate),
         ]
         for rule in rules:
@@ -169,7 +169,7 @@ def _pictures(
         recovered = record.recall.recovered
         first = list(range(min(examples, len(record.cues))))
         missed = [row for row in np.flatnonzero(~recovered).tolist() if row not in first]
-        saw = training_saw(memory, record.corruption)
+        saw = used_in_training(memory, record.corruption)
         seen = {"yes": "used in training", "no": "not used in training", "unknown": "training unknown"}.get(saw, saw)
         parts.append(
             f"<h3>{escape(_capital(describe_corruption(record.corruption)))} "

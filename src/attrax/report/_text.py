@@ -17,7 +17,7 @@ def table(records: Certificate | Recovery | Sequence[Recovery], *, style: str = 
     A `Certificate` gives one row for each cycle: its points, spectral radius, error, upper bound, distance from what
     was given, verdict, reason and evidence. `Recovery` records give one row each: the cues recovered, the rate, its
     95 % interval (Wilson's), the rates of the nearest-neighbor rules on the same cues, and whether such cues were
-    used in training (`training_saw`).
+    used in training (`used_in_training`).
 
     **Arguments:** `records`; `style`, `aligned` for people and terminals or `markdown`.
 

@@ -1,13 +1,13 @@
 """Writing memories."""
 
 from ._auto import Auto as Auto
+from ._certified import refine_and_certify as refine_and_certify
 from ._change import Change as Change
 from ._change import add as add
 from ._change import forget as forget
 from ._constructed import Constructed as Constructed
 from ._gradient import Gradient as Gradient
 from ._kind import WriterKind as WriterKind
-from ._settle import settle as settle
 from ._start import Writer as Writer
 from ._start import Written as Written
 from ._store import store as store

@@ -1,4 +1,4 @@
-"""The writer that chooses: the quickest way to a memory in which every example is certified, and on from there."""
+"""The writer that chooses: it tries the quickest writer first, until every example is certified."""
 
 import os
 import time
@@ -17,16 +17,16 @@ from attrax.maps import Recipe, describe
 from attrax.memory import Memory
 from attrax.patterns import Patterns
 from attrax.training import Augmentation, Layered, Training, given, takes_coordinates, with_settings
+from attrax.writing._certified import failed_examples, refine_and_certify
 from attrax.writing._constructed import Constructed
 from attrax.writing._gradient import Gradient
 from attrax.writing._kind import SETTINGS, WriterKind
-from attrax.writing._settle import failed_examples, settle
 from attrax.writing._start import Writer, Written, checked_writer, drawn_once
 from attrax.writing._winner_take_all import WinnerTakeAll, default_corruptions
 from attrax.writing._writers import writer_of
 
 _OF_GRADIENT = {"adversarial_deviation", "jacobian_penalty", "polish"}
-"""Settings that only apply to a network that draws the picture itself."""
+"""Settings that only apply to a network trained end to end."""
 _DEVIATION = 0.3
 """Size of adversarial deviations, as a fraction of the root mean square of the network's input."""
 
@@ -74,7 +74,7 @@ class Auto(Record):
             object.__setattr__(self, name, value)
 
     def attempts(self, network: Map | Recipe | None, patterns: Patterns) -> tuple[Writer, ...]:
-        """The writers to try in order, with the settings that bind them."""
+        """The writers to try, in order, with their settings filled in."""
         tried = self._chosen(network, patterns) if self.writers is None else self.writers
         mine = {"training": given(self.training), "augmentation": given(self.augmentation)}
         mine["training"].pop("time_limit", None)
@@ -95,7 +95,7 @@ class Auto(Record):
         like = drawn_once(network, patterns.shape, key=jr.key(0))
         defaults: dict[str, Any] = {}
         if not self.augmentation.changes_inputs:
-            # The last share of dropped pixels is beyond a network that has to draw the picture itself.
+            # The last share of dropped pixels is too hard for a network that has to produce the picture itself.
             kinds = [kind for kind in default_corruptions(patterns) if not kind.startswith(("drop", "saltpepper"))]
             defaults["corruptions"] = (*kinds, "drop:0.8") if len(patterns.shape) > 1 else tuple(kinds)
         if "coordinates" not in settings and takes_coordinates(like):
@@ -107,7 +107,8 @@ class Auto(Record):
             adversarial_deviation=_DEVIATION * float(np.std(patterns.points)),
         )
         if not isinstance(like, Layered):
-            # Augmentation costs such a map many epochs; where nobody asked for it, the clean examples may be in reach.
+            # Augmentation costs such a map many epochs. If it was not requested, training on the clean examples may
+            # still succeed.
             return (first, harder) if self.augmentation.changes_inputs else (first, harder, Gradient(**settings))
         steps = {"optimizer", "learning_rate", "momentum", "weight_decay"} & settings.keys()
         return (first, harder) if steps else (first, harder, replace(first, optimizer="kfac", epochs=None))
@@ -122,9 +123,9 @@ class Auto(Record):
         resume: bool = False,
         progress: Progress | None = None,
     ) -> Written:
-        """Writes `patterns` by the first attempt that is certified throughout. See `Writer`.
+        """Writes `patterns` with the first attempt that gets every example certified. See `Writer`.
 
-        The checkpoint is that of the first attempt; a later one starts from its beginning.
+        The checkpoint belongs to the first attempt; later attempts start from the beginning.
         """
         begun, limit = time.perf_counter(), self.training.time_limit
         best: tuple[Written, Memory] | None = None
@@ -143,8 +144,8 @@ class Auto(Record):
                 resume=resume and first,
                 progress=progress,
             )
-            memory = written.memory or settle(Memory(written.map, patterns), progress=progress)
-            assert memory.certificate is not None  # `settle` sets it
+            memory = written.memory or refine_and_certify(Memory(written.map, patterns), progress=progress)
+            assert memory.certificate is not None  # `refine_and_certify` sets it
             record.append(_summary(written, memory))
             if best is None or _kept(memory) > _kept(best[1]):
                 best = (written, memory)
@@ -153,7 +154,7 @@ class Auto(Record):
         assert best is not None  # there is always a first attempt
         written, memory = best
         details = {**written.details, "chosen_by": "auto", "attempts": record, "time_limit": limit}
-        assert memory.certificate is not None  # `settle` sets it
+        assert memory.certificate is not None  # `refine_and_certify` sets it
         if not memory.certificate.all_attractors:
             details |= _failures(memory)
         return replace(written, details=details, seconds=time.perf_counter() - begun, memory=memory)
@@ -187,7 +188,7 @@ def _kept(memory: Memory) -> int:
 
 def _summary(written: Written, memory: Memory) -> dict[str, Any]:
     certificate = memory.certificate
-    assert certificate is not None  # `settle` sets it
+    assert certificate is not None  # `refine_and_certify` sets it
     made = describe(written.map)
     return {
         "writer": written.details.get("writer"),
@@ -203,7 +204,7 @@ def _summary(written: Written, memory: Memory) -> dict[str, Any]:
 
 
 def _failures(memory: Memory) -> dict[str, Any]:
-    """Which examples are not certified, and which two of all lie closest together."""
+    """Which examples are not certified, and which two examples are closest together."""
     originals = memory.originals
     assert originals is not None  # a memory with patterns has them
     found: dict[str, Any] = {"failed": list(failed_examples(memory))}
@@ -218,5 +219,5 @@ def _failures(memory: Memory) -> dict[str, Any]:
     return found
 
 
-# What it wrote has the name of the writer that was chosen on record.
+# The record of a memory names the writer that was chosen.
 AUTO = WriterKind(make=Auto, settings=SETTINGS, network="chosen")

@@ -1,4 +1,5 @@
-"""Guarded changes: examples added or forgotten, and nothing accepted until all that is left is certified."""
+"""Guarded changes: examples are added or forgotten, and a change is accepted only if all remaining examples are
+certified."""
 
 import time
 from collections.abc import Sequence
@@ -13,24 +14,24 @@ from attrax._base.shown import Record
 from attrax._base.types import HostStates, Progress
 from attrax.memory import Memory
 from attrax.patterns import Patterns
-from attrax.writing._settle import failed_examples, settle
+from attrax.writing._certified import failed_examples, refine_and_certify
 from attrax.writing._start import Writer, checked_writer
 from attrax.writing._writers import writer_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Change(Record):
-    """What became of a change.
+    """The outcome of a change.
 
     **Fields:**
 
-    - `memory`: the changed memory where the change was `accepted`, else the one that was given.
+    - `memory`: the changed memory if the change was `accepted`, else the given one.
     - `accepted`: whether every example of the changed memory, old and new, is a certified attractor.
     - `attempts`: for each, `epochs`, `seconds`, and how many `attractors` of `cycles` were certified.
-    - `failed`: indices, in the changed memory, of examples that the last attempt left uncertified; `failed_names`,
+    - `failed`: indices, in the changed memory, of examples that the last attempt left uncertified; `failed_names`:
       their names, or the indices as texts.
-    - `seconds`: of all attempts.
-    - `scratch_seconds`: what writing from scratch took when the memory was last written so; `None` if not on record.
+    - `seconds`: the duration of all attempts.
+    - `scratch_seconds`: how long writing from scratch took when that was last done; `None` if not on record.
     """
 
     memory: Memory
@@ -52,21 +53,22 @@ def add(
     progress: Progress | None = None,
     key: PRNGKeyArray,
 ) -> Change:
-    """Adds examples to a memory, training on from its present weights until all are certified, or leaves it.
+    """Adds examples to a memory by training on from its present weights until all are certified; otherwise returns it
+    unchanged.
 
     A winner-take-all network gets a score for each new example, and units for it; a network written by gradients keeps
-    its size; a constructed one is constructed anew. Examples that are stored already are passed over.
+    its size; a constructed one is constructed again. Examples that are already stored are skipped.
 
     **Arguments:**
 
     - `examples`: m×state shape; `names`, one for each.
-    - `writer`: what makes the change, see `Writer.grow`. `None` for the memory's own writer, from its record; one that
-      was trained by an object which no record keeps, or by a writer of your own, has to be given.
+    - `writer`: what makes the change, see `Writer.grow`. `None` for the memory's own writer, from its record; a writer
+      of your own, or one with an object that records cannot hold, has to be given.
     - `time_limit`: seconds after which no further attempt starts.
-    - `key`: for all that is drawn.
+    - `key`: random key for everything that is drawn.
 
-    **Returns:** `Change`. **Raises** `ValueError` for states of another shape, where there is nothing new, and for a
-    memory whose record does not tell its writer.
+    **Returns:** `Change`. **Raises** `ValueError` for states of another shape, if all examples are already stored, and
+    for a memory whose record does not name its writer.
 
         >>> import jax.random as jr
         >>> import attrax as ax
@@ -82,7 +84,7 @@ def add(
     known = {(point + 0.0).tobytes() for point in np.asarray(originals, np.float64)}
     fresh = np.array([(point + 0.0).tobytes() not in known for point in np.asarray(new.points, np.float64)])
     if not fresh.any():
-        raise ValueError("there is nothing to add: every one of these examples is stored already")
+        raise ValueError("there is nothing to add: all of these examples are already stored")
     added = new.points[fresh]
     count = len(patterns)
     points = np.concatenate([np.asarray(originals), added.astype(np.asarray(originals).dtype)])
@@ -101,14 +103,15 @@ def forget(
     progress: Progress | None = None,
     key: PRNGKeyArray,
 ) -> Change:
-    """Removes examples from a memory, training on from its present weights until all others are certified again.
+    """Removes examples from a memory by training on from its present weights until all others are certified again.
 
-    A winner-take-all network loses the scores, the units and the pictures of the examples. What other units have
-    learned from them may leave traces; nothing is claimed about those.
+    A winner-take-all network loses the scores, the units and the pictures of the examples. Traces may remain in what
+    other units have learned from them; no claim is made about those.
 
-    **Arguments:** `indices` or names of the examples; of a cycle, all or none; the others as in `add`.
+    **Arguments:** `indices`, the indices or names of the examples (of a cycle, all or none); the others as in `add`.
 
-    **Returns:** `Change`. **Raises** `ValueError` for indices out of range, a part of a cycle, or all that is stored.
+    **Returns:** `Change`. **Raises** `ValueError` for indices out of range, for part of a cycle, and for everything
+    that is stored.
     """
     patterns, originals = _stored(memory)
     changer: Writer = checked_writer(writer_of(memory.written) if writer is None else writer, "grow")
@@ -118,7 +121,7 @@ def forget(
     if not gone:
         raise ValueError("indices must name at least one example; got none")
     if len(gone) == total:
-        raise ValueError("a memory can't forget all that it stores; delete the file instead")
+        raise ValueError("a memory can't forget everything that it stores; delete the file instead")
     kept = [index for index in range(total) if index not in set(gone)]
     place = {index: number for number, index in enumerate(kept)}
     for index in kept:
@@ -135,7 +138,7 @@ def forget(
 
 
 def _joined_names(old: Patterns, new: Patterns, fresh: np.ndarray) -> tuple[str, ...] | None:
-    """The names of old and new examples; where only the ones have names, the others are called by their indices."""
+    """The names of old and new examples. If only some have names, the others are named by their indices."""
     if old.names is None and new.names is None:
         return None
     before = old.names or tuple(str(index) for index in range(len(old)))
@@ -158,7 +161,7 @@ def _change(
     progress: Progress | None,
     key: PRNGKeyArray,
 ) -> Change:
-    """`kept` are the indices of the old examples that stand first in `patterns`, in order."""
+    """`kept` holds the indices of the old examples, which come first in `patterns`, in this order."""
     if time_limit is not None:
         checks.real("time_limit", time_limit, above=0)
     begun = time.perf_counter()
@@ -167,9 +170,9 @@ def _change(
     attempts: list[dict[str, Any]] = []
     failed: tuple[int, ...] = ()
     for written in writer.grow(memory, patterns, kept, key=key, progress=progress):
-        changed = settle(Memory(written.map, patterns), progress=progress)
+        changed = refine_and_certify(Memory(written.map, patterns), progress=progress)
         certificate = changed.certificate
-        assert certificate is not None  # `settle` sets it
+        assert certificate is not None  # `refine_and_certify` sets it
         seconds = time.perf_counter() - begun
         attempts.append(
             {

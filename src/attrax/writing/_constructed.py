@@ -23,17 +23,17 @@ from attrax.writing._start import Written
 
 @dataclass(frozen=True, slots=True)
 class Constructed(Record):
-    """Writes the network down: one hidden layer of two ReLU units an example, no training.
+    """Computes the network without training: one hidden layer with two ReLU units per example.
 
-    The baseline of every comparison. To train such a network further, give `attrax.training.constructed_start` to
+    It is the baseline of every comparison. To train such a network further, give `attrax.training.constructed_start` to
     `Gradient`.
 
     **Fields:**
 
     - `kind`: `"margin"` or `"pseudoinverse"`; see `attrax.training.margin` and `attrax.training.pseudoinverse`.
-    - `lead`: the index of the state into which everything unknown is led, by way of a resting state of its own. `None`
-      for the first state of the longest sequence, so that a film follows; where there is none, what is unknown goes to
-      the mean of the targets and stays.
+    - `lead`: the index of the state to which unknown cues are led, by way of an extra resting state. `None` stands for
+      the first state of the longest sequence, so that a film follows. If there is no sequence, unknown cues converge to
+      the mean of the targets.
     """
 
     kind: str = "margin"
@@ -46,7 +46,8 @@ class Constructed(Record):
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "Constructed":
-        """The writer of a memory with this record. Its `lead` is left to `grow`, which knows what it is called now."""
+        """The writer of a memory with this record. Its `lead` is set by `grow`, which knows the current index of that
+        state."""
         return cls(record["writer"])
 
     def write(
@@ -59,13 +60,13 @@ class Constructed(Record):
         resume: bool = False,
         progress: Progress | None = None,
     ) -> Written:
-        """Writes down the network that sends each point of `patterns` to its successor. See `Writer`."""
+        """Computes the network that sends each point of `patterns` to its successor. See `Writer`."""
         if network is not None:
             raise ValueError(
-                f"the writer {self.kind} makes its own network; leave network out, or train it further with Gradient"
+                f"the writer {self.kind} makes its own network; omit network, or train it further with Gradient"
             )
         if checkpoint is not None:
-            raise ValueError(f"the writer {self.kind} takes no checkpoint, as there is no training to interrupt")
+            raise ValueError(f"the writer {self.kind} takes no checkpoint, because there is no training to interrupt")
         lead = self._lead(patterns)
         begun = time.perf_counter()
         report = partial(progress, "constructing") if progress is not None else lambda *_: None
@@ -75,7 +76,7 @@ class Constructed(Record):
         report(len(patterns), len(patterns), {})
         loss = mean_squared_error(made, patterns.points, patterns.targets)
         details = {"writer": self.kind, "lead": lead}
-        # There was no training that could miss its loss; the certificates say what the network stores.
+        # No training could have missed its loss; the certificates say what the network stores.
         return Written(made, loss, 0, time.perf_counter() - begun, StoreStatus.STORED, details)
 
     def grow(
@@ -87,14 +88,14 @@ class Constructed(Record):
         key: PRNGKeyArray,
         progress: Progress | None = None,
     ) -> Iterator[Written]:
-        """Constructs the network anew, led into the same state as before. See `Writer`."""
+        """Constructs the network again, with the same lead as before. See `Writer`."""
         before: Any = memory.written.get("lead")
-        # Where the example that unknown cues were led into is forgotten, another one is chosen.
+        # If the example to which unknown cues were led is forgotten, another one is chosen.
         lead = list(kept).index(before) if before in kept else None
         yield replace(self, lead=lead).write(patterns, key=key, progress=progress)
 
     def _lead(self, patterns: Patterns) -> int | None:
-        """The index of the state that unknown cues are led into; `None` for none."""
+        """The index of the state to which unknown cues are led; `None` for none."""
         if self.lead is not None:
             return checks.integer("lead", self.lead, least=0, most=len(patterns) - 1)
         longest = max((*patterns.cycles, *patterns.open_sequences), key=len)

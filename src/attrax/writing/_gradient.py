@@ -39,12 +39,12 @@ from attrax.writing._start import GROWTH, Start, Written, start
 _PAPER_EPOCHS = 1_000_000
 _AUGMENTED_EPOCHS = 3_000
 _ANY_MAP_EPOCHS = 20_000
-"""Of a map that is not fully connected, whose steps may cost a thousand times as much."""
+"""Epochs for a map that is not fully connected, whose steps may cost a thousand times as much."""
 _KFAC_EPOCHS, _KFAC_AUGMENTED_EPOCHS = 1_000, 100
 _DECAYING_RATE = 10.0
-"""Times the optimizer's default rate, where it falls to zero by the last epoch."""
+"""Factor on the optimizer's default rate if the rate falls to zero by the last epoch."""
 _CLEAN = 0.25
-"""The share of epochs and time in which a module without a last layer to be solved sees the clean examples."""
+"""The share of epochs and time in which a module whose last layer can't be solved is trained on the clean examples."""
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -89,7 +89,7 @@ class Gradient(Record):
         return cls(*from_record(record))
 
     def epochs_limit(self, network: Any = None) -> int:
-        """Epochs at most, for `network`; `None` stands for a fully connected one."""
+        """The maximum number of epochs for `network`; `None` stands for a fully connected one."""
         if self.training.epochs is not None:
             return self.training.epochs
         augmented = self.augmentation.changes_inputs
@@ -120,7 +120,7 @@ class Gradient(Record):
         last = int(_CLEAN * epochs) if finishing else 0
         limit = None if training.time_limit is None else training.time_limit * (1 - _CLEAN * finishing)
         batch = None if training.batch is None else min(training.batch, len(patterns))
-        # Adaptive rates end in noise of their own size, and a step of an unknown map may cost too much for small ones.
+        # Adaptive steps end in noise of their own size, and for an unknown map small steps may take too long.
         falls = training.takes_rate and not callable(training.learning_rate) and (augmented or not layered)
         rate = self._rate(falls)
         schedule: Any = rate
@@ -166,7 +166,8 @@ class Gradient(Record):
                 trained = polish(trained, begin.inputs, begin.targets)
             trained = begin.finish(trained)
             loss = mean_squared_error(trained, patterns.points, patterns.targets)
-            # The float64 loss may differ from training's in the last digits; what training accepted stays accepted.
+            # The float64 loss may differ from that of training in the last digits; a loss that training accepted stays
+            # accepted.
             reached = loss <= tol or (not augmented and status is StoreStatus.STORED)
             status = StoreStatus.STORED if reached else StoreStatus.LOSS_NOT_REACHED
         else:
@@ -191,7 +192,7 @@ class Gradient(Record):
         key: PRNGKeyArray,
         progress: Progress | None = None,
     ) -> Iterator[Written]:
-        """Trains on from the memory's network, longer and longer, each time from where the last attempt ended."""
+        """Trains the memory's network further, longer each time, from where the last attempt ended. See `Writer`."""
         network: Any = memory.map
         planned = self.epochs_limit(network)
         for number, share in enumerate(GROWTH):
@@ -208,7 +209,7 @@ class Gradient(Record):
         return OPTIMIZERS[name] * (_DECAYING_RATE if falls and name in ("adam", "rmsprop") else 1)
 
     def _check(self, network: Any) -> None:
-        """**Raises** `ValueError` for settings that a map does not take which is not fully connected."""
+        """**Raises** `ValueError` for settings that do not apply to `network` because it is not fully connected."""
         if isinstance(network, Layered):
             return
         kind = type(network).__name__
@@ -222,7 +223,7 @@ class Gradient(Record):
 
 
 def _finished(fitted: Fit[Any], begin: Start, **options: Any) -> Fit[Any]:
-    """Training on from where it ended, on the clean examples; epochs and the clock count from the beginning."""
+    """Trains further on the clean examples; epochs and time count from the beginning."""
     clean = fit(fitted.map, begin.inputs, begin.targets, **options)
     limited = fitted.time_limited or clean.time_limited
     return replace(clean, epochs=fitted.epochs + clean.epochs, time_limited=limited)

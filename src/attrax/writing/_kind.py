@@ -1,4 +1,4 @@
-"""What is known of a writer that has a name."""
+"""The description of a writer that has a name."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -18,14 +18,15 @@ class WriterKind(Record):
 
     **Fields:**
 
-    - `make`: called with the settings that were given, by name; it returns the writer.
-    - `from_record`: from the record of a memory that it wrote (`memory.written`) to the writer, for `add` and `forget`.
-      `None` where the writer has to be given again.
-    - `settings`: the names in `SETTINGS` that `make` takes. All others are refused. A writer without any does not
+    - `make`: called with the given settings as keywords; returns the writer.
+    - `from_record`: makes the writer from the record of a memory that it wrote (`memory.written`), for `add` and
+      `forget`. `None` if the writer has to be given again.
+    - `settings`: the names in `SETTINGS` that `make` accepts; all others are refused. A writer without any does not
       train, so it takes no checkpoint either.
-    - `network`: `"own"`, the writer makes its own network; `"given"`, it trains the one that it is given, an `MLP` as
-      `--width`, `--depth` and the like say; `"chosen"`, the same, but it makes its own where none of these is given.
-    - `options`: of a writer with a network of its own, the options of these that `make` takes, such as `"width"`.
+    - `network`: `"own"` if the writer makes its own network; `"given"` if it trains the one it is given, an `MLP`
+      described by `--width`, `--depth` and so on; `"chosen"` for the same, except that it makes its own if none of
+      these is given.
+    - `options`: for a writer that makes its own network, those of these options that `make` accepts, such as `"width"`.
     """
 
     make: Callable[..., Writer]

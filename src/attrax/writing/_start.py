@@ -1,4 +1,4 @@
-"""What writers share: what they are given, where training starts, and what they hand back."""
+"""What writers share: their inputs, where training starts, and what they return."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -21,18 +21,18 @@ from attrax.patterns import Patterns
 from attrax.training import Augmentation, Coordinates, Layered, Objective, objective, takes_coordinates
 
 GROWTH = (0.25, 0.5, 1.0)
-"""Epochs of the attempts at a change, as fractions of those of writing from scratch."""
+"""Epochs of the attempts at a change, as fractions of the epochs for writing from scratch."""
 DEFAULT_NETWORK = partial(mlp, width=512, depth=5, init="kaiming_uniform")
-"""What is trained by gradients where no network is given."""
+"""The network that `Gradient` trains if none is given."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Written(Record):
-    """What a writer hands to `store`.
+    """What a writer returns to `store`.
 
     **Fields:** `map`; `loss`, mean squared error on the clean patterns in float64; `epochs`; `seconds`; `status`,
-    which tells whether training went as asked; `details`, for the record: names, numbers and texts only, among them
-    `writer`, its name; `memory`, where the writer has refined and certified it already.
+    whether training reached its target; `details`, names, numbers and texts for the record, including `writer`, its
+    name; `memory`, if the writer has already refined and certified it.
     """
 
     map: Map
@@ -59,8 +59,8 @@ class Writer(Protocol):
     ) -> Written:
         """A map that sends each point of `patterns` to its successor.
 
-        **Arguments:** `network`, the map to begin with or a recipe for a fresh one; `None` leaves it to the writer. A
-        writer that makes its own network refuses it by `ValueError`. The others are those of `store`.
+        **Arguments:** `network`, the map to start from or a recipe for a new one; `None` leaves it to the writer. A
+        writer that makes its own network refuses it with a `ValueError`. The others are those of `store`.
         """
         ...
 
@@ -73,10 +73,11 @@ class Writer(Protocol):
         key: PRNGKeyArray,
         progress: Progress | None = None,
     ) -> Iterator[Written]:
-        """Attempts at the changed `patterns`, from the memory as it is; the first one that is certified is taken.
+        """Attempts to write the changed `patterns`, starting from the memory as it is; the first certified one is used.
 
-        **Arguments:** `patterns`, all that the changed memory stores; `kept`, the indices in `memory` of those that
-        were there before: they come first, in this order. `memory.written` holds the details of when it was written.
+        **Arguments:** `patterns`, everything that the changed memory stores; `kept`, the indices in `memory` of the
+        patterns that remain, which come first and in this order. `memory.written` holds the details from when it was
+        written.
         """
         ...
 
@@ -107,7 +108,7 @@ def checked_network(network: Any, shape: tuple[int, ...]) -> Any:
     if len(dtypes) != 1 or not np.issubdtype(next(iter(dtypes)), np.floating):
         found = f"arrays of {', '.join(sorted(map(str, dtypes)))}" if dtypes else "none"
         raise ValueError(
-            f"network must have arrays of one real floating-point type, for they are what is trained; {_name(network)} "
+            f"network must have arrays of one real floating-point type to be trained; {_name(network)} "
             f"has {found}. Give an Equinox module"
         )
     dtype = dtypes.pop()
@@ -115,7 +116,7 @@ def checked_network(network: Any, shape: tuple[int, ...]) -> Any:
     try:
         with float64():
             found = jax.eval_shape(module, jax.ShapeDtypeStruct(shape, dtype))
-    except Exception as error:  # whatever the module makes of such a state, it is not a map of it
+    except Exception as error:  # whatever goes wrong, the module is not a map of such states
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ValueError(
             f"{wanted}; {_name(network)} fails on such a state: {reason}. Dropout and the like must be in inference "
@@ -127,7 +128,8 @@ def checked_network(network: Any, shape: tuple[int, ...]) -> Any:
 
 
 def is_recipe(network: Any) -> bool:
-    """Whether `network` makes a fresh network; a `jax.tree_util.Partial` may hold arrays and is a map of its own."""
+    """Whether `network` is a recipe for a new network. A `jax.tree_util.Partial` may hold arrays and counts as a
+    map."""
     return isinstance(network, partial) and not isinstance(network, jax.tree_util.Partial)
 
 
@@ -143,8 +145,9 @@ def _name(network: Any) -> str:
 class Start(Record):
     """Where training starts.
 
-    **Fields:** `network`, on coordinates if there are `coordinates`, else on states; `inputs` and `targets`, the
-    patterns as the network takes them; `pictures` and `successor`, the patterns' own points and order; `coordinates`.
+    **Fields:** `network`, which acts on coordinates if there are `coordinates`, else on states; `inputs` and `targets`,
+    the patterns in the form the network takes; `pictures` and `successor`, the points and successors of the patterns;
+    `coordinates`.
     """
 
     network: Any
@@ -155,7 +158,7 @@ class Start(Record):
     coordinates: Coordinates | None
 
     def objective(self, augmentation: Augmentation) -> Objective | None:
-        """What training sees; `None` where that is the clean examples."""
+        """The training objective; `None` for training on the clean examples."""
         if not augmentation.changes_inputs:
             return None
         return objective(
@@ -172,7 +175,7 @@ class Start(Record):
         )
 
     def finish(self, trained: Any) -> Any:
-        """The network on states that belongs to the trained one."""
+        """Converts the trained network to one that acts on states."""
         return trained if self.coordinates is None else self.coordinates.fold(trained)
 
 
@@ -188,8 +191,8 @@ def start(network: Map | Recipe | None, patterns: Patterns, exponent: float | No
         return Start(begun, patterns.points, patterns.targets, patterns.points, patterns.successor, None)
     if not takes_coordinates(drawn_once(given, shape, key=key)):
         raise ValueError(
-            "coordinates are centered, which takes a fully connected network with biases in the first and the last "
-            "layer; leave coordinates out, or allow biases"
+            "coordinates are centered, which needs a fully connected network with biases in the first and the last "
+            "layer; omit coordinates, or allow biases"
         )
     coordinates = Coordinates.of(patterns.points, exponent)
     if is_recipe(given):
@@ -202,18 +205,18 @@ def start(network: Map | Recipe | None, patterns: Patterns, exponent: float | No
 
 
 def drawn_once(network: Map | Recipe | None, shape: tuple[int, ...], *, key: PRNGKeyArray) -> Any:
-    """What a network or a recipe is like, with no arrays in place of a recipe's where it can be told without them."""
+    """The network, or the shapes of what a recipe makes, without allocating arrays where possible."""
     given: Any = DEFAULT_NETWORK if network is None else network
     if not is_recipe(given):
         return given
     try:
         return eqx.filter_eval_shape(given, shape, key=key)
-    except Exception:  # one that draws on the host; what else may be wrong with it, it says itself
+    except Exception:  # it draws on the host; any other problem shows when it is called
         return _made(given, shape, key)
 
 
 def _made(recipe: Any, shape: tuple[int, ...], key: PRNGKeyArray) -> Any:
-    """A fresh network on states of `shape`."""
+    """Makes a new network on states of `shape`."""
     try:
         found = recipe(shape, key=key)
     except TypeError as error:

@@ -15,7 +15,7 @@ from attrax.maps import Recipe, shapes_of
 from attrax.memory import Memory
 from attrax.patterns import Patterns
 from attrax.writing._auto import Auto
-from attrax.writing._settle import settle
+from attrax.writing._certified import refine_and_certify
 from attrax.writing._start import Writer, checked_network, checked_writer
 
 
@@ -69,11 +69,15 @@ def store(
     chosen: Writer = checked_writer(Auto() if writer is None else writer, "write")
     network = checked_network(network, patterns.shape)
     written = chosen.write(patterns, network, key=key, checkpoint=checkpoint, resume=resume, progress=progress)
-    memory = settle(Memory(written.map, patterns), progress=progress) if written.memory is None else written.memory
+    memory = (
+        refine_and_certify(Memory(written.map, patterns), progress=progress)
+        if written.memory is None
+        else written.memory
+    )
     if recovery_atol is not None:
         memory = replace(memory, certificate=certify(memory, recovery_atol=recovery_atol, progress=progress))
     certificate = memory.certificate
-    assert certificate is not None  # `settle` sets it
+    assert certificate is not None  # `refine_and_certify` sets it
     status = written.status
     if status is StoreStatus.STORED and not certificate.all_attractors:
         status = StoreStatus.NOT_ALL_CERTIFIED

@@ -1,4 +1,4 @@
-"""Sentences in recurrent networks: the closed loop is a cycle of the state, and certified as such."""
+"""Sentences in recurrent networks: the closed loop is a cycle of states and is certified as one."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,10 +15,10 @@ from attrax.maps import FEEDBACKS, recurrent
 from attrax.memory import Memory
 from attrax.patterns import Patterns
 from attrax.training import fit_recurrent
-from attrax.writing._settle import settle
+from attrax.writing._certified import refine_and_certify
 
 _SETTLED = 50
-"""Times that the sentence is said before its states are taken for those of the cycle."""
+"""How many times the sentence is repeated before its states are taken as those of the cycle."""
 
 
 def store_words(
@@ -35,17 +35,17 @@ def store_words(
 ) -> Memory:
     """Trains a recurrent network to say `words` forever, and certifies the closed loop as a cycle.
 
-    Each word is a one-hot input, each distinct one once; see `attrax.training.fit_recurrent` for the training. The loop
-    is run from the state zero, in 64 bits, until the sentence was said 50 times; the states of the last time are the
-    patterns (hidden units first, then the input), refined to the exact cycle and certified. With `argmax` the input is
-    constant near the cycle, so the product is that of the diag(1 − h²)·W; this holds as far as the largest score leads
-    (`score_lead` of the record, its least lead over the second).
+    Each distinct word is one one-hot input; see `attrax.training.fit_recurrent` for the training. The loop is run from
+    the state zero, in 64 bits, for 50 repetitions of the sentence. The states of the last repetition are the patterns
+    (hidden units first, then the input), refined to the exact cycle and certified. With `argmax` the input is constant
+    near the cycle, so the Jacobian product is that of the matrices diag(1 − h²)·W. This holds as long as the same score
+    stays the largest (`score_lead` in the record is its least lead over the second).
 
     **Arguments:** `words`, at least two different ones; `feedback`, `argmax` or `softmax`; `width`,
     hidden units; `epochs`, `tol`, `optimizer` and `rounds`, of training.
 
     **Returns:** a `Memory` with a `Recurrent` map; `written` holds the `vocabulary` and `repeats`, whether the loop
-    from zero says the words in order. Its `status` is `loss_not_reached` where it does not. Files hold it like any
+    from zero produces the words in order. If it does not, the `status` is `loss_not_reached`. It can be saved like any
     other memory.
 
     **Raises** `ValueError` for a wrong argument.
@@ -80,11 +80,11 @@ def store_words(
     said = np.argmax(states[:, exact.width :], axis=1)
     repeats = bool((said == np.tile(symbols, _SETTLED + 1)).all())
     ranked = np.sort(scores, axis=1)
-    # Whatever the loop does is what is looked at; a shorter cycle or none is found by the certificate.
+    # The states of the loop are used whatever it does; the certificate detects a shorter cycle or none.
     patterns = Patterns(states[-length:], (np.arange(length) + 1) % length)
-    memory = settle(Memory(fitted.map, patterns), progress=progress)
+    memory = refine_and_certify(Memory(fitted.map, patterns), progress=progress)
     certificate = memory.certificate
-    assert certificate is not None  # `settle` sets it
+    assert certificate is not None  # `refine_and_certify` sets it
     status = StoreStatus.STORED if certificate.all_attractors else StoreStatus.NOT_ALL_CERTIFIED
     if not repeats:
         status = StoreStatus.LOSS_NOT_REACHED

@@ -1,4 +1,4 @@
-"""The writers that have a name. Names and lines are read by the command line's help, which is not to wait for JAX."""
+"""The writers that have a name. The command line's help reads names and lines, and must not wait for JAX."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ WRITERS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "pseudoinverse": ("attrax.writing._constructed:PSEUDOINVERSE", "computed, not trained"),
     }
 )
-"""By name: where the `WriterKind` stands, and a line of help. In the record of a memory, `-` is `_`."""
+"""By name: where the `WriterKind` is defined, and a line of help. In the record of a memory, `-` becomes `_`."""
 
 _OF_VERSION_1 = {"contest": "winner-take-all"}
 
 
 def writer_kind(name: str) -> WriterKind:
-    """What is known of the writer of this name. **Raises** `ValueError` for a name that is not in `WRITERS`.
+    """The description of the writer with this name. **Raises** `ValueError` for a name that is not in `WRITERS`.
 
     >>> writer_kind("margin").network
     'own'
@@ -38,7 +38,7 @@ def writer_kind(name: str) -> WriterKind:
 
 
 def writer_of(record: Mapping[str, Any]) -> Writer:
-    """The writer that made the memory with this record. **Raises** `ValueError` where the record does not tell."""
+    """The writer that made the memory with this record. **Raises** `ValueError` if the record does not name it."""
     name: Any = record.get("writer")
     try:
         known = _OF_VERSION_1.get(name, str(name).replace("_", "-"))
@@ -50,6 +50,6 @@ def writer_of(record: Mapping[str, Any]) -> Writer:
         return make(record)
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(
-            "a change goes on with the writer of the memory, which its record does not tell "
+            "a change uses the writer of the memory, which its record does not name "
             f"({error}); give it, such as add(memory, examples, writer=Gradient(...))"
         ) from error

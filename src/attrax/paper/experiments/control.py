@@ -30,7 +30,7 @@ from attrax.paper.sweeps import Cell, CellFound, CellRecord, Work
 from attrax.patterns import Patterns
 from attrax.theory import corollary1
 from attrax.training import mean_squared_error, polish
-from attrax.writing import settle
+from attrax.writing import refine_and_certify
 
 _SIZES: dict[str, dict[str, Any]] = {
     "smoke": {"n": 10, "side": 8, "width": 128, "depth": 2},
@@ -48,9 +48,9 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     examples = pictures(settings)
     key = jr.key(settings["seed"])
     network = polish(recipe(settings)(examples.shape[1:], key=key), examples, examples)
-    memory = settle(Memory(network, Patterns.from_examples(examples)), progress=work.progress)
+    memory = refine_and_certify(Memory(network, Patterns.from_examples(examples)), progress=work.progress)
     certificate = memory.certificate
-    assert certificate is not None  # `settle` sets it
+    assert certificate is not None  # `refine_and_certify` sets it
     draw = np.random.default_rng(settings["seed"])
     written = []
     for activation, k, v in COROLLARY:
@@ -59,8 +59,8 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
         record = corollary1(activation, k, v)
         weights = (np.full((k, 1), record.v) * direction, direction[:, None] * np.full((1, k), record.u))
         one = MLP(weights, (None, None), direction.shape, activation)
-        found = settle(Memory(one, Patterns.from_examples(direction[None])))
-        assert found.certificate is not None  # `settle` sets it
+        found = refine_and_certify(Memory(one, Patterns.from_examples(direction[None])))
+        assert found.certificate is not None  # `refine_and_certify` sets it
         written.append(
             {
                 "activation": activation,

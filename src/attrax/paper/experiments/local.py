@@ -22,7 +22,7 @@ from attrax.paper._pictures import data_note, data_source, limited, pictures
 from attrax.paper.pages import PageTable
 from attrax.paper.sweeps import Cell, CellFound, CellRecord, Work
 from attrax.patterns import Patterns
-from attrax.writing import settle
+from attrax.writing import refine_and_certify
 
 _SIZES: dict[str, dict[str, Any]] = {
     "smoke": {"n": 3, "side": 8, "width": 128, "depth": 2, "epochs": 6000, "rate": 1e-3},
@@ -89,7 +89,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
         begin = start if rule == "backpropagation" else FeedbackMLP(start, feedback)
         found = fitted(begin, examples, settings, replace(work, checkpoint=None), key)
         network = found.map.network if isinstance(found.map, FeedbackMLP) else found.map
-        memory = settle(Memory(network, Patterns.from_examples(examples)), progress=work.progress)
+        memory = refine_and_certify(Memory(network, Patterns.from_examples(examples)), progress=work.progress)
         numbers[rule] = stored_numbers(memory) | {
             "loss": found.loss,
             "epochs": found.epochs,
@@ -101,7 +101,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 
 
 def _finite(memory: Memory) -> np.ndarray:
-    assert memory.certificate is not None  # `settle` sets it
+    assert memory.certificate is not None  # `refine_and_certify` sets it
     radii = memory.certificate.spectral_radius
     return radii[np.isfinite(radii)]
 

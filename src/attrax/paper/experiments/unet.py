@@ -33,7 +33,7 @@ from attrax.paper._pictures import data_note, data_source, limited, pictures
 from attrax.paper.pages import PageTable
 from attrax.paper.sweeps import Cell, CellFound, CellRecord, Work
 from attrax.patterns import Patterns
-from attrax.writing import settle
+from attrax.writing import refine_and_certify
 
 _SIZES: dict[str, dict[str, Any]] = {
     "smoke": {"n": 2, "side": 4, "channels": 16, "epochs": 1500, "rate": 2e-3},
@@ -55,8 +55,8 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
         key=key,
     )
     trained_map = fitted(network, examples, settings, work, jr.fold_in(key, 1))
-    memory = settle(Memory(trained_map.map, Patterns.from_examples(examples)), progress=work.progress)
-    assert memory.certificate is not None  # `settle` sets it
+    memory = refine_and_certify(Memory(trained_map.map, Patterns.from_examples(examples)), progress=work.progress)
+    assert memory.certificate is not None  # `refine_and_certify` sets it
     draw = np.random.default_rng(settings["seed"])
     cues = examples + settings["noise"] * draw.standard_normal(examples.shape)
     rows = np.arange(len(examples))
@@ -83,7 +83,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 
 def _bound(memory: Memory, size: int, key: PRNGKeyArray) -> float | None:
     """The largest bound on a whole spectrum, for large states a probable one; `None` where a point is not fixed."""
-    assert memory.certificate is not None  # `settle` sets it
+    assert memory.certificate is not None  # `refine_and_certify` sets it
     if (memory.certificate.residual**2 / size > _EXACT).any():
         return None  # nothing is stored, and the bound takes an hour at the paper's size
     return float(spectrum(memory, top=1, key=key).upper_bound.max())

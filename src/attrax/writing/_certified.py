@@ -1,4 +1,4 @@
-"""From a trained network to a memory: its exact fixed points and cycles, and their certificate."""
+"""From a trained network to a memory: finds its exact fixed points and cycles, and certifies them."""
 
 from dataclasses import replace
 
@@ -14,37 +14,41 @@ from attrax.maps import reduced_map
 from attrax.memory import Certificate, Memory
 
 
-def settle(memory: Memory, *, progress: Progress | None = None) -> Memory:
-    """The memory with its points refined to the exact cycles of its map, and certified there."""
+def refine_and_certify(memory: Memory, *, progress: Progress | None = None) -> Memory:
+    """The memory with its points refined to the exact cycles of its map, and certified there.
+
+    **Raises** `ValueError` if the memory holds no patterns.
+    """
     patterns, originals = memory.examples(), memory.originals
     assert originals is not None  # a memory with patterns has them
     points = np.array(originals, np.float64)
     with float64():
-        way = reduced_map(memory.map, patterns.shape)
-    # These are small products; threads that share one wait for each other on a busy machine.
+        reduced = reduced_map(memory.map, patterns.shape)
+    # The products are small; on a busy machine, threads that share one wait for each other.
     with threadpool_limits(1, user_api="blas"):
         alone = [cycle[0] for cycle in patterns.cycles if len(cycle) == 1]
-        exact = set(np.asarray(alone, int)[fixed(way, points[alone])])
+        exact = set(np.asarray(alone, int)[fixed(reduced, points[alone])])
         for cycle in patterns.cycles:
             if len(cycle) == 1 and cycle[0] in exact:
                 continue
             index = list(cycle)
-            points[index] = refine(memory.map, points[index], way=way, unit=patterns.unit).points
+            points[index] = refine(memory.map, points[index], way=reduced, unit=patterns.unit).points
     memory = Memory(memory.map, replace(patterns, points=points), originals, memory.written)
     certificate: Certificate = certify(memory, progress=progress)
     return replace(memory, certificate=certificate)
 
 
 def failed_examples(memory: Memory) -> tuple[int, ...]:
-    """The examples of a settled memory on cycles that are not certified attractors, or on a way that is not kept."""
+    """The examples of a certified memory on cycles that are not certified attractors, or on open sequences that are not
+    kept."""
     certificate = memory.certificate
-    assert certificate is not None  # `settle` sets it
+    assert certificate is not None  # `refine_and_certify` sets it
     failed = [
         index
         for cycle, verdict in zip(certificate.cycles, certificate.verdict, strict=True)
         if verdict is not Verdict.ATTRACTOR
         for index in cycle
     ]
-    for way, kept in zip(memory.examples().open_sequences, certificate.open_sequences_kept, strict=True):
-        failed += [] if kept else way[:-1]
+    for sequence, kept in zip(memory.examples().open_sequences, certificate.open_sequences_kept, strict=True):
+        failed += [] if kept else sequence[:-1]
     return tuple(sorted(set(failed)))

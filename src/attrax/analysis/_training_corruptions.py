@@ -1,4 +1,4 @@
-"""Which corruptions were used in training: recovery from others is another achievement."""
+"""Which corruptions were used in training; recovering from others is harder."""
 
 import math
 from typing import Any
@@ -7,11 +7,12 @@ from attrax.corruptions import parse_corruption
 from attrax.memory import Memory
 
 
-def training_saw(memory: Memory, name: str) -> str:
+def used_in_training(memory: Memory, name: str) -> str:
     """Whether the corruption called `name` was used in training.
 
-    `"yes"`; `"kind only, …"` where it saw weaker ones of the kind, or another σ; `"parts only"` where it saw each part
-    of a composition but not together; `"no"`; `"unknown"` for a memory without a record or a corruption without a name.
+    **Returns:** `"yes"`; `"kind only, …"` if only weaker ones of the kind, or another σ, were used; `"parts only"` if
+    each part of a composition was used, but not together; `"no"`; `"unknown"` for a memory without a record or a
+    corruption without a name.
     """
     written: dict[str, Any] = memory.written
     if "writer" not in written:
@@ -19,12 +20,12 @@ def training_saw(memory: Memory, name: str) -> str:
     sigma = written.get("noise") or 0.0
     try:
         asked = parse_corruption(name)
-        seen = [parse_corruption(text) for text in written.get("corruptions") or []]
+        used = [parse_corruption(text) for text in written.get("corruptions") or []]
     except ValueError:
         return "unknown"
     if asked.kind == "none":
         return "yes"
-    alike = [corruption for corruption in seen if corruption.kind == asked.kind]
+    alike = [corruption for corruption in used if corruption.kind == asked.kind]
     if asked.kind == "gaussian" and sigma:
         if not alike:
             return "yes" if math.isclose(asked.levels[0], sigma) else f"kind only, at σ = {sigma:g}"
@@ -33,5 +34,5 @@ def training_saw(memory: Memory, name: str) -> str:
         return "yes"
     if alike:
         return f"kind only, up to {'+'.join(f'{level:g}' for level in alike[0].levels)}"
-    parts = {kind for corruption in seen for kind in corruption.kind.split("+")} | ({"gaussian"} if sigma else set())
+    parts = {kind for corruption in used for kind in corruption.kind.split("+")} | ({"gaussian"} if sigma else set())
     return "parts only" if "+" in asked.kind and set(asked.kind.split("+")) <= parts else "no"
