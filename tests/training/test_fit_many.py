@@ -145,7 +145,7 @@ def test_no_epochs_leave_the_maps() -> None:
         ({"maps": [network(), network(activation="relu")]}, "map 1 has another structure"),
         ({"maps": [network(), network(np.float64)]}, "map 1 has another structure"),
         ({"maps": [lambda x: x]}, "trainable arrays of one floating-point dtype"),
-        ({"inputs": INPUTS[:2]}, "as many rows each"),
+        ({"inputs": INPUTS[:2]}, "the same number of rows"),
         ({"inputs": INPUTS[None], "targets": TARGETS[None]}, "maps must take a state of shape"),
         ({"inputs": INPUTS[None], "targets": TARGETS[None], "own_data": True}, "a part for each of the 2 maps"),
         ({"targets": TARGETS[:, :2]}, "shape of a target"),

@@ -190,5 +190,5 @@ def test_wrong_arguments_are_refused() -> None:
         ax.store(np.eye(3), writer=ax.Gradient(corruptions=("occlude:0.5",)), key=jr.key(0))
     made = objective(noise=0.1, dtype=np.dtype("float32"))
     start = ax.maps.mlp((2,), width=3, depth=1, key=jr.key(0))
-    with pytest.raises(ValueError, match="noise must be left out"):
+    with pytest.raises(ValueError, match="noise must be omitted"):
         fit(start, np.eye(2), np.eye(2), optimizer=optimizer("gd"), noise=0.1, objective=made, key=jr.key(0))

@@ -131,7 +131,7 @@ def test_rounds_and_strengths() -> None:
 
 
 def test_one_score_an_example_is_demanded() -> None:
-    with pytest.raises(ValueError, match="one score an example, 3; it has 12"):
+    with pytest.raises(ValueError, match="one score for each of the 3 examples; it has 12"):
         winner_take_all_network(encoder(POINTS, widths=[24], key=jr.key(0)), POINTS[:3])
     with pytest.raises(ValueError, match="at least one hidden layer"):
         encoder(POINTS, widths=[], key=jr.key(0))

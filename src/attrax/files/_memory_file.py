@@ -2,14 +2,14 @@
 
 Layout. Tensors: `map.NAME` (the arrays of the map), `successor`, `points`, `originals`, `certificate.NAME`. Metadata:
 `format`, `version`, `memory` (JSON: kind and settings of the map, how the memory was written, verdicts, digest of the
-patterns, the shape of a frame where a state holds several, the names of the examples where they have any) and
-`checksum`, the SHA-256 of all the rest. An array of float64 whose values all fit float32 is kept as float32 and widened
-again on loading; the JSON names those.
+patterns, the shape of a frame if a state holds several, the names of the examples if they have any) and `checksum`, the
+SHA-256 of all the rest. A float64 array whose values all fit into float32 is stored as float32 and widened again on
+loading; the JSON lists these.
 
-The kinds of maps are those of `maps.KINDS`. Of any other map the file has the name, the number of parameters and
-`map.probe`, what it makes of a few fixed states, by which the map that is given again is known.
+The kinds of maps are those of `maps.KINDS`. For any other map the file has the name, the number of parameters and
+`map.probe`, its outputs at a few fixed states, by which a map that is given again is recognized.
 
-In version 1 the arrays of the map have no prefix, its settings stand beside the rest, and it is always an `MLP`.
+In version 1 the arrays of the map have no prefix, its settings are mixed with the rest, and it is always an `MLP`.
 """
 
 import hashlib
@@ -39,23 +39,24 @@ _READABLE = ("1", "2")
 _OF_THE_MAP = "map."
 _METADATA = {"format", "version", "memory", "checksum"}
 _OPEN_SEQUENCES = "certificate.way_error"
-"""The name of this tensor in files of version 1, which is older than that of the field."""
+"""The name of this tensor in files of version 1, from before the field was renamed."""
 _LATER_NUMBERS = ("distance", "distance_error")
 """Numbers of a certificate that files of older versions lack."""
 _NOT_NUMBERS = ("cycles", "verdict", "method", "period", "open_sequence_error", "reason", "evidence", "recovery_atol")
 
 
 class MemoryFileError(ValueError):
-    """A file is not a memory, or not one that can be trusted."""
+    """A file that is not a memory, or is damaged."""
 
 
 def save(path: str | os.PathLike[str], memory: Memory, *, patterns: bool = True) -> Path:
-    """Writes a memory to one file, beside the old one first and then in its place.
+    """Writes a memory to one file. The file is replaced atomically.
 
-    **Arguments:** `patterns`: `False` leaves the stored states out; the file then knows them by a digest only, and
-    recall needs them supplied again (`with_patterns`).
+    **Arguments:** `patterns`: `False` omits the stored states. The file then has only a digest of them, and recall
+    needs them supplied again (`with_patterns`).
 
-    Of a map that is none of `maps.KINDS` the file holds no weights: it has to be given again, `load(path, map=...)`.
+    If the map is not one of `maps.KINDS`, the file holds no weights: the map has to be given again, `load(path,
+    map=...)`.
 
     **Returns:** the path. **Raises** `ValueError` for a path that can't be written.
     """
@@ -108,7 +109,7 @@ def save(path: str | os.PathLike[str], memory: Memory, *, patterns: bool = True)
 
 
 def _map_parts(map: Map, shape: tuple[int, ...]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """What a file keeps of a map: arrays, and text."""
+    """What a file keeps about a map: arrays and text."""
     kind = kind_of(map)
     if kind is not None and isinstance(map, Storable):
         arrays, settings = map.to_arrays()
@@ -120,13 +121,13 @@ def _map_parts(map: Map, shape: tuple[int, ...]) -> tuple[dict[str, np.ndarray],
 
 
 def load(path: str | os.PathLike[str], *, map: Map | None = None) -> Memory:
-    """Reads a memory, checking its checksum and structure first.
+    """Reads a memory, after checking its checksum and structure.
 
-    **Arguments:** `map`: the map, where the file does not hold it: files hold the kinds of `maps.KINDS`. Without it the
-    memory can be looked at; verbs that apply the map say what is missing.
+    **Arguments:** `map`: the map, if the file does not hold it (files hold the kinds in `maps.KINDS`). Without it, the
+    memory can be inspected; functions that apply the map say what is missing.
 
     **Raises** `MemoryFileError` for a file that is missing, truncated, altered, of another kind or a newer version;
-    `ValueError` for a map that is not the one that the memory was written with, or that the file holds itself.
+    `ValueError` for a map that is not the one the memory was written with, or if the file holds its map itself.
     """
     path = Path(path)
     try:
@@ -136,7 +137,7 @@ def load(path: str | os.PathLike[str], *, map: Map | None = None) -> Memory:
     metadata = _metadata(path, content)
     try:
         arrays = safetensors.numpy.load(content)
-    except Exception as error:  # whatever the parser makes of foreign bytes, the answer is the same
+    except Exception as error:  # whatever the parser raises, the answer is the same
         raise MemoryFileError(
             f"{path} is damaged: its tensors can't be read ({error}); restore it from a copy"
         ) from None
@@ -155,17 +156,17 @@ def load(path: str | os.PathLike[str], *, map: Map | None = None) -> Memory:
     if map is None:
         return memory
     if not isinstance(memory.map, MissingMap):
-        raise ValueError(f"{path} holds its map; leave map out")
+        raise ValueError(f"{path} holds its map; omit map")
     check_same_map(map, memory.map.shape, memory.map.images)
     return replace(memory, map=map)
 
 
 def with_patterns(memory: Memory, examples: Patterns | HostStates) -> Memory:
-    """A memory that was saved without its patterns, completed by the examples it was written from.
+    """A memory that was saved without its patterns, completed with the examples it was written from.
 
-    **Arguments:** `examples`, n×state shape, or `Patterns` where sequences were stored.
+    **Arguments:** `examples`, n×state shape, or `Patterns` if sequences were stored.
 
-    **Raises** `ValueError` where they are not the same examples in the same order.
+    **Raises** `ValueError` if they are not the same examples in the same order.
     """
     if memory.patterns is not None:
         return memory
@@ -181,13 +182,13 @@ def with_patterns(memory: Memory, examples: Patterns | HostStates) -> Memory:
 
 
 def digest(values: HostStates) -> str:
-    """SHA-256 over shape, dtype and bytes of an array."""
+    """SHA-256 of the shape, dtype and bytes of an array."""
     values = np.ascontiguousarray(values)
     return hashlib.sha256(f"{values.dtype.str} {values.shape}".encode() + values.tobytes()).hexdigest()
 
 
 def _metadata(path: Path, content: bytes) -> dict[str, str]:
-    """The texts in the header of a safetensors file, refused unless they are those of a memory."""
+    """The texts in the header of a safetensors file. **Raises** `MemoryFileError` unless it is a memory."""
     foreign = MemoryFileError(f"{path} is not an attrax memory: it has no such header; write one with attrax store")
     length = int.from_bytes(content[:8], "little") if len(content) >= 8 else 0
     if not 2 <= length <= len(content) - 8:
@@ -225,7 +226,7 @@ def _assembled_map(text: dict[str, Any], arrays: dict[str, np.ndarray], version:
     if own["kind"] is None:
         images = parts["probe"]
         if images.shape[1:] != shape or images.dtype != np.float64:
-            raise ValueError("what is on record of the map does not have the shape of a state")
+            raise ValueError("the recorded outputs of the map do not have the shape of a state")
         return MissingMap(str(own["text"]), int(own["parameters"]), images)
     if own["kind"] not in KINDS:
         raise ValueError(
@@ -300,7 +301,7 @@ def _assemble(text: dict[str, Any], arrays: dict[str, np.ndarray], version: str)
 
 
 def _names(found: Any, count: int) -> tuple[str, ...] | None:
-    """The names of the examples; files from before they had names have none."""
+    """The names of the examples; older files have none."""
     if found is None:
         return None
     if not isinstance(found, list) or len(found) != count or not all(isinstance(name, str) for name in found):

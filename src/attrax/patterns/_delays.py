@@ -14,9 +14,9 @@ _BLOCK = 1024
 
 @dataclass(frozen=True, slots=True)
 class Ambiguity(Record):
-    """Two states that go different ways although they are nearly equal.
+    """Two states that are nearly equal but have different successors.
 
-    **Fields:** `states`, their two indices; `distance` between them; `successor_distance` between what they go to.
+    **Fields:** `states`, their two indices; `distance`, between them; `successor_distance`, between their successors.
     """
 
     states: tuple[int, int]
@@ -25,8 +25,8 @@ class Ambiguity(Record):
 
 
 def stack(frames: HostStates) -> HostStates:
-    """One state from K frames, oldest first: gray pictures become the channels of one picture, all else is joined
-    along its last axis.
+    """Makes one state from K frames, oldest first. Gray pictures become the channels of one picture; everything else is
+    joined along its last axis.
 
     **Arguments:** `frames`, n×K×frame shape. **Returns:** n×state shape.
     """
@@ -36,17 +36,17 @@ def stack(frames: HostStates) -> HostStates:
 
 
 def last_frame(states: HostStates, frame: tuple[int, ...]) -> HostStates:
-    """The latest of the frames that `stack` made states of. **Returns:** n×frame shape."""
+    """The latest frame of each of n states made by `stack`. **Returns:** n×frame shape."""
     if states.shape[1:] == frame:
         return states
     return states[..., -1] if len(frame) == 2 else states[..., -frame[-1] :]
 
 
 def delayed(sequence: HostStates, context: int, *, hold: bool) -> HostStates:
-    """The last `context` frames at each place of a sequence, stacked.
+    """The last `context` frames at each position of a sequence, stacked: n×state shape.
 
-    A loop reaches back over its beginning. Of an open sequence the time before its first frame is that frame, and its
-    last frame goes on until a state holds nothing else.
+    In a loop, the frames before the first one are those at its end. In an open sequence, the first frame stands for
+    those before it, and the last frame is repeated until a state contains nothing else.
     """
     length = len(sequence)
     places = np.arange(length + (context - 1 if hold else 0))
@@ -56,7 +56,7 @@ def delayed(sequence: HostStates, context: int, *, hold: bool) -> HostStates:
 
 
 def equal_rows(points: HostStates) -> HostIndices:
-    """For each row the index of the first one that equals it."""
+    """For each row, the index of the first row equal to it."""
     first: dict[bytes, int] = {}
     # Adding zero turns −0.0 into 0.0, which compares equal but differs in its bytes.
     return np.array([first.setdefault((point + 0.0).tobytes(), index) for index, point in enumerate(points)])
@@ -65,8 +65,8 @@ def equal_rows(points: HostStates) -> HostIndices:
 def near_pairs(points: HostStates, successor: HostIndices) -> tuple[Ambiguity, ...]:
     """Pairs of different states within `NEAR` times the median step whose successors lie farther apart than they do.
 
-    A step is the distance from a state to its successor, of states that move; where none does there are no pairs. A
-    map that serves such a pair has to stretch the way between them.
+    A step is the distance from a state to its successor, over all states that move; if none does, there are no pairs. A
+    map that stores such a pair has to stretch the distance between them.
 
     **Returns:** the pairs, the closest first.
     """
@@ -80,7 +80,7 @@ def near_pairs(points: HostStates, successor: HostIndices) -> tuple[Ambiguity, .
     for start in range(0, len(flat), _BLOCK):
         rows = slice(start, start + _BLOCK)
         gram = squares[rows, None] + squares - 2 * flat[rows] @ flat.T
-        # The expanded square loses digits; what comes close is looked at again without it.
+        # The expanded square loses digits; close pairs are computed again without it.
         room = 1e-12 * (squares[rows, None] + squares)
         for one, other in zip(*np.nonzero(gram <= limit**2 + room), strict=True):
             i, j = start + int(one), int(other)

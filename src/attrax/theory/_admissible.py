@@ -1,4 +1,4 @@
-"""Where Corollary 1 applies: the open intervals on which |zφ'(z)/φ(z)| > 1, proved where φ's record has the means."""
+"""Where Corollary 1 applies: the open intervals on which |zφ'(z)/φ(z)| > 1, proved if φ's record allows it."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ class AdmissibleIntervals(Record):
     **Fields:**
 
     - `low`, `high`: the range that was searched.
-    - `intervals`: open intervals with |zφ'/φ| > 1, φ ≠ 0, φ' finite. Where proved, the ends stand inside the true
+    - `intervals`: open intervals with |zφ'/φ| > 1, φ ≠ 0, φ' finite. If proved, their ends lie inside the true
       interval, by less than `atol`.
-    - `undecided`: short intervals (about `atol`) around the true ends, where neither > 1 nor ≤ 1 is proved. Zeros of
-      φ between two admissible intervals are enclosed here too.
+    - `undecided`: short intervals (about `atol`) around the true ends, where neither > 1 nor ≤ 1 was proved. Zeros of φ
+      between two admissible intervals are enclosed here too.
     - `status`: a `TheoryStatus`, proved or sampled.
     """
 
@@ -52,16 +52,16 @@ _Comparison: TypeAlias = Callable[[Boxes], tuple[Boxes, Boxes]]
 def admissible_intervals(
     activation: ActivationLike, low: float, high: float, *, atol: float = 1e-10
 ) -> AdmissibleIntervals:
-    """The open intervals within [low, high] on which |zφ'(z)/φ(z)| > 1: there Corollary 1 applies.
+    """The open intervals within [low, high] on which |zφ'(z)/φ(z)| > 1, where Corollary 1 applies.
 
-    Where the activation's record has `admissible` cases, each interval is proved, by interval arithmetic with outward
+    If the activation's record has `admissible` cases, each interval is proved, by interval arithmetic with outward
     rounding and bisection, or by exact cases (z^p; none for tanh, erf, arctan, SELU and the piecewise linear ones). For
     other activations they are found on a grid and refined, and the status says so.
 
     **Arguments:** `activation` by name or as a callable; `low` < `high`, at most 10,000 in modulus; `atol`, how
     closely the ends are enclosed.
 
-    **Returns** an `AdmissibleIntervals`; `z in answer` tells whether z lies in one of them.
+    **Returns** an `AdmissibleIntervals`; `z in answer` says whether z lies in one of them.
 
     **Raises** `ValueError` for wrong arguments.
 
@@ -124,7 +124,7 @@ def _proved(compare: _Comparison, low: float, high: float, atol: float) -> tuple
         first, second = compare(Boxes(a, b))
         above = first.least() > second.most()
         below = first.most() <= second.least()
-        # NaN and infinite bounds decide nothing, by these comparisons.
+        # With these comparisons, NaN and infinite bounds decide nothing.
         inside += list(zip(a[above].tolist(), b[above].tolist(), strict=True))
         open_ = ~(above | below)
         a, b = a[open_], b[open_]
@@ -145,7 +145,7 @@ def _proved(compare: _Comparison, low: float, high: float, atol: float) -> tuple
 
 
 def _zeros(compare: _Comparison, spans: list[Span]) -> list[Span | None]:
-    """For each span a short interval around the zero of φ in it, if there is one.
+    """For each span, a short interval around the zero of φ in it, if there is one.
 
     Throughout a span zφ' ≠ 0 is proved (its modulus exceeds that of φ), hence φ is monotone and has at most one zero.
     """

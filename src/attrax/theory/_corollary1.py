@@ -36,7 +36,7 @@ class InterpolatingNetwork(Record):
 
     @property
     def attractor(self) -> bool | None:
-        """Whether |λ₁| < 1; None where there is no answer."""
+        """Whether |λ₁| < 1; `None` if there is no answer."""
         return abs(self.top_eigenvalue) < 1 if self.status.interpolates else None
 
 

@@ -1,7 +1,7 @@
 """The exact recursions of gradient descent in the scalars of Invariants 1–5, and their flows.
 
-All are written once, as the direction in which a state moves: gradient descent adds γ times it, gradient flow
-integrates it. JAX does the derivatives and the loops, in float64 whatever its default precision is.
+Each is written once, as the direction in which a state moves: gradient descent adds γ times the direction, gradient
+flow integrates it. JAX computes the derivatives and the loops, in float64 whatever its default precision is.
 """
 
 from collections.abc import Callable, Sequence
@@ -116,7 +116,7 @@ def _move(phi: Scalar, direction: Direction, state: State, terms: dict[str, Any]
 def _flow(
     phi: Scalar, direction: Direction, state: State, terms: dict[str, Any], times: np.ndarray
 ) -> tuple[State, TheoryStatus]:
-    """The states at `times`, each leaf with a leading axis of times; NaN where the flow could not be followed."""
+    """The states at `times`, each leaf with a leading axis of times; NaN where the integration failed."""
     leaves, form = jax.tree.flatten(state)
     shapes = [np.shape(leaf) for leaf in leaves]
     cuts = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
@@ -146,7 +146,7 @@ def _flow(
             path = integrate.solve_ivp(
                 along, (0.0, times[-1]), start, method="DOP853", rtol=1e-12, atol=1e-15, t_eval=times
             )
-        # solve_ivp leaves a list where no time was reached
+        # solve_ivp returns a list if no time was reached
         reached = np.asarray(path.y).T if len(path.t) else rows[:0]
         rows[: len(reached)] = reached
         if path.status != 0 or not np.isfinite(rows).all():
@@ -186,9 +186,9 @@ def _host(tree: Any) -> Any:
 def gradient_descent(
     activation: ActivationLike, k: int, u0: Any, v0: Any, learning_rate: float, steps: int, norm: float = 1.0
 ) -> Trained:
-    """Gradient descent on ½‖x − f(x)‖² from A = xu⁰ᵀ, B = v⁰xᵀ, exactly, in the numbers that stay (Invariants 1, 2).
+    """Exact gradient descent on ½‖x − f(x)‖² from A = xu⁰ᵀ, B = v⁰xᵀ, in the scalars of Invariants 1 and 2.
 
-    With h = ‖x‖²v and r = 1 − uᵀφ(h), both at once: u ← u + γrφ(h), v ← v + γ‖x‖²rφ'(h)∘u.
+    With h = ‖x‖²v and r = 1 − uᵀφ(h), both are updated at once: u ← u + γrφ(h), v ← v + γ‖x‖²rφ'(h)∘u.
 
     **Arguments:** `activation` by name or as a callable; `k`, the width; `u0`, `v0`, numbers (equal units,
     Invariant 2) or sequences of length k (Invariant 1); `learning_rate` γ; `steps`; `norm`, ‖x‖.
@@ -222,7 +222,7 @@ def deep_gradient_descent(
     *,
     target_norm: float | None = None,
 ) -> Trained:
-    """The same with L − 1 = len(w0) further layers (Invariants 3 and 4), and for any target (Theorem 3).
+    """Exact gradient descent with L − 1 = len(w0) further layers (Invariants 3 and 4), and for any target (Theorem 3).
 
     Numbers u, w_i, v stand for equal units and W_i = w_i·𝟙𝟙ᵀ (Invariant 4). If `u0` or `v0` is a sequence of length k
     or any w_i a (k, k) matrix, the whole W_i are trained and only the outer layers keep their form (Invariant 3).
@@ -314,9 +314,9 @@ def _span_error(phi: Scalar, state: State, terms: dict[str, Any]) -> Any:
 def span_gradient_descent(
     activation: ActivationLike, gram: Any, U0: Any, V0: Any, learning_rate: float, steps: int
 ) -> SpanTrained:
-    """Gradient descent on n examples X from A = XU⁰ᵀ, B = V⁰Xᵀ, exactly, in span coordinates (Invariant 5).
+    """Exact gradient descent on n examples X from A = XU⁰ᵀ, B = V⁰Xᵀ, in span coordinates (Invariant 5).
 
-    With G = XᵀX, Φ = φ(VG) and R = I − UᵀΦ, both at once: U ← U + γΦRᵀ, V ← V + γφ'(VG)∘(UGR). The loss is
+    With G = XᵀX, Φ = φ(VG) and R = I − UᵀΦ, both are updated at once: U ← U + γΦRᵀ, V ← V + γφ'(VG)∘(UGR). The loss is
     ½‖X − f(X)‖². Outputs stay in the span of the examples whatever their dimension.
 
     **Arguments:** `activation` by name or as a callable; `gram`, G (n, n); `U0`, `V0`, (k, n); `learning_rate` γ;

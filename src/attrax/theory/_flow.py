@@ -1,9 +1,9 @@
 """Gradient flow in the scalars of Invariants 1, 2 and 4, followed to the zero-error network.
 
-With dτ = |r|dt the flow moves along the gradient of the output p = Σuφ (p = kua_L in depth), up or down according
-to the sign of 1 − p at the start, so p is monotone and dp/dτ = g > 0 away from equilibria. Taking p itself as the
-independent variable turns "integrate until p = 1" into an integral over [p₀, 1]: the event is the end point, the
-same code serves p₀ < 1 and p₀ > 1, and the branch is the one that training takes.
+With dτ = |r|dt the flow moves along the gradient of the output p = Σuφ (p = kua_L in depth), up or down depending on
+the sign of 1 − p at the start, so p is monotone and dp/dτ = g > 0 away from equilibria. Taking p itself as the
+independent variable turns "integrate until p = 1" into an integral over [p₀, 1]: the event is the end point, the same
+code handles p₀ < 1 and p₀ > 1, and the branch is the one that training takes.
 """
 
 from collections.abc import Callable
@@ -21,8 +21,8 @@ Vector: TypeAlias = Float[np.ndarray, " s"]
 Velocity: TypeAlias = Callable[[Vector], tuple[Vector, float, float]]
 """State to (d state/dτ, p, g = dp/dτ)."""
 
-# The gain g falls by this factor only where the flow runs into a saddle so closely that double precision cannot
-# tell on which side of it the flow leaves.
+# The gain g falls by this factor only if the flow comes so close to a saddle that double precision cannot determine on
+# which side of it the flow leaves.
 _SADDLE = 1e-14
 _MAX_EVALUATIONS = 60_000
 
@@ -45,7 +45,7 @@ def unit_velocity(phi: Scalar, scale: float) -> Velocity:
 
 
 def layers(phi: Scalar, k: int, w: Vector, h: float) -> tuple[Vector, Vector]:
-    """What φ sees in each layer, h_1 = h and h_i = k w_i a_{i−1}, and a_i = φ(h_i)."""
+    """The pre-activations of each layer, h_1 = h and h_i = k w_i a_{i−1}, and the activations a_i = φ(h_i)."""
     seen, activity = np.empty(len(w) + 1), np.empty(len(w) + 1)
     for i in range(len(w) + 1):
         seen[i] = h if i == 0 else k * w[i - 1] * activity[i - 1]
@@ -80,18 +80,19 @@ def depth_velocity(phi: Scalar, k: int, scale: float, target_square: float) -> V
 
 
 def checked_zero_error(velocity: Velocity, start: Vector) -> tuple[Vector, TheoryStatus]:
-    """`to_zero_error` to about 1e-12, where no equations are left to polish on: done twice, and compared."""
+    """`to_zero_error` to about 1e-12, for cases without equations for polishing: computed twice and compared."""
     state, status = to_zero_error(velocity, start, 1e-13, 1e-17)
     if status is not TheoryStatus.SOLVED:
         return state, status
-    # The coarser run errs about ten times as much, so what is returned is better than this by one digit.
+    # The error of the coarser run is about ten times as large, so the result is one digit better than the comparison
+    # shows.
     coarse, other = to_zero_error(velocity, start, 1e-12, 1e-16)
     agree = other is status and (np.abs(coarse - state) <= 1e-9 * np.abs(state) + 1e-12).all()
     return state, status if agree else TheoryStatus.ILL_CONDITIONED
 
 
 def to_zero_error(velocity: Velocity, start: Vector, rtol: float, atol: float) -> tuple[Vector, TheoryStatus]:
-    """The state at which the flow from `start` first reaches p = 1, and how that went."""
+    """The state at which the flow from `start` first reaches p = 1, and its status."""
     with np.errstate(all="ignore"):
         change, output, gain = velocity(start)
         if not (np.isfinite(change).all() and np.isfinite(output) and np.isfinite(gain)):
@@ -106,7 +107,7 @@ def to_zero_error(velocity: Velocity, start: Vector, rtol: float, atol: float) -
             state, status = _integrate(velocity, start, output, gain, "Radau", max(rtol, 1e-12), atol)
         if status is not TheoryStatus.SOLVED:
             return state, status
-        for _ in range(6):  # the parametrization drifts by the integrator's error: land on p = 1 exactly
+        for _ in range(6):  # the parametrization drifts by the integrator's error, so correct to p = 1 exactly
             change, output, gain = velocity(state)
             if not abs(1 - output) < 0.1 or not gain > 0:
                 return state, TheoryStatus.MAX_STEPS_REACHED
@@ -143,7 +144,7 @@ def _integrate(
         return velocity(state)[2] / gain - _SADDLE
 
     vars(saddle)["terminal"] = True
-    # p cannot come to rest above 0: an equilibrium has φ = 0 or an empty gradient, hence p ≤ 0.
+    # p cannot stop above 0: an equilibrium has φ = 0 or a zero gradient, so p ≤ 0.
     events = saddle if output <= 0 and watch else None
     try:
         path = integrate.solve_ivp(along, span, start, method=method, rtol=rtol, atol=atol, events=events)
@@ -155,13 +156,14 @@ def _integrate(
     if path.status == 0 and np.isfinite(state).all():
         return state, TheoryStatus.SOLVED
     if path.status == 1:
-        # A rest point is near if g changes much within a short distance. Else φ is only small there, as eᶻ is.
+        # An equilibrium is near if g changes much within a short distance. Otherwise φ is merely small there, as eᶻ is.
         change, _, speed = velocity(state)
         ahead = velocity(state + 1e-5 * change / np.linalg.norm(change))[2]
         if 0.5 < ahead / speed < 2:
             return _integrate(velocity, start, output, gain, method, rtol, atol, watch=False)
         return state, TheoryStatus.IMPOSSIBLE
-    # The step size collapsed: the flow ends there if it is at rest, or if just ahead φ is constant or undefined.
+    # The step size collapsed: the flow ends there if it is at an equilibrium, or if φ is constant or undefined just
+    # ahead.
     change, reached, speed = velocity(state)
     ahead = velocity(state + 1e-8 * change / np.sqrt(speed))[2] if speed > 0 else 0.0
     ends = not min(speed, ahead) > 1e-6 * gain or not ahead > 1e-6 * speed

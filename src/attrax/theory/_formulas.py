@@ -90,8 +90,8 @@ def layer_factor(activation: ActivationLike, z: Any) -> Any:
 def ratio_integral(activation: ActivationLike, start: float, stop: float) -> float:
     """∫ φ(z)/φ'(z) dz from `start` to `stop`, as in Theorem 1: closed form where known, else quadrature.
 
-    Closed primitives: sigmoid z + eᶻ, tanh ½sinh²z, exp z, z^p z²/(2p), ReLU z²/2, SELU z + e^{−z} below 0.
-    It has a value only where φ' has no zero between the two ends.
+    Closed primitives: sigmoid z + eᶻ, tanh ½sinh²z, exp z, z^p z²/(2p), ReLU z²/2, SELU z + e^{−z} below 0. It is
+    defined only if φ' has no zero between the two ends.
 
     **Raises** `ValueError` for wrong arguments.
 
@@ -108,7 +108,7 @@ def ratio_integral(activation: ActivationLike, start: float, stop: float) -> flo
 
 
 def velocity(activation: ActivationLike, k: int, u: Any, v: Any, norm: float = 1.0) -> tuple[Any, Any, Any]:
-    """(u̇, v̇, r): the gradient flow of k equal units at u, v, as for a phase portrait (Invariant 2).
+    """(u̇, v̇, r): the gradient flow of k equal units at (u, v), for example for a phase portrait (Invariant 2).
 
     r = 1 − kuφ(h), u̇ = rφ(h), v̇ = ‖x‖²rφ'(h)u, h = ‖x‖²v. The zero-error curve is r = 0, that is u = 1/(kφ(h)).
 

@@ -15,7 +15,7 @@ _REACH = 12.0  # e^−72 of the normal distribution lies beyond
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InitialJacobian(Record):
-    """What the Jacobian at an example of norm ‖x‖ is at initialization, for dimension and width without bound.
+    """The Jacobian at an example of norm ‖x‖ at initialization, in the limit of large dimension and width.
 
     **Fields:**
 

@@ -1,4 +1,4 @@
-"""Orthonormal examples with a group of hidden units each: where attractors stop being attractors together."""
+"""Orthonormal examples with a group of hidden units each: attractors alone may not be attractors together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class OrthonormalExtension(Record):
 
     - `eigenvalues`: (n, n); entry (j, i) is the eigenvalue of the Jacobian at x_j along x_i. All others are 0.
     - `attractor`: for each example, whether all its eigenvalues are below 1 in modulus.
-    - `status`: solved, trapped if a group is, or the status of the first group without an answer.
+    - `status`: solved, trapped if any group is, or the status of the first group without an answer.
     """
 
     eigenvalues: Float[np.ndarray, "n n"]
@@ -35,7 +35,8 @@ def orthonormal_extension(records: Sequence[SingleExample]) -> OrthonormalExtens
     φ'(0)v⁽ⁱ⁾/φ(v⁽ⁱ⁾) along x_i, i ≠ j. For tanh the latter is v/tanh v > 1: every example is a saddle although each
     alone is an attractor.
 
-    **Arguments:** `records`, one `single_example` each, of depth 1, norm 1, with φ(0) = 0; activations may differ.
+    **Arguments:** `records`, results of `single_example` of depth 1 and norm 1 with φ(0) = 0, one per group;
+    activations may differ.
 
     **Returns** an `OrthonormalExtension`.
 

@@ -1,7 +1,8 @@
-"""Activations as the theory needs them: value, slope, ∫φ/φ' and zφ'/φ, all in float64.
+"""Activations in the form the theory needs: value, slope, ∫φ/φ' and zφ'/φ, all in float64.
 
-Closed forms are the record's, in NumPy, because SciPy's solvers ask for one number at a time. What has none is
-differentiated by JAX in double precision, whatever JAX's default is, without touching its configuration.
+Closed forms come from the activation's record and use NumPy, because SciPy's solvers evaluate one number at a time.
+Without a closed form, JAX differentiates in double precision, whatever its default is, without changing its
+configuration.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from attrax.activations import ACTIVATIONS, Activation, ActivationLike, Case, Cl
 from attrax.activations import activation as activation_of
 
 NAMES = (*ACTIVATIONS, "z^p")
-"""What can be given by name; p in z^p is any number but 0, as in "z^0.5"."""
+"""Names of activations; p in z^p is any number except 0, as in "z^0.5"."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +39,7 @@ class Scalar(Record):
     _curvature: list = field(default_factory=list)
 
     def factor(self, z: Any) -> Any:
-        """zφ'(z)/φ(z): what one layer contributes to the top eigenvalue (Theorem 2, Corollary 2)."""
+        """zφ'(z)/φ(z): the factor of one layer in the top eigenvalue (Theorem 2, Corollary 2)."""
         with np.errstate(all="ignore"):
             if self.closed_factor is not None:
                 return self.closed_factor(np.asarray(z, np.float64))[()]
@@ -73,7 +74,7 @@ def in_double(function: Callable[[Any], Any], z: Any) -> np.ndarray:
 
 def bracketed_root(function: Callable[[float], float], low: float, high: float) -> float:
     """The root of `function` between `low` and `high`, where its signs differ."""
-    # The stubs of SciPy give brentq a second kind of result that it has only on request.
+    # SciPy's stubs give brentq a second result type that it returns only on request.
     solver: Any = optimize.brentq
     return float(solver(function, low, high, xtol=1e-300, rtol=1e-15))
 
@@ -90,7 +91,7 @@ def scalar(activation: ActivationLike) -> Scalar:
     record = activation_of(activation)
     try:
         return _cached(record)
-    except TypeError:  # functions that cannot be hashed are compiled anew
+    except TypeError:  # functions that cannot be hashed are compiled again
         return _scalar(record)
 
 
@@ -121,7 +122,7 @@ def _check_differentiable(record: Activation) -> None:
         with float64():
             derivative = jax.vmap(jax.grad(record.function))
             shape = jax.eval_shape(derivative, jax.ShapeDtypeStruct((2,), np.float64))
-    except Exception as error:  # whatever a foreign function raises while it is traced, the answer is the same
+    except Exception as error:  # whatever the user's function raises during tracing, the answer is the same
         raise ValueError(
             f"activation must be a name or an elementwise callable that JAX can differentiate (jax.numpy, not numpy "
             f"or math); {record.name} is not: {error}"

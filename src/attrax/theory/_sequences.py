@@ -31,7 +31,7 @@ class SequenceCycle(Record):
 
     @property
     def attractor(self) -> bool | None:
-        """Whether the cycle attracts, |λ₁| < 1; None where there is no answer."""
+        """Whether the cycle attracts, |λ₁| < 1; `None` if there is no answer."""
         return abs(self.top_eigenvalue) < 1 if self.status.interpolates else None
 
 
@@ -41,11 +41,12 @@ def sequence(records: Sequence[SingleExample | InterpolatingNetwork]) -> Sequenc
     The networks may differ in activation, width, depth and start. Network i must map to the norm that network
     i + 1 starts from. The theorem is about n separate networks, not about one that stores the whole sequence.
 
-    **Arguments:** `records`, one per network, in order: results of `single_example`, or of `corollary1`.
+    **Arguments:** `records`, one per network, in order: results of `single_example` or `corollary1`.
 
     **Returns** a `SequenceCycle`.
 
-    **Raises** `ValueError` for an empty list, other things than such records, or norms that do not follow on.
+    **Raises** `ValueError` for an empty list, anything other than such records, or norms that do not match from one
+    network to the next.
 
     ```python
     >>> from attrax import theory
@@ -68,7 +69,7 @@ def sequence(records: Sequence[SingleExample | InterpolatingNetwork]) -> Sequenc
         if abs(record.target_norm - following.norm) > 1e-9 * following.norm:
             raise ValueError(
                 f"network {i} maps to a vector of norm {record.target_norm:g}, but the next starts from norm "
-                f"{following.norm:g}; give `norm` and `target_norm` that follow on"
+                f"{following.norm:g}; make each `target_norm` the `norm` of the next network"
             )
     factors = tuple(record.top_eigenvalue for record in records)
     return SequenceCycle(factors, float(np.prod(factors)), combined(record.status for record in records))

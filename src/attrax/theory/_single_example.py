@@ -28,7 +28,7 @@ class SingleExample(Record):
     - `activation`, `k`, `u0`, `w0`, `v0`, `depth`, `norm`, `target_norm`: as given (`u0` and `v0` are arrays of
       shape (k,) for unequal units; `target_norm` is `norm` for an autoencoder).
     - `u`, `v`: floats for equal units, arrays of shape (k,) otherwise; NaN where there is no answer.
-    - `h`: ‖x‖²v, what φ sees in the first layer.
+    - `h`: ‖x‖²v, the pre-activation of the first layer.
     - `w`: w_2 … w_L.
     - `factors`: hφ'(h)/φ(h) of each layer for equal units; otherwise λ₁ alone.
     - `top_eigenvalue`: λ₁, the only non-zero eigenvalue of the Jacobian at x; NaN where there is no answer.
@@ -58,7 +58,7 @@ class SingleExample(Record):
 
     @property
     def attractor(self) -> bool | None:
-        """Whether |λ₁| < 1; None where there is no answer. For sequences this is the factor, not the cycle."""
+        """Whether |λ₁| < 1; `None` if there is no answer. For sequences this is the factor, not the cycle."""
         return abs(self.top_eigenvalue) < 1 if self.status.interpolates else None
 
 
@@ -93,8 +93,8 @@ def single_example(
 
     **Returns** a `SingleExample`, in float64 whatever JAX's default precision is.
 
-    **Raises** `ValueError` for wrong arguments, including unequal units with a depth above 1 (Invariant 4 needs
-    equal ones). What has no solution is answered by `status`.
+    **Raises** `ValueError` for wrong arguments, including unequal units with a depth above 1 (Invariant 4 needs equal
+    ones). If there is no solution, `status` says why.
 
     ```python
     >>> from attrax import theory
@@ -180,7 +180,7 @@ def _deep(
 
 
 def _pinned(phi: Scalar, h: Any, status: TheoryStatus) -> TheoryStatus:
-    """Solved turned into trapped where an entry of h stands next to a zero of φ'."""
+    """Turns solved into trapped if an entry of h is next to a zero of φ'."""
     near = status is TheoryStatus.SOLVED and any(nearby_zero(phi, float(x)) is not None for x in h)
     return TheoryStatus.TRAPPED if near else status
 
@@ -225,7 +225,7 @@ def _polish(phi: Scalar, k: int, scale: float, u0: float, h0: float, u: float, h
         size = abs(step_u) / (abs(u) + 1e-300) + abs(step_h) / (abs(h) + 1e-300)
         if not np.isfinite(size):
             return None
-        if size >= best / 2 and best < 1e-9:  # rounding is all that is left
+        if size >= best / 2 and best < 1e-9:  # only rounding is left
             break
         u, h, best = u - step_u, h - step_h, size
         if size < 1e-15:

@@ -1,4 +1,4 @@
-"""How a computation of the theory ended, each outcome with a sentence on what to try."""
+"""How a computation of the theory ended, each outcome with a sentence of advice."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -40,7 +40,7 @@ class TheoryStatus(StrEnum):
         "inadmissible",
         "The network interpolates, but |vφ'(v)/φ(v)| ≤ 1: choose v inside an admissible interval.",
     )
-    FINISHED = "finished", "All steps or times asked for were done; see `error` for what is left."
+    FINISHED = "finished", "All requested steps or times were done; `error` is the remaining error."
     PROVED = "proved", "Every interval is proved by interval arithmetic or exact case analysis."
     SAMPLED = (
         "sampled",
@@ -50,7 +50,7 @@ class TheoryStatus(StrEnum):
 
     @property
     def interpolates(self) -> bool:
-        """Whether a network with zero error stands behind the record."""
+        """Whether the record describes a network with zero error."""
         return self in (TheoryStatus.SOLVED, TheoryStatus.TRAPPED, TheoryStatus.INADMISSIBLE)
 
 

@@ -1,8 +1,8 @@
 """The exact answer when v is pinned next to a zero of φ'.
 
-There the distance d = |h − z*| is exponentially small, so h itself, and with it φ'(h) and the top eigenvalue, cannot
-be told from rounding. In s = ln d everything is smooth again: Theorem 1 is solved for s, and φ'(z* ± d) is computed
-as ±d∫₀¹φ''(z* ± td)dt.
+There the distance d = |h − z*| is exponentially small, so h itself, and with it φ'(h) and the top eigenvalue, is lost
+in rounding. In s = ln d everything is smooth again: Theorem 1 is solved for s, and φ'(z* ± d) is computed as
+±d∫₀¹φ''(z* ± td)dt.
 """
 
 import numpy as np

@@ -1,4 +1,5 @@
-"""The state of a training run in a file, written beside and renamed: a kill at any moment leaves a whole one."""
+"""The state of a training run in a file, written atomically: killing the process at any moment leaves a complete
+file."""
 
 import json
 import os
@@ -22,9 +23,9 @@ def write_checkpoint(path: str | os.PathLike[str], state: Any, numbers: dict[str
 
 
 def read_checkpoint(path: str | os.PathLike[str], like: Any, fingerprint: str) -> tuple[Any, dict[str, float]]:
-    """The state and the numbers written last; `like` is a state of the same structure.
+    """The state and the numbers that were written last. `like` is a state of the same structure.
 
-    **Raises** `ValueError` where the file is not a checkpoint or belongs to a run with other settings or data.
+    **Raises** `ValueError` if the file is not a checkpoint or belongs to a run with other settings or data.
     """
     path = Path(path)
     arrays, header = read_checked(path, format=_FORMAT, what="checkpoint")

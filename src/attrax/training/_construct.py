@@ -1,19 +1,19 @@
-"""Networks that can be written down: one hidden layer that stores examples without training.
+"""Networks that are computed without training: one hidden layer that stores the examples.
 
 Both have the form f(x) = r + Σᵢ s(aᵢ(x)) (yᵢ − r) with one affine function aᵢ an example and a piecewise-linear step s
-from 0 to 1, the difference of two ReLU units, so one hidden layer of 2n units, or 2n + 2 with a rest (below). Where aᵢ
-is near 1 at example i and near 0 or below at all others, f sends a whole neighborhood of each example to its target,
-and its Jacobian there is 0: every example is an attractor, and a cycle has the product 0.
+from 0 to 1, the difference of two ReLU units, so one hidden layer has 2n units, or 2n + 2 with a resting state (below).
+Where aᵢ is near 1 at example i and near 0 or below at all others, f sends a whole neighborhood of each example to its
+target, and its Jacobian there is 0: every example is an attractor, and a cycle has the product 0.
 
-Of examples that stay where they are, r is the mean of the targets and s rises from ¼ to ¾. Far from all examples no aᵢ
-is large and f(x) = r, a fixed point of its own: whoever is lost says so.
+If every example is a fixed point, r is the mean of the targets and s rises from ¼ to ¾. Far from all examples no aᵢ is
+large and f(x) = r, which is a fixed point of its own: it shows that a cue was not recognized.
 
-A film is to begin out of anything (`lead`). There r lies outside the examples' affine span, at the distance R from
-their mean along a unit vector u; it is one more stored state, with a₀ = 1 at r and 0 at all examples, and its target is
-a state of the film. All other aᵢ are tilted along u until they are c = 0.4 at r, which changes none of them at the
-examples. That tilt is an inhibition: on a superposition r + Σⱼ tⱼ (xⱼ − r) every aᵢ is at most
-c + tᵢ(1 − c) − c Σ_{j≠i} tⱼ, so with s rising from 0.45 to 0.65 two states that noise turned on together extinguish
-each other, down to the larger one or, at a tie, to r, out of which the film begins anew.
+A film should start from any cue (`lead`). For this, r lies outside the affine span of the examples, at the distance R
+from their mean along a unit vector u. It is an additional stored state, with a₀ = 1 at r and 0 at all examples, and its
+target is a state of the film. All other aᵢ are tilted along u so that they equal c = 0.4 at r, which does not change
+them at the examples. That tilt is an inhibition: on a superposition r + Σⱼ tⱼ (xⱼ − r) every aᵢ is at most c + tᵢ(1 −
+c) − c Σ_{j≠i} tⱼ, so with s rising from 0.45 to 0.65 two states that noise activates together suppress each other,
+until only the larger one is left or, at a tie, r, from which the film starts again.
 """
 
 import os
@@ -32,18 +32,18 @@ from attrax.maps._initializers import init_linear
 CONSTRUCTIONS = ("pseudoinverse", "margin")
 """Names of the constructions."""
 _STEP = (0.25, 0.75)
-"""Between which values of aᵢ the step s rises."""
+"""The values of aᵢ between which the step s rises."""
 _LEAD_STEP, _INHIBITION = (0.45, 0.65), 0.4
-"""The same where r leads into the examples, and c, the value there of every other aᵢ: it must not start s."""
+"""The same if r leads to an example, and c, the value of every other aᵢ at r, which must lie below the step."""
 
 
 def pseudoinverse(points: HostStates, targets: HostStates | None = None, *, lead: HostStates | None = None) -> MLP:
-    """The network whose aᵢ are the least affine functions with aᵢ(xⱼ) = 1 for i = j and 0 otherwise.
+    """The network whose aᵢ are the affine functions of least norm with aᵢ(xⱼ) = 1 for i = j and 0 otherwise.
 
     They exist for affinely independent examples; with the centered examples as the rows of X_c their gradients are the
-    rows of (X_cᵀ)⁺, and each has the value 1/n at the mean. Without a lead the ball of radius ¼/‖∇aᵢ‖ around an
-    example goes to its target in one step. Of dependent examples it takes the least-squares solution, which does not
-    store all of them; a certificate tells.
+    rows of (X_cᵀ)⁺, and each has the value 1/n at the mean. Without a lead, the ball of radius ¼/‖∇aᵢ‖ around an
+    example is mapped to its target in one step. For dependent examples the least-squares solution is used, which does
+    not store all of them; the certificate shows which.
 
     **Arguments:** `points`, n×state shape; `targets`, what each goes to, by default itself; `lead`, a state into which
     everything unknown is led, by default none: it goes to the mean of the targets. Where the examples span the whole

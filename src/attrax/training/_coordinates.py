@@ -1,4 +1,4 @@
-"""Coordinates in the span of the data: training there costs what the data cost, whatever the number of pixels."""
+"""Coordinates in the span of the data, in which the cost of training does not depend on the number of pixels."""
 
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -15,7 +15,7 @@ from attrax.training._layered import Layered
 L = TypeVar("L", bound=Layered)
 
 EXACT_RANK = 4096
-"""Up to this many coordinates their basis comes from an exact singular value decomposition."""
+"""Up to this many coordinates, the basis comes from an exact singular value decomposition."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,19 +44,19 @@ class Coordinates(Record):
     ) -> "Coordinates":
         """The coordinates of n points.
 
-        Directions in which the points differ by no more than the rounding of their own dtype are left out, so
-        rank-deficient data, more points than entries and entries that never change are all in order. Of equal points
-        (or a single one) nothing is left; one arbitrary direction is kept then, for a network needs an entry.
+        Directions in which the points differ by no more than the rounding of their dtype are dropped, so rank-deficient
+        data, more points than entries and constant entries are all fine. For equal points (or a single one) no
+        direction is left; then one arbitrary direction is kept, because a network needs at least one entry.
 
         **Arguments:**
 
         - `points`: n×state shape.
         - `exponent`: p, from 0 to 1.
-        - `center`: `False` puts μ = 0, for networks without biases.
-        - `rank`: keep this many principal directions only. Above `EXACT_RANK` of them, exact directions are out of
-          reach, and the leading `EXACT_RANK` come from randomized subspace iteration; what the points have outside
-          them is lost to the network.
-        - `seed`: of the randomized decomposition.
+        - `center`: `False` sets μ = 0, for networks without biases.
+        - `rank`: keep only this many principal directions. Above `EXACT_RANK`, exact directions are too expensive, and
+          the leading `EXACT_RANK` come from randomized subspace iteration; the network does not see the components of
+          the points outside them.
+        - `seed`: seed of the randomized decomposition.
 
         **Raises** `ValueError` for an exponent outside 0 … 1 or a rank below 1.
         """
@@ -76,7 +76,7 @@ class Coordinates(Record):
             _, values, rows = scipy.linalg.svd(moved, full_matrices=False, check_finite=False)
         dtype = np.asarray(points).dtype
         rounding = np.finfo(dtype if dtype.kind == "f" else np.float64).eps
-        # Where the points are far from the origin, it is their own size that limits what their differences mean.
+        # If the points are far from the origin, their size limits the precision of their differences.
         size = np.sqrt(np.mean(flat**2) * flat.size)
         kept = min(most, int(np.sum(values > rounding * max(size, np.finfo(np.float64).tiny))))
         if kept == 0:
@@ -92,19 +92,19 @@ class Coordinates(Record):
         return len(self.scale)
 
     def encode(self, states: HostStates) -> Float[np.ndarray, "n r"]:
-        """c of each state; what is orthogonal to the span is dropped."""
+        """The coordinates c of each of n states; the part orthogonal to the span is dropped."""
         flat = np.asarray(states, np.float64).reshape(len(states), -1)
         return (flat - self.center) @ self.basis / self.scale
 
     def decode(self, coordinates: Float[np.ndarray, "n r"]) -> HostStates:
-        """x of each row of coordinates."""
+        """The state x of each row of coordinates, n×state shape."""
         flat = self.center + (np.asarray(coordinates, np.float64) * self.scale) @ self.basis.T
         return flat.reshape(len(flat), *self.shape)
 
     def fold(self, network: L) -> L:
-        """The network on states, in float64, that does what `network` does on coordinates.
+        """The network on states, in float64, that acts as `network` does on coordinates.
 
-        **Raises** `ValueError` where `network` has another size, or no biases to take up the center.
+        **Raises** `ValueError` if `network` has another size, or no biases to absorb the center.
         """
         if network.shape != (self.rank,):
             raise ValueError(f"network must map {self.rank} coordinates; it maps states of shape {network.shape}")
@@ -119,9 +119,10 @@ class Coordinates(Record):
         return _rebuilt(network, weights, biases, self.shape)
 
     def unfold(self, network: L) -> L:
-        """The network on coordinates, in float64, that `network` is on the span: c ↦ c(f(x(c))). Inverts `fold`.
+        """The network on coordinates, in float64, that acts as `network` does on the span: c ↦ c(f(x(c))). Inverts
+        `fold`.
 
-        **Raises** `ValueError` where `network` has another shape, or no biases to take up the center.
+        **Raises** `ValueError` if `network` has another shape, or no biases to absorb the center.
         """
         if network.shape != self.shape:
             raise ValueError(f"network must map states of shape {self.shape}; it maps {network.shape}")

@@ -29,12 +29,13 @@ from attrax.training._objective import objective as made_objective
 
 _CHECKPOINT_SECONDS = 5.0
 _WRITING_TIMES = 20.0
-"""Training lasts at least so many times as long as the last checkpoint took to write, many seconds for large maps."""
+"""Training runs at least this many times as long as writing the last checkpoint took, which is many seconds for large
+maps."""
 _PROGRESS_SECONDS = 0.5
 _ANNEALING = 0.25
-"""The share of a time limit that is left for lowering the steps to zero."""
+"""The share of a time limit that is reserved for lowering the steps to zero."""
 _CAREFUL = 0.9
-"""Of the epochs that should fit into what is left, the share that is planned."""
+"""The share of the epochs that should fit into the remaining time that is planned."""
 
 M = TypeVar("M", bound=Map)
 
@@ -47,10 +48,11 @@ class Fit(Record, Generic[M]):
 
     - `map`: the map after the last step.
     - `loss`: mean squared error on the clean inputs at that map, in the arithmetic of training.
-    - `epochs`: passes through the data that were made.
+    - `epochs`: number of passes through the data.
     - `seconds`: wall-clock time of this call, compilation included.
-    - `status`: `stored` where the loss reached the tolerance (or none was asked for), `loss_not_reached`, `diverged`.
-    - `time_limited`: whether the time was over before the epochs and the loss.
+    - `status`: `stored` if the loss reached the tolerance (or no tolerance was given), `loss_not_reached` or
+      `diverged`.
+    - `time_limited`: whether the time limit ended training.
     """
 
     map: M
@@ -62,7 +64,7 @@ class Fit(Record, Generic[M]):
 
 
 class _Training(eqx.Module):
-    """What the next epoch needs."""
+    """The state that the next epoch starts from."""
 
     parameters: Any
     optimizer_state: Any
@@ -108,7 +110,7 @@ def fit(
     """Trains `map` to send each input to its target: by default the mean squared error over all entries, full batch.
 
     It stops as soon as the loss on the clean inputs is at most `tol`, or after `epochs`. The loop is compiled as a
-    whole and returns to the host about twice a second only. Arithmetic is that of the parameters of `map`.
+    whole and returns to the host only about twice per second. It computes in the precision of the parameters of `map`.
 
     **Arguments:**
 
@@ -117,19 +119,18 @@ def fit(
     - `optimizer`: any Optax transformation.
     - `epochs`: maximum number of passes through the data.
     - `tol`: loss at which to stop; `None` to run all epochs.
-    - `batch`: examples a step; `None` or n for the full batch. The order is drawn anew each epoch.
-    - `copies`: how often each example stands in a step, each time with a disturbance of its own.
-    - `noise`: standard deviation of Gaussian noise, drawn anew for every step, on the inputs of the loss:
-      one number, or one for each entry of a state.
-    - `objective`: what training sees in place of the inputs, where that is more than `noise`; made by
-      `attrax.training.objective`.
+    - `batch`: examples per step; `None` or n for the full batch. The order is drawn again each epoch.
+    - `copies`: how often each example occurs in a step, each time with a disturbance of its own.
+    - `noise`: standard deviation of Gaussian noise on the inputs of the loss, drawn again for every step: one number,
+      or one for each entry of a state.
+    - `objective`: replaces the plain loss when training uses more than `noise`; made by `attrax.training.objective`.
     - `loss`: of outputs and targets, one number for each row; by default the mean squared error.
-    - `seconds`: stop at the first report after this time. With `anneal` the steps of its last quarter fall to zero, for
-      optimizers whose rate would have fallen by the last epoch; the checkpoint is the one from before that.
-    - `checkpoint`: file to write the state to every few seconds; `resume` continues from it where it exists, to the
-      same weights bit by bit. `fingerprint` names settings that a resumed run must share besides the data.
+    - `seconds`: stop at the first report after this time. With `anneal`, the steps in the last quarter of this time
+      fall to zero, for optimizers whose rate would have fallen by the last epoch; the checkpoint is from before that.
+    - `checkpoint`: file to write the state to every few seconds; `resume` continues from it if it exists, and reaches
+      the same weights bit for bit. `fingerprint` names settings that a resumed run must share besides the data.
     - `progress`: called regularly with the loss.
-    - `key`: for noise and order.
+    - `key`: random key for noise and order.
 
     **Returns:** `Fit`. **Raises** `ValueError` for a wrong argument or a checkpoint of another run.
     """
@@ -138,7 +139,7 @@ def fit(
     rows = inputs.ndim > 1 and targets.ndim > 1 and len(inputs) == len(targets) and len(inputs) > 0
     if not rows or np.iscomplexobj(inputs) or np.iscomplexobj(targets):
         raise ValueError(
-            f"inputs and targets must be real, with as many rows each; got {inputs.shape} and {targets.shape}"
+            f"inputs and targets must be real, with the same number of rows; got {inputs.shape} and {targets.shape}"
         )
     limit = np.inf if seconds is None else checks.real("seconds", seconds, least=0)
     epochs = checks.integer("epochs", epochs, least=0)
@@ -146,11 +147,11 @@ def fit(
     num = len(inputs)
     batch = num if batch is None else checks.integer("batch", batch, least=1, most=num)
     copies = checks.integer("copies", copies, least=1)
-    # Each kind of disturbance needs an example to fall on.
+    # Each kind of disturbance needs an example.
     copies = max(copies, -(-(1 if objective is None else objective.kinds) // batch))
     noise = _noise(noise, inputs.shape[1:])
     if np.any(noise) and objective is not None:
-        raise ValueError("noise must be left out where objective is given, which has a noise of its own")
+        raise ValueError("noise must be omitted if objective is given, which has its own noise")
     parameters, static = eqx.partition(map, _is_trained)
     dtypes = {np.asarray(leaf).dtype for leaf in jax.tree.leaves(parameters)}
     if len(dtypes) != 1:
@@ -162,7 +163,7 @@ def fit(
     if found != targets.shape[1:]:
         raise ValueError(f"map must give the shape of a target, {targets.shape[1:]}; it gives {found}")
     with float64() if dtype == np.float64 else contextlib.nullcontext():
-        # Fresh arrays, since the loop overwrites its state and must not touch the caller's map.
+        # New arrays, because the loop overwrites its state and must not change the caller's map.
         parameters = jax.tree.map(lambda leaf: jnp.array(leaf, dtype, copy=True), parameters)
         problem = _Problem(
             inputs=jnp.asarray(inputs, dtype),
@@ -206,7 +207,7 @@ def _noise(noise: float | np.ndarray, shape: tuple[int, ...]) -> float | np.ndar
 
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
-"""Where in memory a function lies, which differs from process to process."""
+"""The memory address of a function, which differs between processes."""
 
 
 def _stamp(problem: _Problem, map: Map, fingerprint: str) -> str:
@@ -224,7 +225,7 @@ def _stamp(problem: _Problem, map: Map, fingerprint: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """When a run ends: by epochs, by loss, by the clock."""
+    """When a run ends: by epochs, by loss or by time."""
 
     epochs: int
     tol: float
@@ -245,10 +246,10 @@ def _train(
 ) -> tuple[_Training, bool]:
     """Runs the compiled loop in blocks of about half a second, between which the host reports and saves.
 
-    The second value says whether the clock ended it.
+    The second value says whether the time limit ended it.
     """
     block, saved, writing, compiling = 1, time.perf_counter(), 0.0, 0.0
-    # A short limit is looked at more often.
+    # A short limit is checked more often.
     wanted = min(_PROGRESS_SECONDS, end.limit / 20)
     last, annealing, since = end.epochs, None, (0.0, 0)
     if checkpoint is not None:
@@ -266,15 +267,15 @@ def _train(
         if progress is not None:
             progress("training", done, end.epochs, {"loss": loss, "seconds": now - end.begun})
         each = (now - start) / max(done - before, 1)
-        # The program that anneals has to be compiled as the first one had: a run that ends in time never meets it.
+        # The annealing program has to be compiled too; a run that ends in time never uses it.
         left = end.begun + end.limit - now - (0.0 if was_annealing else compiling)
         if end.anneal and compiling and not finished and (was_annealing or 0 < left < _ANNEALING * end.limit):
-            # As fast as on average so far, reports and checkpoints included; planned anew as the time runs out.
+            # Assumes the average speed so far, reports and checkpoints included; planned again as the time runs out.
             average = (now - since[0]) / (done - since[1])
             last = min(end.epochs, done + max(1, int(_CAREFUL * left / max(average, 1e-7))))
             if annealing is not None or last < end.epochs:
                 annealing = (np.asarray(done) if annealing is None else annealing[0], np.asarray(last))
-        # What was annealed is no state to go on from: a resumed run takes the one before.
+        # Training can't continue from an annealed state; a resumed run uses the state before it.
         long_ago = now - saved > max(_CHECKPOINT_SECONDS, _WRITING_TIMES * writing)
         if checkpoint is not None and not was_annealing and (finished or annealing is not None or long_ago):
             write_checkpoint(checkpoint, state, {"loss": loss}, stamp)
@@ -282,7 +283,7 @@ def _train(
             writing = saved - now
         if finished:
             return state, bool(done < end.epochs and np.isfinite(loss) and not loss <= end.tol)
-        # The first block's time is mostly the compiler's.
+        # The first block's time is mostly compilation.
         if compiling:
             block = int(np.clip(wanted / max(each, 1e-7), 1, 4 * block))
         else:
@@ -311,8 +312,8 @@ def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any, Any, Any
         return optax.apply_updates(parameters, change), optimizer_state
 
     def clean_epoch(now: _Training) -> _Training:
-        # The loss that comes with the gradient is that of the weights before the step: the one kept is one step old on
-        # purpose, and the last one is brought up to date after the loop.
+        # The loss that comes with the gradient is that of the weights before the step. The stored loss is deliberately
+        # one step old; the last one is updated after the loop.
         loss, gradient = jax.value_and_grad(clean_loss)(now.parameters)
 
         def step(_: Any) -> _Training:
@@ -324,7 +325,7 @@ def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any, Any, Any
         def stop_here(_: Any) -> _Training:
             return _Training(now.parameters, now.optimizer_state, now.carry, now.epoch, loss)
 
-        return jax.lax.cond(loss <= problem.tol, stop_here, step, None)  # NaN goes on, and out of the loop
+        return jax.lax.cond(loss <= problem.tol, stop_here, step, None)  # NaN continues, and leaves the loop
 
     def drawn_loss(
         parameters: Any, carry: Any, rows: Any, weights: Any, key: PRNGKeyArray
@@ -338,7 +339,7 @@ def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any, Any, Any
         order_key, step_key = jr.split(jr.fold_in(problem.key, now.epoch))
         batches = -(-num // problem.batch)
         order = jr.permutation(order_key, num) if batches > 1 else jnp.arange(num)
-        # The last batch is filled up with weight 0, so that every step has one shape.
+        # The last batch is padded with rows of weight 0, so that every step has the same shape.
         order = jnp.concatenate([order, jnp.zeros(batches * problem.batch - num, order.dtype)])
         weight = (jnp.arange(batches * problem.batch) < num).astype(problem.inputs.dtype)
 
@@ -354,7 +355,7 @@ def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any, Any, Any
 
         inner = (now.parameters, now.optimizer_state, now.carry)
         parameters, optimizer_state, carry = jax.lax.fori_loop(0, batches, step, inner)
-        # With a tolerance the clean loss decides every epoch; without one it is needed after the loop only.
+        # With a tolerance, the clean loss is checked every epoch; without one, it is needed only after the loop.
         loss = jax.lax.cond(problem.tol >= 0, clean_loss, lambda _: now.loss, parameters)
         return _Training(parameters, optimizer_state, carry, now.epoch + 1, loss)
 
@@ -365,7 +366,8 @@ def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any, Any, Any
         return unfinished & ((now.epoch == 0) | jnp.isfinite(now.loss))
 
     state = jax.lax.while_loop(running, clean_epoch if plain else drawn_epoch, state)
-    # On the way the loss of the step before is good enough to be shown; at the end it must be that of the weights.
+    # During training, the loss of the previous step is good enough for reports; at the end it must be that of the
+    # weights.
     known = (state.loss <= problem.tol) | (plain & (state.epoch < epochs))
     loss = jax.lax.cond(known, lambda _: state.loss, clean_loss, state.parameters)
     return _Training(state.parameters, state.optimizer_state, state.carry, state.epoch, loss)

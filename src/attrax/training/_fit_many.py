@@ -1,4 +1,4 @@
-"""Many networks of one shape trained together, each to its own end."""
+"""Many networks of one shape trained together, each with its own stop."""
 
 import contextlib
 import time
@@ -28,15 +28,15 @@ M = TypeVar("M", bound=Map)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FitMany(Record, Generic[M]):
-    """Trained maps, in the order in which they were given.
+    """Trained maps, in the given order.
 
     **Fields:**
 
-    - `maps`: each after its own last step.
+    - `maps`: each map after its own last step.
     - `loss`: mean squared error of each at these weights, in the arithmetic of training.
-    - `epochs`: passes through the data that each made.
+    - `epochs`: number of passes through the data of each map.
     - `seconds`: wall-clock time of the call, compilation included.
-    - `status`: a `TrainingStatus` each.
+    - `status`: one `TrainingStatus` per map.
     """
 
     maps: tuple[M, ...]
@@ -77,24 +77,26 @@ def fit_many(
     seconds: float | None = None,
     progress: Progress | None = None,
 ) -> FitMany[M]:
-    """Trains maps that differ in their numbers alone, all in one compiled loop, each as `fit` would train it.
+    """Trains maps that differ only in their weights, all in one compiled loop, each as `fit` would train it.
 
-    Full batch, without noise. A map that has reached `tol` is left as it is, to the last bit, while the others go on;
-    once half of the maps are done, the loop goes on with those that are left only. When that happens is decided by
-    epochs and not by the clock, so the same maps give the same result.
+    Full batch, without noise. A map that has reached `tol` does not change any more while the others continue. Once
+    half of the maps are done, the loop continues with the rest only. This depends on epochs and not on time, so the
+    same maps give the same result.
 
     **Arguments:**
 
     - `maps`: at least one; of one structure, with arrays of the same shapes and one floating-point dtype.
-    - `inputs`, `targets`: n×state shape, for all maps; with `own_data` m×n×state shape, a part for each map.
-    - `optimizer`: an Optax transformation, such as `optimizer("adam")`. The same object again is not compiled again.
+    - `inputs`, `targets`: n×state shape, for all maps; with `own_data`, m×n×state shape, one part for each of the m
+      maps.
+    - `optimizer`: an Optax transformation, such as `optimizer("adam")`. Passing the same object again avoids compiling
+      again.
     - `epochs`, `tol`, `loss`: as in `fit`, for each map.
     - `seconds`: stop all at the first report after this time.
-    - `progress`: called every so often with the epochs done, the largest loss and how many maps are `left`.
+    - `progress`: called from time to time with the epochs done, the largest loss and the number of maps `left`.
 
     **Returns:** `FitMany`. **Raises** `ValueError` for a wrong argument.
 
-    Source: Radhakrishnan, Belkin, Uhler (2020), Figs. 15 and 16, are tables of such runs.
+    Source: Figs. 15 and 16 of Radhakrishnan, Belkin, Uhler (2020) are tables of such runs.
 
         >>> import jax.random as jr
         >>> from attrax.maps import mlp
@@ -162,8 +164,8 @@ def _one_structure(maps: list[Any]) -> tuple[list[Any], Any, np.dtype]:
         )
         if not same:
             raise ValueError(
-                f"maps must differ in the numbers of their weights alone; map {number} has another structure, shape, "
-                "dtype or activation than map 0: train it in a call of its own"
+                f"maps must differ only in the values of their weights; map {number} has another structure, shape, "
+                "dtype or activation than map 0: train it in a separate call"
             )
     dtypes = {dtype for _, dtype in shapes[0]}
     if len(dtypes) != 1:
@@ -177,11 +179,11 @@ def _check_data(maps: list[Any], inputs: np.ndarray, targets: np.ndarray, own_da
     rows = inputs.ndim > axes and targets.ndim > axes and inputs.shape[:axes] == targets.shape[:axes] and inputs.size
     if not rows or np.iscomplexobj(inputs) or np.iscomplexobj(targets):
         raise ValueError(
-            f"inputs and targets must be real, with as many rows each; got {inputs.shape} and {targets.shape}"
+            f"inputs and targets must be real, with the same number of rows; got {inputs.shape} and {targets.shape}"
         )
     if own_data and len(inputs) != len(maps):
         raise ValueError(
-            f"inputs and targets must have a part for each of the {len(maps)} maps where own_data is set; "
+            f"inputs and targets must have one part for each of the {len(maps)} maps if own_data is set; "
             f"got {len(inputs)}"
         )
     shape = inputs.shape[axes:]
@@ -204,7 +206,7 @@ def _train(
     limit: float,
     progress: Progress | None,
 ) -> Any:
-    """Runs the compiled loop in blocks of about half a second, and leaves maps out as they end. On the host again."""
+    """Runs the compiled loop in blocks of about half a second, and drops maps as they finish. Returns host arrays."""
     ended = jax.tree.map(np.array, rows)
     active = np.arange(len(ended.done))
     block, epoch, fresh = 1, 0, True
@@ -234,9 +236,9 @@ def _train(
                 problem = _Problem(
                     problem.inputs[keep], problem.targets[keep], problem.tol, problem.own_data, problem.loss
                 )
-            fresh = True  # another number of maps is compiled anew
+            fresh = True  # another number of maps has to be compiled
         elif fresh:
-            fresh = False  # this block's time was mostly the compiler's
+            fresh = False  # this block's time was mostly compilation
         else:
             each = (now - start) / max(epoch - before, 1)
             block = int(np.clip(_BLOCK_SECONDS / max(each, 1e-7), 1, 4 * block))
@@ -294,7 +296,7 @@ def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any], rows: _
 
 @eqx.filter_jit
 def _final_loss(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any], rows: _Rows) -> Any:
-    """The loss at the weights as they are; that of rows that are done is known."""
+    """The loss at the current weights; for rows that are done it is already known."""
     static, problem, _, _ = fixed
     data = 0 if problem.own_data else None
     at_end = jax.vmap(lambda part, x, y: _clean_loss(static, problem, part, x, y), in_axes=(0, data, data))

@@ -2,23 +2,24 @@
 
 After Martens and Grosse, "Optimizing neural networks with Kronecker-factored approximate curvature" (2015). For the
 loss h = ½ E‖f(x) − y‖², the negative log-likelihood of y ~ N(f(x), I), the Fisher matrix equals the Gauss-Newton matrix
-F = E[JᵀJ]. Of a layer s = W ā, where ā are its inputs with a 1 appended for the bias, and with g the gradient by s at
-targets *sampled from the model*, the block of F is E[āāᵀ ⊗ ggᵀ], approximated by A ⊗ G with A = E[āāᵀ], G = E[ggᵀ].
+F = E[JᵀJ]. For a layer s = W ā, where ā are its inputs with a 1 appended for the bias, and with g the gradient with
+respect to s at targets *sampled from the model*, the block of F is E[āāᵀ ⊗ ggᵀ], approximated by A ⊗ G with A = E[āāᵀ],
+G = E[ggᵀ].
 
 One step, with the gradient ∇ of h as a matrix per layer:
 
 1. Direction, with factored Tikhonov damping: Δ = −(G + γ/π I)⁻¹ ∇ (A + πγ I)⁻¹, π² = (tr A / dim A) / (tr G / dim G).
-2. Step size α and momentum μ minimize the exact quadratic model M(δ) = ∇ᵀδ + ½ δᵀ(F + λI)δ over δ = αΔ + μδ₀, where
-   δ₀ is the step before: a 2×2 system whose entries take one Jacobian-vector product for Δ and one for δ₀.
-3. The reduction ratio ρ = (h(θ + δ) − h(θ)) / M(δ) adapts λ: smaller above ¾, larger below ¼ (Levenberg–Marquardt). A
-   step that does not lower the loss is not made, and λ grows.
-4. γ starts at √λ; every few steps γ/2, γ and 2γ are tried, and the one whose model promises most is kept.
+2. Step size α and momentum μ minimize the exact quadratic model M(δ) = ∇ᵀδ + ½ δᵀ(F + λI)δ over δ = αΔ + μδ₀, where δ₀
+is the previous step: a 2×2 system whose entries take one Jacobian-vector product for Δ and one for δ₀. 3. The reduction
+ratio ρ = (h(θ + δ) − h(θ)) / M(δ) adapts λ: smaller above ¾, larger below ¼ (Levenberg–Marquardt). A step that does not
+lower the loss is rejected, and λ grows. 4. γ starts at √λ; every few steps γ/2, γ and 2γ are tried, and the one whose
+model promises most is kept.
 
 With N rows and a layer of k units, A and G have rank N at most: for N < k their inverses come from an N×N system
-(Woodbury), which makes a step on a hundred examples only a few times dearer than a gradient.
+(Woodbury), which makes a step on a hundred examples only a few times as expensive as a gradient.
 
-How many targets are sampled matters more than anything else here. Of G, of rank N·`samples`, a single one per row
-leaves most of a wide layer's curvature unseen.
+The number of sampled targets matters more than anything else here. G has rank N·`samples`, so a single sample per row
+misses most of the curvature of a wide layer.
 """
 
 from dataclasses import replace
@@ -41,10 +42,10 @@ _TRY_EVERY = 5
 
 
 class KFACState(NamedTuple):
-    """What the next step needs.
+    """The state that the next step starts from.
 
-    **Fields:** `damping`, λ; `gamma`, γ; `velocity`, the step before; `inverses`, those kept for the next steps, a pair
-    a layer, empty where they are computed in every step; `count`, steps so far; `key` of the sampled targets.
+    **Fields:** `damping`, λ; `gamma`, γ; `velocity`, the previous step; `inverses`, those kept for the next steps, one
+    pair per layer, empty if they are computed in every step; `count`, steps so far; `key`, for the sampled targets.
     """
 
     damping: Any
@@ -61,15 +62,15 @@ def kfac(
     """K-FAC as an Optax transformation of a fully connected network and its gradient.
 
     `update(gradient, state, network, inputs=..., targets=..., weights=None)` returns the step; the gradient is that of
-    the mean squared error over all entries at these inputs. `fit` passes all of it.
+    the mean squared error over all entries at these inputs. `fit` passes all of these.
 
     **Arguments:**
 
     - `damping`: λ at the start; it adapts.
     - `samples`: targets sampled for each row of the inputs.
-    - `refresh`: where the rows outnumber the units, inverses are computed anew every so many steps only. Elsewhere
-      they cost little and are always fresh.
-    - `seed`: of the sampled targets.
+    - `refresh`: where the rows outnumber the units, inverses are recomputed only every `refresh` steps. Elsewhere they
+      are cheap and recomputed in every step.
+    - `seed`: seed for the sampled targets.
 
     **Raises** `ValueError` for a damping that is not positive, or samples or a refresh below 1.
 
@@ -157,16 +158,17 @@ def _made(damping: float, samples: int, refresh: int, seed: int) -> optax.Gradie
         step, damping = model.guarded(step)
         return step, KFACState(damping, gamma, step, kept, state.count + 1, state.key)
 
-    # Optax's types speak of any tree of parameters; these are of networks alone.
+    # Optax's types allow any tree of parameters; these are networks only.
     return optax.GradientTransformationExtraArgs(init, update)  # type: ignore[arg-type]
 
 
 def factor_rows(
     network: Layered, inputs: Float[Array, "n d"], draws: Float[Array, "m n d"], share: Float[Array, " n"]
 ) -> list[tuple[Float[Array, "n a"], Float[Array, "mn g"]]]:
-    """For each layer the rows ā and g, each times the root of its share: A = aᵀa, G = gᵀg.
+    """For each layer, the rows ā and g, each times the square root of its share: A = aᵀa, G = gᵀg.
 
-    `draws` are gradients of h by the outputs, at sampled targets: standard normal. E[G] over them is the exact G.
+    `draws` are gradients of h with respect to the outputs at sampled targets, which are standard normal. E[G] over them
+    is the exact G.
     """
     phi = named_activation(network.activation)
     root = jnp.sqrt(share)[:, None]
@@ -218,7 +220,7 @@ def _shifts(a: Array, g: Array, gamma: Any) -> tuple[Any, Any]:
 
 
 def _solve(rows: Array, shift: Any, values: Array) -> Array:
-    """(rowsᵀrows + shift·I)⁻¹ values, by Woodbury's identity where that is the smaller system."""
+    """(rowsᵀrows + shift·I)⁻¹ values, by Woodbury's identity if that gives the smaller system."""
     count, size = rows.shape
     if count >= size:
         full = rows.T @ rows + shift * jnp.eye(size, dtype=rows.dtype)
@@ -274,7 +276,7 @@ class _Model(NamedTuple):
         return pick, linear @ pick + 0.5 * pick @ square @ pick
 
     def guarded(self, direction: Layered) -> tuple[Layered, Array]:
-        """The best step, or none where it would not lower the loss; and the damping for the next one."""
+        """The best step, or zero if it would not lower the loss, and the damping for the next one."""
         pick, expected = self.best(direction)
         step = jax.tree.map(lambda one, other: pick[0] * one + pick[1] * other, direction, self.state.velocity)
         after = self.error(self.outputs(jax.tree.map(jnp.add, self.network, step)))

@@ -1,4 +1,4 @@
-"""What training can do with maps of fully connected layers, and with no others."""
+"""What training can do only with maps of fully connected layers."""
 
 from typing import Any, Protocol, runtime_checkable
 
@@ -9,10 +9,10 @@ from jaxtyping import Array, Float
 class Layered(Protocol):
     """A map of fully connected layers with one activation between them, such as `attrax.maps.MLP`.
 
-    Its first weight acts on the flat state, its last one gives the flat output. So the last layer can be solved by
-    least squares (`polish`), a linear change of variables folds into the first and the last layer (`Coordinates`), and
-    each layer has Kronecker factors (`kfac`). It is a frozen dataclass, as every Equinox module is. A map without these
-    attributes trains by gradients alone.
+    Its first weight acts on the flat state, its last one gives the flat output. Therefore the last layer can be solved
+    by least squares (`polish`), a linear change of variables folds into the first and the last layer (`Coordinates`),
+    and each layer has Kronecker factors (`kfac`). It is a frozen dataclass, as every Equinox module is. A map without
+    these attributes is trained by gradients only.
     """
 
     weights: tuple[Any, ...]
@@ -25,7 +25,7 @@ class Layered(Protocol):
         ...
 
     def readout(self, features: Float[Array, " k"]) -> Float[Array, " d"]:
-        """The flat output that belongs to activations of the last hidden layer."""
+        """The flat output for given activations of the last hidden layer."""
         ...
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 Loss: TypeAlias = Callable[[Array, Array], Array]
-"""Of outputs and targets, a row each, the loss of every row."""
+"""A function of outputs and targets, each with b rows, that returns the loss of each row."""
 
 
 def squared_error(outputs: Float[Array, "b *out"], targets: Float[Array, "b *out"]) -> Float[Array, " b"]:

@@ -1,4 +1,4 @@
-"""What training sees in place of the clean examples: noise, corruptions, and adversarial deviations."""
+"""What training uses in place of the clean examples: noise, corruptions, and adversarial deviations."""
 
 from collections import Counter
 from itertools import accumulate, pairwise
@@ -21,20 +21,20 @@ Carry: TypeAlias = Any
 
 
 class Objective(Record, eqx.Module):
-    """The mean squared error at inputs that are disturbed anew in every step.
+    """The mean squared error at inputs that are disturbed at random in every step.
 
-    Each step deals the examples at random into as many equal shares as there are disturbances: one for the noise, one
-    for each corruption, one for the deviations. A corruption named several times has several shares, which are drawn
+    Each step splits the examples at random into as many equal shares as there are disturbances: one for the noise, one
+    for each corruption, one for the deviations. A corruption named several times gets several shares, which are drawn
     and compiled as one. The target is always the clean successor.
 
-    *Adversarial deviations.* Example i carries a δᵢ of root mean square `deviation`. Training sees xᵢ + δᵢ, and the
-    direction of f(xᵢ + δᵢ) − yᵢ becomes the deviation of its successor: power iteration on the Jacobian (its product,
-    round a cycle), so that training sees the direction in which the memory contracts least, which isotropic noise
-    hardly hits.
+    *Adversarial deviations.* Example i carries a δᵢ of root mean square `deviation`. Training uses xᵢ + δᵢ, and the
+    direction of f(xᵢ + δᵢ) − yᵢ becomes the deviation of its successor. This is power iteration on the Jacobian (or its
+    product around a cycle), so training uses the direction in which the memory contracts least, which isotropic noise
+    rarely hits.
 
     *Penalty.* Adds λ‖J_f(x)‖²_F, estimated without bias by ‖J v‖² with v ~ N(0, I).
 
-    Build one by `objective`.
+    Create one with `objective`.
     """
 
     noise: Any
@@ -53,17 +53,18 @@ class Objective(Record, eqx.Module):
 
     @property
     def kinds(self) -> int:
-        """Into how many shares each step deals the examples."""
+        """The number of shares into which each step splits the examples."""
         return self.noisy + sum(self.shares) + self.deviating
 
     def start(self, inputs: Float[Array, "n *state"]) -> Carry:
-        """The deviations before the first step: none."""
+        """The deviations before the first step: zero."""
         return jnp.zeros_like(inputs) if self.deviating else None
 
     def disturb(
         self, carry: Carry, inputs: Float[Array, "b *state"], rows: Int[Array, " b"], key: PRNGKeyArray
     ) -> tuple[Float[Array, "b *state"], Any]:
-        """What training sees in place of `inputs`, the examples numbered `rows`, and which of them carry deviations."""
+        """The disturbed inputs that replace `inputs`, the examples numbered `rows`, and which of them carry
+        deviations."""
         if not self.kinds:
             return inputs, None
         order_key, noise_key, key = jr.split(key, 3)
@@ -90,7 +91,8 @@ class Objective(Record, eqx.Module):
         return seen, jnp.zeros(count, bool).at[groups[0]].set(True)
 
     def _isotropic(self, level: Any, shape: tuple[int, ...], key: PRNGKeyArray) -> Array:
-        """Noise on states as coordinates see it: isotropic there too before the whitening, so no state is needed."""
+        """Noise on states, drawn in coordinates: it is isotropic there too before the whitening, so no state is
+        needed."""
         level_key, key = jr.split(key)
         levels = level * jr.uniform(level_key, (shape[0], 1), self.levels[0].dtype)
         return levels * jr.normal(key, shape, self.levels[0].dtype) * self.spread
@@ -98,7 +100,7 @@ class Objective(Record, eqx.Module):
     def _corrupted(self, function: Any, level: Any, rows: Array, key: PRNGKeyArray) -> Array:
         pictures, total = self.pictures[rows], len(self.pictures)
         mate_key, key = jr.split(key)
-        # Another example, whichever: a step of 1 … n − 1 further round.
+        # Some other example: 1 … n − 1 positions further, cyclically.
         steps = jr.randint(mate_key, rows.shape, 1, max(total, 2))
         mates = self.pictures[(rows + steps) % total]
         corrupted = jax.vmap(function, in_axes=(0, 0, None, 0))(jr.split(key, len(rows)), pictures, level, mates)
@@ -118,7 +120,7 @@ class Objective(Record, eqx.Module):
         key: PRNGKeyArray,
         row_loss: Loss = squared_error,
     ) -> tuple[Float[Array, ""], tuple[Carry, Float[Array, "b *state"]]]:
-        """Loss of one step on the examples numbered `rows`; the carry for the next, and the inputs it was taken at."""
+        """The loss of one step on the examples numbered `rows`, the carry for the next step, and the inputs used."""
         disturb_key, penalty_key = jr.split(key)
         seen, deviated = self.disturb(carry, inputs, rows, disturb_key)
         outputs = jax.vmap(map)(seen)
@@ -157,17 +159,20 @@ def objective(
     successor: HostIndices | None = None,
     dtype: np.dtype,
 ) -> Objective:
-    """What training sees, as `fit` takes it.
+    """The objective of training, as `fit` takes it.
 
     **Arguments:**
 
     - `noise`: standard deviation of Gaussian noise on the inputs as the network takes them: one number, or one for
       each entry.
-    - `corruptions`: each drawn up to its level; they act on `pictures`, the examples as states, and the result is
-      then encoded in `coordinates` if there are any.
-    - `adversarial_deviation`: root mean square of the deviations, 0 for none; `successor` tells whose turn is next.
+    - `corruptions`: each with a level drawn up to its own; they act on `pictures`, the examples as states, and the
+      result is encoded in `coordinates` if they are given.
+    - `adversarial_deviation`: root mean square of the deviations, 0 for none; `successor` gives the example that
+      receives the deviation next.
     - `jacobian_penalty`: λ.
-    - `dtype`: of training.
+    - `dtype`: the dtype of training.
+
+    **Returns:** an `Objective`.
     """
     shares = Counter(corruptions)
     corruptions = tuple(shares)

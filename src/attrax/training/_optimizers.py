@@ -15,7 +15,7 @@ Schedule = Callable[[Any], Any]
 OPTIMIZERS = MappingProxyType(
     {"gd": 1e-1, "momentum": 1e-1, "momentum_decay": 1e-1, "rmsprop": 1e-4, "adam": 1e-4},
 )
-"""Names of the optimizers, each with the learning rate used where none is given."""
+"""Names of the optimizers, each with its default learning rate."""
 
 
 def optimizer(
@@ -33,10 +33,10 @@ def optimizer(
 
     **Arguments:**
 
-    - `learning_rate`: a number or a schedule of the step; by default the one in `OPTIMIZERS`.
-    - `momentum`: 0.9 by default for the two that have it in their name, 0 otherwise; not for Adam.
-    - `weight_decay`: coefficient of the weights that is added to the gradient (L2, as in PyTorch's optimizers);
-      1e-5 by default for `momentum_decay`, 0 otherwise.
+    - `learning_rate`: a number or a schedule; by default the number in `OPTIMIZERS`.
+    - `momentum`: by default 0.9 for `momentum` and `momentum_decay`, 0 otherwise; not for Adam.
+    - `weight_decay`: this coefficient times the weights is added to the gradient (L2, as in PyTorch's optimizers); 1e-5
+      by default for `momentum_decay`, 0 otherwise.
 
     **Returns:** the same object for the same arguments (of schedules, plain functions), so that training with it is not
     compiled again.
@@ -54,7 +54,7 @@ def optimizer(
     if momentum >= 1:
         raise ValueError(f"momentum must be below 1; got {momentum:g}")
     if name == "adam" and momentum:
-        raise ValueError("momentum does not apply to adam, whose first moment takes its place; leave it out")
+        raise ValueError("momentum does not apply to adam, which has its first moment instead; omit it")
     if weight_decay is None:
         weight_decay = 1e-5 if name == "momentum_decay" else 0.0
     weight_decay = checks.real("weight_decay", weight_decay, least=0)
@@ -65,7 +65,8 @@ def optimizer(
 
 @lru_cache(maxsize=128)
 def cosine_decay(learning_rate: float, steps: int) -> Schedule:
-    """The schedule that falls from `learning_rate` to 0 along half a cosine; the same object for the same numbers."""
+    """The schedule that falls from `learning_rate` to 0 along half a cosine in `steps` steps. Equal arguments give the
+    same object, so that training with it is not compiled again."""
     return optax.cosine_decay_schedule(learning_rate, steps)
 
 

@@ -1,4 +1,4 @@
-"""The last layer by least squares: from almost interpolating to interpolating."""
+"""Solves the last layer by least squares, so that an almost interpolating network interpolates."""
 
 from dataclasses import replace
 from typing import TypeVar
@@ -13,10 +13,10 @@ L = TypeVar("L", bound=Layered)
 
 
 def polish(network: L, inputs: HostStates, targets: HostStates) -> L:
-    """The network with the last layer that fits `targets` best, changed as little as possible; in float64.
+    """The network in float64, with its last layer changed as little as possible so that it fits `targets` best.
 
-    With features Φ (n×k, a column of ones added where the last layer has a bias) and residual R it adds RᵀΦ⁺ᵀ, the
-    least change in the Frobenius norm. It fits exactly where Φ has full row rank, which needs k ≥ n.
+    With features Φ (n×k, with a column of ones added if the last layer has a bias) and residual R it adds RᵀΦ⁺ᵀ, the
+    least change in the Frobenius norm. The fit is exact if Φ has full row rank, which needs k ≥ n.
 
     **Arguments:** `network`; `inputs`, `targets`, n×state shape.
 
@@ -42,7 +42,8 @@ def polish(network: L, inputs: HostStates, targets: HostStates) -> L:
 
 
 def mean_squared_error(network: Map, inputs: HostStates, targets: HostStates) -> float:
-    """Mean over all entries of (f(x) − target)², in float64."""
+    """Mean over all entries of (f(x) − target)², in float64. `inputs` and `targets` are n×state shape. **Raises**
+    `ValueError` if their shapes differ."""
     _check(inputs, targets)
     with float64():
         exact = cast(network, np.float64)

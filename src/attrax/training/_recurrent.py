@@ -1,4 +1,4 @@
-"""Training of recurrent networks to say what comes next."""
+"""Training of recurrent networks to predict the next symbol."""
 
 from typing import Any
 
@@ -35,18 +35,18 @@ def fit_recurrent(
     progress: Progress | None = None,
     key: PRNGKeyArray,
 ) -> Fit[Recurrent]:
-    """Trains `network` to say a sequence of symbols again and again, beginning from the input zero.
+    """Trains `network` to repeat a sequence of symbols forever, starting from the input zero.
 
-    The hidden state begins at zero; the inputs are zero and then the symbols themselves (they are given, not fed back),
-    `rounds` times over; the loss is the mean cross-entropy of the next symbol over all steps, by backpropagation
-    through all of them.
+    The hidden state starts at zero. The inputs are zero and then the symbols themselves (given, not fed back), `rounds`
+    times over; the loss is the mean cross-entropy of the next symbol over all steps, by backpropagation through all of
+    them.
 
     **Arguments:**
 
-    - `symbols`: the sequence, indices of the network's symbols; one may occur more than once.
+    - `symbols`: the sequence, as indices of the network's symbols; a symbol may occur more than once.
     - `optimizer`: any Optax transformation; by default Adam at 1e-2.
-    - `rounds`: how often the sequence is gone through.
-    - `epochs`, `tol`: steps at most, and the loss at which to stop.
+    - `rounds`: how often the sequence is repeated in training.
+    - `epochs`, `tol`: the maximum number of steps, and the loss at which to stop.
 
     **Returns:** `Fit`, with that loss. **Raises** `ValueError` for a wrong argument.
 

@@ -14,11 +14,11 @@ from attrax.training._kfac import kfac
 from attrax.training._optimizers import OPTIMIZERS, Schedule, optimizer
 
 TOL = 1e-8
-"""The loss that counts as reached where none is given."""
+"""The default for the loss that counts as reached."""
 _CUSTOM, _SCHEDULE = "optax", "schedule"
-"""What a record says in place of an object that has no text."""
+"""What a record contains in place of an object that has no text."""
 _FORMER = {"deviation": "adversarial_deviation", "penalty": "jacobian_penalty"}
-"""Names of settings in the records of memory files of version 1, with today's."""
+"""Names of settings in memory files of version 1, with the current names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +72,18 @@ class Training(Record):
 
     @property
     def optimizer_name(self) -> str:
-        """The optimizer's name, Adam where it is left to the writer; `"optax"` for a transformation."""
+        """The optimizer's name; Adam if it is left to the writer, `"optax"` for a transformation."""
         return "adam" if self.optimizer is None else self.optimizer if isinstance(self.optimizer, str) else _CUSTOM
 
     @property
     def takes_rate(self) -> bool:
-        """Whether the optimizer takes a learning rate from here: K-FAC and transformations have steps of their own."""
+        """Whether the optimizer uses `learning_rate`; K-FAC and transformations set their own steps."""
         return self.optimizer_name in OPTIMIZERS
 
     def transformation(self, rate: float | Schedule | None, seed: int = 0) -> optax.GradientTransformation:
-        """The optimizer with a learning rate; `seed` is for the one that draws, K-FAC.
+        """The optimizer with a learning rate. `seed` is used by K-FAC, which samples.
 
-        **Raises** `ValueError` for a setting that the optimizer does not take.
+        **Raises** `ValueError` for a setting that does not apply to the optimizer.
         """
         name = self.optimizer_name
         if self.takes_rate:
@@ -108,7 +108,7 @@ class Augmentation(Record):
     - `corruptions`: texts such as `"occlude:0.7"` (see `attrax.corrupt`), or functions of a key and a state that return
       a state. The level is drawn up to the given one; a corruption named twice gets twice the examples.
     - `adversarial_deviation`: root mean square of deviations along the direction in which the network contracts least,
-      which training finds as it goes; see `Objective`.
+      which is found during training; see `Objective`.
     - `jacobian_penalty`: coefficient λ of a penalty λ‖J‖²_F on the clean examples.
     - `copies`: how often each example occurs in a step, each time with a new augmentation.
     """
@@ -136,11 +136,11 @@ class Augmentation(Record):
 
     @property
     def changes_inputs(self) -> bool:
-        """Whether training minimizes anything but the loss on the clean examples."""
+        """Whether training minimizes anything other than the loss on the clean examples."""
         return bool(self.noise or self.corruptions or self.adversarial_deviation or self.jacobian_penalty)
 
     def parsed(self, shape: tuple[int, ...] | None = None) -> tuple[Corruption, ...]:
-        """The corruptions. **Raises** `ValueError` where one of them does not fit states of `shape`."""
+        """The corruptions as records. **Raises** `ValueError` if one of them does not fit states of `shape`."""
         found = tuple(as_corruption(given) for given in self.corruptions or ())
         if shape is not None:
             for corruption in found:
@@ -154,15 +154,15 @@ _NAMES = {kind: tuple(field.name for field in fields(kind)) for kind in (Trainin
 def with_settings(
     owner: str, training: Training | None, augmentation: Augmentation | None, settings: Mapping[str, Any]
 ) -> tuple[Training, Augmentation]:
-    """The two records with `settings`, named by their fields, put in: `Gradient(noise=0.05)` goes through here.
+    """The two records with `settings`, named by their fields, filled in. `Gradient(noise=0.05)` uses this.
 
-    **Raises** `ValueError` where a record is none, `TypeError` for a name that neither of them has.
+    **Raises** `ValueError` if an argument is not such a record, `TypeError` for a name that neither of them has.
     """
     training = Training() if training is None else training
     augmentation = Augmentation() if augmentation is None else augmentation
     for name, record, kind in (("training", training, Training), ("augmentation", augmentation, Augmentation)):
         if not isinstance(record, kind):
-            raise ValueError(f"{name} must be an attrax.{kind.__name__}, or be left out; got {record!r}")
+            raise ValueError(f"{name} must be an attrax.{kind.__name__}, or be omitted; got {record!r}")
     names = {name: kind for kind, own in _NAMES.items() for name in own}
     for name in settings:
         if name not in names:
@@ -175,13 +175,13 @@ def with_settings(
 
 
 def given(record: Training | Augmentation) -> dict[str, Any]:
-    """The settings of a record that are not left to the writer."""
+    """The settings of a record that are not `None`."""
     values = {name: getattr(record, name) for name in _NAMES[type(record)]}
     return {name: value for name, value in values.items() if value is not None}
 
 
 def to_record(training: Training, augmentation: Augmentation) -> dict[str, Any]:
-    """The settings given, as texts and numbers."""
+    """The given settings as texts and numbers."""
     found = given(training) | given(augmentation) | {"optimizer": training.optimizer_name}
     if callable(training.learning_rate):
         found["learning_rate"] = _SCHEDULE
@@ -190,9 +190,9 @@ def to_record(training: Training, augmentation: Augmentation) -> dict[str, Any]:
 
 
 def from_record(record: Mapping[str, Any]) -> tuple[Training, Augmentation]:
-    """The settings that a memory was written with, from its record; `epochs` as of writing from scratch.
+    """The settings that a memory was written with, from its record. `epochs` are those for writing from scratch.
 
-    **Raises** `ValueError` where they can't be told from texts and numbers.
+    **Raises** `ValueError` if the record does not determine them.
     """
     found = {_FORMER.get(name, name): value for name, value in record.items() if value is not None}
     for name, value in (("optimizer", _CUSTOM), ("learning_rate", _SCHEDULE)):

@@ -1,23 +1,23 @@
-"""Winner-take-all networks: trained scores, of which the largest wins, and the winner's picture.
+"""Winner-take-all networks: trained scores, of which the largest selects the output.
 
 The network is a plain fully connected ReLU network with biases,
 
     f(x) = m + Σᵢ (1 − tᵢ) (yᵢ − m),    tᵢ = relu(1 − g·wᵢ),    w = winner(a),    a = encoder(x),
 
-where yᵢ is what example i goes to. The *encoder* has hidden layers of its own and one linear score aᵢ an example; it is
-trained as a classifier, so that the right score is the largest one, whatever was done to the cue. The *winner-take-all*
-layers leave the largest score positive and make all others zero. They see scores relative to their mean and work at any
+where yᵢ is the target of example i. The *encoder* has its own hidden layers and one linear score aᵢ per example. It is
+trained as a classifier, so that the right score is the largest, however the cue is corrupted. The *winner-take-all*
+layers leave the largest score positive and make all others zero. They use scores relative to their mean and work at any
 scale:
 
     r ← relu(a − mean a),    then for ε₁ < … < 1:    r ← relu(r − ε·(Σⱼ rⱼ − r)),
 
-which is the lateral inhibition of Lippmann's MAXNET, unrolled. A unit that is out stays out, and the last round, with
-ε = 1, leaves no more than one. The gain g makes tᵢ of the winner 0. There the unit tᵢ is flat, and the units of all
-others are off: around each example f is constant, its Jacobian is exactly 0, and an example (or a cycle) is a
-superstable attractor wherever its own score wins. If nobody wins, as at an exact tie, f gives the mean m.
+which is the lateral inhibition of Lippmann's MAXNET, unrolled. A unit that is at zero stays at zero, and the last
+round, with ε = 1, leaves at most one active. The gain g makes tᵢ of the winner 0. There the unit tᵢ is flat, and the
+units of all others are inactive. So around each example f is constant and its Jacobian is exactly 0, and an example (or
+a cycle) is a superstable attractor if its own score wins. If no score wins, as at an exact tie, f gives the mean m.
 
-The constructed margin network (`margin`) is the same idea without hidden layers, with fixed thresholds in place of the
-winner-take-all; thresholds fail where a corruption moves all scores together, as an occlusion does.
+The constructed margin network (`margin`) is the same idea without hidden layers and with fixed thresholds instead of
+the winner-take-all. Thresholds fail if a corruption shifts all scores together, as an occlusion does.
 """
 
 import itertools
@@ -40,22 +40,22 @@ from attrax.maps._initializers import init_linear
 from attrax.training._coordinates import Coordinates
 
 _GAIN = 1e4
-"""The winner's activity at a clean example times the gain: how far beyond saturation it is."""
+"""The winner's activity at a clean example times the gain, that is, how far beyond saturation it is."""
 _TEMPLATE_SCALE = 2.0
 _MOST_ALIKE = 0.999
 _SAFE = 0.6
-"""Of the strongest first inhibition that every example's own score survives, the share that is taken at most."""
+"""The first inhibition is at most this fraction of the strongest one that every example's own score survives."""
 _STEEPEST = 10.0
-"""Times the norm of a typical row, the largest change by which an example is made to lead."""
+"""The largest change that makes an example lead, as a multiple of the norm of a typical row."""
 _DARK = 0.3
-"""Added to the values before the logarithm of the templates. Less of it tells cues of few pixels better still, but is
-worse under noise."""
+"""Added to the values before the logarithm of the templates. A smaller value discriminates cues of few pixels even
+better, but is worse under noise."""
 
 
 class Encoder(Record, eqx.Module):
     """Hidden ReLU layers and one linear score for each example.
 
-    **Fields:** `weights` and `biases`, the last of them those of the scores.
+    **Fields:** `weights` and `biases`; the last of each belong to the scores.
     """
 
     weights: tuple[Float[Array, "out in"] | Float[np.ndarray, "out in"], ...]
@@ -82,22 +82,22 @@ def encoder(
     dtype: np.dtype | type = np.float32,
     key: PRNGKeyArray,
 ) -> Encoder:
-    """An encoder whose scores begin as those of a nearest-neighbor rule, with free units beside.
+    """An encoder whose scores start as those of a nearest-neighbor rule, with additional free units.
 
-    The rule is Pearson correlation of the cue with the examples, the strongest of the fixed metrics under noise and
-    occlusion. Of values without a sign, as pixels are, each counts in the example as its logarithm, t ↦ log(t + 0.3)
-    with t ∈ [0, 1]: what is dark in an example then speaks more against it where a cue of few pixels is bright. Where
-    two examples are alike up to brightness and contrast, or have few entries, the rule is Euclidean distance, whose
-    comparison is linear in the cue too: x·xᵢ − ½‖xᵢ‖². A pair of units a score carries it through each hidden layer
-    (z = relu(z) − relu(−z)), as many pairs as there is room for; training may make of them what it likes.
+    The rule is Pearson correlation of the cue with the examples, the best fixed metric under noise and occlusion. For
+    nonnegative values such as pixels, the example enters as its logarithm, t ↦ log(t + 0.3) with t ∈ [0, 1]: a dark
+    pixel of an example then counts more against it when the cue is bright there. If two examples are alike up to
+    brightness and contrast, or have few entries, the rule is Euclidean distance, which is linear in the cue too: x·xᵢ −
+    ½‖xᵢ‖². A pair of units per score carries it through each hidden layer (z = relu(z) − relu(−z)), as many pairs as
+    fit; training may change them freely.
 
     **Arguments:**
 
     - `points`: n×state shape.
     - `coordinates`: the encoder takes coordinates instead of states.
-    - `widths`: units of each hidden layer. Where one has fewer than two per example, the rule is left to training.
+    - `widths`: units of each hidden layer. If a layer has fewer than two per example, the rule is left to training.
     - `dtype`: of the weights.
-    - `key`: for the other weights.
+    - `key`: random key for the other weights.
 
     **Returns:** `Encoder`.
     """
@@ -106,7 +106,7 @@ def encoder(
         raise ValueError("widths must name at least one hidden layer; got an empty sequence")
     flat = np.asarray(points, np.float64).reshape(len(points), -1)
     templates, offsets = _templates(flat)
-    # What all scores have in common decides nothing, and among alike examples it would be most of every score.
+    # The part common to all scores does not matter, and for similar examples it would be most of every score.
     templates, offsets = templates - templates.mean(axis=0), offsets - offsets.mean()
     inputs, size = flat, flat.shape[1]
     if coordinates is not None:
@@ -122,7 +122,7 @@ def encoder(
             "kaiming_normal", fan_in, fan_out, bias=True, dtype=np.float32, key=jr.fold_in(key, number)
         )
         layers.append((np.array(drawn, np.float64), np.zeros(fan_out)))
-    # Free units see inputs of unit root mean square, and add little at the start.
+    # Free units get inputs of unit root mean square, and contribute little at the start.
     typical = math.sqrt(float(np.mean((inputs - inputs.mean(axis=0)) ** 2))) or 1.0
     weight, bias = layers[0]
     weight[2 * carried :] /= typical
@@ -140,12 +140,12 @@ def encoder(
 
 
 def carriers(num: int, narrowest: int) -> list[list[int]]:
-    """For each example the units of each hidden layer of a fresh `encoder` that carry its score at the start."""
+    """For each example, the units of each hidden layer of a new `encoder` that carry its score at the start."""
     return [[index, num + index] if narrowest >= 2 * num else [] for index in range(num)]
 
 
 def _templates(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weights and offsets of the linear scores at the start, of the order of the examples' own size."""
+    """Weights and offsets of the linear scores at the start, of the order of the size of the examples."""
     units = _centered_units(flat)
     if len(flat) > 1 and units is not None:
         likeness = units @ units.T
@@ -158,7 +158,7 @@ def _templates(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
                 units = darker
             return _TEMPLATE_SCALE * size * units, np.zeros(len(flat))
     moved = flat - flat.mean(axis=0)
-    # Nearest by Euclidean distance from the mean; scaled so that a typical pair differs by a few units.
+    # Nearest by Euclidean distance, relative to the mean; scaled so that a typical pair differs by a few units.
     spread = float(np.mean((moved**2).sum(axis=1))) or 1.0
     scale = _TEMPLATE_SCALE * 4 / spread
     offsets = -0.5 * (moved**2).sum(axis=1) - moved @ flat.mean(axis=0)
@@ -166,7 +166,7 @@ def _templates(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _centered_units(rows: np.ndarray) -> np.ndarray | None:
-    """Rows less their means, of unit norm; `None` where one of them is constant."""
+    """Rows minus their means, scaled to unit norm; `None` if one of them is constant."""
     centered = rows - rows.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(centered, axis=1)
     return centered / norms[:, None] if norms.min() > 1e-6 * max(norms.max(), 1e-300) else None
@@ -175,12 +175,12 @@ def _centered_units(rows: np.ndarray) -> np.ndarray | None:
 def ensure_lead(scores: Encoder, inputs: Float[np.ndarray, "n *state"], *, lead: float = 0.02) -> Encoder:
     """The encoder whose score of each example is the largest at that example, changed as little as possible.
 
-    Training on corruptions may sacrifice an example to a near double. Where score i does not lead at example i by
-    `lead` of what it typically does, its last row gets the least change that makes it lead there and leaves it as it
-    was at all other examples: with features Φ (n×k), δ·Φᵀ(ΦΦᵀ)⁻¹eᵢ. That takes features of full row rank, so k ≥ n in
-    general; of others it does what least squares can, and the certificates tell. The lead asked for shrinks with the
-    distance to the rival, and a change many times as large as a typical row is not made: it would win beside all other
-    examples, and the certificate of one double is not worth their basins.
+    Training on corruptions may sacrifice an example to a near duplicate. If score i does not lead at example i by the
+    fraction `lead` of the typical lead, its last row gets the least change that makes it lead there and leaves it
+    unchanged at all other examples: with features Φ (n×k), δ·Φᵀ(ΦΦᵀ)⁻¹eᵢ. This needs features of full row rank, so k ≥
+    n in general; otherwise the least-squares solution is used, and the certificates show the result. The requested lead
+    shrinks with the distance to the closest competitor. A change many times as large as a typical row is not made: the
+    score would also win near all other examples, and the certificate of one duplicate is not worth their basins.
     """
     inputs = np.asarray(inputs, np.float64)
     if len(inputs) == 1:
@@ -194,7 +194,8 @@ def ensure_lead(scores: Encoder, inputs: Float[np.ndarray, "n *state"], *, lead:
     np.fill_diagonal(table, -np.inf)
     rival = table.argmax(axis=1)
     ahead = own - table.max(axis=1)
-    # Two near doubles can't lead by as much as others do without a slope that would swallow everything around them.
+    # Two near duplicates can't lead by as much as others do without a slope that would take over everything around
+    # them.
     apart = np.linalg.norm(features - features[rival], axis=1)
     usual = max(float(np.median(ahead)), np.finfo(np.float32).eps * float(np.abs(own).max()))
     wanted = lead * usual * np.minimum(1.0, apart / max(float(np.median(apart)), np.finfo(np.float64).tiny))
@@ -210,14 +211,14 @@ def ensure_lead(scores: Encoder, inputs: Float[np.ndarray, "n *state"], *, lead:
 
 
 def leading(scores: Encoder, inputs: Float[np.ndarray, "n *state"]) -> np.ndarray:
-    """For each example whether its own score is the largest there: without that it can't win."""
+    """For each of n examples, whether its own score is the largest there; otherwise it can't win."""
     with float64():
         table = apply_rows(cast(scores, np.float64), np.asarray(inputs, np.float64))
     return table.argmax(axis=1) == np.arange(len(table))
 
 
 def rounds_for(num: int) -> int:
-    """How many rounds of inhibition come before the last one: three, and more beyond 64 examples, as log₂ n."""
+    """The number of rounds of inhibition before the last one: three, and more beyond 64 examples, growing as log₂ n."""
     return max(3, math.ceil(math.log2(max(num, 2))) - 3)
 
 
@@ -230,20 +231,21 @@ def winner_take_all_network(
     rounds: int | None = None,
     onset: float = 5.0,
 ) -> MLP:
-    """The network on states that sends a state to the target of the example with the largest score.
+    """The network on states that maps a state to the target of the example with the largest score.
 
     **Arguments:**
 
-    - `scores`: the encoder, on `coordinates` if they are given, which are folded into its first layer.
-    - `points`: n×state shape, an example for each score; `targets`, what each goes to, by default itself.
-    - `rounds`: of inhibition before the last one; more tell closer scores apart. By default `rounds_for(n)`.
-    - `onset`: the first round inhibits by `onset`/n, at most ¼ and at most 0.6 of what every example survives whose own
-      score is the largest. Scores of cues that lie closer together take less. Without rounds, or with fewer than four
-      examples, there is no first round for it.
+    - `scores`: the encoder. If `coordinates` are given, it acts on them, and they are folded into its first layer.
+    - `points`: n×state shape, one example per score; `targets`: the target of each, by default itself.
+    - `rounds`: rounds of inhibition before the last one; more rounds separate closer scores. By default
+      `rounds_for(n)`.
+    - `onset`: the first round inhibits by `onset`/n, but at most by ¼, and at most by 0.6 of what every example
+      survives whose own score is the largest. Closer scores need a smaller `onset`. It has no effect without rounds or
+      with fewer than four examples.
 
     **Returns:** an `MLP` in float64 with the encoder's hidden layers and `rounds` + 3 more, of n units each.
 
-    **Raises** `ValueError` where the scores are not one per example, and for a wrong argument.
+    **Raises** `ValueError` if there is not one score per example, and for a wrong argument.
     """
     onset = checks.real("onset", onset, above=0)
     points = np.asarray(points)
@@ -252,10 +254,10 @@ def winner_take_all_network(
     weights = [np.asarray(weight, np.float64) for weight in scores.weights]
     biases = [np.asarray(bias, np.float64) for bias in scores.biases]
     if weights[-1].shape[0] != num:
-        raise ValueError(f"the encoder must have one score an example, {num}; it has {weights[-1].shape[0]}")
+        raise ValueError(f"the encoder needs one score for each of the {num} examples; it has {weights[-1].shape[0]}")
     rounds = rounds_for(num) if rounds is None else checks.integer("rounds", rounds, least=0)
     if coordinates is not None:
-        # The precision of training is all that there is: rounded to it, the layer takes half the room in a file.
+        # The weights have only the precision of training, and rounded to it the layer takes half the space in a file.
         weights[0] = ((weights[0] / coordinates.scale) @ coordinates.basis.T).astype(np.float32).astype(np.float64)
         biases[0] = biases[0] - weights[0] @ coordinates.center
     weights[-1], biases[-1] = weights[-1] - weights[-1].mean(axis=0), biases[-1] - biases[-1].mean()
@@ -275,7 +277,7 @@ def winner_take_all_network(
     with float64():
         active = apply_rows(cast(winner, np.float64).features, flat)
     won = np.diagonal(active)
-    # An example whose own score does not win is left to its certificate, and does not spoil the gain of the others.
+    # An example whose own score does not win is left to its certificate and does not affect the gain of the others.
     least = float(won[won > 0].min()) if (won > 0).any() else 1.0
     middle = goals.mean(axis=0)
     weights += [-(_GAIN / least) * np.eye(num), -(goals - middle).T]
@@ -285,9 +287,9 @@ def winner_take_all_network(
 def inhibition(num: int, rounds: int, onset: float = 5.0) -> np.ndarray:
     """ε of each round: from `onset`/n, at most 1/4, to 1 in equal ratios.
 
-    About half of the scores are above their mean at the start, and the largest one is a few times as far above as they
-    are on average: it survives where ε·n/2 is less than that. The largest such ε leaves the least to be done by the few
-    rounds that follow; 5/n told digits apart best, and 3/n digits that were moved and half covered.
+    About half of the scores are above their mean at the start, and the largest is a few times as far above it as they
+    are on average; it survives if ε·n/2 is less than that ratio. The largest such ε leaves the least work for the few
+    rounds that follow. In experiments, 5/n separated digits best, and 3/n digits that were shifted and half occluded.
     """
     if num < 4:
         return np.ones(1)
