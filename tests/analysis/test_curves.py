@@ -118,8 +118,8 @@ def test_clamped_recall_refuses_what_does_not_fit(memory: ax.Memory) -> None:
         ((cue, cue > 0), {"step": 0.0}, "step"),
         ((cue, cue > 0), {"step": 1.5}, "step"),
         ((cue, cue > 0), {"max_steps": 0}, "max_steps"),
-        ((cue, cue), {}, "known must say true or false"),
-        ((cue, (cue > 0)[:, :3]), {}, "known must say"),
+        ((cue, cue), {}, "known must be true or false"),
+        ((cue, (cue > 0)[:, :3]), {}, "known must be"),
         ((cue[:, :3], (cue > 0)[:, :3]), {}, "cues must be states of shape"),
     ):
         with pytest.raises(ValueError, match=words):

@@ -1,4 +1,4 @@
-"""How often a memory answers as the nearest-neighbor rule does: the paper's Figure 14."""
+"""How often a memory gives the same answer as the nearest-neighbor rule: the paper's Figure 14."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ AGREEMENT_CURVES = (
     "occlude:0.1..0.9",
     "blend:0.1..0.45",
 )
-"""The corruptions that are compared where none are asked for."""
+"""The corruptions that are compared by default."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,12 +37,12 @@ class AgreementPoint(Record):
     **Fields:**
 
     - `corruption`, `level`, `name`: as in `CurvePoint`.
-    - `cues`: how many.
-    - `right`: of how many the memory reached the example they were made from.
-    - `neighbor_right`: of how many the nearest example is that one.
-    - `same`: of how many the memory reached the nearest example, right or not.
-    - `same_wrong`: of these, how many were made from another one: both err, and alike.
-    - `reached`: how many ended at a stored example at all; the others agree with nobody.
+    - `cues`: number of cues.
+    - `right`: for how many cues the memory reached the example they were made from.
+    - `neighbor_right`: for how many cues the nearest example is the one they were made from.
+    - `same`: for how many cues the memory reached the nearest example, right or wrong.
+    - `same_wrong`: how many of these were made from another example, so both are wrong in the same way.
+    - `reached`: how many cues ended at a stored example at all; the others never agree.
     """
 
     corruption: str
@@ -59,17 +59,17 @@ class AgreementPoint(Record):
 
     @property
     def rate(self) -> float:
-        """Fraction that the memory brought back."""
+        """Fraction of the cues from which the memory recovered the right example."""
         return self.right / self.cues
 
     @property
     def neighbor_rate(self) -> float:
-        """Fraction that the nearest neighbor names rightly."""
+        """Fraction of the cues whose nearest example is the right one."""
         return self.neighbor_right / self.cues
 
     @property
     def agreement(self) -> float:
-        """Fraction of the cues with one answer from both."""
+        """Fraction of the cues for which both give the same answer."""
         return self.same / self.cues
 
     @property
@@ -90,19 +90,20 @@ def nearest_agreement(
 ) -> tuple[AgreementPoint, ...]:
     """Gives the same corrupted examples to a memory and to a nearest-neighbor rule, and compares the two answers.
 
-    The memory's answer is the stored example that its iteration ends at (a cycle counts as whichever of its states is
-    the nearest neighbor's); where it ends elsewhere there is none. Equal rates do not mean equal answers, hence both.
+    The memory's answer is the stored example that its iteration ends at (a cycle counts as whichever of its states the
+    nearest neighbor names); if it ends elsewhere, there is no answer. Equal rates do not imply equal answers, so both
+    are reported.
 
     **Arguments:**
 
-    - `corruptions`: as in `recovery_curves`; by default six kinds that leave an example recognizable or not.
-    - `rule`: of `RULES`; the paper's is `euclidean`.
+    - `corruptions`: as in `recovery_curves`; by default six kinds, from easy to unrecognizable.
+    - `rule`: one of `RULES`; the paper's is `euclidean`.
     - `repeats`: draws for each example and level.
-    - `max_steps`: applications of the map at most.
+    - `max_steps`: maximum number of applications of the map.
     - `progress`: called with the number of finished levels.
-    - `key`: for the draws.
+    - `key`: random key for the draws.
 
-    **Returns:** one `AgreementPoint` a level. **Raises** `ValueError` for wrong arguments and a memory without
+    **Returns:** one `AgreementPoint` per level. **Raises** `ValueError` for wrong arguments and a memory without
     patterns. **Source:** Radhakrishnan, Belkin and Uhler (2020), Fig. 14.
 
         >>> import jax.numpy as jnp
@@ -126,7 +127,7 @@ def nearest_agreement(
         right, neighbor_right, same, same_wrong, reached = 0, 0, 0, 0, 0
         for repeat in range(repeats):
             cues = corrupt(name, originals, key=jr.fold_in(jr.fold_in(key, number), repeat))
-            # Without an expected example any stored one counts as recovered, and is named.
+            # Without an expected example, any stored one counts as recovered, and its index is given.
             answer = recall(memory, cues, max_steps=max_steps).index
             near = nearest_neighbor(cues, originals, rule=rule)
             alike = _one_answer(answer, near, cycle_of)
@@ -155,6 +156,6 @@ def _levels(corruptions: Sequence[str] | None, patterns: Patterns) -> list[tuple
 
 
 def _one_answer(answer: HostIndices, other: HostIndices, cycle_of: HostIndices) -> np.ndarray:
-    """Where both name an example, and it lies on one cycle."""
+    """Where both name an example, and these lie on the same cycle."""
     there = (answer >= 0) & (other >= 0)
     return there & (cycle_of[np.maximum(answer, 0)] == cycle_of[np.maximum(other, 0)])

@@ -1,4 +1,5 @@
-"""Other associative memories, each at its best: nearest neighbors, Hopfield's networks and their kin, a denoiser."""
+"""Other associative memories, each at its best: nearest neighbors, Hopfield networks and their relatives, a
+denoiser."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,19 +21,20 @@ from attrax.patterns import Patterns
 from attrax.writing import Gradient
 
 Answer = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
-"""From flat cues, and which of their entries are known where that is told, to flat states."""
+"""A function of flat cues and, if available, which of their entries are known. Returns flat states."""
 _MAX_STEPS = 50
 _ANGLE = 2.5
 _STILL = 1e-12
-"""A softmax whose weights change by less than this has settled."""
+"""A softmax whose weights change by less than this has converged."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task(Record):
-    """What rivals have to do.
+    """The task given to rivals.
 
-    **Fields:** `points`, the examples, n×state shape; `successor`, what follows on what; `periods`, the length of the
-    cycle each lies on; `corruptions`, those of the cues (which a rival may prepare for); `key`, for rivals that train.
+    **Fields:** `points`, the examples, n×state shape; `successor`, the index of the state after each; `periods`, the
+    length of the cycle of each; `corruptions`, those of the cues (which a rival may be tuned to); `key`, for rivals
+    that train.
     """
 
     points: HostStates
@@ -48,19 +50,19 @@ class Task(Record):
 
     @property
     def rounds(self) -> int:
-        """How many steps a rival that iterates takes: twice around the longest cycle; 0 where nothing follows."""
+        """The number of steps of a rival that iterates: twice around the longest cycle; 0 if all are fixed points."""
         alone = np.array_equal(self.successor, np.arange(len(self.points)))
         return 0 if alone else 2 * int(self.periods.max())
 
     def ahead(self, steps: int) -> HostIndices:
-        """The example that follows on each one so many steps later."""
+        """The example that follows each one after this many steps."""
         found = np.arange(len(self.points))
         for _ in range(steps):
             found = self.successor[found]
         return found
 
     def first(self, num: int) -> "Task":
-        """The same with the first `num` examples only, each its own successor."""
+        """The same task with only the first `num` examples, each its own successor."""
         return Task(self.points[:num], np.arange(num), np.ones(num, int), self.corruptions, self.key)
 
 
@@ -68,9 +70,9 @@ class Task(Record):
 class Associator(Record):
     """A rival, ready to answer.
 
-    **Fields:** `num_bytes`, what it has to keep; `references`, what stands for each example in its answers, flat;
-    `answer`; `expected`, for each example the one that its answer should be: on a cycle a rival that iterates ends some
-    steps further on.
+    **Fields:** `num_bytes`, the bytes it has to keep; `references`, the flat state that represents each example in its
+    answers; `answer`; `expected`, for each example the index of the right answer (on a cycle, a rival that iterates
+    ends some steps later).
     """
 
     num_bytes: int
@@ -80,7 +82,7 @@ class Associator(Record):
 
 
 def task_of(patterns: Patterns, points: HostStates, corruptions: Sequence[str], key: PRNGKeyArray) -> Task:
-    """The task that a memory of these patterns has."""
+    """The task for a memory of these patterns."""
     periods = np.ones(len(patterns), int)
     for cycle in patterns.cycles:
         periods[list(cycle)] = len(cycle)
@@ -88,7 +90,7 @@ def task_of(patterns: Patterns, points: HostStates, corruptions: Sequence[str], 
 
 
 def entry_bytes(points: HostStates) -> int:
-    """Bytes an entry takes without loss: one where all are multiples of 1/255 in [0, 1], as pictures of 8 bits are.
+    """Bytes per entry without loss: one if all entries are multiples of 1/255 in [0, 1], as in 8-bit pictures.
 
     >>> entry_bytes(np.array([0.0, 1.0])), entry_bytes(np.array([0.25], np.float32))
     (1, 4)
@@ -105,12 +107,12 @@ def _list_bytes(task: Task) -> int:
 
 
 def _listed(task: Task, answer: Answer) -> Associator:
-    """A rival that keeps the examples as they are and answers with one of them."""
+    """A rival that stores the examples as they are and answers with one of them."""
     return Associator(_list_bytes(task), task.flat, answer, task.ahead(0))
 
 
 def _chosen(flat: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """The example of each index; one without an answer (−1) is NaN, which is near nothing."""
+    """The example of each index; for no answer (−1), NaN, which is close to nothing."""
     return np.where((found >= 0)[:, None], flat[found], np.nan)
 
 
@@ -131,9 +133,9 @@ def _masked_neighbor(task: Task, setting: str) -> Associator:
 
 
 def _moves(task: Task) -> list[tuple[int, int, float]]:
-    """The shifts (down, right) and turns that the corruptions may hold, every pixel and every 2.5 degrees.
+    """The shifts (down, right) and rotations that the corruptions may contain, in steps of one pixel and 2.5 degrees.
 
-    Shifts stand beside turns, or in all combinations where some corruption composes the two.
+    Shifts and rotations are separate, or in all combinations if some corruption composes the two.
     """
     reach, angle, together = 0, 0.0, False
     for name in task.corruptions:
@@ -168,7 +170,7 @@ def _moved(points: HostStates, move: tuple[int, int, float]) -> HostStates:
 
 
 def _directions(rows: np.ndarray, rule: str) -> np.ndarray:
-    """Rows whose dot products are the likeness of the rule; as they are for the Euclidean one."""
+    """Rows whose dot products are the similarity of the rule; unchanged for the Euclidean rule."""
     if rule not in ("cosine", "correlation"):
         return rows
     rows = rows - rows.mean(axis=1, keepdims=True) if rule == "correlation" else rows
@@ -176,7 +178,7 @@ def _directions(rows: np.ndarray, rule: str) -> np.ndarray:
 
 
 def _templates(task: Task, rule: str) -> Associator:
-    """1-NN over all moved examples. They are made as needed, so only the examples themselves are kept."""
+    """1-NN over all moved examples. They are made as needed, so only the examples themselves are stored."""
     flat, moves = task.flat, _moves(task) if task.points.ndim > 2 else [(0, 0, 0.0)]
     points = np.asarray(task.points, np.float32)
 
@@ -202,7 +204,7 @@ def _threshold(flat: np.ndarray, setting: str) -> np.ndarray | float:
 
 
 def _iterated(task: Task, state: np.ndarray, step: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Steps of ±1 states until all rest or alternate between two; on cycles, twice around the longest one."""
+    """Iterates ±1 states until all are fixed or alternate between two; on cycles, twice around the longest one."""
     before = None
     for _ in range(task.rounds or _MAX_STEPS):
         moved = step(state)
@@ -216,8 +218,8 @@ def _iterated(task: Task, state: np.ndarray, step: Callable[[np.ndarray], np.nda
 def _hopfield(task: Task, setting: str) -> Associator:
     """Hopfield's network on ±1 patterns, W = Σ ξ' ξᵀ without its diagonal, ξ' the successor of ξ; all units at once.
 
-    Centered, it stores what differs from the mean pattern m, which suits patterns that are mostly of one sign:
-    x ← sign(m' + Σ (ξ' − m')(ξ − m)·(x − m)/s), s the mean square of ξ − m.
+    Centered, it stores the differences from the mean pattern m, which suits patterns that are mostly of one sign: x ←
+    sign(m' + Σ (ξ' − m')(ξ − m)·(x − m)/s), s the mean square of ξ − m.
     """
     flat = task.flat
     name, _, centered = setting.partition(", ")
@@ -235,7 +237,7 @@ def _hopfield(task: Task, setting: str) -> Associator:
         return np.where(np.abs(field) < 1e-12, x, np.sign(field))
 
     couplings = size * (size - 1) // (2 if np.array_equal(targets, signs) else 1)
-    # The means follow from the patterns; beside the couplings they would have to be kept.
+    # The means follow from the patterns; next to the couplings they would have to be stored too.
     bits = min(couplings * int(np.ceil(np.log2(2 * num + 1))) + (32 * size if centered else 0), num * size)
     return Associator(
         -(-(bits + 32 * np.size(threshold)) // 8),
@@ -258,7 +260,7 @@ def _pseudo_inverse(task: Task, setting: str) -> Associator:
         return np.where(np.abs(field) < 1e-9, x, np.sign(field))
 
     couplings = size * (size + 1) // 2 if np.array_equal(targets, signs) else size * size
-    # Or the patterns in bits and the inverse of their Gram matrix, which is symmetric.
+    # Alternatively, the patterns as bits and the symmetric inverse of their Gram matrix.
     num_bytes = min(4 * couplings, 2 * num * (num + 1) + -(-num * size // 8)) + 4 * np.size(threshold)
     return Associator(
         num_bytes,
@@ -271,7 +273,7 @@ def _pseudo_inverse(task: Task, setting: str) -> Associator:
 def _modern(task: Task, setting: tuple[str, float]) -> Associator:
     """Modern Hopfield network: x ← Ξ'ᵀ softmax(β s(Ξ, x)), with s a dot product, a distance or a correlation.
 
-    From the first step on x is a mixture of examples, so that only its weights have to be iterated.
+    From the first step on, x is a mixture of examples, so only its weights have to be iterated.
     """
     rule, beta = setting
     flat = task.flat
@@ -316,7 +318,7 @@ def _denoiser(task: Task, setting: tuple[int, int, int]) -> Associator:
     depth, width, epochs = setting
     writer = Gradient(corruptions=_trainable(task), coordinates=0, epochs=epochs, polish=False)
     recipe = partial(mlp, width=width, depth=depth, init="kaiming_uniform")
-    # Only the trained map is needed: used once, it need not have any fixed point.
+    # Only the trained map is needed: it is applied once and need not have a fixed point.
     patterns = Patterns(np.asarray(task.points), np.asarray(task.successor))
     written = writer.write(patterns, recipe, key=task.key)
     network: Any = cast(written.map, np.float32)
@@ -354,11 +356,11 @@ ASSOCIATORS: dict[str, tuple[Callable[[Task, Any], Associator], tuple[Any, ...]]
     "modern Hopfield": (_modern, tuple((rule, beta) for rule in _SIMILARITIES for beta in _BETAS)),
     DENOISER: (_denoiser, ((3, 512, 1000), (5, 512, 3000))),
 }
-"""The rivals by name: how each is made from a task and a setting, and the settings that are searched."""
+"""The rivals by name: the function that makes each from a task and a setting, and the settings that are searched."""
 
 
 def setting_text(name: str, setting: Any) -> str:
-    """A setting for people."""
+    """A setting as text for people."""
     if name == DENOISER:
         return "{}x{}, {:,} epochs on such cues".format(*setting)
     return setting if isinstance(setting, str) else f"{setting[0]}, β = {setting[1]:.3g}"

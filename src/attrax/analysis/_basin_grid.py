@@ -1,4 +1,4 @@
-"""The grid of a basin map: which points are iterated from, and what the others are taken for."""
+"""The grid of a basin map: which points are iterated from, and how the others are filled in."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -21,23 +21,23 @@ OUTCOMES = (
     RecallStatus.DIVERGED,
     RecallStatus.NOT_CONVERGED,
 )
-"""What a start can come to, in the order of the numbers in `Basins.outcome`."""
+"""The possible outcomes of a start, in the order of the numbers in `Basins.outcome`."""
 
 _BYTES = 128 * 2**20
-"""States of about this size are iterated at a time."""
+"""Bytes of states that are iterated at a time, approximately."""
 _SAME = 1e-4
-"""Distance, for each root of an entry, below which two limits that were never stored are one."""
+"""Distance, per square root of the number of entries, below which two limits that were never stored count as one."""
 _LIMITS = 32
-"""So many attractors that were never stored are told apart."""
+"""The maximum number of attractors that were never stored and are distinguished."""
 
 
 def spaced(length: int, step: int) -> list[int]:
-    """Every step-th place of so many, and the last one."""
+    """Every `step`-th of `length` indices, and the last one."""
     return sorted({*range(0, length, step), length - 1})
 
 
 class BasinGrid:
-    """What is known of each grid point so far."""
+    """What is known about each grid point so far."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class BasinGrid:
             self.way = reduced_map(memory.map, patterns.shape)
 
     def pixels_of(self, coordinates: np.ndarray) -> list[tuple[int, int]]:
-        """The grid points whose pixels hold these places; places outside are left out."""
+        """The grid points whose pixels contain these coordinates; coordinates outside are dropped."""
         half_x, half_y = (self.x[1] - self.x[0]) / 2, (self.y[1] - self.y[0]) / 2
         found = []
         for across, up in coordinates:
@@ -76,15 +76,15 @@ class BasinGrid:
         return found
 
     def answer(self, rows: Any, columns: Any) -> np.ndarray:
-        """One number a grid point, equal where the answers are."""
+        """One number per grid point, equal where the answers are equal."""
         steps = max(map(len, self.memory.examples().cycles), default=1) + 1
         code = (self.label[rows, columns] + 1) * steps + self.phase[rows, columns] + 1
         return (code * (_LIMITS + 2) + self.other[rows, columns] + 1) * len(OUTCOMES) + self.outcome[rows, columns]
 
     def evaluate(self, places: Sequence[tuple[int, int]]) -> None:
-        """Iterates from those of these grid points from which nothing was iterated yet."""
+        """Iterates from those of these grid points that were not evaluated yet."""
         new = [place for place in dict.fromkeys(places) if not self.evaluated[place]]
-        # Full pieces of the loop below, so that none is padded without need.
+        # Full chunks for the loop below, so that none is padded unnecessarily.
         at_once = max(16, _BYTES // (8 * self.size) // 16 * 16)
         for start in range(0, len(new), at_once):
             part = np.array(new[start : start + at_once])
@@ -112,7 +112,7 @@ class BasinGrid:
                 self.other[row, column] = self._limit(found.value[k], int(found.period[k]))
 
     def _limit(self, value: HostStates, period: int) -> int:
-        """The number of the limit that was never stored and has this point; a new one where none is near."""
+        """The number of the limit (never stored) at this point; a new number if none is near."""
         near = _SAME * np.sqrt(value.size)
 
         def known(state: HostStates) -> int:
@@ -131,7 +131,7 @@ class BasinGrid:
             points = np.concatenate([points, trajectory(self.way, points, period - 1)[0]])
         exact = refine(self.memory.map, points, unit=self.memory.examples().unit)
         points = exact.points if exact.converged else points
-        # A slow approach can stop short of a limit that is known already.
+        # A slow approach can stop short of a limit that is already known.
         if exact.converged and (number := known(points[0])) >= 0:
             return number
         self.limits.append(points)
@@ -140,7 +140,7 @@ class BasinGrid:
 
 
 def refine_cells(grid: BasinGrid, coarse: int) -> None:
-    """Divides cells until the corners of each, and whatever else is known in it, agree; then fills them."""
+    """Divides grid cells until the corners of each, and all other known points in it, agree; then fills them."""
     rows, columns = spaced(grid.label.shape[0], coarse), spaced(grid.label.shape[1], coarse)
     cells = [(top, below, left, right) for top, below in pairwise(rows) for left, right in pairwise(columns)]
     while True:

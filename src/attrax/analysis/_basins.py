@@ -1,4 +1,4 @@
-"""Basins of attraction on a plane: which start ends where, how soon, and beside it the nearest neighbor."""
+"""Basins of attraction on a plane: where each start ends, after how many steps, and its nearest stored point."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Other(Record):
 
     **Fields:**
 
-    - `points`: p×state shape, in order, refined to the exact cycle where Newton's method finds it.
+    - `points`: p×state shape, in order, refined to the exact cycle if Newton's method finds it.
     - `coordinates`: p×2, their projections on the plane.
     - `verdict`, `spectral_radius`: as in `Certificate`.
     """
@@ -44,20 +44,22 @@ class Basins(Record):
     - `plane`; `extent`: left, right, bottom, top in its coordinates.
     - `label`: the stored cycle that the start ends in, numbered as in `Patterns.cycles` (an example is a cycle of
       length one); −1 where it ends elsewhere.
-    - `phase`: the point of that cycle, by its place in it, that the start keeps step with: after t steps it is near
-      the point t places on. 0 for fixed points, −1 where there is no label.
+    - `phase`: the position in that cycle that the start is in phase with: after t steps, the state is near the point t
+      positions further. 0 for fixed points, −1 if there is no label.
     - `other`: the index in `others` of the limit that was never stored; −1 where there is none.
     - `outcome`: an index in `OUTCOMES`.
-    - `num_steps`: steps until the start meets its cycle and follows it from there on, by the threshold of `recall`,
-      where it has a label; else how often the map was applied. Where a point was not evaluated it is interpolated.
+    - `num_steps`: if the start has a label, the number of steps until it reaches its cycle and follows it, by the
+      threshold of `recall`; otherwise the number of applications of the map. It is interpolated for points that were
+      not evaluated.
     - `evaluated`: whether the map was iterated from the point; the others were filled in between equal corners.
-    - `nearest`: the stored cycle with the nearest point, as they were given: the Voronoi cells.
-    - `cycles`: the indices of the points of each cycle; `points`: n×2, all stored points projected; `distances`: how
-      far each lies from the plane.
-    - `certified`: for each cycle whether the memory's certificate calls it an attractor; `None` without a certificate.
-    - `others`: at most 32, the limits that were never stored and were met; `others_complete`: whether that was all.
-    - `arrows_at`, `arrows`: a×2, places on the plane and f(x) − x there, projected; empty where none were asked for.
-    - `num_evaluations`: how often the map was iterated from a start.
+    - `nearest`: the stored cycle with the nearest point (points as given), which defines the Voronoi cells.
+    - `cycles`: the indices of the points of each cycle; `points`: n×2, all stored points projected; `distances`: the
+      distance of each from the plane.
+    - `certified`: for each cycle, whether it is a certified attractor; `None` without a certificate.
+    - `others`: up to 32 limits that were reached but never stored; `others_complete`: whether these are all.
+    - `arrows_at`, `arrows`: a×2, points on the plane and the projection of f(x) − x there; empty if none were
+      requested.
+    - `num_evaluations`: number of starts that were iterated from.
     """
 
     plane: Plane
@@ -81,7 +83,8 @@ class Basins(Record):
 
     @property
     def evaluated_fraction(self) -> float:
-        """Starts that were iterated from, as a fraction of the grid: what refining at the boundaries saves."""
+        """The fraction of the grid points that were iterated from; the rest is what refining at the boundaries
+        saves."""
         return self.num_evaluations / self.label.size
 
     @property
@@ -113,20 +116,20 @@ def basins(
 ) -> Basins:
     """Where the map of `memory` leads from each point of a grid over a plane, in float64.
 
-    Only every `coarse`-th point is iterated from at first, and the pixels of the stored points and of the limits that
-    are met. A cell whose corners agree is filled; one whose corners disagree, or in which or on whose edge a point with
-    another answer is known, is divided in four, until no such cell is left. A feature that lies within one cell of the
-    coarse grid and holds no attractor can be missed; `coarse=1` iterates from every point.
+    At first, only every `coarse`-th point is iterated from, and the pixels of the stored points and of the limits
+    found. A grid cell whose corners agree is filled. One whose corners disagree, or that contains a known point with
+    another answer, is divided into four, until no such cell is left. A feature that lies within one cell of the coarse
+    grid and contains no attractor can be missed; `coarse=1` iterates from every point.
 
     **Arguments:**
 
     - `memory`: with patterns; its map is any callable written with JAX.
-    - `plane`: a `Plane`, or the indices of three stored points; by default the plane itself for states of two numbers,
-      elsewhere the one through the first three points.
-    - `extent`: left, right, bottom and top in coordinates of the plane; by default around its points.
+    - `plane`: a `Plane`, or the indices of three stored points; by default, the plane itself for states with two
+      entries, otherwise the plane through the first three points.
+    - `extent`: left, right, bottom and top in coordinates of the plane; by default a box around its points.
     - `resolution`: grid points along the longer side. Pixels are squares.
-    - `coarse`: distance of the first points, in pixels.
-    - `arrows`: arrows of f(x) − x along the longer side; 0 for none.
+    - `coarse`: spacing of the first points, in pixels.
+    - `arrows`: number of arrows of f(x) − x along the longer side; 0 for none.
     - `max_steps`, `reading`: as in `recall`.
     - `progress`: called with the number of starts that are done.
 
@@ -160,7 +163,7 @@ def basins(
     points, distances = plane.project(stored)
     grid = BasinGrid(memory, plane, x, y, max_steps, reading, progress)
     grid.evaluate([(row, column) for row in spaced(shape[0], coarse) for column in spaced(shape[1], coarse)])
-    # A basin smaller than a cell is known by the attractor in it.
+    # A basin smaller than a grid cell is detected by the attractor in it.
     inside = distances <= pixel
     grid.evaluate(grid.pixels_of(points[inside]))
     refine_cells(grid, coarse)
@@ -221,8 +224,8 @@ def _certified(memory: Memory) -> np.ndarray | None:
 def _others(
     map: Map, plane: Plane, limits: list[HostStates], periods: list[int]
 ) -> tuple[tuple[Other, ...], Int[np.ndarray, " k"]]:
-    """The limits in an order of their own, with verdicts, and from the number of each the new one (−1 stays −1)."""
-    # By period and place, not by the order in which the grid met them; a cycle begins at its least point.
+    """The limits in a canonical order, with verdicts, and the mapping from old to new numbers (−1 stays −1)."""
+    # Sorted by period and position, not by the order of discovery; a cycle begins at its least point.
     turned = [
         np.roll(points, -min(range(len(points)), key=lambda i: points[i].ravel().tolist()), axis=0) for points in limits
     ]

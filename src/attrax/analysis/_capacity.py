@@ -1,4 +1,4 @@
-"""What a network of fixed size holds: examples recovered and bits per weight, past the capacity."""
+"""What a network of fixed size can store: examples recovered and bits per weight, up to and beyond its capacity."""
 
 import lzma
 import time
@@ -27,24 +27,24 @@ from attrax.writing import Gradient, store
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}]
 _EPOCHS = 2000
 _ROWS = 256
-"""Corrupted examples a step, at least: of few examples each is corrupted several times."""
+"""Minimum number of corrupted examples per step; a few examples are each corrupted several times."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CapacityPoint(Record):
-    """What one network stores of so many examples.
+    """What one network stores of a number of examples.
 
     **Fields:**
 
-    - `num_examples`: how many it was trained on.
-    - `loss`: mean squared error it was left with.
-    - `attractors`: how many are certified attractors.
-    - `cues`, `recovered`: corrupted examples, and how many came back.
-    - `bits`: the information in the examples that came back: `recovered` of `cues`, times `content_bits` of all.
-    - `graded_bits`: n·d·(1 − H₂(ε)), with ε the fraction of the entries that are on the wrong side of the middle of
-      their range after recall, at most ½: an entry counts as one bit, and what came back in part counts in part.
+    - `num_examples`: number of examples it was trained on.
+    - `loss`: mean squared error after training.
+    - `attractors`: number of examples that are certified attractors.
+    - `cues`, `recovered`: number of corrupted examples, and how many were recovered.
+    - `bits`: the information in the recovered examples: `recovered`/`cues` times `content_bits` of all examples.
+    - `graded_bits`: n·d·(1 − H₂(ε)), where ε, at most ½, is the fraction of the entries that are on the wrong side of
+      the middle of their range after recall. Each entry counts as one bit, so partial recovery counts partially.
     - `num_weights`: weights and biases of the network.
-    - `seconds`: that training and certifying took.
+    - `seconds`: duration of training and certifying.
     """
 
     num_examples: int
@@ -61,7 +61,7 @@ class CapacityPoint(Record):
 
     @property
     def rate(self) -> float:
-        """Fraction of the cues that came back."""
+        """Fraction of the cues that were recovered."""
         return self.recovered / self.cues
 
     @property
@@ -71,18 +71,18 @@ class CapacityPoint(Record):
 
     @property
     def bits_per_weight(self) -> float:
-        """`bits` a weight."""
+        """`bits` per weight."""
         return self.bits / self.num_weights
 
     @property
     def graded_bits_per_weight(self) -> float:
-        """`graded_bits` a weight."""
+        """`graded_bits` per weight."""
         return self.graded_bits / self.num_weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CapacitySweep(Rows):
-    """Networks of one size on more and more examples.
+    """Networks of one size trained on increasing numbers of examples.
 
     **Fields:** `points`, one for each number of examples; `corruption` of the cues; `dimension`, entries per state;
     `width`, `depth`, `activation` of the networks.
@@ -104,15 +104,15 @@ class CapacitySweep(Rows):
 
     @property
     def cliff(self) -> int | None:
-        """The first number of examples of which less than half the cues came back; `None` where there is none."""
+        """The first number of examples for which less than half of the cues were recovered; `None` if there is none."""
         return next((point.num_examples for point in self.points if point.rate < 0.5), None)
 
 
 def content_bits(examples: HostStates) -> int:
-    """Bits that describe examples without loss: by LZMA, or as they are where that is shorter.
+    """The number of bits that describe examples without loss: compressed by LZMA, or raw if that is shorter.
 
-    Pictures of eight bits are taken as bytes, arrays of two values as bits, others as 32-bit floats. It is an upper
-    bound on the information in the examples, and close to it for random ones.
+    Eight-bit pictures are encoded as bytes, arrays of two values as bits, others as 32-bit floats. It is an upper bound
+    on the information in the examples, and close to it for random ones.
 
     **Raises** `ValueError` without examples.
 
@@ -145,31 +145,32 @@ def capacity_sweep(
     progress: Progress | None = None,
     key: PRNGKeyArray,
 ) -> CapacitySweep:
-    """Trains a network of one size on the first n examples for each n, and measures how much of them comes back.
+    """For each n in `numbers`, trains a network of one size on the first n examples and measures how much of them it
+    recovers.
 
-    Each is trained as `Gradient` does on such corruptions as the cues have, at least 256 of them a step (on the clean
-    examples, where the cues are clean), in the coordinates of the data, and polished; the width and depth of the
-    network on states, and so its number of weights, stay the same. All start from the same key.
+    Each is trained like `Gradient` on the corruption of the cues, with at least 256 rows per step (on the clean
+    examples if the cues are clean), in the coordinates of the data, and polished. The width and depth of the network on
+    states, and so its number of weights, stay the same. All start from the same key.
 
-    Two measures of information. `bits` counts whole examples that came back, at what they take compressed, a measure
-    that pictures can't inflate. `graded_bits` is that of work on binary patterns, which counts an entry as a bit: exact
-    for random binary patterns, too much for pictures, whose entries depend on each other.
+    There are two measures of information. `bits` counts whole recovered examples by their compressed size, so redundant
+    pictures can't inflate it. `graded_bits` is the usual measure for binary patterns, which counts each entry as one
+    bit: exact for random binary patterns, too high for pictures, whose entries depend on each other.
 
     **Arguments:**
 
     - `examples`: n×state shape.
-    - `numbers`: of examples, each at most as many as there are.
-    - `width`, `depth`, `activation`: of the network.
-    - `corruption`: of the cues, such as `"gaussian:0.1"` or `"none"`.
-    - `epochs`: of Adam, for each network.
+    - `numbers`: the numbers of examples, each at most the number available.
+    - `width`, `depth`, `activation`: those of the network.
+    - `corruption`: the corruption of the cues, such as `"gaussian:0.1"` or `"none"`.
+    - `epochs`: epochs of Adam for each network.
     - `repeats`: draws for each example.
-    - `max_steps`: applications of the map at most.
+    - `max_steps`: maximum number of applications of the map.
     - `progress`: called with the number of finished networks.
-    - `key`: for networks, training and cues.
+    - `key`: random key for networks, training and cues.
 
     **Returns:** `CapacitySweep`, in the order of the numbers. **Raises** `ValueError` for wrong arguments, before any
-    training. **Source:** Sharma, Chandra and Fiete (ICML 2022) and Chandra et al. (Nature 638, 2025), who hold a cliff
-    and little information a weight against such memories.
+    training. **Source:** Sharma, Chandra and Fiete (ICML 2022) and Chandra et al. (Nature 638, 2025), who criticize
+    such memories for a capacity cliff and little information per weight.
 
         >>> found = capacity_sweep(np.eye(4), [2], width=16, depth=1, epochs=50, key=jr.key(0))
         >>> found.points[0].num_weights, found.points[0].cues
@@ -187,7 +188,7 @@ def capacity_sweep(
     asked = parse_corruption(corruption)
     asked.check_shape(every.shape[1:])
     if asked.partner and min(numbers) < 2:
-        raise ValueError(f"{corruption!r} needs another example to mix in; let numbers begin at 2")
+        raise ValueError(f"{corruption!r} needs another example to mix in; start numbers at 2")
     clean = asked.kind == "none" or not np.any(np.asarray(asked.level))
     phi = activation_of(activation)
     writer = Gradient(

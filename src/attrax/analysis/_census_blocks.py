@@ -1,4 +1,4 @@
-"""The starts of a census block by block: which known limit each ends in, and which limits are new."""
+"""Processes the starts of a census block by block: which known limit each ends in, and which limits are new."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from attrax.analysis._limits import Runner, run_to_ends
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CensusSoFar(Record):
-    """What has been found so far. Labels count the stored cycles first, then the rows of `states`."""
+    """The results so far. Labels number the stored cycles first, then the rows of `states`."""
 
     states: np.ndarray
     labels: list[np.ndarray]
@@ -22,7 +22,7 @@ class CensusSoFar(Record):
 
 
 def with_block(found: CensusSoFar, run: Runner, stored: StoredEnds, starts: HostStates, max_steps: int) -> CensusSoFar:
-    """One block more."""
+    """The results with one more block."""
     ends = run_to_ends(run, starts, max_steps=max_steps, atol=stored.thresholds.convergence)
     named = label_ends(run, stored, ends)
     label, states, periods = named.label.copy(), found.states, list(found.periods)
@@ -38,7 +38,7 @@ def with_block(found: CensusSoFar, run: Runner, stored: StoredEnds, starts: Host
 def _numbered(
     values: np.ndarray, period: np.ndarray, states: np.ndarray, periods: np.ndarray, atol: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The number of the known limit that each row is, and which rows are limits that nobody has met yet."""
+    """The number of the known limit that each row matches, and which rows are new limits."""
     numbers = np.full(len(values), -1)
     for length in np.unique(period):
         rows, alike = np.flatnonzero(period == length), np.flatnonzero(periods == length)
@@ -48,7 +48,7 @@ def _numbered(
     fresh: list[int] = []
     exact = values.astype(np.float64)
     for row in np.flatnonzero(numbers < 0):
-        # Limits of this block are compared one after the other: the first of those that are one gives the number.
+        # New limits of this block are compared one after another; the first of several equal ones gives the number.
         mine = np.array([place for place, other in enumerate(fresh) if period[other] == period[row]], int)
         if len(mine):
             best, gap = nearest(exact[row][None], exact[[fresh[place] for place in mine]])
@@ -61,6 +61,6 @@ def _numbered(
 
 
 def _first_of_cycle(cycle: HostStates) -> np.ndarray:
-    """One state of a cycle that is the same wherever the cycle was entered: the first along a fixed random line."""
+    """One state of a cycle, the same wherever the cycle was entered: the first along a fixed random line."""
     flat = cycle.reshape(len(cycle), -1)
     return flat[np.argmin(flat @ np.random.default_rng(0).standard_normal(flat.shape[1]))]

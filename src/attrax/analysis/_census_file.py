@@ -1,4 +1,4 @@
-"""The checkpoint of a census: what its blocks found so far."""
+"""The checkpoint of a census: the results of its blocks so far."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ _FORMAT = "attrax census 2"
 
 
 def write_census(path: Path, found: CensusSoFar, fingerprint: str) -> None:
-    """Writes what was found so far, and the fingerprint of memory and starts."""
+    """Writes the results so far, and the fingerprint of the memory and the starts."""
     arrays = {
         "states": np.ascontiguousarray(found.states),
         "periods": np.array(found.periods, np.int64),
@@ -22,9 +22,9 @@ def write_census(path: Path, found: CensusSoFar, fingerprint: str) -> None:
 
 
 def read_census(path: Path, fingerprint: str, size: int) -> CensusSoFar:
-    """What was written last, of states of so many entries.
+    """Reads what was written last, for states of `size` entries.
 
-    **Raises** `ValueError` where the file is no such checkpoint, or one of another memory or of other starts.
+    **Raises** `ValueError` if the file is not such a checkpoint, or belongs to another memory or other starts.
     """
     arrays, header = read_checked(path, format=_FORMAT, what="checkpoint of a census")
     if header.get("fingerprint") != fingerprint:

@@ -1,4 +1,4 @@
-"""Recall that holds on to the pixels that are known."""
+"""Recall that keeps the known pixels fixed."""
 
 from dataclasses import replace
 from typing import Any
@@ -20,7 +20,7 @@ _PROBES = (7.25, -3.5)
 
 
 class _Clamped(eqx.Module):
-    """The clamped step on triples (state, cue, known): the last two go through unchanged."""
+    """The clamped step on triples (state, cue, known); the last two pass through unchanged."""
 
     map: Map
     step: Any
@@ -42,22 +42,22 @@ def recall_clamped(
     max_steps: int = 10_000,
     progress: Progress | None = None,
 ) -> Recall:
-    """Recall with the known entries of each cue put back after every step: x ← x + a(f(x) − x), then x_K ← cue_K.
+    """Recall with the known entries of each cue restored after every step: x ← x + a(f(x) − x), then x_K ← cue_K.
 
-    What it guarantees. A fixed point x of f that agrees with the cue on K is a fixed point of this iteration, for
-    every a; so the right example is one wherever the known entries are right. The converse holds on the other entries
-    U only: a fixed point of the iteration has f(x)_U = x_U. Near it the iteration is linear with (1 − a)I + a·J_UU,
-    J_UU being the rows and columns U of the Jacobian. Where ‖J‖₂ < 1, as at winner-take-all examples (J = 0), that is
-    a contraction for 0 < a ≤ 1, so every example attracts the cues near it under any mask; ρ(J) < 1 alone does not
-    promise this, as a principal submatrix can have a larger spectral radius than the whole.
+    Guarantees: a fixed point x of f that agrees with the cue on K is a fixed point of this iteration, for every a; so
+    the right example is one whenever the known entries are right. The converse holds only on the other entries U: a
+    fixed point of the iteration has f(x)_U = x_U. Near it the iteration is linear with (1 − a)I + a·J_UU, where J_UU
+    consists of the rows and columns U of the Jacobian. If ‖J‖₂ < 1, as at winner-take-all examples (J = 0), this is a
+    contraction for 0 < a ≤ 1, so every example attracts the cues near it under any mask. ρ(J) < 1 alone does not
+    guarantee this, because a principal submatrix can have a larger spectral radius than the whole matrix.
 
-    With `release` the iteration is then continued freely, so that what counts as recovered is a limit of f itself and
-    not of the clamp. Otherwise the clamped limit is compared with the examples as it is.
+    With `release` the iteration then continues without clamping, so that only a limit of f itself counts as recovered.
+    Otherwise the clamped limit is compared with the examples directly.
 
     **Arguments:**
 
     - `cues`: n×state shape.
-    - `known`: of the same shape, true where an entry of the cue is known to be right.
+    - `known`: same shape as `cues`, true where an entry of the cue is known to be right.
     - `step`: the damping a, above 0 and at most 1.
     - `expected`, `max_steps`, `progress`: as in `recall`.
 
@@ -75,7 +75,7 @@ def recall_clamped(
     cues, known = state_batch("cues", cues, patterns.shape), np.asarray(known)
     if known.shape != cues.shape or known.dtype != bool:
         raise ValueError(
-            f"known must say true or false of each entry of the cues, {cues.shape}; got {known.dtype}{known.shape}"
+            f"known must be true or false for each entry of the cues, {cues.shape}; got {known.dtype}{known.shape}"
         )
     triples = np.stack([cues.astype(np.float64), cues.astype(np.float64), known.astype(np.float64)], axis=1)
     thresholds = thresholds_of(memory)
@@ -88,11 +88,11 @@ def recall_clamped(
     )
     limits = ends.value[:, 0]
     if release:
-        # A cue that fell into a cycle or did not settle gets its chance too: f decides.
+        # A cue that reached a cycle or did not converge is continued too; f decides.
         answer = recall(memory, limits, expected=expected, max_steps=max_steps, progress=progress)
         steps, transient = answer.num_steps + ends.num_steps, answer.transient + ends.num_steps
         return replace(answer, num_steps=steps, transient=transient)
-    # Compared as it is: one application at most, and the state before it counts.
+    # Compared directly: at most one application, and the state before it counts.
     still = recall(replace(memory, map=lambda x: x), limits, expected=expected, reading=thresholds.reading, max_steps=2)
     status = tuple(
         found if str(ended) == "converged" else RecallStatus(str(ended))
@@ -114,11 +114,11 @@ def recall_clamped(
 def known_entries(
     corruption: Corruption | str, states: HostStates, *, key: PRNGKeyArray
 ) -> Bool[np.ndarray, "n *state"] | None:
-    """Which entries `corrupt` leaves as they are with this key; `None` for corruptions that change every entry.
+    """Which entries `corrupt` leaves unchanged with this key; `None` for corruptions that change every entry.
 
-    The draws depend on the key alone, so the same draw is applied to two constant states that no corruption of this
-    kind produces: an entry is known where both come through. What stays the same by chance, such as a black pixel that
-    is made black, is not known.
+    The draws depend only on the key, so the same draw is applied to two constant states that no corruption of this kind
+    produces: an entry is known if both come through unchanged. An entry that stays the same by chance, such as a black
+    pixel that is set to black, is not known.
 
         >>> import jax.random as jr
         >>> known_entries("occlude:0.5", np.ones((1, 2, 2)), key=jr.key(0))[0].tolist()
@@ -127,7 +127,7 @@ def known_entries(
     corruption = as_corruption(corruption)
     if not corruption.masks:
         return None
-    # In the arithmetic of the states: in another one the draws are others.
+    # In the precision of the states: in another precision the draws differ.
     states = np.asarray(states)
     dtype = states.dtype if states.dtype.kind == "f" else np.float32
     kept = [corrupt(corruption, np.full(states.shape, probe, dtype), key=key) == probe for probe in _PROBES]

@@ -1,4 +1,4 @@
-"""Recovery curves: the rate at which a memory brings its examples back, against how badly the cues are corrupted."""
+"""Recovery curves: the recovery rate of a memory against how strongly the cues are corrupted."""
 
 import re
 from collections.abc import Sequence
@@ -32,14 +32,14 @@ class CurvePoint(Record):
 
     **Fields:**
 
-    - `corruption`: what is varied, without its level, such as `gaussian` or `shift:2+occlude`.
-    - `level`: of what is varied.
+    - `corruption`: the corruption without the level that is varied, such as `gaussian` or `shift:2+occlude`.
+    - `level`: the level that is varied.
     - `name`: the corruption with its level, as `corrupt` takes it.
-    - `cues`: how many cues: every stored example, `repeats` times.
-    - `recovered`: how many came back.
-    - `neighbor_rates`: for each nearest-neighbor rule its rate on the same cues.
-    - `clamped`: how many came back with the known pixels restored at each step, `recall_clamped`; `None` where the
-      corruption leaves no pixel as it was.
+    - `cues`: number of cues: every stored example, `repeats` times.
+    - `recovered`: how many were recovered.
+    - `neighbor_rates`: the rate of each nearest-neighbor rule on the same cues.
+    - `clamped`: how many were recovered with the known pixels restored at each step (`recall_clamped`); `None` if the
+      corruption leaves no pixel unchanged.
     - `trained`: whether such cues were used in training; see `used_in_training`.
     """
 
@@ -56,7 +56,7 @@ class CurvePoint(Record):
 
     @property
     def rate(self) -> float:
-        """Fraction of the cues that came back."""
+        """Fraction of the cues that were recovered."""
         return self.recovered / self.cues
 
     @property
@@ -71,7 +71,7 @@ class CurvePoint(Record):
 
     @property
     def clamped_interval(self) -> tuple[float, float] | None:
-        """Its interval."""
+        """Wilson's 95 % interval of the clamped rate."""
         return None if self.clamped is None else wilson_interval(self.clamped, self.cues)
 
     @property
@@ -96,22 +96,22 @@ def recovery_curves(
     progress: Progress | None = None,
     key: PRNGKeyArray,
 ) -> tuple[CurvePoint, ...]:
-    """Corrupts the stored examples at several levels of several corruptions, recalls them, and counts what came back.
+    """Corrupts the stored examples at several levels of several corruptions, recalls them, and counts how many are
+    recovered.
 
     **Arguments:**
 
     - `corruptions`: each as KIND:LO..HI, which becomes six levels (whole numbers where the kind needs them), or with a
-      single level; parts joined by `+` happen from left to right, such as `shift:1..4+occlude:0.5`, and ranges in one
-      text vary together. By default those of `default_curves`.
+      single level; parts joined by `+` are applied from left to right, such as `shift:1..4+occlude:0.5`, and ranges in
+      one text vary together. By default, those of `default_curves`.
     - `repeats`: draws for each example and level.
-    - `clamp`: also recall with the known pixels restored at each step, where the corruption leaves some as they were.
-    - `step`: the damping of that; see `recall_clamped`.
-    - `max_steps`: applications of the map at most.
+    - `clamp`: also recall with the known pixels restored at each step, if the corruption leaves some unchanged.
+    - `step`: the damping of clamped recall; see `recall_clamped`.
+    - `max_steps`: maximum number of applications of the map.
     - `progress`: called with the number of finished levels.
-    - `key`: for the draws.
+    - `key`: random key for the draws.
 
-    **Returns:** one `CurvePoint` a level, the levels of one corruption after one another. **Raises** `ValueError` for
-    wrong arguments.
+    **Returns:** one `CurvePoint` per level, grouped by corruption. **Raises** `ValueError` for wrong arguments.
 
         >>> from attrax import Patterns
         >>> memory = Memory(lambda x: x / 2, Patterns.from_examples(np.zeros((1, 3))))
@@ -154,7 +154,7 @@ def recovery_curves(
 def curve_levels(
     corruptions: Sequence[str] | None, shape: tuple[int, ...], num_examples: int
 ) -> list[tuple[str, float, str]]:
-    """What is varied, its level, and the whole name, for every point of the curves asked for.
+    """The corruption, the level and the full name for every point of the requested curves.
 
     **Raises** `ValueError` for a corruption that is unknown, out of range, or impossible on states of this shape.
 
@@ -185,8 +185,8 @@ def curve_levels(
 def default_curves() -> dict[str, tuple[float, ...]]:
     """The corruptions of the curves that are drawn by default, and their levels.
 
-    These are the usual levels of every kind, and some kinds together. Each name takes the level at its end, after a
-    comma where the kind has choices. Vectors are given those that need no pictures.
+    These are the usual levels of every kind, and some combinations. The level is appended to each name, after a comma
+    if the kind has choices. States that are not pictures get only the kinds that need no pictures.
 
         >>> default_curves()["half:left"]
         (0.0, 0.5)
@@ -209,7 +209,7 @@ def _expanded(text: str) -> list[tuple[str, float, str]]:
     plain = text.split("+")
     if not any(parts):
         asked = parse_corruption(text)
-        head, colon, level = re.fullmatch(r"(.*?)(?:([:,])([^:,]*))?", text).groups()  # pyright: ignore - it matches any text
+        head, colon, level = re.fullmatch(r"(.*?)(?:([:,])([^:,]*))?", text).groups()  # pyright: ignore - any text matches
         if asked.kind == "none" or not colon:
             return [(text, 0.0, text)]
         return [(head, float(level), text)]

@@ -1,4 +1,4 @@
-"""λ₁ over width and depth: the theory from 1 to 1,024, and trained networks where these can be had."""
+"""λ₁ over width and depth: the theory from 1 to 1,024, and trained networks where training is feasible."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class EigenvalueMap(Record):
 
     - `activation`, `widths`, `depths`, `dimension`, `spread`: as given.
     - `theory`: one record for each depth and width, `theory[i][j]` for `depths[i]` and `widths[j]`.
-    - `log10_theory`: (depths, widths), log₁₀|λ₁|, which does not underflow; NaN where the theory has no answer.
+    - `log10_theory`: (depths, widths), log₁₀|λ₁|, which does not underflow; NaN if the theory has no answer.
     - `trained`: the trained networks, by (depth, width).
     """
 
@@ -43,7 +43,7 @@ class EigenvalueMap(Record):
 
 
 def log10_top_eigenvalue(record: SingleExample) -> float:
-    """log₁₀|λ₁| as the sum over the layers; NaN where there is no answer.
+    """log₁₀|λ₁| as the sum over the layers; NaN if there is no answer.
 
     >>> from attrax import theory
     >>> round(log10_top_eigenvalue(theory.single_example("z^0.5", 2, 0.5, 0.5, 3, [0.5, 0.5])), 5)
@@ -70,8 +70,8 @@ def eigenvalue_map(
 ) -> EigenvalueMap:
     """λ₁ over width and depth by the theory, and the spectral radius of networks trained from random starts.
 
-    The start is that of `scaled_start`: as large as weights of variance g²/fan-in. Networks are trained where the depth
-    is at most 8, and up to depth 32 where the width is at most 64, for at most 4,000 steps.
+    The start is that of `scaled_start`, which corresponds to weights of variance g²/fan-in. Networks are trained where
+    the depth is at most 8, and up to depth 32 where the width is at most 64, for at most 4,000 steps.
 
     **Arguments:** `activation` by name or as a callable; `widths` and `depths`, increasing, from 1 to 1,024; `train`,
     whether to train networks; `trials`, `dimension`, `spread`, as in `simulate_random_start`; `gain`, as in

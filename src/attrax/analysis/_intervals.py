@@ -1,4 +1,4 @@
-"""Intervals for rates, and the number of kinds that a sample has not shown yet."""
+"""Intervals for rates, and estimates of the number of kinds not yet seen in a sample."""
 
 from typing import Any
 
@@ -21,10 +21,10 @@ def wilson_interval(count: int, total: int) -> tuple[float, float]:
 
 
 def upper_confidence_bound(count: int, total: int, *, confidence: float = 0.95) -> float:
-    """Clopper and Pearson's exact one-sided upper bound on a probability, of which `count` in `total` were seen.
+    """Clopper and Pearson's exact one-sided upper bound on a probability, given `count` events in `total` trials.
 
-    It is the largest p for which so few or fewer have a probability of at least 1 − `confidence`; with none seen,
-    1 − (1 − confidence)^{1/total}, about 3/total at 95 %. Computed by `scipy.stats.binomtest`.
+    It is the largest p for which `count` or fewer events have a probability of at least 1 − `confidence`; with no
+    events, 1 − (1 − confidence)^{1/total}, about 3/total at 95 %. Computed by `scipy.stats.binomtest`.
 
     **Raises** `ValueError` unless 0 ≤ `count` ≤ `total`, `total` ≥ 1 and 0 < `confidence` < 1.
 
@@ -36,8 +36,8 @@ def upper_confidence_bound(count: int, total: int, *, confidence: float = 0.95) 
 
 
 def _binomial(count: int, total: int, **options: Any) -> Any:
-    """SciPy's record of `count` in `total`."""
-    import scipy.stats  # only here: it takes half a second
+    """SciPy's binomial test of `count` in `total`."""
+    import scipy.stats  # imported here because it takes half a second
 
     total = checks.integer("total", total, least=1)
     count = checks.integer("count", count, least=0, most=total)
@@ -53,10 +53,10 @@ def check_confidence(confidence: float) -> float:
 
 
 def chao1(counts: np.ndarray) -> float:
-    """Chao's estimate of how many kinds there are, from how often each kind that was seen was seen.
+    """Chao's estimate of the number of kinds, from how often each observed kind was observed.
 
-    S + f₁(f₁ − 1)/(2(f₂ + 1)), the bias-corrected form, with f₁ kinds seen once and f₂ seen twice: a lower bound on
-    the expected number, however uneven the kinds are.
+    S + f₁(f₁ − 1)/(2(f₂ + 1)), the bias-corrected form, with f₁ kinds observed once and f₂ observed twice: a lower
+    bound on the expected number, however uneven the kinds are.
 
     **Raises** `ValueError` for counts that are not whole numbers of at least 0. **Source:** Chao, Scandinavian Journal
     of Statistics 11 (1984).
@@ -70,10 +70,10 @@ def chao1(counts: np.ndarray) -> float:
 
 
 def discovery_curve(counts: np.ndarray, sizes: np.ndarray, *, total: int | None = None) -> np.ndarray:
-    """How many kinds a part of the sample shows on average, for parts of the given `sizes`.
+    """The mean number of kinds in a random part of the sample, for parts of the given `sizes`.
 
-    E[S_m] = Σᵢ (1 − C(N − Nᵢ, m) / C(N, m)): the mean over all orders of the sample, so no order is favoured.
-    `total` is N, where some of the sample is of no kind.
+    E[S_m] = Σᵢ (1 − C(N − Nᵢ, m) / C(N, m)): the mean over all orders of the sample. `total` is N, if part of the
+    sample belongs to no kind.
 
     **Raises** `ValueError` for counts as in `chao1`, or sizes beyond the sample. **Source:** Hurlbert, Ecology 52
     (1971).

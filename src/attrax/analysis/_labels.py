@@ -1,4 +1,4 @@
-"""Which stored cycle the ends of very many starts are, by the paper's threshold in mean squares."""
+"""Which stored cycle each of very many starts ends in, by the paper's threshold in mean squares."""
 
 from dataclasses import dataclass
 
@@ -17,9 +17,9 @@ DIVERGED, NOT_CONVERGED, ELSEWHERE = -1, -2, -3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredEnds(Record):
-    """The stored cycles as ends are compared with them.
+    """The stored cycles, prepared for comparing ends with them.
 
-    **Fields:** `cycles`; `thresholds`; `places`, coordinates of the images f(x_i), which stand for the stored state
+    **Fields:** `cycles`; `thresholds`; `places`, coordinates of the images f(x_i), which represent the stored state
     after x_i to within `gaps[i]`.
     """
 
@@ -30,12 +30,12 @@ class StoredEnds(Record):
 
     @property
     def num(self) -> int:
-        """How many cycles are stored."""
+        """Number of stored cycles."""
         return len(self.cycles.patterns.cycles)
 
 
 def stored_ends(run: Runner, memory: Memory) -> StoredEnds:
-    """What is stored, prepared for `label_ends`."""
+    """The stored cycles, prepared for `label_ends`."""
     patterns = memory.examples()
     thresholds = Thresholds.mean_square(int(np.prod(patterns.shape)))
     cycles = StoredCycles.of(memory, thresholds)
@@ -49,8 +49,8 @@ def stored_ends(run: Runner, memory: Memory) -> StoredEnds:
 class Labeled(Record):
     """Ends with their labels.
 
-    **Fields:** `label`, for each start the number of a stored cycle, or `DIVERGED`, `NOT_CONVERGED`, `ELSEWHERE`; and
-    of those elsewhere `rows` and `laps`, the states of one period, p×state shape.
+    **Fields:** `label`, for each start the index of a stored cycle, or `DIVERGED`, `NOT_CONVERGED`, `ELSEWHERE`; for
+    those elsewhere, `rows` and `laps`, the states of one period, p×state shape.
     """
 
     label: np.ndarray
@@ -59,13 +59,13 @@ class Labeled(Record):
 
 
 def label_ends(run: Runner, stored: StoredEnds, ends: Run) -> Labeled:
-    """Compares ends with what is stored. A cycle is one of the same period, state by state."""
+    """Compares ends with the stored cycles. A cycle matches one of the same period, state by state."""
     cycles = stored.cycles
     label = np.full(len(ends.status), NOT_CONVERGED)
     label[ends.status == IterationStatus.DIVERGED] = DIVERGED
     fixed = np.flatnonzero(ends.status == IterationStatus.CONVERGED)
     near, distance = nearest(run.flat(ends.z[fixed]), stored.places)
-    # The triangle inequality settles most rows without forming the states.
+    # The triangle inequality decides most rows without forming the states.
     index = cycles.patterns.successor[near]
     sure = (cycles.length[index] == 1) & (distance + stored.gaps[near] < cycles.recovery)
     label[fixed[sure]] = cycles.cycle[index[sure]]
@@ -82,7 +82,7 @@ def label_ends(run: Runner, stored: StoredEnds, ends: Run) -> Labeled:
 
 
 def nearest(values: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest reference of each row and the distance to it, taken without cancellation."""
+    """The nearest reference of each row and the distance to it, computed without cancellation."""
     if not len(values):
         return np.zeros(0, int), np.zeros(0)
     with np.errstate(over="ignore", invalid="ignore"):

@@ -11,18 +11,18 @@ from attrax.dynamics import Run, flat_of, run, run_on, states_of, trajectory
 from attrax.maps import ReducedMap, reduced_map
 
 _SIZES = (512, 64, 8)
-"""Rows are computed in pieces of these sizes, so that only so many programs are compiled."""
+"""Rows are computed in chunks of these sizes, so that only three programs are compiled."""
 _COARSE_STEPS = 256
 _FINE_STEPS = 1024
 _COARSE_CHANGE = 1e-5
-"""Root mean square of a change that ends the coarse steps, times the largest entry of a stored point."""
+"""Root mean square of the change that ends the coarse steps, relative to the largest entry of a stored point."""
 
 
 class Runner(eqx.Module):
     """A map prepared for many starts.
 
-    **Fields:** the map; its iteration, in 32 and in 64 bits (its coordinates are the features of a network where those
-    are fewer); `coarse`, the change that ends the coarse steps; `shape`, of a state.
+    **Fields:** `map`; its reduced map, in 32 and in 64 bits; `coarse`, the change that ends the coarse steps; `shape`,
+    of a state.
     """
 
     map: Map
@@ -36,11 +36,11 @@ class Runner(eqx.Module):
         return run(self.fine_way, points, max_steps=1, atol=self.coarse, sizes=_SIZES).z
 
     def flat(self, z: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
-        """Coordinates in which the plain distance is that of the states."""
+        """Coordinates whose Euclidean distance is that of the states."""
         return flat_of(self.fine_way, z)
 
     def states(self, z: Float[np.ndarray, "n k"]) -> HostStates:
-        """The states that coordinates stand for, float64."""
+        """The states with these coordinates, float64."""
         return states_of(self.fine_way, z, _SIZES)
 
 
@@ -58,9 +58,9 @@ def runner(map: Map, points: HostStates) -> Runner:
 def run_to_ends(runner: Runner, starts: HostStates, *, max_steps: int, atol: float) -> Run:
     """Iterates from float32 `starts` until the change is below `atol`, as `iterate` does, in float64 coordinates.
 
-    Rows take coarse steps in float32 until they change little. Ends that are equal to the last bit go on as one, in
-    float64. A row that float32 does not settle, that goes round in a cycle or comes to rest slowly, goes on by itself
-    from where it is.
+    Rows take coarse steps in float32 until they change little. Ends that are equal to the last bit continue as one, in
+    float64. A row that does not converge in float32, because it is on a cycle or converges slowly, continues alone from
+    its current state.
     """
     coarse = run(
         runner.coarse_way,
@@ -95,6 +95,6 @@ def run_to_ends(runner: Runner, starts: HostStates, *, max_steps: int, atol: flo
 
 
 def cycle_of(runner: Runner, state: HostStates, period: int) -> HostStates:
-    """The `period` states that follow from `state`, itself first, float64."""
+    """The `period` states from `state` on, itself first, float64."""
     state = np.asarray(state, np.float64)[None]
     return state if period == 1 else np.concatenate([state, trajectory(runner.fine_way, state, period - 1)[0]])

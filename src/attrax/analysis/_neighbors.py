@@ -30,7 +30,7 @@ def nearest_neighbor(cues: HostStates, references: HostStates, *, rule: str = "e
     if rule == "correlation":
         flat, known = flat - flat.mean(axis=1, keepdims=True), known - known.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(known, axis=1)
-    # What is left of a constant after its mean is taken away is rounding, not a direction.
+    # A constant minus its mean leaves only rounding, not a direction.
     flat_norms = np.linalg.norm(flat, axis=1)
     scale = np.abs(cues.reshape(len(cues), -1)).max(axis=1)
     likeness = np.where(norms > 0, flat @ known.T / np.where(norms > 0, norms, 1.0), -np.inf)

@@ -17,19 +17,19 @@ from attrax.dynamics import trajectory
 from attrax.maps import reduced_map
 from attrax.memory import Memory
 
-# The type stubs of SciPy take its transforms for something else.
+# SciPy's type stubs do not describe its transforms correctly.
 fourier: Any = scipy_fft
 _CANDIDATES = 64
 _CONTRAST = 0.1
-"""A lag stands out where the mean squared difference is below this fraction of that at both neighboring lags."""
+"""A lag stands out if its mean squared difference is below this fraction of that at both neighboring lags."""
 _SAME = 2.0
-"""Of all lags that stand out, those within this factor of the smallest difference are as good as the best."""
+"""Among the lags that stand out, those within this factor of the smallest difference count as equally good."""
 _ENOUGH = 0.4
-"""The smallest difference is sought among lags with at least this fraction of the most pairs."""
+"""The smallest difference is searched for among lags with at least this fraction of the largest number of pairs."""
 _ROUNDING = 1e-13
 """Differences below this fraction of the mean square of the states are rounding."""
 _STILL = 1e-2
-"""A recording is still where its states vary in time by less than this fraction of their mean square."""
+"""A recording is constant if its states vary in time by less than this fraction of their mean square."""
 _ENTRIES = 2**22  # numbers held at once in a transform
 
 
@@ -39,17 +39,18 @@ class MeasuredPeriod(Record):
 
     **Fields:**
 
-    - `period`: in states; 0 where none was found.
-    - `start`: the first state from which on it repeats, to the end of the recording; 0 where there is no period.
+    - `period`: in states; 0 if none was found.
+    - `start`: the first state from which on it repeats, to the end of the recording; 0 if there is no period.
     - `value`: mean squared difference of states that are a period apart, over those from `start` on; NaN without one.
-    - `before`, `after`: the same at the lags one below and one above, over the same states. NaN where there is no such
-      lag, and without a period.
-    - `pairs`: how many pairs of states that evidence is from; fewer than `period` where less than two periods are seen.
+    - `before`, `after`: the same at the lags one below and one above, over the same states. NaN if there is no such lag
+      or no period.
+    - `pairs`: number of pairs of states behind this evidence; fewer than `period` if the recording contains less than
+      two periods.
     - `typical`: mean squared difference of two states of the whole recording.
     - `differences`: mean squared difference at the lags 0, 1, …, `max_lag`, over the whole recording.
-    - `max_lag`: the largest lag that was looked at.
-    - `num_states`; `step`, seconds from a state to the next, `None` where that is not known.
-    - `status`: a `PeriodStatus`.
+    - `max_lag`: the largest lag examined.
+    - `num_states`; `step`, seconds from one state to the next, `None` if unknown.
+    - `status`: the `PeriodStatus`.
     """
 
     period: int
@@ -67,7 +68,7 @@ class MeasuredPeriod(Record):
 
     @property
     def seconds(self) -> float | None:
-        """The period in seconds; `None` where the step or the period is not known."""
+        """The period in seconds; `None` if the step or the period is unknown."""
         return None if self.step is None or not self.period else self.period * self.step
 
 
@@ -88,7 +89,7 @@ def lag_differences(states: HostStates, max_lag: int) -> Float[np.ndarray, " lag
     products, squares = np.zeros(max_lag + 1), np.zeros(total)
     width = max(1, _ENTRIES // length)
     for begin in range(0, size, width):
-        # Without its mean over time, which cancels in every difference, less is lost to rounding.
+        # Subtracting the mean over time, which cancels in every difference, reduces rounding errors.
         part = flat[:, begin : begin + width].astype(np.float64)
         part -= part.mean(axis=0)
         power = np.abs(fourier.rfft(part, length, axis=0)) ** 2
@@ -106,13 +107,12 @@ def measured_period(states: HostStates, *, step: float | None = None, max_lag: i
     """The least number of states after which a recording repeats, to within its own noise, from some state on.
 
     1. The mean squared difference at each lag (`lag_differences`), of the whole recording, its last three quarters and
-       its last half, so that a beginning that does not repeat hides nothing. Its dips are the candidates.
-    2. At each candidate the differences in time are looked at: those over the last half of the pairs must be below a
-       tenth of those at both neighboring lags. It repeats from the state after the last pair whose difference
-       exceeds the geometric mean of the two levels; a quarter of a period, and three pairs, must be left.
-    3. Of the lags that remain, multiples of the period are as good as the period itself. Reported is the least one
-       within twice the smallest difference, so that two nearly equal halves are not taken for two periods where the
-       difference between them is more than noise.
+    its last half, so that a beginning that does not repeat hides nothing. The dips are the candidates. 2. At each
+    candidate the differences are examined over time: over the last half of the pairs they must be below a tenth of
+    those at both neighboring lags. The recording repeats from the state after the last pair whose difference exceeds
+    the geometric mean of the two levels; at least a quarter of a period and three pairs must be left. 3. Of the lags
+    that remain, multiples of the period are as good as the period itself. The result is the least one within twice the
+    smallest difference, so that two nearly equal halves do not count as two periods if they differ by more than noise.
 
     A recording whose states stay within a hundredth of their mean square, at all lags alike, is constant.
 
@@ -144,7 +144,7 @@ def measured_period(states: HostStates, *, step: float | None = None, max_lag: i
     looked = {lag: _looked_at(flat, lag, floor) for lag in _dips(flat, differences, most)}
     found = [one for one in looked.values() if one is not None]
     if found:
-        # With a period also its multiples stand out, perhaps in too great a number for it to be among the candidates.
+        # The multiples of a period stand out too, perhaps so many that the period itself is not among the candidates.
         best = min(found, key=lambda one: one.value).lag
         more = [lag for lag in range(2, best) if best % lag == 0 and lag not in looked]
         found += [one for one in (_looked_at(flat, lag, floor) for lag in more) if one is not None]
@@ -221,8 +221,8 @@ def _differences(flat: np.ndarray, lag: int) -> np.ndarray:
 
 
 def _looked_at(flat: np.ndarray, lag: int, floor: float) -> _Repeat | None:
-    """What shows that the recording repeats after `lag`; `None` where it does not."""
-    pairs = len(flat) - lag - 1  # at the lag above there is one pair less
+    """The evidence that the recording repeats after `lag`; `None` if it does not."""
+    pairs = len(flat) - lag - 1  # the next lag has one pair less
     least = max(3, math.ceil(lag / 4))
     if pairs < least:
         return None
@@ -245,10 +245,10 @@ def _looked_at(flat: np.ndarray, lag: int, floor: float) -> _Repeat | None:
 def _still(
     flat: np.ndarray, scale: float, floor: float, typical: float, differences: np.ndarray, step: float | None
 ) -> MeasuredPeriod | None:
-    """The record of a recording that stays as it is from some state on to its end; `None` where it does not."""
+    """The record for a recording that is constant from some state on to its end; `None` if it is not."""
     half = flat[len(flat) // 2 :]
     across = lag_differences(half, len(half) - 1)[1:]
-    # At the longest lags there are too few pairs for a mean.
+    # The longest lags have too few pairs for a mean.
     across = across[: max(1, len(across) // 2)]
     if len(across) < 3 and across.max() > floor:
         return None  # a slow film looks still over few states
@@ -277,11 +277,11 @@ def _still(
 
 
 def iterated(memory: Memory, start: HostStates, steps: int) -> HostStates:
-    """The states that a memory runs through: the start, then `steps` applications of its map, in float64, as frames.
+    """The states that a memory visits: the start, then `steps` applications of its map, in float64, as frames.
 
-    **Arguments:** `memory` with its patterns; `start`, 1×state shape, or a single frame where a state holds several;
-    `steps`, at least 1. **Returns** (`steps` + 1)×frame shape, fewer where the map diverges. **Raises** `ValueError`
-    for wrong arguments.
+    **Arguments:** `memory` with its patterns; `start`, 1×state shape, or a single frame if a state holds several;
+    `steps`, at least 1. **Returns** (`steps` + 1)×frame shape, fewer if the map diverges. **Raises** `ValueError` for
+    wrong arguments.
 
         >>> from attrax import Memory, Patterns
         >>> memory = Memory(lambda x: -x, Patterns.from_cycles([np.array([[1.0], [-1.0]])]))

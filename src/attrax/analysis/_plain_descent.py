@@ -1,6 +1,6 @@
 """Bias-free networks over whole matrices, plain gradient descent on ½‖y − f(x)‖², and their Jacobians, in float64.
 
-Nothing here knows of the theory: the forms that the theorems predict have to come out of the training.
+Nothing here uses the theory: the forms that the theorems predict have to result from training.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from attrax._base.shown import Record
 
 Phi = Callable[[Any], Any]
 
-# Descent with a stable rate lowers the residual at each step, until rounding is all that moves it.
+# Descent with a stable rate lowers the residual at each step, until only rounding changes it.
 _PATIENCE = 40
 
 
@@ -32,7 +32,7 @@ class Matrices(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Descent(Record):
-    """What gradient descent came to: the `matrices`, the relative `residual` ‖y − f(x)‖/‖y‖, and `steps`."""
+    """The result of gradient descent: the `matrices`, the relative `residual` ‖y − f(x)‖/‖y‖, and `steps`."""
 
     matrices: Matrices
     residual: float
@@ -136,7 +136,7 @@ def sharpness(
 ) -> float:
     """The largest eigenvalue of the tangent kernel ∂f ∂fᵀ at x, by a few power iterations.
 
-    Near zero error gradient descent is stable for rates below 2 over this.
+    Near zero error, gradient descent is stable for rates below 2 divided by this.
     """
     direction = np.random.default_rng(0).standard_normal(matrices.last.shape[0])  # almost surely not orthogonal to it
     with float64():

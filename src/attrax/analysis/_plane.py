@@ -1,4 +1,4 @@
-"""Planes in the space of states: the whole of it where states have two entries, a slice elsewhere."""
+"""Planes in the space of states: all of it for states with two entries, otherwise a slice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from attrax._base.types import HostStates
 from attrax.memory import Memory
 
 _MARGIN = 0.35
-"""Of the longer side of the box around the points, what is added on every side."""
+"""Margin on every side, as a fraction of the longer side of the box around the points."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +23,7 @@ class Plane(Record):
 
     - `origin`: one state.
     - `axes`: two orthonormal states.
-    - `through`: indices of the stored points that it was laid through; empty for the plane of 2D states.
+    - `through`: indices of the stored points that define it; empty for the plane of 2D states.
     """
 
     origin: Float[np.ndarray, "*state"]
@@ -59,11 +59,11 @@ def plane_of(memory: Memory, through: Sequence[int] | None = None) -> Plane:
 
     The first axis of a slice points from the first of the three to the second; its origin is their mean.
 
-    **Arguments:** `memory`, with patterns; `through`, three indices of stored points, by default the first three where
-    states have other than two entries.
+    **Arguments:** `memory`, with patterns; `through`, three indices of stored points, by default the first three,
+    unless states have two entries.
 
-    **Returns** a `Plane`. **Raises** `ValueError` for indices that are not three different ones of the memory's, for
-    points on one line, and for a memory with too few.
+    **Returns** a `Plane`. **Raises** `ValueError` unless the indices are three different ones of the memory, for points
+    on one line, and for a memory with too few points.
 
         >>> import numpy as np
         >>> from attrax import Memory, Patterns
@@ -79,7 +79,7 @@ def plane_of(memory: Memory, through: Sequence[int] | None = None) -> Plane:
         if len(points) < 3:
             raise ValueError(
                 f"a slice goes through three stored points, and this memory holds {len(points)} of shape "
-                f"{patterns.shape}; store three at least, or give a Plane of your own"
+                f"{patterns.shape}; store at least three, or give your own Plane"
             )
         through = (0, 1, 2)
     if isinstance(through, str) or len(through) != 3 or len(set(through)) != 3:
@@ -103,7 +103,7 @@ def extent_of(plane: Plane, points: HostStates) -> tuple[float, float, float, fl
     coordinates, _ = plane.project(shown)
     low, high = coordinates.min(axis=0), coordinates.max(axis=0)
     longest = float((high - low).max())
-    # One stored point alone has no size of its own.
+    # A single stored point has no extent.
     margin = _MARGIN * longest if longest > 0 else 1.0
     return (
         float(low[0] - margin),

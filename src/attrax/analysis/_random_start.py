@@ -1,4 +1,4 @@
-"""Networks that start at random instead of in the theorem's form: what becomes of λ₁, with confidence bands."""
+"""Networks that start at random instead of in the form of the theorem: how λ₁ changes, with confidence bands."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from attrax.theory import InitialJacobian, SingleExample, initial_jacobian, sing
 from attrax.theory._scalar import scalar
 
 LEAST_TRIALS = 6
-"""Fewer samples give no 95 % confidence interval of a median that makes no assumption on how they are spread."""
+"""Fewer samples give no distribution-free 95 % confidence interval of a median."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,11 +26,11 @@ class RandomStart(Record):
 
     **Fields:**
 
-    - `theory`: what the theorem says of the start that is not random.
+    - `theory`: the theorem's prediction for the start that is not random.
     - `spread`: 0 for the theorem's own start, 1 for weights without any mean.
     - `dimension`: of the example.
     - `spectral_radius`: (trials,), the largest modulus of an eigenvalue of the Jacobian at x; NaN if not trained.
-    - `along`: (trials,), xᵀJx/‖x‖², the part of the Jacobian that the theorem speaks of; NaN if not trained.
+    - `along`: (trials,), xᵀJx/‖x‖², the part of the Jacobian that the theorem describes; NaN if not trained.
     - `trained`: (trials,), whether gradient descent reached ‖x − f(x)‖ ≤ rtol·‖x‖.
     """
 
@@ -43,10 +43,10 @@ class RandomStart(Record):
 
 
 def median_interval(values: Float[np.ndarray, " t"], level: float = 0.95) -> tuple[float, float, float]:
-    """The median of the finite values, and a confidence interval of it from order statistics, whatever their law.
+    """The median of the finite values, and a distribution-free confidence interval of it from order statistics.
 
-    The interval holds the median of the law with at least the probability `level`; NaN for its ends where there are
-    too few values (below 6 for 0.95).
+    The interval contains the median of the distribution with a probability of at least `level`. Its ends are NaN if
+    there are too few values (fewer than 6 for 0.95).
 
     **Raises** `ValueError` for a level outside (0, 1).
 
@@ -112,14 +112,14 @@ def simulate_random_start(
     **Arguments:**
 
     - `theory`: a result of `theory.single_example` with equal units, for autoencoding.
-    - `spread`: within [0, 1].
-    - `trials`: networks to train, at least 6, each with an example of its own.
+    - `spread`: the random share s of the start, within [0, 1].
+    - `trials`: number of networks to train, at least 6, each with its own example.
     - `dimension`: of the example.
     - `rate`: the learning rate, as a fraction of 1/sharpness at the start.
     - `rtol`: the residual to reach, relative to ‖x‖.
-    - `max_steps`: how many steps it may take.
+    - `max_steps`: maximum number of steps.
     - `progress`: called as `progress(task, done, total, numbers)` after each network.
-    - `key`: of the starts and examples.
+    - `key`: random key for the starts and examples.
 
     **Returns** a `RandomStart`. **Raises** `ValueError` for wrong arguments.
 
@@ -132,7 +132,7 @@ def simulate_random_start(
 
     ```
 
-    Beyond the paper: Radhakrishnan, Belkin, Uhler (2020) suppose the rank-one start of Invariants 1–4.
+    Beyond the paper: Radhakrishnan, Belkin, Uhler (2020) assume the rank-one start of Invariants 1–4.
     """
     if not isinstance(theory, SingleExample) or np.ndim(theory.u0) or theory.norm != theory.target_norm:
         raise ValueError(
@@ -186,7 +186,7 @@ def _train(
     max_steps: int,
     scales: tuple[float, float, float] = (1.0, 1.0, 1.0),
 ) -> Descent | None:
-    """A trained network, with a smaller rate where the first is too large for the way; None if it can't be had."""
+    """A trained network, with a smaller rate if the first one is unstable; `None` if training fails."""
     steepness = sharpness(phi, matrices, x, scales=scales)
     if not np.isfinite(steepness) or steepness <= 0:
         return None
@@ -206,7 +206,7 @@ class InitialMeasured(Record):
 
     **Fields:** `theory`, the prediction for initialization; `norm_before`, `norm_after`, `radius_before`,
     `radius_after`: (trials,), the largest singular value and the spectral radius at x, before training and after it
-    (NaN where training did not reach its end).
+    (NaN if training did not finish).
     """
 
     theory: InitialJacobian
@@ -226,7 +226,7 @@ def measure_initial_jacobian(
     progress: Progress | None = None,
     key: PRNGKeyArray,
 ) -> InitialMeasured:
-    """The Jacobian at one example, of f(z) = k^{−1/2}·A·φ(d^{−1/2}·Bz) with N(0, 1) entries, and once trained.
+    """The Jacobian at one example of f(z) = k^{−1/2}·A·φ(d^{−1/2}·Bz) with N(0, 1) entries, before and after training.
 
     Training is gradient descent on A and B with half of the largest stable rate, to a relative residual of 1e-6.
 

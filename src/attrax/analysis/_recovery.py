@@ -1,4 +1,4 @@
-"""Recovery: how often a memory brings a corrupted example back, beside the nearest-neighbor rules."""
+"""Recovery: how often a memory recovers a corrupted example, compared with nearest-neighbor rules."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ from attrax.memory import Memory
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recovery(Record):
-    """How a memory answered one corruption of its own examples.
+    """How a memory responded to one corruption of its own examples.
 
     **Fields:**
 
     - `corruption`: its name, such as `gaussian:0.3`.
     - `cues`: the corrupted examples, n×state shape.
     - `expected`: the example each cue was made from.
-    - `recall`: what came back.
-    - `neighbor_rates`: for each rule of `RULES` the fraction of the same cues whose nearest example is the right one.
+    - `recall`: the result of recall.
+    - `neighbor_rates`: for each rule in `RULES`, the fraction of the same cues whose nearest example is the right one.
     - `trained`: whether such corruptions were used in training; see `used_in_training`.
     """
 
@@ -39,7 +39,7 @@ class Recovery(Record):
 
     @property
     def recovery_rate(self) -> float:
-        """Fraction of the cues that the memory brought back."""
+        """Fraction of the cues that the memory recovered."""
         return self.recall.recovery_rate
 
     @property
@@ -64,10 +64,10 @@ def recovery(
     progress: Progress | None = None,
     key: PRNGKeyArray,
 ) -> Recovery:
-    """Corrupts every stored example once, recalls it, and asks the nearest-neighbor rules the same.
+    """Corrupts every stored example once, recalls it, and applies the nearest-neighbor rules to the same cues.
 
-    **Arguments:** `memory`; `corruption`, such as `"occlude:0.5"`, or a function as `corrupt` takes; `key`, for the
-    draw; the others as in `recall`.
+    **Arguments:** `memory`; `corruption`, such as `"occlude:0.5"`, or a function as in `corrupt`; `key`, random key for
+    the draw; the others as in `recall`.
 
     **Returns:** `Recovery`. **Raises** `ValueError` as `corrupt` and `recall` do.
     """

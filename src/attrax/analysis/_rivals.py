@@ -38,7 +38,7 @@ COMPARED = (
     "rotate:10",
     "contrast:0.25",
 )
-"""The corruptions that are compared where none are asked for."""
+"""The corruptions that are compared by default."""
 _RECOVERY = Thresholds.mean_square(1).recovery
 _TUNING = 300
 _ENOUGH = 0.9
@@ -52,11 +52,12 @@ class Rival(Record):
 
     - `name`: `"memory"` for the one that was given, or one of `RIVALS`.
     - `setting`: what the search chose (a rule, a threshold, β), as text.
-    - `num_bytes`: what it has to keep.
-    - `identified`: for each corruption the fraction of the answers to which the right example is the nearest one.
-    - `recovered`: the fraction within a mean square of 1e-7 of it besides: the picture itself came back.
-    - `distance`: median root mean square between the answer and the right example, over those identified; for ±1
-      networks between the thresholded ones. Zero is exact.
+    - `num_bytes`: the bytes it has to keep.
+    - `identified`: for each corruption, the fraction of the answers whose nearest example is the right one.
+    - `recovered`: the fraction that are also within a mean square of 1e-7 of it, so that the picture itself was
+      recovered.
+    - `distance`: median root mean square between the answer and the right example, over the identified cues; for ±1
+      networks, between the thresholded states. Zero is exact.
     - `seconds`: wall-clock time of one recall, in batches of one corruption.
     """
 
@@ -83,15 +84,15 @@ class Rival(Record):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Capacity(Record):
-    """How many examples a rival manages within a budget.
+    """How many examples a rival can store within a budget.
 
     **Fields:**
 
-    - `name`: of the rival.
-    - `num_examples`: the largest number found at which the mean over the corruptions of the fraction recovered (for
-      the denoiser: identified) is at least 90 %, estimated from 300 cues; 0 where none was found.
+    - `name`: name of the rival.
+    - `num_examples`: the largest number found at which the mean over the corruptions of the fraction recovered (for the
+      denoiser: identified) is at least 90 %, estimated from 300 cues; 0 if none was found.
     - `num_bytes`, `rate`: at that number.
-    - `limit`: `"budget"`, `"rate"`, or `"examples"`: what a larger number fails at (there were no more examples).
+    - `limit`: `"budget"`, `"rate"`, or `"examples"`: what limits a larger number (`"examples"`: there were no more).
     """
 
     name: str
@@ -105,8 +106,8 @@ class Capacity(Record):
 class Comparison(Rows):
     """Rivals on the same cues.
 
-    **Fields:** `rivals`, the memory first; `capacities` within `budget` bytes; `corruptions`; `num_examples`, how many
-    each stores; `dimension`, entries per state.
+    **Fields:** `rivals`, the memory first; `capacities`, within `budget` bytes; `corruptions`; `num_examples`, the
+    number of examples each stores; `dimension`, entries per state.
     """
 
     rows_of: ClassVar[str] = "rivals"
@@ -132,29 +133,29 @@ def compare(
 ) -> Comparison:
     """Gives the cues of a memory to other associative memories that store the same examples.
 
-    Rivals: the nearest neighbor by Euclidean distance, cosine and correlation; by distance over the entries that are
-    known (it is told which, where the corruption leaves any); over all shifts and turns of the examples that the
-    corruptions reach; Hopfield's network and the pseudo-inverse rule on thresholded examples (for cycles with
-    W = Σ ξ_{i+1} ξ_iᵀ); the modern Hopfield network; and a denoising autoencoder, trained on such cues and used once.
-    Where there is something to choose, what identifies most of 300 other cues of the same corruptions, drawn for this
-    alone, is taken: the rule of the moved examples; six thresholds and centerings; β among eleven values from 0.1 to
-    10,000 over the spread of the data, for each of three similarities; of two denoisers, 3×512 trained for 1,000 epochs
-    and 5×512 for 3,000, both on the cues' own corruptions. Bytes are the fewest that do: one per entry for pictures of
-    eight bits, patterns of ±1 in bits where those are fewer than the couplings.
+    Rivals: the nearest neighbor by Euclidean distance, cosine and correlation; by distance over the known entries
+    (given if the corruption leaves any unchanged); over all shifts and rotations of the examples that the corruptions
+    can produce; Hopfield's network and the pseudo-inverse rule on thresholded examples (for cycles with W = Σ ξ_{i+1}
+    ξ_iᵀ); the modern Hopfield network; and a denoising autoencoder, trained on such cues and used once. Settings are
+    chosen by how many of 300 other cues of the same corruptions, drawn only for this, are identified: the rule for the
+    moved examples; six thresholds and centerings; β among eleven values from 0.1 to 10,000 over the spread of the data,
+    for each of three similarities; of two denoisers, 3×512 trained for 1,000 epochs and 5×512 for 3,000, both on the
+    cues' own corruptions. Bytes are the fewest that suffice: one per entry for eight-bit pictures, and bits for ±1
+    patterns where those take less than the couplings.
 
-    Cycles: a rival that iterates is asked for the state so many steps further on, the denoiser for the next one, a
-    nearest neighbor for the example itself.
+    On cycles, the right answer of a rival that iterates is the state that many steps later, of the denoiser the next
+    state, and of a nearest neighbor the example itself.
 
     **Arguments:**
 
     - `corruptions`: as in `recovery_curves`; `COMPARED` by default.
     - `rivals`: some of `RIVALS`; all by default.
     - `budget`: bytes within which each rival may store as many examples as it can, those of `memory` first and then
-      those of `more`; by default what the memory takes.
+      those of `more`; by default the size of the memory.
     - `more`: further examples of the same shape.
-    - `max_steps`: applications of the memory's map at most.
+    - `max_steps`: maximum number of applications of the memory's map.
     - `progress`: called with the number of rivals done.
-    - `key`: for the draws.
+    - `key`: random key for the draws.
 
     **Returns:** `Comparison`. **Raises** `ValueError` for wrong arguments.
 
@@ -192,7 +193,7 @@ def compare(
 
 
 def map_bytes(map: Any) -> int:
-    """Bytes of the arrays of a map, those of float64 that float32 holds exactly counted as float32."""
+    """Bytes of the arrays of a map; float64 arrays that float32 holds exactly count as float32."""
     total = 0
     for leaf in jax.tree.leaves(map):
         if hasattr(leaf, "dtype") and hasattr(leaf, "nbytes"):
@@ -223,9 +224,9 @@ _Cues = list[tuple[np.ndarray, np.ndarray | None, np.ndarray]]
 
 
 def _tuning(task: Task, key: PRNGKeyArray) -> _Cues:
-    """Other cues of the same corruptions, 300 over all, of examples drawn with replacement.
+    """Other cues of the same corruptions, 300 in total, of examples drawn with replacement.
 
-    So their number is the same for any number of examples, and nothing is compiled anew.
+    Their number is the same for any number of examples, so nothing is compiled again.
     """
     each = max(_TUNING // len(task.corruptions), 1)
     found = []
@@ -248,14 +249,14 @@ def _right(built: Associator, values: np.ndarray, expected: np.ndarray) -> tuple
     finite = np.asarray(np.isfinite(values).all(axis=1))
     values = np.where(finite[:, None], values, 0.0)
     likeness = values @ references.T - 0.5 * (references**2).sum(axis=1)
-    # As near as the nearest is near enough: two examples may have one thresholded pattern.
+    # Ties count as right: two examples may have the same thresholded pattern.
     best, own = likeness.max(axis=1), likeness[np.arange(len(values)), expected]
     right = finite & (own >= best - 1e-9 * np.maximum(np.abs(best), 1.0))
     return right, np.mean((values - references[expected]) ** 2, axis=1)
 
 
 def _score(built: Associator, cues: _Cues) -> float:
-    """Fraction of the cues identified, and a little for those recovered, which decides between equals."""
+    """Fraction of the cues identified, plus a small weight for those recovered, which breaks ties."""
     identified, recovered, total = 0, 0, 0
     for flat, known, expected in cues:
         right, gaps = _right(built, built.answer(flat, known), expected)
@@ -276,7 +277,7 @@ def _recovered(built: Associator, cues: _Cues) -> float:
 
 def _measured(name: str, setting: Any, built: Associator, names: tuple[str, ...], cues: Any, known: Any) -> Rival:
     identified, recovered, gaps_seen, seconds, total = {}, {}, [], 0.0, 0
-    built.answer(_flat(cues[0][:1]), None)  # so that nothing is compiled while the clock runs
+    built.answer(_flat(cues[0][:1]), None)  # so that compilation is not timed
     for corruption, states, mask in zip(names, cues, known, strict=True):
         flat = _flat(states)
         told = None if mask is None else mask.reshape(len(mask), -1)
@@ -300,7 +301,7 @@ def _own(memory: Memory, names: tuple[str, ...], cues: Any, num_bytes: int, max_
     recall(memory, cues[0][:1], max_steps=max_steps)  # compiles
     identified, recovered, gaps_seen, seconds = {}, {}, [], 0.0
     patterns = memory.examples()
-    # A cycle may be met at any of its states, and of several frames recall gives the latest alone.
+    # A cycle may be reached at any of its states, and of several frames recall returns only the latest.
     by_status = patterns.context > 1 or any(len(cycle) > 1 for cycle in patterns.cycles)
     for corruption, states in zip(names, cues, strict=True):
         begun = time.perf_counter()
@@ -335,7 +336,7 @@ def _capacity(
     key: PRNGKeyArray,
     at_home: Rival,
 ) -> Capacity:
-    """Bisection for the largest number of examples; the rate is taken to fall with it.
+    """Bisection for the largest number of examples, assuming that the rate falls with it.
 
     The settings found for the memory's own examples are kept if they fit, and searched again, on the same cues, if not.
     """
@@ -362,7 +363,7 @@ def _capacity(
         return tried[num]
 
     if trains:
-        # One training is what there is time for: its size does not change with the number of examples.
+        # There is time for only one training: its size does not change with the number of examples.
         fits = at_home.num_bytes <= budget
         rate = at_home.mean_identified
         enough = fits and rate >= _ENOUGH

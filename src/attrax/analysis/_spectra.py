@@ -1,4 +1,4 @@
-"""How the largest eigenvalues of all examples are spread: the paper's Figures 12 and 13 as numbers."""
+"""The distribution of the largest eigenvalues of all examples: the paper's Figures 12 and 13 as numbers."""
 
 from dataclasses import dataclass
 
@@ -16,9 +16,9 @@ PARTS = ("modulus", "real")
 class EigenvalueHistogram(Record):
     """Counts of the largest eigenvalues of all examples together.
 
-    **Fields:** `part`, `"modulus"` or `"real"`; `edges`, b + 1 ends of the bins; `counts`, (b,); `mean`, `variance`
-    of the values and `mode`, the middle of the fullest bin; `number` of finite values; `left_out`, of those that are
-    not; `share` of all eigenvalues that were looked at (0.01 is the top one percent).
+    **Fields:** `part`, `"modulus"` or `"real"`; `edges`, the b + 1 edges of the bins; `counts`, (b,); `mean` and
+    `variance` of the values; `mode`, the middle of the fullest bin; `number` of finite values; `left_out`, the number
+    of other values; `share`, the fraction of all eigenvalues that were used (0.01 is the top one percent).
     """
 
     part: str
@@ -37,8 +37,8 @@ def eigenvalue_histogram(
 ) -> EigenvalueHistogram:
     """A histogram of the eigenvalues in a `Spectrum`, all cycles together.
 
-    **Arguments:** `spectrum`; `bins`, how many; `part`, of a complex eigenvalue; `limits`, the ends of the outer bins,
-    by default the least and the largest value (values beyond the limits are not counted).
+    **Arguments:** `spectrum`; `bins`, how many; `part`, of a complex eigenvalue, `"modulus"` or `"real"`; `limits`, the
+    ends of the outer bins, by default the least and the largest value (values beyond the limits are not counted).
 
     **Returns:** `EigenvalueHistogram`. **Raises** `ValueError` for a wrong argument.
 

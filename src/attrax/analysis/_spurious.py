@@ -1,4 +1,4 @@
-"""The census of limits: what very many starts end in, and how sure that is."""
+"""The census of limits: what very many starts end in, and with what confidence."""
 
 import hashlib
 import json
@@ -43,7 +43,7 @@ class LimitKind(StrEnum):
     SPURIOUS = "spurious"
     """A fixed point that was never stored; its verdict says whether it is a certified attractor."""
     CYCLE = "cycle"
-    """A cycle that was never stored; `period` says of how many states."""
+    """A cycle that was never stored; `period` is its length."""
     SADDLE = "saddle"
     """A fixed point with an eigenvalue beyond 1: rounding kept the iteration there, or it lies on its stable set."""
 
@@ -57,11 +57,11 @@ class Limit(Record):
     - `kind`: a `LimitKind`.
     - `count`: how many starts ended there.
     - `period`: 1 for a fixed point.
-    - `index`: for a stored one, the number of the cycle in `Patterns.cycles` (the example, where all are single).
-    - `state`: the limit, one of its states for a cycle, float64; refined by Newton's method where it was certified.
+    - `index`: for a stored one, the index of the cycle in `Patterns.cycles` (of the example, if all are fixed points).
+    - `state`: the limit, one of its states for a cycle, float64; refined by Newton's method if it was certified.
     - `nearest`, `distance`: the nearest stored point and the Euclidean distance to it.
-    - `verdict`: of its certificate; `None` where it was not examined.
-    - `spectral_radius`, `upper_bound`: as in `Certificate`; NaN where it was not examined.
+    - `verdict`: the verdict of its certificate; `None` if it was not examined.
+    - `spectral_radius`, `upper_bound`: as in `Certificate`; NaN if it was not examined.
     """
 
     kind: LimitKind
@@ -83,10 +83,10 @@ class Census(Rows):
     **Fields:**
 
     - `limits`: the limits found, stored ones first, then by how often they were reached.
-    - `label`: for each start the number of its limit; −1 where it diverged, −2 where it did not converge.
-    - `start_kind`: for each start its kind, of `START_KINDS`.
-    - `num_steps`: for each start, how often the map was applied, checks in float64 included.
-    - `num_stored`: how many examples (cycles) the memory stores.
+    - `label`: for each of n starts, the index of its limit; −1 if it diverged, −2 if it did not converge.
+    - `start_kind`: for each start, its kind (one of `START_KINDS`).
+    - `num_steps`: for each start, how often the map was applied, including checks in float64.
+    - `num_stored`: number of examples (or cycles) that the memory stores.
     - `confidence`: the level of `upper_bound`.
     """
 
@@ -111,7 +111,7 @@ class Census(Rows):
 
     @property
     def other(self) -> int:
-        """How many ended anywhere else, diverged or did not converge."""
+        """How many ended anywhere else, including those that diverged or did not converge."""
         return self.starts - self.recovered
 
     @property
@@ -126,14 +126,15 @@ class Census(Rows):
 
     @property
     def upper_bound(self) -> float:
-        """Clopper and Pearson's bound on the probability that such a start ends anywhere but at a stored example."""
+        """Clopper and Pearson's upper bound on the probability that such a start does not end at a stored example."""
         return upper_confidence_bound(self.other, self.starts, confidence=self.confidence)
 
     @property
     def by_kind(self) -> dict[str, dict[str, float]]:
-        """For each kind of start: how many, how many recovered, how many not, and the bound for that kind alone."""
+        """For each kind of start: the number of starts, of those recovered and of the others, and the bound for this
+        kind alone."""
         stored = np.array([limit.kind is LimitKind.STORED for limit in self.limits] + [False, False], bool)
-        good = stored[self.label]  # the two negative labels meet the two last entries
+        good = stored[self.label]  # the two negative labels index the last two entries
         found = {}
         for kind in dict.fromkeys(self.start_kind.tolist()):
             mine = self.start_kind == kind
@@ -143,17 +144,17 @@ class Census(Rows):
         return found
 
     def counts(self, *, stored: bool | None = None) -> Int[np.ndarray, " m"]:
-        """How often each limit was reached: of all, of the stored ones only, or of those never stored only."""
+        """How often each limit was reached: for all limits, only the stored ones, or only those never stored."""
         return np.array(
             [limit.count for limit in self.limits if stored is None or (limit.kind is LimitKind.STORED) == stored], int
         )
 
     def richness(self, *, stored: bool | None = None) -> float:
-        """Chao's estimate of the number of limits, those included that no start has reached yet; see `chao1`."""
+        """Chao's estimate of the number of limits, including those that no start has reached yet; see `chao1`."""
         return chao1(self.counts(stored=stored))
 
     def discovery(self, num_points: int = 50) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Numbers of starts, and how many limits, and limits never stored, so many of them show on average."""
+        """Numbers of starts, and the mean number of limits, and of limits never stored, that this many starts find."""
         sizes = np.unique(np.linspace(0, self.starts, checks.integer("num_points", num_points, least=2)).astype(int))
         curves = [discovery_curve(self.counts(stored=kind), sizes, total=self.starts) for kind in (None, False)]
         return sizes, curves[0], curves[1]
@@ -175,29 +176,30 @@ def find_spurious(
     """Iterates the map from very many starts and counts the ends: the paper's test for spurious attractors.
 
     Starts are given states, uniform and Gaussian noise, and blends, midpoints, enlarged parts and mirror images of the
-    stored examples (`START_KINDS`). Each given state is used once; where their share asks for more, the rest are
-    enlarged parts, mirror images and blends of given states, counted apart as `derived`. Starts are made and run in
-    blocks; nothing but the labels and the limits is kept. Coarse steps are taken in float32; the last ones, down to the
-    paper's change of 1e-17 in mean square, in float64.
+    stored examples (`START_KINDS`). Each given state is used once. If their share requires more, the rest are enlarged
+    parts, mirror images and blends of given states, counted separately as `derived`. Starts are made and run in blocks;
+    only the labels and the limits are kept. Coarse steps are taken in float32, the last ones, down to the paper's mean
+    squared change of 1e-17, in float64.
 
-    A limit is a stored example where its mean squared distance to it, as it was given, is below 1e-7, the paper's
-    threshold; limits that
-    were never stored are merged by the same distance. The most frequent of these are refined by Newton's method and
-    certified; one whose exact point turns out to be a stored example, or another's, is counted there.
+    A limit counts as a stored example if its mean squared distance to the example as given is below 1e-7, the paper's
+    threshold. Limits that were never stored are merged by the same distance. The most frequent of these are refined by
+    Newton's method and certified. If the exact point turns out to be a stored example, or another limit, its starts are
+    counted there.
 
     **Arguments:**
 
-    - `images`: states that were not stored, m×state shape; anything that can be sliced will do, such as a memory map.
-    - `num_starts`: how many starts.
+    - `images`: states that were not stored, m×state shape; any object that can be sliced, such as a memory map.
+    - `num_starts`: number of starts.
     - `shares`: weights of the kinds of starts; by default those of `DEFAULT_SHARES` that are possible.
-    - `max_steps`: applications of the map at most.
-    - `confidence`: of the upper bound on the probability to end elsewhere. It speaks of starts drawn as these were.
+    - `max_steps`: maximum number of applications of the map.
+    - `confidence`: confidence of the upper bound on the probability of ending elsewhere. It applies to starts drawn
+      like these.
     - `num_certified`: how many of the limits that were never stored are refined and certified.
-    - `checkpoint`: a file to save the census to every so often. If it exists, the census goes on from there.
+    - `checkpoint`: a file to save the census to from time to time. If it exists, the census continues from it.
     - `progress`: called with the number of finished starts.
-    - `key`: for the draws.
+    - `key`: random key for the draws.
 
-    **Returns:** `Census`. **Raises** `ValueError` for wrong arguments, a memory without patterns, a checkpoint of
+    **Returns:** `Census`. **Raises** `ValueError` for wrong arguments, a memory without patterns, or a checkpoint of
     another census. **Source:** Radhakrishnan, Belkin and Uhler (2020), the test for spurious attractors.
 
         >>> import jax.random as jr
@@ -266,7 +268,7 @@ def _resolve(
     num_certified: int,
     progress: Progress | None,
 ) -> tuple[tuple[Limit, ...], np.ndarray]:
-    """The limits with their certificates, in order, and the labels that go with them."""
+    """The limits with their certificates, in order, and the matching labels."""
     states, periods = found.states, found.periods
     points = np.asarray(memory.examples().points, np.float64)
     counts = Counter(label[label >= 0].tolist())
@@ -362,7 +364,7 @@ def _same(one: HostStates, other: HostStates, atol: float) -> bool:
 
 
 def _certify(memory: Memory, cycles: list[HostStates], progress: Progress | None) -> Any:
-    """The certificate of these cycles as if they were what the memory stores."""
+    """The certificate of these cycles, as if the memory stored them."""
     if not cycles:
         return None
     starts = np.cumsum([0, *(len(cycle) for cycle in cycles[:-1])])
@@ -381,7 +383,7 @@ def _fingerprint(
             total.update(np.ascontiguousarray(leaf).tobytes())
     total.update(np.ascontiguousarray(points).tobytes())
     if images is not None:
-        # The ends of a long list of images tell one list from another.
+        # The first and last images suffice to distinguish long lists of images.
         total.update(str(tuple(images.shape)).encode())
         for part in (images[:50], images[-50:]):
             total.update(np.ascontiguousarray(part, np.float32).tobytes())

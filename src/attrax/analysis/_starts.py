@@ -1,4 +1,4 @@
-"""Where a census starts from: pictures nobody stored, noise, and what lies near and between the stored examples."""
+"""The starts of a census: pictures that were not stored, noise, and states near and between the stored examples."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,9 +9,9 @@ from attrax._base import checks
 from attrax._base.types import HostStates
 
 START_KINDS = ("test", "uniform", "gaussian", "blend", "midpoint", "crop", "flip", "derived")
-"""Kinds of starts: given states, U[0, 1] noise (over the range of the examples where that is larger), N(0, 4) noise,
-blends of two examples in a random ratio, midpoints of two examples, enlarged parts of an example, mirrored examples;
-and enlarged parts, mirror images and blends of the given states, which stand in for these where there are too few."""
+"""Kinds of starts: given states; U[0, 1] noise (over the range of the examples if that is larger); N(0, 4) noise;
+blends of two examples in a random ratio; midpoints of two examples; enlarged parts of an example; mirrored examples;
+and enlarged parts, mirror images and blends of the given states, which are used when there are too few of these."""
 
 DEFAULT_SHARES: dict[str, float] = {
     "test": 4,
@@ -43,7 +43,7 @@ def check_shares(shares: Mapping[str, float] | None, points: HostStates, images:
         checks.one_of("each kind in shares", kind, START_KINDS)
         found[kind] = checks.real(f"the share of {kind}", share, above=0)
         if lacking[kind]:
-            raise ValueError(f"starts of the kind {kind!r} need {lacking[kind]}; leave {kind} out of shares")
+            raise ValueError(f"starts of the kind {kind!r} need {lacking[kind]}; remove {kind} from shares")
     return {kind: found[kind] for kind in START_KINDS if kind in found}
 
 
@@ -67,10 +67,10 @@ def can_derive(points: HostStates, images: Any) -> bool:
 def allot(
     num: int, shares: Mapping[str, float], num_points: int, num_images: int, derive: bool = False
 ) -> dict[str, int]:
-    """How many starts of each kind make `num`, by their shares; what a kind can't supply goes to the others.
+    """Splits `num` starts into kinds by their shares. What a kind can't supply goes to the others.
 
-    There are only so many given states, midpoints and mirrored examples, and each is used once. With `derive` what is
-    lacking of the given states is derived from them.
+    The numbers of given states, midpoints and mirrored examples are limited, and each is used once. With `derive`,
+    missing given states are replaced by states derived from them.
 
     >>> allot(10, {"test": 1.0, "uniform": 1.0}, 3, 4)
     {'test': 4, 'uniform': 6}
@@ -101,7 +101,7 @@ def allot(
             )
     exact = {kind: left * share / total for kind, share in open_kinds.items()}
     counts |= {kind: int(value) for kind, value in exact.items()}
-    # What rounding down left over goes to the largest remainders, in the order of the kinds.
+    # The rest after rounding down goes to the largest remainders, in the order of the kinds.
     rest = num - sum(counts.values())
     room = [kind for kind in exact if kind not in most or counts[kind] < most[kind]]
     for kind in sorted(room, key=lambda kind: exact[kind] - int(exact[kind]), reverse=True)[:rest]:
@@ -110,9 +110,9 @@ def allot(
 
 
 def unseen(states: HostStates, stored: HostStates) -> HostStates:
-    """Those of `states` that are none of `stored`, entry for entry in 32 bits.
+    """Those of `states` that are not in `stored`, compared entry by entry in 32 bits.
 
-    **Raises** `ValueError` where none is left.
+    **Raises** `ValueError` if none is left.
 
         >>> unseen(np.array([[0.0], [0.5], [1.0]]), np.array([[0.5]])).ravel().tolist()
         [0.0, 1.0]
@@ -127,9 +127,9 @@ def unseen(states: HostStates, stored: HostStates) -> HostStates:
 def make_starts(
     kind: str, first: int, count: int, total: int, points: HostStates, images: Any, seed: tuple[int, ...]
 ) -> HostStates:
-    """The starts `first` to `first + count` of `total` of a kind, float32.
+    """The starts `first` to `first + count` of `total` of a kind, `count`×state shape, float32.
 
-    They depend on the seed, the kind, `first` and `count` only, so that a census in blocks can be taken up anywhere.
+    They depend only on the seed, the kind, `first` and `count`, so that a census in blocks can resume anywhere.
     """
     shape = points.shape[1:]
     number = START_KINDS.index(kind)
@@ -148,7 +148,7 @@ def make_starts(
         other = other + (other >= one)
         part = draw.random(count).reshape(-1, *(1,) * len(shape))
         return ((1 - part) * points[one] + part * points[other]).astype(np.float32)
-    # Of a limited stock each is taken once, in an order drawn for the whole census.
+    # From a limited supply each is used once, in an order drawn for the whole census.
     whole = np.random.default_rng([*seed, number])
     if kind == "midpoint":
         pairs = whole.choice(len(points) * (len(points) - 1) // 2, size=total, replace=False)[first : first + count]
@@ -165,7 +165,7 @@ def make_starts(
 
 
 def _derived(images: Any, count: int, draw: np.random.Generator) -> HostStates:
-    """Enlarged parts, mirror images and blends of given states in turn; of vectors blends alone."""
+    """Enlarged parts, mirror images and blends of given states in turn; for vectors, only blends."""
     one = draw.integers(len(images), size=count)
     found = np.stack([np.asarray(images[row], np.float32) for row in one])
     pictures, alone = found.ndim > 2, len(images) < 2
@@ -174,7 +174,7 @@ def _derived(images: Any, count: int, draw: np.random.Generator) -> HostStates:
     if part.any():
         found[part] = _parts(found[part], draw)
     if mirrored.any():
-        # Each by one of the two mirrors or both.
+        # Each is mirrored along one axis or both.
         turned, which = found[mirrored], draw.integers(3, size=int(mirrored.sum()))
         turned[which != 0] = turned[which != 0, ::-1]
         turned[which != 1] = turned[which != 1][:, :, ::-1]
@@ -189,7 +189,7 @@ def _derived(images: Any, count: int, draw: np.random.Generator) -> HostStates:
 
 
 def _parts(pictures: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """An enlarged part of each: the same share of both sides, each at a place of its own."""
+    """An enlarged part of each picture: the same fraction of both sides, at a random position."""
     part = draw.uniform(_LEAST_PART, 1, len(pictures))
     for axis in (1, 2):
         pictures = _enlarged(pictures, part, draw.random(len(pictures)), axis)
@@ -205,7 +205,7 @@ def _pair(number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _enlarged(pictures: np.ndarray, part: np.ndarray, place: np.ndarray, axis: int) -> np.ndarray:
-    """The given part of each picture along one axis, at a place between its ends, brought to full size linearly."""
+    """The given part of each picture along one axis, at a position between its ends, scaled linearly to full size."""
     size = pictures.shape[axis]
     span = (size - 1) * part[:, None]
     positions = place[:, None] * (size - 1 - span) + span * np.linspace(0, 1, size)[None]

@@ -1,4 +1,5 @@
-"""Training beside the theory: networks of the theorems' form, trained for real, extrapolated to gradient flow."""
+"""Training compared with the theory: networks in the form of the theorems, trained and extrapolated to gradient
+flow."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class CheckStatus(StrEnum):
     AGREES = "agrees"
     """Every number of the theory lies within the error of the extrapolation."""
     DIFFERS = "differs"
-    """At least one number does not."""
+    """At least one number lies outside this error."""
     NOT_TRAINED = "not_trained"
     """Gradient descent did not reach zero error at one of the rates: give smaller rates."""
     NO_THEORY = "no_theory"
@@ -47,7 +48,7 @@ class CheckStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TheoryCheck(Record):
-    """Numbers of the theory, and the same numbers measured on matrices that gradient descent has trained.
+    """Numbers of the theory, and the same numbers measured on matrices trained by gradient descent.
 
     **Fields:**
 
@@ -56,15 +57,15 @@ class TheoryCheck(Record):
     - `names`: the numbers compared: `u`, `w_2` …, `v`, `top_eigenvalue`; for unequal units `u_1` …; for sequences the
       numbers of each network, then the eigenvalue of the cycle.
     - `theory`: (q,), these numbers by the theory.
-    - `rates`, `steps`: the learning rates, decreasing, and the steps each took to zero error. Empty for networks that
-      are written down instead of trained.
+    - `rates`, `steps`: the learning rates, decreasing, and the number of steps to zero error at each. Empty for
+      networks that are constructed instead of trained.
     - `measured`: (rates, q), from the trained matrices.
     - `training`: (q,), extrapolated to rate 0, which is gradient flow.
-    - `error`: (q,), of that extrapolation: what its last order changed, and rounding.
-    - `order`: of the convergence in the rate, from the last three rates; 1 for gradient descent, NaN where all rates
-      agree to rounding.
-    - `eigenvalues`: the whole spectrum of the Jacobian (for sequences of the cycle's) at the smallest rate, the largest
-      modulus first.
+    - `error`: (q,), the error of that extrapolation: the change by its last order, plus rounding.
+    - `order`: the order of convergence in the rate, from the last three rates; 1 for gradient descent, NaN if all rates
+      agree up to rounding.
+    - `eigenvalues`: the whole spectrum of the Jacobian (for sequences, of the product around the cycle) at the smallest
+      rate, largest modulus first.
     - `form_error`: the largest deviation of a trained matrix from the form that the theorem says it keeps.
     - `residual`: the largest ‖y − f(x)‖/‖y‖ left at any rate.
     - `status`: a `CheckStatus`.
@@ -92,7 +93,7 @@ class TheoryCheck(Record):
 
     @property
     def other_eigenvalues(self) -> float:
-        """The largest modulus among all eigenvalues but the first. The theory says 0."""
+        """The largest modulus among all eigenvalues except the first. The theory predicts 0."""
         return float(np.abs(self.eigenvalues[1:]).max(initial=0.0)) if len(self.eigenvalues) else np.nan
 
 
@@ -105,24 +106,24 @@ def check_training(
     progress: Progress | None = None,
     key: PRNGKeyArray,
 ) -> TheoryCheck:
-    """Builds the network that a theorem supposes, trains all its matrices by gradient descent, compares the outcome.
+    """Builds the network that a theorem assumes, trains all its matrices by gradient descent, and compares the result.
 
     For each rate the network starts from W_1 = v⁰xᵀ, W_i = w_i⁰·𝟙𝟙ᵀ, W_{L+1} = yu⁰ᵀ with a random direction x (and
     another, y, for a network of a sequence), and descends on ½‖y − f(x)‖² to zero error. u, w_i and v are read off the
-    trained matrices, λ₁ off the eigenvalues of the Jacobian that they make. Gradient descent with rate γ is O(γ) from
-    gradient flow, which the theorems speak of; polynomial extrapolation to γ = 0 (Richardson's) removes one power of γ
+    trained matrices, and λ₁ off the eigenvalues of their Jacobian. Gradient descent with rate γ is within O(γ) of
+    gradient flow, which the theorems describe; polynomial extrapolation to γ = 0 (Richardson's) removes one power of γ
     for each rate.
 
     **Arguments:**
 
     - `records`: a result of `theory.single_example` (Theorems 1 and 2, the deep theorem, Corollary 2); a list of them
       for a sequence (Theorems 3 and 4); or one of `theory.corollary1`, whose network is computed, not trained.
-    - `rates`: at least three decreasing numbers. By default `num_rates` of them: 0.1 over the sharpness of the loss
-      (at the start, or of a network trained so, whichever is larger), then half of the one before each time; a fourth
-      of all of them where one is too large for the way.
-    - `dimension`: of the examples, d. Each has a direction of its own: for sequences at least their number.
+    - `rates`: at least three decreasing numbers. By default `num_rates` of them: 0.1 over the sharpness of the loss (at
+      the start or of a trained network, whichever is larger), then half of the previous one each time; all are divided
+      by four if one is unstable.
+    - `dimension`: dimension d of the examples. Each has its own direction, so for sequences d is at least their number.
     - `progress`: called as `progress(task, done, total, numbers)` after each rate.
-    - `key`: of the directions of the examples.
+    - `key`: random key for the directions of the examples.
 
     **Returns** a `TheoryCheck`. **Raises** `ValueError` for wrong arguments, before any work.
 
@@ -139,7 +140,7 @@ def check_training(
     """
     single = isinstance(records, SingleExample | InterpolatingNetwork)
     nets = (records,) if single else tuple(records)
-    sequence(nets)  # refuses what is not a list of records, and norms that do not follow on
+    sequence(nets)  # refuses anything but a list of records, and norms that do not match
     dimension = checks.integer("dimension", dimension, least=max(2, len(nets)))
     num_rates = checks.integer("num_rates", num_rates, least=3, most=12)
     if rates is not None:
@@ -167,14 +168,14 @@ def check_training(
     else:
         largest = max(steepest(net, begin) for net, begin in zip(examples, starts, strict=True))
         measured = None
-        for attempt in range(4):  # the curvature on the way may be larger than at both ends
+        for attempt in range(4):  # the curvature along the path may be larger than at both ends
             if measured is None:
                 rates = tuple(_FIRST / largest / 4**attempt / 2**i for i in range(num_rates))
                 measured = _measured(theorem, examples, starts, rates, progress)
     if measured is None or rates is None:
         return _without(theorem, nets, names, numbers, CheckStatus.NOT_TRAINED)
     training, error = extrapolate(np.array(rates), measured.values)
-    # Each step rounds every number once, and the residual left keeps it from the end of the path.
+    # Each step rounds every number once, and the remaining residual is its distance from the end of the path.
     noise = _ROUNDING * np.sqrt(measured.steps[-1])
     scale = [*[1e-3] * (len(numbers) - 1), max(measured.gain, 1e-3)]
     error = error + 4 * (noise + measured.residual) * np.maximum(np.abs(training), scale)
@@ -213,7 +214,7 @@ def _measured(
     rates: Sequence[float],
     progress: Progress | None,
 ) -> _Measured | None:
-    """What training at each rate led to; None where one did not lead to zero error."""
+    """The results of training at each rate; `None` if one did not reach zero error."""
     rows, steps, residual, form = [], [], 0.0, 0.0
     product, gain = np.zeros((0, 0)), 0.0
     for done, rate in enumerate(rates, start=1):
@@ -236,7 +237,8 @@ def _measured(
 def extrapolate(
     rates: Float[np.ndarray, " r"], values: Float[np.ndarray, "r q"]
 ) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, " q"]]:
-    """The polynomial through all `values` at rate 0 (Neville's scheme), and how far those of one order less are off."""
+    """The polynomial through all `values` at rate 0 (Neville's scheme), and its difference from those of one order
+    less."""
     column = list(values)
     with_last = without_last = column[-1]
     for order in range(1, len(values)):
@@ -318,7 +320,7 @@ def _without(
 def _written_down(
     theorem: str, net: InterpolatingNetwork, names: tuple[str, ...], numbers: np.ndarray, direction: np.ndarray
 ) -> TheoryCheck:
-    """Corollary 1's network as matrices: does it interpolate, and what is its spectrum?"""
+    """The network of Corollary 1 as matrices: checks whether it interpolates, and computes its spectrum."""
     if not np.isfinite(numbers).all():
         return _without(theorem, (net,), names, numbers, CheckStatus.NO_THEORY)
     x, ones = direction * net.norm, np.ones(net.k)

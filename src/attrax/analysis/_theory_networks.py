@@ -1,4 +1,4 @@
-"""The matrices of a theorem's network: as it starts, trained, and what is read off them afterwards."""
+"""The matrices of the network of a theorem: their start, their training, and the numbers read off them afterwards."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ _SHAKE = 1e-7
 
 
 class Start(NamedTuple):
-    """Initial matrices, the example x, and what it is to be mapped to."""
+    """Initial matrices, the example x, and its target y."""
 
     matrices: Matrices
     x: np.ndarray
@@ -30,7 +30,7 @@ def directions(key: PRNGKeyArray, count: int, dimension: int) -> np.ndarray:
 
 
 def start(net: SingleExample, directions: np.ndarray, i: int) -> Start:
-    """Network `i` as the theorem lets it start, from direction i to the next."""
+    """Network `i` at the start that the theorem assumes, from direction i to the next."""
     x = directions[i] * net.norm
     y = directions[(i + 1) % len(directions)] * net.target_norm
     ones = np.ones(net.k)
@@ -39,7 +39,7 @@ def start(net: SingleExample, directions: np.ndarray, i: int) -> Start:
 
 
 def steepest(net: SingleExample, start: Start) -> float:
-    """The sharpness of the loss at the start, or where a first and rough training leads, whichever is larger."""
+    """The sharpness of the loss at the start or after a first rough training, whichever is larger."""
     matrices, x, y = start
     phi = scalar(net.activation).function
     here = sharpness(phi, matrices, x)
@@ -53,14 +53,14 @@ def steepest(net: SingleExample, start: Start) -> float:
 
 
 def trained(net: SingleExample, start: Start, rate: float) -> Descent:
-    """The network at zero error, as far as rounding lets it."""
+    """The network trained to zero error, up to rounding."""
     matrices, x, y = start
     phi = scalar(net.activation).function
     return descend(phi, matrices, x, y, rate=rate, rtol=_RTOL, max_steps=_MAX_STEPS)
 
 
 def read_off(net: SingleExample, matrices: Matrices, start: Start) -> tuple[list[float], float]:
-    """u, w, v as `TheoryCheck` names them, and how far the matrices are from the form made of these."""
+    """u, w, v as named in `TheoryCheck`, and the distance of the matrices from the form given by these."""
     _, x, y = start
     u, v = matrices.last.T @ y / (y @ y), matrices.first @ x / (x @ x)
     w = [float(weight.mean()) for weight in matrices.middle]
@@ -88,9 +88,9 @@ def leading(matrix: np.ndarray) -> float:
 def cycle_jacobians(
     nets: tuple[SingleExample, ...], starts: list[Start], ends: list[Descent]
 ) -> tuple[np.ndarray, float]:
-    """The product of the Jacobians around the cycle, and how much of a relative rounding of weights its λ₁ takes on.
+    """The product of the Jacobians around the cycle, and how much a relative rounding of the weights changes its λ₁.
 
-    That is much where φ' is near a zero. It is measured by making each of the three parts a little larger.
+    The change is large near a zero of φ'. It is measured by scaling each of the three parts up a little.
     """
     products = [np.eye(len(starts[0].x))] * 4
     for net, start, end in zip(nets, starts, ends, strict=True):
@@ -98,5 +98,5 @@ def cycle_jacobians(
         for i in range(4):
             larger = Matrices(*(w * (1 + _SHAKE * (i == j)) for j, w in enumerate(end.matrices)))
             products[i] = jacobian(phi, larger, start.x) @ products[i]
-    exact = products.pop()  # the fourth has nothing made larger
+    exact = products.pop()  # the fourth is not scaled
     return exact, sum(abs(leading(product) - leading(exact)) for product in products) / _SHAKE

@@ -1,4 +1,4 @@
-"""The settings on which training is set beside the theory: every theorem, every activation, several depths."""
+"""The settings for comparing training with the theory: every theorem, every activation, several depths."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -35,7 +35,7 @@ _SINGLE: tuple[tuple[ActivationLike, int, Any, Any, tuple[float, ...], float], .
     ("sigmoid", 2, 1.0, 1.0, (1.0,) * 7, 1.0),
 )
 
-# The start that every activation shares, at each depth. For e^z and z^2 signals grow from layer to layer.
+# The start shared by all activations, at each depth. For e^z and z^2, signals grow from layer to layer.
 _DEPTHS = (1, 2, 3)
 _COMMON = {"k": 3, "u0": 0.5, "v0": 0.6}
 _WEIGHT = 0.4
@@ -57,7 +57,7 @@ _COROLLARY_1: tuple[tuple[ActivationLike, int, float], ...] = (
 
 
 def theory_settings(activations: Sequence[str] | None = None) -> list[Records]:
-    """What `verify_theory` checks, as the theory's records: of these activations only, if given.
+    """The settings that `verify_theory` checks, as records of the theory; only for these activations, if given.
 
     **Raises** `ValueError` for an unknown name.
 
@@ -96,10 +96,10 @@ def verify_theory(
 
     About a minute on two cores.
 
-    **Arguments:** `activations`, names, if not all are wanted; `progress`, called as `progress(task, done, total,
-    numbers)` after each setting; `key`, of the directions of the examples.
+    **Arguments:** `activations`, names, by default all; `progress`, called as `progress(task, done, total, numbers)`
+    after each setting; `key`, random key for the directions of the examples.
 
-    **Returns** one `TheoryCheck` a setting. **Raises** `ValueError` for an unknown name.
+    **Returns** one `TheoryCheck` per setting. **Raises** `ValueError` for an unknown name.
 
     ```python
     >>> import jax.random as jr

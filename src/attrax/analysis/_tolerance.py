@@ -1,4 +1,4 @@
-"""Noise tolerance: how strong Gaussian noise may be for each example to come back nearly always."""
+"""Noise tolerance: the strongest Gaussian noise from which each example is still nearly always recovered."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -18,25 +18,25 @@ from attrax.certificates import certify
 from attrax.memory import Memory
 
 _ROWS, _STAGES = 2048, 5
-"""Noisy copies that are run at a time, and in how many parts those of one strength are drawn."""
+"""Noisy copies computed at a time, and the number of parts in which the copies for one σ are drawn."""
 _LEAST, _MOST = 1e-4, 100.0
-"""Where the search for σ ends, times the spread of the entries of the examples."""
+"""Limits of the search for σ, relative to the spread of the entries of the examples."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NoiseTolerance(Rows):
-    """The noise that each stored example or cycle bears, one entry per cycle.
+    """The noise that each stored example or cycle tolerates, one entry per cycle.
 
     **Fields:**
 
     - `index`: the stored point that was disturbed, the first of each cycle.
-    - `sigma`: the largest standard deviation found at which more than `rate` of the noisy copies came back; 0 where
-      none was found, infinite where the search met no failure.
-    - `failed`: the smallest one above it at which fewer did; 0 for what is certainly no attractor.
-    - `recovered`: the fraction that came back at `sigma`.
-    - `largest_singular_value`: of the Jacobian there (of the product around a cycle).
-    - `spectral_radius`: of the same.
-    - `rate`, `copies`: what was asked for: the fraction, and the copies at each σ.
+    - `sigma`: the largest standard deviation found at which more than `rate` of the noisy copies were recovered; 0 if
+      none was found, infinite if the search found no failure.
+    - `failed`: the smallest larger σ at which fewer were recovered; 0 for a cycle that is certainly not an attractor.
+    - `recovered`: the fraction recovered at `sigma`.
+    - `largest_singular_value`: that of the Jacobian there (of the Jacobian product around a cycle).
+    - `spectral_radius`: that of the same matrix.
+    - `rate`, `copies`: the requested fraction, and the number of copies at each σ.
     """
 
     rows_of: ClassVar[str] = "sigma"
@@ -57,7 +57,7 @@ class NoiseTolerance(Rows):
 
     @property
     def rank_correlation(self) -> float:
-        """Spearman's correlation between `sigma` and the largest singular value; NaN where one of them is constant."""
+        """Spearman's correlation between `sigma` and the largest singular value; NaN if one of them is constant."""
         both = self.sigma, self.largest_singular_value
         if len(self.sigma) < 3 or any(np.ptp(values) == 0 or not np.isfinite(values).all() for values in both):
             return float("nan")
@@ -75,27 +75,27 @@ def noise_tolerance(
     progress: Progress | None = None,
     key: PRNGKeyArray,
 ) -> NoiseTolerance:
-    """For each example the largest σ at which more than `rate` of its copies with N(0, σ²) noise come back.
+    """For each example, the largest σ at which more than `rate` of its copies with N(0, σ²) noise are recovered.
 
-    σ is doubled from a hundredth of the spread of the examples' entries until too few copies come back (halved, where
-    too few do at once), and then bisected. New noise is drawn each time, the same for all examples. A copy has come
-    back where the iteration ends within a mean square of 1e-7 of the example, or in its cycle. The rate of recovery
-    need not fall with σ; what is found is a σ at which it passes with a larger one, at most `precision` above, at which
-    it does not. Copies are run in five parts, and no more where too many have failed already. An example that is
-    certainly no attractor (a verdict of the certificate) bears no noise, and is not searched.
+    σ starts at a hundredth of the spread of the examples' entries and is doubled until too few copies are recovered (or
+    halved, if too few are at the start), and then bisected. New noise is drawn each time, the same for all examples. A
+    copy is recovered if the iteration ends within a mean square of 1e-7 of the example, or in its cycle. The recovery
+    rate need not fall with σ; the result is a σ at which the rate is high enough, and a larger one, at most `precision`
+    above, at which it is not. Copies are run in five parts, which stop once too many have failed. An example that is
+    certainly not an attractor, by the verdict of the certificate, tolerates no noise and is not searched.
 
     **Arguments:**
 
     - `copies`: noisy copies of each example at each σ.
     - `rate`: the fraction of them that has to be exceeded.
     - `precision`: relative width of the bracket at the end.
-    - `max_steps`: applications of the map at most.
+    - `max_steps`: maximum number of applications of the map.
     - `progress`: called with the number of examples whose bracket is narrow enough.
-    - `key`: for the noise.
+    - `key`: random key for the noise.
 
     **Returns:** `NoiseTolerance`. **Raises** `ValueError` for wrong arguments and a memory without patterns.
-    **Source:** Rao, Zhao and Liu, Neural Networks 188 (2025): the noise tolerance, with 2,000 copies and 90 %, beside
-    the largest singular value.
+    **Source:** Rao, Zhao and Liu, Neural Networks 188 (2025): the noise tolerance, with 2,000 copies and 90 %, compared
+    with the largest singular value.
 
         >>> from attrax import Patterns
         >>> memory = Memory(lambda x: x / 2, Patterns.from_examples(np.zeros((1, 3))))
@@ -106,7 +106,7 @@ def noise_tolerance(
     copies = checks.integer("copies", copies, least=1)
     rate = checks.real("rate", rate, least=0, most=1)
     if rate == 1:
-        raise ValueError("rate must be below 1, as more than this fraction has to come back; got 1")
+        raise ValueError("rate must be below 1, because more than this fraction has to be recovered; got 1")
     precision = checks.real("precision", precision, above=0)
     max_steps = checks.integer("max_steps", max_steps, least=1)
     points = np.asarray(patterns.points, np.float64)
@@ -124,7 +124,7 @@ def noise_tolerance(
     for attempt in range(200):
         if not len(open_rows):
             break
-        noise = np.random.default_rng([*seed, attempt])  # the same, whichever examples stand together
+        noise = np.random.default_rng([*seed, attempt])  # the same, whatever the other examples are
         draws = noise.standard_normal((copies, *patterns.shape), np.float32)
         back, run_so_far = np.zeros(len(open_rows), int), 0
         undecided = np.arange(len(open_rows))
@@ -139,13 +139,13 @@ def noise_tolerance(
                 ends = run_to_ends(run, starts, max_steps=max_steps, atol=stored.thresholds.convergence)
                 label = label_ends(run, stored, ends).label.reshape(len(some), len(part))
                 back[some] += (label == cycles[:, None]).sum(axis=1)
-            # Where all that are left could not make up for those that failed, the answer is known.
+            # If all remaining copies could not make up for those that failed, the answer is known.
             undecided = undecided[back[undecided] + copies - run_so_far > rate * copies]
         rates = back / copies
         good = rates > rate
         low[open_rows[good]], passed[open_rows[good]] = sigma[open_rows[good]], rates[good]
         high[open_rows[~good]] = sigma[open_rows[~good]]
-        # Bisection between the two ends; doubling or halving where there is only one.
+        # Bisection between the two ends; doubling or halving if there is only one.
         with np.errstate(invalid="ignore"):
             between = np.where(low == 0, high / 2, np.where(np.isinf(high), 2 * low, np.sqrt(low * high)))
         sigma = between

@@ -1,4 +1,4 @@
-"""The demonstration: 100 photographs of faces stored, certified, recalled, and a page about it."""
+"""The demonstration: 100 photographs of faces are stored, certified and recalled, and shown on a page."""
 
 import os
 import time
@@ -18,7 +18,7 @@ from attrax.sources import load
 from attrax.writing import Gradient, store
 
 CORRUPTIONS = ("gaussian:0.5", "gaussian:1", "occlude:0.5", "drop:0.5", "half:right,0.5")
-"""What the faces are recalled from. Training sees the first three kinds, and not the last."""
+"""The corruptions from which the faces are recalled. The last one is not used in training."""
 
 _WIDTH, _DEPTH = 512, 5
 _WRITER = Gradient(corruptions=("gaussian:1", "occlude:0.7", "drop:0.8"), coordinates=0, epochs=4000)
@@ -26,7 +26,7 @@ _WRITER = Gradient(corruptions=("gaussian:1", "occlude:0.7", "drop:0.8"), coordi
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Demo(Record):
-    """What `demo` made.
+    """The results of `demo`.
 
     **Fields:**
 
@@ -34,8 +34,8 @@ class Demo(Record):
     - `recoveries`: one record for each corruption, in the order of `CORRUPTIONS`.
     - `page`: the HTML page.
     - `file`: the memory as a file.
-    - `strip`: a picture of the first faces, their cues and what came back.
-    - `seconds`: wall-clock time of all of it.
+    - `strip`: a picture of the first faces, their cues and the recalled faces.
+    - `seconds`: total wall-clock time.
     """
 
     memory: Memory
@@ -52,16 +52,16 @@ class Demo(Record):
 
 
 def demo(folder: str | os.PathLike[str] = "attrax-demo", *, seed: int = 0, progress: Progress | None = None) -> Demo:
-    """Stores 100 photographs of faces (25×25, from scikit-image), certifies each, recalls them from corrupted cues.
+    """Stores 100 photographs of faces (25×25, from scikit-image), certifies each, and recalls them from corrupted cues.
 
-    Writes `faces.attrax` (the memory), `index.html` (a page about it) and `strip.png` (a picture for elsewhere) to
-    `folder`. About a minute on two cores; no network is used.
+    Writes `faces.attrax` (the memory), `index.html` (a page about it) and `strip.png` (a picture to share) to `folder`.
+    Takes about a minute on two cores; no network connection is used.
 
     **Arguments:**
 
-    - `folder`: created where it is missing; files of these names are replaced.
-    - `seed`: of the initialization, the noise of training and the corruptions.
-    - `progress`: called as `progress(task, done, total, numbers)` every so often.
+    - `folder`: created if it is missing; files of these names are replaced.
+    - `seed`: seed of the initialization, the training noise and the corruptions.
+    - `progress`: called as `progress(task, done, total, numbers)` from time to time.
 
     **Returns:** `Demo`. **Raises** `ValueError` for a wrong seed, before any work, and for a folder that can't be
     written.

@@ -1,4 +1,4 @@
-"""The demonstration of sequences: a film stored as a limit cycle, and recalled from noise."""
+"""The demonstration of sequences: a film is stored as a limit cycle and recalled from noise."""
 
 import os
 import time
@@ -27,7 +27,7 @@ _ENLARGED = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FilmDemo(Record):
-    """What `demo_film` made.
+    """The results of `demo_film`.
 
     **Fields:**
 
@@ -36,7 +36,7 @@ class FilmDemo(Record):
     - `file`: the memory as a file.
     - `films`: the path from the first cue as `.mp4` and as `.gif`, enlarged four times.
     - `strip`: the same as a strip of pictures.
-    - `seconds`: wall-clock time of all of it.
+    - `seconds`: total wall-clock time.
     """
 
     memory: Memory
@@ -55,17 +55,17 @@ class FilmDemo(Record):
 def demo_film(
     folder: str | os.PathLike[str] = "attrax-demo", *, seed: int = 0, progress: Progress | None = None
 ) -> FilmDemo:
-    """Stores a film of 60 frames (64×64 in color) in one hidden layer, certifies the cycle, recalls it from noise.
+    """Stores a film of 60 frames (64×64 in color) in one hidden layer, certifies the cycle, and recalls it from noise.
 
-    The film is made from photographs that scikit-image brings along; the cues are pure noise, each pixel uniform in
-    [0, 1]. Writes `film.attrax` (the memory), `film.mp4`, `film.gif` and `film-strip.png` (the path from the first cue)
-    to `folder`. A few seconds on two cores; no network connection is used.
+    The film is made from photographs that come with scikit-image; the cues are pure noise, each pixel uniform in [0,
+    1]. Writes `film.attrax` (the memory), `film.mp4`, `film.gif` and `film-strip.png` (the path from the first cue) to
+    `folder`. Takes a few seconds on two cores; no network connection is used.
 
     **Arguments:**
 
-    - `folder`: created where it is missing; files of these names are replaced.
-    - `seed`: of the cues.
-    - `progress`: called as `progress(task, done, total, numbers)` every so often.
+    - `folder`: created if it is missing; files of these names are replaced.
+    - `seed`: seed of the cues.
+    - `progress`: called as `progress(task, done, total, numbers)` from time to time.
 
     **Returns:** `FilmDemo`. **Raises** `ValueError` for a wrong seed, before any work, and for a folder that can't be
     written.

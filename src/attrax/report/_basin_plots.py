@@ -1,4 +1,4 @@
-"""Basins of attraction, drawn: by example or cycle, by phase, and by the steps that it takes."""
+"""Drawings of basins of attraction: by example or cycle, by phase, and by number of steps."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLORS = (BLUE, ORANGE, GREEN, "#cc79a7", "#56b4e9", VERMILION, "#f0e442", "#7b5ea7")
-"""Okabe and Ito's colors, and a violet; black and the grays are for what was never stored."""
+"""Okabe and Ito's colors and a violet. Black and grays are for limits that were never stored."""
 _REST = "#b9c4cf"
 _ELSEWHERE: dict[RecallStatus, tuple[str, str, str]] = {
     RecallStatus.SPURIOUS: ("#8c8c8c", "////", "a point never stored"),
@@ -22,20 +22,20 @@ _ELSEWHERE: dict[RecallStatus, tuple[str, str, str]] = {
     RecallStatus.NOT_CONVERGED: ("#ffffff", "....", "no end within the step limit"),
 }
 PANELS = ("basins", "phase", "steps")
-"""What `basin_map` can draw."""
+"""The panels that `basin_map` can draw."""
 
 
 def basin_map(
     record: Basins, *, panels: tuple[str, ...] | None = None, voronoi: bool = True, arrows: bool = True
 ) -> "Figure":
-    """Basins of attraction beside each other: which cycle, which phase of it, how many steps.
+    """Basins of attraction side by side: by cycle, by phase and by number of steps.
 
-    A color is a stored example or cycle, paler where it takes more steps. Black lines bound the Voronoi cells of the
-    stored points; arrows show where f(x) − x points. Hatched is what ends in no stored cycle; a cross is a limit that
-    was never stored, white where it is a certified attractor. Stored points in the plane are dots, squares where they
-    are not certified attractors.
+    Each color is a stored example or cycle, paler where it takes more steps. Black lines bound the Voronoi cells of the
+    stored points; arrows show the direction of f(x) − x. Starts that end in no stored cycle are hatched. A cross is a
+    limit that was never stored, white if it is a certified attractor. Stored points in the plane are dots, or squares
+    if they are not certified attractors.
 
-    **Arguments:** `record`; `panels`, some of `PANELS`, by default basins and steps, with phase where a cycle is longer
+    **Arguments:** `record`; `panels`, some of `PANELS`, by default basins and steps, and phase if a cycle is longer
     than one; `voronoi` and `arrows`, whether to draw these.
 
     **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError` for another panel.
@@ -97,7 +97,7 @@ def basin_map(
 
 
 def _chosen(record: Basins) -> list[int]:
-    """The cycles that get a color of their own: those that the plane goes through, then by the area of their basins."""
+    """The cycles that get their own color: those on the plane first, then by the area of their basins."""
     areas = np.bincount(record.label[record.label >= 0], minlength=len(record.cycles))
     through = [n for n, cycle in enumerate(record.cycles) if any(index in cycle for index in record.plane.through)]
     by_area = [int(n) for n in np.argsort(-areas, kind="stable") if areas[n] or len(record.cycles) <= len(_COLORS)]
@@ -114,7 +114,7 @@ def _colors(record: Basins) -> np.ndarray:
 
 
 def _base(record: Basins) -> np.ndarray:
-    """Colors of what ends in no stored cycle, white elsewhere."""
+    """Colors of the points that end in no stored cycle, white elsewhere."""
     from matplotlib.colors import to_rgb
 
     picture = np.ones((*record.label.shape, 3))
@@ -168,7 +168,7 @@ def _draw_phase(axes: Any, record: Basins) -> None:
 
 
 def _tint(color: np.ndarray, phase: int, length: int) -> np.ndarray:
-    """Shades of one color from dark to pale, so that a phase is read by lightness alone."""
+    """Shades of one color from dark to pale, so that the phase can be read from lightness alone."""
     share = (phase + 0.5) / length
     return color * (0.35 + 1.3 * share) if share < 0.5 else color + (1 - color) * (1.5 * (share - 0.5))
 
@@ -210,7 +210,7 @@ def _hatch(axes: Any, record: Basins) -> None:
 
 def _voronoi_lines(axes: Any, record: Basins) -> None:
     x, y = _pixels(record)
-    # The squared distance to each cycle's nearest point is smooth where the grid of labels is a staircase.
+    # The squared distance to the nearest point of each cycle is smooth, unlike the grid of labels.
     squares = np.empty((len(record.cycles), len(y), len(x)))
     for number, cycle in enumerate(record.cycles):
         mine = [
@@ -231,7 +231,7 @@ def _arrows(axes: Any, record: Basins) -> None:
     finite = np.isfinite(lengths) & (lengths > 0)
     if not finite.any():
         return
-    # Direction is what can be read; lengths differ by orders of magnitude, so their square root is drawn, with a limit.
+    # Lengths differ by orders of magnitude, so the square root is drawn, up to a limit; the direction is exact.
     left, right, bottom, top = record.extent
     spacing = float(np.sqrt((right - left) * (top - bottom) / len(record.arrows_at)))
     scale = float(np.quantile(lengths[finite], 0.9))

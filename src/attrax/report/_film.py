@@ -1,4 +1,4 @@
-"""Frames as they are shown."""
+"""Frames with a bar for the phase error."""
 
 import numpy as np
 
@@ -6,16 +6,16 @@ from attrax._base.types import HostStates
 
 
 def with_phase_bar(frames: HostStates, errors: np.ndarray) -> HostStates:
-    """Frames with a bar below whose length is the phase error: none on time, all of the width half a cycle off.
+    """Frames with a bar below whose length is the phase error: empty when on time, full width when half a cycle off.
 
-    Where the error is not known (NaN) the bar is gray from end to end.
+    If the error is unknown (NaN), the bar is gray over the full width.
 
     **Arguments:** `frames`, T×H×W or T×H×W×3 in [0, 1]; `errors`, T numbers from 0 to ½, as
     `attrax.phase_errors` gives them.
 
-    **Returns** frames that are taller by a sixteenth, at least two rows.
+    **Returns** frames that are taller by a sixteenth, at least by two rows.
 
-    **Raises** `ValueError` for frames that are not pictures, or another number of errors.
+    **Raises** `ValueError` for frames that are not pictures, or if the numbers of frames and errors differ.
 
         >>> with_phase_bar(np.zeros((2, 16, 8)), np.array([0.0, 0.25]))[:, -1].sum(axis=1).tolist()
         [0.0, 4.0]

@@ -1,4 +1,4 @@
-"""One page about a memory: a single HTML file that asks for nothing else."""
+"""One page about a memory: a single self-contained HTML file."""
 
 import io
 import os
@@ -25,7 +25,7 @@ from attrax.report._style import document
 from attrax.report._text import describe_corruption, number
 
 _INK = "#010203"
-"""A color that nothing else in a figure has; on the page it becomes the color of the text, light or dark."""
+"""A color that occurs nowhere else in a figure; on the page it is replaced by the color of the text, light or dark."""
 
 _STATUS = {
     RecallStatus.RECOVERED: ("✓", "recovered"),
@@ -50,20 +50,20 @@ def write_page(
 ) -> Path:
     """Writes one HTML page about a memory that needs no other file, no script and no network.
 
-    It shows what was certified, the cues and what came back (pictures where the states are pictures), the spectrum,
-    the recovery rates beside the nearest-neighbor rules, how the memory was written, and what speaks against it.
+    It shows the certificates, the cues and the recalled states (as pictures if the states are pictures), the spectrum,
+    the recovery rates next to those of nearest-neighbor rules, how the memory was written, and its limitations.
 
     **Arguments:**
 
-    - `path`: the file. Its folder is created where it is missing; a file that is there is replaced in one step.
+    - `path`: the file. Its folder is created if it is missing; an existing file is replaced atomically.
     - `memory`, with its patterns; `recoveries` of its examples.
     - `title`: the heading.
-    - `settings`: more to say of how the memory was written, such as the source and the seed.
-    - `commands`: lines of shell that make the page again.
+    - `settings`: more facts about how the memory was written, such as the source and the seed.
+    - `commands`: shell commands that create the page again.
     - `examples`: how many cues of each corruption are shown, the first ones.
-    - `failures`: how many more cues that were not recovered are shown; the rest is counted.
+    - `failures`: how many more unrecovered cues are shown; the rest are only counted.
 
-    **Returns:** the path. **Raises** `ValueError` where the memory holds no patterns or the file can't be written.
+    **Returns:** the path. **Raises** `ValueError` if the memory holds no patterns or the file can't be written.
 
         >>> import tempfile, numpy as np, jax.random as jr
         >>> import attrax as ax
@@ -162,7 +162,7 @@ def _rate(count: int, total: int) -> str:
 def _pictures(
     memory: Memory, recoveries: Sequence[Recovery], originals: HostStates, examples: int, failures: int
 ) -> str:
-    # Each stored picture is encoded once, however often it stands on the page.
+    # Each stored picture is encoded once, however often it appears on the page.
     stored = [data_uri(picture) for picture in pixels(originals, originals)]
     parts = ["<h2>Pictures</h2>\n<p>From left to right: stored, cue, recalled.</p>\n"]
     for record in recoveries:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def write_figure(figure: "Figure", folder: str | os.PathLike[str], name: str) -> tuple[Path, Path]:
-    """Saves a figure as `name`.png and `name`.svg in `folder`, which is made where it is missing.
+    """Saves a figure as `name`.png and `name`.svg in `folder`, which is created if it is missing.
 
-    **Returns:** the two paths. **Raises** `ValueError` where they can't be written.
+    **Returns:** the two paths. **Raises** `ValueError` if they can't be written.
     """
     folder = Path(folder)
     png, svg = folder / f"{name}.png", folder / f"{name}.svg"
@@ -37,11 +37,11 @@ def write_figure(figure: "Figure", folder: str | os.PathLike[str], name: str) ->
 
 
 def census_figure(census: Census) -> "Figure":
-    """How many limits so many starts show, beside what each kind of start ended in.
+    """The number of limits found against the number of starts, and where each kind of start ended.
 
-    Left: the number of limits that a part of the starts shows on average, of all and of those never stored, with
-    Chao's estimates as dotted lines and the number of stored examples as a gray one. Right: for each kind of start the
-    fractions that ended at a stored example, elsewhere, diverged, or did not converge.
+    Left: the mean number of limits found by a part of the starts, for all limits and for those never stored, with
+    Chao's estimates as dotted lines and the number of stored examples as a gray one. Right: for each kind of start, the
+    fractions that ended at a stored example, ended elsewhere, diverged, or did not converge.
 
     **Returns:** a `matplotlib.figure.Figure`, 9×3.6 inches.
     """
@@ -97,16 +97,16 @@ def census_figure(census: Census) -> "Figure":
 
 
 def limits_figure(census: Census, originals: HostStates, *, columns: int = 8) -> "Figure":
-    """The limits that were never stored, most frequent first, and under each the nearest stored example: Figure 9.
+    """The limits that were never stored, most frequent first, each above its nearest stored example: Figure 9.
 
-    Above each stand its kind and how many starts ended there; below, its distance to the example in root mean square.
-    A blue frame is a certified attractor, a gray one anything else.
+    Above each are its kind and the number of starts that ended there; below is its root mean square distance to the
+    example. A blue frame marks a certified attractor, a gray one anything else.
 
-    **Arguments:** `census`, of pictures; `originals`, the stored examples, n×state shape; `columns`, how many to show
-    at most.
+    **Arguments:** `census`, of pictures; `originals`, the stored examples, n×state shape; `columns`, the maximum number
+    to show.
 
-    **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError` for states that are not pictures, and where every
-    limit was stored.
+    **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError` for states that are not pictures, and if every
+    limit is a stored one.
     """
     from matplotlib.figure import Figure
 
@@ -141,7 +141,7 @@ def limits_figure(census: Census, originals: HostStates, *, columns: int = 8) ->
 
 
 def outcome_rates(census: Census) -> dict[str, dict[str, float]]:
-    """For each kind of start the fractions of what it ended in: kinds of limits, `diverged`, `not converged`."""
+    """For each kind of start, the fraction of each outcome: the kinds of limits, `diverged` and `not converged`."""
     names = [str(limit.kind) for limit in census.limits] + ["not converged", "diverged"]
     found: dict[str, dict[str, float]] = {}
     for kind in census.by_kind:
@@ -157,10 +157,10 @@ def outcome_rates(census: Census) -> dict[str, dict[str, float]]:
 
 
 def curve_figure(points: Sequence[CurvePoint]) -> "Figure":
-    """Recovery against the level of each corruption, one panel each, beside the nearest-neighbor rules.
+    """Recovery against the level of each corruption, one panel each, compared with nearest-neighbor rules.
 
     The band is Wilson's 95 % interval of the memory's rate. The heading says whether such cues were used in training;
-    where that differs between levels, seen levels have a filled mark and others an open one.
+    if that differs between levels, those used have filled marks and the others open ones.
 
     **Arguments:** `points`, from `analysis.recovery_curves`, at least one.
 
@@ -221,10 +221,11 @@ def curve_figure(points: Sequence[CurvePoint]) -> "Figure":
 
 
 def comparison_figure(comparison: Comparison) -> "Figure":
-    """Rivals: what each identifies and recovers of every corruption, and its bytes and time.
+    """Rivals: the fractions that each identifies and recovers for every corruption, its bytes and its time.
 
-    Left: a row for each, a column for each corruption, the fraction identified as color and text; a dot where less than
-    that fraction was recovered exactly. Right: mean fraction recovered (filled) and identified (open) against bytes.
+    Left: one row per rival and one column per corruption, with the fraction identified as color and text; a dot means
+    that a smaller fraction was recovered exactly. Right: mean fraction recovered (filled) and identified (open) against
+    bytes.
 
     **Returns:** a `matplotlib.figure.Figure`.
     """
@@ -255,7 +256,7 @@ def comparison_figure(comparison: Comparison) -> "Figure":
     heights = _apart([rival.mean_identified for rival in rivals], 0.03)
     for rival, height in zip(rivals, heights, strict=True):
         color = BLUE if rival.name == "memory" else GRAY
-        size = max(rival.num_bytes, 1)  # a function without arrays keeps nothing
+        size = max(rival.num_bytes, 1)  # a function without arrays keeps 0 bytes
         right.plot(size, rival.mean_identified, "o", color=color, markerfacecolor="none", markersize=7)
         right.plot(size, rival.mean_recovered, "o", color=color, markersize=4)
         right.annotate(rival.name, (size, height), xytext=(6, 0), textcoords="offset points", va="center", fontsize=7)
@@ -271,7 +272,7 @@ def comparison_figure(comparison: Comparison) -> "Figure":
 
 
 def _apart(heights: Sequence[float], gap: float) -> np.ndarray:
-    """Heights for labels: as they are, but from the lowest on pushed up to stand at least `gap` apart."""
+    """Heights for labels: unchanged, except that they are pushed up, from the lowest on, to be at least `gap` apart."""
     found = np.asarray(heights, float).copy()
     order = np.argsort(found, kind="stable")
     for below, above in pairwise(order):

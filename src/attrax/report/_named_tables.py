@@ -1,4 +1,4 @@
-"""Tables of what has a name, as the documentation shows them."""
+"""Tables of named activations and corruptions for the documentation."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,7 +7,7 @@ from attrax.corruptions import CORRUPTIONS
 
 
 def activation_table() -> str:
-    """The activations that have a name, as a Markdown table.
+    """The named activations as a Markdown table.
 
     >>> print("\\n".join(activation_table().splitlines()[:3]))
     | `--activation` | φ(z) | remark | begins with |
@@ -24,7 +24,7 @@ def activation_table() -> str:
 
 
 def corruption_table() -> str:
-    """The kinds of corruption that have a name, as a Markdown table.
+    """The named kinds of corruption as a Markdown table.
 
     >>> print("\\n".join(corruption_table().splitlines()[:3]))
     | `--corrupt` | what it does to a stored example | usual levels | remark |

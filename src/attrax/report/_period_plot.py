@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def period_figure(found: MeasuredPeriod) -> "Figure":
     """Mean squared difference of states against their lag, on a logarithmic axis, with the period marked.
 
-    The curve is over the whole recording; the cross is the value over the states from which on it repeats, and the
-    points beside it those at the neighboring lags. The gray line is that of two states at random.
+    The curve is for the whole recording. The cross is the value over the part that repeats, and the points next to it
+    are those at the neighboring lags. The gray line is the mean for two random states.
 
     **Arguments:** `found`, of `analysis.measured_period`. **Returns:** a `matplotlib.figure.Figure`, 7×3.4 inches.
     """
@@ -31,7 +31,7 @@ def period_figure(found: MeasuredPeriod) -> "Figure":
     if found.period:
         sides = [(found.period - 1, found.before), (found.period, found.value), (found.period + 1, found.after)]
         floor = np.nanmin(shown) if np.isfinite(shown).any() else 1.0
-        # A difference of 0 has no place on this axis: it is drawn at the foot of the figure.
+        # A difference of 0 does not exist on a logarithmic axis: it is drawn at the bottom of the figure.
         drawn = [(lag, max(value, floor * 1e-2)) for lag, value in sides if np.isfinite(value)]
         axes.plot(*zip(*drawn, strict=True), "o", color=VERMILION, markersize=3)
         seconds = "" if found.seconds is None else f" = {found.seconds:.4g} s"

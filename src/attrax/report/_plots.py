@@ -1,4 +1,4 @@
-"""Figures from records. They are plain Matplotlib figures: no window, no pyplot, no change of anybody's settings."""
+"""Figures from records. They are plain Matplotlib figures: no window, no pyplot, and no change to your settings."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from attrax.report._text import describe_corruption
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette, which people with any kind of color vision can tell apart.
+# Okabe and Ito's palette, which works for people with any kind of color vision.
 BLUE, VERMILION, ORANGE, GREEN, GRAY = "#0072b2", "#d55e00", "#e69f00", "#009e73", "#808080"
 _VERDICTS = {
     Verdict.ATTRACTOR: (BLUE, "", "attractor"),
@@ -28,13 +28,13 @@ _RULES = (GRAY, GREEN, ORANGE, "#cc79a7")
 
 
 def spectrum_histogram(certificate: Certificate, *, ink: str = "black", transparent: bool = False) -> "Figure":
-    """How the spectral radii of all stored cycles are spread, with the line at 1 that attractors stay below.
+    """A histogram of the spectral radii of all stored cycles, with a line at 1, below which attractors lie.
 
-    The dotted line is the largest upper bound, where every cycle has one. Radii that are not finite are counted below
-    the figure.
+    The dotted line is the largest upper bound, if every cycle has one. Radii that are not finite are counted below the
+    figure.
 
-    **Arguments:** `certificate`; `ink`, the color of lines and text; `transparent`, whether to leave the background
-    out. **Returns:** a `matplotlib.figure.Figure`, 5×3.1 inches.
+    **Arguments:** `certificate`; `ink`, the color of lines and text; `transparent`, whether to omit the background.
+    **Returns:** a `matplotlib.figure.Figure`, 5×3.1 inches.
     """
     figure, axes = _figure(5.0, 3.1, ink, transparent)
     radii = np.asarray(certificate.spectral_radius, float)
@@ -43,7 +43,7 @@ def spectrum_histogram(certificate: Certificate, *, ink: str = "black", transpar
     shown = radii[finite]
     least = float(shown.min()) if len(shown) else 0.0
     most = float(shown.max()) if len(shown) else 1.0
-    # Bins meet at 1, so that no bar stands on both sides of it.
+    # One bin edge is at 1, so that no bar is on both sides of it.
     width = max(most - least, abs(1 - least), abs(most - 1), 1e-3) / 20
     edges = 1 + width * np.arange(np.floor((least - 1) / width), np.ceil((most - 1) / width) + 2)
     groups, styles = [], []
@@ -85,7 +85,7 @@ def spectrum_histogram(certificate: Certificate, *, ink: str = "black", transpar
 
 
 def recovery_bars(recoveries: Sequence[Recovery], *, ink: str = "black", transparent: bool = False) -> "Figure":
-    """Recovery rate of each corruption with its 95 % interval (Wilson's), beside the nearest-neighbor rules.
+    """Recovery rate of each corruption with its 95 % interval (Wilson's), compared with nearest-neighbor rules.
 
     **Arguments:** `recoveries`, at least one; `ink` and `transparent` as in `spectrum_histogram`.
 
@@ -116,13 +116,13 @@ def recovery_bars(recoveries: Sequence[Recovery], *, ink: str = "black", transpa
 
 
 def recall_strip(memory: Memory, recoveries: Sequence[Recovery], *, columns: int = 10) -> "Figure":
-    """The first stored pictures, and under them, for each corruption, the cues and what came back.
+    """The first stored pictures, and below them, for each corruption, the cues and the recalled pictures.
 
-    A recalled picture has a check mark and a green frame where it was recovered, a cross and a vermilion frame where
-    not. Failures among the columns are shown like everything else; nothing is picked.
+    A recalled picture has a check mark and a green frame if it was recovered, otherwise a cross and a vermilion frame.
+    Failures are shown like everything else; nothing is selected.
 
-    **Arguments:** `memory`, of pictures (H×W or H×W×C); `recoveries` of its examples in their order; `columns`, how
-    many of the examples to show at most.
+    **Arguments:** `memory`, of pictures (H×W or H×W×C); `recoveries` of its examples in their order; `columns`, the
+    maximum number of examples to show.
 
     **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError` for states that are not pictures.
     """
@@ -140,7 +140,7 @@ def recall_strip(memory: Memory, recoveries: Sequence[Recovery], *, columns: int
         drawn.append(("recalled", pixels(record.recall.value[rows], originals), status))
     tall, wide = drawn[0][1].shape[1:3]
     cell = 0.62
-    # A row is a picture and, above each group, a line of text.
+    # Each group has a line of text above its row of pictures.
     heights = [0.34 + cell * tall / wide if status is None else cell * tall / wide for _, _, status in drawn]
     height, width = sum(heights) + 0.1, columns * cell + 0.1
     figure = Figure(figsize=(width, height), facecolor="white")

@@ -1,4 +1,4 @@
-"""Figures of sequences as they come back."""
+"""Figures of recalled sequences."""
 
 from typing import TYPE_CHECKING
 
@@ -17,17 +17,17 @@ _CELL = 0.9  # inches
 
 
 def path_strip(memory: Memory, recalled: Recall, *, row: int = 0, columns: int = 10) -> "Figure":
-    """The path from a cue as a strip of pictures with their steps, over the stored frames that they should be.
+    """The path from a cue as a strip of pictures with their steps, above the stored frames they should match.
 
-    The first half of the columns, at most, shows the path from the cue to the step at which the stored sequence is met,
-    the others are spread over what follows, once around the cycle. Frames from that step on have a green edge. Where
-    nothing stored was met, the columns are spread over the whole path, and the last edge is vermilion.
+    At most half of the columns show the path from the cue to the step at which it reaches the stored sequence; the
+    others are spread over the following round of the cycle. Frames from that step on have a green edge. If no stored
+    sequence was reached, the columns are spread over the whole path, and the last edge is vermilion.
 
     **Arguments:** `recalled`, as `recall` gives it for `memory` with `path=True`, of pictures (H×W or H×W×C); `row`,
-    which of its cues; `columns`, how many pictures at most.
+    which of its cues; `columns`, the maximum number of pictures.
 
-    **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError` for states that are not pictures, for a row
-    that is not there, and without a path.
+    **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError` for states that are not pictures, for a row that
+    does not exist, and without a path.
 
         >>> import attrax as ax
         >>> film = np.eye(9).reshape(9, 3, 3)
@@ -83,7 +83,7 @@ def path_strip(memory: Memory, recalled: Recall, *, row: int = 0, columns: int =
 
 
 def shown_steps(recalled: Recall, row: int, columns: int) -> list[int]:
-    """The steps that a strip of so many columns shows, in order, the cue first."""
+    """The steps shown by a strip with `columns` columns, in order, the cue first."""
     transient, path = int(recalled.transient[row]), _path(recalled)
     count = len(path[row])
     if not recalled.recovered[row]:

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def eigenvalue_panels(spectra: Mapping[str, Spectrum], *, bins: int = 40, columns: int = 3) -> "Figure":
-    """Histograms of the moduli of the largest eigenvalues, a panel for each named spectrum, on common axes.
+    """Histograms of the moduli of the largest eigenvalues, one panel for each named spectrum, on common axes.
 
-    The line at 1 is what all eigenvalues of an attractor stay below; under each name stand mean and variance. The
-    paper's Figures 12 and 13 show the top one percent, for several depths and widths.
+    All eigenvalues of an attractor lie below the line at 1. Mean and variance are given below each name. The paper's
+    Figures 12 and 13 show the top one percent, for several depths and widths.
 
-    **Arguments:** `spectra`, at least one; `bins`; `columns` of panels at most.
+    **Arguments:** `spectra`, at least one; `bins`; `columns`, the maximum number of panels side by side.
 
     **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError` without spectra.
     """
@@ -48,9 +48,9 @@ def eigenvalue_panels(spectra: Mapping[str, Spectrum], *, bins: int = 40, column
 
 
 def radius_plot(radii: BasinRadius) -> "Figure":
-    """Proved and sampled radius of each stored point, in the order of the proved ones, on a logarithmic axis.
+    """Proved and sampled radius of each stored point, sorted by the proved radius, on a logarithmic axis.
 
-    The gray line is half of the distance to the nearest other stored point. Points without a radius are not drawn, and
+    The gray line is half of the distance to the nearest other stored point. Points without a radius are not drawn but
     counted in the label.
 
     **Arguments:** `radii`. **Returns:** a `matplotlib.figure.Figure`, 6×3.4 inches.

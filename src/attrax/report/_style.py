@@ -1,4 +1,4 @@
-"""How a page looks: light and dark, wide and narrow, on paper."""
+"""The style of a page: light and dark, wide and narrow, on screen and on paper."""
 
 from html import escape
 
@@ -55,8 +55,9 @@ table.stack td small{display:inline;margin-left:.4rem}}
 
 
 def document(title: str, body: str, style: str = "") -> str:
-    """A page of its own, of HTML that is escaped already; `title` is not; `style` comes on top of that of all pages."""
-    # The empty icon keeps browsers from asking a server for one.
+    """A complete HTML page. `body` is already escaped HTML, `title` is plain text; `style` is added to the common
+    style."""
+    # The empty icon keeps browsers from requesting one from a server.
     return f"""<!doctype html>
 <html lang="en">
 <head>

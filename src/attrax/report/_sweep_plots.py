@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
 
 def capacity_figure(sweep: CapacitySweep) -> "Figure":
-    """What a network of one size stores of more and more examples: fractions at the left, bits per weight at the right.
+    """What a network of one size stores as the number of examples grows: fractions on the left, bits per weight on the
+    right.
 
-    Left: the fraction of the cues that came back with Wilson's 95 % interval, and the fraction of the examples that are
-    certified attractors. Right: the information in the examples that came back, and that of their entries, which
-    counts what came back in part. The dotted line is the first number of examples of which less than half came back.
+    Left: the fraction of the cues that were recovered, with Wilson's 95 % interval, and the fraction of the examples
+    that are certified attractors. Right: the information in the recovered examples, and that in their entries, which
+    includes partial recovery. The dotted line is the first number of examples for which less than half were recovered.
 
     **Returns:** a `matplotlib.figure.Figure`, 8.6×3.5 inches.
     """
@@ -78,10 +79,10 @@ def capacity_figure(sweep: CapacitySweep) -> "Figure":
 def agreement_figure(
     agreements: Mapping[str, Sequence[AgreementPoint]], sizes: Mapping[str, tuple[int, int]] | None = None
 ) -> "Figure":
-    """A memory and the nearest neighbor on the same cues: a panel for each corruption of the first memory.
+    """A memory and the nearest neighbor on the same cues, one panel for each corruption of the first memory.
 
-    Two curves a panel, the fraction that each gets right; the dotted one is the fraction of the cues to which both give
-    one answer. Where there are several memories, two more panels show their mean agreement against the entries of a
+    Two curves per panel show the fraction that each gets right; the dotted one is the fraction of the cues for which
+    both give the same answer. With several memories, two more panels show their mean agreement against the entries per
     state and against the depth of the network.
 
     **Arguments:** `agreements`, from `analysis.nearest_agreement`, by the names of the memories, at least one; `sizes`,
@@ -144,10 +145,10 @@ def agreement_figure(
 
 
 def tolerance_figure(tolerance: NoiseTolerance) -> "Figure":
-    """The noise that each example bears: in order at the left, against the largest singular value at the right.
+    """The noise that each example tolerates: sorted on the left, against the largest singular value on the right.
 
-    Crosses at the right edge of the order are examples that no noise was found to spoil; those that bear none lie on
-    the axis. The heading has Spearman's correlation, where there is one.
+    Crosses at the right end are examples for which the search found no failure; those that tolerate no noise are on the
+    axis. The heading has Spearman's correlation, if it is defined.
 
     **Returns:** a `matplotlib.figure.Figure`, 8.2×3.4 inches.
     """

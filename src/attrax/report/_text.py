@@ -12,12 +12,12 @@ STYLES = ("aligned", "markdown")
 
 
 def table(records: Certificate | Recovery | Sequence[Recovery], *, style: str = "aligned") -> str:
-    """A plain table of what a record says.
+    """A plain table of a record.
 
-    A `Certificate` gives one row for each cycle: its points, spectral radius, error, upper bound, distance from what
-    was given, verdict, reason and evidence. `Recovery` records give one row each: the cues recovered, the rate, its
-    95 % interval (Wilson's), the rates of the nearest-neighbor rules on the same cues, and whether such cues were
-    used in training (`used_in_training`).
+    A `Certificate` gives one row for each cycle: its points, spectral radius, error, upper bound, distance from the
+    given states, verdict, reason and evidence. `Recovery` records give one row each: the cues recovered, the rate, its
+    95 % interval (Wilson's), the rates of the nearest-neighbor rules on the same cues, and whether such cues were used
+    in training (`used_in_training`).
 
     **Arguments:** `records`; `style`, `aligned` for people and terminals or `markdown`.
 
@@ -97,7 +97,7 @@ def _certificate_rows(certificate: Certificate) -> tuple[list[str], list[list[st
 
 
 def describe_corruption(name: str) -> str:
-    """What a corruption such as `gaussian:0.3` does, in words for a heading; an unknown name as it is.
+    """What a corruption such as `gaussian:0.3` does, in words for a heading; an unknown name is returned unchanged.
 
     >>> describe_corruption("occlude:0.5")
     'lower 50 % of the rows black'
@@ -109,7 +109,7 @@ def describe_corruption(name: str) -> str:
 
 
 def number(value: float, digits: int) -> str:
-    """A number with so many decimals; as a power of ten where that shows nothing of it; "–" if not finite."""
+    """A number with `digits` decimals; in scientific notation if these would all be 0; "–" if not finite."""
     value = float(value)
     if not math.isfinite(value):
         return "–"

@@ -1,4 +1,4 @@
-"""The figures of the theory, each computed and drawn, as PNG and SVG."""
+"""The figures of the theory: each is computed, drawn, and written as PNG and SVG."""
 
 import os
 from collections.abc import Callable
@@ -122,9 +122,9 @@ def theory_figure(
     - `random`: λ₁ as the initial weights become random.
     - `initial`: the Jacobian of wide two-layer networks, predicted, measured and trained.
 
-    **Arguments:** `kind`; `folder`, created where it is missing; `activation`, a name instead of the figure's own; `k`,
-    the width (`portrait`, `random`, `initial`); `trials`, networks a point (all but `portrait` and `intervals`), at
-    least 6, by default 8; `progress`; `key`.
+    **Arguments:** `kind`; `folder`, created if it is missing; `activation`, a name instead of the default of the
+    figure; `k`, the width (`portrait`, `random`, `initial`); `trials`, networks per point (all but `portrait` and
+    `intervals`), at least 6, by default 8; `progress`; `key`.
 
     **Returns** the two files. **Raises** `ValueError` for wrong arguments, before any work.
     """
@@ -148,7 +148,7 @@ def theory_figure(
     png, svg = folder / f"theory-{kind}.png", folder / f"theory-{kind}.svg"
     figure.savefig(png, dpi=110)
     if png.stat().st_size > _LARGE:
-        with Image.open(png) as picture:  # many thin lines in few colors: a palette makes it a third as large
+        with Image.open(png) as picture:  # many thin lines in few colors: a palette reduces the size to a third
             small = picture.convert("RGB").quantize(256)
         small.save(png, optimize=True)
     figure.savefig(svg, metadata={"Date": None})

@@ -36,12 +36,12 @@ def phase_portrait(
     reach: float = 3.0,
     starts: Sequence[tuple[float, float]] = _STARTS,
 ) -> "Figure":
-    """The gradient flow of (u, v) for k equal units, its curve of zero error, and where some starts end.
+    """The gradient flow of (u, v) for k equal units, its curve of zero error, and the end points of some starts.
 
-    The curve u = 1/(kφ(‖x‖²v)) is blue where its networks are attractors, |λ₁| < 1, and vermilion where not. An end
-    is where `theory.single_example` says; the way there is the flow's.
+    The curve u = 1/(kφ(‖x‖²v)) is blue where its networks are attractors, |λ₁| < 1, and vermilion elsewhere. End points
+    are those of `theory.single_example`; the paths are those of the flow.
 
-    **Arguments:** `activations`, one panel each; `k`, the width; `norm`, ‖x‖; `reach`, how far u and v go; `starts`,
+    **Arguments:** `activations`, one panel each; `k`, the width; `norm`, ‖x‖; `reach`, the range of u and v; `starts`,
     pairs (u⁰, v⁰).
 
     **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError` for wrong arguments.
@@ -81,7 +81,7 @@ def phase_portrait(
 def _zero_error(axes: Any, activation: ActivationLike, k: int, norm: float, reach: float) -> None:
     v = np.linspace(-reach, reach, 4001)
     u = np.array([corollary1(activation, k, float(x), norm).u for x in v[::10]])
-    # The networks of Corollary 1 give u; in between it is interpolated where the curve does not jump.
+    # The networks of Corollary 1 give u; between them it is interpolated where the curve does not jump.
     inside = np.abs(u) < 3 * reach
     u = np.interp(v, v[::10], u)
     u[~(np.interp(v, v[::10], inside.astype(float)) == 1)] = np.nan
@@ -143,7 +143,8 @@ def _marks(axes: Any, number: int, records: Sequence[tuple[int, RandomStart | No
 
 
 def interval_bars(answers: Mapping[str, AdmissibleIntervals]) -> "Figure":
-    """Where |zφ'/φ| > 1, one row per activation: there an interpolating network is not an attractor (Corollary 1).
+    """The intervals with |zφ'/φ| > 1, one row per activation, where interpolating networks are not attractors
+    (Corollary 1).
 
     **Arguments:** `answers`, from `theory.admissible_intervals`, by name, all for the same range.
 
@@ -170,9 +171,10 @@ def _text(name: str, answer: AdmissibleIntervals) -> str:
 
 
 def eigenvalue_heat_map(found: EigenvalueMap) -> "Figure":
-    """|λ₁| over width and depth by the theory, and beside it the median spectral radius of trained networks.
+    """|λ₁| over width and depth by the theory, next to the median spectral radius of trained networks.
 
-    Gray cells have no answer or no network that was trained; the right panel is empty beyond what is trained.
+    Gray squares have no answer or no network that reached zero error; the right panel is empty where no training was
+    tried.
 
     **Arguments:** `found`, of `analysis.eigenvalue_map`. **Returns:** a `matplotlib.figure.Figure`.
     """
@@ -219,7 +221,7 @@ def eigenvalue_heat_map(found: EigenvalueMap) -> "Figure":
 
 
 def _plain(log10: float) -> str:
-    """10 to this power, short enough for a cell."""
+    """10 to this power, short enough for a square of the map."""
     if not np.isfinite(log10):
         return "–" if np.isnan(log10) else "0"
     if -2 <= log10 < 2:
@@ -230,7 +232,7 @@ def _plain(log10: float) -> str:
 
 
 def random_start_bands(records: Sequence[RandomStart]) -> "Figure":
-    """λ₁ as the start becomes random: medians with their 95 % confidence bands, beside the theorem's value.
+    """λ₁ as the start becomes random: medians with their 95 % confidence bands, next to the value of the theorem.
 
     **Arguments:** `records` of one theorem and several spreads. **Returns:** a `matplotlib.figure.Figure`.
 
@@ -260,7 +262,8 @@ def random_start_bands(records: Sequence[RandomStart]) -> "Figure":
 
 
 def initial_jacobian_curves(records: Sequence[InitialMeasured]) -> "Figure":
-    """The Jacobian of wide two-layer networks against ‖x‖: predicted at initialization, measured, and once trained.
+    """The Jacobian of wide two-layer networks against ‖x‖: predicted and measured at initialization, and after
+    training.
 
     **Arguments:** `records` of one activation, width and dimension, with increasing norms.
 

@@ -1,4 +1,4 @@
-"""The table that sets training beside the theory."""
+"""The table that compares training with the theory."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ _HEAD = (
 
 
 def theory_table(checks: Sequence[TheoryCheck]) -> str:
-    """One row per check: λ₁ by the theory and by extrapolated training, their difference, the error allowed for.
+    """One row per check: λ₁ by the theory and by extrapolated training, their difference, and the allowed error.
 
     u, v and w are compared as well: `share` is the largest |difference|/error of all these numbers, at most 1 where
     they agree. `order` is the order of convergence in the learning rate, `others` the largest of all other eigenvalues
