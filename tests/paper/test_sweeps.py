@@ -287,7 +287,7 @@ def test_a_cell_that_kills_its_process_again_and_again_fails(tmp_path: Path, mon
     with ResultStore(tmp_path / "r.sqlite") as store:
         found = sweep(cells, store, jobs=2, threads=1)
         assert [str(record.status) for record in found] == ["done", "failed", *["done"] * 4]
-        assert found[1].message == "its process died 2 times, for want of memory as a rule"
+        assert found[1].message == "its process died 2 times, usually because memory ran out"
         assert store.finished(cells) == {one.fingerprint for one in cells} - {poison.fingerprint}
     # What was under way beside it ran twice, not as often as it died.
     assert max(calls(trace).count(name) for name in calls(trace)) <= 2
@@ -332,7 +332,7 @@ def test_a_damaged_checkpoint_is_given_up(tmp_path: Path) -> None:
     for content in (b"no checkpoint", whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1])):
         file.write_bytes(content)
         found = run_cell(part, tmp_path)
-        assert (found.status, found.message) == ("done", "its checkpoint was damaged, so training began anew")
+        assert (found.status, found.message) == ("done", "its checkpoint was damaged, so training started again")
         assert not file.exists()
     # One with other data is none of these: whoever moved the data may bring them back.
     file.write_bytes(other_run(tmp_path))
@@ -457,7 +457,7 @@ def test_dask_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(running, "_DASK_SECONDS", 0.5)
     with ResultStore(tmp_path / "r.sqlite") as store:
         for address in (refusing(), "no-such-protocol://127.0.0.1:1"):
-            with pytest.raises(ValueError, match="dask: no scheduler answers at"):
+            with pytest.raises(ValueError, match="dask: no scheduler responds at"):
                 sweep([cell(1)], store, dask=address)
         assert sweep([], store, dask=refusing()) == ()
         sweep([cell(1)], store)

@@ -1,4 +1,4 @@
-"""What the experiments on sequences share: storing one or more cycles, recall from noise, and what both come to."""
+"""What the experiments on sequences share: storing one or more cycles, recall from noise, and the summary of both."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,11 +14,12 @@ from attrax.paper.sweeps import CellFound, CellRecord, Work
 from attrax.patterns import Patterns
 
 MOST = "most starts of noise (the lower end of Wilson's 95 % interval lies above one half)"
-"""What `from_noise` asks for, in words."""
+"""The condition of `from_noise`, in words."""
 
 
 def noise_like(points: np.ndarray, count: int, kind: str, seed: int) -> np.ndarray:
-    """Starts that know nothing of the examples: uniform over their range, or Gaussian with their mean and deviation."""
+    """Starts independent of the examples: uniform over their range, or Gaussian with their mean and standard
+    deviation."""
     draw = np.random.default_rng(seed)
     shape = (count, *points.shape[1:])
     if kind == "uniform":
@@ -28,7 +29,8 @@ def noise_like(points: np.ndarray, count: int, kind: str, seed: int) -> np.ndarr
 
 
 def sequence_cell(patterns: Patterns, settings: Mapping[str, Any], work: Work) -> CellFound:
-    """Stores cycles, and recalls them from noise; `noise` and `cues` of the settings say from which and how often."""
+    """Stores cycles, and recalls them from noise; the settings `noise` and `cues` are the kind of noise and the number
+    of starts."""
     memory = write(patterns, settings, work)
     certificate = memory.certificate
     assert certificate is not None  # `store` certifies
@@ -59,12 +61,12 @@ def sequence_cell(patterns: Patterns, settings: Mapping[str, Any], work: Work) -
 
 
 def from_noise(record: CellRecord) -> bool:
-    """Whether most starts of noise fall into what is stored, beyond what chance among the starts explains."""
+    """Whether most noise starts end in a stored cycle, beyond what chance in the draw of the starts explains."""
     return wilson_interval(record.numbers["recovered"], record.numbers["cues"])[0] > 0.5
 
 
 def summarize_cycle(records: Records, what: str) -> Summary:
-    """All states as one stable cycle that noise falls into; `what`, the cycle in words."""
+    """Judges whether all states form one stable cycle that noise ends in; `what` is the cycle in words."""
     found = "; ".join(
         f"log of the spectral radius {_log(record, 0)}, {_from(record)} noise starts fall into the {what}"
         for record in trained(records)
@@ -81,7 +83,7 @@ def summarize_cycle(records: Records, what: str) -> Summary:
 
 
 def sequence_table(records: Records) -> Sequence[PageTable]:
-    """What was measured on every network: its cycles one by one, and where noise went."""
+    """The measurements of every network: its cycles one by one, and where noise ended."""
     rows = []
     for record in records:
         numbers = record.numbers
@@ -120,7 +122,7 @@ def sequence_table(records: Records) -> Sequence[PageTable]:
 
 
 def start_note(record: CellRecord) -> str:
-    """Which of the noise starts a figure shows."""
+    """Says which noise start a figure shows."""
     if record.numbers["recovered"]:
         return f"The start shown is the first that comes back; {_from(record)} do."
     return f"None of the {record.numbers['cues']} starts comes back; the first is shown."
@@ -131,6 +133,6 @@ def _from(record: CellRecord) -> str:
 
 
 def _log(record: CellRecord, place: int) -> str:
-    """The logarithm of a radius; that of a radius 0 is stored as null, as is one that is not known."""
+    """The logarithm of a radius. It is stored as null for a radius of 0, and if it is unknown."""
     value = record.numbers["log_radii"][place]
     return "−∞" if value is None and record.numbers["radii"][place] == 0 else told(value, ".1f")

@@ -35,7 +35,7 @@ _GRIDS: dict[str, tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], int]]
     "tables": ((1, 10, 20, 50, 100), (1, 3, 6, 11), (64, 128, 256, 512), 1),
     "full": ((1, 10, 20, 50, 100), (1, 6, 11, 16, 21, 26, 31), (64, 128, 256, 512), 3),
 }
-"""Lengths of the sequences (1 for one by one), depths, widths, and networks of each."""
+"""Lengths of the sequences (1 for single examples), depths, widths, and the number of networks of each."""
 _WRITERS: dict[str, dict[str, dict[str, Any] | None]] = {
     "paper": {"Adam": None},
     "attrax": {
@@ -43,15 +43,15 @@ _WRITERS: dict[str, dict[str, dict[str, Any] | None]] = {
         "Adam with noise in coordinates": {"noise": 0.3, "coordinates": 0.0},
     },
 }
-"""Those that obey a given depth and width, with options of `Gradient` (`None`: the recipe's). The next one is tried
-where the one before leaves something uncertified."""
+"""The writers that keep a given depth and width, with options of `Gradient` (`None`: those of the recipe). The next one
+is tried if the previous one leaves something uncertified."""
 
 
 def efficiency_cells(scale: str, mode: str, seed: int, *, alone: bool = False) -> Sequence[Cell]:
-    """A cell for each network of the study; with `alone` only those that store the examples one by one."""
+    """One cell for each network of the study; with `alone`, only those that store the examples one by one."""
     lengths, depths, widths, count = _GRIDS[scale]
     shared = {**_SHARED, **_SIZES[scale], "source": data_source(_WANTED)}
-    shared |= {"rate": _FASTER.get(scale, RECIPE["rate"])} if mode == "paper" else {}  # the others have their own
+    shared |= {"rate": _FASTER.get(scale, RECIPE["rate"])} if mode == "paper" else {}  # others have their own
     return [
         cell(
             "efficiency",
@@ -71,9 +71,9 @@ def efficiency_cells(scale: str, mode: str, seed: int, *, alone: bool = False) -
 
 
 def arranged(values: HostStates, length: int) -> Patterns:
-    """The examples in order, cut into cycles of `length`; each by itself for 1.
+    """The examples in order, cut into cycles of `length`; for 1, each is its own cycle.
 
-    **Raises** `ValueError` where `length` does not divide their number, and as `Patterns` does.
+    **Raises** `ValueError` if `length` does not divide their number, and as `Patterns` does.
 
         >>> len(arranged(np.eye(6), 3).cycles)
         2
@@ -89,16 +89,16 @@ def arranged(values: HostStates, length: int) -> Patterns:
 def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     """Trains one network and certifies what it stores.
 
-    In the mode `attrax` several writers are tried in turn until all is certified, and the network that certifies most
-    is kept. It is a plain one of the given depth and width in both modes. Nothing counts as stored above the loss asked
-    for.
+    In the mode `attrax`, several writers are tried in turn until everything is certified, and the network with most
+    certified examples is kept. In both modes it is a plain network of the given depth and width. Nothing counts as
+    stored above the requested loss.
     """
     examples = pictures(settings)
     patterns = arranged(examples, settings["length"])
     best: tuple[tuple[bool, int], str, Memory] | None = None
     epochs = 0
     for number, (name, options) in enumerate(_WRITERS[settings["mode"]].items()):
-        # Going on would give a network more seconds than the others have; without a limit it comes to the same weights.
+        # Resuming would give a network more seconds than the others; without a limit it reaches the same weights.
         keeps = number == 0 and settings["seconds"] is None
         memory = write(patterns, settings, work if keeps else replace(work, checkpoint=None), options=options)
         epochs += memory.written["epochs"]
@@ -128,7 +128,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 
 
 def _examples_where(memory: Memory, good: Callable[[Verdict, float], bool]) -> int:
-    """Examples on the cycles of which this holds; a cycle counts with all of its states."""
+    """The number of examples on cycles for which `good` holds; a cycle counts with all of its states."""
     certificate = memory.certificate
     assert certificate is not None  # `store` certifies
     rows = zip(certificate.cycles, certificate.verdict, certificate.spectral_radius, strict=True)
@@ -140,19 +140,20 @@ def _certified(verdict: Verdict, radius: float) -> bool:
 
 
 def _stable(verdict: Verdict, radius: float) -> bool:
-    """Whether the cycle is stable, certified as the examples' own or not."""
+    """Whether the cycle is stable, whether or not it is certified as that of the examples."""
     return bool(radius < 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial(Record):
-    """One network, as its record tells it.
+    """One network, as described by its record.
 
     **Fields:** `length` of the sequences, `depth`, `width` and `seed`; `trained`, whether it reached its loss;
-    `parameters`, weights and biases; `certified`, examples on cycles that are certified attractors; `stored`, those
-    that count: in the paper's mode by its own criterion, a spectral radius below 1 round the cycle, else the certified
-    ones; for the examples one by one in the paper's mode, else empty: `radii`, the spectral radius at each example as
-    it is, and `eigenvalues`, the moduli of the top one percent at the exact fixed points nearest to the examples.
+    `parameters`, weights and biases; `certified`, examples on cycles that are certified attractors; `stored`, the
+    examples that count as stored: in the paper's mode by its own criterion, a spectral radius below 1 around the cycle,
+    otherwise the certified ones; `radii`, the spectral radius at each example as given, and `eigenvalues`, the moduli
+    of the top one percent at the exact fixed points nearest to the examples. The last two are only for single examples
+    in the paper's mode, otherwise empty.
     """
 
     length: int
@@ -182,16 +183,17 @@ class Study(Record):
 
     @property
     def n(self) -> int:
-        """How many examples there are."""
+        """Number of examples."""
         return self.settings["n"]
 
     def at(self, length: int, depth: int, width: int) -> tuple[Trial, ...]:
-        """The trials of one place in the grid, one per seed."""
+        """The trials at one size, one per seed."""
         wanted = (length, depth, width)
         return tuple(trial for trial in self.trials if (trial.length, trial.depth, trial.width) == wanted)
 
     def counts(self, length: int) -> np.ndarray:
-        """Stored examples, depths×widths, the mean over the seeds that were trained; NaN where none was."""
+        """The number of stored examples, depths×widths, as the mean over the seeds that were trained; NaN if none
+        was."""
         found = np.full((len(self.depths), len(self.widths)), np.nan)
         for i, depth in enumerate(self.depths):
             for j, width in enumerate(self.widths):
@@ -201,12 +203,12 @@ class Study(Record):
         return found
 
     def stores(self, length: int, depth: int, width: int) -> bool:
-        """Whether the networks of one place store all examples, from every seed."""
+        """Whether the networks of one size store all examples, for every seed."""
         trials = self.at(length, depth, width)
         return bool(trials) and all(trial.stored == self.n for trial in trials)
 
     def smallest(self, length: int) -> tuple[int, int] | None:
-        """Depth and width of the network with fewest parameters that stores all examples from every seed, if any."""
+        """Depth and width of the network with fewest parameters that stores all examples for every seed, if any."""
         full = [
             (self.at(length, depth, width)[0].parameters, depth, width)
             for depth in self.depths
@@ -217,10 +219,10 @@ class Study(Record):
 
 
 def study(records: Records) -> Study | None:
-    """The study that these cells are of; `None` where there are none.
+    """The study made of these cells; `None` if there are none.
 
-    A cell that ran out of time before it could tell anything is a network that was not trained. One that failed keeps
-    its place in the grid, but nothing is known of its network.
+    A cell that ran out of time without results counts as a network that was not trained. One that failed keeps its
+    place in the grid, but nothing is known about its network.
     """
     if not records:
         return None
@@ -246,7 +248,7 @@ def _trial(record: CellRecord) -> Trial:
 
 
 def trained_of(trials: Sequence[Trial]) -> str:
-    """How many of these networks reached the loss asked for.
+    """How many of these networks reached the requested loss.
 
     >>> trained_of([])
     '0 of 0'
@@ -255,7 +257,7 @@ def trained_of(trials: Sequence[Trial]) -> str:
 
 
 def concluded(records: Records, judge: Callable[[Study], Summary]) -> Summary:
-    """What `judge` says of the study of these cells; unfinished where there are none, or some failed."""
+    """The result of `judge` for the study of these cells; unfinished if there are none or some failed."""
     found = study(records)
     if found is None:
         return Summary(None, None, None, Outcome.UNFINISHED, "No cell has run.")
@@ -268,7 +270,8 @@ def concluded(records: Records, judge: Callable[[Study], Summary]) -> Summary:
 
 
 def noted(drawn: Any, found: Study, gray: str) -> Drawing:
-    """A figure with what its networks were trained on, how many were, and where some were not what is `gray`."""
+    """A figure with a caption: the training data, how many networks were trained and, if some were not, what is
+    `gray`."""
     settings = found.settings
     limits = [
         f"at most {settings['epochs']:,} epochs" if settings["epochs"] else "",

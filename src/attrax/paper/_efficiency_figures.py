@@ -1,4 +1,4 @@
-"""Storage in sequences against storage one by one, as tables and figures in the form of the paper's."""
+"""Storage in sequences compared with storage one by one, as tables and figures in the form of the paper."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def arrangement(n: int, length: int) -> str:
-    """How `n` examples are arranged: `100 one by one`, `10 sequences of 10`, `1 sequence of 100`."""
+    """The arrangement of `n` examples in words: `100 one by one`, `10 sequences of 10`, `1 sequence of 100`."""
     if length == 1:
         return f"{n} one by one"
     count = n // length
@@ -23,11 +23,11 @@ def arrangement(n: int, length: int) -> str:
 
 
 def efficiency_table(study: Study, caption: str) -> PageTable:
-    """For each arrangement the smallest network that stores all examples, and every place in the grid.
+    """For each arrangement, the smallest network that stores all examples, and the result of every size.
 
-    Cells are stored examples, the mean over the seeds that were trained; `–` where none reached the loss asked for, and
-    nothing where there is no network. In the paper's mode those of them that are not certified are counted too, as the
-    paper does, and where there are such the certified ones follow in brackets.
+    Entries are stored examples, as the mean over the seeds that were trained; `–` if none reached the requested loss,
+    and empty if there is no network. In the paper's mode, examples that are not certified are counted too, as in the
+    paper; if there are any, the certified ones follow in brackets.
     """
     places = [(depth, width) for depth in study.depths for width in study.widths]
     rows = []
@@ -40,7 +40,7 @@ def efficiency_table(study: Study, caption: str) -> PageTable:
 
 
 def _cell(study: Study, length: int, depth: int, width: int) -> str:
-    """Stored examples, and the certified ones where these are others."""
+    """Stored examples, and the certified ones if their number differs."""
     every = study.at(length, depth, width)
     trials = [trial for trial in every if trial.trained]
     if not trials:
@@ -50,7 +50,7 @@ def _cell(study: Study, length: int, depth: int, width: int) -> str:
 
 
 def efficiency_figure(study: Study) -> "Figure":
-    """Stored examples over depth and width, a panel for each arrangement (Fig. 5).
+    """Stored examples over depth and width, one panel for each arrangement (Fig. 5).
 
     The smallest network that stores all has a frame. Gray with a dash: the loss asked for was not reached; gray without
     one: there is no network. Numbers are those of `efficiency_table`.
@@ -91,10 +91,10 @@ def efficiency_figure(study: Study) -> "Figure":
 
 
 def measured(study: Study, what: str, measure: Callable[[np.ndarray], Any], depth: int, width: int) -> list[float]:
-    """A measure of the finite `what` of each network of this size that was trained, where it has any.
+    """A measure of the finite `what` of each trained network of this size that has any.
 
-    `what` is `"radii"` or `"eigenvalues"`, of the paper's mode, examples one by one; `measure` is from values to a
-    number. **Returns** at most one number for each seed.
+    `what` is `"radii"` or `"eigenvalues"`, of the paper's mode, examples one by one; `measure` maps values to a number.
+    **Returns** at most one number for each seed.
     """
     trials = [trial for trial in study.at(1, depth, width) if trial.trained]
     values = [_finite([getattr(trial, what)]) for trial in trials]
@@ -102,7 +102,7 @@ def measured(study: Study, what: str, measure: Callable[[np.ndarray], Any], dept
 
 
 def typical(study: Study, what: str, measure: Callable[[np.ndarray], Any]) -> np.ndarray:
-    """The median over seeds of what was `measured`, depths×widths; NaN where no network was trained."""
+    """The median over seeds of the `measured` numbers, depths×widths; NaN if no network was trained."""
     found = np.full((len(study.depths), len(study.widths)), np.nan)
     for i, depth in enumerate(study.depths):
         for j, width in enumerate(study.widths):
@@ -113,7 +113,7 @@ def typical(study: Study, what: str, measure: Callable[[np.ndarray], Any]) -> np
 
 
 def falls_in(steps: np.ndarray) -> str:
-    """In how many pairs of neighboring sizes something falls, from its differences; NaN where a size is not known.
+    """In how many pairs of neighboring sizes a quantity falls, from its differences; NaN for an unknown size.
 
     >>> falls_in(np.array([-1.0, 2.0, np.nan]))
     '1 of the 2 pairs of sizes that can be compared (of 3)'
@@ -126,8 +126,8 @@ def falls_in(steps: np.ndarray) -> str:
 def spectra_table(study: Study, what: str, caption: str) -> PageTable:
     """The numbers behind `spectra_figure`, one row for each size.
 
-    Median, variance and the fraction below 1 are of each network's own values: the median over the seeds that were
-    trained, the least and the largest behind it; `–` where none was.
+    Median, variance and the fraction below 1 are computed for each network. The table shows their median over the
+    trained seeds, followed by the least and the largest; `–` if no seed was trained.
     """
     measures: tuple[Callable[[np.ndarray], Any], ...] = (np.median, np.var, _below_one)
     rows = []
@@ -145,7 +145,7 @@ def _below_one(values: np.ndarray) -> float:
 
 
 def _ranged(values: list[float]) -> str:
-    """The median and, where they differ, the least and the largest."""
+    """The median and, if they differ, the least and the largest."""
     if not values:
         return "–"
     least, most = min(values), max(values)
@@ -158,12 +158,12 @@ def _finite(parts: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def spectra_figure(study: Study, what: str) -> "Figure":
-    """Histograms over the grid of depths and widths, of the examples one by one in the paper's mode.
+    """Histograms over the grid of depths and widths, for single examples in the paper's mode.
 
     **Arguments:** `study`, with at least one finite value; `what`, `"radii"` for the spectral radius at each example
-    (Fig. 12) or `"eigenvalues"` for the top one percent of the moduli (Fig. 13). In both, seeds count together, the
-    line at 1 is what attractors stay below, and networks that did not reach the loss asked for are gray; titles count
-    them. A panel without values is blank.
+    (Fig. 12) or `"eigenvalues"` for the top one percent of the moduli (Fig. 13). In both, all seeds are counted
+    together, attractors lie below the line at 1, and networks that did not reach the requested loss are gray; titles
+    count them. A panel without values is blank.
     """
     from matplotlib.figure import Figure
 
@@ -180,7 +180,7 @@ def spectra_figure(study: Study, what: str) -> "Figure":
             _finite(getattr(trial, what) for trial in trials if trial.trained is trained) for trained in (True, False)
         ]
         if any(map(len, parts)):
-            # What lies beyond the frame is counted in the last bin.
+            # Values beyond the frame are counted in the last bin.
             within = [np.minimum(part, most) for part in parts]
             axes.hist(within, 30, range=(0, most), stacked=True, color=(BLUE, GRAY))
             axes.axvline(1.0, color="black", linewidth=1, linestyle="--")
@@ -196,7 +196,7 @@ def spectra_figure(study: Study, what: str) -> "Figure":
 
 
 def _untrained(trials: tuple[Trial, ...]) -> str:
-    """What the title of a panel adds where not all of its networks were trained."""
+    """The addition to the title of a panel if not all of its networks were trained."""
     if not trials:
         return ", no network"
     if all(trial.trained for trial in trials):
@@ -205,7 +205,7 @@ def _untrained(trials: tuple[Trial, ...]) -> str:
 
 
 def spectra_drawings(records: Records, what: str) -> Sequence[Drawing]:
-    """The figure of what was found in these cells, if anything was."""
+    """The figure of the results of these cells, if there are any."""
     found = study(records)
     if found is None or not any(np.isfinite(getattr(trial, what)).any() for trial in found.trials):
         return ()
@@ -213,7 +213,7 @@ def spectra_drawings(records: Records, what: str) -> Sequence[Drawing]:
 
 
 def spectra_tables(records: Records, what: str, words: str) -> Sequence[PageTable]:
-    """The numbers of these cells, if there are any; `words`, for what they are of."""
+    """The numbers of these cells, if there are any; `words` describes what they measure."""
     found = study(records)
     caption = f"{words} by size, of networks that were trained: the median over seeds, with the least and the largest."
     return () if found is None or not found.trials else (spectra_table(found, what, caption),)

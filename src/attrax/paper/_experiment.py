@@ -1,4 +1,5 @@
-"""What an experiment is: cells to run, what they come to beside the paper, and a figure in the paper's form."""
+"""The parts of an experiment: cells to run, a summary that compares them with the paper, and a figure in the paper's
+form."""
 
 import ast
 import hashlib
@@ -20,46 +21,46 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SCALES = ("smoke", "quick", "tables", "full")
-"""From tiny but real (all of it in minutes) over an hour and a night to the paper's sizes."""
+"""From tiny but real (everything in minutes), over an hour and a night, to the paper's sizes."""
 
 MODES = ("paper", "attrax")
-"""`paper`: its optimizer on clean examples, no noise, no polish. `attrax`: this library's own writers."""
+"""`paper`: the paper's optimizer on clean examples, without noise or polish. `attrax`: this library's own writers."""
 
 SEEDS = {"smoke": 1, "quick": 3, "tables": 3, "full": 5}
-"""Networks that are trained for each number, by scale."""
+"""The number of networks trained for each result, by scale."""
 
 LIMITS = {"smoke": 600.0, "quick": 900.0, "tables": 3 * 3600.0, "full": 48 * 3600.0}
 """Seconds that a cell may take, by scale."""
 
 
 class Outcome(StrEnum):
-    """What a summary says beside the paper's statement."""
+    """How the results compare with the paper's statement."""
 
     REPRODUCED = "reproduced"
-    """What the paper states was found, for every seed."""
+    """The paper's statement was confirmed for every seed."""
     PARTLY = "partly"
-    """It was found in part, or for some of the seeds."""
+    """It was confirmed in part, or for some of the seeds."""
     NOT = "not"
-    """It was not found."""
+    """It was not confirmed."""
     INCONCLUSIVE = "inconclusive"
-    """Too few networks reached the loss asked for, or too few numbers can be compared, to say either."""
+    """Too few networks reached the requested loss, or too few numbers can be compared, to decide."""
     NOT_TRAINED = "not trained"
-    """No network reached the loss asked for, so nothing is said for or against the statement."""
+    """No network reached the requested loss, so nothing can be said for or against the statement."""
     LOST = "lost"
-    """Neither statement nor number can be compared with: they are lost."""
+    """The paper's statement and number are lost, so there is nothing to compare with."""
     UNFINISHED = "unfinished"
     """Some cells have not run, or failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary(Record):
-    """What the cells of one experiment, in one mode, came to.
+    """The summary of the cells of one experiment in one mode.
 
     **Fields:**
 
-    - `here`: the number to set beside the paper's; the median over seeds. `low`, `high`: the least and the largest.
-    - `outcome`: an `Outcome`.
-    - `text`: one sentence on what was found.
+    - `here`: the number to compare with the paper's, the median over seeds. `low`, `high`: the least and the largest.
+    - `outcome`: the `Outcome`.
+    - `text`: one sentence about the results.
     """
 
     here: float | None
@@ -78,32 +79,32 @@ class Drawing(Record):
 
 
 _NO_RESULT = ("attrax.paper._experiment", "attrax.paper._figures", "attrax.paper.pages", "attrax.paper.sweeps")
-"""Modules that decide no result, with what is in them."""
+"""Modules, with their submodules, that do not affect results."""
 
 CellMaker = Callable[[str, str, int], Sequence[Cell]]
-"""From scale, mode and base seed to cells."""
+"""A function of scale, mode and base seed that returns cells."""
 
 Records = Sequence[CellRecord]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Experiment(Record):
-    """A figure or statement of the paper, and how it is made again.
+    """A figure or statement of the paper, and how to reproduce it.
 
     **Fields:**
 
-    - `id`: on the command line; `title`, of its section.
+    - `id`: its name on the command line; `title`: the heading of its section.
     - `statement`: what the paper says.
-    - `paper`: its number, where it is printed in the text; `None` where it is lost or was never printed.
-    - `unit`: of that number and ours.
-    - `cells`: from scale, mode and base seed to cells; same arguments, same cells.
-    - `summarize`: from finished cells of one mode, all of them trained or not, to a `Summary`.
-    - `draw`: from the same to figures in the paper's form; those that have nothing to show are left out.
-    - `tabulate`: from the same to tables in the paper's form.
-    - `overview`: for an experiment without cells of its own: from the cells of all experiments of a run, in one mode,
-      and the records of those that have run, by fingerprint, to tables.
-    - `modes`: of `MODES`.
-    - `notes`: on what is lost or was chosen here, for the page.
+    - `paper`: its number, if it is printed in the text; `None` if it is lost or was never printed.
+    - `unit`: the unit of that number and of ours.
+    - `cells`: a function of scale, mode and base seed that returns cells; the same arguments give the same cells.
+    - `summarize`: makes a `Summary` from all finished cells of one mode, trained or not.
+    - `draw`: makes figures in the paper's form from the same cells; those with nothing to show are omitted.
+    - `tabulate`: makes tables in the paper's form from the same cells.
+    - `overview`: for an experiment without its own cells: makes tables from the cells of all experiments of a run, in
+      one mode, and the records of those that have run, by fingerprint.
+    - `modes`: some of `MODES`.
+    - `notes`: text for the page on what is lost or was chosen here.
     """
 
     id: str
@@ -137,12 +138,12 @@ def cell(
     seed: int,
     number: int = 0,
 ) -> Cell:
-    """A cell whose seed and code version follow from what it is.
+    """A cell whose seed and code version are derived from its other fields.
 
-    **Arguments:** `experiment`; `name`; `function`, one of a module's top level; `settings`, without a seed; `scale`,
-    for the time limit; `mode`; `seed`, the base seed; `number`, of the repetition.
+    **Arguments:** `experiment`; `name`; `function`, defined at the top level of a module; `settings`, without a seed;
+    `scale`, for the time limit; `mode`; `seed`, the base seed; `number`, of the repetition.
 
-    **Returns:** a `Cell`. Its seed depends on base seed, experiment, mode and number, and on nothing else.
+    **Returns:** a `Cell`. Its seed depends only on base seed, experiment, mode and number.
     """
     full = {**settings, "mode": mode, "seed": cell_seed(seed, experiment, mode, number)}
     module = function.__module__
@@ -160,7 +161,7 @@ def repeated(
     name: str = "",
     seeds: int | None = None,
 ) -> list[Cell]:
-    """One cell for each of the scale's seeds, or for so many; named after mode and repetition."""
+    """One cell for each seed of the scale, or for a given number of seeds, named after mode and repetition."""
     count = SEEDS[scale] if seeds is None else seeds
     label = f"{name}-" if name else ""
     return [
@@ -172,7 +173,7 @@ def repeated(
 
 
 def cell_seed(seed: int, *parts: str | int) -> int:
-    """A seed below 2³¹ that follows from the base seed and the parts of a name.
+    """A seed below 2³¹, derived from the base seed and the parts of a name.
 
     >>> cell_seed(0, "fig3", "paper", 0) == cell_seed(0, "fig3", "paper", 0) != cell_seed(1, "fig3", "paper", 0)
     True
@@ -185,8 +186,8 @@ def cell_seed(seed: int, *parts: str | int) -> int:
 def code_version(module: str) -> str:
     """A digest of a module's source and of the files of this package that it imports, directly or not.
 
-    What an experiment does is in its own files; the library below has versions of its own. The frame of all experiments
-    and their figures decide no result and are left out.
+    The code of an experiment is in its own files; the library has its own version. The common framework and the figures
+    do not affect results and are left out.
     """
     from attrax import __version__
 
@@ -215,12 +216,12 @@ def _source(module: str) -> Path:
 
 
 def trained(records: Records) -> list[CellRecord]:
-    """The records of the cells that reached what they ask for."""
+    """The records of the cells that reached their target."""
     return [record for record in records if record.status is CellStatus.DONE]
 
 
 def shown(records: Records) -> CellRecord | None:
-    """The record that a figure of a single network shows: the first one trained, else the first that has numbers."""
+    """The record shown in a figure of a single network: the first one trained, else the first with numbers."""
     there = [record for record in records if record.numbers]
     return next(iter([*trained(there), *there]), None)
 
@@ -228,7 +229,7 @@ def shown(records: Records) -> CellRecord | None:
 def of_one_network(
     draw: Callable[[CellRecord], Sequence[Drawing]],
 ) -> Callable[[Records], Sequence[Drawing]]:
-    """Figures of a single network as figures of an experiment: of the one that is `shown`, none where there is none."""
+    """Turns figures of a single network into figures of an experiment: for the network that is `shown`, if any."""
 
     def drawn(records: Records) -> Sequence[Drawing]:
         record = shown(records)
@@ -238,9 +239,9 @@ def of_one_network(
 
 
 def labeled(record: CellRecord) -> str:
-    """The name of a cell for captions, and that it was not trained where it was not.
+    """The name of a cell for captions, with a note if it was not trained.
 
-    A figure of an untrained network is shown, for it says how far training got, but never without this.
+    The figure of an untrained network shows how far training got, but it always carries this note.
     """
     if record.status is CellStatus.DONE:
         return record.cell.name
@@ -249,7 +250,7 @@ def labeled(record: CellRecord) -> str:
 
 
 def spread(values: Iterable[float | None]) -> tuple[float | None, float | None, float | None]:
-    """Median, least and largest of the values that are there; `None` where there are none.
+    """Median, least and largest of the available values; `None` if there are none.
 
     >>> spread([3.0, None, 1.0])
     (2.0, 1.0, 3.0)
@@ -269,11 +270,11 @@ def judged(
     *,
     every: bool = True,
 ) -> Summary:
-    """The usual summary: a number and a judgement a seed.
+    """The usual summary: a number and a judgement per seed.
 
-    Reproduced where `good` holds of every cell (of any, without `every`), not where neither `good` nor `partly` holds
-    of any, partly otherwise. A network that is not trained counts against the statement and gives no number; where none
-    is, nothing can be said.
+    Reproduced if `good` holds for every cell (for any cell, without `every`), not reproduced if neither `good` nor
+    `partly` holds for any, partly otherwise. A network that was not trained counts against the statement and gives no
+    number. If none was trained, nothing can be said.
     """
     if not records:
         return Summary(None, None, None, Outcome.UNFINISHED, "No cell has run.")
@@ -300,11 +301,11 @@ def judged(
     return Summary(here, low, high, outcome, " ".join(parts))
 
 
-# Numbers of finished cells as texts: what was not finite comes back as null and is shown as a dash.
+# Numbers of finished cells as texts: a value that was not finite is stored as null and shown as a dash.
 
 
 def told(value: float | None, form: str = ".2g") -> str:
-    """The number in this form, or a dash where there is none.
+    """The number in this format, or a dash if there is none.
 
     >>> told(0.125, ".2f"), told(None), told(float("nan"))
     ('0.12', '–', '–')
@@ -314,7 +315,7 @@ def told(value: float | None, form: str = ".2g") -> str:
 
 
 def numeric(value: float | None) -> float:
-    """The number, NaN for null: it fails every comparison, as a number that is not there should.
+    """The number, or NaN for null, which fails every comparison, as a missing number should.
 
     >>> numeric(None) < 1
     False
@@ -323,7 +324,7 @@ def numeric(value: float | None) -> float:
 
 
 def extent(values: list[float | None], form: str = ".2g") -> str:
-    """The least and the largest of the numbers that are there, as a text.
+    """The least and the largest of the available numbers as text.
 
     >>> extent([0.5, None, 0.25]), extent([1.0, 1.0]), extent([None])
     ('0.25 to 0.5', '1', '–')

@@ -1,4 +1,4 @@
-"""The network of Fig. 2, and all that the paper measures on it; five experiments look at its cells."""
+"""The network of Fig. 2 and everything that the paper measures on it. Five experiments use its cells."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ from attrax.dynamics import Recall, recall
 from attrax.extending import HostStates
 from attrax.memory import Memory
 from attrax.paper._experiment import Records, labeled, repeated
-from attrax.paper._networks import network_settings, orbit_of, reached, stored_numbers, write
+from attrax.paper._networks import iterated_states, network_settings, reached, stored_numbers, write
 from attrax.paper._pictures import (
     cut_note,
     data_note,
@@ -33,14 +33,14 @@ KINDS = ("uniform", "blocknoise", "block", "gaussian")
 """Pixels set to U[0,1]; a square set to U[0,1]; a square set to 0; N(0, σ²) added."""
 
 SHOWN = ("uniform:0.3", "blocknoise:0.25", "block:0.25", "gaussian:0.3", "uniform:0.8", "blocknoise:0.75")
-"""What the six examples of Fig. 2a are corrupted by, as severe towards the end as in the paper."""
+"""The corruptions of the six examples of Fig. 2a; the last ones are as severe as in the paper."""
 
 MORE = "uniform:0.3"
-"""What the examples of Fig. 2b are corrupted by."""
+"""The corruption of the examples of Fig. 2b."""
 
 ENDS = ("recovered", "spurious", "other_limit", "not_converged", "diverged")
-"""How a start of the test for spurious attractors ends: at an example, at an attractor that was never stored and is
-certified, at another limit, at none within the steps, or beyond all bounds."""
+"""The outcomes of a start in the test for spurious attractors: it ends at an example, at a certified attractor that was
+never stored, or at another limit, does not converge, or diverges."""
 
 _PAPER_N, _PAPER_SIDE = 500, 64
 _FAILED_SHOWN = 10
@@ -93,7 +93,7 @@ _SIZES: dict[str, dict[str, Any]] = {
 
 
 def run(settings: Mapping[str, Any], work: Work) -> CellFound:
-    """Trains the network, certifies it, recalls corrupted examples, and looks for what was never stored."""
+    """Trains the network, certifies it, recalls corrupted examples, and searches for limits that were never stored."""
     memory = write(pictures(settings), settings, work)
     examples = np.asarray(memory.originals)  # equal pictures are one example
     key = jr.key(settings["seed"])
@@ -108,7 +108,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
         key=jr.fold_in(key, 2),
     )
     shown = np.arange(len(SHOWN)) % len(examples)
-    # All examples each time: that has been compiled already, which takes longer than it runs.
+    # All examples each time: this shape is already compiled, and compiling takes longer than running.
     cues = np.stack(
         [
             corrupt(name, examples, key=jr.fold_in(key, 3 + place))[index]
@@ -129,7 +129,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     arrays |= {
         "examples": examples[shown].astype(np.float32),
         "cues": cues.astype(np.float32),
-        "steps": orbit_of(memory, cues, _STEPS).astype(np.float32),
+        "steps": iterated_states(memory, cues, _STEPS).astype(np.float32),
         "limits": answer.value.astype(np.float32),
         "more": examples[:10].astype(np.float32),
         "more_cues": more.astype(np.float32),
@@ -140,7 +140,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Failed:
-    """A cue that did not come back: its corruption, the example it was made from, the one nearest to its limit."""
+    """A cue that was not recovered: its corruption, the example it was made from, and the one nearest to its limit."""
 
     name: str
     right: int
@@ -152,7 +152,8 @@ class _Failed:
 def _all_cues(
     memory: Memory, settings: Mapping[str, Any], work: Work, key: PRNGKeyArray
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Every example once at each level of each corruption: the rates, where the cues landed, and some that failed."""
+    """Recalls every example once at each level of each corruption: the rates, where the cues ended, and some that
+    failed."""
     examples = np.asarray(memory.originals)
     places = likeness(examples)
     curves: list[dict[str, Any]] = []
@@ -182,7 +183,7 @@ def _all_cues(
             ranks.setdefault(row, []).append(int(places[row, answer.nearest[row]]))
         for status, kept in failed.items():
             rows = _with_status(answer, status)
-            if rows:  # one per level is enough to be shown, and not always of the same example
+            if rows:  # one per level is enough to show, and not always of the same example
                 row = rows[number % len(rows)]
                 kept.append(_Failed(name, row, int(answer.nearest[row]), found.cues[row], answer.value[row]))
     status = next((status for status, kept in failed.items() if kept), RecallStatus.OTHER_ATTRACTOR)
@@ -211,10 +212,11 @@ def _with_status(answer: Recall, status: RecallStatus) -> list[int]:
 
 
 def _nearness(ranks: Mapping[int, Sequence[int]], n: int) -> dict[str, Any]:
-    """Of cues that went to another example: the median place of that one (`rank`), and for how many it is near.
+    """For cues that ended at another example: the median rank of that one by distance (`rank`), and for how many it is
+    near.
 
-    Cues of one example are no independent draws, so each example counts once, by the median over its cues: as `near`
-    where it is below n/2, the median place by chance, and as `far` where it is above.
+    Cues of one example are not independent draws, so each example counts once, by the median over its cues: as `near`
+    if it is below n/2, the median rank by chance, and as `far` if it is above.
     """
     medians = np.array([np.median(places) for places in ranks.values()])
     every = [place for places in ranks.values() for place in places]
@@ -226,7 +228,7 @@ def _nearness(ranks: Mapping[int, Sequence[int]], n: int) -> dict[str, Any]:
 
 
 def likeness(examples: HostStates) -> Int[np.ndarray, "n n"]:
-    """In row i the place of each example among the others by its distance to example i, from 1; 0 for itself.
+    """In row i, the rank of each example by its distance to example i, from 1; 0 for itself.
 
     >>> likeness(np.array([[0.0], [5.0], [1.0]])).tolist()
     [[0, 2, 1], [2, 0, 1], [1, 2, 0]]
@@ -238,7 +240,7 @@ def likeness(examples: HostStates) -> Int[np.ndarray, "n n"]:
 
 
 def _census_numbers(census: Census) -> dict[str, Any]:
-    """What a cell says of the starts that should end at an example."""
+    """The numbers of a cell about the starts of the census."""
     new = [limit for limit in census.limits if limit.kind is not LimitKind.STORED]
     ends = [
         "recovered"
@@ -248,7 +250,7 @@ def _census_numbers(census: Census) -> dict[str, Any]:
         else "other_limit"
         for limit in census.limits
     ]
-    # The labels −2 and −1 meet the two last entries.
+    # The labels −2 and −1 index the last two entries.
     ended = np.array([*ends, "not_converged", "diverged"], object)[census.label]
     return {
         "spurious": len(new),
@@ -266,7 +268,7 @@ def _census_numbers(census: Census) -> dict[str, Any]:
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
-    """One network a seed; the same cells for all experiments that look at it."""
+    """One network per seed; the same cells for all experiments that use it."""
     size = _SIZES[scale]
     pictures_among_starts = size["starts"] * _SHARES["test"] // sum(_SHARES.values())
     settings = limited(
@@ -301,8 +303,8 @@ def curve_points(record: CellRecord) -> list[CurvePoint]:
 def rate_table(
     records: Records, caption: str, columns: Sequence[tuple[str, Callable[[CurvePoint], str]]]
 ) -> Sequence[PageTable]:
-    """One row for each level, and so many columns for each network: what its heading ends in, and what it says of a
-    point."""
+    """One row for each level, and for each network one column per pair in `columns`: the end of its heading, and a
+    function from a point to its text."""
     there = [record for record in records if record.numbers]
     if not there:
         return ()
@@ -316,7 +318,7 @@ def rate_table(
 
 
 def note(record: CellRecord) -> str:
-    """What a caption says of the data."""
+    """The part of a caption about the data."""
     settings = record.cell.settings
     n, side = settings["n"], settings["side"]
     least = record.numbers.get("least_distance")

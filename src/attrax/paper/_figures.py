@@ -15,7 +15,7 @@ from attrax.report import pixels
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_CELL = 0.72  # inches a picture
+_CELL = 0.72  # inches per picture
 
 
 def picture_rows(
@@ -24,7 +24,7 @@ def picture_rows(
     marks: Sequence[bool | None] | None = None,
     columns: int = 10,
 ) -> "Figure":
-    """Pictures in rows, each with its name above it, at most so many columns.
+    """Pictures in rows, each row with its name above it.
 
     **Arguments:** `rows`, name and n×H×W or n×H×W×3; all are drawn on the scale of the first; `marks`, for each column
     whether the last row is what it should be, drawn as a green or vermilion frame with a mark.

@@ -1,4 +1,4 @@
-"""The networks of experiments: how one is trained in either mode, and what a cell says of its memory."""
+"""The networks of experiments: how one is trained in either mode, and the numbers of a cell about its memory."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -30,7 +30,7 @@ RECIPE: dict[str, Any] = {
     "bias": True,
     "dtype": "float64",
 }
-"""What the mode `paper` trains with where an experiment says nothing else."""
+"""The training settings of the mode `paper`, unless an experiment overrides them."""
 
 _OF_THE_WRITER = ("width", "depth", "activation", "epochs")
 _NO_CHOICE = (
@@ -47,14 +47,14 @@ _NO_CHOICE = (
     "time_limit",
     "time_limited",
 )
-"""What the record of writing holds beside choices: outcomes, times, and lists as long as the examples."""
+"""Entries in the record of writing that are not choices: outcomes, times, and lists as long as the examples."""
 
 
 def network_settings(settings: Mapping[str, Any], mode: str, recipe: Mapping[str, Any] = RECIPE) -> dict[str, Any]:
-    """The settings of a cell with all that decides its network in this mode, and without what it does not use.
+    """The settings of a cell with everything that determines its network in this mode, and without unused ones.
 
-    In the mode `paper` that is the recipe, save for what the settings say themselves. In the mode `attrax` the writer
-    chooses; what it chose is among the numbers of the cell.
+    In the mode `paper` that is the recipe, except where the settings override it. In the mode `attrax` the writer
+    chooses; its choices are among the numbers of the cell.
 
     >>> network_settings({"n": 3, "depth": 2, "auto_epochs": 9}, "attrax")
     {'n': 3, 'auto_epochs': 9}
@@ -65,7 +65,7 @@ def network_settings(settings: Mapping[str, Any], mode: str, recipe: Mapping[str
 
 
 def recipe(settings: Mapping[str, Any]) -> Any:
-    """The network that these settings name, as a function of its shape and a key."""
+    """The network described by these settings, as a function of its shape and a key."""
     return partial(mlp, **{name: settings[name] for name in ("width", "depth", "activation", "init", "bias", "dtype")})
 
 
@@ -77,13 +77,13 @@ def write(
     options: Mapping[str, Any] | None = None,
     key: PRNGKeyArray | None = None,
 ) -> Memory:
-    """A memory written as the mode says.
+    """Writes a memory as the mode requires.
 
-    In the mode `paper` from settings with `width`, `depth`, `activation` and `epochs`, with `seconds` where training
-    has that limit, and with the names of `RECIPE` where they differ from it. In the mode `attrax` by `Auto`, which
-    chooses network and training; `auto_epochs` bounds each of its attempts. With `options`, those of `Gradient` take
-    the place of the recipe's optimizer in both modes, and the network is the one that the settings name. `key` is by
-    default that of the seed.
+    In the mode `paper` from settings with `width`, `depth`, `activation` and `epochs`, with `seconds` if training has a
+    time limit, and with names of `RECIPE` that override it. In the mode `attrax` by `Auto`, which chooses network and
+    training; `auto_epochs` bounds each of its attempts. With `options`, these options of `Gradient` replace the
+    recipe's optimizer in both modes, and the network is the one described by the settings. By default, `key` is derived
+    from the seed.
     """
     network, writer = None, Auto(epochs=settings.get("auto_epochs"))
     if settings["mode"] == "paper" or options is not None:
@@ -103,7 +103,7 @@ def write(
 
 
 def fitted(network: Any, examples: HostStates, settings: Mapping[str, Any], work: Work, key: PRNGKeyArray) -> Fit:
-    """A map of any kind, trained to give back the examples as the settings say."""
+    """Trains a map of any kind to reproduce the examples, with these settings."""
     return fit(
         network,
         examples,
@@ -120,12 +120,12 @@ def fitted(network: Any, examples: HostStates, settings: Mapping[str, Any], work
 
 
 def reached(memory: Memory) -> bool:
-    """Whether training reached its loss; where it did not, no example counts as stored."""
+    """Whether training reached its loss; otherwise no example counts as stored."""
     return memory.status in (StoreStatus.STORED, StoreStatus.NOT_ALL_CERTIFIED)
 
 
 def stored_numbers(memory: Memory) -> dict[str, Any]:
-    """What every cell says of its memory."""
+    """The numbers of every cell about its memory."""
     certificate = memory.certificate
     assert certificate is not None  # `store` certifies
     finite = certificate.spectral_radius[np.isfinite(certificate.spectral_radius)]
@@ -149,7 +149,7 @@ def stored_numbers(memory: Memory) -> dict[str, Any]:
 
 
 def _chosen(memory: Memory) -> dict[str, Any]:
-    """The network in words, and where the writer chose it: of how many attempts, and all else that it chose."""
+    """The network in words; if the writer chose it, also the number of attempts and the other choices."""
     found: dict[str, Any] = {"network": f"{describe(memory.map).text}, {_dtype(memory.map)}"}
     attempts = memory.written.get("attempts")
     if attempts is not None:
@@ -161,26 +161,27 @@ def _chosen(memory: Memory) -> dict[str, Any]:
 
 
 def _dtype(map: Map) -> str:
-    """The arithmetic of a map: the precision of its arrays."""
+    """The precision of the arrays of a map."""
     return "/".join(sorted({str(leaf.dtype) for leaf in jax.tree.leaves(map) if hasattr(leaf, "dtype")}))
 
 
-def orbit_of(memory: Memory, starts: HostStates, steps: Sequence[int]) -> np.ndarray:
-    """The states after so many applications of the map, steps×n×state shape, in float64."""
+def iterated_states(memory: Memory, starts: HostStates, steps: Sequence[int]) -> np.ndarray:
+    """The states after each of `steps` applications of the map, steps×n×state shape, in float64."""
     return np.stack([iterate(memory.map, starts, max_steps=step, atol=1e-300).value for step in steps])
 
 
 def radii_at(map: Map, points: HostStates) -> Float[np.ndarray, " n"]:
-    """The spectral radius of the Jacobian at each point as it is, no fixed point sought: the paper's reading.
+    """The spectral radius of the Jacobian at each point as given, without searching for a fixed point: the paper's
+    reading.
 
-    **Arguments:** `map`; `points`, n×state shape. **Returns** n numbers; NaN where the Jacobian is not finite.
+    **Arguments:** `map`; `points`, n×state shape. **Returns** n numbers; NaN if the Jacobian is not finite.
 
         >>> radii_at(lambda x: x / 2, np.zeros((1, 2))).tolist()
         [0.5]
     """
     linearize = linearizer(map)
     radii = np.full(len(points), np.nan)
-    with threadpool_limits(1, user_api="blas"):  # small products; threads that share one would wait for each other
+    with threadpool_limits(1, user_api="blas"):  # small products: shared threads would wait
         for row, point in enumerate(np.asarray(points, np.float64)):
             product = linearize(point[None], 0.0).product
             if product is not None and np.isfinite(product.matrix).all():

@@ -1,4 +1,5 @@
-"""The numbers of the paper's Figures 15 and 16, and where its text leaves open which activation they belong to."""
+"""The numbers of the paper's Figures 15 and 16, and which of them cannot be assigned to an activation with
+certainty."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from types import MappingProxyType
 from attrax.extending import Record
 
 ACTIVATIONS = ("relu", "leaky_relu", "selu", "swish", "cosid", "sinusoid")
-"""Columns of both tables. The headings of the last two are lost; their order is a reading."""
+"""Columns of both tables. The headings of the last two are lost; their order is an assumption."""
 
 Reading = tuple[int | None, ...]
 
@@ -17,27 +18,28 @@ Reading = tuple[int | None, ...]
 class PaperRow(Record):
     """One row of a table: how many of 100 examples were stored, for each activation.
 
-    **Fields:** `printed`, the numbers in their order, empty cells (training reached no low loss) left out; `readings`,
-    the ways in which they may belong to `ACTIVATIONS`, `None` for an empty cell. The first one is the likeliest, or
-    merely the order of the text.
+    **Fields:** `printed`, the numbers in order, without empty entries (training reached no low loss); `readings`, the
+    possible assignments to `ACTIVATIONS`, `None` for an empty entry. The first one is the most likely, or just the
+    order of the text.
     """
 
     printed: tuple[int, ...]
     readings: tuple[Reading, ...]
 
     def possible(self, activation: str) -> tuple[int | None, ...]:
-        """What the paper may say of this activation, the first reading's value first; nothing for a lost row."""
+        """The possible numbers of the paper for this activation, that of the first reading first; empty for a lost
+        row."""
         column = ACTIVATIONS.index(activation)
         return tuple(dict.fromkeys(reading[column] for reading in self.readings))
 
 
 def _gap(*printed: int, at: tuple[int, ...]) -> PaperRow:
-    """Five numbers and an empty cell at any of these places."""
+    """Five numbers and an empty entry at any of these positions."""
     return PaperRow(printed, tuple((*printed[:place], None, *printed[place:]) for place in at))
 
 
 def _swapped(*printed: int) -> PaperRow:
-    """A row of Fig. 16, whose last two columns may be the other way round."""
+    """A row of Fig. 16, whose last two columns may be swapped."""
     *first, cosid, sinusoid = (*printed, *(None,) * (6 - len(printed)))
     return PaperRow(printed, ((*first, cosid, sinusoid), (*first, sinusoid, cosid)))
 
@@ -61,8 +63,8 @@ PAPER_FIG15: Mapping[str, PaperRow] = MappingProxyType(
         "adam": PaperRow((38, 53, 30, 14, 100, 100), ((38, 53, 30, 14, 100, 100),)),
     }
 )
-"""Fig. 15, a row per optimizer. In the first two the empty cell may be the sinusoid's or Swish's; in the third, where
-two numbers are left, any two activations may be meant."""
+"""Fig. 15, a row per optimizer. In the first two rows the empty entry may be that of the sinusoid or Swish; in the
+third, which has only two numbers, these may belong to any two activations."""
 
 PAPER_FIG16: Mapping[str, PaperRow] = MappingProxyType(
     {
@@ -76,8 +78,8 @@ PAPER_FIG16: Mapping[str, PaperRow] = MappingProxyType(
         "pytorch": _LOST,
     }
 )
-"""Fig. 16, a row per initialization, all with Adam. The rows are labeled U alone; that they ascend in a is a reading,
-and so is which of the last two columns is cosid. The last three rows are lost."""
+"""Fig. 16, a row per initialization, all with Adam. The rows are only labeled U; that they ascend in a is an
+assumption, and so is which of the last two columns is cosid. The last three rows are lost."""
 
 PAPER = MappingProxyType({"fig15": PAPER_FIG15, "fig16": PAPER_FIG16})
 """Both tables."""

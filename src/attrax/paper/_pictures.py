@@ -1,4 +1,5 @@
-"""The pictures of experiments: published ones or what stands in for them, as many as there are, and their distances."""
+"""The pictures of experiments: published data sets or their substitutes, limited to the available number, and
+distances."""
 
 import os
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ _NAMES = {
 
 
 def data_source(wanted: str) -> str:
-    """The name of a published data set where it is there, else that of what a dependency ships in its place.
+    """The name of a published data set if it is available, else that of a substitute that comes with a dependency.
 
     **Raises** `ValueError` for an unknown name.
     """
@@ -31,7 +32,7 @@ def data_source(wanted: str) -> str:
 
 
 def data_note(wanted: str, used: str) -> str:
-    """What a caption says of the data.
+    """The part of a caption about the data.
 
     >>> data_note("mnist", "mnist")
     'Data: MNIST.'
@@ -42,14 +43,13 @@ def data_note(wanted: str, used: str) -> str:
 
 
 def pictures(settings: Mapping[str, Any]) -> HostStates:
-    """The first `n` pictures of `source`, gray where `gray`, of `side` pixels."""
+    """The first `n` pictures of `source`, with `side` pixels, in gray if `gray` is set."""
     return _loaded(settings["source"], settings["n"], settings)
 
 
 def unseen_pictures(settings: Mapping[str, Any]) -> HostStates:
-    """`unseen` pictures that are not stored: those of the test part of `source`, then those that follow the first `n`.
-
-    They are as many as `limited` leaves.
+    """`unseen` pictures that are not stored: those of the test part of `source`, then those after the first `n`. Their
+    number is what `limited` allows.
     """
     source, n, wanted = settings["source"], settings["n"], settings["unseen"]
     test = min(_count(f"{source}@test"), wanted)
@@ -66,14 +66,14 @@ def _loaded(source: str, n: int, settings: Mapping[str, Any]) -> HostStates:
 
 
 def limited(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings with as many pictures as their source has, those that are not stored (`unseen`) included.
+    """The settings, limited to the number of pictures in their source, including those that are not stored (`unseen`).
 
-    Where that is fewer to store than asked for, `asked` keeps that number. Unseen ones come from the source's test part
-    first; where it has none, up to a third of the pictures are kept for them.
+    If fewer are stored than requested, `asked` holds the requested number. Unseen pictures come from the test part of
+    the source; if it has none, up to a third of the pictures are reserved for them.
     """
     most, test = _count(settings["source"]), _count(f"{settings['source']}@test")
     if not most:
-        return dict(settings)  # loading says what is missing
+        return dict(settings)  # loading reports what is missing
     wanted = settings.get("unseen", 0)
     n = min(settings["n"], most if test else most - min(wanted, most // 3))
     found = {**settings, "n": n}
@@ -83,7 +83,7 @@ def limited(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def cut_note(settings: Mapping[str, Any]) -> str:
-    """What a caption says where `limited` found fewer pictures than asked for; otherwise nothing."""
+    """The part of a caption if `limited` found fewer pictures than requested; otherwise empty."""
     if "asked" not in settings:
         return ""
     return f" Asked for were {settings['asked']} pictures; there are no more than {settings['n']} here."
@@ -95,7 +95,7 @@ def _count(source: str) -> int:
 
 @cache
 def _counted(source: str, root: str | None) -> int:
-    """How many pictures a source has, under this root of published data; 0 where it is not there."""
+    """The number of pictures in a source under this root of published data; 0 if it is not available."""
     try:
         return count(source)
     except SourceError:
@@ -114,11 +114,11 @@ def least_distance(states: HostStates) -> float | None:
     squares = squared_distances(flat)
     np.fill_diagonal(squares, np.inf)
     one, other = np.unravel_index(int(np.argmin(squares)), squares.shape)
-    # The two are told by the expanded square; their distance is taken without its cancellation.
+    # The pair is found by the expanded square; its distance is computed without cancellation.
     return float(np.linalg.norm(flat[one] - flat[other]))
 
 
 def squared_distances(flat: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
-    """Squared Euclidean distances between all rows, to order by: near 0 they are as good as rounding leaves them."""
+    """Squared Euclidean distances between all rows, for sorting; near 0 their precision is limited by rounding."""
     squares = (flat**2).sum(axis=1)
     return squares[:, None] + squares - 2 * flat @ flat.T

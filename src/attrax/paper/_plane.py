@@ -26,10 +26,10 @@ SIX_POINTS = np.array([[-0.8, -0.6], [0.1, -0.9], [0.9, -0.4], [-0.6, 0.5], [0.2
 """Six examples in the plane. The paper's own coordinates are not known."""
 
 FRAME = (-1.5, 1.5, -1.5, 1.5)
-"""Left, right, bottom and top of what is looked at."""
+"""Left, right, bottom and top of the region shown."""
 
 SCHEDULES = ("cosine", "constant")
-"""How the rate goes on: along a cosine to 0 at the last epoch, or as it is."""
+"""The schedule of the rate: along a cosine to 0 at the last epoch, or constant."""
 
 PLANE_RECIPE: dict[str, Any] = {
     "optimizer": "adam",
@@ -40,11 +40,11 @@ PLANE_RECIPE: dict[str, Any] = {
     "bias": True,
     "dtype": "float64",
 }
-"""What networks in the plane are trained with; the names are arguments of `train_plane`."""
+"""The training settings of networks in the plane; the names are arguments of `train_plane`."""
 
 
 def four_circles(*, radius: float = 0.3, length: int = 5) -> Patterns:
-    """Four cycles of `length` points each, on circles round (±0.6, ±0.6).
+    """Four cycles of `length` points each, on circles around (±0.6, ±0.6).
 
     **Arguments:** `radius`; `length`, at least 2. **Returns** `Patterns`. **Raises** `ValueError` for wrong arguments.
 
@@ -82,11 +82,11 @@ def train_plane(
 
     **Arguments:** `patterns`; `width`, `depth`, `activation`, `init`, `bias`, `dtype`: of the network, see `maps.mlp`;
     `optimizer`: a name of `training.optimizer`; `rate`, and `schedule`, one of `SCHEDULES`; `tol`: mean squared error
-    at which to stop; `epochs` at most; `seed`; `checkpoint`: a file that training is saved to, and goes on from where
-    it exists; `progress`.
+    at which to stop; `epochs`, the maximum number; `seed`; `checkpoint`: a file to save training to, and to continue
+    from if it exists; `progress`.
 
-    **Returns** the certified memory, the loss, the epochs, and how training ended. **Raises** `ValueError` for wrong
-    arguments, and for a checkpoint of another training.
+    **Returns** the certified memory, the loss, the epochs, and the status of training. **Raises** `ValueError` for
+    wrong arguments, and for a checkpoint of another training.
     """
     seed = checks.integer("seed", seed)
     checks.one_of("schedule", schedule, SCHEDULES)
@@ -146,7 +146,7 @@ _GRIDS = ("label", "phase", "other", "outcome", "nearest")
 
 
 def basin_numbers(found: Basins) -> dict[str, Any]:
-    """What a cell says of basins, and what `unpacked` needs beside the arrays."""
+    """The numbers of a cell about basins, and what `unpacked` needs in addition to the arrays."""
     return {
         "labeled": found.labeled_fraction,
         "voronoi_agreement": found.voronoi_agreement,
@@ -175,7 +175,7 @@ def basin_arrays(found: Basins) -> dict[str, np.ndarray]:
 
 
 def unpacked(numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Basins:
-    """The basins again."""
+    """The basins, rebuilt from `basin_numbers` and `basin_arrays`."""
     facts = numbers["basins"]
     others, begin = [], 0
     for verdict, radius, count in facts["others"]:
@@ -202,7 +202,8 @@ def unpacked(numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Ba
 
 
 def plane_cell(patterns: Patterns, settings: Mapping[str, Any], work: Work) -> CellFound:
-    """Trains a network on patterns in the plane as the mode says, certifies it, and looks where a grid of starts ends.
+    """Trains a network on patterns in the plane as the mode requires, certifies it, and finds where a grid of starts
+    ends.
 
     Settings are those of `write`, with the names of `PLANE_RECIPE` in the mode `paper`, and `resolution`.
     """
@@ -222,9 +223,9 @@ def plane_cell(patterns: Patterns, settings: Mapping[str, Any], work: Work) -> C
 def basin_drawing(
     records: Records, caption: str, *, most: str = "attractors", told: str = "stores most"
 ) -> Sequence[Drawing]:
-    """The basins of the network that has `most` of something, of the trained ones where there are any.
+    """The basins of the network with the `most` of something, among the trained ones if there are any.
 
-    Under them stand its name, how it was chosen (`told`, in words), and the caption.
+    Below them are its name, how it was chosen (`told`, in words), and the caption.
     """
     there = [record for record in records if record.arrays]
     if not there:

@@ -1,4 +1,4 @@
-"""Which activation × optimizer stores: the order of our cells against the paper's."""
+"""Which combinations of activation and optimizer store: the ranking of our cells compared with the paper's."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,22 +10,22 @@ from attrax.extending import Record, checks
 from attrax.paper._paper_tables import ACTIVATIONS
 from attrax.paper._tables import Table
 
-# The type stubs of SciPy know its results only half.
+# SciPy's type stubs are incomplete for its results.
 stats: Any = scipy.stats
 _PERMUTATIONS, _RESAMPLES = 9_999, 1_000
-MOST_READINGS = 2  # of a row that is compared; more of them, and anything agrees with one
+MOST_READINGS = 2  # maximum for a row to be compared; with more, anything agrees with one of them
 
 
 @dataclass(frozen=True, slots=True)
 class RankAgreement(Record):
-    """How far two orders of the same cells agree; 1 fully, 0 not at all, −1 reversed.
+    """How far two rankings of the same cells agree; 1 fully, 0 not at all, −1 reversed.
 
-    **Fields:** `cells` compared; `reading`, which of the paper's readings, `None` for the cells on which all of them
-    agree; `spearman` and `kendall` (τ-b for ties),
-    NaN where one side does not vary or there are fewer than three cells; `spearman_interval`, the middle 95 % over
-    resampled cells; `p_value`, the fraction of random orders whose Spearman coefficient is at
-    least as far from 0 (two-sided, by permutation); `said`, how many cells have a number in the paper, compared or not.
-    Neighboring cells share rows and columns, so intervals and p-value are optimistic.
+    **Fields:** `cells`, the number compared; `reading`, which of the paper's readings, `None` for the cells on which
+    all readings agree; `spearman` and `kendall` (τ-b for ties), NaN where one side does not vary or there are fewer
+    than three cells; `spearman_interval`, the middle 95 % over resampled cells; `p_value`, the fraction of random
+    orders whose Spearman coefficient is at least as far from 0 (two-sided, by permutation); `said`, the number of cells
+    with a number in the paper, compared or not. Neighboring cells share rows and columns, so intervals and p-value are
+    optimistic.
     """
 
     cells: int
@@ -38,14 +38,14 @@ class RankAgreement(Record):
 
 
 def rank_agreement(table: Table, *, count: str = "below_one", reading: int | None = 0, seed: int = 0) -> RankAgreement:
-    """Compares the order of our cells with the paper's.
+    """Compares the ranking of our cells with the paper's.
 
-    Taken are the cells to which the paper, so read, gives a number and of whose seeds here at least one counts; not
-    rows that can be read in more than two ways. With `reading=None` only cells are taken whose number does not depend
-    on how the paper is read.
+    It uses the cells for which the paper, in this reading, has a number and at least one of our seeds counts, without
+    rows that have more than two readings. With `reading=None`, it uses only cells whose number is the same in all
+    readings.
 
-    **Arguments:** `table`; `count`, as in `Entry.rate`; `reading` of the paper's uncertain cells, 0 for the first
-    (rows with fewer readings keep their last), or `None`; `seed` of the permutations. **Returns** `RankAgreement`.
+    **Arguments:** `table`; `count`, as in `Entry.rate`; `reading` of the paper's uncertain cells, 0 for the first (rows
+    with fewer readings use their last), or `None`; `seed`, for the permutations. **Returns** `RankAgreement`.
 
     **Raises** `ValueError` for wrong arguments.
     """
@@ -86,10 +86,10 @@ def compare_ranks(ours: np.ndarray, paper: np.ndarray, *, reading: int | None = 
     spearman, kendall = (float(measure(ours, paper).statistic) for measure in (stats.spearmanr, stats.kendalltau))
     ranks = stats.rankdata(ours), stats.rankdata(paper)
     orders = _correlations(draw.permuted(np.tile(ranks[0], (_PERMUTATIONS, 1)), axis=1), ranks[1][None])
-    # Orders as far off but for rounding count as equal; the order that was found is one of all.
+    # Orders that differ only by rounding count as equal; the observed order is one of all.
     p_value = (1 + int((np.abs(orders) >= abs(spearman) - 1e-12).sum())) / (1 + _PERMUTATIONS)
     rows = draw.integers(0, count, (_RESAMPLES, count))
-    # From where all are equal no order is to be had.
+    # If all values are equal, there is no order.
     rows = rows[(np.ptp(ours[rows], axis=1) > 0) & (np.ptp(paper[rows], axis=1) > 0)]
     spearmans = _correlations(stats.rankdata(ours[rows], axis=1), stats.rankdata(paper[rows], axis=1))
     low, high = np.quantile(spearmans, [0.025, 0.975]) if len(rows) else (nan, nan)

@@ -38,4 +38,4 @@ _FILES = (
 EXPERIMENTS: dict[str, Experiment] = {
     name: import_module(f"attrax.paper.experiments.{name}").EXPERIMENT for name in _FILES
 }
-"""What `attrax reproduce` knows, by id."""
+"""The experiments of `attrax reproduce`, by id."""

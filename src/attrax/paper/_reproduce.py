@@ -1,4 +1,4 @@
-"""The whole paper: which cells an answer needs, their run, and the page."""
+"""The whole paper: planning the cells, running them, and writing the page."""
 
 import csv
 import io
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ROOM = 60
-"""Characters of a text beyond which it is no fact for the list of a cell."""
+"""Maximum length of a text in the list of facts of a cell."""
 _ROOM_CSV = 2000
-"""Characters of a text, or of a list as JSON, beyond which the CSV file only says that it is there."""
+"""Maximum length of a text, or of a list as JSON, in the CSV file; longer ones are only mentioned."""
 
 Plan = Sequence[tuple[Experiment, str, tuple[Cell, ...]]]
 """Experiments, each in a mode, with their cells."""
@@ -33,9 +33,9 @@ Plan = Sequence[tuple[Experiment, str, tuple[Cell, ...]]]
 class Row(Record):
     """One experiment in one mode.
 
-    **Fields:** `id`; `mode`; `paper`, its number or `None`; `summary`; `unit`; `seeds`, of all networks, whether they
-    were trained or not; `seconds`, of all cells, as they took when they ran; `cells`, how many have run; `failed`, how
-    many of them failed; `problem`, the error that kept figures or tables off the page, if any.
+    **Fields:** `id`; `mode`; `paper`, its number or `None`; `summary`; `unit`; `seeds`, those of all networks, trained
+    or not; `seconds`, the total duration of all cells when they ran; `cells`, how many have run; `failed`, how many of
+    these failed; `problem`, the error that prevented figures or tables, if any.
     """
 
     id: str
@@ -52,11 +52,11 @@ class Row(Record):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reproduction(Record):
-    """What `reproduce` made.
+    """The results of `reproduce`.
 
-    **Fields:** `rows`, one an experiment and mode; `page`; `files`, the page and what lies beside it; `ran` and
-    `known`, how many cells ran now and were there before; `failed`, how many of all failed; `jobs` and `threads`,
-    processes that ran them and threads of each, `None` where those of a Dask cluster did.
+    **Fields:** `rows`, one per experiment and mode; `page`; `files`, the page and its other files; `ran` and `known`,
+    how many cells ran now and how many were finished before; `failed`, how many of all failed; `jobs` and `threads`,
+    the number of processes and threads per process, `None` for a Dask cluster.
     """
 
     rows: tuple[Row, ...]
@@ -79,12 +79,12 @@ def planned(
     settings: Mapping[str, Any] = MappingProxyType({}),
     registry: Mapping[str, Experiment] = EXPERIMENTS,
 ) -> Plan:
-    """The cells of each experiment and mode, in order, without running any; with `cells`, only those of these names.
+    """The cells of each experiment and mode, in order, without running them; with `cells`, only those with these names.
 
-    `settings` take the place of those of the same name, in every cell that has them.
+    `settings` replace those of the same name, in every cell that has them.
 
-    **Raises** `ValueError` for no or an unknown id, an unknown scale, mode or name, where no experiment has the mode,
-    and for a setting that no cell has.
+    **Raises** `ValueError` for a missing or unknown id, an unknown scale, mode or name, a mode that no experiment has,
+    and a setting that no cell has.
 
         >>> [(one.id, mode, len(cells)) for one, mode, cells in planned(["fig3"], scale="smoke")]
         [('fig3', 'paper', 1), ('fig3', 'attrax', 1)]
@@ -130,28 +130,28 @@ def reproduce(
     registry: Mapping[str, Experiment] = EXPERIMENTS,
     progress: Progress | None = None,
 ) -> Reproduction:
-    """Runs experiments of the paper and writes a page that sets what came out beside what the paper says.
+    """Runs experiments of the paper and writes a page that compares the results with the paper.
 
-    Results are kept in `results.sqlite` in the folder; a cell that is finished there never runs again, and after a kill
-    the same call goes on. Equal results give an equal page; how long things took is in `timings.csv`.
+    Results are kept in `results.sqlite` in the folder; a cell that is finished there never runs again, and after an
+    interruption the same call continues. Equal results give an equal page; durations are in `timings.csv`.
 
     **Arguments:**
 
     - `ids`: names in `EXPERIMENTS`; all by default.
-    - `folder`: created where it is missing.
+    - `folder`: created if it is missing.
     - `scale`: `smoke`, `quick`, `tables` or `full`. `mode`: `paper`, `attrax` or `both`.
-    - `seed`: all seeds follow from it.
-    - `cells`: only cells of these names; the others count as not run.
-    - `settings`: such as `{"seconds": 600}`, in place of the scale's own, in every cell that has one of this name.
-    - `jobs`: processes, by default as many as there are cores; `threads`, `dask`: see `sweep`.
+    - `seed`: all seeds are derived from it.
+    - `cells`: only cells with these names; the others count as not run.
+    - `settings`: such as `{"seconds": 600}`; they replace those of the scale in every cell that has one of this name.
+    - `jobs`: number of processes, by default the number of cores; `threads`, `dask`: see `sweep`.
     - `format`: `html` or `md`.
     - `progress`: called with the number of finished cells.
 
-    **Returns:** `Reproduction`. **Raises** `ValueError` for wrong arguments, or where another run writes to the folder,
-    before any cell runs; where results or page can't be written; what else `sweep` raises. An experiment that can't
-    tell what its cells came to costs its own part of the page only.
+    **Returns:** `Reproduction`. **Raises** `ValueError` for wrong arguments, or if another run writes to the folder,
+    before any cell runs; if results or page can't be written; and as `sweep` does. If an experiment fails to summarize
+    its cells, only its own part of the page is missing.
 
-    Source: Radhakrishnan, Belkin, Uhler (2020): every figure and table whose statement is known.
+    Source: Radhakrishnan, Belkin, Uhler (2020): all figures and tables whose statement is known.
     """
     checks.one_of("format", format, PAGE_FORMATS)
     jobs = default_threads(1) if jobs is None else checks.integer("jobs", jobs, least=1)
@@ -172,7 +172,7 @@ def reproduce(
             progress=progress,
         )
         records = dict(zip(distinct, found, strict=True))
-        # A table of all cells is of all, whichever were asked for.
+        # A table of all cells includes all of them, whichever were requested.
         everything = plan
         if any(one.overview is not None for one, _, _ in plan):
             everything = planned(None, scale=scale, mode=mode, seed=seed, settings=settings, registry=registry)
@@ -197,7 +197,7 @@ def reproduce(
 
 
 def _changed(plan: Plan, settings: Mapping[str, Any]) -> Plan:
-    """The plan with other settings in the cells that have them. **Raises** `ValueError` for one that no cell has."""
+    """The plan with changed settings in the cells that have them. **Raises** `ValueError` for one that no cell has."""
     if not settings:
         return plan
     known = {name for _, _, own in plan for cell in own for name in cell.settings} - {"mode", "seed", "seeds"}
@@ -217,7 +217,7 @@ def _changed(plan: Plan, settings: Mapping[str, Any]) -> Plan:
 
 
 def _chosen(plan: Plan, names: Sequence[str]) -> Plan:
-    """The plan with the cells of these names only, if there are any. **Raises** `ValueError` for a name of no cell."""
+    """The plan with only the cells of these names, if any are given. **Raises** `ValueError` for an unknown name."""
     if not names:
         return plan
     known = dict.fromkeys(cell.name for _, _, own in plan for cell in own)
@@ -228,7 +228,7 @@ def _chosen(plan: Plan, names: Sequence[str]) -> Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Command:
-    """What is the same in all commands of a page."""
+    """The parts shared by all commands of a page."""
 
     scale: str
     mode: str
@@ -237,7 +237,7 @@ class _Command:
 
     @property
     def changes(self) -> list[str]:
-        """The settings that were given, as they are written on the command line."""
+        """The given settings, as written on the command line."""
         return [f"{name}={json.dumps(value)}" for name, value in self.settings.items()]
 
     def of(self, ids: Sequence[str], cells: Sequence[str] = (), format: str = "", folder: str = "DIR") -> str:
@@ -275,7 +275,7 @@ def _parts(
 def _told(
     one: Experiment, records: Records, planned: int, others: Sequence[Cell], known: Mapping[str, CellRecord]
 ) -> tuple[Summary, list[tuple[bytes, str]], list[PageTable], str]:
-    """What an experiment says of its records: summary, figures as PNG with captions, tables, and the error, if any.
+    """The results of an experiment: summary, figures as PNG with captions, tables, and the error, if any.
 
     `planned` is the number of cells that it should have; `others` and `known` are for its overview.
     """
@@ -296,7 +296,7 @@ def _told(
 
 
 def _checked(summary: Summary, records: Records, planned: int, problem: str) -> Summary:
-    """The summary, unfinished where a cell failed or has not run, or a figure could not be drawn."""
+    """The summary, marked unfinished if a cell failed or has not run, or a figure could not be drawn."""
     failed, missing = sum(record.status is CellStatus.FAILED for record in records), planned - len(records)
     said = []
     if failed:
@@ -314,7 +314,7 @@ def _checked(summary: Summary, records: Records, planned: int, problem: str) -> 
 
 
 def _cell(record: CellRecord, command: str) -> PageCell:
-    """A cell on the page: the seed or seeds and what of its numbers fits on a line; the others for the CSV file."""
+    """A cell on the page: its seeds and those of its numbers that fit on a line; the others go to the CSV file."""
     seeds = {"seed": record.seed} if record.seed is not None else {"seeds": " ".join(map(str, record.seeds))}
     facts, more = dict[str, Any](seeds), dict[str, str]()
     for name, value in record.numbers.items():
@@ -328,7 +328,7 @@ def _cell(record: CellRecord, command: str) -> PageCell:
 
 def _png(figure: "Figure") -> bytes:
     stream = io.BytesIO()
-    # Without the name of the software the same figure gives the same bytes for longer.
+    # Without the name of the software, the same figure gives the same bytes across versions.
     figure.savefig(stream, format="png", dpi=120, metadata={"Software": None})
     return stream.getvalue()
 
@@ -347,7 +347,7 @@ def _note(scale: str) -> str:
 
 
 def _made_with(records: Records) -> dict[str, str]:
-    """What ran the cells, each kind of machine once, and whether a folder of data sets was named to them."""
+    """The machines that ran the cells, each kind once, and whether a folder of data sets was set."""
     makers = [record.made_by for record in records if record.made_by]
     if not makers:
         return {}

@@ -29,8 +29,8 @@ LOW_LOSS = 1e-2
 """The loss below which the paper's released example keeps the best network so far, before it stops at 1e-8."""
 
 COUNTS = ("certified", "below_one", "below_one_low_loss")
-"""What counts as stored: a certified attractor; a spectral radius below 1 at the example as it is, which is the paper's
-reading; the same of networks that may not have reached the loss asked for, as long as theirs is below `LOW_LOSS`."""
+"""What counts as stored: a certified attractor; a spectral radius below 1 at the example as given, which is the paper's
+reading; the same, also for networks that did not reach the requested loss but one below `LOW_LOSS`."""
 
 _SIZES: dict[str, dict[str, Any]] = {
     "smoke": {"n": 4, "side": 8, "depth": 2, "width": 32, "epochs": 20_000, "seconds": 5, "dtype": "float32"},
@@ -54,25 +54,25 @@ _SIZES: dict[str, dict[str, Any]] = {
         "dtype": "float64",
     },
 }
-"""`seconds` are of training, for all networks of a cell. `quick` is meant for 20 minutes on two cores, `tables` for two
-and a half hours; `full` has the paper's numbers as far as they are known."""
+"""`seconds` are those of training, for all networks of a cell. `quick` is meant for 20 minutes on two cores, `tables`
+for two and a half hours; `full` has the paper's numbers as far as they are known."""
 
 _NETWORKS = {"smoke": 2, "quick": 2, "tables": 5, "full": 5}
 _FASTER = {"quick": {"adam": 1e-3}}
-"""Rates in place of the optimizer's default: without this one hardly a network gets to its loss in its time."""
+"""Rates that replace the optimizer's default: without this one, hardly any network reaches its loss in time."""
 
 _LIKE_WIDTH = {"full": 1024}
-"""A row U[−a, a] starts from a·√(like/width), which leaves a signal that goes through the hidden layers as large as in
-a network of that width. The width behind the paper's rows is not known. From a = 0.15 its ReLU networks trained, whose
-signal changes by a·√(width/6) a layer: that is 1 at 267 units, and 2, eight hundredfold in ten layers, at 1024. So
-narrow networks start like one of 256; `full` takes the rows as they are printed."""
+"""A row U[−a, a] starts from a·√(like/width), so that signals in the hidden layers are as large as in a network of the
+width `like`. The width behind the paper's rows is not known. From a = 0.15 its ReLU networks trained, whose signal
+changes by a factor of a·√(width/6) per layer: that is 1 at 267 units, and 2 at 1024, which is eight hundredfold in ten
+layers. So narrow networks start like one of width 256; `full` takes the rows as printed."""
 
 _SMOKE = {"fig15": ("rmsprop", "adam"), "fig16": ("uniform:0.05", "pytorch")}
 _SMOKE_COLUMNS = ("relu", "cosid")
 
 
 def entry_settings(figure: str, scale: str) -> dict[tuple[str, str], dict[str, Any]]:
-    """What each entry of a table trains, by row and activation; without its seeds.
+    """The training settings of each entry of a table, by row and activation, without seeds.
 
     >>> found = entry_settings("fig16", "smoke")["uniform:0.05", "cosid"]
     >>> found["optimizer"], found["init"]
@@ -105,10 +105,10 @@ def _start(row: str, scale: str) -> str:
 
 
 def table_cells(figure: str, scale: str, mode: str, seed: int) -> Sequence[Cell]:
-    """A cell for each row and activation; at the paper's size one for each seed of it, with a checkpoint of its own."""
+    """One cell for each row and activation; at the paper's size, one for each seed, with its own checkpoint."""
     found, version, source = [], code_version(__name__), data_source(WANTED)
     for (row, activation), settings in entry_settings(figure, scale).items():
-        # The tables share a row, Adam from PyTorch's start: it is named after neither and runs once.
+        # The tables share a row, Adam with PyTorch's initialization: it is named after neither table and runs once.
         seeds = [cell_seed(seed, "tables", mode, number) for number in range(_NETWORKS[scale])]
         name = _name(row, activation)
         parts = {f"{name}-{number}": [one] for number, one in enumerate(seeds)} if scale == "full" else {name: seeds}
@@ -125,11 +125,11 @@ def _name(row: str, activation: str) -> str:
 def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     """Trains the networks of one cell, all seeds together, and counts what they store.
 
-    Examples are certified at the exact fixed points nearest to them, and only where the loss was reached: a network
-    that sends everything to one point has small radii too. The numbers hold a trial for each seed: `loss`, `epochs` and
-    `status` of its training; `certified`, examples that are certified attractors, `None` where nobody looked;
-    `below_one`, examples at which, as they are, the Jacobian has a spectral radius below 1 (the paper's reading),
-    looked at whatever the loss is; `largest_radius` of these.
+    Examples are certified at the exact fixed points nearest to them, and only if the loss was reached, because a
+    network that sends everything to one point has small radii too. The numbers contain a trial for each seed: `loss`,
+    `epochs` and `status` of its training; `certified`, examples that are certified attractors, `None` if not computed;
+    `below_one`, examples as given at which the Jacobian has a spectral radius below 1 (the paper's reading), computed
+    whatever the loss is; `largest_radius` of these.
     """
     examples, seeds = pictures(settings), settings["seeds"]
     networks = [recipe(settings)(examples.shape[1:], key=jr.key(seed)) for seed in seeds]
@@ -173,7 +173,7 @@ def _together(networks: list[MLP], values: HostStates, settings: Mapping[str, An
     train = partial(fit_many, networks, values, values, optimizer=rule, tol=settings["tol"])
     epochs, seconds = settings["epochs"], settings["seconds"]
     if seconds is not None:
-        train(epochs=min(epochs, 1))  # compiles, so that the time is all for training
+        train(epochs=min(epochs, 1))  # compiles first, so that the time limit covers only training
     found = train(epochs=epochs, seconds=seconds, progress=work.progress)
     return [
         (network, float(loss), int(epochs), status)
@@ -182,7 +182,7 @@ def _together(networks: list[MLP], values: HostStates, settings: Mapping[str, An
 
 
 def _alone(network: MLP, values: HostStates, settings: Mapping[str, Any], work: Work) -> _Trained:
-    """The same for one network, kept every few seconds; `fit` goes the way of `fit_many`."""
+    """The same for one network, saved every few seconds; `fit` takes the same steps as `fit_many`."""
     name, rate = settings["optimizer"], settings["rate"]
     found = fit(
         network,
@@ -205,15 +205,15 @@ def _alone(network: MLP, values: HostStates, settings: Mapping[str, Any], work: 
 
 @cache
 def _rule(name: str, rate: float | None) -> optax.GradientTransformation:
-    """One object for each, so that cells of one shape share compiled code."""
+    """One object per setting, so that cells of one shape share compiled code."""
     return optimizer(name, learning_rate=rate)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry(Record):
-    """One entry of a table: what its networks came to.
+    """One entry of a table: the results of its networks.
 
-    **Fields:** `settings` of its cell, or of one of them; `trials`, for each network what `run` says of it.
+    **Fields:** `settings` of its cell, or of one of them; `trials`, the numbers of `run` for each network.
     """
 
     settings: Mapping[str, Any]
@@ -221,14 +221,14 @@ class Entry(Record):
 
     @property
     def trained(self) -> int:
-        """How many of the networks reached the loss asked for."""
+        """How many of the networks reached the requested loss."""
         return sum(_reached(trial) for trial in self.trials)
 
     def stored(self, count: str = "certified") -> tuple[int, int]:
-        """How many examples of all networks that count are stored, and how many there are.
+        """The number of stored examples over all networks that count, and the number of examples.
 
-        Those networks count that were trained; with `"below_one_low_loss"`, those whose loss is below `LOW_LOSS`.
-        `count`: of `COUNTS`.
+        Trained networks count; with `"below_one_low_loss"`, those whose loss is below `LOW_LOSS`. `count`: one of
+        `COUNTS`.
         """
         checks.one_of("count", count, COUNTS)
         if count == "below_one_low_loss":
@@ -238,14 +238,14 @@ class Entry(Record):
         return sum(found), self.settings["n"] * len(found)
 
     def rate(self, count: str = "certified") -> float:
-        """That as a fraction; NaN where no network counts."""
+        """`stored` as a fraction; NaN if no network counts."""
         stored, total = self.stored(count)
         return stored / total if total else float("nan")
 
     def interval(self, count: str = "certified") -> tuple[float, float] | None:
-        """Wilson's 95 % interval of that rate; `None` where no network counts.
+        """Wilson's 95 % interval of that rate; `None` if no network counts.
 
-        The examples of one network are taken for independent, which they are not quite: it is rather too narrow.
+        The examples of one network are treated as independent, which is not quite true, so it is somewhat too narrow.
         """
         stored, total = self.stored(count)
         return wilson_interval(stored, total) if total else None
@@ -270,7 +270,7 @@ class Table(Record):
     nearest: float
 
     def grid(self, count: str = "certified") -> np.ndarray:
-        """Rates, rows×columns; NaN where no network counts, and where the cell was not run."""
+        """Rates, rows×columns; NaN if no network counts or the cell was not run."""
         found = np.full((len(self.rows), len(self.columns)), np.nan)
         for (row, column), entry in self.entries.items():
             found[self.rows.index(row), self.columns.index(column)] = entry.rate(count)
@@ -282,27 +282,27 @@ class Table(Record):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Of one of its cells, for what is the same in all."""
+        """The settings of one of its cells, for values that are the same in all."""
         return next(iter(self.entries.values())).settings
 
     @property
     def networks(self) -> int:
-        """How many networks an entry has at most."""
+        """The maximum number of networks in an entry."""
         return max(len(entry.trials) for entry in self.entries.values())
 
 
 def table_of(figure: str, records: Records) -> Table | None:
-    """The table of these records, those that failed left out; `None` where none tells anything.
+    """The table of these records, without those that failed; `None` if none has results.
 
-    Networks of one entry that were trained in cells of their own are put together.
+    Networks of one entry that were trained in separate cells are combined.
     """
     entries: dict[tuple[str, str], Entry] = {}
     for record in records:
         if record.status is CellStatus.FAILED:
             continue
         settings = record.cell.settings
-        # The name tells the row: initializations are scaled to the width, so the settings hold another number. Of a
-        # cell a seed it has a number at its end.
+        # The row is taken from the name: initializations are scaled to the width, so the settings contain another
+        # number. The name of a cell for a single seed ends with a number.
         names = {_name(row, settings["activation"]): row for row in PAPER[figure]}
         row = names.get(record.cell.name) or names[record.cell.name.rpartition("-")[0]]
         place = row, settings["activation"]
@@ -325,9 +325,9 @@ _NOTHING = {
     "below_one": 0,
     "largest_radius": None,
 }
-"""A network of a cell that ran out of time before it could tell anything."""
+"""A network of a cell that ran out of time without results."""
 
 
 def real(value: float | None) -> float:
-    """A number of a trial; what JSON could not hold, infinities and NaN, came back as null."""
+    """A number of a trial; infinities and NaN, which JSON cannot hold, were stored as null."""
     return float("nan") if value is None else value

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _HIGH = 0.5
 _READINGS = {0: "reading 1", 1: "reading 2", None: "cells read in one way only"}
-"""Of the paper's uncertain cells; the row that has fifteen is not compared."""
+"""The readings of the paper's uncertain entries; the row with fifteen readings is not compared."""
 
 
 def table_experiment(figure: str, title: str, statement: str, notes: str) -> Experiment:
@@ -47,7 +47,8 @@ def table_experiment(figure: str, title: str, statement: str, notes: str) -> Exp
 
 
 def _summary(figure: str, records: Records) -> Summary:
-    """How far the order of our counts agrees with the paper's; which of ours count as stored is the paper's reading."""
+    """Judges how far the ranking of our counts agrees with the paper's, with the paper's criterion for stored
+    examples."""
     failed = sum(record.status is CellStatus.FAILED for record in records)
     if failed or not records:
         text = f"{failed} of {len(records)} cells failed." if failed else "No cell has run."
@@ -80,7 +81,7 @@ def _summary(figure: str, records: Records) -> Summary:
 
 
 def _compared(found: Sequence[RankAgreement]) -> str:
-    """How many cells can be compared, and what each reading says."""
+    """How many cells can be compared, and the result for each reading."""
     first = found[0]
     return (
         f"Of {first.said} cells with a number in the paper {first.cells} have such a network: "
@@ -151,9 +152,9 @@ _NOT_TRAINED = "–"
 def storage_table(table: Table, caption: str) -> PageTable:
     """Every entry that was run as a row.
 
-    Counts are over all seeds that reached the loss asked for, those under "loss < 0.01" over all seeds below that one;
-    `–` where there is none. The losses are of all seeds. The paper's number is of 100; where several readings are
-    possible all are given, the one taken first, and `lost` where the row is not known.
+    Counts are over all seeds that reached the requested loss, those under "loss < 0.01" over all seeds below that loss;
+    `–` if there is none. The losses are those of all seeds. The paper's number is out of 100. If several readings are
+    possible, all are given, the one used first; `lost` means that the row is unknown.
     """
     head = (
         "row",
@@ -196,7 +197,7 @@ def _cells(entry: Entry) -> list[str]:
 
 
 def _range(values: list[Any], form: str) -> str:
-    """From the least to the largest; how many are not finite, behind it."""
+    """The range from the least to the largest, followed by the number of values that are not finite."""
     finite = [value for value in values if math.isfinite(value)]
     missing = len(values) - len(finite)
     if not finite:
@@ -224,10 +225,10 @@ def paper_text(row: PaperRow, activation: str) -> str:
 def storage_figure(table: Table) -> "Figure":
     """The table as heat maps, one for each of `COUNTS` and one of the paper's numbers.
 
-    Colors are percent of the examples of the seeds that count; a small fraction below a number says how many seeds
-    those are where not all are. Gray with a dash: no seed counts; gray without one: not run. In the panel of the paper
-    the color is that of the first reading, gray is a lost or an empty cell, and a question mark one of a row that can
-    be read in more ways than two.
+    Colors are percent of the examples of the seeds that count; a small fraction below a number gives the number of
+    these seeds if not all count. Gray with a dash: no seed counts; gray without one: not run. In the panel of the
+    paper, the color is that of the first reading, gray is a lost or empty entry, and a question mark stands for a row
+    with more than two readings.
 
     **Arguments:** `table`. **Returns:** a `matplotlib.figure.Figure`.
     """
@@ -302,7 +303,7 @@ def _panel(table: Table, count: str | None) -> tuple[np.ndarray, np.ndarray]:
 
 
 def rank_text(found: RankAgreement) -> str:
-    """One sentence on how far our order of the cells agrees with the paper's."""
+    """One sentence on how far our ranking of the cells agrees with the paper's."""
     if not np.isfinite(found.spearman):
         return f"{found.cells} cells, too few or too equal to be ordered"
     low, high = found.spearman_interval

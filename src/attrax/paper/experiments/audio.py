@@ -23,12 +23,12 @@ _SIZES: dict[str, dict[str, Any]] = {
 
 
 def voice(rate: int, seconds: int = _SECONDS) -> np.ndarray:
-    """A sound with the pitch, formants and syllables of a voice, seconds×rate, in [−1, 1]. The same at each call."""
+    """A sound with the pitch, formants and syllables of a voice, seconds×rate, in [−1, 1]. It is deterministic."""
     time = np.arange(rate * seconds) / rate
     draw = np.random.default_rng(20200)
     pitch = 110 + 25 * np.sin(2 * np.pi * time / 2.3) + 10 * np.sin(2 * np.pi * time / 0.71)
     phase = 2 * np.pi * np.cumsum(pitch) / rate
-    # Formants move from syllable to syllable, about four of them a second.
+    # Formants move from syllable to syllable, at about four syllables per second.
     knots = np.linspace(0, seconds, 4 * seconds + 1)
     sound = np.zeros_like(time)
     first, second = (np.interp(time, knots, draw.uniform(*ends, len(knots))) for ends in ((300, 800), (900, 2200)))
@@ -48,19 +48,19 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
-    """One network a seed."""
+    """One network per seed."""
     settings = {**_SIZES[scale], "activation": "relu", "noise": "uniform", "max_steps": 2000, "shown": 12}
     return repeated("audio", run, network_settings(settings, mode), scale=scale, mode=mode, seed=seed)
 
 
 def summarize(records: Records) -> Summary:
-    """All seconds as one stable cycle that noise falls into."""
+    """Judges whether all seconds form one stable cycle that noise ends in."""
     return summarize_cycle(records, "sound")
 
 
 @of_one_network
 def draw(record: CellRecord) -> Sequence[Drawing]:
-    """The sound, and what comes back from noise, for one network."""
+    """The sound, and the sound recalled from noise, for one network."""
     rate = record.cell.settings["rate_hz"]
     signals = [("stored", record.arrays["points"]), ("from a second of noise on", record.arrays["way"])]
     return (

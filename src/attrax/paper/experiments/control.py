@@ -44,7 +44,7 @@ COROLLARY = (("sigmoid", 2, -2.0), ("softplus", 3, -2.0), ("swish", 4, 1.5), ("c
 
 
 def run(settings: Mapping[str, Any], work: Work) -> CellFound:
-    """Solves the last layer over random features, writes the networks of Corollary 1 down, and certifies them all."""
+    """Solves the last layer over random features, constructs the networks of Corollary 1, and certifies them all."""
     examples = pictures(settings)
     key = jr.key(settings["seed"])
     network = polish(recipe(settings)(examples.shape[1:], key=key), examples, examples)
@@ -87,7 +87,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
-    """One draw of the random features a seed."""
+    """One draw of the random features per seed."""
     settings = limited(
         {
             **_SIZES[scale],
@@ -101,7 +101,7 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
 
 
 def summarize(records: Records) -> Summary:
-    """Interpolation, and not one attractor."""
+    """Judges whether these networks interpolate without any attractor."""
 
     def corollary(record: CellRecord) -> bool:
         return all(row["verdict"] == "not_attractor" for row in record.numbers["corollary"])

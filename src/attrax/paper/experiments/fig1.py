@@ -1,4 +1,4 @@
-"""Fig. 1: what interpolates need not store, shown on the line."""
+"""Fig. 1: a function that interpolates need not store, shown in one dimension."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -41,18 +41,18 @@ _SIZES: dict[str, dict[str, Any]] = {
 
 
 class Piecewise(eqx.Module):
-    """A piecewise-linear function on the line through the corners (x_i, y_i); constant outside."""
+    """A piecewise-linear function of one variable through the points (x_i, y_i), constant outside."""
 
     x: Any
     y: Any
 
     def __call__(self, state: Any) -> Any:
-        """f(x), of shape (1,) as the state is."""
+        """f(x), of shape (1,) like the state."""
         return jnp.interp(state, jnp.asarray(self.x), jnp.asarray(self.y))
 
 
 def steep(points: np.ndarray, slope: float = 3.0) -> Piecewise:
-    """A function that goes through the diagonal at each point with this slope."""
+    """A function that crosses the diagonal at each point with this slope."""
     gap = float(np.diff(points).min()) / 4
     x = np.concatenate([[point - gap, point + gap] for point in points])
     y = np.concatenate([[point - slope * gap, point + slope * gap] for point in points])
@@ -60,7 +60,7 @@ def steep(points: np.ndarray, slope: float = 3.0) -> Piecewise:
 
 
 def staircase(points: np.ndarray) -> Piecewise:
-    """A function whose values are the points, save for steep parts half way between them."""
+    """A function whose values are the points, except for steep parts halfway between them."""
     middles = (points[:-1] + points[1:]) / 2
     width = float(np.diff(points).min()) / 20
     x, y = [points[0]], [points[0]]
@@ -98,16 +98,16 @@ def _values(function: Any, x: np.ndarray) -> np.ndarray:
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
-    """One network a seed."""
+    """One network per seed."""
     settings = network_settings({**_SIZES[scale], "activation": "cosid"}, mode)
     return repeated("fig1", run, settings, scale=scale, mode=mode, seed=seed)
 
 
 def summarize(records: Records) -> Summary:
-    """The steep function stores nothing, the staircase everything, and so does training."""
+    """Judges whether the steep function stores nothing, and the staircase and training store everything."""
 
     every = {"steep": 0, "staircase": len(POINTS)}
-    # They are drawn, not trained: the same for every seed.
+    # The two drawn functions are the same for every seed.
     certified = [record.numbers["drawn"] for record in trained(records)][:1]
     found = "".join(
         f"Of {len(POINTS)} points the steep interpolant stores {one['steep']} and the staircase {one['staircase']}. "
@@ -125,7 +125,7 @@ def summarize(records: Records) -> Summary:
 
 @of_one_network
 def draw(record: CellRecord) -> Sequence[Drawing]:
-    """The three functions with the diagonal, and a start on its way, for one network."""
+    """The three functions with the diagonal, and the path of one start, for one network."""
     arrays = record.arrays
     figure, grid = plain_axes(2.9, 3.0, 3)
     for axes, name in zip(grid[0], ("steep", "staircase", "trained"), strict=True):

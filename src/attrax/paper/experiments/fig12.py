@@ -9,7 +9,8 @@ from attrax.paper._efficiency_figures import falls_in, measured, spectra_drawing
 from attrax.paper._experiment import Experiment, Outcome, Records, Summary, spread
 
 _FAR = 0.5
-"""The largest network's median is on its way to 0 below so much of the smallest's; the paper gives no number."""
+"""The median of the largest network counts as approaching 0 if it is below this fraction of the smallest network's; the
+paper gives no number."""
 _RULE = (
     "Reproduced where every network is trained, the median falls with each next depth and each next width, and that of "
     f"the largest network is below 1 and below {_FAR:g} of the smallest's; partly where it is smaller than the "
@@ -42,7 +43,7 @@ def _judged(found: Study) -> Summary:
 
 
 def _falls(*steps: np.ndarray) -> bool:
-    return all(part.size and (part < 0).all() for part in steps)  # NaN does not fall
+    return all(part.size and (part < 0).all() for part in steps)  # NaN fails
 
 
 def _number(value: float) -> str:
@@ -50,7 +51,7 @@ def _number(value: float) -> str:
 
 
 def summarize(records: Records) -> Summary:
-    """Whether the radii fall with depth and width, from those of the smallest network to far lower ones."""
+    """Judges whether the radii fall with depth and width, down to far lower ones than those of the smallest network."""
     return concluded(records, _judged)
 
 

@@ -35,7 +35,7 @@ def _judged(found: Study) -> Summary:
 
 
 def summarize(records: Records) -> Summary:
-    """Whether width lowers the variance of the moduli at every depth, and depth their median at every width."""
+    """Judges whether width lowers the variance of the moduli at every depth, and depth their median at every width."""
     return concluded(records, _judged)
 
 

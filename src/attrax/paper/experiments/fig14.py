@@ -1,4 +1,4 @@
-"""Fig. 14: recovery beside the nearest neighbor."""
+"""Fig. 14: recovery compared with the nearest neighbor."""
 
 from collections.abc import Sequence
 
@@ -28,7 +28,7 @@ def summarize(records: Records) -> Summary:
 
 @of_one_network
 def draw(record: CellRecord) -> Sequence[Drawing]:
-    """Two curves a corruption, for one network."""
+    """Two curves per corruption, for one network."""
     figure, grid = plain_axes(2.5, 2.4, len(KINDS))
     points = curve_points(record)
     for axes, kind in zip(grid[0], KINDS, strict=True):

@@ -1,4 +1,4 @@
-"""Fig. 2a: all examples are attractors, and where corrupted ones land."""
+"""Fig. 2a: all examples are attractors, and where corrupted ones end."""
 
 from collections.abc import Sequence
 
@@ -29,7 +29,7 @@ def _all_stored(record: CellRecord) -> bool:
 
 
 def _alike(record: CellRecord) -> bool:
-    """Whether what cues went to instead is nearer to the right example than chance has it."""
+    """Whether the examples that cues went to instead are nearer to the right ones than by chance."""
     near, far = (record.numbers["elsewhere_at"][side] for side in ("near", "far"))
     return near + far > 0 and wilson_interval(near, near + far)[0] > 0.5
 
@@ -39,7 +39,7 @@ def _none_elsewhere(record: CellRecord) -> bool:
 
 
 def summarize(records: Records) -> Summary:
-    """All examples are attractors, and failing cues land at similar ones."""
+    """Judges whether all examples are attractors, and failing cues end at similar ones."""
     told = "; ".join(_landed(record) for record in records if record.numbers)
     return judged(
         records,
@@ -68,7 +68,7 @@ def _landed(record: CellRecord) -> str:
 
 @of_one_network
 def draw(record: CellRecord) -> Sequence[Drawing]:
-    """Corrupted examples on their way, and cues that failed, for one network."""
+    """Corrupted examples during recall, and cues that failed, for one network."""
     arrays, statuses = record.arrays, record.numbers["statuses"]
     rows = [("stored", arrays["examples"]), ("corrupted", arrays["cues"])]
     rows += [(f"after {step} step{'s' * (step != 1)}", arrays["steps"][row]) for row, step in enumerate((1, 2, 5))]
@@ -87,7 +87,7 @@ def _failures(record: CellRecord) -> list[Drawing]:
     if not failed:
         return []
     arrays, count = record.arrays, record.numbers["landed"][status]
-    # The right ones first, since the scale of brightness is theirs.
+    # The right ones come first, because they set the brightness scale.
     rows = [("right", arrays["failed_right"]), ("cue", arrays["failed_cues"]), ("limit", arrays["failed_limits"])]
     elsewhere = status == "other_attractor"
     which = "went to another example" if elsewhere else "ended at a limit that was never stored (none at another)"

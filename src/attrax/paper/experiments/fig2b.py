@@ -1,4 +1,4 @@
-"""Fig. 2b: more corrupted examples and what they are recalled as."""
+"""Fig. 2b: more corrupted examples and the recalled pictures."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ def _rate(record: CellRecord) -> float:
 
 
 def summarize(records: Records) -> Summary:
-    """All of the corrupted examples that are shown come back."""
+    """Judges whether all corrupted examples shown are recovered."""
     return judged(
         records,
         _rate,
@@ -26,7 +26,7 @@ def summarize(records: Records) -> Summary:
 
 @of_one_network
 def draw(record: CellRecord) -> Sequence[Drawing]:
-    """Examples, cues and limits, nothing picked, for one network."""
+    """Examples, cues and limits, without selection, for one network."""
     arrays = record.arrays
     marks = [status == "recovered" for status in record.numbers["more_statuses"]]
     rows = [("stored", arrays["more"]), (f"cue: {MORE}", arrays["more_cues"]), ("limit", arrays["more_limits"])]

@@ -21,13 +21,13 @@ def _rate(record: CellRecord, name: str) -> float:
 
 
 def _above(record: CellRecord, times: int) -> bool:
-    """Whether the lower end of the rate's interval is above so many times what chance gives, or above a half."""
+    """Whether the lower end of the rate's interval is above `times` the chance rate, or above one half."""
     row = _row(record, _HARD)
     return wilson_interval(row["recovered"], row["cues"])[0] > min(times / record.numbers["cycles"], 0.5)
 
 
 def summarize(records: Records) -> Summary:
-    """The rate where 80 % of the pixels are noise stays far above chance."""
+    """Judges whether the rate with 80 % of the pixels noise stays far above chance."""
     return judged(
         records,
         lambda record: _rate(record, _HARD),

@@ -18,22 +18,22 @@ _SIZES: dict[str, dict[str, Any]] = {
 
 
 _AGREEMENT = 0.95
-"""Basins that agree on so much of the area with the Voronoi cells count as these cells."""
+"""Basins that agree with the Voronoi cells on this fraction of the area count as equal to them."""
 
 
 def run(settings: Mapping[str, Any], work: Work) -> CellFound:
-    """Trains a network on the six points, certifies it, and looks where a grid of starts ends."""
+    """Trains a network on the six points, certifies it, and finds where a grid of starts ends."""
     return plane_cell(Patterns.from_examples(SIX_POINTS), settings, work)
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
-    """One network a seed."""
+    """One network per seed."""
     settings = network_settings({**_SIZES[scale], "activation": "cosid"}, mode, PLANE_RECIPE)
     return repeated("fig3", run, settings, scale=scale, mode=mode, seed=seed)
 
 
 def summarize(records: Records) -> Summary:
-    """Six attractors, none that was never stored, and basins that are not the Voronoi cells."""
+    """Judges whether there are six attractors, no spurious ones, and basins other than the Voronoi cells."""
     return judged(
         records,
         lambda record: record.numbers["attractors"],
@@ -62,7 +62,7 @@ def _told(records: Records) -> str:
 
 
 def draw(records: Records) -> Sequence[Drawing]:
-    """The basins of the network that stores most."""
+    """The basins of the network that stores the most."""
     return basin_drawing(
         records,
         "A color is an example, paler where it takes more steps; black lines bound the Voronoi cells; arrows show "

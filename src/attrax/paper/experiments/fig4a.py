@@ -31,25 +31,25 @@ _SIZES: dict[str, dict[str, Any]] = {
 def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     """Stores the film as one cycle and recalls it from noise."""
     side, count = settings["side"], settings["frames"]
-    # So many frames over all of the film, so that its states are as far apart as can be.
+    # The frames are spread over the whole film, so that the states are as far apart as possible.
     values = load_sequence("pan", size=(side, side), gray=True, fps=count / 32).values[:count]
     return sequence_cell(Patterns.from_cycles([values]), settings, work)
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
-    """One network a seed."""
+    """One network per seed."""
     settings = {**_SIZES[scale], "activation": "relu", "noise": "uniform", "max_steps": 4096, "shown": 10}
     return repeated("fig4a", run, network_settings(settings, mode), scale=scale, mode=mode, seed=seed)
 
 
 def summarize(records: Records) -> Summary:
-    """The whole film as one stable cycle that noise falls into."""
+    """Judges whether the whole film is one stable cycle that noise ends in."""
     return summarize_cycle(records, "film")
 
 
 @of_one_network
 def draw(record: CellRecord) -> Sequence[Drawing]:
-    """The way of one start, for one network."""
+    """The path of one start, for one network."""
     rows = [
         ("the film, from its first frame", record.arrays["points"]),
         ("from noise, step by step", record.arrays["way"]),

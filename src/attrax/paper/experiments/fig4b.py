@@ -34,19 +34,20 @@ _SIZES: dict[str, dict[str, Any]] = {
 }
 _DIGITS = 10
 _ENOUGH = 200
-"""So many pictures hold each digit twice."""
+"""This many pictures contain each digit at least twice."""
 _SMALL = 0.1
 """A spectral radius below it counts as small. The paper's lie near 0.003; any bound is a choice."""
 
 
 def two_runs(source: str, side: int) -> Patterns:
-    """The digits upwards and, in other hands, downwards, as two cycles of ten: the first two pictures of each digit.
+    """The digits in ascending and, with other pictures, in descending order, as two cycles of ten: the first two
+    pictures of each digit.
 
-    **Raises** `SourceError` where `source` has no labels.
+    **Raises** `SourceError` if `source` has no labels.
     """
     found = load(source, n=min(count(source), _ENOUGH), size=(side, side))
     if not found.labels:
-        raise SourceError(f"the pictures of {source} have no labels; put them beside the pictures")
+        raise SourceError(f"the pictures of {source} have no labels; put the labels next to the pictures")
     labels = np.array(found.labels)
     first, second = np.stack([np.flatnonzero(labels == str(digit))[:2] for digit in range(_DIGITS)], axis=1)
     return Patterns.from_cycles([found.values[first], found.values[second[::-1]]])
@@ -58,7 +59,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
-    """One network a seed."""
+    """One network per seed."""
     source = data_source("mnist")
     source = source if load(source, n=1).labels else "digits"
     settings = {
@@ -73,7 +74,7 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
 
 
 def summarize(records: Records) -> Summary:
-    """Both cycles are stable, with small radii, and noise falls into both."""
+    """Judges whether both cycles are stable with small radii, and noise ends in both."""
     found = "; ".join(
         " and ".join(told(radius) for radius in record.numbers["radii"])
         + f", {record.numbers['recovered']} of {record.numbers['cues']} noise starts fall into one of them"
@@ -96,14 +97,14 @@ def summarize(records: Records) -> Summary:
 
 
 def _largest(record: CellRecord) -> float | None:
-    """The larger radius; unknown where one of the two is."""
+    """The larger radius; unknown if one of the two is."""
     radii = record.numbers["radii"]
     return None if None in radii else max(radii)
 
 
 @of_one_network
 def draw(record: CellRecord) -> Sequence[Drawing]:
-    """The two sequences and the way of one start, for one network."""
+    """The two sequences and the path of one start, for one network."""
     points, way = record.arrays["points"], record.arrays["way"]
     rows = [("first sequence", points[:_DIGITS]), ("second", points[_DIGITS:]), ("from Gaussian noise", way)]
     if len(way) > _DIGITS + 1:

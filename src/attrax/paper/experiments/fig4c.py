@@ -17,18 +17,18 @@ _SIZES: dict[str, dict[str, Any]] = {
 
 
 def run(settings: Mapping[str, Any], work: Work) -> CellFound:
-    """Trains a network on four circles, certifies the cycles, and looks where a grid of starts ends."""
+    """Trains a network on four circles, certifies the cycles, and finds where a grid of starts ends."""
     return plane_cell(four_circles(length=settings["length"]), settings, work)
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
-    """One network a seed."""
+    """One network per seed."""
     settings = network_settings({**_SIZES[scale], "activation": "cosid"}, mode, PLANE_RECIPE)
     return repeated("fig4c", run, settings, scale=scale, mode=mode, seed=seed)
 
 
 def summarize(records: Records) -> Summary:
-    """Four stable cycles."""
+    """Judges whether all four cycles are stable."""
     return judged(
         records,
         lambda record: record.numbers["attractors"],
@@ -39,7 +39,7 @@ def summarize(records: Records) -> Summary:
 
 
 def draw(records: Records) -> Sequence[Drawing]:
-    """The basins of the network that stores most."""
+    """The basins of the network that stores the most."""
     return basin_drawing(
         records,
         "A color is a cycle; the shade in the middle is the point of the cycle that a start keeps step with.",

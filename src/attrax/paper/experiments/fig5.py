@@ -8,7 +8,7 @@ from attrax.paper._experiment import Drawing, Experiment, Outcome, Records, Summ
 from attrax.paper.pages import PageTable
 
 _FAR = 0.5
-"""Far smaller is a network with at most so much of the parameters; the paper gives no number."""
+"""A network counts as far smaller if it has at most this fraction of the parameters; the paper gives no number."""
 _RULE = (
     f"Reproduced where one sequence takes at most {_FAR:g} of the parameters of the examples one by one, or one by one "
     "none stores all though a network as large as the sequence's or larger reached its loss, and one hidden layer is "
@@ -24,7 +24,7 @@ def _parameters(found: Study, length: int) -> int | None:
 
 
 def _said(found: Study, length: int) -> str:
-    """What one arrangement takes, and how many networks there is to say it from."""
+    """The smallest network for one arrangement, and the number of networks behind this statement."""
     trials = [trial for trial in found.trials if trial.length == length]
     place, certified = found.smallest(length), ""
     if place is not None:
@@ -57,7 +57,7 @@ def _judged(found: Study) -> Summary:
 
 
 def summarize(records: Records) -> Summary:
-    """Whether sequences take a far smaller network than the same examples one by one."""
+    """Judges whether sequences take a far smaller network than the same examples one by one."""
     return concluded(records, _judged)
 
 

@@ -1,4 +1,4 @@
-"""Fig. 6: the settings and seeds of everything, made from the cells themselves."""
+"""Fig. 6: the settings and seeds of all networks, taken from the cells themselves."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,9 +9,9 @@ from attrax.paper.sweeps import Cell, CellRecord
 
 
 def overview(cells: Sequence[Cell], records: Mapping[str, CellRecord]) -> Sequence[PageTable]:
-    """One row a different cell: what it belongs to, its seed, its limits, all other settings, and its network.
+    """One row for each distinct cell: its experiment, its seed, its limits, all other settings, and its network.
 
-    The network, and what a writer chose by itself, are among the numbers of a cell, so they are told of those that ran:
+    The network and the choices of a writer are among the numbers of a cell, so they are given only for cells that ran:
     `records`, by fingerprint.
     """
     rows = []
@@ -56,7 +56,7 @@ def _shown(value: object) -> str:
 
 
 def summarize(records: Records) -> Summary:
-    """Nothing to compare with."""
+    """There is nothing to compare with."""
     return Summary(None, None, None, Outcome.LOST, "The paper's table is lost; this is ours.")
 
 

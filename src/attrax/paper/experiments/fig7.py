@@ -1,4 +1,4 @@
-"""Fig. 7: digits as attractors, and what becomes of digits that were not stored."""
+"""Fig. 7: digits as attractors, and recall from digits that were not stored."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from attrax import RecallStatus
 from attrax.dynamics import recall
 from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labeled, of_one_network, repeated
 from attrax.paper._figures import picture_rows
-from attrax.paper._networks import network_settings, orbit_of, reached, stored_numbers, write
+from attrax.paper._networks import iterated_states, network_settings, reached, stored_numbers, write
 from attrax.paper._pictures import cut_note, data_note, data_source, limited, pictures, unseen_pictures
 from attrax.paper.sweeps import Cell, CellFound, CellRecord, Work
 
@@ -35,12 +35,12 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     examples, unseen = pictures(settings), unseen_pictures(settings)
     memory = write(examples, settings, work)
     answer = recall(memory, unseen, max_steps=1000, progress=work.progress)
-    once = orbit_of(memory, unseen, (1,))[0]
+    once = iterated_states(memory, unseen, (1,))[0]
 
     def apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
         return np.mean((one - other).reshape(len(one), -1) ** 2, axis=1)
 
-    # Where an orbit diverges the answer holds its last finite state, and the way has no end.
+    # If an iteration diverges, the result holds its last finite state, and its length is infinite.
     lost = np.array([status == RecallStatus.DIVERGED for status in answer.status])
     whole = np.where(lost, np.inf, apart(answer.value, unseen))
     numbers = stored_numbers(memory) | {
@@ -60,7 +60,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
-    """One network a seed."""
+    """One network per seed."""
     settings = limited({**_SIZES[scale], "source": data_source("mnist"), "activation": "selu"})
     return repeated("fig7", run, network_settings(settings, mode), scale=scale, mode=mode, seed=seed)
 
@@ -76,7 +76,7 @@ def _like_identity(record: CellRecord) -> bool:
 
 
 def summarize(records: Records) -> Summary:
-    """Attractors; one step is like the identity, the limit is an example."""
+    """Judges whether the digits are attractors, one step is close to the identity, and the limit is an example."""
     return judged(
         records,
         lambda record: record.numbers["ended_stored"] / record.numbers["unseen"],
@@ -107,7 +107,7 @@ def draw(record: CellRecord) -> Sequence[Drawing]:
 
 
 def _error(record: CellRecord, name: str) -> str:
-    """A median, which is infinite where more than half diverged, and then comes back from the store as `None`."""
+    """A median, which is infinite if more than half diverged, and is then stored as `None`."""
     value = record.numbers[name]
     return "infinite" if value is None else f"{value:.2g}"
 

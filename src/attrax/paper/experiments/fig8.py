@@ -42,7 +42,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
-    """One network a seed."""
+    """One network per seed."""
     settings = limited(
         {
             **_SIZES[scale],
@@ -56,7 +56,7 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
 
 
 def summarize(records: Records) -> Summary:
-    """All examples are attractors."""
+    """Judges whether all examples are attractors."""
     return judged(
         records,
         lambda record: record.numbers["attractors"] / record.numbers["cycles"],

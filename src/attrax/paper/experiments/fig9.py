@@ -17,13 +17,13 @@ _SIZES = {
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
-    """One network a seed."""
+    """One network per seed."""
     settings = network_settings({**_SIZES[scale], "activation": "sinusoid"}, mode, PLANE_RECIPE)
     return repeated("fig9", run, settings, scale=scale, mode=mode, seed=seed)
 
 
 def summarize(records: Records) -> Summary:
-    """At least one certified attractor that was never stored. One network that has some is all the statement needs."""
+    """Judges whether there is a certified attractor that was never stored; one network suffices."""
     return judged(
         records,
         lambda record: record.numbers["spurious"],
@@ -35,7 +35,7 @@ def summarize(records: Records) -> Summary:
 
 
 def draw(records: Records) -> Sequence[Drawing]:
-    """The basins of the network that has most of what was never stored."""
+    """The basins of the network with most attractors that were never stored."""
     return basin_drawing(
         records,
         "A cross is a limit that was never stored, white where it is a certified attractor; hatched is what ends in "

@@ -1,4 +1,4 @@
-"""An open question of the paper: is memorization a kind of generalization, from examples to what is near them?"""
+"""An open question of the paper: is memorization a kind of generalization, from examples to states near them?"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -36,7 +36,7 @@ _RATES = ("rate", "euclidean", "best")
 
 
 def run(settings: Mapping[str, Any], work: Work) -> CellFound:
-    """Stores pictures, and recalls each from cues that no writer of the mode `paper` has seen."""
+    """Stores pictures, and recalls each from cues that are not used in training in the mode `paper`."""
     memory = write(pictures(settings), settings, work)
     key = jr.fold_in(jr.key(settings["seed"]), 1)
     points = recovery_curves(memory, CUES, clamp=False, progress=work.progress, key=key)
@@ -54,7 +54,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
-    """One memory a seed."""
+    """One memory per seed."""
     settings = limited({**_SIZES[scale], "source": data_source("mnist"), "gray": True, "activation": "leaky_relu"})
     return repeated("general", run, network_settings(settings, mode), scale=scale, mode=mode, seed=seed)
 
@@ -64,7 +64,7 @@ def _mean(record: Any, name: str) -> float:
 
 
 def summarize(records: Records) -> Summary:
-    """Recovery over all cues at least that of the nearest neighbor."""
+    """Judges whether recovery over all cues is at least that of the nearest neighbor."""
     return judged(
         records,
         lambda record: _mean(record, "rate"),
@@ -76,7 +76,7 @@ def summarize(records: Records) -> Summary:
 
 
 def draw(records: Records) -> Sequence[Drawing]:
-    """Recovery by kind of cue beside the nearest neighbor, means over the seeds."""
+    """Recovery by kind of cue compared with the nearest neighbor, as means over the seeds."""
     done = trained(records) or [record for record in records if record.numbers]
     if not done:
         return ()

@@ -1,4 +1,4 @@
-"""An open question of the paper: does storing need backpropagation, or will a rule do that a synapse could follow?"""
+"""An open question of the paper: does storing need backpropagation, or does a biologically plausible rule suffice?"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -34,20 +34,20 @@ RULES = ("backpropagation", "feedback alignment")
 
 
 class FeedbackMLP(eqx.Module):
-    """A fully connected network whose errors come back through fixed random weights.
+    """A fully connected network whose errors are propagated back through fixed random weights.
 
-    After Lillicrap et al., "Random synaptic feedback weights support error backpropagation for deep learning" (2016):
-    a layer's error is B g with a random B in place of the transposed forward weights. No synapse has to know another
-    one's weight.
+    After Lillicrap et al., "Random synaptic feedback weights support error backpropagation for deep learning" (2016): a
+    layer's error is B g with a random B in place of the transposed forward weights. So no synapse has to know the
+    weight of another one.
 
-    **Fields:** `network`, the map itself; `feedback`, B of each layer, which no gradient reaches.
+    **Fields:** `network`, the map itself; `feedback`, B of each layer, which is not trained.
     """
 
     network: MLP
     feedback: tuple[Float[Array, "in out"], ...]
 
     def __call__(self, x: Float[Array, "*state"]) -> Float[Array, "*state"]:
-        """The network's output; its derivative is that of the rule."""
+        """The output of the network; its derivative follows the rule."""
         phi = activation(self.network.activation)
         shape, x = x.shape, jnp.ravel(x)
         layers = list(zip(self.network.weights, self.network.biases, self.feedback, strict=True))
@@ -96,7 +96,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
             "stopped": str(found.status),
             "radii": [float(radius) for radius in _finite(memory)],
         }
-        complete = found.status is StoreStatus.STORED  # of the last rule, which is the one in question
+        complete = found.status is StoreStatus.STORED  # of the last rule, which is the one being tested
     return CellFound(numbers, {}, trained=complete)
 
 
@@ -107,7 +107,7 @@ def _finite(memory: Memory) -> np.ndarray:
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
-    """Two networks a seed."""
+    """Two networks per seed."""
     settings = limited(
         {
             **RECIPE,
@@ -121,7 +121,7 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
 
 
 def summarize(records: Records) -> Summary:
-    """Attractors of networks that feedback alignment trained, beside those of backpropagation."""
+    """Compares the attractors of networks trained by feedback alignment with those of backpropagation."""
     there = [record for record in records if record.numbers]
     found = "; ".join(
         ", ".join(f"{_stored(record, rule)} of {record.numbers[rule]['cycles']} by {rule}" for rule in RULES)
@@ -139,7 +139,7 @@ def summarize(records: Records) -> Summary:
 
 
 def _stored(record: CellRecord, rule: str) -> int:
-    """Attractors by this rule; none where it did not reach the loss."""
+    """Number of attractors with this rule; 0 if it did not reach the loss."""
     return record.numbers[rule]["attractors"] if _arrived(record, rule) else 0
 
 
@@ -174,7 +174,7 @@ def draw(records: Records) -> Sequence[Drawing]:
 
 
 def tabulate(records: Records) -> Sequence[PageTable]:
-    """Both rules at every network."""
+    """The results of both rules for every network."""
     rows = [
         (
             labeled(record),

@@ -26,7 +26,7 @@ from attrax.paper._experiment import (
     trained,
 )
 from attrax.paper._figures import BLUE, GREEN, ORANGE, VERMILION, plain_axes
-from attrax.paper._networks import RECIPE, orbit_of, reached, write
+from attrax.paper._networks import RECIPE, iterated_states, reached, write
 from attrax.paper._pictures import data_note, data_source, limited, pictures
 from attrax.paper.pages import PageTable
 from attrax.paper.sweeps import Cell, CellFound, CellRecord, Work
@@ -38,14 +38,14 @@ _SIZES: dict[str, dict[str, Any]] = {
     "full": {"side": 28, "width": 512, "depth": 10, "epochs": 1_000_000, "rate": 1e-4},
 }
 ACTIVATIONS = {"identity": GREEN, "leaky_relu": BLUE, "selu": ORANGE, "sinusoid": VERMILION}
-"""All of them 0 at 0, so that a network without biases keeps the origin; with the color of each."""
+"""Activations with φ(0) = 0, so that a network without biases fixes the origin, and the color of each."""
 STEPS = (1, 2, 4, 8)
 _LIKE = 0.9
 """A cosine that counts as the same direction. The paper names no measure, so any bound is a choice."""
 
 
 def run(settings: Mapping[str, Any], work: Work) -> CellFound:
-    """Trains networks without biases on one picture; follows starts through each, and through its Jacobian at 0."""
+    """Trains networks without biases on one picture; iterates starts through each, and through its Jacobian at 0."""
     example = pictures(settings)
     draw = np.random.default_rng(settings["seed"])
     starts = draw.standard_normal((settings["starts"], *example.shape[1:]))
@@ -54,7 +54,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     found, complete = [], True
     for number, activation in enumerate(settings["activations"]):
         key = jr.fold_in(jr.key(settings["seed"]), number)
-        # Of several networks one checkpoint would be no help.
+        # One checkpoint would not help with several networks.
         memory = write(example, {**settings, "activation": activation}, replace(work, checkpoint=None), key=key)
         complete &= reached(memory)
         found.append(
@@ -74,9 +74,9 @@ def _likeness(memory: Memory, example: HostStates, starts: HostStates) -> dict[s
         jacobian = np.asarray(
             jax.jacfwd(lambda x: jnp.ravel(memory.map(x.reshape(example.shape))))(jnp.zeros(example.size))
         )
-    followed = orbit_of(memory, starts, STEPS).reshape(len(STEPS), len(starts), -1)
+    followed = iterated_states(memory, starts, STEPS).reshape(len(STEPS), len(starts), -1)
     attractors = memory.certificate.num_attractors if memory.certificate is not None else 0
-    if not np.isfinite(jacobian).all():  # of a network whose training diverged nothing else can be told
+    if not np.isfinite(jacobian).all():  # nothing else can be computed for a network whose training diverged
         nothing = dict.fromkeys(("eigenvector", "eigenvalue", "ratio"), float("nan"))
         lost = [float("nan")] * len(STEPS)
         return {"cosine": lost, "to_example": lost, **nothing, "attractors": attractors}
@@ -104,7 +104,7 @@ def _cosine(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
-    """Four networks a seed."""
+    """Four networks per seed."""
     settings = limited(
         {
             **RECIPE,
@@ -122,11 +122,11 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
 
 
 def summarize(records: Records) -> Summary:
-    """After four steps a start has the direction that power iteration gives it, for every activation."""
+    """Judges whether, after four steps, a start has the direction given by power iteration, for every activation."""
     place = STEPS.index(4)
 
     def cosines(record: CellRecord) -> list[float]:
-        """Of the activations for which it does not follow from the definition."""
+        """The cosines for the activations for which they do not follow from the definition."""
         return [
             numeric(network["cosine"][place])
             for network in record.numbers["networks"]

@@ -26,7 +26,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
-    """One network an activation, optimizer and seed; the same seeds for all."""
+    """One network for each activation, optimizer and seed; the same seeds for all."""
     settings = network_settings(limited({**_SIZES[scale], "source": data_source("mnist")}), mode)
     return [
         cell
@@ -45,7 +45,7 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
 
 
 def summarize(records: Records) -> Summary:
-    """Whether every network that interpolates stores all examples."""
+    """Judges whether every network that interpolates stores all examples."""
     whole = sum(record.numbers["attractors"] == record.numbers["cycles"] for record in trained(records))
     return judged(
         records,
@@ -93,7 +93,7 @@ def tabulate(records: Records) -> Sequence[PageTable]:
 
 
 def _counts(numbers: Mapping[str, Any]) -> tuple[int, int, int]:
-    """Examples by verdict: attractors, certainly none, inconclusive."""
+    """The number of examples by verdict: attractors, certainly not attractors, inconclusive."""
     stored, open_ones = numbers["attractors"], numbers["inconclusive"]
     return stored, numbers["cycles"] - stored - open_ones, open_ones
 

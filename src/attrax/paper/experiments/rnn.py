@@ -33,11 +33,11 @@ _SIZES: dict[str, dict[str, Any]] = {
 }
 
 _FIXED = {"feedback": "argmax", "tol": 1e-3, "optimizer": "adam", "rate": 1e-2, "rounds": 3, "dtype": "float32"}
-"""The last one is what `recurrent` makes, and stands here for the table of settings."""
+"""The last entry is the dtype that `recurrent` uses, given here for the table of settings."""
 
 
 def run(settings: Mapping[str, Any], work: Work) -> CellFound:
-    """Trains the network and lets it speak from the zero input."""
+    """Trains the network and runs it from the zero input."""
     words = SENTENCE.split()
     memory = store_words(
         words,
@@ -69,12 +69,12 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
-    """One network a seed."""
+    """One network per seed."""
     return repeated("rnn", run, {**_SIZES[scale], **_FIXED}, scale=scale, mode=mode, seed=seed)
 
 
 def summarize(records: Records) -> Summary:
-    """The sentence repeats forever."""
+    """Judges whether the sentence repeats forever."""
     sentence = SENTENCE.split()
     said = next((" ".join(record.numbers["spoken"][:26]) for record in trained(records)), "")
 
@@ -94,7 +94,7 @@ def summarize(records: Records) -> Summary:
 
 @of_one_network
 def draw(record: CellRecord) -> Sequence[Drawing]:
-    """Which word is said at which step, for one network."""
+    """The word at each step, for one network."""
     words, spoken = list(dict.fromkeys(SENTENCE.split())), record.numbers["spoken"]
     figure, grid = plain_axes(6.4, 3.0)
     grid[0, 0].step(range(1, len(spoken) + 1), [words.index(word) for word in spoken], where="mid", color=BLUE)

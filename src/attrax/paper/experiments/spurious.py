@@ -13,7 +13,7 @@ _COLORS = (BLUE, VERMILION, ORANGE, GRAY, GREEN)
 
 
 def summarize(records: Records) -> Summary:
-    """No limit that was never stored."""
+    """Judges whether there is no limit that was never stored."""
     told = "; ".join(_told(record) for record in records if record.numbers)
     return judged(
         records,
@@ -45,7 +45,7 @@ def _told(record: CellRecord) -> str:
 
 @of_one_network
 def draw(record: CellRecord) -> Sequence[Drawing]:
-    """For each kind of start where it ended, for one network."""
+    """Where the starts of each kind ended, for one network."""
     kinds = record.numbers["by_start"]
     figure, grid = plain_axes(5.6, 1.0 + 0.45 * len(kinds))
     axes = grid[0, 0]
@@ -61,7 +61,7 @@ def draw(record: CellRecord) -> Sequence[Drawing]:
 
 
 def tabulate(records: Records) -> Sequence[PageTable]:
-    """For each network and kind of start how many ended how."""
+    """For each network and kind of start, the number of each outcome."""
     rows = [
         (labeled(record), kind, str(row["starts"]), *(str(row[end]) for end in ENDS), f"{row['upper_bound']:.3g}")
         for record in records

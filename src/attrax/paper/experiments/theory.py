@@ -1,4 +1,4 @@
-"""The theorems beside training."""
+"""The theorems compared with training."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -66,7 +66,7 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
 
 
 def summarize(records: Records) -> Summary:
-    """Theory and training agree to three decimals everywhere."""
+    """Judges whether theory and training agree to three decimals everywhere."""
 
     def share(record: CellRecord) -> float:
         return record.numbers["agreeing"] / record.numbers["total"]

@@ -28,7 +28,7 @@ from attrax.paper._experiment import (
     trained,
 )
 from attrax.paper._figures import picture_rows
-from attrax.paper._networks import RECIPE, fitted, orbit_of, stored_numbers
+from attrax.paper._networks import RECIPE, fitted, iterated_states, stored_numbers
 from attrax.paper._pictures import data_note, data_source, limited, pictures
 from attrax.paper.pages import PageTable
 from attrax.paper.sweeps import Cell, CellFound, CellRecord, Work
@@ -42,11 +42,11 @@ _SIZES: dict[str, dict[str, Any]] = {
     "full": {"n": 10, "side": 64, "channels": 64, "epochs": 1_000_000, "rate": 1e-4},
 }
 _EXACT = 1e-9
-"""Mean square of f(x) − x up to which a point counts as found."""
+"""Mean square of f(x) − x up to which a point counts as a fixed point."""
 
 
 def run(settings: Mapping[str, Any], work: Work) -> CellFound:
-    """Trains the network by Adam, then looks for its exact fixed points and certifies them."""
+    """Trains the network with Adam, then finds its exact fixed points and certifies them."""
     examples = pictures(settings)
     key = jr.key(settings["seed"])
     network = conv_autoencoder(
@@ -76,24 +76,24 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     arrays = {
         "examples": examples.astype(np.float32),
         "cues": cues.astype(np.float32),
-        "steps": orbit_of(memory, cues, (1, 30)).astype(np.float32),
+        "steps": iterated_states(memory, cues, (1, 30)).astype(np.float32),
     }
     return CellFound(numbers, arrays, trained=trained_map.status is StoreStatus.STORED)
 
 
 def _bound(memory: Memory, size: int, key: PRNGKeyArray) -> float | None:
-    """The largest bound on a whole spectrum, for large states a probable one; `None` where a point is not fixed."""
+    """The largest bound on a whole spectrum (for large states, a probable one); `None` if a point is not fixed."""
     assert memory.certificate is not None  # `refine_and_certify` sets it
     if (memory.certificate.residual**2 / size > _EXACT).any():
-        return None  # nothing is stored, and the bound takes an hour at the paper's size
+        return None  # nothing is stored, and the bound would take an hour at the paper's size
     return float(spectrum(memory, top=1, key=key).upper_bound.max())
 
 
 def by_radius(certificate: Certificate, size: int) -> int:
-    """How many pictures are attractors as the paper reads it, without a certificate.
+    """How many pictures are attractors by the paper's criterion, without a certificate.
 
-    Only where a certificate is out of reach, for the state is too large for a bound on the whole spectrum (method
-    `matrix-free`): an exact fixed point, and a spectral radius that stays below 1 with the error of its estimate.
+    Used only if the state is too large for a bound on the whole spectrum (method `matrix-free`). It requires an exact
+    fixed point and a spectral radius below 1 by more than the error of its estimate.
     """
     return sum(
         method == "matrix-free"
@@ -112,7 +112,7 @@ def by_radius(certificate: Certificate, size: int) -> int:
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
-    """One network a seed."""
+    """One network per seed."""
     settings = limited(
         {
             **RECIPE,
@@ -130,7 +130,8 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
 
 
 def summarize(records: Records) -> Summary:
-    """All examples are attractors: certified ones, or, where the state is too large for a bound, by the radius."""
+    """Judges whether all examples are attractors: certified or, if the state is too large for a bound, by the
+    radius."""
 
     def share(record: CellRecord) -> float:
         return (record.numbers["attractors"] + record.numbers["by_radius"]) / record.numbers["cycles"]
@@ -157,7 +158,7 @@ def summarize(records: Records) -> Summary:
 
 @of_one_network
 def draw(record: CellRecord) -> Sequence[Drawing]:
-    """Examples, noisy cues and what they become, for one network."""
+    """Examples, noisy cues and their limits, for one network."""
     arrays, settings = record.arrays, record.cell.settings
     rows = [
         ("stored", arrays["examples"]),
@@ -173,7 +174,7 @@ def draw(record: CellRecord) -> Sequence[Drawing]:
 
 
 def tabulate(records: Records) -> Sequence[PageTable]:
-    """What was found at the pictures of every network."""
+    """The results for the pictures of every network."""
     rows = [
         (
             labeled(record),

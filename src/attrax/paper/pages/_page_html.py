@@ -21,10 +21,10 @@ from attrax.paper.pages._page_words import (
 from attrax.report import document
 
 _FEW_COLUMNS = 8
-"""A table with more is set smaller."""
+"""A table with more columns gets smaller text."""
 
 _WIDE = 720
-"""A picture of more pixels across is scrolled on a phone, instead of shrunk until nobody can read it."""
+"""A wider picture (in pixels) is scrolled on a phone instead of shrunk until it is unreadable."""
 
 _MORE_STYLE = """
 nav{font-size:.92rem;line-height:1.9}nav a{margin-right:.9rem;white-space:nowrap}
@@ -127,7 +127,7 @@ def _section(section: PageSection) -> str:
 
 
 def _download(name: str, text: str, words: str) -> str:
-    """A link that holds the file itself, so that the page can be sent alone."""
+    """A link that contains the file itself, so that the page can be sent alone."""
     content = base64.b64encode(text.encode()).decode("ascii")
     return f'<a href="data:text/csv;charset=utf-8;base64,{content}" download="{escape(name)}">{escape(words)}</a>'
 
@@ -173,5 +173,5 @@ def _unit(section: PageSection) -> str:
 
 
 def _width(picture: bytes) -> int:
-    """Pixels across, which a PNG file has in its first lines."""
+    """The width in pixels, from the header of a PNG file."""
     return int.from_bytes(picture[16:20], "big")

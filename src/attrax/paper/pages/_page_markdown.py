@@ -1,4 +1,4 @@
-"""A page about experiments in Markdown, its figures beside it."""
+"""A page about experiments in Markdown, with its figures in separate files."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -80,11 +80,11 @@ def _marked(outcome: str) -> str:
 
 
 _SPECIAL = re.compile(r"[\\`*\[\]|<]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)|^[#>]|^[+-](?=\s)")
-"""What Markdown does not show as it is."""
+"""Characters that Markdown does not show literally."""
 
 
 def _plain(text: str) -> str:
-    """A text that Markdown shows as it is, on one line."""
+    """A text, on one line, escaped so that Markdown shows it literally."""
     return _SPECIAL.sub(r"\\\g<0>", " ".join(text.split()))
 
 

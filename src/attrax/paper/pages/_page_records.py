@@ -1,4 +1,4 @@
-"""What a page about many experiments is made of."""
+"""The parts of a page about many experiments."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,8 +20,8 @@ class PageTable(Record):
 class PageCell(Record):
     """One cell on the page.
 
-    **Fields:** `name`; `status`; `facts` by name; a `message` where there is one; the `command`; `more`, by name what
-    is too long for the page and stands in the CSV file only.
+    **Fields:** `name`; `status`; `facts` by name; a `message`, if any; the `command`; `more`, by name the values that
+    are too long for the page and are only in the CSV file.
     """
 
     name: str
@@ -36,8 +36,8 @@ class PageCell(Record):
 class PagePart(Record):
     """An experiment in one mode.
 
-    **Fields:** `mode`; `here`, `low` and `high`, our number and its spread; `outcome`, a word; `text`, what was found;
-    `figures`, PNG files with the sentences below them; `tables`; `cells`.
+    **Fields:** `mode`; `here`, `low` and `high`, our number and its range; `outcome`, a word; `text`, the result in
+    words; `figures`, PNG files with the sentences below them; `tables`; `cells`.
     """
 
     mode: str
@@ -54,7 +54,7 @@ class PagePart(Record):
 @dataclass(frozen=True, slots=True, eq=False)
 class PageSection(Record):
     """An experiment: `id`, `title`, the paper's `statement` and number (`None` where it is lost), its `unit`, `notes`,
-    and a part a mode."""
+    and one part per mode."""
 
     id: str
     title: str

@@ -8,7 +8,7 @@ from typing import Any
 from attrax.paper.pages._page_records import PagePart, PageSection, PageTable
 
 _COLUMNS = ("mode", "cell", "status", "message", "command")
-"""Of the CSV file of cells, beside their numbers."""
+"""Columns of the CSV file of cells, before their numbers."""
 
 
 def csv_files(section: PageSection) -> dict[str, str]:
@@ -29,10 +29,10 @@ def csv_table(table: PageTable) -> str:
 
 
 def _csv(section: PageSection) -> str:
-    """One row per cell; the columns are those that any cell has."""
+    """One row per cell; the columns are those of all cells together."""
     cells = [(part.mode, cell, {**cell.facts, **cell.more}) for part in section.parts for cell in part.cells]
     names = list(dict.fromkeys(name for _, _, numbers in cells for name in numbers))
-    # A number may have the name of a column, as the status of training has, and no two columns may have the same.
+    # A number may have the name of a column, such as the status of training, but column names must be unique.
     heads = [f"numbers_{name}" if name in _COLUMNS else name for name in names]
     rows: list[Sequence[Any]] = [["mode", "cell", "status", *heads, "message", "command"]]
     for mode, cell, numbers in cells:

@@ -15,7 +15,7 @@ MARKS = {
     "lost": ("∅", "soft", "there is nothing left to compare with"),
     "unfinished": ("…", "soft", "cells have not run, or failed, or what they tell could not be drawn"),
 }
-"""Sign, look and meaning of each verdict."""
+"""Symbol, style and meaning of each verdict."""
 
 MODES = {"paper": "the paper’s recipe", "attrax": "attrax’s writers"}
 """Words for each mode."""
@@ -25,7 +25,7 @@ READING = (
     "number of this run, as a rule the median over the networks trained. Brackets behind it hold the range it comes "
     "with, as a rule the least and the largest, for a rank correlation its 95 % interval; a number without has none."
 )
-"""How the numbers on the page are to be read."""
+"""How to read the numbers on the page."""
 
 
 def verdict_meanings(sections: Sequence[PageSection]) -> list[tuple[str, str]]:

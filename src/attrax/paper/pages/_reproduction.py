@@ -1,4 +1,4 @@
-"""One page about many experiments: what the paper says, what came out, figures, tables, and how to make each again."""
+"""One page about many experiments: the paper's statements, the results, figures, tables, and how to reproduce each."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from attrax.paper.pages._page_records import PageSection
 from attrax.paper.pages._page_sheets import csv_files
 
 PAGE_FORMATS = ("html", "md")
-"""What `write_reproduction` can write."""
+"""The formats that `write_reproduction` can write."""
 
 
 def write_reproduction(
@@ -25,16 +25,16 @@ def write_reproduction(
     command: str = "",
     format: str = "html",
 ) -> tuple[Path, ...]:
-    """Writes `index.html` or `index.md` to a folder, and in `csv/` the cells of each experiment and each table.
+    """Writes `index.html` or `index.md` to a folder, and the cells of each experiment and each table to `csv/`.
 
     The HTML page needs no other file, no script and no network; its links hold the tables. The Markdown page has its
-    figures as PNG files in `figures/`. Equal sections give equal files. What an earlier page left in the folder
-    stays there.
+    figures as PNG files in `figures/`. Equal sections give equal files. Other files in the folder are left alone.
 
-    **Arguments:** `folder`, created where it is missing; `sections`; `title`; `facts`, names and values below it;
-    `note`, on the verdicts as a whole; `command`, which makes the page again; `format`, one of `PAGE_FORMATS`.
+    **Arguments:** `folder`, created if it is missing; `sections`; `title`; `facts`, names and values below it; `note`,
+    about all verdicts; `command`, which creates the page again; `format`, one of `PAGE_FORMATS`.
 
-    **Returns:** the files, the page first. **Raises** `ValueError` for another format, or where they can't be written.
+    **Returns:** the files, the page first. **Raises** `ValueError` for another format, or if the files can't be
+    written.
 
         >>> import tempfile
         >>> section = PageSection("fig0", "Fig. 0", "Nothing is.", 0, "things", "")

@@ -1,4 +1,4 @@
-"""Cells: what a sweep is made of, and what becomes of each."""
+"""Cells: the units of a sweep, and their outcomes."""
 
 import hashlib
 import importlib
@@ -18,18 +18,18 @@ import numpy as np
 from attrax.extending import Progress, Record, checks
 
 _MOST_BYTES = 500_000_000
-"""Of the arrays of a cell; a row of the results holds no more than twice as much."""
+"""The maximum size of the arrays of a cell; a row of the results holds at most twice as much."""
 
 
 class CellStatus(StrEnum):
-    """What became of a cell."""
+    """The outcome of a cell."""
 
     DONE = "done"
-    """It ran to its end, and training reached what the cell asks for."""
+    """It finished, and training reached its target."""
     NOT_TRAINED = "not trained"
-    """Training missed what the cell asks for within its epochs, or the cell its time limit."""
+    """Training missed its target within its epochs, or the cell ran out of time."""
     FAILED = "failed"
-    """It raised an error, which the record tells; the next run tries again."""
+    """It raised an error, which is in the record; the next run tries again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,13 @@ class Cell(Record):
 
     **Fields:**
 
-    - `experiment`: what the cell belongs to.
-    - `name`: of the cell, for people; two cells of one experiment have two names.
-    - `function`: `module:name` of a function of the settings and a `Work` that returns a `CellFound`. A text, so that
-      a cell goes to another process or machine as it stands in the file.
-    - `settings`: names with what JSON can hold, the seed among them.
-    - `code`: version of the code behind the function; another one makes it another cell.
-    - `time_limit`: seconds after which the cell is given up as not trained.
+    - `experiment`: the experiment it belongs to.
+    - `name`: its name for people, unique within the experiment.
+    - `function`: `module:name` of a function of the settings and a `Work` that returns a `CellFound`. It is a text, so
+      that a cell can be sent to another process or machine.
+    - `settings`: values that JSON can hold, by name, including the seed.
+    - `code`: version of the code behind the function; a different version makes a different cell.
+    - `time_limit`: seconds after which the cell is stopped and counts as not trained.
     """
 
     experiment: str
@@ -63,14 +63,14 @@ class Cell(Record):
             text = json.dumps(dict(self.settings), sort_keys=True, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise ValueError(f"settings must be what JSON can hold, without NaN and infinities: {error}") from None
-        # As they come back from a file: tuples are lists then, and nobody else holds them.
+        # As they would be read from a file: tuples become lists, and no one else can change them.
         object.__setattr__(self, "settings", json.loads(text))
 
     @property
     def fingerprint(self) -> str:
-        """Equal for two cells exactly where their results are: of function, settings, code and time limit.
+        """Equal for two cells exactly if their results are: a digest of function, settings, code and time limit.
 
-        Names play no part, so that experiments which ask for the same work share it.
+        Names are not included, so that experiments that need the same work share it.
         """
         content = [self.function, self.settings, self.code, self.time_limit]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
@@ -88,8 +88,8 @@ class Cell(Record):
 class CellFound(Record):
     """What the function of a cell returns.
 
-    **Fields:** `numbers`, names with what JSON can hold (numbers that are not finite become null); `arrays`, for
-    figures; `trained`, whether training reached what the cell asks for.
+    **Fields:** `numbers`, values that JSON can hold, by name (numbers that are not finite become null); `arrays`, for
+    figures; `trained`, whether training reached its target.
     """
 
     numbers: Mapping[str, Any]
@@ -101,9 +101,9 @@ class CellFound(Record):
 class CellRecord(Record):
     """A cell with its result.
 
-    **Fields:** `cell`; `status`; `numbers` and `arrays`, as in `CellFound`, empty where it failed or ran out of time;
-    `seconds`; `message`, of the error or of what ran out; `made_by`, what ran it: versions of `attrax`, `jax` and
-    `python`, `platform`, `cores`, the kind of `device`, and whether a `data_folder` was set.
+    **Fields:** `cell`; `status`; `numbers` and `arrays`, as in `CellFound`, empty if it failed or ran out of time;
+    `seconds`; `message`, about the error or the limit that was reached; `made_by`, what ran it: versions of `attrax`,
+    `jax` and `python`, `platform`, `cores`, the kind of `device`, and whether a `data_folder` was set.
     """
 
     cell: Cell
@@ -116,7 +116,7 @@ class CellRecord(Record):
 
     @property
     def seed(self) -> int | None:
-        """The cell's seed, where its settings name one."""
+        """The seed of the cell, if its settings have one."""
         found = self.cell.settings.get("seed")
         return found if isinstance(found, int) else None
 
@@ -127,15 +127,15 @@ class CellRecord(Record):
 
 
 class OutOfTime(Exception):
-    """Raised through a callback of progress where a cell's time is over."""
+    """Raised through a progress callback when the time of a cell is over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work(Record):
-    """What a cell's function is given beside its settings.
+    """What the function of a cell gets in addition to its settings.
 
-    **Fields:** `progress`, to be handed to every long call of the library, for through it the time limit is kept;
-    `checkpoint`, a file of the cell's own for training to go on from after a kill, or `None`.
+    **Fields:** `progress`, to be passed to every long call of the library, which enforces the time limit; `checkpoint`,
+    the cell's own file from which training continues after an interruption, or `None`.
     """
 
     progress: Progress
@@ -143,11 +143,11 @@ class Work(Record):
 
 
 def run_cell(cell: Cell, scratch: Path | None = None, *, parent: int | None = None) -> CellRecord:
-    """Runs a cell in this process. Whatever it raises becomes part of the record.
+    """Runs a cell in this process. Any error it raises becomes part of the record.
 
-    **Arguments:** `cell`; `scratch`, a folder for its checkpoint; without one, or where it can't be written to from
-    here, nothing is kept of a cell that is interrupted. `parent`, the process that wants the record: when it is gone,
-    this one ends, lest it write to the checkpoint that a second run goes on from.
+    **Arguments:** `cell`; `scratch`, a folder for its checkpoint; without one, or if it is not writable from here, an
+    interrupted cell starts again. `parent`, the process that waits for the record: when it is gone, this one ends, so
+    that it does not write to a checkpoint that a second run uses.
     """
     begun = time.perf_counter()
 
@@ -169,7 +169,7 @@ def run_cell(cell: Cell, scratch: Path | None = None, *, parent: int | None = No
             message = "; ".join(filter(None, ["training did not reach what the cell asks for", message]))
     except OutOfTime:
         status, message = CellStatus.NOT_TRAINED, f"the time limit of {cell.time_limit:g} s was over"
-    except Exception as error:  # one cell's error must not end the others
+    except Exception as error:  # an error in one cell must not stop the others
         status = CellStatus.FAILED
         message = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
     if checkpoint is not None and status is not CellStatus.FAILED:
@@ -178,7 +178,7 @@ def run_cell(cell: Cell, scratch: Path | None = None, *, parent: int | None = No
 
 
 def _writable(folder: Path | None) -> TypeGuard[Path]:
-    """Whether a folder is there or can be made; on a machine of a cluster, that of the machine that asks may not."""
+    """Whether a folder exists or can be created; on a machine of a cluster, the folder of another machine may not."""
     try:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
@@ -188,20 +188,20 @@ def _writable(folder: Path | None) -> TypeGuard[Path]:
 
 
 def _found(cell: Cell, work: Work) -> tuple[CellFound, str]:
-    """What the cell's function returns, and what there is to say of its checkpoint.
+    """The result of the cell's function, and a message about its checkpoint.
 
-    A damaged checkpoint would make the cell fail in every run. Nobody else uses the file, so it is given up.
+    A damaged checkpoint would make the cell fail in every run. Nothing else uses the file, so it is deleted.
     """
     module, _, name = cell.function.partition(":")
     function: Callable[..., CellFound] = getattr(importlib.import_module(module), name)
     try:
         return function(dict(cell.settings), work), ""
     except ValueError as error:
-        # So begin the messages of a file that can't be read; that of one with other data begins otherwise.
+        # Messages about an unreadable file begin like this; those about a file with other data begin differently.
         if work.checkpoint is None or not str(error).startswith(f"{work.checkpoint} is "):
             raise
         work.checkpoint.unlink(missing_ok=True)
-    return function(dict(cell.settings), work), "its checkpoint was damaged, so training began anew"
+    return function(dict(cell.settings), work), "its checkpoint was damaged, so training started again"
 
 
 def _made_by() -> dict[str, Any]:
@@ -227,7 +227,8 @@ def _made_by() -> dict[str, Any]:
 
 
 def _storable(arrays: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The arrays as NumPy has them. **Raises** `TypeError` or `ValueError` for what the file of results can't hold."""
+    """The arrays as NumPy arrays. **Raises** `TypeError` or `ValueError` for arrays that the results file can't
+    hold."""
     found = {str(name): np.asarray(value) for name, value in arrays.items()}
     for name, value in found.items():
         if value.dtype.kind not in "biuf" or value.dtype.itemsize > 8:
@@ -239,7 +240,7 @@ def _storable(arrays: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 
 def _plain(value: Any) -> Any:
-    """The same as JSON has it. **Raises** `TypeError` for what it can't hold."""
+    """The value in the form of JSON. **Raises** `TypeError` if JSON can't hold it."""
     if isinstance(value, Mapping):
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -252,4 +253,4 @@ def _plain(value: Any) -> Any:
         return value if np.isfinite(value) else None
     if value is None or isinstance(value, bool | int | str):
         return str(value) if isinstance(value, StrEnum) else value
-    raise TypeError(f"{value!r} is nothing that JSON can hold")
+    raise TypeError(f"{value!r} is not a value that JSON can hold")

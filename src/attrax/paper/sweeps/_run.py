@@ -15,11 +15,11 @@ from attrax.paper.sweeps._cells import Cell, CellFound, CellRecord, CellStatus, 
 from attrax.paper.sweeps._store import ResultStore
 
 _DEATHS = 3
-"""So often the process of a cell may die before the cell is given up as failed."""
+"""How often the process of a cell may die before the cell counts as failed."""
 _DASK_SECONDS = 10
 """How long a Dask scheduler may take to answer."""
 _MAPS = 20_000
-"""Memory maps of a process above which compiled code is forgotten; the usual limit is 65,530."""
+"""Number of memory maps of a process above which compiled code is dropped; the usual limit is 65,530."""
 
 
 def sweep(
@@ -34,25 +34,25 @@ def sweep(
 ) -> tuple[CellRecord, ...]:
     """Runs the cells that are not in `store` yet and adds each to it as soon as it is done.
 
-    After a kill at any moment the same call goes on where it was; only the cells under way are lost. A cell that raises
-    is recorded as failed and does not end the others, and so is one whose process died again and again. Equal cells run
+    After an interruption at any moment the same call continues; only the cells in progress are lost. A cell that raises
+    an error, or whose process dies repeatedly, is recorded as failed and does not stop the others. Equal cells run
     once.
 
     **Arguments:**
 
-    - `cells`: in any number, independent of each other.
+    - `cells`: any number of independent cells.
     - `store`: where results are looked up and added.
-    - `jobs`: processes. With 1 the cells run in this one.
-    - `threads`: of each process, by default the cores divided by `jobs`. A process is bound to as many cores of its own
-      where the system can do that; this one, with one job, until the sweep is over.
-    - `dask`: address of a Dask scheduler, such as `tcp://127.0.0.1:8786`, whose workers run the cells in place of
-      `jobs` processes; what a lost worker had under way goes to another. Needs `dask[distributed]`.
-    - `checkpoints`: a folder for the training under way. A machine of a cluster that can't write to it does without.
+    - `jobs`: number of processes. With 1, the cells run in this process.
+    - `threads`: threads of each process, by default the number of cores divided by `jobs`. If the system supports it,
+      each process is bound to that many cores of its own; with one job, this process, until the sweep is over.
+    - `dask`: address of a Dask scheduler, such as `tcp://127.0.0.1:8786`, whose workers run the cells instead of `jobs`
+      processes; the cells of a lost worker go to another one. Needs `dask[distributed]`.
+    - `checkpoints`: a folder for training in progress. Machines of a cluster that can't write to it work without it.
     - `progress`: called with the number of finished cells.
 
-    **Returns:** a record a cell, in order. **Raises** `ValueError` for wrong arguments, and where another run adds to
-    the same file, before any cell runs; where Dask is needed but not installed, does not answer, or is lost; where
-    `store` can't be written to any more. What was added before is kept.
+    **Returns:** one record per cell, in order. **Raises** `ValueError` for wrong arguments, and if another run adds to
+    the same file, before any cell runs; if Dask is needed but not installed, does not respond, or is lost; if `store`
+    can't be written to any more. Records added before are kept.
 
     Source: joblib's process pool; Dask's futures.
 
@@ -85,22 +85,22 @@ def sweep(
 
 
 def default_threads(jobs: int) -> int:
-    """Threads of each of so many processes: the cores that this process may use, divided among them."""
+    """The number of threads for each of `jobs` processes: the cores available to this process, divided among them."""
     return max(1, _cores() // jobs)
 
 
 def echo(settings: dict[str, Any], work: Any) -> CellFound:
-    """The smallest cell: its settings come back as its numbers. For trying out a cluster."""
+    """The smallest cell: it returns its settings as its numbers. Use it to try out a cluster."""
     return CellFound(settings)
 
 
 def _folder(path: str | os.PathLike[str]) -> Path:
-    """The folder, made where it is missing; by its full name, for workers may run elsewhere."""
+    """The folder, created if it is missing, with its full path, because workers may run elsewhere."""
     folder = Path(path).resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(f"checkpoints: the folder {folder} can't be made: {error.strerror or error}") from None
+        raise ValueError(f"checkpoints: the folder {folder} can't be created: {error.strerror or error}") from None
     return folder
 
 
@@ -108,7 +108,7 @@ Records = Generator[CellRecord, None, None]
 
 
 def _run(cells: Sequence[Cell], scratch: Path | None, jobs: int, threads: int, dask: str | None) -> Records:
-    """The records of the cells, in the order in which they are done."""
+    """The records of the cells, in the order in which they finish."""
     if not cells:
         return
     if dask is not None:
@@ -128,9 +128,8 @@ def _here(cells: Sequence[Cell], scratch: Path | None, threads: int) -> Records:
 
 
 def _in_processes(cells: Sequence[Cell], scratch: Path | None, jobs: int, threads: int) -> Records:
-    """A process that is killed, for want of memory as a rule, takes the whole pool along; a new one goes on.
-
-    What was under way starts again, one cell at a time, until it is known which of them it was.
+    """A process that is killed, usually because memory ran out, takes the whole pool down; a new pool continues. The
+    cells in progress start again, one at a time, until it is known which one was responsible.
     """
     import joblib
     from joblib.externals.loky.process_executor import BrokenProcessPool
@@ -142,14 +141,14 @@ def _in_processes(cells: Sequence[Cell], scratch: Path | None, jobs: int, thread
         joblib.parallel_config(backend="loky", inner_max_num_threads=threads),
         warnings.catch_warnings(),
     ):
-        # A process whose memory has grown is replaced by a fresh one, as it should be: compilers keep much.
+        # A process whose memory has grown is replaced by a new one, as intended: compilers keep a lot of memory.
         warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
         work = joblib.delayed(_in_worker)
         while pending:
             batch = [cell for mark, cell in pending.items() if deaths[mark]][:1] or list(pending.values())
-            # A cell at a time, for one may take hours and the next a second.
+            # One cell at a time, because one may take hours and the next a second.
             options: dict[str, Any] = {"batch_size": 1}
-            # joblib has no types of its generators.
+            # joblib has no types for its generators.
             pool: Any = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", **options)
             try:
                 for record in pool(work(cell, scratch, places, threads, os.getpid()) for cell in batch):
@@ -160,11 +159,11 @@ def _in_processes(cells: Sequence[Cell], scratch: Path | None, jobs: int, thread
                     deaths[cell.fingerprint] += 1
                     if deaths[cell.fingerprint] == _DEATHS:
                         del pending[cell.fingerprint]
-                        yield _dead(cell, f"its process died {_DEATHS} times, for want of memory as a rule")
+                        yield _dead(cell, f"its process died {_DEATHS} times, usually because memory ran out")
 
 
 def _under_way(batch: Sequence[Cell], places: Path) -> list[Cell]:
-    """Those of the cells whose mark is there, which is taken away; all of them, where none is."""
+    """The cells whose marker file exists, which is removed; all of them, if there is no marker."""
     marks = {path.name for path in places.glob("*.cell")}
     for name in marks:
         (places / name).unlink()
@@ -187,17 +186,16 @@ def _in_worker(cell: Cell, scratch: Path | None, places: str, threads: int, pare
 
 
 def _on_dask(cells: Sequence[Cell], scratch: Path | None, address: str) -> Records:
-    """What a lost worker had under way goes to another, which Dask gives up when several are lost.
-
-    It blames all that the workers held; so each of these runs once more, alone, before it is given up here. These are
-    Dask's own futures: joblib's Dask backend does not say which cell it was, and waits forever for a lost scheduler.
+    """The cells of a lost worker go to another one; when several workers are lost, Dask gives up. It blames all cells
+    that these workers held, so each of them runs once more, alone, before it counts as failed. These are Dask's own
+    futures: joblib's Dask backend does not say which cell failed, and waits forever for a lost scheduler.
     """
     client = _client(address)
     from distributed import as_completed
 
     done = 0
     batches = [list(cells)]
-    # It logs a lost scheduler with tracebacks; here that becomes an error of one line.
+    # Dask logs a lost scheduler with tracebacks; here that becomes an error of one line.
     log = logging.getLogger("distributed.client")
     level = log.level
     log.setLevel(logging.CRITICAL)
@@ -217,7 +215,7 @@ def _on_dask(cells: Sequence[Cell], scratch: Path | None, address: str) -> Recor
                 else:
                     raise ValueError(
                         f"dask: the scheduler at {address!r} was lost; {done} of {len(cells)} cells were finished and "
-                        "are kept, and the same call goes on with the others"
+                        "are kept; the same call continues with the others"
                     )
                 done += 1
                 yield record
@@ -234,9 +232,8 @@ def _on_worker(cell: Cell, scratch: Path | None) -> CellRecord:
 
 @contextlib.contextmanager
 def _bound(threads: int) -> Iterator[None]:
-    """Binds all threads of this process to so many of its cores, those that JAX has started too, and frees them again.
-
-    Nothing happens where the system has no such thing.
+    """Binds all threads of this process, including those that JAX has started, to `threads` of its cores, and releases
+    them at the end. Does nothing if the system does not support it.
     """
     if not hasattr(os, "sched_setaffinity") or threads >= _cores():
         yield
@@ -256,14 +253,14 @@ def _bind(cores: Sequence[int]) -> None:
 
 
 _PLACE: list[Any] = []
-"""The open file that holds this process's place among the cores; the system frees it when the process ends."""
+"""The open file that reserves cores for this process; the system releases it when the process ends."""
 
 
 def _take_place(places: str, threads: int) -> None:
     """Binds this process to `threads` cores that no other process of the pool is bound to.
 
-    JAX asks for as many threads as it may use cores, and takes no other word for it; so this comes before its first
-    use. Nothing happens where the system has no such thing, or all places are taken.
+    JAX starts as many threads as it may use cores, and has no option for it, so this must come before its first use.
+    Does nothing if the system does not support it, or if all cores are taken.
     """
     if _PLACE or not hasattr(os, "sched_setaffinity"):
         return
@@ -271,7 +268,7 @@ def _take_place(places: str, threads: int) -> None:
 
     cores = sorted(os.sched_getaffinity(0))
     for number in range(max(1, len(cores) // threads)):
-        file = open(os.path.join(places, f"place-{number}"), "w")  # noqa: SIM115 - it stays open as long as we live
+        file = open(os.path.join(places, f"place-{number}"), "w")  # noqa: SIM115 - it stays open until the process ends
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -283,7 +280,7 @@ def _take_place(places: str, threads: int) -> None:
 
 
 def _forget_compiled_code() -> None:
-    """Each compiled function keeps memory maps, of which a process may have so many."""
+    """Drops compiled functions, each of which keeps memory maps, whose number per process is limited."""
     try:
         with open("/proc/self/maps", "rb") as file:
             many = sum(1 for _ in file) > _MAPS
@@ -300,18 +297,18 @@ def _cores() -> int:
 
 
 def _client(address: str) -> Any:
-    """A connection to a Dask scheduler. **Raises** `ValueError` without Dask, or where nobody answers."""
+    """A connection to a Dask scheduler. **Raises** `ValueError` without Dask, or if no scheduler responds."""
     try:
         from distributed import Client
     except ImportError:
         raise ValueError(
-            "dask: the package dask[distributed] is not installed; pip install 'attrax[dask]', or leave the address out"
+            "dask: the package dask[distributed] is not installed; pip install 'attrax[dask]', or omit the address"
         ) from None
     try:
         client = Client(address, timeout=_DASK_SECONDS, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise ValueError(
-            f"dask: no scheduler answers at {address!r} ({error}); start one with dask scheduler"
+            f"dask: no scheduler responds at {address!r} ({error}); start one with dask scheduler"
         ) from None
     if not client.scheduler_info()["workers"]:
         client.close()

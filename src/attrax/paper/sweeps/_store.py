@@ -45,12 +45,13 @@ WHERE NOT (?8 = 'failed' AND EXISTS (SELECT 1 FROM results WHERE fingerprint = ?
 
 
 class ResultStore:
-    """A file of results, one row per cell; each is one transaction, so that a kill loses nothing that was added.
+    """A file of results, one row per cell. Each row is one transaction, so that an interruption loses nothing that was
+    added.
 
-    Settings and numbers are JSON, arrays are safetensors. May be used with `with`, which closes it.
+    Settings and numbers are JSON, arrays are safetensors. It can be used in a `with` statement, which closes it.
 
-    **Arguments:** `path`, created where it is missing. **Raises** `ValueError` where it can't be opened or is no such
-    file; each method, where it can't be read or written any more.
+    **Arguments:** `path`, created if it is missing. **Raises** `ValueError` if it can't be opened or is not such a
+    file; every method raises it if the file can't be read or written any more.
 
         >>> import tempfile
         >>> from attrax.paper.sweeps import Cell, CellRecord, CellStatus, ResultStore
@@ -66,7 +67,7 @@ class ResultStore:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(self.path, timeout=30)
-            # Readers may look while a sweep writes; FULL makes a row that was added outlive a power cut, too.
+            # Readers may read while a sweep writes; with FULL, an added row also survives a power failure.
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")
             with self._connection:
@@ -89,11 +90,11 @@ class ResultStore:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Within it, this is the only run that adds results; reading is free to all.
+        """A context in which this is the only run that adds results; reading is always possible.
 
-        The system drops the lock when the process ends, however it ends. Nothing happens where the system has no locks.
+        The system releases the lock when the process ends, however it ends. Does nothing on systems without locks.
 
-        **Raises** `ValueError` where another run holds it.
+        **Raises** `ValueError` if another run holds it.
         """
         if fcntl is None:
             yield
@@ -114,9 +115,9 @@ class ResultStore:
             yield
 
     def add(self, record: CellRecord) -> None:
-        """Adds a record in one transaction, in place of one of the same fingerprint.
+        """Adds a record in one transaction, replacing one with the same fingerprint.
 
-        A failure does not take the place of a result. **Raises** `ValueError` for arrays that safetensors can't hold.
+        A failure does not replace a result. **Raises** `ValueError` for arrays that safetensors can't hold.
         """
         cell = record.cell
         try:
@@ -143,7 +144,7 @@ class ResultStore:
             self._connection.execute(_ADD, row)
 
     def get(self, cell: Cell) -> CellRecord | None:
-        """The record of a cell, under the name that it has here; `None` where there is none."""
+        """The record of a cell, with the name of this `cell`; `None` if there is none."""
         with self._told():
             row = self._connection.execute(
                 "SELECT status, numbers, arrays, seconds, message, made_by FROM results WHERE fingerprint = ?",
@@ -152,14 +153,14 @@ class ResultStore:
             return None if row is None else _record(cell, row)
 
     def finished(self, cells: Iterable[Cell]) -> set[str]:
-        """Fingerprints of those of `cells` that need not run again: all that are here, save for the failed ones."""
+        """Fingerprints of those of `cells` that need not run again: all that are stored, except failed ones."""
         with self._told():
             known = dict(self._connection.execute("SELECT fingerprint, status FROM results"))
         return {cell.fingerprint for cell in cells if known.get(cell.fingerprint) not in (None, str(CellStatus.FAILED))}
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
-        """Whatever goes wrong with the file is told as a `ValueError` that names it."""
+        """Turns every error with the file into a `ValueError` that names it."""
         try:
             yield
         except (sqlite3.Error, safetensors.SafetensorError, ValueError) as error:
