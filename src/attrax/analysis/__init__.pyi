@@ -53,7 +53,7 @@ from ._spurious import LimitKind as LimitKind
 from ._spurious import find_spurious as find_spurious
 from ._starts import DEFAULT_SHARES as DEFAULT_SHARES
 from ._starts import START_KINDS as START_KINDS
-from ._starts import unseen as unseen
+from ._starts import not_stored as not_stored
 from ._theory_check import CheckStatus as CheckStatus
 from ._theory_check import TheoryCheck as TheoryCheck
 from ._theory_check import check_training as check_training

@@ -131,9 +131,9 @@ def nearest_agreement(
             answer = recall(memory, cues, max_steps=max_steps).index
             near = nearest_neighbor(cues, originals, rule=rule)
             alike = _one_answer(answer, near, cycle_of)
-            home = _one_answer(answer, expected, cycle_of)
-            right, neighbor_right = right + int(home.sum()), neighbor_right + int((near == expected).sum())
-            same, same_wrong = same + int(alike.sum()), same_wrong + int((alike & ~home).sum())
+            recovered = _one_answer(answer, expected, cycle_of)
+            right, neighbor_right = right + int(recovered.sum()), neighbor_right + int((near == expected).sum())
+            same, same_wrong = same + int(alike.sum()), same_wrong + int((alike & ~recovered).sum())
             reached += int((answer >= 0).sum())
         points.append(
             AgreementPoint(

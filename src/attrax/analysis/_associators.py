@@ -208,8 +208,8 @@ def _iterated(task: Task, state: np.ndarray, step: Callable[[np.ndarray], np.nda
     before = None
     for _ in range(task.rounds or _MAX_STEPS):
         moved = step(state)
-        settled = np.array_equal(moved, state) or (before is not None and np.array_equal(moved, before))
-        if not task.rounds and settled:
+        still = np.array_equal(moved, state) or (before is not None and np.array_equal(moved, before))
+        if not task.rounds and still:
             break
         before, state = state, moved
     return state

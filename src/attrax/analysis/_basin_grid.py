@@ -63,7 +63,7 @@ class BasinGrid:
         self.cycles = patterns.cycles
         self.size = int(np.prod(patterns.shape))
         with float64():
-            self.way = reduced_map(memory.map, patterns.shape)
+            self.reduced = reduced_map(memory.map, patterns.shape)
 
     def pixels_of(self, coordinates: np.ndarray) -> list[tuple[int, int]]:
         """The grid points whose pixels contain these coordinates; coordinates outside are dropped."""
@@ -128,7 +128,7 @@ class BasinGrid:
             return -1
         points = value[None]
         if period > 1:
-            points = np.concatenate([points, trajectory(self.way, points, period - 1)[0]])
+            points = np.concatenate([points, trajectory(self.reduced, points, period - 1)[0]])
         exact = refine(self.memory.map, points, unit=self.memory.examples().unit)
         points = exact.points if exact.converged else points
         # A slow approach can stop short of a limit that is already known.

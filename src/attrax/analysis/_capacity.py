@@ -238,16 +238,16 @@ def _measured(
         answer = recall(memory, cues, expected=np.arange(num), reading="mean_square", max_steps=max_steps)
         recovered += int(answer.recovered.sum())
         wrong += int(((answer.value.reshape(num, -1) > (low + high) / 2) != signs).sum())
-    cues_seen = repeats * num
-    rate = min(wrong / (cues_seen * size), 0.5)
+    num_cues = repeats * num
+    rate = min(wrong / (num_cues * size), 0.5)
     entropy = 0.0 if rate == 0 else -(rate * np.log2(rate) + (1 - rate) * np.log2(1 - rate))
     return CapacityPoint(
         num,
         float(memory.written["loss"]),
         certificate.num_attractors,
-        cues_seen,
+        num_cues,
         recovered,
-        content_bits(examples) * recovered / cues_seen,
+        content_bits(examples) * recovered / num_cues,
         float(num * size * (1 - entropy)),
         describe(memory.map).parameters,
         seconds,

@@ -26,22 +26,22 @@ class Runner(eqx.Module):
     """
 
     map: Map
-    coarse_way: ReducedMap
-    fine_way: ReducedMap
+    coarse_map: ReducedMap
+    fine_map: ReducedMap
     coarse: float = eqx.field(static=True)
     shape: tuple[int, ...] = eqx.field(static=True)
 
     def images(self, points: HostStates) -> Float[np.ndarray, "n k"]:
         """Coordinates of the images f(x)."""
-        return run(self.fine_way, points, max_steps=1, atol=self.coarse, sizes=_SIZES).z
+        return run(self.fine_map, points, max_steps=1, atol=self.coarse, sizes=_SIZES).z
 
     def flat(self, z: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
         """Coordinates whose Euclidean distance is that of the states."""
-        return flat_of(self.fine_way, z)
+        return flat_of(self.fine_map, z)
 
     def states(self, z: Float[np.ndarray, "n k"]) -> HostStates:
         """The states with these coordinates, float64."""
-        return states_of(self.fine_way, z, _SIZES)
+        return states_of(self.fine_map, z, _SIZES)
 
 
 def runner(map: Map, points: HostStates) -> Runner:
@@ -63,7 +63,7 @@ def run_to_ends(runner: Runner, starts: HostStates, *, max_steps: int, atol: flo
     its current state.
     """
     coarse = run(
-        runner.coarse_way,
+        runner.coarse_map,
         np.asarray(starts, np.float32),
         max_steps=min(1 + _COARSE_STEPS, max_steps),
         atol=runner.coarse,
@@ -79,22 +79,22 @@ def run_to_ends(runner: Runner, starts: HostStates, *, max_steps: int, atol: flo
         period[rows], status[rows] = found.period[back], found.status[back]
         steps[rows] += found.num_steps[back]
 
-    settled = np.flatnonzero(coarse.status == IterationStatus.CONVERGED)
-    if len(settled):
-        ends = np.ascontiguousarray(coarse.z[settled])
+    converged = np.flatnonzero(coarse.status == IterationStatus.CONVERGED)
+    if len(converged):
+        ends = np.ascontiguousarray(coarse.z[converged])
         whole = ends.view(np.dtype((np.void, ends.dtype.itemsize * ends.shape[1]))).ravel()
         _, first, back = np.unique(whole, return_index=True, return_inverse=True)
-        limit = min(_FINE_STEPS, max(max_steps - int(steps[settled].max()), 1))
+        limit = min(_FINE_STEPS, max(max_steps - int(steps[converged].max()), 1))
         distinct = ends[first].astype(np.float64)
-        go_on(settled, back, run_on(runner.fine_way, distinct, max_steps=limit, atol=atol, sizes=_SIZES))
+        go_on(converged, back, run_on(runner.fine_map, distinct, max_steps=limit, atol=atol, sizes=_SIZES))
     rest = np.flatnonzero(status == IterationStatus.NOT_CONVERGED)
     if len(rest):
         left = max(max_steps - int(steps[rest].min()), 1)
-        go_on(rest, np.arange(len(rest)), run_on(runner.fine_way, z[rest], max_steps=left, atol=atol))
+        go_on(rest, np.arange(len(rest)), run_on(runner.fine_map, z[rest], max_steps=left, atol=atol))
     return Run(z, steps, residual, period, status, None)
 
 
 def cycle_of(runner: Runner, state: HostStates, period: int) -> HostStates:
     """The `period` states from `state` on, itself first, float64."""
     state = np.asarray(state, np.float64)[None]
-    return state if period == 1 else np.concatenate([state, trajectory(runner.fine_way, state, period - 1)[0]])
+    return state if period == 1 else np.concatenate([state, trajectory(runner.fine_map, state, period - 1)[0]])

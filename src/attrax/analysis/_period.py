@@ -78,6 +78,7 @@ def lag_differences(states: HostStates, max_lag: int) -> Float[np.ndarray, " lag
     D(L) = mean over t and entries of (x_{t+L} − x_t)² = [Σ|x_{t+L}|² + Σ|x_t|² − 2Σx_{t+L}·x_t]/((T − L)·d).
 
     **Arguments:** `states`, T×state shape; `max_lag`, below T. **Returns** `max_lag` + 1 numbers, the first one 0.
+    **Raises** `ValueError` for a wrong `max_lag`.
 
         >>> lag_differences(np.array([[0.0], [1.0], [0.0], [1.0]]), 2).round(12).tolist()
         [0.0, 1.0, 0.0]
@@ -254,8 +255,8 @@ def _still(
         return None  # a slow film looks still over few states
     if across.max() > max(3 * across.min(), floor) or across.max() > max(2 * _STILL * scale, floor):
         return None
-    settled = half.mean(axis=0)
-    away = np.mean((flat - settled) ** 2, axis=1)
+    mean = half.mean(axis=0)
+    away = np.mean((flat - mean) ** 2, axis=1)
     over = np.flatnonzero(away > max(4 * float(away[len(flat) // 2 :].max()), floor))
     start = int(over[-1]) + 1 if len(over) else 0
     tail = flat[start:]
@@ -294,5 +295,5 @@ def iterated(memory: Memory, start: HostStates, steps: int) -> HostStates:
     if len(start) != 1:
         raise ValueError(f"start must be one state; got {len(start)}")
     with float64():
-        way = reduced_map(memory.map, patterns.shape)
-    return patterns.as_frames(np.concatenate([start, trajectory(way, start, steps)[0]]))
+        reduced = reduced_map(memory.map, patterns.shape)
+    return patterns.as_frames(np.concatenate([start, trajectory(reduced, start, steps)[0]]))

@@ -90,5 +90,8 @@ def recovery(
 
 
 def neighbor_rates(cues: HostStates, references: HostStates, expected: HostIndices) -> dict[str, float]:
-    """For each nearest-neighbor rule, the fraction of cues whose nearest reference is the expected one."""
+    """For each nearest-neighbor rule, the fraction of cues whose nearest reference is the expected one.
+
+    **Arguments:** `cues`, m×state shape; `references`, n×state shape; `expected`, m indices of references.
+    """
     return {rule: float((nearest_neighbor(cues, references, rule=rule) == expected).mean()) for rule in RULES}

@@ -276,7 +276,7 @@ def _recovered(built: Associator, cues: _Cues) -> float:
 
 
 def _measured(name: str, setting: Any, built: Associator, names: tuple[str, ...], cues: Any, known: Any) -> Rival:
-    identified, recovered, gaps_seen, seconds, total = {}, {}, [], 0.0, 0
+    identified, recovered, all_gaps, seconds, total = {}, {}, [], 0.0, 0
     built.answer(_flat(cues[0][:1]), None)  # so that compilation is not timed
     for corruption, states, mask in zip(names, cues, known, strict=True):
         flat = _flat(states)
@@ -287,9 +287,9 @@ def _measured(name: str, setting: Any, built: Associator, names: tuple[str, ...]
         right, gaps = _right(built, values, np.arange(len(flat)))
         identified[corruption] = float(right.mean())
         recovered[corruption] = float((right & (np.sqrt(gaps) < _RECOVERY)).mean())
-        gaps_seen.append(np.sqrt(gaps[right]))
+        all_gaps.append(np.sqrt(gaps[right]))
         total += len(flat)
-    every = np.concatenate(gaps_seen)
+    every = np.concatenate(all_gaps)
     distance = float(np.median(every)) if len(every) else float("nan")
     return Rival(name, setting_text(name, setting), built.num_bytes, identified, recovered, distance, seconds / total)
 
@@ -299,7 +299,7 @@ def _own(memory: Memory, names: tuple[str, ...], cues: Any, num_bytes: int, max_
     flat = points.reshape(len(points), -1)
     whole = Associator(num_bytes, flat, lambda cues, known: cues, np.arange(len(flat)))
     recall(memory, cues[0][:1], max_steps=max_steps)  # compiles
-    identified, recovered, gaps_seen, seconds = {}, {}, [], 0.0
+    identified, recovered, all_gaps, seconds = {}, {}, [], 0.0
     patterns = memory.examples()
     # A cycle may be reached at any of its states, and of several frames recall returns only the latest.
     by_status = patterns.context > 1 or any(len(cycle) > 1 for cycle in patterns.cycles)
@@ -313,8 +313,8 @@ def _own(memory: Memory, names: tuple[str, ...], cues: Any, num_bytes: int, max_
         gaps = np.where(answer.recovered, answer.distance**2 / flat.shape[1], gaps)
         identified[corruption] = float(right.mean())
         recovered[corruption] = answer.recovery_rate
-        gaps_seen.append(np.sqrt(gaps[right]))
-    every = np.concatenate(gaps_seen)
+        all_gaps.append(np.sqrt(gaps[right]))
+    every = np.concatenate(all_gaps)
     distance = float(np.median(every)) if len(every) else float("nan")
     return Rival("memory", "as written", num_bytes, identified, recovered, distance, seconds / (len(names) * len(flat)))
 
@@ -334,7 +334,7 @@ def _capacity(
     names: tuple[str, ...],
     budget: int,
     key: PRNGKeyArray,
-    at_home: Rival,
+    measured: Rival,
 ) -> Capacity:
     """Bisection for the largest number of examples, assuming that the rate falls with it.
 
@@ -364,11 +364,11 @@ def _capacity(
 
     if trains:
         # There is time for only one training: its size does not change with the number of examples.
-        fits = at_home.num_bytes <= budget
-        rate = at_home.mean_identified
+        fits = measured.num_bytes <= budget
+        rate = measured.mean_identified
         enough = fits and rate >= _ENOUGH
         num = len(task.points) if enough else 0
-        return Capacity(name, num, at_home.num_bytes, rate, "examples" if enough else ("rate" if fits else "budget"))
+        return Capacity(name, num, measured.num_bytes, rate, "examples" if enough else ("rate" if fits else "budget"))
     least = 2 if any(parse_corruption(corruption).partner for corruption in names) else 1
 
     def good(num: int) -> bool:

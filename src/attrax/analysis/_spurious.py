@@ -287,7 +287,11 @@ def _resolve(
             kept.append(number)
             continue
         refined = refine(
-            memory.map, cycle, max_move=10 * stored.thresholds.recovery, way=run.fine_way, unit=stored.thresholds.unit
+            memory.map,
+            cycle,
+            max_move=10 * stored.thresholds.recovery,
+            reduced=run.fine_map,
+            unit=stored.thresholds.unit,
         )
         cycle = refined.points
         if progress is not None:

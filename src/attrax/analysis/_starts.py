@@ -109,12 +109,12 @@ def allot(
     return {kind: counts[kind] for kind in shares if counts[kind]}
 
 
-def unseen(states: HostStates, stored: HostStates) -> HostStates:
+def not_stored(states: HostStates, stored: HostStates) -> HostStates:
     """Those of `states` that are not in `stored`, compared entry by entry in 32 bits.
 
     **Raises** `ValueError` if none is left.
 
-        >>> unseen(np.array([[0.0], [0.5], [1.0]]), np.array([[0.5]])).ravel().tolist()
+        >>> not_stored(np.array([[0.0], [0.5], [1.0]]), np.array([[0.5]])).ravel().tolist()
         [0.0, 1.0]
     """
     known = {np.ascontiguousarray(state, np.float32).tobytes() for state in stored}
@@ -169,8 +169,8 @@ def _derived(images: Any, count: int, draw: np.random.Generator) -> HostStates:
     one = draw.integers(len(images), size=count)
     found = np.stack([np.asarray(images[row], np.float32) for row in one])
     pictures, alone = found.ndim > 2, len(images) < 2
-    way = np.arange(count) % (2 if alone else 3) if pictures else np.full(count, 2)
-    part, mirrored, blended = way == 0, way == 1, np.flatnonzero(way == 2)
+    derivation = np.arange(count) % (2 if alone else 3) if pictures else np.full(count, 2)
+    part, mirrored, blended = derivation == 0, derivation == 1, np.flatnonzero(derivation == 2)
     if part.any():
         found[part] = _parts(found[part], draw)
     if mirrored.any():

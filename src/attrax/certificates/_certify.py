@@ -64,14 +64,14 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
     recovery_atol = checks.real("recovery_atol", recovery_atol, above=0)
     unit = patterns.unit
     with float64():
-        way = reduced_map(memory.map, patterns.shape)
+        reduced = reduced_map(memory.map, patterns.shape)
     linearize = linearizer(memory.map)
     cycles = [np.asarray(patterns.points[list(cycle)], np.float64) for cycle in patterns.cycles]
     rows: list[_Row] = []
     # One example per thread is faster than one matrix product over all threads: these matrices are small, and on a busy
     # machine threads that share a product wait for each other. The limit ends with the block.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-        for row in pool.map(partial(_certify_cycle, memory.map, linearize, way, unit, recovery_atol), cycles):
+        for row in pool.map(partial(_certify_cycle, memory.map, linearize, reduced, unit, recovery_atol), cycles):
             rows.append(row)
             if progress is not None:
                 largest = max(row.radius for row in rows)
@@ -108,7 +108,7 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
         verdict=tuple(row.verdict for row in rows),
         method=tuple(row.method for row in rows),
         period=np.where(column("residual") <= recovery_atol, periods, 0),
-        open_sequence_error=open_sequence_errors(way, patterns, given),
+        open_sequence_error=open_sequence_errors(reduced, patterns, given),
         reason=tuple(row.reason for row in rows),
         evidence=tuple(row.evidence for row in rows),
         distance=distances,
@@ -167,10 +167,10 @@ class _Row:
 
 
 def _certify_cycle(
-    map: Map, linearize: Linearizer, way: ReducedMap, unit: float, recovery_atol: float, cycle: HostStates
+    map: Map, linearize: Linearizer, reduced: ReducedMap, unit: float, recovery_atol: float, cycle: HostStates
 ) -> _Row:
     """The row of one cycle, before it is compared with the other cycles and with the points as given."""
-    refined = refine(map, cycle, way=way, unit=unit)
+    refined = refine(map, cycle, reduced=reduced, unit=unit)
     points, residual = refined.points, refined.residual
     if not np.isfinite(residual):
         inf = float("inf")

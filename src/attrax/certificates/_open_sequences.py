@@ -12,7 +12,7 @@ _STAY = 64
 """Number of steps for which the final state has to stay the same."""
 
 
-def open_sequence_errors(way: ReducedMap, patterns: Patterns, originals: HostStates) -> Float[np.ndarray, " w"]:
+def open_sequence_errors(reduced: ReducedMap, patterns: Patterns, originals: HostStates) -> Float[np.ndarray, " w"]:
     """For each of w open sequences, the largest mean squared distance from the states as given.
 
     The sequence is run from its first state as given, in 64 bits, to the state it ends in, around the cycle of that
@@ -25,7 +25,7 @@ def open_sequence_errors(way: ReducedMap, patterns: Patterns, originals: HostSta
         for _ in range(_STAY):
             sequence.append(int(patterns.successor[sequence[-1]]))
     starts = np.asarray([originals[sequence[0]] for sequence in patterns.open_sequences], np.float64)
-    runs = trajectory(way, starts, max(map(len, sequences)))
+    runs = trajectory(reduced, starts, max(map(len, sequences)))
     errors = []
     for sequence, states in zip(sequences, runs, strict=True):
         if len(states) < len(sequence):

@@ -182,7 +182,7 @@ def _prove_cycle(
     unit: float,
     cycle: HostStates,
 ) -> tuple[Contraction, HostStates]:
-    refined = refine(map, cycle, way=way, unit=unit)
+    refined = refine(map, cycle, reduced=way, unit=unit)
     points, moved = refined.points, refined.moved
     if bound is None and second is not None:
         bound = quadratic_bounds(map, lambda radius: second(radius + moved))

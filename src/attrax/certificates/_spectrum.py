@@ -111,11 +111,11 @@ def spectrum(
     cycles = [np.asarray(patterns.points[list(cycle)], np.float64) for cycle in patterns.cycles]
     seeds = [int(part) for part in np.asarray(jr.key_data(key)).ravel()]
     with float64():
-        way = reduced_map(memory.map, patterns.shape)
+        reduced = reduced_map(memory.map, patterns.shape)
     rows: list[_Row] = []
     # One cycle per thread, as in `certify`.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-        work = partial(_cycle_spectrum, memory.map, linearize, way, top, seeds, patterns.unit)
+        work = partial(_cycle_spectrum, memory.map, linearize, reduced, top, seeds, patterns.unit)
         for row in pool.map(work, cycles, [cycle[0] for cycle in patterns.cycles]):
             rows.append(row)
             if progress is not None:
@@ -168,14 +168,14 @@ class _Found:
 def _cycle_spectrum(
     map: Map,
     linearize: Linearizer,
-    way: ReducedMap,
+    reduced: ReducedMap,
     top: int,
     seeds: list[int],
     unit: float,
     cycle: HostStates,
     number: int,
 ) -> _Row:
-    refined = refine(map, cycle, way=way, unit=unit)
+    refined = refine(map, cycle, reduced=reduced, unit=unit)
     size = cycle[0].size
     if not np.isfinite(refined.residual):
         return _nothing(top, size, SpectrumStatus.NOT_FINITE)

@@ -73,7 +73,7 @@ def spurious(
     """
     import jax.random as jr
 
-    from attrax.analysis import find_spurious, unseen
+    from attrax.analysis import find_spurious, not_stored
     from attrax.report import census_figure, outcome_rates, write_figure
 
     shares = parse_shares(share)
@@ -87,7 +87,7 @@ def spurious(
     loaded = (
         None if not images else load_sources(images, like=memory, skip_unreadable=skip_unreadable, **options).values
     )
-    given: Any = None if loaded is None else unseen(loaded, memory.originals)
+    given: Any = None if loaded is None else not_stored(loaded, memory.originals)
     stored = 0 if loaded is None else len(loaded) - len(given)
     with progress_bar() as progress:
         census = find_spurious(

@@ -324,7 +324,7 @@ def _limit(
     close = met.cycle >= 0 and stored.recovery <= met.apart.max() <= 0.02 * np.sqrt(lap[0].size) * thresholds.unit
     if met.recovered or not close:
         return lap, met, True
-    exact = refine(map, lap, way=way, unit=thresholds.unit)
+    exact = refine(map, lap, reduced=way, unit=thresholds.unit)
     if not exact.converged:
         return lap, met, True
     if exact.moved > thresholds.convergence and not _approaches(way, lap, exact.points):

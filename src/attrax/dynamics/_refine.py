@@ -54,7 +54,7 @@ def refine(
     atol: float | None = None,
     max_steps: int = 20,
     max_move: float | None = None,
-    way: ReducedMap | None = None,
+    reduced: ReducedMap | None = None,
     unit: float | None = None,
 ) -> Refined:
     """The exact cycle of `map` near `cycle` (p states in order; one state for a fixed point), in float64.
@@ -65,7 +65,7 @@ def refine(
     - `max_steps`: maximum number of Newton steps.
     - `max_move`: a result farther than this from the given states is rejected; by default 0.01·√d units, a hundred
       times the error left by the paper's stopping loss.
-    - `way`: the `reduced_map` of the map for the shape of a state; pass it when refining many cycles of one map.
+    - `reduced`: the `reduced_map` of the map for the shape of a state; pass it when refining many cycles of one map.
     - `unit`: `Patterns.unit` of all patterns; by default that of the given states alone.
 
     **Returns:** `Refined`. **Raises** `ValueError` for a wrong argument.
@@ -83,43 +83,43 @@ def refine(
     size = int(np.prod(cycle.shape[1:]))
     limit = 0.01 * np.sqrt(size) * unit if max_move is None else checks.real("max_move", max_move, above=0)
     with float64():
-        way = reduced_map(map, cycle.shape[1:]) if way is None else way
-        images = np.asarray(_images(way, cycle))
+        reduced = reduced_map(map, cycle.shape[1:]) if reduced is None else reduced
+        images = np.asarray(_images(reduced, cycle))
         residual = _cycle_residual(images, cycle)
         if residual <= atol:
             return Refined(cycle, residual, 0.0, True)
         applied = np.roll(images, 1, axis=0)
         if (moved := _distance(applied, cycle)) <= limit:
             # If the map is flat around the cycle, as constructed networks are, one round is enough.
-            images = np.asarray(_images(way, applied))
+            images = np.asarray(_images(reduced, applied))
             if (once := _cycle_residual(images, applied)) <= atol:
                 return Refined(applied, once, moved, True)
         # Coordinate i represents f(cycle[i-1]), that is, cycle[i] up to the residual.
-        z = np.roll(np.asarray(_enter(way, cycle)), 1, axis=0)
-        best_z, best = _newton(way, z, max_steps)
+        z = np.roll(np.asarray(_enter(reduced, cycle)), 1, axis=0)
+        best_z, best = _newton(reduced, z, max_steps)
         if len(cycle) > 1 and best > max(atol, 1e-12 * float(np.abs(z).max())):
             # Newton's method can fail where the slope of a unit jumps nearby. A stable cycle is also found by iterating
             # the map.
-            other_z, other = _newton(way, _followed(way, best_z if np.isfinite(best) else z), max_steps)
+            other_z, other = _newton(reduced, _followed(reduced, best_z if np.isfinite(best) else z), max_steps)
             # The iteration may lead to another cycle, far from this one.
-            near = other < best and _distance(np.asarray(_leave(way, other_z)), cycle) <= limit
+            near = other < best and _distance(np.asarray(_leave(reduced, other_z)), cycle) <= limit
             best_z = other_z if near else best_z
-        points = np.asarray(_leave(way, best_z))
-        residual_after = _cycle_residual(np.asarray(_images(way, points)), points)
+        points = np.asarray(_leave(reduced, best_z))
+        residual_after = _cycle_residual(np.asarray(_images(reduced, points)), points)
     moved = _distance(points, cycle)
     if not (residual_after < residual and moved <= limit):
         return Refined(cycle, residual, 0.0, False)
     return Refined(points, residual_after, moved, residual_after <= max(atol, 1e-14 * size * unit))
 
 
-def fixed(way: ReducedMap, points: HostStates) -> np.ndarray:
+def fixed(reduced: ReducedMap, points: HostStates) -> np.ndarray:
     """For each of n states, whether `refine` would leave it unchanged because it is exact enough. Computed for all
     states at once."""
     points = np.asarray(points, np.float64)
     if not len(points):
         return np.zeros(0, bool)
     with float64():
-        images = np.asarray(_images(way, points))
+        images = np.asarray(_images(reduced, points))
     return np.linalg.norm((images - points).reshape(len(points), -1), axis=1) <= _EXACT * _units(points)
 
 
@@ -128,29 +128,29 @@ def _units(states: HostStates) -> np.ndarray:
     return np.array([Patterns(state[None], np.zeros(1, int)).unit for state in states])
 
 
-def _newton(way: ReducedMap, z: Float[np.ndarray, "p k"], max_steps: int) -> tuple[Float[np.ndarray, "p k"], float]:
+def _newton(reduced: ReducedMap, z: Float[np.ndarray, "p k"], max_steps: int) -> tuple[Float[np.ndarray, "p k"], float]:
     """Runs Newton's method as long as it lowers the defect; returns the result and the remaining defect."""
     best_z, best = z, np.inf
     for _ in range(max_steps):
-        stepped = np.asarray(_step(way, z))
+        stepped = np.asarray(_step(reduced, z))
         defect = stepped - np.roll(z, -1, axis=0)
         size = float(np.abs(defect).max())
         if not np.isfinite(size) or size >= best:
             break
         best_z, best = z, size
-        correction = _newton_correction(way, z, defect)
+        correction = _newton_correction(reduced, z, defect)
         if correction is None:
             break
         z = z + correction
     return best_z, best
 
 
-def _followed(way: ReducedMap, z: Float[np.ndarray, "p k"]) -> Float[np.ndarray, "p k"]:
+def _followed(reduced: ReducedMap, z: Float[np.ndarray, "p k"]) -> Float[np.ndarray, "p k"]:
     """Iterates the map around the cycle from its first state, as long as successive rounds get closer, and returns the
     states of the last round."""
     lap, apart = z, np.inf
     for _ in range(_LAPS):
-        after = follow(way, lap[:1], len(z))[0]
+        after = follow(reduced, lap[:1], len(z))[0]
         change = float(np.abs(after[-1] - lap[0]).max()) if len(after) == len(z) else np.inf
         if not change < apart:
             break
@@ -174,7 +174,7 @@ def _cycle_residual(images: np.ndarray, cycle: np.ndarray) -> float:
 
 
 def _newton_correction(
-    way: ReducedMap, z: Float[np.ndarray, "p k"], defect: Float[np.ndarray, "p k"]
+    reduced: ReducedMap, z: Float[np.ndarray, "p k"], defect: Float[np.ndarray, "p k"]
 ) -> Float[np.ndarray, "p k"] | None:
     """Solves δ_{i+1} − J_i δ_i = defect_i around the cycle.
 
@@ -185,7 +185,7 @@ def _newton_correction(
     def around(start: np.ndarray) -> np.ndarray:
         deviation = start
         for step in range(period):
-            deviation = np.asarray(_push(way, z[step], deviation)) + defect[step]
+            deviation = np.asarray(_push(reduced, z[step], deviation)) + defect[step]
         return deviation
 
     constant = around(np.zeros(size))
@@ -193,7 +193,7 @@ def _newton_correction(
         if size <= _DENSE:
             product = np.eye(size)
             for step in range(period):
-                product = np.asarray(_jacobian(way, z[step])) @ product
+                product = np.asarray(_jacobian(reduced, z[step])) @ product
             with warnings.catch_warnings():
                 # The defect after the step shows whether an ill-conditioned system still helped.
                 warnings.simplefilter("ignore", scipy.linalg.LinAlgWarning)
@@ -209,35 +209,35 @@ def _newton_correction(
         return None  # singular or not finite: no isolated cycle here
     corrections = [first]
     for step in range(period - 1):
-        corrections.append(np.asarray(_push(way, z[step], corrections[-1])) + defect[step])
+        corrections.append(np.asarray(_push(reduced, z[step], corrections[-1])) + defect[step])
     return np.stack(corrections)
 
 
 @eqx.filter_jit
-def _images(way: ReducedMap, points: Any) -> Any:
-    return way.each(lambda point: way.leave(way.enter(point)), points)
+def _images(reduced: ReducedMap, points: Any) -> Any:
+    return reduced.each(lambda point: reduced.leave(reduced.enter(point)), points)
 
 
 @eqx.filter_jit
-def _enter(way: ReducedMap, points: Any) -> Any:
-    return way.each(way.enter, points)
+def _enter(reduced: ReducedMap, points: Any) -> Any:
+    return reduced.each(reduced.enter, points)
 
 
 @eqx.filter_jit
-def _leave(way: ReducedMap, z: Any) -> Any:
-    return way.each(way.leave, z)
+def _leave(reduced: ReducedMap, z: Any) -> Any:
+    return reduced.each(reduced.leave, z)
 
 
 @eqx.filter_jit
-def _step(way: ReducedMap, z: Any) -> Any:
-    return way.each(way.step, z)
+def _step(reduced: ReducedMap, z: Any) -> Any:
+    return reduced.each(reduced.step, z)
 
 
 @eqx.filter_jit
-def _push(way: ReducedMap, z: Any, tangent: Any) -> Any:
-    return jax.jvp(way.step, (z,), (jnp.asarray(tangent),))[1]
+def _push(reduced: ReducedMap, z: Any, tangent: Any) -> Any:
+    return jax.jvp(reduced.step, (z,), (jnp.asarray(tangent),))[1]
 
 
 @eqx.filter_jit
-def _jacobian(way: ReducedMap, z: Any) -> Any:
-    return jax.jacfwd(way.step)(z)
+def _jacobian(reduced: ReducedMap, z: Any) -> Any:
+    return jax.jacfwd(reduced.step)(z)

@@ -35,8 +35,10 @@ def thresholds_of(memory: Memory, reading: str = "auto") -> Thresholds:
     if np.linalg.norm(moved.reshape(len(points), -1), axis=1).max() > literal.recovery:
         return mean_square
     with float64():
-        way = reduced_map(memory.map, patterns.shape)
-    missed = states_of(way, run(way, points, max_steps=1, atol=literal.convergence).z) - points[patterns.successor]
+        reduced = reduced_map(memory.map, patterns.shape)
+    missed = (
+        states_of(reduced, run(reduced, points, max_steps=1, atol=literal.convergence).z) - points[patterns.successor]
+    )
     exact = np.linalg.norm(missed.reshape(len(points), -1), axis=1).max() <= literal.recovery
     return literal if exact else mean_square
 

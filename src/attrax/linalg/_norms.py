@@ -50,7 +50,7 @@ def _norm(inner: np.ndarray, outer: np.ndarray) -> Norm | None:
 
 
 def two_norm(matrix: np.ndarray) -> float:
-    """Upper bound on the 2-norm, from the smaller Gram matrix, with a margin for its rounding."""
+    """Upper bound on the 2-norm of an m×n matrix, from the smaller Gram matrix, with a margin for its rounding."""
     size = frobenius(matrix)
     if not 1e-100 < size < 1e100:
         return size  # squares would under- or overflow
@@ -103,7 +103,8 @@ def contracting_norms(
 ) -> Iterator[tuple[list[Norm], bool]]:
     """Candidate norms around the cycle in which the Jacobians may contract, one list at a time.
 
-    Each comes with a flag: whether it is worth trying even if another norm has already been found.
+    Each comes with a flag: whether it is worth trying even if another norm has already been found. `jacobians` are
+    d×d; `thin` is the single Jacobian as a product of d×k and k×d matrices, if that is cheaper.
     """
     period = len(jacobians)
     largest = max(two_norm(jacobian) for jacobian in jacobians)
@@ -172,7 +173,11 @@ def _lyapunov(
 
 
 def contraction_rate(jacobian: np.ndarray, here: Norm, there: Norm, error: float) -> float:
-    """Bound on ‖SJR‖₂, for a Jacobian that is right to within `error` in the 2-norm."""
+    """Bound on ‖SJR‖₂, for a Jacobian J that is correct to within `error` in the 2-norm.
+
+    It is the factor by which J stretches a deviation, measured in `here` before and in `there` after: R is `here.outer`
+    and S is `there.inner`.
+    """
     inner = jacobian if here.plain and there.plain else there.inner @ jacobian @ here.outer
     rounding = 2 * gamma(2 * max(inner.shape, default=0) + 4) * frobenius(jacobian)
     rounding *= frobenius(there.inner) * frobenius(here.outer)

@@ -7,7 +7,7 @@ import scipy
 
 
 def dense_norm(matrix: np.ndarray) -> float:
-    """The 2-norm; 0 for a matrix that is empty or not finite."""
+    """The 2-norm of an m×n matrix; 0 if it is empty or not finite."""
     return float(np.linalg.norm(matrix, 2)) if matrix.size and np.isfinite(matrix).all() else 0.0
 
 

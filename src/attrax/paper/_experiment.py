@@ -192,18 +192,18 @@ def code_version(module: str) -> str:
     from attrax import __version__
 
     digest = hashlib.sha256(__version__.encode())
-    todo, seen = [module], set()
+    todo, visited = [module], set()
     while todo:
         name = todo.pop()
-        if name in seen:
+        if name in visited:
             continue
-        seen.add(name)
+        visited.add(name)
         text = _source(name).read_text(encoding="utf-8")
         for node in ast.walk(ast.parse(text)):
             used = node.module or "" if isinstance(node, ast.ImportFrom) else ""
             if used.startswith("attrax.paper.") and not used.startswith(_NO_RESULT):
                 todo.append(used)
-    for name in sorted(seen):
+    for name in sorted(visited):
         digest.update(_source(name).read_bytes())
     return digest.hexdigest()[:16]
 

@@ -138,8 +138,8 @@ def train_plane(
     if status is StoreStatus.STORED and not certificate.all_attractors:
         status = StoreStatus.NOT_ALL_CERTIFIED
     written["status"] = str(status)
-    settled = Memory(memory.map, memory.patterns, memory.originals, written, certificate)
-    return settled, fitted.loss, fitted.epochs, fitted.status
+    certified = Memory(memory.map, memory.patterns, memory.originals, written, certificate)
+    return certified, fitted.loss, fitted.epochs, fitted.status
 
 
 _GRIDS = ("label", "phase", "other", "outcome", "nearest")

@@ -170,10 +170,10 @@ def _pictures(
         first = list(range(min(examples, len(record.cues))))
         missed = [row for row in np.flatnonzero(~recovered).tolist() if row not in first]
         saw = used_in_training(memory, record.corruption)
-        seen = {"yes": "used in training", "no": "not used in training", "unknown": "training unknown"}.get(saw, saw)
+        use = {"yes": "used in training", "no": "not used in training", "unknown": "training unknown"}.get(saw, saw)
         parts.append(
             f"<h3>{escape(_capital(describe_corruption(record.corruption)))} "
-            f'<span class="soft">({escape(seen)})</span></h3>\n'
+            f'<span class="soft">({escape(use)})</span></h3>\n'
             f"<p>{int(recovered.sum())} of {len(record.cues)} recovered. The first {len(first)}:</p>\n"
         )
         parts.append(_grid(memory.examples(), record, first, originals, stored))

@@ -186,8 +186,8 @@ def curve_figure(points: Sequence[CurvePoint]) -> "Figure":
         ends = np.array([point.interval for point in members])
         axes.fill_between(levels, ends[:, 0], ends[:, 1], color=BLUE, alpha=0.2, linewidth=0)
         axes.plot(levels, rates, color=BLUE, linewidth=1.8)
-        seen = np.array([point.trained == "yes" for point in members])
-        for chosen, face in ((seen, BLUE), (~seen, "white")):
+        used = np.array([point.trained == "yes" for point in members])
+        for chosen, face in ((used, BLUE), (~used, "white")):
             axes.plot(np.array(levels)[chosen], rates[chosen], "o", color=BLUE, markerfacecolor=face, markersize=5)
         clamped = [(point.level, point.clamped_rate) for point in members if point.clamped_rate is not None]
         if clamped:

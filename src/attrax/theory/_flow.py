@@ -46,11 +46,11 @@ def unit_velocity(phi: Scalar, scale: float) -> Velocity:
 
 def layers(phi: Scalar, k: int, w: Vector, h: float) -> tuple[Vector, Vector]:
     """The pre-activations of each layer, h_1 = h and h_i = k w_i a_{i−1}, and the activations a_i = φ(h_i)."""
-    seen, activity = np.empty(len(w) + 1), np.empty(len(w) + 1)
+    preactivity, activity = np.empty(len(w) + 1), np.empty(len(w) + 1)
     for i in range(len(w) + 1):
-        seen[i] = h if i == 0 else k * w[i - 1] * activity[i - 1]
-        activity[i] = phi.value(seen[i])
-    return seen, activity
+        preactivity[i] = h if i == 0 else k * w[i - 1] * activity[i - 1]
+        activity[i] = phi.value(preactivity[i])
+    return preactivity, activity
 
 
 def depth_velocity(phi: Scalar, k: int, scale: float, target_square: float) -> Velocity:
@@ -61,8 +61,8 @@ def depth_velocity(phi: Scalar, k: int, scale: float, target_square: float) -> V
 
     def velocity(state: Vector) -> tuple[Vector, float, float]:
         u, w = state[0], state[1:-1]
-        seen, activity = layers(phi, k, w, state[-1])
-        slope = np.asarray(phi.slope(seen))
+        preactivity, activity = layers(phi, k, w, state[-1])
+        slope = np.asarray(phi.slope(preactivity))
         change = np.empty_like(state)
         change[0] = activity[-1]
         delta = u * slope[-1]  # δ/‖y‖², so that the gain needs no division

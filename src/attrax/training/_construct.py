@@ -177,8 +177,8 @@ def _assembled(
     rise = high - low
     first = np.concatenate([slopes, slopes]) / rise
     bias = np.concatenate([offsets - low, offsets - high]) / rise
-    ways = goals - constant[:, None]
-    last = np.concatenate([ways, -ways], axis=1)
+    differences = goals - constant[:, None]
+    last = np.concatenate([differences, -differences], axis=1)
     return MLP((first, last), (bias, constant), np.asarray(points).shape[1:], "relu")
 
 
@@ -195,8 +195,8 @@ def _outside(flat: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " d"] | None:
         # At most count - 1 directions, so there is room.
         basis = np.linalg.qr((flat[1:] - flat[0]).T)[0]
     else:
-        _, strengths, ways = np.linalg.svd(centered, full_matrices=False)
-        basis = ways[strengths > max(centered.shape) * np.finfo(np.float64).eps * strengths[0]].T
+        _, strengths, differences = np.linalg.svd(centered, full_matrices=False)
+        basis = differences[strengths > max(centered.shape) * np.finfo(np.float64).eps * strengths[0]].T
         if basis.shape[1] == size:
             return None
     length = float(np.sqrt(np.mean(np.sum(centered**2, axis=1)))) or 1.0

@@ -349,8 +349,8 @@ def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any, Any, Any
             weights = jax.lax.dynamic_slice_in_dim(weight, index * problem.batch, problem.batch)
             rows, weights = jnp.tile(rows, problem.copies), jnp.tile(weights, problem.copies)
             key = jr.fold_in(step_key, index)
-            gradient, (carry, seen) = jax.grad(drawn_loss, has_aux=True)(parameters, carry, rows, weights, key)
-            data = {"inputs": seen, "targets": problem.targets[rows], "weights": weights}
+            gradient, (carry, disturbed) = jax.grad(drawn_loss, has_aux=True)(parameters, carry, rows, weights, key)
+            data = {"inputs": disturbed, "targets": problem.targets[rows], "weights": weights}
             return *update(now.epoch, parameters, optimizer_state, gradient, **data), carry
 
         inner = (now.parameters, now.optimizer_state, now.carry)

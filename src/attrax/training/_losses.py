@@ -12,11 +12,11 @@ Loss: TypeAlias = Callable[[Array, Array], Array]
 
 
 def squared_error(outputs: Float[Array, "b *out"], targets: Float[Array, "b *out"]) -> Float[Array, " b"]:
-    """Mean over the entries of a row of (output − target)²."""
+    """Mean of (output − target)² over the entries of each of b rows: b numbers."""
     squares = (outputs - targets) ** 2
     return jnp.mean(squares.reshape(len(squares), -1), axis=1)
 
 
 def cross_entropy(outputs: Float[Array, "b n"], targets: Float[Array, "b n"]) -> Float[Array, " b"]:
-    """−Σ target·log softmax(output), for targets that are one-hot or probabilities."""
+    """−Σ target·log softmax(output) for each of b rows of n scores; targets are one-hot or probabilities."""
     return -jnp.sum(targets * jax.nn.log_softmax(outputs, axis=-1), axis=-1)

@@ -73,22 +73,22 @@ class Objective(Record, eqx.Module):
         sizes = (*((1,) if self.noisy else ()), *self.shares, *((1,) if self.deviating else ()))
         edges = [count * share // kinds for share in accumulate(sizes, initial=0)]
         groups = [order[low:high] for low, high in pairwise(edges)]
-        seen = inputs
+        disturbed = inputs
         if self.noisy:
             mine, groups = groups[0], groups[1:]
             draw = jr.normal(noise_key, (len(mine), *inputs.shape[1:]), inputs.dtype)
-            seen = seen.at[mine].add(self.noise * draw)
+            disturbed = disturbed.at[mine].add(self.noise * draw)
         for number, (function, level) in enumerate(zip(self.functions, self.levels, strict=True)):
             mine, groups = groups[0], groups[1:]
             kind_key = jr.fold_in(key, number)
             if function is gaussian and self.encode is not None:
-                seen = seen.at[mine].add(self._isotropic(level, (len(mine), *inputs.shape[1:]), kind_key))
+                disturbed = disturbed.at[mine].add(self._isotropic(level, (len(mine), *inputs.shape[1:]), kind_key))
             else:
-                seen = seen.at[mine].set(self._corrupted(function, level, rows[mine], kind_key))
+                disturbed = disturbed.at[mine].set(self._corrupted(function, level, rows[mine], kind_key))
         if not self.deviating:
-            return seen, None
-        seen = seen.at[groups[0]].add(carry[rows[groups[0]]])
-        return seen, jnp.zeros(count, bool).at[groups[0]].set(True)
+            return disturbed, None
+        disturbed = disturbed.at[groups[0]].add(carry[rows[groups[0]]])
+        return disturbed, jnp.zeros(count, bool).at[groups[0]].set(True)
 
     def _isotropic(self, level: Any, shape: tuple[int, ...], key: PRNGKeyArray) -> Array:
         """Noise on states, drawn in coordinates: it is isotropic there too before the whitening, so no state is
@@ -122,8 +122,8 @@ class Objective(Record, eqx.Module):
     ) -> tuple[Float[Array, ""], tuple[Carry, Float[Array, "b *state"]]]:
         """The loss of one step on the examples numbered `rows`, the carry for the next step, and the inputs used."""
         disturb_key, penalty_key = jr.split(key)
-        seen, deviated = self.disturb(carry, inputs, rows, disturb_key)
-        outputs = jax.vmap(map)(seen)
+        disturbed, deviated = self.disturb(carry, inputs, rows, disturb_key)
+        outputs = jax.vmap(map)(disturbed)
         loss = weighted_mean(row_loss(outputs, targets), weights)
         if self.penalized:
             directions = jr.normal(penalty_key, inputs.shape, inputs.dtype)
@@ -137,7 +137,7 @@ class Objective(Record, eqx.Module):
             after = rows if self.successor is None else self.successor[rows]
             kept = (deviated & (weights > 0)).reshape(size.shape)
             carry = carry.at[after].set(jnp.where(kept, fresh, carry[after]))
-        return loss, (carry, seen)
+        return loss, (carry, disturbed)
 
 
 def weighted_mean(values: Float[Array, "b *state"], weights: Float[Array, " b"] | None) -> Float[Array, ""]:

@@ -99,7 +99,7 @@ def encoder(
     - `dtype`: of the weights.
     - `key`: random key for the other weights.
 
-    **Returns:** `Encoder`.
+    **Returns:** `Encoder`. **Raises** `ValueError` for an empty sequence of widths or a width below 1.
     """
     widths = [checks.integer("each entry of widths", width, least=1) for width in widths]
     if not widths:

@@ -32,7 +32,7 @@ def refine_and_certify(memory: Memory, *, progress: Progress | None = None) -> M
             if len(cycle) == 1 and cycle[0] in exact:
                 continue
             index = list(cycle)
-            points[index] = refine(memory.map, points[index], way=reduced, unit=patterns.unit).points
+            points[index] = refine(memory.map, points[index], reduced=reduced, unit=patterns.unit).points
     memory = Memory(memory.map, replace(patterns, points=points), originals, memory.written)
     certificate: Certificate = certify(memory, progress=progress)
     return replace(memory, certificate=certificate)

@@ -17,7 +17,7 @@ from attrax.patterns import Patterns
 from attrax.training import fit_recurrent
 from attrax.writing._certified import refine_and_certify
 
-_SETTLED = 50
+_REPEATS = 50
 """How many times the sentence is repeated before its states are taken as those of the cycle."""
 
 
@@ -75,10 +75,10 @@ def store_words(
     length = len(words)
     with float64():
         exact = cast(fitted.map, np.float64)
-        states = exact.run((_SETTLED + 1) * length)
+        states = exact.run((_REPEATS + 1) * length)
         scores = np.stack([np.asarray(exact.scores(state[: exact.width])) for state in states[-length:]])
     said = np.argmax(states[:, exact.width :], axis=1)
-    repeats = bool((said == np.tile(symbols, _SETTLED + 1)).all())
+    repeats = bool((said == np.tile(symbols, _REPEATS + 1)).all())
     ranked = np.sort(scores, axis=1)
     # The states of the loop are used whatever it does; the certificate detects a shorter cycle or none.
     patterns = Patterns(states[-length:], (np.arange(length) + 1) % length)

@@ -20,7 +20,7 @@ from attrax.maps.mlp._slopes import Evaluation, Factors, step_by_step
 
 
 def linearize_network(factors: Factors, cycle: HostStates, state_error: float | None = None) -> Linearization:
-    """`Linearization` of the network with these factors at a cycle."""
+    """`Linearization` of the network with these factors at a cycle, p×state shape; see `Linearizer`."""
     evaluation = Evaluation(factors, np.asarray(cycle, np.float64))
     if state_error is None:
         found = enclose(evaluation)

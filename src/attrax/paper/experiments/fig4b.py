@@ -105,10 +105,10 @@ def _largest(record: CellRecord) -> float | None:
 @of_one_network
 def draw(record: CellRecord) -> Sequence[Drawing]:
     """The two sequences and the path of one start, for one network."""
-    points, way = record.arrays["points"], record.arrays["way"]
-    rows = [("first sequence", points[:_DIGITS]), ("second", points[_DIGITS:]), ("from Gaussian noise", way)]
-    if len(way) > _DIGITS + 1:
-        rows.append((f"from step {_DIGITS} on", np.asarray(way[_DIGITS:])))
+    points, path = record.arrays["points"], record.arrays["way"]
+    rows = [("first sequence", points[:_DIGITS]), ("second", points[_DIGITS:]), ("from Gaussian noise", path)]
+    if len(path) > _DIGITS + 1:
+        rows.append((f"from step {_DIGITS} on", np.asarray(path[_DIGITS:])))
     rows = [(name, states) for name, states in rows if len(states)]
     caption = f"{labeled(record)}. {start_note(record)} {data_note('mnist', record.cell.settings['source'])}"
     return (Drawing(picture_rows(rows, columns=_DIGITS), caption),)

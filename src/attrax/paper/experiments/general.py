@@ -90,14 +90,14 @@ def draw(records: Records) -> Sequence[Drawing]:
     grid[0, 0].set_xticklabels(CUES, rotation=25, ha="right")
     grid[0, 0].legend(fontsize=8, frameon=False, ncols=3, loc="upper center")
     settings = done[0].cell.settings
-    seen = [
+    used = [
         cue["cue"] + ("" if str(cue["seen"]) == "yes" else f" ({cue['seen']})")
         for cue in done[0].numbers["cues"]
         if str(cue["seen"]) != "no"
     ]
     caption = (
         f"{', '.join(map(labeled, done))}: {settings['n']} pictures; kinds used in training: "
-        f"{', '.join(seen) or 'none'}. " + data_note("mnist", settings["source"])
+        f"{', '.join(used) or 'none'}. " + data_note("mnist", settings["source"])
     )
     return (Drawing(figure, caption),)
 

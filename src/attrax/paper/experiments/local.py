@@ -130,7 +130,7 @@ def summarize(records: Records) -> Summary:
     return judged(
         records,
         lambda record: _stored(record, RULES[1]) / record.numbers[RULES[1]]["cycles"],
-        lambda record: _arrived(record, RULES[0]) and _stored(record, RULES[1]) >= max(_stored(record, RULES[0]), 1),
+        lambda record: _reached(record, RULES[0]) and _stored(record, RULES[1]) >= max(_stored(record, RULES[0]), 1),
         lambda record: _stored(record, RULES[1]) >= 1,
         (f"Attractors of networks at their loss, network by network: {found}. " if found else "")
         + "Reproduced where feedback alignment stores some, and no fewer than backpropagation that reached its loss "
@@ -140,10 +140,10 @@ def summarize(records: Records) -> Summary:
 
 def _stored(record: CellRecord, rule: str) -> int:
     """Number of attractors with this rule; 0 if it did not reach the loss."""
-    return record.numbers[rule]["attractors"] if _arrived(record, rule) else 0
+    return record.numbers[rule]["attractors"] if _reached(record, rule) else 0
 
 
-def _arrived(record: CellRecord, rule: str) -> bool:
+def _reached(record: CellRecord, rule: str) -> bool:
     """Whether training by this rule reached its loss."""
     return record.numbers[rule]["stopped"] == StoreStatus.STORED
 
