@@ -178,7 +178,7 @@ def test_capacity_arguments() -> None:
         ([2], {"repeats": 0}, "repeats"),
         ([2], {"corruption": "blur:1"}, "must be one of"),
         ([2], {"corruption": "occlude:0.5"}, "needs pictures"),
-        ([1], {"corruption": "blend:0.2"}, "begin at 2"),
+        ([1], {"corruption": "blend:0.2"}, "start numbers at 2"),
         ([2], {"activation": "step"}, "activation"),
     ):
         with pytest.raises(ValueError, match=words):

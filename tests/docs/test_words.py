@@ -32,7 +32,14 @@ RETIRED = {
     r"an? (?:row|number|step|cell|state|score|unit|entry|weight|epoch) an? \w+": "one row for each …, per …",
     r"bits a weight": "bits per weight",
     r"(?:states?|seconds?) a (?:state|second)": "per second, per state",
-    r"thereof|whereof|wherein|therein|whilst|amongst": "plain words",
+    r"thereof|whereof|wherein|therein|whilst|amongst|hence|lest": "plain words",
+    r"anew": "again",
+    r"save for|but for": "except for",
+    r"every so often": "from time to time",
+    r"settle[sd]?": "converge, or decide",
+    r"(?<!there )is no (?:attractor|map|number|network|data|fixed point)": "is not an attractor",
+    r"are no (?:pictures|certified attractors)": "are not pictures",
+    r"(?:in|out)side of": "inside, outside",
 }
 """Patterns of words that are gone, and what to write in their place."""
 

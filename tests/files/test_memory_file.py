@@ -91,10 +91,10 @@ def test_foreign_and_missing_files_are_refused_with_a_sentence(tmp_path: Path, f
         ax.load(tmp_path)
     for name, content in {"empty": b"", "text": b"hello " * 40, "zip": b"PK\x03\x04" * 20}.items():
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(ax.MemoryFileError, match="no attrax memory"):
+        with pytest.raises(ax.MemoryFileError, match="not an attrax memory"):
             ax.load(tmp_path / name)
     safetensors.numpy.save_file({"x": np.zeros(3)}, tmp_path / "other.safetensors")
-    with pytest.raises(ax.MemoryFileError, match="no attrax memory"):
+    with pytest.raises(ax.MemoryFileError, match="not an attrax memory"):
         ax.load(tmp_path / "other.safetensors")
     content = file.read_bytes()
     (tmp_path / "newer").write_bytes(content.replace(b'"version":"2"', b'"version":"7"'))

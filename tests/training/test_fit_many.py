@@ -147,7 +147,7 @@ def test_no_epochs_leave_the_maps() -> None:
         ({"maps": [lambda x: x]}, "trainable arrays of one floating-point dtype"),
         ({"inputs": INPUTS[:2]}, "the same number of rows"),
         ({"inputs": INPUTS[None], "targets": TARGETS[None]}, "maps must take a state of shape"),
-        ({"inputs": INPUTS[None], "targets": TARGETS[None], "own_data": True}, "a part for each of the 2 maps"),
+        ({"inputs": INPUTS[None], "targets": TARGETS[None], "own_data": True}, "one part for each of the 2 maps"),
         ({"targets": TARGETS[:, :2]}, "shape of a target"),
         ({"epochs": -1}, "epochs must be"),
         ({"tol": -1.0}, "tol must be"),

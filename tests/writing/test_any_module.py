@@ -130,7 +130,7 @@ def test_what_only_fully_connected_networks_have_is_refused_for_others() -> None
     for settings, message in (
         ({"optimizer": "kfac"}, "kfac trains fully connected networks"),
         ({"polish": True}, "polish solves the last layer of a fully connected network"),
-        ({"coordinates": 0.0}, "takes a fully connected network with biases"),
+        ({"coordinates": 0.0}, "needs a fully connected network with biases"),
     ):
         with pytest.raises(ValueError, match=message):
             ax.store(POINTS, module, writer=ax.Gradient(**settings), key=jr.key(0))

@@ -360,7 +360,7 @@ ASSOCIATORS: dict[str, tuple[Callable[[Task, Any], Associator], tuple[Any, ...]]
 
 
 def setting_text(name: str, setting: Any) -> str:
-    """A setting as text for people."""
+    """A setting as a readable text."""
     if name == DENOISER:
         return "{}x{}, {:,} epochs on such cues".format(*setting)
     return setting if isinstance(setting, str) else f"{setting[0]}, β = {setting[1]:.3g}"

@@ -2,7 +2,7 @@
 
 Let u be a deviation x − x* in the map's coordinates, and ‖v‖ a norm with u = Rv. The map bounds ‖v'‖ ≤ κ(r)·‖v‖ for all
 ‖v‖ ≤ r, with a nondecreasing κ (`maps.step_bounds`): if κ(r) < 1, the whole ball converges to x*. The norm solves a
-discrete Lyapunov equation P_i = I + J_iᵀ P_{i+1} J_i/q² round the cycle, P_i = S_iᵀS_i.
+discrete Lyapunov equation P_i = I + J_iᵀ P_{i+1} J_i/q² around the cycle, P_i = S_iᵀS_i.
 """
 
 from collections.abc import Callable, Sequence

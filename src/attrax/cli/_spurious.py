@@ -192,7 +192,7 @@ def check_resume(checkpoint: Path | None, resume: bool) -> None:
     check_output_file(checkpoint, "--checkpoint")
     if checkpoint.exists() and not resume:
         raise ValueError(
-            f"--checkpoint: {checkpoint} exists; add --resume to continue from it, or delete it to start anew"
+            f"--checkpoint: {checkpoint} exists; add --resume to continue from it, or delete it to start again"
         )
 
 

@@ -36,7 +36,7 @@ class Refined(Record):
 
     - `points`: p×state shape, float64; equal to the given states if these were already exact enough or Newton's method
       failed.
-    - `residual`: the largest ‖f(points[i]) − points[i+1]‖₂ round the cycle, computed at the returned points.
+    - `residual`: the largest ‖f(points[i]) − points[i+1]‖₂ around the cycle, computed at the returned points.
     - `moved`: the largest distance by which a point moved.
     - `converged`: whether the residual is below the tolerance, or as small as rounding allows.
     """

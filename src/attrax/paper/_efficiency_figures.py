@@ -52,7 +52,7 @@ def _cell(study: Study, length: int, depth: int, width: int) -> str:
 def efficiency_figure(study: Study) -> "Figure":
     """Stored examples over depth and width, one panel for each arrangement (Fig. 5).
 
-    The smallest network that stores all has a frame. Gray with a dash: the loss asked for was not reached; gray without
+    The smallest network that stores all has a frame. Gray with a dash: the requested loss was not reached; gray without
     one: there is no network. Numbers are those of `efficiency_table`.
     """
     from matplotlib.figure import Figure

@@ -109,7 +109,7 @@ def open_npz(path: Path, member: str | None = None) -> ArrayFile:
         except Exception as error:  # zipfile and zlib raise many types of error on damaged files.
             raise SourceError(
                 f"{path}: the file cannot be read as .npz ({reason(error)}); it may be truncated or damaged. "
-                "Write it anew with numpy.savez"
+                "Write it again with numpy.savez"
             ) from error
 
     def header(stream: IO[bytes], info: zipfile.ZipInfo) -> Any:

@@ -71,7 +71,7 @@ def shipped(name: str) -> Path:
     package = find_spec("skimage")
     path = Path(package.origin or "").parent / "data" / name if package else Path(name)
     if not path.is_file():
-        raise SourceError(f"{name} should have come with scikit-image but is not there; install scikit-image anew")
+        raise SourceError(f"{name} should have come with scikit-image but is not there; reinstall scikit-image")
     return path
 
 

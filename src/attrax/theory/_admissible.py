@@ -147,7 +147,7 @@ def _proved(compare: _Comparison, low: float, high: float, atol: float) -> tuple
 def _zeros(compare: _Comparison, spans: list[Span]) -> list[Span | None]:
     """For each span, a short interval around the zero of φ in it, if there is one.
 
-    Throughout a span zφ' ≠ 0 is proved (its modulus exceeds that of φ), hence φ is monotone and has at most one zero.
+    Throughout a span zφ' ≠ 0 is proved (its modulus exceeds that of φ), so φ is monotone and has at most one zero.
     """
 
     def signs(points: list[float]) -> np.ndarray:

@@ -79,7 +79,7 @@ def _output(phi: Scalar, state: State, terms: dict[str, Any]) -> Any:
 
 
 def _network_direction(phi: Scalar, state: State, terms: dict[str, Any]) -> State:
-    # The weights move along r·y with A's column y uᵀ, hence 1/copies times the slope of the output: a scalar
+    # The weights move along r·y with A's column y uᵀ, which gives 1/copies times the slope of the output: a scalar
     # u or v stands for k equal entries, a scalar w for k² of them; B = v xᵀ moves in units of x.
     output, (du, dw, dv) = jax.value_and_grad(partial(_output, phi, terms=terms))(state)
     r, target = 1 - output, terms["target_square"]

@@ -39,7 +39,7 @@ def store(
 
     - `examples`: an array of n×state shape, each row to become a fixed point (equal ones are merged), or `Patterns`.
     - `network`: the map to train, an `MLP` or any other Equinox module that keeps the shape of a state, or a recipe for
-      a fresh one: a `functools.partial` that is called as `recipe(shape, key=key)`, such as `partial(mlp, width=512,
+      a new one: a `functools.partial` that is called as `recipe(shape, key=key)`, such as `partial(mlp, width=512,
       depth=5)`. A recipe for an `MLP` is drawn in the writer's coordinates. By default the writer chooses; `Gradient`
       takes 5 hidden layers of 512 ReLU units with Kaiming's initialization.
     - `writer`: by default `Auto()`, which usually makes a winner-take-all network; `Gradient()` trains as in the paper.
