@@ -195,8 +195,8 @@ def _outside(flat: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " d"] | None:
         # At most count - 1 directions, so there is room.
         basis = np.linalg.qr((flat[1:] - flat[0]).T)[0]
     else:
-        _, strengths, differences = np.linalg.svd(centered, full_matrices=False)
-        basis = differences[strengths > max(centered.shape) * np.finfo(np.float64).eps * strengths[0]].T
+        _, strengths, directions = np.linalg.svd(centered, full_matrices=False)
+        basis = directions[strengths > max(centered.shape) * np.finfo(np.float64).eps * strengths[0]].T
         if basis.shape[1] == size:
             return None
     length = float(np.sqrt(np.mean(np.sum(centered**2, axis=1)))) or 1.0
