@@ -282,7 +282,7 @@ def noted(drawn: Any, found: Study, gray: str) -> Drawing:
     caption = (
         f"{found.n} pictures, {settings['activation']}, {count} seed{'s' * (count > 1)}"
         + (f"; training: {bound} a network" if bound else "")
-        + f". {trained_of(found.trials)} networks reached the loss asked for"
+        + f". {trained_of(found.trials)} networks reached the requested loss"
         + ("" if all(trial.trained for trial in found.trials) else f"; gray: {gray}")
         + ". "
         + data_note(_WANTED, settings["source"])

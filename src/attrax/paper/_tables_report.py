@@ -62,7 +62,7 @@ def _summary(figure: str, records: Records) -> Summary:
     trained = sum(entry.trained for entry in table.entries.values())
     total = sum(len(entry.trials) for entry in table.entries.values())
     text = (
-        f"{trained} of {total} networks reached the loss asked for; only these count. {_compared(found)} Inconclusive "
+        f"{trained} of {total} networks reached the requested loss; only these count. {_compared(found)} Inconclusive "
         f"where these are fewer than half for any reading, or have no order; else reproduced where, for each reading "
         f"of the paper's uncertain cells and for the certain ones alone, the 95 % interval of the rank correlation "
         f"lies above {_HIGH}; else partly where it lies above 0; else not where it never reaches beyond {_HIGH}, and "

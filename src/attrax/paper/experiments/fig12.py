@@ -22,12 +22,12 @@ def _judged(found: Study) -> Summary:
     grid = typical(found, "radii", np.median)
     there = np.isfinite(grid)
     if not there.any():
-        return Summary(None, None, None, Outcome.NOT_TRAINED, "No network reached the loss asked for.")
+        return Summary(None, None, None, Outcome.NOT_TRAINED, "No network reached the requested loss.")
     first, last = grid[0, 0], grid[-1, -1]
     here, low, high = spread(measured(found, "radii", np.median, found.depths[-1], found.widths[-1]))
     deeper, wider = (np.diff(grid, axis=axis) for axis in (0, 1))
     text = (
-        f"{trained_of(found.trials)} networks, of {there.sum()} of {grid.size} sizes, reached the loss asked for. "
+        f"{trained_of(found.trials)} networks, of {there.sum()} of {grid.size} sizes, reached the requested loss. "
         f"Median radius {_number(first)} in the smallest, {_number(last)} in the largest; it falls with the "
         f"next depth in {falls_in(deeper)}, with the next width in {falls_in(wider)}. {_RULE}"
     )

@@ -17,10 +17,10 @@ _RULE = (
 def _judged(found: Study) -> Summary:
     variance, median = (typical(found, "eigenvalues", measure) for measure in (np.var, np.median))
     if not np.isfinite(median).any():
-        return Summary(None, None, None, Outcome.NOT_TRAINED, "No network reached the loss asked for.")
+        return Summary(None, None, None, Outcome.NOT_TRAINED, "No network reached the requested loss.")
     steps = np.diff(variance, axis=1), np.diff(median, axis=0)
     text = (
-        f"{trained_of(found.trials)} networks reached the loss asked for. The variance falls with the next width in "
+        f"{trained_of(found.trials)} networks reached the requested loss. The variance falls with the next width in "
         f"{falls_in(steps[0])}, the median with the next depth in {falls_in(steps[1])}. {_RULE}"
     )
     compared = [part[np.isfinite(part)] for part in steps]

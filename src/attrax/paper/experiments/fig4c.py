@@ -55,6 +55,6 @@ EXPERIMENT = Experiment(
     cells=cells,
     summarize=summarize,
     draw=draw,
-    notes="The paper's points, depth and width are lost; chosen here: circles of radius 0.3 round (±0.6, ±0.6), cosid, "
-    "Adam at 1e-3 falling along a cosine to 0, loss 1e-10.",
+    notes="The paper's points, depth and width are lost; chosen here: circles of radius 0.3 around (±0.6, ±0.6), "
+    "cosid, Adam at 1e-3 falling along a cosine to 0, loss 1e-10.",
 )

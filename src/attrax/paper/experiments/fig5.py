@@ -38,16 +38,16 @@ def _judged(found: Study) -> Summary:
     n = found.n
     trained = [trial for trial in found.trials if trial.trained]
     if not trained:
-        return Summary(None, None, None, Outcome.NOT_TRAINED, "No network reached the loss asked for.")
+        return Summary(None, None, None, Outcome.NOT_TRAINED, "No network reached the requested loss.")
     alone, whole = _parameters(found, 1), _parameters(found, n)
     said = "; ".join(_said(found, length) for length in found.lengths)
     text = f"Smallest network that stores all (depth×width): {said}. {_RULE}"
     if not any(trial.length == n for trial in trained):
-        why = "Inconclusive, for no network of one sequence reached its loss."
+        why = "Inconclusive, because no network of one sequence reached its loss."
         return Summary(None, None, None, Outcome.INCONCLUSIVE, f"{text} {why}")
     large = any(trial.length == 1 and trial.parameters >= (whole or 0) for trial in trained)
     if whole is not None and alone is None and not large:
-        why = "Inconclusive, for one by one no network as large as that of one sequence reached its loss."
+        why = "Inconclusive, because one by one no network as large as that of one sequence reached its loss."
         return Summary(None, None, None, Outcome.INCONCLUSIVE, f"{text} {why}")
     ratio = None if whole is None or alone is None else whole / alone
     smaller = whole is not None and (ratio is None or ratio <= _FAR)
@@ -74,7 +74,7 @@ def tabulate(records: Records) -> Sequence[PageTable]:
     found = study(records)
     caption = (
         "Stored examples by depth×width: on stable cycles in the paper's mode, and where others, the certified ones in "
-        "brackets; – where the loss asked for was not reached, nothing where the cell failed."
+        "brackets; – where the requested loss was not reached, nothing where the cell failed."
     )
     return () if found is None or not found.trials else (efficiency_table(found, caption),)
 
