@@ -40,9 +40,9 @@ def basin_map(
 
     **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError` for another panel.
 
-        >>> import numpy as np
+        >>> import jax.numpy as jnp, numpy as np
         >>> import attrax as ax
-        >>> memory = ax.Memory(np.sign, ax.Patterns.from_examples(np.array([[-1.0, 1.0], [1.0, 1.0]])))
+        >>> memory = ax.Memory(jnp.sign, ax.Patterns.from_examples(np.array([[-1.0, 1.0], [1.0, 1.0]])))
         >>> len(basin_map(ax.analysis.basins(memory, resolution=8)).axes) > 1
         True
     """

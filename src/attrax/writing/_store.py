@@ -52,7 +52,7 @@ def store(
     **Returns:** a `Memory`; its `status` and `certificate` say what was reached. **Raises** `ValueError` for wrong
     arguments, before any training.
 
-        >>> import jax.random as jr
+        >>> import jax.random as jr, numpy as np
         >>> import attrax as ax
         >>> points = np.array([[0.2, 0.4], [0.8, 0.6]])
         >>> memory = ax.store(points, ax.maps.mlp((2,), width=64, depth=3, key=jr.key(0)),
