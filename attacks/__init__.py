@@ -1,0 +1,1 @@
+"""Attacks on what attrax promises: run with `make attack` or `python -m attacks`."""

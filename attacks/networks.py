@@ -1,0 +1,174 @@
+"""Random networks of every kind, their certificates against arbitrary precision and against iteration."""
+
+import io
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from mpmath import mp
+
+import attrax as ax
+from attacks.drawn import ASKED, SHAPES, Drawn, Shape, draw
+from attacks.exact import DIGITS, Chain, Found, comes_back, exact_cycle
+from attacks.harness import Outcome
+from attrax import Reason, Verdict
+
+_EACH = 17
+"""Networks of each shape at full scale."""
+_SURE = 0.99
+_NEAR = 1e-12
+"""Kinks nearer than this, as rounding has them, are kinks at the fixed point."""
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """Every shape is one batch, so that it is compiled once."""
+
+    shapes: tuple[Shape, ...] = SHAPES
+    name: str = "networks"
+    limit_s: float = 90.0
+
+    def batches(self, scale: float) -> list[list[int]]:
+        """A small scale takes fewer shapes, not only fewer of each."""
+        each = max(4, round(_EACH * scale**0.5)) if scale < 1 else round(_EACH * scale)
+        count = min(len(self.shapes), max(1, round(_EACH * len(self.shapes) * scale / each)))
+        chosen = sorted({int(place) for place in np.linspace(0, len(self.shapes) - 1, count)})
+        return [[place * 1000 + number for number in range(each)] for place in chosen]
+
+    def case(self, number: int, seed: int) -> Outcome:
+        """One network."""
+        place, turn = divmod(number, 1000)
+        shape = self.shapes[place]
+        rng = np.random.default_rng([seed, place, turn])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            drawn = draw(shape, ASKED[turn % len(ASKED)], rng)
+        return judge(drawn, rng)
+
+
+def judge(drawn: Drawn, rng: np.random.Generator, certify: Any = ax.certify) -> Outcome:
+    """The certificate of a network beside the truth."""
+    map = drawn.design.map()
+    patterns = ax.Patterns.from_cycles([drawn.cycle])
+    certificate = certify(ax.Memory(map, patterns))
+    verdict, reason, evidence = certificate.verdict[0], certificate.reason[0], str(certificate.evidence[0])
+    given = np.asarray(patterns.points, float)
+    refined = ax.refine(map, given, unit=patterns.unit).points.reshape(len(given), -1)
+    with mp.workdps(DIGITS):
+        chain = Chain(drawn.design.ops(), digits=True)
+        found = exact_cycle(chain, list(refined), rng)
+        told = _judged(chain, found, refined, certificate, rng)
+    counts = {
+        "networks": 1,
+        f"of which {drawn.made}": 1,
+        f"kind {drawn.design.kind}": 1,
+        f"verdict {verdict}": 1,
+    }
+    if verdict is Verdict.INCONCLUSIVE:
+        counts[f"inconclusive, {reason}"] = 1
+    certified = verdict in (Verdict.ATTRACTOR, Verdict.DISPLACED)
+    # Is there something that should have been certified?
+    if found is not None and reason not in (Reason.NO_FIXED_POINT_NEAR, Reason.SHORTER_PERIOD):
+        near = found.kinks > 0 or found.nearest_kink < _NEAR or (drawn.design.kind == "argmax" and drawn.made == "kink")
+        if found.radius < _SURE and found.distance < 1e-6:
+            where = "with a kink" if near else evidence
+            counts[f"attractors below .99, {where}"] = 1
+            if certified:
+                counts[f"certified below .99, {where}"] = 1
+    if certified and told is None:
+        followed = _followed(map, given.shape[1:], refined, certificate, rng)
+        counts[f"starts nearby {'came back' if followed else 'did not all come back'}"] = 1
+        if not followed and found is not None:
+            with mp.workdps(DIGITS):
+                back = comes_back(chain, found, 1e-20, float(certificate.upper_bound[0]), rng)
+            if back is False:
+                told = "certified, but deviations of 1e-20 grow"
+            elif back:
+                counts["but nearer ones did"] = 1
+    if told is not None:
+        counts["false certificates"] = 1
+        counts[f"false, evidence {evidence}"] = 1
+        return Outcome(counts, told, network_files(drawn, patterns))
+    return Outcome(counts)
+
+
+def _judged(
+    chain: Chain, found: Found | None, refined: np.ndarray, certificate: ax.Certificate, rng: np.random.Generator
+) -> str | None:
+    """What is false about a certificate."""
+    verdict, reason = certificate.verdict[0], certificate.reason[0]
+    bound, within = float(certificate.upper_bound[0]), float(certificate.distance_error[0])
+    if verdict in (Verdict.ATTRACTOR, Verdict.DISPLACED):
+        if found is None or found.distance > 1e-2:
+            return f"{verdict} of bound {bound!r}, but Newton's method finds no cycle within {within:.3g}"
+        radius = mp.nstr(found.radius, 25)
+        if not found.distance <= within:
+            return f"{verdict}: the exact cycle is {mp.nstr(found.distance, 5)} away, claimed within {within:.3g}"
+        if not found.radius < 1:
+            return f"{verdict} of bound {bound!r}, but the radius is {radius} ({found.kinks} kinks)"
+        if not found.radius <= bound * (1 + 1e-15):
+            return f"{verdict}: the radius {radius} exceeds the bound {bound!r} ({found.kinks} kinks)"
+        if found.kinks and comes_back(chain, found, 1e-20, bound, rng) is False:
+            return f"{verdict} of bound {bound!r}, but deviations of 1e-20 from a kink grow"
+    if reason is Reason.EXPANDS and found is not None and found.distance < 1e-9 and found.radius < 1:
+        return f"{verdict}, {reason}: but the radius is {mp.nstr(found.radius, 25)} (estimated {certificate.spectral_radius[0]!r})"
+    return None
+
+
+def _followed(
+    map: Any, shape: tuple[int, ...], refined: np.ndarray, certificate: ax.Certificate, rng: np.random.Generator
+) -> bool:
+    """Whether starts at several distances from the first state come nearer, as the bound says they do."""
+    rate = min(float(certificate.upper_bound[0]), 0.9999)
+    laps = int(min(np.ceil(np.log(1e-6) / np.log(max(rate, 1e-6))) + 10, 40_000))
+    unit = float(np.sqrt(np.mean(refined**2))) or 1.0
+    sizes = np.repeat([1e-5, 1e-7, 1e-9], 8)
+    steps = rng.standard_normal((len(sizes), refined.shape[1]))
+    steps *= (sizes * unit * np.sqrt(refined.shape[1]) / np.linalg.norm(steps, axis=1))[:, None]
+    with jax.enable_x64(True):
+        ends = np.asarray(_run(as_arrays(map), shape, refined[0] + steps, np.asarray(laps * len(refined))))
+    away = np.linalg.norm(ends - refined[0], axis=1)
+    reached = (away < 0.5 * np.linalg.norm(steps, axis=1)) | (rate > 0.9998)
+    return bool(reached.all())
+
+
+def as_arrays(map: Any) -> Any:
+    """The same map with arrays of JAX, which compiled functions take."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf, map)
+
+
+@eqx.filter_jit
+def _run(map: Any, shape: tuple[int, ...], starts: Any, count: Any) -> Any:
+    step = partial(jax.vmap(lambda flat: jnp.ravel(map(flat.reshape(shape)))))
+    return jax.lax.fori_loop(0, count, lambda _, states: step(states), jnp.asarray(starts))
+
+
+def network_files(drawn: Drawn, patterns: ax.Patterns, **more: np.ndarray) -> dict[str, bytes]:
+    """The numbers of a network that shows a fault."""
+    buffer = io.BytesIO()
+    arrays = {f"weight{number}": weight for number, weight in enumerate(drawn.design.weights)}
+    arrays |= {f"bias{number}": bias for number, bias in enumerate(drawn.design.biases) if bias is not None}
+    np.savez(buffer, points=np.asarray(patterns.points), **arrays, **more)
+    told = f"{drawn.made}; {drawn.design.kind} {drawn.design.activation} {drawn.design.settings}\n"
+    return {"network.npz": buffer.getvalue(), "network.txt": told.encode()}
+
+
+def share(counts: dict[str, int], evidence: str) -> float:
+    """The share of attractors with a radius below .99 that were certified, of one kind of evidence."""
+    all_of_them = counts.get(f"attractors below .99, {evidence}", 0)
+    return counts.get(f"certified below .99, {evidence}", 0) / all_of_them if all_of_them else float("nan")
+
+
+def table(counts: dict[str, int]) -> Sequence[tuple[str, str]]:
+    """Lines beside the counts."""
+    found = []
+    for evidence in ("bound", "dense", "probable", "with a kink"):
+        if f"attractors below .99, {evidence}" in counts:
+            found.append((f"share certified, {evidence}", f"{share(counts, evidence):.4f}"))
+    return found
