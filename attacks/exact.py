@@ -249,9 +249,7 @@ def exact_cycle(chain: Chain, start: Sequence[np.ndarray], rng: np.random.Genera
         on_kink.append([place for place, z in kinked if abs(z) < mpf(10) ** -35])
         nearest = min([nearest, *(abs(z) for _, z in kinked if abs(z) >= mpf(10) ** -35)])
     places = [(number, place) for number, found in enumerate(on_kink) for place in found]
-    radius = max(
-        spectral_radius(chain.around(cycle, sides)) for sides in _all_sides(places, len(cycle), rng)
-    )
+    radius = max(spectral_radius(chain.around(cycle, sides)) for sides in _all_sides(places, len(cycle), rng))
     return Found(cycle, distance, radius, len(places), nearest)
 
 

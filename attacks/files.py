@@ -184,9 +184,7 @@ def memories() -> dict[str, bytes]:
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, memory in made.items():
-            certified = ax.Memory(
-                memory.map, memory.patterns, memory.originals, memory.written, ax.certify(memory)
-            )
+            certified = ax.Memory(memory.map, memory.patterns, memory.originals, memory.written, ax.certify(memory))
             found[name] = ax.save(Path(folder) / name, certified).read_bytes()
         bare = ax.save(Path(folder) / "bare", made["network"], patterns=False)
         found["without patterns"] = bare.read_bytes()

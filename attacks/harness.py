@@ -172,7 +172,9 @@ def _work(attack: Attack, seed: int, numbers: Sequence[int], connection: Connect
 
         warnings.simplefilter("ignore")
     for number in numbers:
-        connection.send((number, guarded(attack, number, seed), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024))
+        connection.send(
+            (number, guarded(attack, number, seed), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+        )
     connection.close()
 
 

@@ -1,7 +1,6 @@
 """Starts on proved spheres, half of them along the worst directions: all have to come back."""
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -23,7 +22,7 @@ _LARGER = (
     Shape("mlp", "leaky_relu", 24, (8, 30)),
     Shape("mlp", "selu", 12, (20,), period=3),
 )
-_EACH = 14
+_EACH = 7
 """Networks of each shape at full scale."""
 _TURNS = ("plain", "plain", "odd", "critical")
 _ROUNDS, _STEPS = 8, 3
@@ -38,7 +37,7 @@ class Starts:
     """A case is one network and `each` starts."""
 
     shapes: tuple[Shape, ...] = (*[one for one in SHAPES if one.kind == "mlp"], *_LARGER)
-    each: int = 2400
+    each: int = 4800
     name: str = "starts"
     limit_s: float = 120.0
 
@@ -81,7 +80,9 @@ class Starts:
         refined = ax.refine(map, np.asarray(patterns.points, float), unit=patterns.unit).points.reshape(points.shape)
         period, size = points.shape
         phase = rng.integers(period, size=self.each)
-        radius = found.proved_radius[phase] * (1 - _SAFE) - 8 * np.finfo(float).eps * np.linalg.norm(points[phase], axis=1)
+        radius = found.proved_radius[phase] * (1 - _SAFE) - 8 * np.finfo(float).eps * np.linalg.norm(
+            points[phase], axis=1
+        )
         with jax.enable_x64(True):
             exact = as_arrays(map)
             directions = _directions(drawn, exact, points, refined, phase, radius, rng)
@@ -129,7 +130,9 @@ def _directions(
     for place in range(half, count):
         vectors = worst[phase[place]]
         vector = vectors[int(rng.integers(len(vectors)))]
-        found[place] = rng.choice([-1, 1]) * vector + 10 ** rng.uniform(-6, -0.3) * rng.standard_normal(size) / np.sqrt(size)
+        found[place] = rng.choice([-1, 1]) * vector + 10 ** rng.uniform(-6, -0.3) * rng.standard_normal(size) / np.sqrt(
+            size
+        )
     found /= np.linalg.norm(found, axis=1, keepdims=True)
     uphill = slice(half, half + (count - half) // 2)
     target = refined[(phase[uphill] + _STEPS) % len(points)]
@@ -178,8 +181,3 @@ def _climb(map: Any, points: Any, targets: Any, directions: Any, radii: Any) -> 
         return jax.lax.fori_loop(0, _ROUNDS, once, direction)
 
     return jax.vmap(turned)(*(jnp.asarray(part) for part in (directions, points, targets, radii)))
-
-
-def table(counts: dict[str, int]) -> Sequence[tuple[str, str]]:
-    """Nothing beside the counts."""
-    return ()
