@@ -1,5 +1,6 @@
 """Networks of every kind, as attrax's maps and as chains of operations that share only their weights."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -191,7 +192,7 @@ def layered(
 ) -> Design:
     """Random weights, and biases unless they are unwanted."""
     sizes = [size, *widths, size]
-    pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
+    pairs = list(itertools.pairwise(sizes))
     weights = tuple(rng.normal(size=(out, into)) / np.sqrt(into) * 10 ** rng.uniform(-0.3, 0.5) for into, out in pairs)
     biases = tuple(0.5 * rng.normal(size=out) if bias else None for _, out in pairs)
     return Design(kind, activation, weights, biases, (size,))

@@ -77,10 +77,10 @@ KINKED = ("relu", "leaky_relu", "abs", "selu")
 class Op:
     """One operation of a chain.
 
-    **Fields:** `kind`: `affine`, `phi`, `softmax`, `argmax`, `save` or `join`; `weight`, `bias` of an affine one; `name`
-    of the activation, and the `units` that have it (all where it is `None`); for `softmax` and `argmax`, how many
-    entries at the `last` end it acts on; `order` of the entries after a `join`, which puts what was saved last behind
-    what there is.
+    **Fields:** `kind`: `affine`, `phi`, `softmax`, `argmax`, `save` or `join`; `weight`, `bias` of an affine one;
+    `name` of the activation, and the `units` that have it (all where it is `None`); for `softmax` and `argmax`, how
+    many entries at the `last` end it acts on; `order` of the entries after a `join`, which puts what was saved last
+    behind what there is.
     """
 
     kind: str

@@ -117,7 +117,8 @@ def _judged(
         if found.kinks and comes_back(chain, found, 1e-20, bound, rng) is False:
             return f"{verdict} of bound {bound!r}, but deviations of 1e-20 from a kink grow"
     if reason is Reason.EXPANDS and found is not None and found.distance < 1e-9 and found.radius < 1:
-        return f"{verdict}, {reason}: but the radius is {mp.nstr(found.radius, 25)} (estimated {certificate.spectral_radius[0]!r})"
+        estimated = float(certificate.spectral_radius[0])
+        return f"{verdict}, {reason}: but the radius is {mp.nstr(found.radius, 25)}, estimated {estimated!r}"
     return None
 
 

@@ -78,15 +78,14 @@ class Starts:
             return Outcome({"networks too slow to follow": 1})
         points = np.asarray(patterns.points, float).reshape(len(patterns.points), -1)
         refined = ax.refine(map, np.asarray(patterns.points, float), unit=patterns.unit).points.reshape(points.shape)
-        period, size = points.shape
+        period = len(points)
         phase = rng.integers(period, size=self.each)
-        radius = found.proved_radius[phase] * (1 - _SAFE) - 8 * np.finfo(float).eps * np.linalg.norm(
-            points[phase], axis=1
-        )
+        rounding = 8 * np.finfo(float).eps * np.linalg.norm(points[phase], axis=1)
+        radius = np.maximum(found.proved_radius[phase] * (1 - _SAFE) - rounding, 0)
         with jax.enable_x64(True):
             exact = as_arrays(map)
             directions = _directions(drawn, exact, points, refined, phase, radius, rng)
-            begin = points[phase] + np.maximum(radius, 0)[:, None] * directions
+            begin = points[phase] + radius[:, None] * directions
             steps = int(np.ceil(np.log(1e-10) / np.log(max(rate, 1e-9)))) + 4
             late = 0
             x, walked = begin, 0

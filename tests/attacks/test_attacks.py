@@ -1,0 +1,162 @@
+"""The attacks themselves: they see what is planted, and nothing where there is nothing."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import attrax as ax
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # `pytest` alone does not look for packages in the root
+
+from planted import Planted
+
+from attacks import __main__ as command
+from attacks import files, kills
+from attacks.designs import Design, attention, convolutional, layered, speaking
+from attacks.drawn import SHAPES, draw
+from attacks.exact import Chain, exact_cycle
+from attacks.mutate import damaged, resigned
+from attacks.networks import judge
+from attacks.placing import Drawn, chain64
+from attacks.starts import Starts
+
+
+def pair(left: float, right: float, lift: float, kink: float = 0.0) -> Design:
+    """f(x) = left·x below the kink and right·x above it, both lifted."""
+    weights = (np.array([[1.0], [-1.0]]), np.array([[right, -left]]))
+    biases = (np.array([-kink, kink]), np.array([lift + left * kink]))
+    return Design("mlp", "relu", weights, biases, (1,))
+
+
+def lying(**said: Any) -> Any:
+    """A `certify` that says so of everything."""
+    verdict = {"verdict": (ax.Verdict.ATTRACTOR,), "reason": (ax.Reason.CONTRACTS,)}
+    return lambda memory: replace(
+        ax.certify(memory), **verdict, **{name: np.array([value]) for name, value in said.items()}
+    )
+
+
+def test_crashes_hangs_and_failures_are_seen_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "ATTACKS", {"planted": Planted()})
+    monkeypatch.setattr("attacks.harness._START", 20.0)
+    assert command.main(["--seed", "5", "--jobs", "2", "--json", "-o", str(tmp_path)]) == 1
+    (found,) = json.loads(capsys.readouterr().out)["attacks"]
+    assert found["counts"] == {"cases": 4, "crashes": 1, "failures": 4, "hangs": 1, "tracebacks": 1}
+    assert set(found["failures"]) == {"1", "2", "3", "4"}
+    assert (tmp_path / "planted-5-1" / "shown.txt").read_bytes() == b"here"
+    assert "--seed 5 --case 1" in json.loads((tmp_path / "planted-5-1" / "failure.json").read_text())["again"]
+    assert command.main(["--scale", "0.5", "--jobs", "1", "-o", str(tmp_path)]) == 0
+
+
+def test_false_certificates_are_seen() -> None:
+    def told(design: Design, point: float, certify: Any) -> str:
+        drawn = Drawn(design, np.array([[point]]), "plain")
+        return judge(drawn, np.random.default_rng(0), certify).failure or ""
+
+    stable, gone, leaves = pair(0.9, 0.5, 0.1), pair(0.95, 1.5, 1e-9), pair(0.9, 1.2, -0.3)
+    assert told(stable, 0.2, ax.certify) == ""
+    assert told(gone, -2e-8, ax.certify) == ""
+    attractor = {"upper_bound": 0.95, "distance_error": 1e-7}
+    assert "finds no cycle" in told(gone, -2e-8, lying(**attractor))
+    assert "but the radius is 1.1999" in told(leaves, 1.5, lying(**attractor))
+    assert "exceeds the bound" in told(stable, 0.2, lying(upper_bound=0.4, distance_error=1e-7))
+    assert "claimed within" in told(stable, 0.3, lying(upper_bound=0.95, distance_error=0.0))
+
+
+def test_slopes_on_both_sides_of_a_kink_are_found() -> None:
+    chain = Chain(pair(0.5, 1.5, 0.0).ops(), digits=True)
+    found = exact_cycle(chain, [np.zeros(1)], np.random.default_rng(0))
+    assert found is not None
+    assert (found.kinks, found.radius) == (2, 2)  # both units on, 1.5 and .5 together, is one of the choices
+
+
+def test_too_large_a_proved_radius_is_seen() -> None:
+    drawn = Drawn(pair(0.5, 1.5, 0.0, kink=1.0), np.zeros((1, 1)), "plain")  # its basin ends at 2
+    attack, rng = Starts(each=40), np.random.default_rng(0)
+    assert attack.followed(drawn, rng).failure is None
+
+    def larger(*given: Any, **named: Any) -> Any:
+        found = ax.basin_radius(*given, **named)
+        return replace(found, proved_radius=found.proved_radius + 5)
+
+    outcome = attack.followed(drawn, rng, larger)
+    assert "not back" in str(outcome.failure)
+    assert "network.npz" in outcome.files
+
+
+def test_chains_are_the_networks() -> None:
+    rng = np.random.default_rng(0)
+    designs = [
+        convolutional(rng, (2, 2, 2), 2, "selu", strided=True, skips=True, bias=True),
+        speaking(rng, "argmax", 3, 2),
+        speaking(rng, "softmax", 3, 2),
+        attention(rng, 2, 3),
+        layered(rng, "foreign", 2, (3, 2), "abs"),
+    ]
+    for design in designs:
+        x = rng.normal(size=design.shape)
+        with jax.enable_x64(True):
+            given = np.asarray(design.map()(jnp.asarray(x))).ravel()
+        many = Chain(design.ops(), digits=True)(x.ravel().astype(object)).astype(float)
+        np.testing.assert_allclose(chain64(design)(x.ravel()), given, rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(many, given, rtol=1e-12, atol=1e-13)
+
+
+def test_networks_are_made_as_they_are_asked_for() -> None:
+    assert len(SHAPES) <= 60
+    tanh, relu = SHAPES[0], SHAPES[1]
+    made = [draw(shape, "odd", np.random.default_rng(seed)).made for seed in range(6) for shape in (tanh, relu)]
+    assert set(made) == {"gap", "pair", "kink"}
+    critical = draw(tanh, "critical", np.random.default_rng(1))
+    values = np.linalg.eigvals(chain64(critical.design).around([critical.cycle[0]]))
+    assert 0.99 < np.abs(values).max() < 1.01
+
+
+def test_files_are_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    points = rng.random((2, 3))
+    memory = ax.Memory(ax.training.pseudoinverse(points, points), ax.Patterns.from_examples(points))
+    base = ax.save(tmp_path / "base.attrax", memory).read_bytes()
+    counts: dict[str, int] = {}
+    assert files.judge(base, counts, thorough=True) is None
+    assert counts == {"loaded": 1, "certified anew": 1}
+    for _ in range(20):
+        altered = damaged(base, base, rng)
+        assert files.judge(altered, counts := {}, thorough=False) is None
+        assert "refused" in counts or altered == base
+    assert len({resigned(base, rng) for _ in range(10)}) > 5
+    escape = replace(memory, written={"note": "\x1b[2J"})
+    content = ax.save(tmp_path / "escape.attrax", escape).read_bytes()
+    monkeypatch.setattr(files, "info", lambda path, as_json: print("\x1b[2J"))
+    assert "control characters" in str(files.judge(content, {}, thorough=False))
+
+    def load(path: Path) -> Any:
+        raise RecursionError("planted")
+
+    monkeypatch.setattr(ax, "load", load)
+    assert "RecursionError" in str(files.judge(base, {}, thorough=False))
+
+
+def test_what_a_kill_leaves_is_judged(tmp_path: Path) -> None:
+    points = np.random.default_rng(0).random((4, 3))
+    memory = ax.Memory(ax.training.pseudoinverse(points, points), ax.Patterns.from_examples(points))
+    whole = ax.save(tmp_path / "m.attrax", memory).read_bytes()
+    assert kills.left_whole("store", tmp_path, whole, {}) is None
+    assert kills.left_whole("store", tmp_path, b"another", {}) is None
+    assert "not 5" in str(kills.left_whole("add", tmp_path, b"another", {}))
+    assert kills.leftovers(tmp_path) == []
+    (tmp_path / ".m.attrax.12.tmp").write_bytes(whole[:20])
+    assert kills.leftovers(tmp_path) == [".m.attrax.12.tmp"]
+    (tmp_path / "m.attrax").write_bytes(whole[:-1])
+    assert "does not load" in str(kills.left_whole("store", tmp_path, whole, {}))
+    (tmp_path / "m.attrax").unlink()
+    assert "gone" in str(kills.left_whole("store", tmp_path, whole, {}))
