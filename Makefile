@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup torch demo demo-film test lint format types layering check bench bench-start bench-write bench-sequences bench-analysis lock clean
+.PHONY: help setup torch demo demo-film test lint format types layering check bench bench-start bench-write bench-sequences bench-analysis attack lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -58,6 +58,9 @@ bench-sequences: torch  ## time films, sounds and texts as limit cycles beside P
 
 bench-analysis: torch  ## time spectra, radii and basins beside dense and plain routes
 	$(BIN)/python -m benchmarks.bench_analysis
+
+attack: setup  ## attack certificates, radii, files and writing for half an hour; see docs/trust.md
+	$(BIN)/python -m attacks
 
 lock:  ## pin the newest versions of all dependencies anew, in an environment of its own
 	rm -rf .venv-lock

@@ -7,10 +7,11 @@ import platform
 import sys
 from pathlib import Path
 
-from attacks import files, kills, networks, starts
+from attacks import activations, files, kills, networks, starts
 from attacks.harness import Attack, Report, guarded, run
 
 ATTACKS: dict[str, Attack] = {
+    "activations": activations.Activations(),
     "networks": networks.Networks(),
     "starts": starts.Starts(),
     "files": files.Files(),
@@ -32,6 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
     if asked.json:
         print(json.dumps({"seed": asked.seed, "scale": asked.scale, "attacks": [one.record() for one in reports]}))
+    elif asked.markdown:
+        print("\n".join(_markdown(reports)))
     else:
         print(f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, seed {asked.seed}")
         for report in reports:
@@ -47,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="workers at once")
     parser.add_argument("--case", type=int, help="one case again, by its number; with --only")
     parser.add_argument("-o", "--output", type=Path, default=Path("attack-failures"), help="folder for failures")
+    parser.add_argument("--markdown", action="store_true", help="print the counts as a table of docs/trust.md")
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     return parser
 
@@ -72,6 +76,19 @@ def _print(report: Report) -> None:
     print(f"  {'FAILURES' if report.failures else 'failures':<50} {len(report.failures):>10,}")
     for number, told in sorted(report.failures.items())[:20]:
         print(f"    case {number}: {told[:300]}")
+
+
+def _markdown(reports: list[Report]) -> list[str]:
+    """A table of all counts."""
+    found = ["| attack | what came of it | promises broken |", "|---|---|---|"]
+    for report in reports:
+        counts = {name: f"{count:,}" for name, count in report.counts.items() if name != "failures"}
+        if report.name == "networks":
+            counts |= dict(networks.table(report.counts))
+        told = "; ".join(f"{name}: {count}" for name, count in counts.items())
+        run_of = f"`{report.name}`, {report.cases:,} cases, {report.seconds:.0f} s"
+        found.append(f"| {run_of} | {told} | {len(report.failures):,} |")
+    return found
 
 
 def _told(line: str) -> None:

@@ -19,6 +19,7 @@ from planted import Planted
 
 from attacks import __main__ as command
 from attacks import files, kills
+from attacks.activations import checked
 from attacks.designs import Design, attention, convolutional, layered, speaking
 from attacks.drawn import SHAPES, draw
 from attacks.exact import Chain, exact_cycle
@@ -91,6 +92,13 @@ def test_too_large_a_proved_radius_is_seen() -> None:
     outcome = attack.followed(drawn, rng, larger)
     assert "not back" in str(outcome.failure)
     assert "network.npz" in outcome.files
+
+
+def test_an_activation_that_is_off_is_seen() -> None:
+    places = np.array([-3.0, -1e-9, 0.5, 40.0])
+    assert checked("tanh", jnp.tanh, places) is None
+    assert "tanh(0.5)" in str(checked("tanh", lambda z: jnp.tanh(z) + 1e-14 * (z == 0.5), places))
+    assert "slope of tanh" in str(checked("tanh", lambda z: jax.lax.stop_gradient(jnp.tanh(z)) + 0 * z, places))
 
 
 def test_chains_are_the_networks() -> None:
