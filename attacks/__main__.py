@@ -76,6 +76,10 @@ def _print(report: Report) -> None:
     print(f"  {'FAILURES' if report.failures else 'failures':<50} {len(report.failures):>10,}")
     for number, told in sorted(report.failures.items())[:20]:
         print(f"    case {number}: {told[:300]}")
+    if report.notes:
+        print(f"  {'attractors that were not certified':<50} {len(report.notes):>10,}")
+    for number, told in sorted(report.notes.items())[:20]:
+        print(f"    case {number}: {told}")
 
 
 def _markdown(reports: list[Report]) -> list[str]:

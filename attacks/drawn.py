@@ -1,5 +1,7 @@
 """Random networks with a fixed point or cycle at a known place, or with none where there seems to be one."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from attacks.designs import Design, attention, convolutional, layered, speaking
@@ -9,6 +11,8 @@ from attacks.placing import Drawn, Shape, chain64, newton64, placed
 
 ASKED = ("plain", "critical", "plain", "odd")
 """What is asked of the networks of a shape, in turn; `odd` is a kink, or a gap instead of a fixed point."""
+_UNUSUAL = 0.25
+"""The share of networks whose numbers are of unusual sizes."""
 
 
 SHAPES = (
@@ -41,6 +45,31 @@ assert len(SHAPES) <= 60
 
 def draw(shape: Shape, asked: str, rng: np.random.Generator) -> Drawn:
     """A network of this shape."""
+    found = _draw(shape, asked, rng)
+    return _unusual(found, rng) if shape.kind in ("mlp", "foreign") and rng.random() < _UNUSUAL else found
+
+
+def _unusual(drawn: Drawn, rng: np.random.Generator) -> Drawn:
+    """The same network far from 0, in other units, or with hidden units of other sizes: its rounding is larger."""
+    design, cycle = drawn.design, drawn.cycle
+    first, last = design.weights[0], design.weights[-1]
+    kind = int(rng.integers(3 if design.activation in ("relu", "leaky_relu", "abs") else 2))
+    if kind == 0:
+        away = 10 ** rng.uniform(0, 8) * rng.normal(size=first.shape[1])
+        design = design.shifted(0, -first @ away).shifted(design.tuned, away)
+        return replace(drawn, design=design, cycle=cycle + away, unusual=True)
+    if kind == 1:
+        scale = 10 ** rng.uniform(-6, 6)
+        biases = (*design.biases[:-1], np.asarray(design.biases[-1]) * scale)
+        design = replace(design, weights=(first / scale, *design.weights[1:-1], last * scale), biases=biases)
+        return replace(drawn, design=design, cycle=cycle * scale, unit=scale, unusual=True)
+    sizes = 10 ** rng.uniform(-8, 8, len(first))
+    design = design.with_weight(0, sizes[:, None] * first).with_weight(1, design.weights[1] / sizes)
+    design = replace(design, biases=(np.asarray(design.biases[0]) * sizes, *design.biases[1:]))
+    return replace(drawn, design=design, unusual=True)
+
+
+def _draw(shape: Shape, asked: str, rng: np.random.Generator) -> Drawn:
     target = 1 + float(rng.choice([-1, 1]) * 10 ** rng.uniform(-10, -2.01))
     if asked != "critical":
         target = float(rng.uniform(0.05, 1.15))

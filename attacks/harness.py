@@ -26,12 +26,13 @@ class Outcome:
     """What came of one case.
 
     **Fields:** `counts`, by what happened; `failure`, a sentence where a promise was broken; `files`, contents by name,
-    that show it.
+    that show it; `note`, a sentence on what is no failure but worth a look.
     """
 
     counts: dict[str, int]
     failure: str | None = None
     files: dict[str, bytes] = field(default_factory=dict)
+    note: str | None = None
 
 
 class Attack(Protocol):
@@ -60,14 +61,15 @@ class Attack(Protocol):
 class Report:
     """All outcomes of one attack.
 
-    **Fields:** `cases`, how many were run; `counts`; `failures`, sentences by the number of the case; `seconds`;
-    `memory`, the most that any worker had resident, in bytes.
+    **Fields:** `cases`, how many were run; `counts`; `failures` and `notes`, sentences by the number of the case;
+    `seconds`; `memory`, the most that any worker had resident, in bytes.
     """
 
     name: str
     cases: int
     counts: dict[str, int]
     failures: dict[int, str]
+    notes: dict[int, str]
     seconds: float
     memory: int
 
@@ -82,7 +84,9 @@ def run(
     """Runs an attack on `jobs` workers at once. Failures are written to `folder`; `told` gets lines on progress."""
     batches = [list(batch) for batch in attack.batches(scale)]
     total = sum(len(batch) for batch in batches)
-    begun, counts, failures, memory, done = time.monotonic(), Counter[str](), dict[int, str](), 0, 0
+    begun, counts, memory, done = time.monotonic(), Counter[str](), 0, 0
+    failures: dict[int, str] = {}
+    notes: dict[int, str] = {}
     running: dict[Connection, _Worker] = {}
     said = begun
     while batches or running:
@@ -109,6 +113,8 @@ def run(
                 memory = max(memory, resident)
             done += 1
             counts.update(outcome.counts)
+            if outcome.note is not None:
+                notes[number] = outcome.note
             if outcome.failure is not None:
                 failures[number] = outcome.failure
                 counts["failures"] += 1
@@ -127,7 +133,7 @@ def run(
         if told is not None and time.monotonic() - said > 10:
             said = time.monotonic()
             told(f"{attack.name}: {done} of {total}, {len(failures)} failures, {said - begun:.0f} s")
-    return Report(attack.name, total, dict(sorted(counts.items())), failures, time.monotonic() - begun, memory)
+    return Report(attack.name, total, dict(sorted(counts.items())), failures, notes, time.monotonic() - begun, memory)
 
 
 class _Worker:

@@ -63,13 +63,16 @@ def judge(drawn: Drawn, rng: np.random.Generator, certify: Any = ax.certify) -> 
     with mp.workdps(DIGITS):
         chain = Chain(drawn.design.ops(), digits=True)
         found = exact_cycle(chain, list(refined), rng)
-        told = _judged(chain, found, refined, certificate, rng)
+        told = _judged(chain, found, drawn.unit, certificate, rng)
     counts = {
         "networks": 1,
         f"of which {drawn.made}": 1,
         f"kind {drawn.design.kind}": 1,
         f"verdict {verdict}": 1,
     }
+    note = None
+    if drawn.unusual:
+        counts["of unusual size"] = 1
     if verdict is Verdict.INCONCLUSIVE:
         counts[f"inconclusive, {reason}"] = 1
     certified = verdict in (Verdict.ATTRACTOR, Verdict.DISPLACED)
@@ -77,11 +80,13 @@ def judge(drawn: Drawn, rng: np.random.Generator, certify: Any = ax.certify) -> 
     if found is not None and reason not in (Reason.NO_FIXED_POINT_NEAR, Reason.SHORTER_PERIOD):
         room = _NEAR_FOREIGN if drawn.design.kind == "foreign" else _NEAR
         near = found.kinks > 0 or found.nearest_kink < room or (drawn.design.kind == "argmax" and drawn.made == "kink")
-        if found.radius < _SURE and found.distance < 1e-6:
-            where = "with a kink" if near else evidence
+        if found.radius < _SURE and found.distance < 1e-6 * drawn.unit:
+            where = "of unusual size" if drawn.unusual else "with a kink" if near else evidence
             counts[f"attractors below .99, {where}"] = 1
             if certified:
                 counts[f"certified below .99, {where}"] = 1
+            elif where == evidence:
+                note = f"{drawn.made}, {verdict}, {reason}: the radius is {mp.nstr(found.radius, 8)}"
     if certified and told is None:
         followed = _followed(map, given.shape[1:], refined, certificate, rng)
         counts[f"starts nearby {'came back' if followed else 'did not all come back'}"] = 1
@@ -96,17 +101,17 @@ def judge(drawn: Drawn, rng: np.random.Generator, certify: Any = ax.certify) -> 
         counts["false certificates"] = 1
         counts[f"false, evidence {evidence}"] = 1
         return Outcome(counts, told, network_files(drawn, patterns))
-    return Outcome(counts)
+    return Outcome(counts, note=note)
 
 
 def _judged(
-    chain: Chain, found: Found | None, refined: np.ndarray, certificate: ax.Certificate, rng: np.random.Generator
+    chain: Chain, found: Found | None, unit: float, certificate: ax.Certificate, rng: np.random.Generator
 ) -> str | None:
     """What is false about a certificate."""
     verdict, reason = certificate.verdict[0], certificate.reason[0]
     bound, within = float(certificate.upper_bound[0]), float(certificate.distance_error[0])
     if verdict in (Verdict.ATTRACTOR, Verdict.DISPLACED):
-        if found is None or found.distance > 1e-2:
+        if found is None or found.distance > 1e-2 * unit:
             return f"{verdict} of bound {bound!r}, but Newton's method finds no cycle within {within:.3g}"
         radius = mp.nstr(found.radius, 25)
         if not found.distance <= within:
@@ -117,7 +122,7 @@ def _judged(
             return f"{verdict}: the radius {radius} exceeds the bound {bound!r} ({found.kinks} kinks)"
         if found.kinks and comes_back(chain, found, 1e-20, bound, rng) is False:
             return f"{verdict} of bound {bound!r}, but deviations of 1e-20 from a kink grow"
-    if reason is Reason.EXPANDS and found is not None and found.distance < 1e-9 and found.radius < 1:
+    if reason is Reason.EXPANDS and found is not None and found.distance < 1e-9 * unit and found.radius < 1:
         estimated = float(certificate.spectral_radius[0])
         return f"{verdict}, {reason}: but the radius is {mp.nstr(found.radius, 25)}, estimated {estimated!r}"
     return None
@@ -170,7 +175,7 @@ def share(counts: dict[str, int], evidence: str) -> float:
 def table(counts: dict[str, int]) -> Sequence[tuple[str, str]]:
     """Lines beside the counts."""
     found = []
-    for evidence in ("bound", "dense", "probable", "with a kink"):
+    for evidence in ("bound", "dense", "probable", "with a kink", "of unusual size"):
         if f"attractors below .99, {evidence}" in counts:
             found.append((f"share certified, {evidence}", f"{share(counts, evidence):.4f}"))
     return found

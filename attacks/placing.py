@@ -29,12 +29,15 @@ class Drawn:
     """A network, the states that stand as its example or cycle, and what it was made to be.
 
     **Fields:** `made`: `plain`, `critical`, `kink`, `gap` (no fixed point or cycle is there) or `pair` (two, close to
-    each other).
+    each other); `unit`, in which its distances are ordinary numbers; `unusual`: its numbers are large, small, or far
+    from 0.
     """
 
     design: Design
     cycle: np.ndarray
     made: str
+    unit: float = 1.0
+    unusual: bool = False
 
 
 def chain64(design: Design) -> Chain:
