@@ -60,9 +60,9 @@ def checked(name: str, function: ax.activations.Elementwise, places: np.ndarray)
             right, right_slope = value_of(exact), slope_of(exact)
             off = abs(mpf(float(value)) - right)
             if not off <= _VALUE * (1 + abs(exact) + abs(right)):
-                return f"{name}({place!r}) is {value!r}, off by {mp.nstr(off, 5)}"
+                return f"{name}({float(place)!r}) is {float(value)!r}, off by {mp.nstr(off, 5)}"
             off = abs(mpf(float(slope)) - right_slope)
             moved = 2 * _ROUNDOFF * abs(exact) * mpf(float(curvature))
             if not off <= _SLOPE * (1 + abs(right_slope)) + moved:
-                return f"the slope of {name} at {place!r} is {slope!r}, off by {mp.nstr(off, 5)}"
+                return f"the slope of {name} at {float(place)!r} is {float(slope)!r}, off by {mp.nstr(off, 5)}"
     return None

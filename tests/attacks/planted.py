@@ -13,7 +13,7 @@ class Planted:
     """Case 1 breaks a promise, 2 raises, 3 ends its process, 4 hangs; all others are fine."""
 
     name: str = "planted"
-    limit_s: float = 2.0
+    limit_s: float = 1.0
 
     def batches(self, scale: float) -> list[list[int]]:
         """Two workers' worth, or one case."""

@@ -63,14 +63,14 @@ def test_false_certificates_are_seen() -> None:
         drawn = Drawn(design, np.array([[point]]), "plain")
         return judge(drawn, np.random.default_rng(0), certify).failure or ""
 
-    stable, gone, leaves = pair(0.9, 0.5, 0.1), pair(0.95, 1.5, 1e-9), pair(0.9, 1.2, -0.3)
-    assert told(stable, 0.2, ax.certify) == ""
+    stable, gone, leaves = pair(0.9, 0.3, 0.1), pair(0.95, 1.5, 1e-9), pair(0.9, 1.2, -0.3)
+    assert told(stable, 0.1428, ax.certify) == ""
     assert told(gone, -2e-8, ax.certify) == ""
     attractor = {"upper_bound": 0.95, "distance_error": 1e-7}
     assert "finds no cycle" in told(gone, -2e-8, lying(**attractor))
     assert "but the radius is 1.1999" in told(leaves, 1.5, lying(**attractor))
-    assert "exceeds the bound" in told(stable, 0.2, lying(upper_bound=0.4, distance_error=1e-7))
-    assert "claimed within" in told(stable, 0.3, lying(upper_bound=0.95, distance_error=0.0))
+    assert "exceeds the bound" in told(stable, 0.1428, lying(upper_bound=0.2, distance_error=1e-7))
+    assert "claimed within" in told(stable, 0.1428, lying(upper_bound=0.95, distance_error=0.0))
 
 
 def test_slopes_on_both_sides_of_a_kink_are_found() -> None:
@@ -104,7 +104,7 @@ def test_an_activation_that_is_off_is_seen() -> None:
 def test_chains_are_the_networks() -> None:
     rng = np.random.default_rng(0)
     designs = [
-        convolutional(rng, (2, 2, 2), 2, "selu", strided=True, skips=True, bias=True),
+        convolutional(rng, (2, 2), 1, "selu", strided=True, skips=True, bias=True),
         speaking(rng, "argmax", 3, 2),
         speaking(rng, "softmax", 3, 2),
         attention(rng, 2, 3),
