@@ -81,7 +81,7 @@ def judge(drawn: Drawn, rng: np.random.Generator, certify: Any = ax.certify) -> 
         room = _NEAR_FOREIGN if drawn.design.kind == "foreign" else _NEAR
         near = found.kinks > 0 or found.nearest_kink < room or (drawn.design.kind == "argmax" and drawn.made == "kink")
         if found.radius < _SURE and found.distance < 1e-6 * drawn.unit:
-            where = "of unusual size" if drawn.unusual else "with a kink" if near else evidence
+            where = "with a kink" if near else "of unusual size" if drawn.unusual else evidence
             counts[f"attractors below .99, {where}"] = 1
             if certified:
                 counts[f"certified below .99, {where}"] = 1
