@@ -3,6 +3,7 @@
 from ._iterate import Iterates as Iterates
 from ._iterate import iterate as iterate
 from ._iterate import trajectory as trajectory
+from ._loop import NEVER as NEVER
 from ._loop import Run as Run
 from ._loop import flat_of as flat_of
 from ._loop import run as run

@@ -12,11 +12,8 @@ from attrax._base.shown import Rows
 from attrax._base.states import state_batch
 from attrax._base.status import IterationStatus
 from attrax._base.types import HostStates, Map, Progress
-from attrax.dynamics._loop import Run, run, run_on, states_of
+from attrax.dynamics._loop import NEVER, Run, run, run_on, states_of
 from attrax.maps import ReducedMap, reduced_map, shapes_of
-
-_NEVER = -1.0
-"""A tolerance that no distance is below."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +99,7 @@ def trajectory(way: ReducedMap, starts: HostStates, count: int) -> tuple[HostSta
     """For each start the states of `count` applications of the map, in float64; fewer where a state is not finite."""
     count = checks.integer("count", count, least=1)
     starts = np.asarray(starts, np.float64)
-    found = run(way, starts, max_steps=count, atol=_NEVER, keep=2**62)
+    found = run(way, starts, max_steps=count, atol=NEVER, keep=2**62)
     assert found.trace is not None  # nothing is larger than that
     lengths = [len(trace) for trace in found.trace]
     together = np.concatenate(found.trace)
@@ -113,6 +110,6 @@ def trajectory(way: ReducedMap, starts: HostStates, count: int) -> tuple[HostSta
 
 def follow(way: ReducedMap, z: Float[np.ndarray, "n k"], count: int) -> tuple[Float[np.ndarray, "t k"], ...]:
     """For each row of coordinates those after each of `count` steps; fewer where they are not finite."""
-    found = run_on(way, z, max_steps=count, atol=_NEVER, keep=2**62)
+    found = run_on(way, z, max_steps=count, atol=NEVER, keep=2**62)
     assert found.trace is not None  # nothing is larger than that
     return tuple(trace[1:] for trace in found.trace)

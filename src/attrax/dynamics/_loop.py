@@ -25,6 +25,8 @@ _SETTLED = 0.05
 """A cycle has settled when what is left of its drift is below this fraction of its extent. Near a fixed point that is
 approached more and more slowly along a direction with eigenvalue −1, states two steps apart are closer than any
 tolerance at last, but what is left of the drift stays a sixth of their distance."""
+NEVER = -1.0
+"""A tolerance that no distance is below: so many steps are made as are allowed."""
 _RUNNING, _CONVERGED, _CYCLE, _DIVERGED = range(4)
 _STATUSES = np.array(
     [
