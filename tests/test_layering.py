@@ -211,3 +211,8 @@ def test_every_public_name_has_a_docstring() -> None:
     for name in dir(attrax):
         if not name.startswith("_") and callable(value := getattr(attrax, name)):
             assert (value.__doc__ or "").strip(), f"attrax.{name} has no docstring"
+
+
+def test_modules_stay_small_enough_to_own_one_thing() -> None:
+    long = {dotted(path): lines for path in modules() if (lines := len(path.read_text().splitlines())) > 400}
+    assert not long, f"split these modules by what they own: {long}"

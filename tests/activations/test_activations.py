@@ -450,6 +450,7 @@ def test_wrong_records_are_refused() -> None:
     with pytest.raises(ValueError, match="2 pieces"):
         PiecewiseLinear(kinks=(1.0,), slopes=(0.0,))
     assert register(SINE) is register(SINE)
+    assert SINE.name in ax.theory.names(), "asked when it is used"
 
 
 def test_custom_bounds_and_partial_forms_of_ones_own() -> None:

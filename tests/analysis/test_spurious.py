@@ -1,5 +1,6 @@
 """The census of limits on maps whose limits are known, its statistics by other means, and its starts."""
 
+import dataclasses
 import itertools
 import json
 from pathlib import Path
@@ -305,6 +306,8 @@ def test_the_command_finds_what_is_known(capsys: pytest.CaptureFixture[str], cor
     assert record["starts"] == 10 == record["recovered"] + record["other"]
     foreign = [limit for limit in record["attractors"] if limit["kind"] != "stored"]
     assert {limit["verdict"] for limit in foreign} == {"attractor"}
+    shown = {field.name for field in dataclasses.fields(ax.analysis.Limit)} - {"state"}
+    assert all(limit.keys() == shown for limit in record["attractors"]), "the record's own rows, without pictures"
     limits = np.load(folder / "spurious-limits.npy")
     assert {tuple(np.round(state, 6) + 0.0) for state in limits} <= {(0.0, 0.0), (1.0, 1.0)}
     assert len(limits) == 2

@@ -113,7 +113,7 @@ def test_wrong_arguments(records, options, message) -> None:
 def test_every_activation_and_theorem_is_among_the_settings() -> None:
     settings = analysis.theory_settings()
     singles = [record for record in settings if isinstance(record, theory.SingleExample)]
-    for name in (*(set(theory.NAMES) - {"z^p"}), "z^0.5"):
+    for name in (*(set(theory.names()) - {"z^p"}), "z^0.5"):
         assert {1, 2, 3} <= {record.depth for record in singles if record.activation == name}, name
     assert {record.norm for record in singles} > {1.0}
     assert any(np.ndim(record.u0) for record in singles)
@@ -177,7 +177,7 @@ def test_map_over_width_and_depth() -> None:
         analysis.eigenvalue_map("sigmoid", widths=(4, 2048), key=KEY)
 
 
-@pytest.mark.parametrize("activation", [name for name in theory.NAMES if name not in ("z^p", "exp")])
+@pytest.mark.parametrize("activation", [name for name in theory.names() if name not in ("z^p", "exp")])
 def test_theory_for_a_width_and_depth_of_1024(activation) -> None:
     assert analysis.scaled_start(activation, 1024, 1, 10).status == "solved"
     # One smooth, one piecewise linear, one unbounded; of swish, gelu and selu signals vanish or explode.

@@ -10,8 +10,9 @@ from helpers import SPECTRA, around, linear, logistic, logistic_cycle
 import attrax as ax
 from attrax._base.numerics import cast, float64
 from attrax.linalg import Product, leading_eigenvalue, power_bound
+from attrax.maps.mlp._factors import network_factors
 from attrax.maps.mlp._product import network_product
-from attrax.maps.mlp._slopes import network_factors, network_slopes
+from attrax.maps.mlp._slopes import network_slopes
 
 
 def shift_to_fixed(network: ax.maps.MLP, x: np.ndarray) -> ax.maps.MLP:

@@ -1,5 +1,6 @@
 """Eigenvalues against known spectra and full Jacobians, with their errors and bounds."""
 
+import dataclasses
 import doctest
 import importlib
 import json
@@ -171,9 +172,11 @@ def test_commands(capsys: pytest.CaptureFixture[str], tmp_path) -> None:
     status, out, err = run("analyze", "spectrum", file, "--top", 2, "-o", folder, "--json")
     record = json.loads(out)
     assert (status, err) == (0, "")
-    assert (record["dimension"], record["top"], len(record["examples"])) == (20, 2, 3)
-    assert record["examples"][0]["status"] == "bounded"
-    assert len(record["examples"][0]["eigenvalues"]) == 2
+    assert (record["dimension"], record["top"], len(record["cycles"])) == (20, 2, 3)
+    assert {field.name for field in dataclasses.fields(ax.certificates.Spectrum)} < record.keys()
+    assert record["status"][0] == "bounded"
+    assert len(record["eigenvalues"][0]) == 2
+    assert record["histogram"]["number"] == 6
     assert (folder / "spectrum.png").stat().st_size > 1000
     assert np.load(folder / "spectrum.npz")["eigenvalues"].shape == (3, 2)
     status, out, err = run("analyze", "radius", file, "--directions", 8, "-o", folder, "--json")
@@ -181,7 +184,8 @@ def test_commands(capsys: pytest.CaptureFixture[str], tmp_path) -> None:
     assert (status, err) == (0, "")
     assert record["proved"] == 3
     assert all(row["sampled_radius"] >= row["proved_radius"] > 0 for row in record["examples"])
-    assert record["examples"][0]["confidence"] == 0.95
+    assert record["confidence"] == 0.95
+    assert record["examples"][0].keys() == ax.basin_radius(memory, num_directions=1, key=KEY).as_rows()[0].keys()
     assert (folder / "radius.png").stat().st_size > 1000
     status, out, _ = run("analyze", "radius", file, "--directions", 0)
     assert (status, len(out.splitlines())) == (0, 5)

@@ -15,6 +15,7 @@ import pytest
 from helpers.commands import run, strict
 from PIL import Image
 
+import attrax as ax
 from attrax.cli import _app, main
 
 # Equal networks and numbers of examples are compiled once.
@@ -79,7 +80,7 @@ def test_the_same_seed_gives_the_same_file(capsys: pytest.CaptureFixture[str], t
     for name, seed in (("a", 5), ("b", 5), ("c", 6)):
         run(capsys, "store", "digits", "--n", 4, *QUICK, "--seed", seed, "-o", tmp_path / name)
         _, out, _ = run(capsys, "certify", tmp_path / name, "--json")
-        points.append([row["spectral_radius"] for row in strict(out)["examples"]])
+        points.append([row["spectral_radius"] for row in strict(out)["cycles"]])
     assert points[0] == points[1]
     assert points[0] != points[2]
 
@@ -102,8 +103,10 @@ def test_certify_json(capsys: pytest.CaptureFixture[str], stored: Path) -> None:
     status, out, _ = run(capsys, "certify", stored, "--json")
     record = strict(out)
     assert status == (0 if record["attractors"] == 4 else 1)
-    for row in record["examples"]:
-        assert {"index", "spectral_radius", "error", "verdict", "largest_singular_value", "residual"} <= set(row)
+    rows = ax.load(stored).certificate.as_rows()
+    for row, stored_row in zip(record["cycles"], rows, strict=True):
+        assert {"name", "length", *stored_row} == set(row)
+        assert {"cycles", "spectral_radius", "error", "verdict", "largest_singular_value", "residual"} <= set(row)
         assert row["verdict"] in ("attractor", "not_attractor", "inconclusive")
 
 
@@ -273,7 +276,7 @@ def test_resume_continues_a_checkpoint(capsys: pytest.CaptureFixture[str], tmp_p
     run(capsys, *small, *check, "-o", tmp_path / "b")
     run(capsys, *small, *check, "-o", tmp_path / "c2")
     radii = [
-        [row["spectral_radius"] for row in strict(run(capsys, "certify", tmp_path / name, "--json")[1])["examples"]]
+        [row["spectral_radius"] for row in strict(run(capsys, "certify", tmp_path / name, "--json")[1])["cycles"]]
         for name in ("a", "b", "c2")
     ]
     assert radii[0] == radii[1] == radii[2]

@@ -77,6 +77,15 @@ def test_a_foreign_map_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     assert record(capsys, "recall", file, "--corrupt", "gaussian:0.01", *named)["recovery_rate"] == 1
     assert record(capsys, "analyze", "radius", file, *named)["examples"]
     assert "not in the file" not in record(capsys, "info", file, *named)["map"]
+    near = record(capsys, "analyze", "nearest", file, "--corrupt", "gaussian:0.01", *named)
+    assert near["memories"][0]["points"][0]["rate"] == 1
+    status, _, err = run(capsys, "analyze", "nearest", file, tmp_path / "other.attrax", *named)
+    assert (status, "--map names the map of one memory" in err) == (2, True)
+    before = file.read_bytes()
+    for command in (["add", file, "points:1,2"], ["forget", file, "0"]):
+        status, _, err = run(capsys, *command)
+        assert (status, "could not hold a changed one" in err) == (2, True)
+    assert file.read_bytes() == before
 
 
 @pytest.mark.parametrize(

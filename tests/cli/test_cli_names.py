@@ -61,8 +61,8 @@ def test_store_names_what_was_merged_and_left_out(
 
 
 def test_answers_say_names_and_keep_indices(capsys: pytest.CaptureFixture[str], stored: Path, pets: Path) -> None:
-    rows = record(capsys, "certify", stored)["examples"]
-    assert [(row["index"], row["name"]) for row in rows[:2]] == [(0, "cat/1.png"), (1, "cat/2.png")]
+    rows = record(capsys, "certify", stored)["cycles"]
+    assert [(row["cycles"], row["name"]) for row in rows[:2]] == [([0], "cat/1.png"), ([1], "cat/2.png")]
     # Cues are cut as what is stored was.
     found = record(capsys, "recall", stored, pets / "dog" / "1.png", "--size", "6x6")["results"][0]
     assert (found["name"], found["status"], found["index"], found["example"], found["nearest_name"]) == (

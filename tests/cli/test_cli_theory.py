@@ -50,6 +50,8 @@ def test_lambda_of_unequal_units_depth_and_norm(capsys: pytest.CaptureFixture[st
     assert status == 0
     assert "0.2630395137" in out
     assert "attractor       yes" in out
+    answer = theory.single_example("sigmoid", 2, 1, 1)
+    assert strict(run(capsys, *LAMBDA, "--json")[1]) == {**answer.as_dict(), "advice": answer.status.advice}
 
 
 def test_no_answer_exits_1(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from helpers.named import forgetting
 import attrax as ax
 from attrax._base.numerics import float64
 from attrax.analysis import default_curves, known_entries, recovery_curves, used_in_training
-from attrax.corruptions import AS_IS, CORRUPTIONS, FACTOR, CorruptionKind, as_corruption, corrupt, register
+from attrax.analysis._associators import ASSOCIATORS, Task
+from attrax.corruptions import AS_IS, CORRUPTIONS, FACTOR, CorruptionKind, Motion, as_corruption, corrupt, register
 from attrax.report import describe_corruption
+from attrax.training import Coordinates, objective
 
 KEY = jr.key(0)
 PICTURES = np.random.default_rng(0).uniform(0.2, 0.8, (6, 8, 6))
@@ -147,7 +150,46 @@ def test_only_some_move_pixels(kind: CorruptionKind) -> None:
             )
         felt = apart.reshape(len(apart), -1).max(axis=1) > 1e-6
         largest = apart.reshape(len(apart), -1).argmax(axis=1) == row * PICTURES.shape[2] + column
-        assert (not largest[felt].all()) == kind.moves
+        assert (not largest[felt].all()) == (kind.motion is not None)
+
+
+@each(EVERY)
+def test_some_move_as_a_whole(kind: CorruptionKind) -> None:
+    """A level of 1 moves the content by one pixel, a level of 90 turns it by a right angle."""
+    square = PICTURES[:, :6, :6]
+    if kind.motion is Motion.TRANSLATION:
+        moved = corrupt(kind.at(1), square, key=KEY)
+        np.testing.assert_allclose(moved[:, 1:, 1:], square[:, :-1, :-1])
+    elif kind.motion is Motion.ROTATION:
+        turned, wanted = corrupt(kind.at(90), square, key=KEY), np.rot90(square, axes=(1, 2))
+        np.testing.assert_allclose(turned[:, 1:-1, 1:-1], wanted[:, 1:-1, 1:-1], atol=1e-4)
+
+
+@each(EVERY)
+def test_only_isotropic_noise_adds_what_it_would_add_to_nothing(kind: CorruptionKind) -> None:
+    if kind.picture or kind.partner:
+        assert not kind.isotropic
+        return
+    for one in typical(kind):
+        with float64():
+            added = corrupt(one, VECTORS, key=KEY) - VECTORS
+            alone = corrupt(one, np.zeros_like(VECTORS), key=KEY)
+        assert (np.allclose(added, alone) and 0.5 * one.level < added.std() < 2 * one.level) == kind.isotropic
+
+
+@each([kind for kind in EVERY if kind.masks])
+def test_what_is_scattered_leaves_no_neighborhood_whole(kind: CorruptionKind) -> None:
+    picture = np.full((1, 40, 40), 0.3)
+    for one in typical(kind):
+        changed = corrupt(kind.at(0.4, one.choices[0]), picture, key=KEY)[0] != picture[0]
+        neighbors = (changed[1:] == changed[:-1]).mean(), (changed[:, 1:] == changed[:, :-1]).mean()
+        assert (max(neighbors) < 0.6) == kind.scattered
+
+
+@each(EVERY)
+def test_one_does_nothing(kind: CorruptionKind) -> None:
+    answers = [corrupt(one, PICTURES, partners=PICTURES[::-1], key=KEY) for one in typical(kind)]
+    assert all(np.array_equal(answer, PICTURES) for answer in answers) == kind.identity
 
 
 @each(EVERY)
@@ -188,6 +230,25 @@ def test_a_record_needs_no_registration() -> None:
     assert ax.recovery(memory, FADE.at(0.25), key=KEY).corruption == "fade:0.25"
     with pytest.raises(ValueError, match="needs a level: give fade:F by its method at"):
         as_corruption(FADE)
+
+
+def test_what_a_kind_does_decides_and_not_its_name() -> None:
+    """Kinds of other names, with the records of noise and of shifts, are taken as these are."""
+    hiss = replace(CORRUPTIONS["gaussian"], name="hiss").at(0.5)
+    frame = Coordinates.of(PICTURES, 0.0)
+    codes = jnp.asarray(frame.encode(PICTURES), jnp.float32)
+    seen = [
+        objective(corruptions=(one,), pictures=PICTURES, coordinates=frame, dtype=np.dtype("float32")).disturb(
+            None, codes, jnp.arange(6), KEY
+        )[0]
+        for one in (hiss, CORRUPTIONS["gaussian"].at(0.5))
+    ]
+    np.testing.assert_array_equal(*seen)
+    register(replace(CORRUPTIONS["shift"], name="slide"))
+    search, rules = ASSOCIATORS["1-NN templates"]
+    built = search(Task(PICTURES, np.arange(6), np.ones(6, int), ("slide:2",), KEY), rules[0])
+    answer = built.answer(corrupt("slide:2", PICTURES, key=KEY).reshape(6, -1), None)
+    np.testing.assert_allclose(answer, PICTURES.reshape(6, -1), rtol=1e-6)
 
 
 def test_a_new_kind_is_one_record(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

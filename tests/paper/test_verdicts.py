@@ -9,8 +9,7 @@ import equinox as eqx
 import numpy as np
 import pytest
 
-from attrax import Certificate, Memory, Patterns
-from attrax._base.status import Verdict
+from attrax import Memory, Patterns
 from attrax.certificates import certify
 from attrax.paper import EXPERIMENTS, Outcome, Summary
 from attrax.paper._cycles import from_noise
@@ -20,7 +19,6 @@ from attrax.paper.experiments.general import CUES
 from attrax.paper.experiments.local import RULES
 from attrax.paper.experiments.power import ACTIVATIONS, STEPS
 from attrax.paper.experiments.rnn import SENTENCE
-from attrax.paper.experiments.unet import by_radius
 from attrax.paper.sweeps import CellRecord, CellStatus, Work
 from attrax.sources import SourceError
 
@@ -58,7 +56,7 @@ CYCLE = {
     "cycles_met": 20 * [0],
 }
 PICTURES = np.linspace(0, 1, 20 * 16).reshape(20, 4, 4)
-RULE = {**STORED, "stopped": "stored", "radii": [0.4, 0.5, 0.6]}
+RULE = {**STORED, "status": "stored", "radii": [0.4, 0.5, 0.6]}
 NUMBERS: dict[str, dict[str, Any]] = {
     "fig1": {**STORED, "attractors": 4, "cycles": 4, "drawn": {"steep": 0, "staircase": 4}},
     "control": {
@@ -82,7 +80,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
     },
     "unet": {
         **STORED,
-        "by_radius": 0,
+        "evidence": 3 * ["dense"],
         "method": 3 * ["dense"],
         "radii": [0.4, 0.5, 0.6],
         "errors": 3 * [1e-9],
@@ -285,41 +283,16 @@ def test_sequences() -> None:
     assert [row[6] for row in table.rows] == ["1", "2"]
 
 
-def test_pictures_too_large_for_a_certificate() -> None:
-    free = {"attractors": 0, "inconclusive": 3, "method": 3 * ["matrix-free"]}
-    assert outcome("unet", **free, by_radius=3) is Outcome.REPRODUCED
-    assert "0 certified and 3 by the radius alone, of 3" in judge("unet", **free, by_radius=3).text
-    assert outcome("unet", **free, by_radius=1) is Outcome.PARTLY
-    assert outcome("unet", **free, by_radius=0) is Outcome.INCONCLUSIVE
+def test_pictures_too_large_for_a_certain_bound() -> None:
+    large = {"method": 3 * ["matrix-free"], "evidence": 3 * ["probable"]}
+    assert outcome("unet", **large) is Outcome.REPRODUCED
+    assert "3 of 3 (probable)" in judge("unet", **large).text
+    assert outcome("unet", **large, attractors=1, inconclusive=2) is Outcome.PARTLY
+    assert judge("unet", **large, attractors=1, inconclusive=2).here == pytest.approx(1 / 3)
+    assert outcome("unet", **large, attractors=0, inconclusive=3) is Outcome.INCONCLUSIVE
     assert outcome("unet", attractors=0, inconclusive=0) is Outcome.NOT
-    assert judge("unet", **free, by_radius=1).here == pytest.approx(1 / 3)
-
-
-def test_the_radius_counts_only_without_a_certificate() -> None:
-    rows = [
-        # method, verdict, residual, radius, error
-        ("matrix-free", Verdict.INCONCLUSIVE, 1e-14, 0.9, 1e-6),
-        ("matrix-free", Verdict.INCONCLUSIVE, 1e-14, 0.9, 0.2),
-        ("matrix-free", Verdict.INCONCLUSIVE, 1e-2, 0.9, 1e-6),
-        ("matrix-free", Verdict.NOT_ATTRACTOR, 1e-14, 0.9, 1e-6),
-        ("matrix-free", Verdict.INCONCLUSIVE, 1e-14, float("nan"), float("inf")),
-        ("dense", Verdict.INCONCLUSIVE, 1e-14, 0.9, 1e-6),
-    ]
-    for number, (method, verdict, residual, radius, error) in enumerate(rows):
-        column = np.ones(1)
-        certificate = Certificate(
-            ((0,),),
-            radius * column,
-            error * column,
-            np.inf * column,
-            column,
-            column,
-            residual * column,
-            0 * column,
-            (verdict,),
-            (method,),
-        )
-        assert by_radius(certificate, 3072) == (number == 0)
+    (table,) = EXPERIMENTS["unet"].tabulate([made("unet", **large)])
+    assert table.rows[0][table.head.index("evidence")] == "probable"
 
 
 def test_a_large_state_has_a_radius_and_a_probable_certificate() -> None:
@@ -328,7 +301,6 @@ def test_a_large_state_has_a_radius_and_a_probable_certificate() -> None:
     certificate = certify(memory)
     assert certificate.method == ("matrix-free",)
     assert (certificate.num_attractors, certificate.evidence) == (1, ("probable",))
-    assert by_radius(certificate, 2049) == 0  # it is counted by its certificate
 
 
 def test_what_interpolates_and_stores_nothing() -> None:
@@ -366,7 +338,7 @@ def test_power_iteration_is_judged_without_the_linear_network() -> None:
 def test_a_rule_is_compared_with_backpropagation_at_its_loss() -> None:
     back, local = RULES
     few, none = RULE | {"attractors": 2}, RULE | {"attractors": 0}
-    missed = RULE | {"stopped": "loss_not_reached"}
+    missed = RULE | {"status": "loss_not_reached"}
     assert outcome("local", **{local: few}) is Outcome.PARTLY
     assert outcome("local", **{back: few, local: few}) is Outcome.REPRODUCED
     # Nothing is won against a rule that did not arrive.

@@ -130,7 +130,8 @@ class Rows(Record):
         records = [one for one in column if isinstance(one, Record)]
         if records:
             values = [one._values() for one in records]
-            return {name: [row[name] for row in values if name in row] for name in values[0]}
+            columns = {name: [row[name] for row in values if name in row] for name in values[0]}
+            return {name: column for name, column in columns.items() if not _holds_arrays(column)}
         axes = {
             field.name: getattr(field.type, "dim_str", "")
             for field in dataclasses.fields(self)  # pyright: ignore[reportArgumentType]
@@ -143,9 +144,8 @@ class Rows(Record):
                 continue
             if len(value) != len(column) or (axes.get(name) and axes[name].strip() != axis.strip()):
                 continue
-            if any(isinstance(one, np.ndarray) for one in value):
-                continue
-            found[name] = value
+            if not _holds_arrays(value):
+                found[name] = value
         return found
 
     def as_rows(self) -> list[dict[str, Any]]:
@@ -236,6 +236,10 @@ def span(values: np.ndarray) -> str:
         low, high = _number(finite.min()), _number(finite.max())
         parts = [f"{low} to {high}" if low != high else f"all {low}" if finite.size > 1 else low]
     return ", ".join([*parts, *([f"{lost} not finite"] if lost else [])])
+
+
+def _holds_arrays(column: Any) -> bool:
+    return any(isinstance(one, np.ndarray) for one in column)
 
 
 def _changed(record: Record) -> dict[str, Any] | None:

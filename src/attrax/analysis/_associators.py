@@ -15,7 +15,7 @@ from attrax._base.numerics import apply_rows, cast
 from attrax._base.shown import Record
 from attrax._base.types import HostIndices, HostStates
 from attrax.analysis._neighbors import RULES, nearest_neighbor
-from attrax.corruptions import corrupt, parse_corruption
+from attrax.corruptions import Motion, corrupt, parse_corruption
 from attrax.maps import describe, mlp
 from attrax.patterns import Patterns
 from attrax.writing import Gradient
@@ -137,14 +137,10 @@ def _moves(task: Task) -> list[tuple[int, int, float]]:
 
     Shifts and rotations are separate, or in all combinations if some corruption composes the two.
     """
-    reach, angle, together = 0, 0.0, False
-    for name in task.corruptions:
-        parts = [parse_corruption(part) for part in name.split("+")]
-        for asked in parts:
-            size = abs(float(np.asarray(asked.level)))
-            reach = max(reach, int(size)) if asked.kind == "shift" else reach
-            angle = max(angle, size) if asked.kind == "rotate" else angle
-        together |= {"shift", "rotate"} <= {asked.kind for asked in parts}
+    asked = [parse_corruption(name) for name in task.corruptions]
+    reach = int(max((one.largest(Motion.TRANSLATION) for one in asked), default=0))
+    angle = max((one.largest(Motion.ROTATION) for one in asked), default=0.0)
+    together = any(one.largest(Motion.TRANSLATION) and one.largest(Motion.ROTATION) for one in asked)
     side = range(-reach, reach + 1)
     steps = int(np.ceil(angle / _ANGLE))
     turns = [step * _ANGLE for step in range(-steps, steps + 1)]
@@ -337,7 +333,7 @@ def _trainable(task: Task) -> tuple[str, ...]:
     for name in task.corruptions:
         asked = parse_corruption(name)
         size = float(np.abs(np.asarray(asked.level)).max())
-        if asked.kind != "none" and size >= found.get(asked.kind, (0.0, ""))[0]:
+        if not asked.identity and size >= found.get(asked.kind, (0.0, ""))[0]:
             found[asked.kind] = (size, name)
     return tuple(name for _, name in found.values()) or ("gaussian:0.1",)
 

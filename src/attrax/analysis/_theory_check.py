@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Complex, Float, PRNGKeyArray
@@ -85,6 +85,8 @@ class TheoryCheck(Record):
     form_error: float
     residual: float
     status: CheckStatus
+
+    derived: ClassVar = ("difference", "other_eigenvalues")
 
     @property
     def difference(self) -> Float[np.ndarray, " q"]:

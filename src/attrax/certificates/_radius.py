@@ -6,11 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray
@@ -19,10 +16,10 @@ from threadpoolctl import threadpool_limits
 from attrax._base import checks
 from attrax._base.numerics import float64
 from attrax._base.shown import Rows
-from attrax._base.status import RadiusStatus
+from attrax._base.status import IterationStatus, RadiusStatus
 from attrax._base.types import HostStates, Map, Progress
 from attrax.certificates._contraction import Contraction, contraction
-from attrax.dynamics import refine
+from attrax.dynamics import NEVER, flat_of, refine, run, run_on
 from attrax.maps import (
     BoundSteps,
     Linearizer,
@@ -35,13 +32,16 @@ from attrax.maps import (
 from attrax.memory import Memory, Thresholds
 
 _CHUNK = 64
+_PIECES = (_CHUNK,)
+"""Starts are followed so many at a time, more than where one limit a start is looked for."""
 _BLOCK = 8
+"""Steps between two looks at where a start is. It is back when it is near its own point then, long before it has
+converged, so the loop is asked for no more steps at a time."""
 _BACK_SHARE = 0.01
 """A start counts as back within the proved ball, or this near to the cycle: so much of the distance that it had."""
 _SCREEN = 16
 """Directions that are tried on the way to a radius, before the ones that count; a quarter while it is still rough."""
 _TRIES = 24
-_RUNNING, _BACK, _LOST = range(3)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -226,85 +226,46 @@ class _Returns:
         self.proved, self.unit = proved, unit
         # No start counts as back from farther away than the paper's threshold, however far it came from.
         self.nearest = Thresholds.literal(unit).recovery
-        with float64():
-            before = np.empty_like(refined)
-            before[following] = refined
-            # Coordinates of each point: those of the point before it, mapped.
-            self.targets = np.concatenate(
-                [np.asarray(_enter(way, before[i : i + _CHUNK])) for i in range(0, len(before), _CHUNK)]
-            )
+        before = np.empty_like(refined)
+        before[following] = refined
+        # Coordinates of each point: those of the point before it, mapped.
+        self.targets = flat_of(way, self._mapped(before))
+        self.later = np.arange(len(following))
+        for _ in range(_BLOCK):
+            self.later = following[self.later]
+
+    def _mapped(self, states: np.ndarray) -> np.ndarray:
+        """Coordinates of the states after these; NaN, which is near nothing, where there is none."""
+        found = run(self.way, states, max_steps=1, atol=NEVER, sizes=_PIECES)
+        return np.where((found.status == IterationStatus.DIVERGED)[:, None], np.nan, found.z)
 
     def all_back(self, starts: np.ndarray, points: np.ndarray, groups: np.ndarray, radii: np.ndarray) -> np.ndarray:
         """Of each group of `starts`, each start made from one of the `points` at one of the `radii`: whether all of it
         comes back."""
         failed = np.zeros(int(groups.max()) + 1, bool)
-        with float64():
-            z = np.concatenate(
-                [np.asarray(_enter(self.way, _padded(starts, i))) for i in range(0, len(starts), _CHUNK)]
-            )[: len(starts)]
-            place = self.following[points]
-            within = np.minimum(_BACK_SHARE * radii, self.nearest)
-            unit = np.asarray(self.unit)
-            for _ in range(math.ceil(self.max_steps / _BLOCK)):
-                pieces = [
-                    [
-                        np.asarray(part)
-                        for part in _advance(
-                            self.way,
-                            _padded(z, i),
-                            _padded(place, i),
-                            _padded(within, i),
-                            self.targets,
-                            self.following,
-                            self.proved,
-                            unit,
-                        )
-                    ]
-                    for i in range(0, len(z), _CHUNK)
-                ]
-                count = len(z)
-                z, place, state = (np.concatenate(parts)[:count] for parts in zip(*pieces, strict=True))
-                failed[groups[state == _LOST]] = True
-                # One that is lost decides for its group, so the others need not be followed any more.
-                going = (state == _RUNNING) & ~failed[groups]
-                z, place, groups, within = z[going], place[going], groups[going], within[going]
-                if not len(z):
-                    break
-        failed[groups] = True  # the steps ran out
+        z, place, within = self._mapped(starts), self.following[points], np.minimum(_BACK_SHARE * radii, self.nearest)
+        apart, back = self._looked_at(z, place, within)
+        for _ in range(math.ceil(self.max_steps / _BLOCK)):
+            # One that is lost decides for its group, so the others need not be followed any more.
+            going = ~back & ~failed[groups]
+            z, place, within, groups, back = (part[going] for part in (z, place, within, groups, back))
+            if not len(z):
+                break
+            found = run_on(self.way, z, max_steps=_BLOCK, atol=NEVER, sizes=_PIECES)
+            z, place = found.z, self.later[place]
+            apart, back = self._looked_at(z, place, within)
+            # A state that hardly moves any more, away from its target, has settled elsewhere. Where it would still
+            # creep there, the sampled radius is understated.
+            still = found.residual <= 1e-9 * apart
+            lost = still | ~(apart <= 1e12 * self.unit) | (found.status == IterationStatus.DIVERGED)
+            failed[groups[lost & ~back]] = True
+        failed[groups[~back]] = True  # the steps ran out
         return ~failed
 
-
-def _padded(rows: np.ndarray, first: int) -> np.ndarray:
-    """One piece of fixed size, the last one filled up with its last row."""
-    return rows[np.minimum(np.arange(first, first + _CHUNK), len(rows) - 1)]
-
-
-@eqx.filter_jit
-def _enter(way: ReducedMap, starts: Any) -> Any:
-    return jax.vmap(way.enter)(starts)
-
-
-@eqx.filter_jit
-def _advance(
-    way: ReducedMap, z: Any, place: Any, within: Any, targets: Any, following: Any, proved: Any, unit: Any
-) -> Any:
-    """Some steps of each row, and a look at where it is then."""
-
-    def step(_: Any, carry: Any) -> Any:
-        z, place = carry
-        return jax.vmap(way.step)(z), following[place]
-
-    distance = jax.vmap(way.distance)(z, targets[place])
-    early = distance <= jnp.maximum(within, proved[place])
-    z, place = jax.lax.fori_loop(0, _BLOCK - 1, step, (z, place))
-    last, (z, place) = z, step(0, (z, place))
-    distance = jax.vmap(way.distance)(z, targets[place])
-    # A state that hardly moves any more, away from its target, has settled elsewhere. Where it would still creep
-    # there, the sampled radius is understated.
-    still = jax.vmap(way.distance)(z, last) <= 1e-9 * distance
-    lost = still | ~jnp.isfinite(distance) | (distance > 1e12 * unit)
-    back = early | (distance <= jnp.maximum(within, proved[place]))
-    return z, place, jnp.where(back, _BACK, jnp.where(lost, _LOST, _RUNNING))
+    def _looked_at(self, z: np.ndarray, place: np.ndarray, within: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How far coordinates are from those where they should be, and whether that is back."""
+        apart = np.linalg.norm(flat_of(self.way, z) - self.targets[place], axis=1)
+        return apart, apart <= np.maximum(within, self.proved[place])
 
 
 def _sample(

@@ -13,11 +13,9 @@ from attrax.cli._progress import progress_bar
 from attrax.cli._sequences import (
     cycle_rows,
     load_memory,
-    name_of,
     open_sequence_rows,
     print_cycles,
     print_reasons,
-    verdict_of,
 )
 from attrax.cli._words import plain
 
@@ -44,28 +42,11 @@ def certify(
     with progress_bar() as progress:
         found = certify_memory(memory, recovery_atol=recovery_atol, progress=progress)
     stored = memory.examples()
-    rows = [
-        {
-            "index": number,
-            "name": name_of(stored, cycle[0]),
-            "cycle": list(cycle),
-            "spectral_radius": found.spectral_radius[number],
-            "error": found.error[number],
-            "upper_bound": found.upper_bound[number],
-            **verdict_of(found, number),
-            "largest_singular_value": found.largest_singular_value[number],
-            "residual": found.residual[number],
-            "moved": found.moved[number],
-            "method": found.method[number],
-        }
-        for number, cycle in enumerate(found.cycles)
-    ]
     record = {
         **totals(found),
         "cycles": cycle_rows(found, stored),
         "open_sequences": open_sequence_rows(found, stored),
         "file": str(file),
-        "examples": rows,
     }
     if as_json:
         print_json(record)
@@ -76,14 +57,14 @@ def certify(
         f"{'example':<{width}} {'radius':>10} {'error':>9} {'bound':>10} {'sigma_1':>9} {'residual':>9} "
         f"{'distance':>9}  {'verdict':<13} reason"
     )
-    for row, name in zip(rows, called, strict=True):
+    for row, name in enumerate(called):
         print(
-            f"{plain(name):<{width}} {row['spectral_radius']:>10.6f} {row['error']:>9.1e} {row['upper_bound']:>10.6f} "
-            f"{row['largest_singular_value']:>9.4f} {row['residual']:>9.1e} {row['distance']:>9.1e}  "
-            f"{row['verdict']:<13} {row['reason']}"
+            f"{plain(name):<{width}} {found.spectral_radius[row]:>10.6f} {found.error[row]:>9.1e} "
+            f"{found.upper_bound[row]:>10.6f} {found.largest_singular_value[row]:>9.4f} {found.residual[row]:>9.1e} "
+            f"{found.distance[row]:>9.1e}  {found.verdict[row]:<13} {found.reason[row]}"
         )
     print(
-        f"{record['attractors']}/{len(rows)} certified; displaced: {record['displaced']}, not attractors: "
+        f"{record['attractors']}/{len(called)} certified; displaced: {record['displaced']}, not attractors: "
         f"{record['not_attractors']}, inconclusive: {record['inconclusive']}"
     )
     print_reasons(found)

@@ -109,6 +109,11 @@ def _changeable(file: Path) -> Any:
 
     check_output_file(file, "FILE")
     memory = files.load(file)
+    if isinstance(memory.map, files.MissingMap):
+        raise ValueError(
+            f"{file} does not hold its map, {memory.map.text}, so it could not hold a changed one; change the memory in "
+            "Python, with attrax.add or attrax.forget, and keep the map yourself"
+        )
     if memory.patterns is None:
         raise ValueError(
             f"{file} was saved without its patterns, and a change has to certify all of them; write it again with "

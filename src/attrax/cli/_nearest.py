@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from attrax.cli._maps import MapName
 from attrax.cli._options import Json, Seed, check_output_folder
 from attrax.cli._output import percent, print_json
 from attrax.cli._progress import progress_bar
@@ -23,6 +24,7 @@ def nearest(
     repeats: Annotated[int, typer.Option(min=1, help="Random draws for each example and level.")] = 1,
     max_steps: Annotated[int, typer.Option(min=1, help="Maximum number of applications of the network.")] = 1000,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder for the figure.")] = None,
+    map_name: MapName = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> int:
@@ -44,7 +46,9 @@ def nearest(
     if output is not None:
         check_output_folder(output, "--output")
     names = _names(files)
-    memories = [load_memory(file, None) for file in files]
+    if map_name is not None and len(files) > 1:
+        raise ValueError(f"--map names the map of one memory; got {len(files)} files: give one FILE with it")
+    memories = [load_memory(file, None, map_name) for file in files]
     found, sizes = {}, {}
     with progress_bar() as progress:
         for name, memory in zip(names, memories, strict=True):

@@ -145,29 +145,11 @@ def warn_of_near(near: list[dict[str, Any]], patterns: Any) -> None:
 
 
 def cycle_rows(found: Any, patterns: Any) -> list[dict[str, Any]]:
-    """One entry per cycle, as `store --json` and `certify --json` have it; its name is that of its first state."""
+    """The rows of a certificate, each with the name of its first state and how many states it has."""
     return [
-        {
-            "name": name_of(patterns, cycle[0]),
-            "length": len(cycle),
-            "log_spectral_radius": found.log_spectral_radius[row],
-            **verdict_of(found, row),
-            "period": found.period[row],
-        }
-        for row, cycle in enumerate(found.cycles)
+        {"name": name_of(patterns, cycle[0]), "length": len(cycle), **row}
+        for cycle, row in zip(found.cycles, found.as_rows(), strict=True)
     ]
-
-
-def verdict_of(found: Any, row: int) -> dict[str, Any]:
-    """The verdict on a cycle, why it is that, what it rests on, and where the exact cycle lies."""
-    return {
-        "verdict": str(found.verdict[row]),
-        "reason": str(found.reason[row]),
-        "evidence": str(found.evidence[row]),
-        "failure_probability": found.failure_probability[row],
-        "distance": found.distance[row],
-        "distance_error": found.distance_error[row],
-    }
 
 
 def print_reasons(found: Any) -> None:

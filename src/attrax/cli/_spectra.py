@@ -45,39 +45,12 @@ def spectrum(
     with progress_bar() as progress:
         found = compute(memory, top=top, progress=progress, key=jr.key(seed))
     histogram = eigenvalue_histogram(found)
-    rows = [
-        {
-            "index": row,
-            "cycle": list(cycle),
-            "eigenvalues": [[float(value.real), float(value.imag)] for value in found.eigenvalues[row]],
-            "log_modulus": found.log_modulus[row],
-            "residual": found.residual[row],
-            "backward_error": found.backward_error[row],
-            "condition": found.condition[row],
-            "largest_singular_value": found.largest_singular_value[row],
-            "upper_bound": found.upper_bound[row],
-            "rank": int(found.rank[row]),
-            "status": str(found.status[row]),
-            "method": found.method[row],
-        }
-        for row, cycle in enumerate(found.cycles)
-    ]
     record: dict[str, Any] = {
         "file": str(file),
-        "dimension": found.dimension,
         "top": found.eigenvalues.shape[1],
         "spectral_radius": spread(np.abs(found.eigenvalues[:, 0])),
-        "upper_bound": spread(found.upper_bound),
-        "histogram": {
-            "part": histogram.part,
-            "edges": histogram.edges,
-            "counts": histogram.counts,
-            "mean": histogram.mean,
-            "variance": histogram.variance,
-            "mode": histogram.mode,
-            "share": histogram.share,
-        },
-        "examples": rows,
+        "histogram": histogram.as_dict(),
+        **found.as_dict(),
     }
     if output is not None:
         from attrax.report import eigenvalue_panels
@@ -98,10 +71,10 @@ def spectrum(
         print_json(record)
         return 0
     print(f"{'index':>6} {'radius':>10} {'backward':>9} {'condition':>10} {'bound':>10} {'sigma_1':>9}  status")
-    for row, (cycle, status) in enumerate(zip(rows, found.status, strict=True)):
+    for row, status in enumerate(found.status):
         print(
             f"{row:>6} {abs(found.eigenvalues[row, 0]):>10.6f} {found.backward_error[row, 0]:>9.1e} "
-            f"{cycle['condition']:>10.3g} {cycle['upper_bound']:>10.6f} {cycle['largest_singular_value']:>9.4f}  "
+            f"{found.condition[row]:>10.3g} {found.upper_bound[row]:>10.6f} {found.largest_singular_value[row]:>9.4f}  "
             f"{status}"
         )
     print(
@@ -147,20 +120,6 @@ def radius(
             progress=progress,
             key=jr.key(seed),
         )
-    rows = [
-        {
-            "index": int(point),
-            "proved_radius": found.proved_radius[row],
-            "linear_radius": found.linear_radius[row],
-            "sampled_radius": found.sampled_radius[row] if directions else None,
-            "confidence": found.confidence if directions else None,
-            "share": found.share[row] if directions else None,
-            "contraction": found.contraction[row],
-            "nearest_distance": found.distance[row],
-            "status": str(found.status[row]),
-        }
-        for row, point in enumerate(found.points)
-    ]
     record: dict[str, Any] = {
         "file": str(file),
         "proved": int((found.proved_radius > 0).sum()),
@@ -168,8 +127,9 @@ def radius(
         "sampled_radius": {"min": float(found.sampled_radius.min()), **spread(found.sampled_radius)}
         if directions
         else None,
-        "directions": directions,
-        "examples": rows,
+        "confidence": found.confidence,
+        "num_directions": found.num_directions,
+        "examples": found.as_rows(),
     }
     if output is not None:
         from attrax.report import radius_plot
@@ -189,11 +149,15 @@ def radius(
         print_json(record)
         return 0
     print(f"{'index':>6} {'proved':>10} {'linear':>10} {'sampled':>10} {'share':>7} {'nearest':>9}  status")
-    for row in rows:
-        sampled = f"{row['sampled_radius']:>10.4g} {row['share']:>7.3f}" if directions else f"{'–':>10} {'–':>7}"
-        print(
-            f"{row['index']:>6} {row['proved_radius']:>10.4g} {row['linear_radius']:>10.4g} {sampled} "
-            f"{row['nearest_distance']:>9.4g}  {row['status']}"
+    for row, point in enumerate(found.points):
+        sampled = (
+            f"{found.sampled_radius[row]:>10.4g} {found.share[row]:>7.3f}" if directions else f"{'–':>10} {'–':>7}"
         )
-    print(f"{record['proved']}/{len(rows)} with a proved radius; median {number(record['proved_radius']['median'])}")
+        print(
+            f"{point:>6} {found.proved_radius[row]:>10.4g} {found.linear_radius[row]:>10.4g} {sampled} "
+            f"{found.distance[row]:>9.4g}  {found.status[row]}"
+        )
+    print(
+        f"{record['proved']}/{len(found.points)} with a proved radius; median {number(record['proved_radius']['median'])}"
+    )
     return 0

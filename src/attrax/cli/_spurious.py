@@ -111,20 +111,7 @@ def spurious(
         "not_converged": census.not_converged,
         "upper_bound": census.upper_bound,
         "confidence": census.confidence,
-        "attractors": [
-            {
-                "kind": str(limit.kind),
-                "count": limit.count,
-                "period": limit.period,
-                "index": limit.index,
-                "nearest": limit.nearest,
-                "distance": limit.distance,
-                "verdict": None if limit.verdict is None else str(limit.verdict),
-                "spectral_radius": limit.spectral_radius,
-                "upper_bound": limit.upper_bound,
-            }
-            for limit in census.limits
-        ],
+        "attractors": census.as_rows(),
         "stored": census.num_stored,
         "spurious": sum(str(limit.kind) != "stored" for limit in census.limits),
         "chao1": census.richness(),

@@ -1,230 +1,32 @@
 """attrax store."""
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
-from attrax.activations import ACTIVATIONS
 from attrax.activations import activation as activation_of
 from attrax.cli._options import (
-    As,
-    Context,
-    CycleLength,
-    End,
-    Fit,
-    Fps,
-    Gray,
-    Hop,
-    Indices,
-    Json,
-    Number,
-    RecoveryAtol,
-    Recursive,
-    Seed,
-    Shuffle,
-    Single,
-    Size,
-    ValueRange,
     check_checkpoint,
     check_differ,
     check_output_file,
 )
-from attrax.cli._output import number, print_json, spread
+from attrax.cli._output import print_json
 from attrax.cli._panels import with_panels
 from attrax.cli._progress import progress_bar, waiting
 from attrax.cli._sequences import (
-    cycle_rows,
     merged_names,
     near_record,
-    open_sequence_rows,
-    print_cycles,
-    print_reasons,
     read_selected,
     tell,
     tell_merged,
     warn_of_near,
 )
 from attrax.cli._settings import Setting, read_settings, with_options
-from attrax.cli._words import plain
-from attrax.writing import WRITERS
-
-_KAIMING = [name for name, record in ACTIVATIONS.items() if record.init == "kaiming_uniform"]
-
-
-def _known(activation: str | None) -> str | None:
-    """The name, if there is such an activation; refused with the other wrong usage."""
-    if activation is not None:
-        activation_of(activation)
-    return activation
-
-
-def _named_writer(name: str) -> str:
-    """The name, if there is such a writer; refused with the other wrong usage."""
-    if name not in WRITERS:
-        raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, WRITERS))}.")
-    return name
-
-
-def _writers_help() -> str:
-    """Writers with the same line stand together: there is little room."""
-    lines: dict[str, list[str]] = {}
-    for name, (_, line) in WRITERS.items():
-        lines.setdefault(line, []).append(name)
-    return " ".join(f"{', '.join(names)}: {line}." for line, names in lines.items())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """Options that say what to store."""
-
-    kind: As = None
-    n: Number = None
-    shuffle: Shuffle = False
-    indices: Indices = None
-    size: Size = None
-    fit: Fit = "squash"
-    gray: Gray = False
-    value_range: ValueRange = None
-    recursive: Recursive = True
-    # Not in the help, which has room for 40 options: the refusal of an unreadable file names it.
-    skip_unreadable: Annotated[bool, typer.Option("--skip-unreadable", hidden=True)] = False
-    fps: Fps = None
-    hop: Hop = None
-    cycle_length: CycleLength = None
-    end: End = "loop"
-    context_frames: Context = "1"
-    single: Single = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Method:
-    """Options that say how to store it."""
-
-    writer: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME", callback=_named_writer, autocompletion=lambda: list(WRITERS), help=_writers_help()
-        ),
-    ] = "auto"
-    noise: Annotated[
-        float | None,
-        typer.Option(metavar="SIGMA", help="Standard deviation of Gaussian noise on the inputs in training."),
-    ] = None
-    train_corruption: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KIND:LEVEL",
-            help="Train on examples corrupted up to this level, such as occlude:0.7; repeatable. attrax "
-            "recall --help lists the kinds.",
-        ),
-    ] = None
-    seed: Seed = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
-    """Options of the network; what is not given is left to the writer, or to `_recipe`."""
-
-    width: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="Units of each hidden layer. [default: the writer's choice; 512 if it trains a given network]",
-        ),
-    ] = None
-    depth: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="Number of hidden layers. [default: the writer's choice; 5 if it trains a given network]",
-        ),
-    ] = None
-    activation: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            callback=_known,
-            help=f"{', '.join(ACTIVATIONS)}, or a power such as z^2. [default: relu]",
-        ),
-    ] = None
-    init: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="pytorch, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal or uniform:A. [default: "
-            f"kaiming_uniform for {' and '.join(_KAIMING)}, else pytorch]",
-        ),
-    ] = None
-    bias: Annotated[
-        bool | None,
-        typer.Option(
-            "--bias/--no-bias",
-            help="Use biases in every layer. Without them, ReLU and Leaky ReLU networks cannot store "
-            "anything. [default: bias]",
-            show_default=False,
-        ),
-    ] = None
-    dtype: Annotated[
-        Literal["float32", "float64"] | None,
-        typer.Option(metavar="NAME", help="Precision of training: float32 or float64. [default: float32]"),
-    ] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
-    """Options of training; what is not given is the writer's choice."""
-
-    optimizer: Annotated[
-        Literal["gd", "momentum", "momentum_decay", "rmsprop", "adam", "kfac"] | None,
-        typer.Option(metavar="NAME", help="gd, momentum, momentum_decay, rmsprop, adam or kfac. [default: adam]"),
-    ] = None
-    lr: Annotated[float | None, typer.Option(metavar="RATE", help="Learning rate. [default: the optimizer's]")] = None
-    epochs: Annotated[
-        int | None,
-        typer.Option(
-            min=0, metavar="N", help="Maximum number of passes through the data. [default: the writer's choice]"
-        ),
-    ] = None
-    tol: Annotated[
-        float | None, typer.Option(metavar="LOSS", help="Stop at this loss on the clean examples. [default: 1e-8]")
-    ] = None
-    batch: Annotated[int | None, typer.Option(min=1, metavar="N", help="Examples per step. [default: all]")] = None
-    time_limit: Annotated[
-        float | None,
-        typer.Option(metavar="SECONDS", help="Stop training after this time. [default: no limit]"),
-    ] = None
-    checkpoint: Annotated[Path | None, typer.Option(metavar="FILE", help="Save training here every few seconds.")] = (
-        None
-    )
-    resume: Annotated[bool, typer.Option("--resume", help="Continue from --checkpoint if it exists.")] = False
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Any other setting, such as training.momentum=0.9, augmentation.copies=4 or "
-            "source.start=2.5; repeatable. A wrong name lists all names.",
-        ),
-    ] = None
-    config: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="A TOML file with settings in tables [training], [augmentation], [source]."),
-    ] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
-    """Options of the file and of what is printed."""
-
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The memory file to write.")]
-    patterns: Annotated[bool, typer.Option("--patterns/--no-patterns", help="Keep the examples in the file.")] = True
-    recovery_atol: RecoveryAtol = None
-    as_json: Json = False
+from attrax.cli._store_options import Method, Network, Output, Source, Training
+from attrax.cli._store_record import print_store_record, store_record
 
 
 @with_panels
@@ -287,7 +89,6 @@ def _settings(source: Source, method: Method, training: Training) -> dict[str, S
         "training.learning_rate": (training.lr, "--lr"),
         "training.epochs": (training.epochs, "--epochs"),
         "training.tol": (training.tol, "--tol"),
-        "training.batch": (training.batch, "--batch"),
         "training.time_limit": (training.time_limit, "--time-limit"),
         "augmentation.noise": (method.noise, "--noise"),
         "augmentation.corruptions": (method.train_corruption, "--train-corruption"),
@@ -419,69 +220,5 @@ def _finish(memory: Any, examples: Any, output: Output) -> int:
     if output.as_json:
         print_json(record)
     else:
-        _print(record, memory)
+        print_store_record(record, memory)
     return 0 if memory.certificate.all_attractors else 1
-
-
-def store_record(memory: Any, file: Path, skipped: list[str]) -> dict[str, Any]:
-    """What `attrax store --json` prints."""
-    found = memory.certificate
-    moved = memory.patterns.points - memory.originals
-    return {
-        "examples": len(memory.patterns),
-        "dimension": int(memory.patterns.points[0].size),
-        "loss": memory.written["loss"],
-        "epochs": memory.written["epochs"],
-        "seconds": memory.written["seconds"],
-        "attractors": found.num_attractors,
-        "displaced": found.num_displaced,
-        "not_attractors": found.num_not_attractors,
-        "inconclusive": found.num_inconclusive,
-        "spectral_radius": spread(found.spectral_radius),
-        "file": str(file),
-        "cycles": cycle_rows(found, memory.patterns),
-        "open_sequences": open_sequence_rows(found, memory.patterns),
-        "context": memory.patterns.context,
-        "ambiguities": memory.written.get("ambiguities", []),
-        "status": str(memory.status),
-        "moved": spread((moved.reshape(len(moved), -1) ** 2).sum(axis=1) ** 0.5),
-        "merged": [list(pair) for pair in memory.patterns.merged],
-        "skipped": skipped,
-        **{
-            name: memory.written[name]
-            for name in ("writer", "corruptions", "attempts", "failed", "closest_pair")
-            if name in memory.written
-        },
-    }
-
-
-def _print(record: dict[str, Any], memory: Any) -> None:
-    radius = record["spectral_radius"]
-    print(
-        f"{record['examples']} examples of {record['dimension']} values, loss {number(record['loss'])} "
-        f"after {record['epochs']} epochs, {number(record['seconds'])} s"
-    )
-    print(f"spectral radius: median {number(radius['median'])}, largest {number(radius['max'])}")
-    cycles = record["cycles"]
-    sequences = len(cycles) != record["examples"]
-    print(f"{record['attractors']}/{len(cycles)} {'cycles ' if sequences else ''}certified")
-    if sequences:
-        print_cycles(record)
-    if not memory.certificate.all_attractors:
-        print(
-            f"displaced: {record['displaced']}, not attractors: {record['not_attractors']}, inconclusive: "
-            f"{record['inconclusive']}. {memory.status.advice if memory.status else ''}"
-        )
-        print_reasons(memory.certificate)
-    for attempt in record.get("attempts", []):
-        print(
-            f"attempt: {attempt['writer']}, {attempt['network']}, "
-            f"{attempt['attractors']}/{attempt['cycles']} certified in {number(attempt['seconds'])} s"
-        )
-    if record.get("failed"):
-        print(f"not certified: {', '.join(plain(memory.patterns.name(index)) for index in record['failed'])}")
-    if record.get("closest_pair"):
-        pair = record["closest_pair"]
-        one, other = (plain(memory.patterns.name(index)) for index in pair["examples"])
-        print(f"closest pair: {one} and {other}, {number(pair['distance'])} apart")
-    print(f"written to {record['file']}")

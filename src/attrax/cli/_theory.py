@@ -57,7 +57,7 @@ def lambda_(
     else:
         for name in ("u", "w", "v", "h", "factors", "top_eigenvalue"):
             if name != "w" or answer.depth > 1:
-                print(f"{name:<15} {_shown(record[name])}")
+                print(f"{name:<15} {_shown(getattr(answer, name))}")
         print(f"{'attractor':<15} {_verdict(answer.attractor)}")
         print(f"{'status':<15} {answer.status}: {answer.status.advice}")
     return 0 if answer.status.interpolates else 1
@@ -95,16 +95,7 @@ def corollary1(
         "intervals_status": str(answer.status),
     }
     if network is not None:
-        record |= {
-            "k": network.k,
-            "norm": network.norm,
-            "u": network.u,
-            "v": network.v,
-            "h": network.h,
-            "top_eigenvalue": network.top_eigenvalue,
-            "attractor": network.attractor,
-            "status": str(network.status),
-        }
+        record |= network.as_dict()
     status = 1 if network is not None and str(network.status) != "solved" else 0
     if as_json:
         print_json(record)
@@ -113,7 +104,7 @@ def corollary1(
     print(f"{'no attractor':<15} {spans or 'nowhere'} ({answer.status}, within [{low:g}, {high:g}])")
     if network is not None:
         for name in ("u", "v", "h", "top_eigenvalue"):
-            print(f"{name:<15} {_shown(record[name])}")
+            print(f"{name:<15} {_shown(getattr(network, name))}")
         print(f"{'attractor':<15} {_verdict(network.attractor)}")
         print(f"{'status':<15} {network.status}: {network.status.advice}")
     return status
@@ -205,23 +196,7 @@ def _network(text: str) -> Any:
 
 
 def _record(answer: Any) -> dict[str, Any]:
-    return {
-        "activation": answer.activation,
-        "k": answer.k,
-        "depth": answer.depth,
-        "norm": answer.norm,
-        "target_norm": answer.target_norm,
-        "u": answer.u,
-        "v": answer.v,
-        "h": answer.h,
-        "w": answer.w,
-        "factors": answer.factors,
-        "top_eigenvalue": answer.top_eigenvalue,
-        "attractor": answer.attractor,
-        "residual": answer.residual,
-        "status": str(answer.status),
-        "advice": answer.status.advice,
-    }
+    return {**answer.as_dict(), "advice": answer.status.advice}
 
 
 def _shown(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -39,7 +39,7 @@ def verify(
     if as_json:
         print_json(
             {
-                "rows": [_row(check) for check in checks],
+                "rows": [check.as_dict() for check in checks],
                 "agreeing": agreeing,
                 "total": len(checks),
                 "seconds": seconds,
@@ -49,27 +49,6 @@ def verify(
         print(theory_table(checks))
         print(f"{agreeing}/{len(checks)} within the error of the extrapolation ({seconds:.0f} s)")
     return 0 if agreeing == len(checks) else 1
-
-
-def _row(check: Any) -> dict[str, Any]:
-    return {
-        "theorem": check.theorem,
-        "activation": [net.activation for net in check.records],
-        "k": [net.k for net in check.records],
-        "depth": [getattr(net, "depth", 1) for net in check.records],
-        "names": check.names,
-        "theory": check.theory,
-        "training": check.training,
-        "difference": check.difference,
-        "error": check.error,
-        "order": check.order,
-        "rates": check.rates,
-        "steps": check.steps,
-        "eigenvalue_moduli": abs(check.eigenvalues),
-        "form_error": check.form_error,
-        "residual": check.residual,
-        "status": str(check.status),
-    }
 
 
 def plot(

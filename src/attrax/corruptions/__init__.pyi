@@ -14,4 +14,4 @@ from ._record import Corruption as Corruption
 from ._record import CorruptionKind as CorruptionKind
 from ._record import Distortion as Distortion
 from ._record import Drawn as Drawn
-from ._standard import gaussian as gaussian
+from ._record import Motion as Motion

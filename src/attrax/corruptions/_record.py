@@ -6,6 +6,7 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrax._base import checks
@@ -61,6 +62,17 @@ AS_IS = Drawn(lambda key, level: level, _no_larger)
 """The level itself: the function for training draws on its own."""
 
 
+class Motion(StrEnum):
+    """How a corruption moves pixels."""
+
+    TRANSLATION = "translation"
+    """By up to `level` pixels along each axis, in training either way."""
+    ROTATION = "rotation"
+    """About the center, by up to `level` degrees."""
+    OTHER = "other"
+    """In any other way."""
+
+
 @dataclass(frozen=True, slots=True)
 class CorruptionKind(Record):
     """A kind of corruption: what it is called, what it does, and what is to be known of it.
@@ -82,7 +94,10 @@ class CorruptionKind(Record):
     - `levels`: the usual ones, for recovery curves; empty where the kind is not among those drawn by default.
     - `choices`: words of which one stands before the level, as in `half:left,0.5`.
     - `masks`: whether it replaces some pixels and leaves all others as they are. Recall can then be told which.
-    - `moves`: whether it moves pixels, which no linear score survives.
+    - `scattered`: whether it decides on every pixel by itself, so that hardly any neighborhood is left whole.
+    - `isotropic`: whether it adds `level`·N(0, 1) to every entry, which is the same noise in any orthonormal basis.
+    - `motion`: how it moves pixels, which no linear score survives; `None` where it leaves them in place.
+    - `identity`: whether it does nothing.
     - `partner`: whether it needs another example.
     - `picture`: whether it needs states of at least two axes.
     - `drawn`: the levels that training draws; `trained`: what is done to examples in training, `None` for the same.
@@ -103,7 +118,10 @@ class CorruptionKind(Record):
     levels: tuple[float, ...] = ()
     choices: tuple[str, ...] = ()
     masks: bool = False
-    moves: bool = False
+    scattered: bool = False
+    isotropic: bool = False
+    motion: Motion | None = None
+    identity: bool = False
     partner: bool = False
     picture: bool = False
     drawn: Drawn = UP_TO
@@ -200,9 +218,29 @@ class Corruption(Record):
         return all(kind.masks for kind in self.kinds)
 
     @property
+    def scattered(self) -> bool:
+        """Whether a part of it decides on every pixel by itself."""
+        return any(kind.scattered for kind in self.kinds)
+
+    @property
+    def isotropic(self) -> bool:
+        """Whether it is isotropic Gaussian noise and nothing else."""
+        return len(self.kinds) == 1 and self.kinds[0].isotropic
+
+    @property
     def moves(self) -> bool:
         """Whether it moves pixels."""
-        return any(kind.moves for kind in self.kinds)
+        return any(kind.motion is not None for kind in self.kinds)
+
+    @property
+    def identity(self) -> bool:
+        """Whether it does nothing."""
+        return all(kind.identity for kind in self.kinds)
+
+    def largest(self, motion: Motion) -> float:
+        """The largest level, in modulus, among the parts that move pixels so; 0 where there are none."""
+        levels = zip(self.kinds, self.levels, strict=True)
+        return max((abs(level) for kind, level in levels if kind.motion is motion), default=0.0)
 
     def describe(self) -> str:
         """What it does, in words for a heading.

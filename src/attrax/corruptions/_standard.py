@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from attrax._base.lazy import lazy
-from attrax.corruptions._record import AS_IS, BOTH_WAYS, FACTOR, FROM_ONE, CorruptionKind, Distortion
+from attrax.corruptions._record import AS_IS, BOTH_WAYS, FACTOR, FROM_ONE, CorruptionKind, Distortion, Motion
 
 if TYPE_CHECKING:
     import jax
@@ -198,6 +198,7 @@ RECORDS = (
         words="Gaussian noise, σ = {level:g}",
         unit="SIGMA",
         most=1e300,
+        isotropic=True,
         levels=(0.1, 0.3, 0.5, 0.75, 1.0, 1.5),
     ),
     CorruptionKind(
@@ -207,6 +208,7 @@ RECORDS = (
         words="{percent} of the pixels black or white",
         levels=(0.1, 0.3, 0.5, 0.7, 0.9),
         masks=True,
+        scattered=True,
     ),
     CorruptionKind(
         "drop",
@@ -215,6 +217,7 @@ RECORDS = (
         words="{percent} of the pixels black",
         levels=(0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95),
         masks=True,
+        scattered=True,
     ),
     CorruptionKind(
         "uniform",
@@ -223,6 +226,7 @@ RECORDS = (
         words="{percent} of the pixels replaced by noise",
         levels=(0.1, 0.3, 0.5, 0.7, 0.8, 0.9),
         masks=True,
+        scattered=True,
     ),
     CorruptionKind(
         "block",
@@ -282,7 +286,7 @@ RECORDS = (
         most=1e6,
         whole=True,
         levels=(1, 2, 3, 4),
-        moves=True,
+        motion=Motion.TRANSLATION,
         picture=True,
         drawn=AS_IS,
         trained=shift_any_way,
@@ -296,7 +300,7 @@ RECORDS = (
         least=-360.0,
         most=360.0,
         levels=(5, 10, 15, 20, 30),
-        moves=True,
+        motion=Motion.ROTATION,
         picture=True,
         drawn=BOTH_WAYS,
     ),
@@ -308,7 +312,7 @@ RECORDS = (
         unit="FACTOR",
         least=0.01,
         most=100.0,
-        moves=True,
+        motion=Motion.OTHER,
         picture=True,
         drawn=FACTOR,
     ),
@@ -319,7 +323,7 @@ RECORDS = (
         words="warped by {level:g} pixels",
         unit="PIXELS",
         most=1e6,
-        moves=True,
+        motion=Motion.OTHER,
         picture=True,
     ),
     CorruptionKind(
@@ -332,5 +336,5 @@ RECORDS = (
         levels=(0.1, 0.25, 0.5, 2.0),
         drawn=FROM_ONE,
     ),
-    CorruptionKind("none", none, about="does nothing", words="no corruption", unit="", most=0.0),
+    CorruptionKind("none", none, about="does nothing", words="no corruption", unit="", most=0.0, identity=True),
 )

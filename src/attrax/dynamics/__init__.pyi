@@ -1,13 +1,14 @@
 """Iteration of maps, recall, and the exact fixed points and cycles that iteration leads to."""
 
 from ._iterate import Iterates as Iterates
-from ._iterate import Run as Run
-from ._iterate import flat_of as flat_of
 from ._iterate import iterate as iterate
-from ._iterate import run as run
-from ._iterate import run_on as run_on
-from ._iterate import states_of as states_of
 from ._iterate import trajectory as trajectory
+from ._loop import NEVER as NEVER
+from ._loop import Run as Run
+from ._loop import flat_of as flat_of
+from ._loop import run as run
+from ._loop import run_on as run_on
+from ._loop import states_of as states_of
 from ._recall import Recall as Recall
 from ._recall import phase_errors as phase_errors
 from ._recall import recall as recall

@@ -1,44 +1,19 @@
-"""The one loop: iterate a map from many starts until each converges, repeats, diverges or runs out of steps."""
+"""Where a map leads from given states."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
 from attrax._base import checks
 from attrax._base.numerics import float64
-from attrax._base.shown import Record, Rows
+from attrax._base.shown import Rows
 from attrax._base.states import state_batch
 from attrax._base.status import IterationStatus
 from attrax._base.types import HostStates, Map, Progress
+from attrax.dynamics._loop import NEVER, Run, run, run_on, states_of
 from attrax.maps import ReducedMap, reduced_map, shapes_of
-
-_CHUNK = (16,)
-"""Rows are computed so many at a time, whatever their number, so that a row never depends on its neighbors."""
-_BLOCK = 64
-_BOUND = 1e12
-_SETTLED = 0.05
-"""A cycle has settled when what is left of its drift is below this fraction of its extent. Near a fixed point that is
-approached more and more slowly along a direction with eigenvalue −1, states two steps apart are closer than any
-tolerance at last, but what is left of the drift stays a sixth of their distance."""
-_NEVER = -1.0
-"""A tolerance that no distance is below."""
-_RUNNING, _CONVERGED, _CYCLE, _DIVERGED = range(4)
-_STATUSES = np.array(
-    [
-        IterationStatus.NOT_CONVERGED,
-        IterationStatus.CONVERGED,
-        IterationStatus.CYCLE,
-        IterationStatus.DIVERGED,
-    ],
-    dtype=object,
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,46 +36,6 @@ class Iterates(Rows):
     residual: Float[np.ndarray, " n"]
     period: Int[np.ndarray, " n"]
     status: np.ndarray
-
-
-class _Rows(eqx.Module):
-    """What the next step of a chunk of rows needs.
-
-    **Fields:** `z`, coordinates, and `flat`, the same in coordinates whose plain distance is that of states; the state
-    that later ones are compared with, `anchor`, and its step; and of a cycle that waits for its second lap `lap`, the
-    period it may have (0 where there is none), `gap`, how far it missed the anchor, and `extent`, how far it goes.
-    """
-
-    z: Any
-    flat: Any
-    anchor: Any
-    anchor_step: Any
-    lap: Any
-    gap: Any
-    extent: Any
-    num_steps: Any
-    residual: Any
-    period: Any
-    state: Any
-
-    def pick(self, index: Any) -> "_Rows":
-        return jax.tree.map(lambda leaf: leaf[index], self)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Run(Record):
-    """What the loop leaves behind, one entry a start: as in `Iterates`, in the coordinates of an `ReducedMap`.
-
-    **Fields:** `z`, the last finite coordinates; `trace`, where it was asked for and is not too large, for each start
-    the coordinates after each step, `num_steps`×k (of a diverging row those that are finite).
-    """
-
-    z: Float[np.ndarray, "n k"]
-    num_steps: Int[np.ndarray, " n"]
-    residual: Float[np.ndarray, " n"]
-    period: Int[np.ndarray, " n"]
-    status: np.ndarray
-    trace: tuple[Float[np.ndarray, "t k"], ...] | None
 
 
 def iterate(
@@ -151,115 +86,6 @@ def check_starts(starts: HostStates, name: str = "starts", shapes: tuple[tuple[i
     return starts.astype(np.float64)
 
 
-def run(
-    way: ReducedMap,
-    starts: HostStates,
-    *,
-    max_steps: int,
-    atol: float,
-    keep: int | None = None,
-    sizes: tuple[int, ...] = _CHUNK,
-    progress: Progress | None = None,
-) -> Run:
-    """Iterates from `starts` as `iterate` does, in the coordinates of `way`, in the precision of `starts`.
-
-    **Arguments:**
-
-    - `keep`: bytes up to which the coordinates of all steps are kept; by default none are.
-    - `sizes`: rows are computed in pieces of these sizes, the largest first.
-    """
-    with float64():
-        rows = in_pieces(lambda piece: _first_step(way, piece), starts, sizes)
-        return _run_on(way, rows, max_steps, atol, keep, sizes, progress)
-
-
-def run_on(
-    way: ReducedMap,
-    z: Float[np.ndarray, "n k"],
-    *,
-    max_steps: int,
-    atol: float,
-    keep: int | None = None,
-    sizes: tuple[int, ...] = _CHUNK,
-) -> Run:
-    """The same from coordinates instead of states; `num_steps` counts from them."""
-    with float64():
-        rows = in_pieces(lambda piece: _from_coordinates(way, piece), z, sizes)
-        return _run_on(way, rows, max_steps, atol, keep, sizes, None)
-
-
-def _run_on(
-    way: ReducedMap,
-    rows: _Rows,
-    max_steps: int,
-    atol: float,
-    keep: int | None,
-    sizes: tuple[int, ...],
-    progress: Progress | None,
-) -> Run:
-    num = len(rows.state)
-    # Finished rows are written here; the others move on in fewer and fewer pieces.
-    done = jax.tree.map(np.array, rows)
-    active = np.arange(num)
-    trace = None if keep is None else _Trace(rows, keep)
-    # As arrays these are traced, so that another limit or tolerance does not compile anew.
-    limit, tolerance = np.asarray(max_steps), np.asarray(atol, done.z.dtype)
-    while True:
-        finished = (np.asarray(rows.state) != _RUNNING) | (np.asarray(rows.num_steps) >= max_steps)
-        if finished.any():
-            part, left = np.flatnonzero(finished), np.flatnonzero(~finished)
-            for total, leaf in zip(jax.tree.leaves(done), jax.tree.leaves(rows), strict=True):
-                total[active[part]] = leaf[part]
-            rows, active = rows.pick(left), active[left]
-        if progress is not None:
-            progress("iterating", num - len(active), num, {"step": int(np.max(rows.num_steps, initial=0))})
-        if not len(active):
-            break
-        advance = partial(_advance, way, max_steps=limit, atol=tolerance, keep=trace is not None)
-        gather = _without_path if trace is None else partial(trace.gather, active)
-        rows = in_pieces(advance, rows, sizes, gather)
-    return Run(
-        np.asarray(done.z),
-        np.asarray(done.num_steps, np.int64),
-        np.asarray(done.residual),
-        np.asarray(done.period, np.int64),
-        _STATUSES[np.asarray(done.state)],
-        None if trace is None else trace.finished(),
-    )
-
-
-class _Trace:
-    """The coordinates after each step of every row, as long as they are not too large to be held."""
-
-    def __init__(self, rows: _Rows, most: int) -> None:
-        self.most, self.bytes, self.none = most, rows.z.nbytes, rows.z[:0]
-        self.parts = [[z[None]] if state != _DIVERGED else [] for z, state in zip(rows.z, rows.state, strict=True)]
-
-    def gather(self, active: np.ndarray, first: int, count: int, before: _Rows, result: tuple[_Rows, Any]) -> _Rows:
-        """Takes the coordinates from what a piece of the active rows came to, and gives the rest of it."""
-        after = result[0]
-        if self.bytes <= self.most:
-            path, lost = np.asarray(result[1]), np.asarray(after.state) == _DIVERGED
-            lengths = np.asarray(after.num_steps) - np.asarray(before.num_steps) - lost
-            for row in range(count):
-                taken = np.array(path[row, : lengths[row]])
-                self.parts[active[first + row]].append(taken)
-                self.bytes += taken.nbytes
-            if self.bytes > self.most:
-                self.parts = []
-        return after
-
-    def finished(self) -> tuple[np.ndarray, ...] | None:
-        """One array a row; `None` where they were too large."""
-        if self.bytes > self.most:
-            return None
-        return tuple(np.concatenate(parts) if parts else self.none for parts in self.parts)
-
-
-def _without_path(first: int, count: int, before: _Rows, result: tuple[_Rows, Any]) -> _Rows:
-    return result[0]
-
-
 def last_states(way: ReducedMap, found: Run, starts: HostStates) -> HostStates:
     """The states that a run from `starts` ended in."""
     value = states_of(way, found.z)
@@ -269,22 +95,11 @@ def last_states(way: ReducedMap, found: Run, starts: HostStates) -> HostStates:
     return value
 
 
-def states_of(way: ReducedMap, z: Float[np.ndarray, "n k"], sizes: tuple[int, ...] = _CHUNK) -> HostStates:
-    """The states that coordinates stand for."""
-    with float64():
-        return in_pieces(lambda piece: _leave(way, piece), z, sizes)
-
-
-def flat_of(way: ReducedMap, z: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
-    """Coordinates whose plain distance is that of the states."""
-    return z if way.norm_factor is None else z @ np.asarray(way.norm_factor).T
-
-
 def trajectory(way: ReducedMap, starts: HostStates, count: int) -> tuple[HostStates, ...]:
     """For each start the states of `count` applications of the map, in float64; fewer where a state is not finite."""
     count = checks.integer("count", count, least=1)
     starts = np.asarray(starts, np.float64)
-    found = run(way, starts, max_steps=count, atol=_NEVER, keep=2**62)
+    found = run(way, starts, max_steps=count, atol=NEVER, keep=2**62)
     assert found.trace is not None  # nothing is larger than that
     lengths = [len(trace) for trace in found.trace]
     together = np.concatenate(found.trace)
@@ -295,142 +110,6 @@ def trajectory(way: ReducedMap, starts: HostStates, count: int) -> tuple[HostSta
 
 def follow(way: ReducedMap, z: Float[np.ndarray, "n k"], count: int) -> tuple[Float[np.ndarray, "t k"], ...]:
     """For each row of coordinates those after each of `count` steps; fewer where they are not finite."""
-    found = run_on(way, z, max_steps=count, atol=_NEVER, keep=2**62)
+    found = run_on(way, z, max_steps=count, atol=NEVER, keep=2**62)
     assert found.trace is not None  # nothing is larger than that
     return tuple(trace[1:] for trace in found.trace)
-
-
-def in_pieces(
-    function: Callable[[Any], Any],
-    rows: Any,
-    sizes: tuple[int, ...] = _CHUNK,
-    gather: Callable[[int, int, Any, Any], Any] | None = None,
-) -> Any:
-    """`function` of `rows` in pieces of the given sizes, the last padded by repeating its last row; on the host.
-
-    `gather(first, count, piece, result)` may take from a result what belongs to its rows, and gives what is to be put
-    together.
-    """
-    num = len(jax.tree.leaves(rows)[0])
-    pieces, start = [], 0
-    while start < num:
-        left = num - start
-        size = next((size for size in sizes if size <= left), sizes[-1])
-        # Several small pieces cost more than one padded one.
-        larger = next((other for other in reversed(sizes) if other >= left), sizes[0])
-        size = larger if larger <= 2 * left else size
-        index = np.minimum(np.arange(start, start + size), num - 1)
-        piece = jax.tree.map(lambda leaf, index=index: leaf[index], rows)
-        count = min(size, left)
-        result = function(piece)
-        if gather is not None:
-            result = gather(start, count, piece, result)
-        pieces.append(jax.tree.map(lambda leaf, count=count: np.array(leaf)[:count], result))
-        start += size
-    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *pieces)
-
-
-def _norms(differences: Any) -> Any:
-    return jnp.sqrt(jnp.sum(differences.reshape(len(differences), -1) ** 2, axis=1))
-
-
-def _flat(way: ReducedMap, z: Any) -> Any:
-    return z if way.norm_factor is None else z @ way.norm_factor.T
-
-
-@eqx.filter_jit
-def _first_step(way: ReducedMap, starts: Any) -> _Rows:
-    z = jax.vmap(way.enter)(starts).astype(starts.dtype)
-    return _begun(way, z, _norms(jax.vmap(way.leave)(z) - starts).astype(z.dtype), 1)
-
-
-@eqx.filter_jit
-def _from_coordinates(way: ReducedMap, z: Any) -> _Rows:
-    return _begun(way, z, jnp.full(len(z), jnp.finfo(z.dtype).max), 0)
-
-
-def _begun(way: ReducedMap, z: Any, residual: Any, step: int) -> _Rows:
-    lost = ~(jnp.isfinite(residual) & (jnp.max(jnp.abs(z), axis=1) < _BOUND))
-    z = jnp.where(lost[:, None], 0.0, z)
-    flat = _flat(way, z)
-    none, zero = jnp.zeros(len(z), jnp.int64), jnp.zeros(len(z), z.dtype)
-    return _Rows(
-        z=z,
-        flat=flat,
-        anchor=flat,
-        anchor_step=none + step,
-        lap=none,
-        gap=zero,
-        extent=zero,
-        num_steps=none + step,
-        residual=jnp.where(lost, jnp.inf, residual),
-        period=none,
-        state=jnp.where(lost, _DIVERGED, _RUNNING),
-    )
-
-
-@eqx.filter_jit
-def _leave(way: ReducedMap, z: Any) -> Any:
-    return jax.vmap(way.leave)(z).astype(z.dtype)
-
-
-@eqx.filter_jit
-def _advance(way: ReducedMap, rows: _Rows, *, max_steps: Any, atol: Any, keep: bool) -> tuple[_Rows, Any]:
-    """Some steps of every running row, and where it was asked for the coordinates after each of them."""
-    path = jnp.zeros((len(rows.z), _BLOCK, rows.z.shape[1]), rows.z.dtype) if keep else None
-
-    def running(carry: tuple[Any, _Rows, Any]) -> Any:
-        taken, rows, _ = carry
-        return (taken < _BLOCK) & jnp.any((rows.state == _RUNNING) & (rows.num_steps < max_steps))
-
-    def step(carry: tuple[Any, _Rows, Any]) -> tuple[Any, _Rows, Any]:
-        taken, rows, path = carry
-        rows = _step_rows(way, max_steps, atol, rows)
-        return taken + 1, rows, path if path is None else path.at[:, taken].set(rows.z)
-
-    _, rows, path = jax.lax.while_loop(running, step, (jnp.zeros((), jnp.int64), rows, path))
-    return rows, path
-
-
-def _step_rows(way: ReducedMap, max_steps: Any, atol: Any, rows: _Rows) -> _Rows:
-    """One application of the map to every running row."""
-    moved = jax.vmap(way.step)(rows.z).astype(rows.z.dtype)
-    flat = _flat(way, moved)
-    residual, apart = _norms(flat - rows.flat), _norms(flat - rows.anchor)
-    step = rows.num_steps + 1
-    running = (rows.state == _RUNNING) & (rows.num_steps < max_steps)
-    lost = ~(jnp.isfinite(residual) & (jnp.max(jnp.abs(moved), axis=1) < _BOUND))
-    converged = residual < atol
-    # The second lap, from the state that returned: whether it ends now, and whether the cycle has settled.
-    checked = (rows.lap > 0) & (step == rows.anchor_step + rows.lap)
-    scale = _norms(flat) + rows.extent
-    rounding = 64 * jnp.finfo(flat.dtype).eps * rows.lap * scale
-    # Laps that shrink geometrically from `gap` to `apart` have apart·gap/(gap − apart) to go.
-    slower = apart * rows.gap <= _SETTLED * rows.extent * (rows.gap - apart)
-    settled = checked & (apart < atol) & ((apart <= rounding) | ((apart < rows.gap) & slower))
-    returned = (rows.lap == 0) & (apart < atol)
-    state = jnp.where(lost, _DIVERGED, jnp.where(converged, _CONVERGED, jnp.where(settled, _CYCLE, _RUNNING)))
-    # Brent: the anchor moves up whenever the number of steps since it was set has doubled.
-    lift = (rows.lap == 0) & (step >= 2 * rows.anchor_step)
-    refused = checked & ~settled
-    anew = returned | lift
-    anchor = jnp.where(anew[:, None], flat, rows.anchor)
-    advanced = _Rows(
-        z=jnp.where(lost[:, None], rows.z, moved),
-        flat=jnp.where(lost[:, None], rows.flat, flat),
-        # After a lap that was no cycle there is nothing to compare with until the steps have doubled.
-        anchor=jnp.where(refused[:, None], jnp.nan, anchor),
-        anchor_step=jnp.where(anew | refused, step, rows.anchor_step),
-        lap=jnp.where(returned, step - rows.anchor_step, jnp.where(checked, 0, rows.lap)),
-        gap=jnp.where(returned, apart, rows.gap),
-        extent=jnp.where(returned, 0.0, jnp.where(checked, rows.extent, jnp.maximum(rows.extent, apart))),
-        num_steps=step,
-        residual=jnp.where(lost, jnp.inf, residual),
-        period=jnp.where(lost, 0, jnp.where(converged, 1, jnp.where(settled, rows.lap, 0))),
-        state=state,
-    )
-
-    def choose(new: Any, old: Any) -> Any:
-        return jnp.where(running.reshape((-1,) + (1,) * (new.ndim - 1)), new, old)
-
-    return jax.tree.map(choose, advanced, rows)

@@ -1,6 +1,5 @@
 """Recall: iterate the map of a memory from cues, and say what was reached."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -12,7 +11,9 @@ from attrax._base.numerics import float64, squared_distances
 from attrax._base.shown import Rows, Words, counts, strip
 from attrax._base.status import RecallStatus
 from attrax._base.types import HostIndices, HostStates, Map, Progress
-from attrax.dynamics._iterate import Run, check_starts, flat_of, last_states, run, states_of, trajectory
+from attrax.dynamics._iterate import check_starts, last_states, trajectory
+from attrax.dynamics._loop import run, states_of
+from attrax.dynamics._path import Path, entry_of, path_to_cycle, traces, whole_path
 from attrax.dynamics._refine import refine
 from attrax.dynamics._stored import Met, StoredCycles, thresholds_of
 from attrax.maps import ReducedMap, reduced_map
@@ -20,11 +21,8 @@ from attrax.memory import Memory, Thresholds
 
 _TRACE_BYTES = 2**28
 """Coordinates of all steps are held up to about this size at a time."""
-_BACK = 16
-"""Steps that are looked at together on the way back from the end of a path."""
 _WINDOW = 64
 """Steps over which a path has to come nearer to a limit that Newton's method found."""
-_ROUNDING = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -201,9 +199,9 @@ def recall(
     status = [
         RecallStatus.SPURIOUS if str(ended) == "converged" else RecallStatus(str(ended)) for ended in found.status
     ]
-    kept: list[_Path] = []
+    kept: list[Path] = []
     needed = np.arange(len(starts)) if path else np.flatnonzero(period > 0)
-    for row, trace in _traces(way, starts, found, needed, thresholds.convergence, max_steps):
+    for row, trace in traces(way, starts, found, needed, thresholds.convergence, max_steps, _TRACE_BYTES):
         cue, approached = starts[row], False
         if period[row]:
             lap = value[row : row + 1] if period[row] == 1 else states_of(way, trace[-period[row] :])
@@ -212,10 +210,10 @@ def recall(
             if not approached:
                 status[row], period[row] = RecallStatus.NOT_CONVERGED, 0
         if not approached:
-            kept += [_unsettled(way, cue, trace)] if path else []
+            kept += [whole_path(way, cue, trace)] if path else []
             continue
         if met.recovered:
-            transient[row], at = _entry(way, stored, cue, trace, met)
+            transient[row], at = entry_of(way, stored, cue, trace, met)
             wanted = stored.from_here(at)
             if expected is None or stored.leads_to(int(expected[row]), met.cycle):
                 status[row] = RecallStatus.RECOVERED
@@ -228,7 +226,7 @@ def recall(
             wanted = (met.order if aligned else stored.nearest(lap)[0]).tolist() if path else []
         if path:
             total = int(transient[row]) + len(wanted) + (cycles - 1) * int(period[row])
-            kept.append(_to_cycle(way, stored, originals, cue, trace, int(transient[row]), wanted, total))
+            kept.append(path_to_cycle(way, stored, originals, cue, trace, int(transient[row]), wanted, total))
     alone = np.flatnonzero(nearest < 0)
     if len(alone):
         nearest[alone], distance[alone] = stored.nearest(value[alone])
@@ -289,30 +287,6 @@ def phase_errors(memory: Memory, recalled: Recall, row: int = 0) -> Float[np.nda
     return np.minimum(apart, len(cycle) - apart) / len(cycle)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Path:
-    """All states from a cue on, and what was measured on those at the end."""
-
-    states: HostStates
-    psnr: Float[np.ndarray, " p"]
-
-
-def _traces(
-    way: ReducedMap, starts: HostStates, found: Run, rows: np.ndarray, atol: float, max_steps: int
-) -> Iterator[tuple[int, np.ndarray]]:
-    """The coordinates after each step of these rows. Rows whose steps were too many to be held are run again."""
-    if found.trace is not None:
-        yield from ((int(row), found.trace[row]) for row in rows)
-        return
-    sizes = found.num_steps[rows] * found.z.itemsize * found.z.shape[1]
-    group = np.cumsum(sizes) // _TRACE_BYTES
-    for number in np.unique(group):
-        mine = rows[group == number]
-        again = run(way, starts[mine], max_steps=max_steps, atol=atol, keep=2**62)
-        assert again.trace is not None  # nothing is larger than that
-        yield from zip(mine.tolist(), again.trace, strict=True)
-
-
 def _limit(
     map: Map, way: ReducedMap, stored: StoredCycles, lap: HostStates, thresholds: Thresholds
 ) -> tuple[HostStates, Met, bool]:
@@ -341,90 +315,3 @@ def _approaches(way: ReducedMap, lap: HostStates, exact: HostStates) -> bool:
     wanted = exact[np.arange(2 * window) % len(exact)]
     distance = np.linalg.norm((states - wanted).reshape(len(states), -1), axis=1)
     return bool(distance[window:].max() < distance[:window].max())
-
-
-def _entry(way: ReducedMap, stored: StoredCycles, cue: HostStates, trace: np.ndarray, met: Met) -> tuple[int, int]:
-    """The first step from which on the states match stored ones that go to each other, and the one matched then.
-
-    The trace ends with the lap that `met` speaks of.
-    """
-    period, last = len(met.order), len(trace)
-    lap = states_of(way, trace[-period:]).reshape(period, -1)
-    apart = np.linalg.norm(lap - stored.references[met.order], axis=1)
-    if not (apart < stored.recovery).all():  # the limit is a stored one, but the iteration stopped short of it
-        return last, int(met.order[-1])
-    flat_lap, begin = flat_of(way, trace[-period:]), last - period + 1
-    while begin > 1:
-        steps = np.arange(max(begin - _BACK, 1), begin)
-        place = (steps - last - 1) % period
-        gap = np.linalg.norm(flat_of(way, trace[steps - 1]) - flat_lap[place], axis=1)
-        missed = gap - apart[place] >= stored.recovery
-        # Only where the triangle inequality leaves it open is the state itself looked at.
-        open_steps = np.flatnonzero(~missed & (gap + apart[place] >= stored.recovery))
-        if len(open_steps):
-            states = states_of(way, trace[steps[open_steps] - 1]).reshape(len(open_steps), -1)
-            distance = np.linalg.norm(states - stored.references[met.order[place[open_steps]]], axis=1)
-            missed[open_steps] = distance >= stored.recovery
-        if missed.any():
-            begin = int(steps[missed][-1]) + 1
-            break
-        begin = int(steps[0])
-    index = int(met.order[(begin - last - 1) % period])
-    # What comes before may be an open sequence; the cue itself was not looked at yet.
-    for stop in range(begin, 0, -_BACK):
-        if stop > 1 and not stored.has_open_sequences:
-            break
-        start = max(stop - _BACK, 0)
-        rows = trace[max(start, 1) - 1 : stop - 1]
-        states = states_of(way, rows).reshape(len(rows), -1) if len(rows) else np.zeros((0, cue.size))
-        if start == 0:
-            states = np.concatenate([cue.reshape(1, -1), states])
-        for step in range(stop - 1, start - 1, -1):
-            before = stored.before(index, states[step - start])
-            if before < 0:
-                return step + 1, index
-            index = before
-    else:
-        return 0, index
-    return begin, index
-
-
-def _unsettled(way: ReducedMap, cue: HostStates, trace: np.ndarray) -> _Path:
-    return _Path(_path_states(way, cue, trace, len(trace) + 1), np.zeros(0))
-
-
-def _to_cycle(
-    way: ReducedMap,
-    stored: StoredCycles,
-    originals: HostStates,
-    cue: HostStates,
-    trace: np.ndarray,
-    transient: int,
-    wanted: list[int],
-    total: int,
-) -> _Path:
-    """The path to a cycle: `total` states, of which those from `transient` on should be these stored ones."""
-    states = _path_states(way, cue, trace, total)
-    return _Path(states, _psnr(stored, originals, states[transient : transient + len(wanted)], wanted))
-
-
-def _path_states(way: ReducedMap, cue: HostStates, trace: np.ndarray, total: int) -> HostStates:
-    """The cue and the states after it, `total` together."""
-    parts = [cue[None]]
-    if len(trace) and total > 1:
-        parts.append(states_of(way, trace[: total - 1]))
-        if total - 1 > len(trace):
-            parts.append(trajectory(way, parts[-1][-1:], total - 1 - len(trace))[0])
-    return np.concatenate(parts)
-
-
-def _psnr(
-    stored: StoredCycles, originals: HostStates, states: HostStates, wanted: list[int]
-) -> Float[np.ndarray, " t"]:
-    """Of each state's latest frame against that of the state it should be, in decibels."""
-    frames = stored.patterns.as_frames
-    low, high = float(originals.min()), float(originals.max())
-    peak = 1.0 if low >= 0 and high <= 1 else high - low
-    difference = (frames(states) - frames(originals[wanted])).reshape(len(states), -1)
-    error = np.mean(difference**2, axis=1)
-    return 10 * np.log10(peak**2 / np.maximum(error, (peak * _ROUNDING) ** 2))

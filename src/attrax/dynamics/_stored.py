@@ -9,7 +9,7 @@ from attrax._base import checks
 from attrax._base.numerics import float64, squared_distances
 from attrax._base.shown import Record
 from attrax._base.types import HostIndices, HostStates
-from attrax.dynamics._iterate import run, states_of
+from attrax.dynamics._loop import run, states_of
 from attrax.maps import reduced_map
 from attrax.memory import READINGS, Memory, Thresholds
 from attrax.patterns import Patterns

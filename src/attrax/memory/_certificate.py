@@ -64,6 +64,7 @@ class Certificate(Rows):
     distance_error: Float[np.ndarray, " c"] = field(default_factory=lambda: np.zeros(0))
     recovery_atol: float = float("nan")
 
+    derived: ClassVar = ("failure_probability",)
     leading: ClassVar = ("verdict", "reason", "spectral_radius", "upper_bound", "distance", "recovery_atol", "evidence")
 
     def _brief(self) -> str:

@@ -1,12 +1,13 @@
 """Storage in sequences compared with storage one by one, as tables and figures in the form of the paper."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attrax.paper._efficiency import Study, Trial, noted, study, trained_of
-from attrax.paper._experiment import Drawing, Records
+from attrax.paper._efficiency import Study, Trial, concluded, efficiency_cells, noted, study, trained_of
+from attrax.paper._experiment import Drawing, Experiment, Outcome, Records, Summary
 from attrax.paper.pages import PageTable
 from attrax.report import BLUE, GRAY, VERMILION
 
@@ -210,6 +211,32 @@ def spectra_drawings(records: Records, what: str) -> Sequence[Drawing]:
     if found is None or not any(np.isfinite(getattr(trial, what)).any() for trial in found.trials):
         return ()
     return (noted(spectra_figure(found, what), found, "those that did not"),)
+
+
+def spectra_experiment(
+    judge: Callable[[Study], Summary], *, what: str, words: str, notes: str = "", **said: Any
+) -> Experiment:
+    """An experiment on the `what` of `measured`, over the networks of Fig. 5 that store the examples one by one.
+
+    `judge` gets a study in which some network was trained; `words`, for what the table is of; `said` are further fields
+    of `Experiment`.
+    """
+
+    def judged(found: Study) -> Summary:
+        if not any(trial.trained and np.isfinite(getattr(trial, what)).any() for trial in found.trials):
+            return Summary(None, None, None, Outcome.NOT_TRAINED, "No network reached the requested loss.")
+        return judge(found)
+
+    return Experiment(
+        paper=None,
+        cells=partial(efficiency_cells, alone=True),
+        summarize=partial(concluded, judge=judged),
+        draw=partial(spectra_drawings, what=what),
+        tabulate=partial(spectra_tables, what=what, words=words),
+        modes=("paper",),
+        notes=f"{notes}The networks are those of Fig. 5 that store the examples one by one.",
+        **said,
+    )
 
 
 def spectra_tables(records: Records, what: str, words: str) -> Sequence[PageTable]:

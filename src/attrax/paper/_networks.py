@@ -1,6 +1,7 @@
 """The networks of experiments: how one is trained in either mode, and the numbers of a cell about its memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,8 +20,8 @@ from attrax.memory import Memory
 from attrax.paper._pictures import least_distance
 from attrax.paper.sweeps import Work
 from attrax.patterns import Patterns
-from attrax.training import Fit, fit, optimizer
-from attrax.writing import Auto, Gradient, store
+from attrax.training import fit, optimizer
+from attrax.writing import Auto, Gradient, refine_and_certify, store
 
 RECIPE: dict[str, Any] = {
     "optimizer": "adam",
@@ -102,9 +103,22 @@ def write(
     )
 
 
-def fitted(network: Any, examples: HostStates, settings: Mapping[str, Any], work: Work, key: PRNGKeyArray) -> Fit:
-    """Trains a map of any kind to reproduce the examples, with these settings."""
-    return fit(
+def fitted(
+    network: Any,
+    examples: HostStates,
+    settings: Mapping[str, Any],
+    work: Work,
+    key: PRNGKeyArray,
+    *,
+    trained: Callable[[Any], Map] = lambda network: network,
+) -> Memory:
+    """Trains a map of any kind to reproduce the examples, with these settings, and certifies its memory.
+
+    `trained` extracts the map to be certified from the trained one.
+    """
+    # Not `store`: a rule of learning may train a map around the network, and `Gradient` lets the rate of maps that it
+    # does not know fall, where the paper keeps it.
+    found = fit(
         network,
         examples,
         examples,
@@ -117,6 +131,9 @@ def fitted(network: Any, examples: HostStates, settings: Mapping[str, Any], work
         progress=work.progress,
         key=key,
     )
+    memory = refine_and_certify(Memory(trained(found.map), Patterns.from_examples(examples)), progress=work.progress)
+    written = {"writer": "fit", "loss": found.loss, "epochs": found.epochs, "status": str(found.status)}
+    return replace(memory, written=written)
 
 
 def reached(memory: Memory) -> bool:

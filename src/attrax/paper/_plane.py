@@ -100,6 +100,7 @@ def train_plane(
         dtype=dtype,
         key=jr.key(seed),
     )
+    # Not `store` with `Gradient`: its checkpoints know a schedule by its name only, and would go on at another rate.
     step = optax.cosine_decay_schedule(rate, max(epochs, 1)) if schedule == "cosine" else rate
     fitted = fit(
         network,

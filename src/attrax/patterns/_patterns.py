@@ -16,12 +16,11 @@ from attrax._base.arguments import ArgumentError, checked, mention
 from attrax._base.shown import Record, Words, span, strip
 from attrax._base.states import state_batch
 from attrax._base.types import HostIndices, HostStates
-from attrax.patterns._delays import Ambiguity, delayed, equal_rows, last_frame, near_pairs, stack
+from attrax.patterns._delays import Ambiguity, equal_rows, last_frame, near_pairs, stack
+from attrax.patterns._sequences import embedded, names_at, refuse_repeats
 
 ENDS = ("loop", "hold")
 """What becomes of a sequence at its end: its first state comes again, or its last one stays."""
-_MOST_BYTES = 8 * 2**30
-"""What the states of a context may take: beyond it, nearly always, the context is a slip of the pen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -235,7 +234,7 @@ class Patterns(Record):
         kept = np.flatnonzero(first == np.arange(len(points)))
         merged = tuple((index, int(known)) for index, known in enumerate(first) if known != index)
         points = points[kept]
-        return cls(points, np.arange(len(points)), merged, names=_taken(names, kept))
+        return cls(points, np.arange(len(points)), merged, names=names_at(names, kept))
 
     @classmethod
     def from_cycles(cls, cycles: Sequence[HostStates]) -> "Patterns":
@@ -266,7 +265,7 @@ class Patterns(Record):
         With a context of K a state is the last K frames (Takens's delay embedding), so that equal frames with
         different successors become different states. Gray frames become the channels of one picture, all else is
         joined along its last axis. Before the first frame of an open sequence stands that frame itself, and a single
-        frame as a cue is taken likewise. States of open sequences that are equal and go the same way are merged.
+        frame as a cue is names_at likewise. States of open sequences that are equal and go the same way are merged.
 
         **Arguments:**
 
@@ -301,11 +300,11 @@ class Patterns(Record):
         holds = [checks.one_of("end", one, ENDS) == "hold" for one in ends]
         total = sum(len(sequence) for sequence in given)
         _check_names(names, total, "frames")
-        _refuse_repeats(given, holds, names)
+        refuse_repeats(given, holds, names)
         if context != "auto":
             if isinstance(context, str):
                 raise ArgumentError(f"{mention('context')} must be an integer of at least 1 or auto; got {context!r}")
-            return _embedded(given, holds, checked(checks.integer, "context", context, least=1), names)
+            return cls(*embedded(given, holds, checked(checks.integer, "context", context, least=1), names))
         # Which frames are equal is all that decides, so the search is on numbers in place of frames.
         numbers = equal_rows(np.concatenate(given)).astype(float)[:, None]
         words = np.split(numbers, np.cumsum([len(sequence) for sequence in given])[:-1])
@@ -313,98 +312,19 @@ class Patterns(Record):
         most = 2 * max(len(sequence) for sequence in given)
         for number in range(1, most):
             try:
-                _embedded(words, holds, number, None)
+                embedded(words, holds, number, None)
             except ValueError:
                 continue
-            return _embedded(given, holds, number, names)
+            return cls(*embedded(given, holds, number, names))
         raise ValueError(
             f"no context tells all states apart, not even of {most} frames: an open sequence goes on differently after "
             "its first frame and after its last, which are equal; leave one of these out"
         )
 
 
-def _embedded(sequences: list[HostStates], holds: list[bool], context: int, names: Sequence[str] | None) -> Patterns:
-    """The patterns with this context. **Raises** `ValueError` for a state with two successors."""
-    longest = max(sequences, key=len)
-    if context > 1 and context * (sum(map(len, sequences)) + context) * longest[0].nbytes > _MOST_BYTES:
-        raise ArgumentError(
-            f"{mention('context')}: states of {context} frames would take more than {_MOST_BYTES:,} bytes; the longest "
-            f"sequence has {len(longest)} frames, and no context has to be longer than twice that. Take a shorter one"
-        )
-    parts = [delayed(sequence, context, hold=hold) for sequence, hold in zip(sequences, holds, strict=True)]
-    points = np.concatenate(parts)
-    successor, owner, frame, begin, given = [], [], [], 0, 0
-    for number, (part, hold, sequence) in enumerate(zip(parts, holds, sequences, strict=True)):
-        steps = np.arange(1, len(part) + 1)
-        successor += (begin + (np.minimum(steps, len(part) - 1) if hold else steps % len(part))).tolist()
-        owner += [number] * len(part)
-        frame += (given + np.minimum(steps - 1, len(sequence) - 1)).tolist()
-        begin, given = begin + len(part), given + len(sequence)
-    after = np.array(successor)
-    first = equal_rows(points)
-    twice = np.flatnonzero(first != np.arange(len(points)))
-    for index in twice:
-        other = int(first[index])
-        if first[after[index]] != first[after[other]] or not (holds[owner[index]] and holds[owner[other]]):
-            raise ArgumentError(_same(frame[other], frame[index], context, names))
-    shape = sequences[0].shape[1:] if context > 1 else None
-    called = _taken(names, frame)
-    if not len(twice):
-        return Patterns(points, after, (), shape, called)
-    kept = np.flatnonzero(first == np.arange(len(points)))
-    merged = tuple((int(index), int(first[index])) for index in twice)
-    return Patterns(points[kept], np.searchsorted(kept, first[after[kept]]), merged, shape, _taken(called, kept))
-
-
 def _check_names(names: Sequence[str] | None, count: int, what: str) -> None:
     if names is not None and len(names) != count:
         raise ValueError(f"names must be one text for each of the {count} {what}; got {len(names)}")
-
-
-def _taken(names: Sequence[str] | None, indices: Sequence[int] | HostIndices) -> tuple[str, ...] | None:
-    return None if names is None else tuple(names[int(index)] for index in indices)
-
-
-def _same(one: int, other: int, context: int, names: Sequence[str] | None) -> str:
-    named = "" if names is None else f", {names[one]} and {names[other]},"
-    if context == 1:
-        return (
-            f"states {one} and {other} (counted over all cycles){named} are equal, so a map of one state cannot tell "
-            "which place in the sequence it is at; leave one out, or let a state be the last K frames with "
-            f"{mention('context', 'K', 'K')} or {mention('context', repr('auto'), 'auto')}"
-        )
-    return (
-        f"states {one} and {other} (counted over all cycles){named} are equal, and so are the {context} frames up to "
-        f"each, so a context of this length cannot tell them apart; take a longer one or "
-        f"{mention('context', repr('auto'), 'auto')}, or leave one out"
-    )
-
-
-def _refuse_repeats(sequences: list[HostStates], holds: list[bool], names: Sequence[str] | None) -> None:
-    """**Raises** `ValueError` for cycles that no context could tell apart: one that repeats itself, or is twice there.
-
-    Of an open sequence nothing is asked here: some context tells all that differs.
-    """
-    start, known = 0, []
-    for number, (sequence, hold) in enumerate(zip(sequences, holds, strict=True)):
-        word = [(frame + 0.0).tobytes() for frame in sequence]
-        if not hold or len(word) == 1:
-            for period in range(1, len(word)):
-                if len(word) % period == 0 and word == word[period:] + word[:period]:
-                    raise ValueError(
-                        f"cycle {number} repeats itself after {period} of its {len(word)} states (states {start} and "
-                        f"{start + period}, counted over all cycles, are equal and so are all after them); give one "
-                        "period of it"
-                    )
-            for other, begun, before in known:
-                if len(before) == len(word) and any(before == word[turn:] + word[:turn] for turn in range(len(word))):
-                    turn = next(turn for turn in range(len(word)) if before == word[turn:] + word[:turn])
-                    raise ValueError(
-                        f"cycles {other} and {number} are the same: states {begun} and {start + turn} (counted over "
-                        "all cycles) are equal and so are all after them; leave one out"
-                    )
-            known.append((number, start, word))
-        start += len(word)
 
 
 def _checked(values: HostStates, name: str) -> HostStates:

@@ -1,6 +1,7 @@
 """Corollary 1: networks that interpolate an example without being attracted to it."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -28,6 +29,8 @@ class InterpolatingNetwork(Record):
     norm: float
     top_eigenvalue: float
     status: TheoryStatus
+
+    derived: ClassVar = ("attractor",)
 
     @property
     def target_norm(self) -> float:

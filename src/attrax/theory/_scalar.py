@@ -20,8 +20,15 @@ from attrax._base.shown import Record
 from attrax.activations import ACTIVATIONS, Activation, ActivationLike, Case, ClosedForms, Elementwise
 from attrax.activations import activation as activation_of
 
-NAMES = (*ACTIVATIONS, "z^p")
-"""Names of activations; p in z^p is any number except 0, as in "z^0.5"."""
+
+def names() -> tuple[str, ...]:
+    """Names of activations, those registered later included; p in z^p is any number except 0, as in "z^0.5".
+
+    >>> from attrax.theory import names
+    >>> "tanh" in names(), names()[-1]
+    (True, 'z^p')
+    """
+    return (*ACTIVATIONS, "z^p")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

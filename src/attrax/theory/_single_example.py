@@ -83,7 +83,7 @@ def single_example(
 
     **Arguments:**
 
-    - `activation`: a name (see `theory.NAMES`), or an elementwise callable written with `jax.numpy`.
+    - `activation`: a name (see `theory.names()`), or an elementwise callable written with `jax.numpy`.
     - `k`: the width, at least 1.
     - `u0`, `v0`: initial scales of A and B, numbers or sequences of length k.
     - `depth`: the number of hidden layers, L.

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from attrax._base.shown import Record
 from attrax._base.types import HostIndices, HostStates
-from attrax.corruptions import Corruption, gaussian
+from attrax.corruptions import Corruption
 from attrax.training._coordinates import Coordinates
 from attrax.training._losses import Loss, squared_error
 
@@ -46,6 +46,7 @@ class Objective(Record, eqx.Module):
     successor: Any
     spread: Any
     functions: tuple[Any, ...] = eqx.field(static=True)
+    isotropic: tuple[bool, ...] = eqx.field(static=True)
     shares: tuple[int, ...] = eqx.field(static=True)
     noisy: bool = eqx.field(static=True)
     deviating: bool = eqx.field(static=True)
@@ -78,10 +79,11 @@ class Objective(Record, eqx.Module):
             mine, groups = groups[0], groups[1:]
             draw = jr.normal(noise_key, (len(mine), *inputs.shape[1:]), inputs.dtype)
             disturbed = disturbed.at[mine].add(self.noise * draw)
-        for number, (function, level) in enumerate(zip(self.functions, self.levels, strict=True)):
+        parts = zip(self.functions, self.levels, self.isotropic, strict=True)
+        for number, (function, level, isotropic) in enumerate(parts):
             mine, groups = groups[0], groups[1:]
             kind_key = jr.fold_in(key, number)
-            if function is gaussian and self.encode is not None:
+            if isotropic:
                 disturbed = disturbed.at[mine].add(self._isotropic(level, (len(mine), *inputs.shape[1:]), kind_key))
             else:
                 disturbed = disturbed.at[mine].set(self._corrupted(function, level, rows[mine], kind_key))
@@ -188,9 +190,8 @@ def objective(
         deviation=np.asarray(adversarial_deviation, dtype),
         penalty=np.asarray(jacobian_penalty, dtype),
         successor=None if successor is None else np.asarray(successor),
-        functions=tuple(gaussian if corruption.kind == "gaussian" else corruption.trained for corruption in corruptions)
-        if encode is not None
-        else tuple(corruption.trained for corruption in corruptions),
+        functions=tuple(corruption.trained for corruption in corruptions),
+        isotropic=tuple(encode is not None and corruption.isotropic for corruption in corruptions),
         shares=tuple(shares.values()),
         noisy=bool(np.any(noise)),
         deviating=adversarial_deviation > 0,

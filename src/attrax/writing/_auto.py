@@ -13,6 +13,7 @@ from jaxtyping import PRNGKeyArray
 from attrax._base.shown import Record
 from attrax._base.status import StoreStatus
 from attrax._base.types import Map, Progress
+from attrax.corruptions import parse_corruption
 from attrax.maps import Recipe, describe
 from attrax.memory import Memory
 from attrax.patterns import Patterns
@@ -96,7 +97,7 @@ class Auto(Record):
         defaults: dict[str, Any] = {}
         if not self.augmentation.changes_inputs:
             # The last share of dropped pixels is too hard for a network that has to produce the picture itself.
-            kinds = [kind for kind in default_corruptions(patterns) if not kind.startswith(("drop", "saltpepper"))]
+            kinds = [name for name in default_corruptions(patterns) if not parse_corruption(name).scattered]
             defaults["corruptions"] = (*kinds, "drop:0.8") if len(patterns.shape) > 1 else tuple(kinds)
         if "coordinates" not in settings and takes_coordinates(like):
             defaults["coordinates"] = 0.0

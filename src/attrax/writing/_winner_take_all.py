@@ -43,6 +43,7 @@ from attrax.training import (
     winner_take_all_network,
     with_settings,
 )
+from attrax.writing._changed_encoder import changed_encoder
 from attrax.writing._kind import SETTINGS, WriterKind
 from attrax.writing._start import GROWTH, Written
 
@@ -184,7 +185,7 @@ class WinnerTakeAll(Record):
                 "winner_take_all can change a memory only that it wrote; change this one with the writer that wrote it"
             )
         coordinates, planned = self.coordinates(patterns), self.planned_epochs(patterns)
-        begin, carrying = _changed_encoder(memory.map, record, patterns, list(kept), coordinates, key)
+        begin, carrying = changed_encoder(memory.map, record, patterns, list(kept), coordinates, key)
         for number, share in enumerate(GROWTH):
             shorter = replace(self, epochs=max(1, round(share * planned)))
             fitted = shorter._train(begin, patterns, coordinates, key=jr.fold_in(key, number), progress=progress)
@@ -334,52 +335,6 @@ class WinnerTakeAll(Record):
             "time_limited": fitted.time_limited,
         }
         return Written(made, loss, fitted.epochs, time.perf_counter() - begun, status, details)
-
-
-def _changed_encoder(
-    network: Any,
-    record: Mapping[str, Any],
-    patterns: Patterns,
-    kept: list[int],
-    coordinates: Coordinates | None,
-    key: PRNGKeyArray,
-) -> tuple[Encoder, list[list[int]]]:
-    """The encoder in the first layers of a memory's network, changed to `patterns`, and the units of each score."""
-    layers = len(record["encoder_widths"])
-    weights = [np.asarray(weight, np.float64) for weight in network.weights[: layers + 1]]
-    biases = [np.asarray(bias, np.float64) for bias in network.biases[: layers + 1]]
-    if coordinates is not None:
-        biases[0] = biases[0] + weights[0] @ coordinates.center
-        weights[0] = (weights[0] @ coordinates.basis) * coordinates.scale
-    pairs: list[list[int]] = record["carriers"]
-    lost = sorted({unit for index, pair in enumerate(pairs) if index not in set(kept) for unit in pair})
-    weights[-1], biases[-1] = weights[-1][kept], biases[-1][kept]
-    for layer in range(layers):
-        weights[layer], biases[layer] = np.delete(weights[layer], lost, axis=0), np.delete(biases[layer], lost)
-        weights[layer + 1] = np.delete(weights[layer + 1], lost, axis=1)
-    left = np.setdiff1d(np.arange(record["encoder_widths"][0]), lost)
-    carrying = [np.searchsorted(left, pairs[index]).tolist() for index in kept]
-    fresh = len(patterns) - len(kept)
-    if fresh:
-        model = encoder(patterns.points, coordinates, widths=[2 * len(patterns)], key=key)
-        rows = np.concatenate(
-            [np.arange(len(kept), len(patterns)), len(patterns) + np.arange(len(kept), len(patterns))]
-        )
-        carrying += (weights[0].shape[0] + np.arange(2 * fresh).reshape(2, fresh).T).tolist()
-        weights[0] = np.concatenate([weights[0], np.asarray(model.weights[0], np.float64)[rows]])
-        biases[0] = np.concatenate([biases[0], np.asarray(model.biases[0], np.float64)[rows]])
-        for layer in range(1, layers + 1):
-            old = weights[layer]
-            outputs = fresh if layer == layers else 2 * fresh
-            corner = np.eye(outputs) if layer < layers else np.concatenate([np.eye(fresh), -np.eye(fresh)], axis=1)
-            grown = np.zeros((old.shape[0] + outputs, old.shape[1] + 2 * fresh))
-            grown[: old.shape[0], : old.shape[1]] = old
-            grown[old.shape[0] :, old.shape[1] :] = corner
-            weights[layer] = grown
-            # A new score begins at the level of the old ones, whose common level the winner-take-all does not see.
-            biases[layer] = np.concatenate([biases[layer], np.zeros(outputs)])
-    changed = Encoder(tuple(w.astype(np.float32) for w in weights), tuple(b.astype(np.float32) for b in biases))
-    return changed, carrying
 
 
 def default_corruptions(patterns: Patterns) -> tuple[str, ...]:

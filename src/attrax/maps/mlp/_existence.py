@@ -19,8 +19,9 @@ import numpy as np
 
 from attrax._base.shown import Record
 from attrax.linalg import Factor, Product, contracting_norms, contraction_rate, frobenius, gamma, two_norm
+from attrax.maps.mlp._factors import Factors
 from attrax.maps.mlp._product import leave, network_product, product_at_input, step_product
-from attrax.maps.mlp._slopes import Evaluation, Factors, step_by_step
+from attrax.maps.mlp._slopes import Evaluation, step_by_step
 
 _FIRST, _NEXT, _ROUNDS = 32.0, 1.5, 8
 """The first radius to try, in units of the defect; the factor above the needed radius to try next; the number of

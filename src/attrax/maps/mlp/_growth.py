@@ -10,8 +10,9 @@ from attrax._base.shown import Record
 from attrax._base.types import HostStates
 from attrax.activations import activation as activation_of
 from attrax.linalg import SAFETY, UNIT_ROUNDOFF, Norm, contraction_rate, gamma, two_norm
+from attrax.maps.mlp._factors import Factors
 from attrax.maps.mlp._slope_deviation import slope_deviation
-from attrax.maps.mlp._slopes import Factors, slopes_at
+from attrax.maps.mlp._slopes import slopes_at
 
 _FEW = 160
 """Up to this many units a weighted norm is computed; beyond that it is bounded by norms already known."""

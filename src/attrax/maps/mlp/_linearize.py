@@ -8,6 +8,7 @@ from attrax._base.status import Evidence
 from attrax._base.types import HostStates
 from attrax.maps._linearization import Linearization
 from attrax.maps.mlp._existence import Enclosure, enclose
+from attrax.maps.mlp._factors import Factors
 from attrax.maps.mlp._product import (
     back_through,
     layers_met,
@@ -16,7 +17,7 @@ from attrax.maps.mlp._product import (
     network_singular_value,
     through,
 )
-from attrax.maps.mlp._slopes import Evaluation, Factors, step_by_step
+from attrax.maps.mlp._slopes import Evaluation, step_by_step
 
 
 def linearize_network(factors: Factors, cycle: HostStates, state_error: float | None = None) -> Linearization:

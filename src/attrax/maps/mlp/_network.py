@@ -24,11 +24,11 @@ from attrax.maps._description import Description, count_parameters
 from attrax.maps._initializers import check_initializer, init_linear
 from attrax.maps._linearization import Linearizer
 from attrax.maps._reduced_map import ReducedMap
+from attrax.maps.mlp._factors import network_factors
 from attrax.maps.mlp._growth import StepAt, row_space, steps_at
 from attrax.maps.mlp._layers import HiddenLayers
 from attrax.maps.mlp._linearize import linearize_network
 from attrax.maps.mlp._reduced import network_reduced_map
-from attrax.maps.mlp._slopes import network_factors
 
 
 class MLP(Record, eqx.Module):

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from attrax.linalg import UNIT_ROUNDOFF, Factor, Product, RunningProduct, frobenius, largest_singular_value
-from attrax.maps.mlp._slopes import Factors
+from attrax.maps.mlp._factors import Factors
 
 
 def network_product(factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray]) -> Product:

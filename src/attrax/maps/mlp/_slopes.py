@@ -1,7 +1,6 @@
 """The slopes of a fully connected network's units at given states, with bounds on their errors."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -9,123 +8,20 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
-from attrax._base.numerics import cast, float64
-from attrax._base.shown import Record
+from attrax._base.numerics import float64
 from attrax._base.types import HostStates
 from attrax.activations import Activation
 from attrax.activations import activation as activation_of
-from attrax.linalg import UNIT_ROUNDOFF, frobenius, gamma, two_norm
-from attrax.maps.mlp._layers import FullyConnected, HiddenLayers
+from attrax.linalg import UNIT_ROUNDOFF, frobenius, gamma
+from attrax.maps.mlp._factors import MORE, Factors, row_norms
+from attrax.maps.mlp._layers import HiddenLayers
+from attrax.maps.mlp._reach import Reach, reach_of
 from attrax.maps.mlp._slope_deviation import slope_deviation
 
 _MANY = 32
 """States of a cycle from which on a product of matrices is worth a copy of the weights."""
-_MORE = 1 + 1e-9
-"""Room for the rounding of an error bound itself."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Factors(Record):
-    """What every certificate of one fully connected network shares, computed once.
-
-    **Fields:** the `hidden` layers in float64; `size`, number of entries of a state; all `weights` and `biases` on the
-    host; `joined` = W_1 W_{L+1}, which leads
-    from the last hidden layer to the next first one; `entry`, a matrix E with E Eᵀ = W_1 W_1ᵀ and at most as many
-    columns as rows, and `exit`, a matrix R with RᵀR = W_{L+1}ᵀW_{L+1}, with bounds on the 2-norms of their errors;
-    bounds on the 2-norms of the weights (`norms`)
-    and of `joined`; the absolute values of the hidden layers' weights (`sizes`) and the 2-norms of their rows (`rows`);
-    the 2-norms of the columns of W_{L+1}; `joined_error`, the rounding error of `joined`; for each hidden layer the
-    units that pass on what they get (`linear`), or `None` where all have the activation; and `scores`, how many units
-    at the end of the last hidden layer are scores, of which the largest becomes 1 and the others 0.
-    """
-
-    hidden: HiddenLayers
-    size: int
-    weights: tuple[np.ndarray, ...]
-    biases: tuple[np.ndarray | None, ...]
-    joined: np.ndarray
-    entry: np.ndarray
-    exit: np.ndarray
-    entry_error: float
-    exit_error: float
-    norms: tuple[float, ...]
-    sizes: tuple[np.ndarray, ...]
-    rows: tuple[np.ndarray, ...]
-    columns: np.ndarray
-    joined_norm: float
-    joined_error: float
-    linear: tuple[Bool[np.ndarray, " k"] | None, ...]
-    scores: int
-
-    @property
-    def activation(self) -> str | Activation:
-        """The name of φ."""
-        return self.hidden.activation
-
-    @property
-    def depth(self) -> int:
-        """Number of hidden layers."""
-        return len(self.weights) - 1
-
-
-def network_factors(network: FullyConnected) -> Factors:
-    """`Factors` of a network."""
-    return layer_factors(network.weights, network.biases, network.activation)
-
-
-def layer_factors(
-    weights: Sequence[Any],
-    biases: Sequence[Any],
-    activation: str | Activation,
-    linear: Sequence[Bool[np.ndarray, " k"] | None] | None = None,
-    scores: int = 0,
-) -> Factors:
-    """`Factors` of affine layers with an activation between, which the units in `linear` do without. For `scores`, see
-    there."""
-    with float64():
-        hidden = cast(HiddenLayers(tuple(weights[:-1]), tuple(biases[:-1]), activation), np.float64)
-    weights = tuple(np.asarray(weight, np.float64) for weight in weights)
-    biases = tuple(None if bias is None else np.asarray(bias, np.float64) for bias in biases)
-    with np.errstate(over="ignore", invalid="ignore"):
-        joined = weights[0] @ weights[-1]
-        norms = tuple(two_norm(weight) for weight in weights)
-        entry = np.asarray(np.linalg.qr(weights[0].T, mode="r")).T
-        leave = np.asarray(np.linalg.qr(weights[-1], mode="r"))
-        sizes = tuple(np.abs(weight) for weight in weights[:-1])
-        rows = tuple(_lengths(weight) for weight in weights[:-1])
-        # Backward errors of QR factorizations by Householder reflections: a generous constant (Higham, Thm. 19.4).
-        lost = [gamma(8 * matrix.size) * frobenius(matrix) for matrix in (weights[0], weights[-1])]
-        error = gamma(len(weights[-1]) + 2) * frobenius(weights[0]) * frobenius(weights[-1])
-    return Factors(
-        hidden,
-        len(weights[-1]),
-        weights,
-        biases,
-        joined,
-        entry,
-        leave,
-        lost[0],
-        lost[1],
-        norms,
-        sizes,
-        rows,
-        _lengths(weights[-1].T),
-        two_norm(joined),
-        error,
-        (None,) * (len(weights) - 1) if linear is None else tuple(linear),
-        scores,
-    )
-
-
-def _lengths(matrix: np.ndarray) -> np.ndarray:
-    """Bounds on the 2-norms of the rows; never 0 where a row is not."""
-    size = np.abs(matrix).max(axis=1, initial=0.0)
-    tame = np.where((size > 1e-100) & (size < 1e100), 1.0, np.where(size > 0, size, 1.0))
-    if (tame != 1.0).any():
-        matrix = matrix / tame[:, None]
-    return np.linalg.norm(matrix, axis=1) * tame * _MORE
 
 
 class Evaluation:
@@ -203,7 +99,7 @@ class Evaluation:
                     output = output + bias
                     error += 2 * UNIT_ROUNDOFF * (frobenius(bias[None]) + frobenius(output[None]))
                 gap = output - self.states[(step + 1) % len(self.states)]
-                found[step] = (frobenius(gap[None]) * (1 + 2 * UNIT_ROUNDOFF) + error + bounds[step]) * _MORE
+                found[step] = (frobenius(gap[None]) * (1 + 2 * UNIT_ROUNDOFF) + error + bounds[step]) * MORE
         return np.where(np.isfinite(found), found, np.inf)
 
     def _spread(self, radius: np.ndarray, sharp: bool) -> tuple[list[np.ndarray], np.ndarray]:
@@ -218,8 +114,8 @@ class Evaluation:
         errors = []
         for layer in range(factors.depth):
             weight, local = factors.weights[layer], self.local[layer]
-            rows = np.stack([factors.rows[layer] if units is None else _lengths(weight[:, units]) for units in live])
-            total = (local + away * rows) * _MORE
+            rows = np.stack([factors.rows[layer] if units is None else row_norms(weight[:, units]) for units in live])
+            total = (local + away * rows) * MORE
             error = self._slope_error(layer, total)
             errors.append(error)
             on = (self.slopes[layer] != 0) | (error != 0)
@@ -230,7 +126,7 @@ class Evaluation:
             steepest = (np.abs(self.slopes[layer]) + error).max(axis=1, keepdims=True, initial=0.0)
             # A unit on a flat piece for certain has the same value whatever its input is off by.
             before = away * norms + _row_lengths(np.where(on, local, 0.0))
-            away = (steepest * before + _row_lengths(self.made[layer])) * _MORE
+            away = (steepest * before + _row_lengths(self.made[layer])) * MORE
             # A unit on a flat piece may have a value all the same, which is rounded.
             live = [*map(np.flatnonzero, on | (self.hidden[layer] != 0))]
         return errors, np.where(np.isnan(away[:, 0]), np.inf, away[:, 0]) * factors.norms[-1]
@@ -245,7 +141,7 @@ class Evaluation:
                 total[step] += radius[step] * reach.state[layer]
                 for source in range(layer):
                     total[step] += lengths[step, source] * reach.layers[source][layer - source - 1]
-            total *= _MORE
+            total *= MORE
             error = self._slope_error(layer, total)
             errors.append(error)
             # Errors made in this layer go on through the slopes that were computed; what a unit's error adds because
@@ -274,8 +170,8 @@ class Evaluation:
         return error
 
     @cached_property
-    def _reaches(self) -> list["_Reach"]:
-        return [_reach_of(self.factors, [layer[step] for layer in self.slopes]) for step in range(len(self.states))]
+    def _reaches(self) -> list[Reach]:
+        return [reach_of(self.factors, [layer[step] for layer in self.slopes]) for step in range(len(self.states))]
 
 
 def _choice_error(scores: np.ndarray, errors: np.ndarray) -> np.ndarray:
@@ -329,60 +225,9 @@ def _is_curved(phi: Activation) -> bool:
     return phi.bounds is not None and not phi.bounds.linear
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Reach:
-    """How errors spread through the slopes at one state, as bounds on 2-norms.
-
-    **Fields:** `state[l]`, of the rows from the state to the pre-activations of layer l; `layers[s][l − s − 1]`, of
-    those from the activations of layer s; `outputs[s]`, from the activations of layer s to the output.
-    """
-
-    state: list[np.ndarray]
-    layers: list[list[np.ndarray]]
-    outputs: list[float]
-
-
-def _reach_of(factors: Factors, slopes: Sequence[np.ndarray]) -> _Reach:
-    depth = factors.depth
-    live = [np.flatnonzero(slope) for slope in slopes]
-    through = [factors.weights[layer + 1][:, live[layer]] * slopes[layer][live[layer]] for layer in range(depth - 1)]
-    sizes = [frobenius(part) for part in through]
-    exit = factors.exit[:, live[-1]] * slopes[-1][live[-1]]
-    exit_norm = float(np.abs(slopes[-1]).max(initial=0.0)) * factors.norms[-1]
-
-    def onward(matrix: np.ndarray, error: float, layer: int) -> tuple[list[np.ndarray], float]:
-        """From the pre-activations of `layer` on: bounds on the rows at later layers, and on the output."""
-        found = []
-        for later in range(layer, depth - 1):
-            part = matrix[live[later]]
-            length = frobenius(part)
-            rounding = gamma(len(part) + 4) * sizes[later] * length
-            steepest = float(np.abs(slopes[later]).max(initial=0.0))
-            error = (min(sizes[later], steepest * factors.norms[later + 1]) * error + rounding) * _MORE
-            matrix = through[later] @ part
-            found.append(_lengths(matrix) + error)
-        part = matrix[live[-1]]
-        rounding = gamma(len(part) + 4) * frobenius(exit) * frobenius(part)
-        rounding += factors.exit_error * float(np.abs(slopes[-1]).max(initial=0.0)) * (frobenius(part) + error)
-        return found, (frobenius(exit @ part) + rounding + exit_norm * error) * _MORE
-
-    state, _ = onward(factors.entry, factors.entry_error, 0) if depth > 1 else ([], 0.0)
-    layers, outputs = [], []
-    for source in range(depth):
-        if source == depth - 1:
-            # The activations of the last layer meet W_{L+1} alone.
-            layers.append([])
-            outputs.append(factors.norms[-1])
-            continue
-        later, output = onward(factors.weights[source + 1], 0.0, source + 1)
-        layers.append([factors.rows[source + 1], *later])
-        outputs.append(output)
-    return _Reach([factors.rows[0], *state], layers, outputs)
-
-
 def _row_lengths(rows: np.ndarray) -> np.ndarray:
     """Bounds on the 2-norms of nonnegative rows, as a column. Squares that underflow are errors below 1e-150."""
-    return np.linalg.norm(rows, axis=1, keepdims=True) * _MORE + 1e-150 * (rows != 0).any(axis=1, keepdims=True)
+    return np.linalg.norm(rows, axis=1, keepdims=True) * MORE + 1e-150 * (rows != 0).any(axis=1, keepdims=True)
 
 
 def _reaches(sizes: np.ndarray, inputs: np.ndarray, on: Sequence[np.ndarray]) -> np.ndarray:

@@ -1,12 +1,10 @@
 """Fig. 12: the spectral radii at the examples, over depth and width."""
 
-from functools import partial
-
 import numpy as np
 
-from attrax.paper._efficiency import Study, concluded, efficiency_cells, trained_of
-from attrax.paper._efficiency_figures import falls_in, measured, spectra_drawings, spectra_tables, typical
-from attrax.paper._experiment import Experiment, Outcome, Records, Summary, spread
+from attrax.paper._efficiency import Study, trained_of
+from attrax.paper._efficiency_figures import falls_in, measured, spectra_experiment, typical
+from attrax.paper._experiment import Outcome, Summary, spread
 
 _FAR = 0.5
 """The median of the largest network counts as approaching 0 if it is below this fraction of the smallest network's; the
@@ -19,10 +17,9 @@ _RULE = (
 
 
 def _judged(found: Study) -> Summary:
+    """Judges whether the radii fall with depth and width, down to far lower ones than those of the smallest network."""
     grid = typical(found, "radii", np.median)
     there = np.isfinite(grid)
-    if not there.any():
-        return Summary(None, None, None, Outcome.NOT_TRAINED, "No network reached the requested loss.")
     first, last = grid[0, 0], grid[-1, -1]
     here, low, high = spread(measured(found, "radii", np.median, found.depths[-1], found.widths[-1]))
     deeper, wider = (np.diff(grid, axis=axis) for axis in (0, 1))
@@ -50,21 +47,12 @@ def _number(value: float) -> str:
     return f"{value:.3g}" if np.isfinite(value) else "not known"
 
 
-def summarize(records: Records) -> Summary:
-    """Judges whether the radii fall with depth and width, down to far lower ones than those of the smallest network."""
-    return concluded(records, _judged)
-
-
-EXPERIMENT = Experiment(
+EXPERIMENT = spectra_experiment(
+    _judged,
+    what="radii",
+    words="Spectral radii at the examples",
     id="fig12",
     title="Fig. 12: spectral radii over depth and width",
     statement="The mode of the histogram of the spectral radii moves to 0 as depth and width grow.",
-    paper=None,
     unit="median radius in the largest network",
-    cells=partial(efficiency_cells, alone=True),
-    summarize=summarize,
-    draw=partial(spectra_drawings, what="radii"),
-    tabulate=partial(spectra_tables, what="radii", words="Spectral radii at the examples"),
-    modes=("paper",),
-    notes="The networks are those of Fig. 5 that store the examples one by one.",
 )

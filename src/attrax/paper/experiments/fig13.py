@@ -1,12 +1,10 @@
 """Fig. 13: the top one percent of the eigenvalues, over depth and width."""
 
-from functools import partial
-
 import numpy as np
 
-from attrax.paper._efficiency import Study, concluded, efficiency_cells, trained_of
-from attrax.paper._efficiency_figures import falls_in, spectra_drawings, spectra_tables, typical
-from attrax.paper._experiment import Experiment, Outcome, Records, Summary
+from attrax.paper._efficiency import Study, trained_of
+from attrax.paper._efficiency_figures import falls_in, spectra_experiment, typical
+from attrax.paper._experiment import Outcome, Summary
 
 _RULE = (
     "Reproduced where every network is trained and both always fall, partly where one of them falls in more than "
@@ -15,9 +13,8 @@ _RULE = (
 
 
 def _judged(found: Study) -> Summary:
+    """Judges whether width lowers the variance of the moduli at every depth, and depth their median at every width."""
     variance, median = (typical(found, "eigenvalues", measure) for measure in (np.var, np.median))
-    if not np.isfinite(median).any():
-        return Summary(None, None, None, Outcome.NOT_TRAINED, "No network reached the requested loss.")
     steps = np.diff(variance, axis=1), np.diff(median, axis=0)
     text = (
         f"{trained_of(found.trials)} networks reached the requested loss. The variance falls with the next width in "
@@ -34,21 +31,13 @@ def _judged(found: Study) -> Summary:
     return Summary(min(fractions), None, None, outcome, text)
 
 
-def summarize(records: Records) -> Summary:
-    """Judges whether width lowers the variance of the moduli at every depth, and depth their median at every width."""
-    return concluded(records, _judged)
-
-
-EXPERIMENT = Experiment(
+EXPERIMENT = spectra_experiment(
+    _judged,
+    what="eigenvalues",
+    words="The top one percent of the moduli",
     id="fig13",
     title="Fig. 13: the largest eigenvalues over depth and width",
     statement="Of the largest eigenvalues width lowers the variance, and depth moves the mode to 0.",
-    paper=None,
     unit="fraction of the pairs of neighboring sizes that show it, the smaller of the two",
-    cells=partial(efficiency_cells, alone=True),
-    summarize=summarize,
-    draw=partial(spectra_drawings, what="eigenvalues"),
-    tabulate=partial(spectra_tables, what="eigenvalues", words="The top one percent of the moduli"),
-    modes=("paper",),
-    notes="The top one percent of the moduli; the networks are those of Fig. 5 that store the examples one by one.",
+    notes="The top one percent of the moduli. ",
 )

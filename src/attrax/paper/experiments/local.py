@@ -21,8 +21,6 @@ from attrax.paper._networks import RECIPE, fitted, recipe, stored_numbers
 from attrax.paper._pictures import data_note, data_source, limited, pictures
 from attrax.paper.pages import PageTable
 from attrax.paper.sweeps import Cell, CellFound, CellRecord, Work
-from attrax.patterns import Patterns
-from attrax.writing import refine_and_certify
 
 _SIZES: dict[str, dict[str, Any]] = {
     "smoke": {"n": 3, "side": 8, "width": 128, "depth": 2, "epochs": 6000, "rate": 1e-3},
@@ -86,22 +84,22 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     numbers: dict[str, Any] = {}
     complete = False
     for rule in RULES:
-        begin = start if rule == "backpropagation" else FeedbackMLP(start, feedback)
-        found = fitted(begin, examples, settings, replace(work, checkpoint=None), key)
-        network = found.map.network if isinstance(found.map, FeedbackMLP) else found.map
-        memory = refine_and_certify(Memory(network, Patterns.from_examples(examples)), progress=work.progress)
-        numbers[rule] = stored_numbers(memory) | {
-            "loss": found.loss,
-            "epochs": found.epochs,
-            "stopped": str(found.status),
-            "radii": [float(radius) for radius in _finite(memory)],
-        }
-        complete = found.status is StoreStatus.STORED  # of the last rule, which is the one being tested
+        wrapped = rule != "backpropagation"
+        memory = fitted(
+            FeedbackMLP(start, feedback) if wrapped else start,
+            examples,
+            settings,
+            replace(work, checkpoint=None),
+            key,
+            trained=(lambda found: found.network) if wrapped else (lambda found: found),
+        )
+        numbers[rule] = stored_numbers(memory) | {"radii": [float(radius) for radius in _finite(memory)]}
+        complete = memory.status is StoreStatus.STORED  # of the last rule, which is the one being tested
     return CellFound(numbers, {}, trained=complete)
 
 
 def _finite(memory: Memory) -> np.ndarray:
-    assert memory.certificate is not None  # `refine_and_certify` sets it
+    assert memory.certificate is not None  # `fitted` sets it
     radii = memory.certificate.spectral_radius
     return radii[np.isfinite(radii)]
 
@@ -145,7 +143,7 @@ def _stored(record: CellRecord, rule: str) -> int:
 
 def _reached(record: CellRecord, rule: str) -> bool:
     """Whether training by this rule reached its loss."""
-    return record.numbers[rule]["stopped"] == StoreStatus.STORED
+    return record.numbers[rule]["status"] == StoreStatus.STORED
 
 
 def draw(records: Records) -> Sequence[Drawing]:
@@ -181,7 +179,7 @@ def tabulate(records: Records) -> Sequence[PageTable]:
             rule,
             told(found["loss"], ".1e"),
             told(found["epochs"], "g"),
-            found["stopped"].replace("_", " "),
+            found["status"].replace("_", " "),
             f"{found['attractors']} of {found['cycles']}",
             extent(found["radii"]),
         )

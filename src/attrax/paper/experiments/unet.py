@@ -8,11 +8,11 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from attrax import StoreStatus, Verdict
+from attrax import StoreStatus
 from attrax.certificates import spectrum
 from attrax.dynamics import recall
 from attrax.maps import conv_autoencoder
-from attrax.memory import Certificate, Memory, Thresholds
+from attrax.memory import Memory
 from attrax.paper._experiment import (
     Drawing,
     Experiment,
@@ -32,8 +32,6 @@ from attrax.paper._networks import RECIPE, fitted, iterated_states, stored_numbe
 from attrax.paper._pictures import data_note, data_source, limited, pictures
 from attrax.paper.pages import PageTable
 from attrax.paper.sweeps import Cell, CellFound, CellRecord, Work
-from attrax.patterns import Patterns
-from attrax.writing import refine_and_certify
 
 _SIZES: dict[str, dict[str, Any]] = {
     "smoke": {"n": 2, "side": 4, "channels": 16, "epochs": 1500, "rate": 2e-3},
@@ -54,19 +52,14 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
         **{name: settings[name] for name in ("channels", "skips", "strided", "activation", "init", "bias", "dtype")},
         key=key,
     )
-    trained_map = fitted(network, examples, settings, work, jr.fold_in(key, 1))
-    memory = refine_and_certify(Memory(trained_map.map, Patterns.from_examples(examples)), progress=work.progress)
-    assert memory.certificate is not None  # `refine_and_certify` sets it
+    memory = fitted(network, examples, settings, work, jr.fold_in(key, 1))
+    assert memory.certificate is not None  # `fitted` sets it
     draw = np.random.default_rng(settings["seed"])
     cues = examples + settings["noise"] * draw.standard_normal(examples.shape)
     rows = np.arange(len(examples))
     numbers = stored_numbers(memory) | {
-        "loss": trained_map.loss,
-        "epochs": trained_map.epochs,
-        "status": str(trained_map.status),
-        "writer": "fit",
         "method": list(memory.certificate.method),
-        "by_radius": by_radius(memory.certificate, examples[0].size),
+        "evidence": list(map(str, memory.certificate.evidence)),
         "radii": memory.certificate.spectral_radius,
         "errors": memory.certificate.error,
         "parameters": network.parameters,
@@ -78,37 +71,15 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
         "cues": cues.astype(np.float32),
         "steps": iterated_states(memory, cues, (1, 30)).astype(np.float32),
     }
-    return CellFound(numbers, arrays, trained=trained_map.status is StoreStatus.STORED)
+    return CellFound(numbers, arrays, trained=memory.status is StoreStatus.STORED)
 
 
 def _bound(memory: Memory, size: int, key: PRNGKeyArray) -> float | None:
     """The largest bound on a whole spectrum (for large states, a probable one); `None` if a point is not fixed."""
-    assert memory.certificate is not None  # `refine_and_certify` sets it
+    assert memory.certificate is not None  # `fitted` sets it
     if (memory.certificate.residual**2 / size > _EXACT).any():
         return None  # nothing is stored, and the bound would take an hour at the paper's size
     return float(spectrum(memory, top=1, key=key).upper_bound.max())
-
-
-def by_radius(certificate: Certificate, size: int) -> int:
-    """How many pictures are attractors by the paper's criterion, without a certificate.
-
-    Used only if the state is too large for a bound on the whole spectrum (method `matrix-free`). It requires an exact
-    fixed point and a spectral radius below 1 by more than the error of its estimate.
-    """
-    return sum(
-        method == "matrix-free"
-        and verdict is Verdict.INCONCLUSIVE
-        and residual <= Thresholds.mean_square(size).convergence
-        and bool(radius + error < 1)
-        for method, verdict, residual, radius, error in zip(
-            certificate.method,
-            certificate.verdict,
-            certificate.residual,
-            certificate.spectral_radius,
-            certificate.error,
-            strict=True,
-        )
-    )
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
@@ -130,15 +101,13 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
 
 
 def summarize(records: Records) -> Summary:
-    """Judges whether all examples are attractors: certified or, if the state is too large for a bound, by the
-    radius."""
+    """Judges whether all examples are certified attractors."""
 
     def share(record: CellRecord) -> float:
-        return (record.numbers["attractors"] + record.numbers["by_radius"]) / record.numbers["cycles"]
+        return record.numbers["attractors"] / record.numbers["cycles"]
 
     found = "; ".join(
-        f"{record.numbers['attractors']} certified and {record.numbers['by_radius']} by the radius alone, of "
-        f"{record.numbers['cycles']}"
+        f"{record.numbers['attractors']} of {record.numbers['cycles']} ({_evidence(record.numbers)})"
         for record in trained(records)
     )
     summary = judged(
@@ -148,12 +117,16 @@ def summarize(records: Records) -> Summary:
         lambda record: share(record) > 0,
         (f"Attractors network by network: {found}. " if found else "")
         + "Reproduced where every picture is one, partly where some are; inconclusive where none is and of some it "
-        "can't be told. Certified is a bound on the whole spectrum. States of more than 2,048 entries get none; there "
-        "an exact fixed point counts whose spectral radius, by Arnoldi's method, lies below 1 by more than its error: "
-        "the paper's reading, and no proof.",
+        "can't be told. An attractor is certified by a bound on the whole spectrum: a certain one, or for states of "
+        "more than 2,048 entries one that fails with a probability of 1e-10.",
     )
-    open_ones = any(record.numbers["inconclusive"] > record.numbers["by_radius"] for record in trained(records))
+    open_ones = any(record.numbers["inconclusive"] for record in trained(records))
     return replace(summary, outcome=Outcome.INCONCLUSIVE) if summary.outcome is Outcome.NOT and open_ones else summary
+
+
+def _evidence(numbers: Mapping[str, Any]) -> str:
+    """What the verdicts on the pictures of a network rest on."""
+    return ", ".join(dict.fromkeys(numbers["evidence"])) or "–"
 
 
 @of_one_network
@@ -179,7 +152,8 @@ def tabulate(records: Records) -> Sequence[PageTable]:
         (
             labeled(record),
             ", ".join(dict.fromkeys(numbers["method"])),
-            *(str(numbers[name]) for name in ("cycles", "attractors", "by_radius")),
+            *(str(numbers[name]) for name in ("cycles", "attractors")),
+            _evidence(numbers),
             extent(numbers["radii"]),
             extent(numbers["errors"], ".0e"),
             told(numbers["bound"], ".3f"),
@@ -195,7 +169,7 @@ def tabulate(records: Records) -> Sequence[PageTable]:
         "spectrum",
         "pictures",
         "certified attractors",
-        "attractors by the radius alone",
+        "evidence",
         "spectral radii",
         "their errors",
         "bound on the spectrum",

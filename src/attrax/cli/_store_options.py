@@ -1,0 +1,205 @@
+"""The options of attrax store, one record for each panel of its help."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from attrax.activations import ACTIVATIONS
+from attrax.activations import activation as activation_of
+from attrax.cli._options import (
+    As,
+    Context,
+    CycleLength,
+    End,
+    Fit,
+    Fps,
+    Gray,
+    Hop,
+    Indices,
+    Json,
+    Number,
+    RecoveryAtol,
+    Recursive,
+    Seed,
+    Shuffle,
+    Single,
+    Size,
+    SkipUnreadable,
+    ValueRange,
+)
+from attrax.writing import WRITERS
+
+_KAIMING = [name for name, record in ACTIVATIONS.items() if record.init == "kaiming_uniform"]
+
+
+def _known(activation: str | None) -> str | None:
+    """The name, if there is such an activation; refused with the other wrong usage."""
+    if activation is not None:
+        activation_of(activation)
+    return activation
+
+
+def _named_writer(name: str) -> str:
+    """The name, if there is such a writer; refused with the other wrong usage."""
+    if name not in WRITERS:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, WRITERS))}.")
+    return name
+
+
+def _writers_help() -> str:
+    """Writers with the same line stand together: there is little room."""
+    lines: dict[str, list[str]] = {}
+    for name, (_, line) in WRITERS.items():
+        lines.setdefault(line, []).append(name)
+    return " ".join(f"{', '.join(names)}: {line}." for line, names in lines.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Options that say what to store."""
+
+    kind: As = None
+    n: Number = None
+    shuffle: Shuffle = False
+    indices: Indices = None
+    size: Size = None
+    fit: Fit = "squash"
+    gray: Gray = False
+    value_range: ValueRange = None
+    recursive: Recursive = True
+    skip_unreadable: SkipUnreadable = False
+    fps: Fps = None
+    hop: Hop = None
+    cycle_length: CycleLength = None
+    end: End = "loop"
+    context_frames: Context = "1"
+    single: Single = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """Options that say how to store it."""
+
+    writer: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", callback=_named_writer, autocompletion=lambda: list(WRITERS), help=_writers_help()
+        ),
+    ] = "auto"
+    noise: Annotated[
+        float | None,
+        typer.Option(metavar="SIGMA", help="Standard deviation of Gaussian noise on the inputs in training."),
+    ] = None
+    train_corruption: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND:LEVEL",
+            help="Train on examples corrupted up to this level, such as occlude:0.7; repeatable. attrax "
+            "recall --help lists the kinds.",
+        ),
+    ] = None
+    seed: Seed = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """Options of the network; what is not given is left to the writer, or to `_recipe`."""
+
+    width: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Units of each hidden layer. [default: the writer's choice; 512 if it trains a given network]",
+        ),
+    ] = None
+    depth: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Number of hidden layers. [default: the writer's choice; 5 if it trains a given network]",
+        ),
+    ] = None
+    activation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            callback=_known,
+            help=f"{', '.join(ACTIVATIONS)}, or a power such as z^2. [default: relu]",
+        ),
+    ] = None
+    init: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="pytorch, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal or uniform:A. [default: "
+            f"kaiming_uniform for {' and '.join(_KAIMING)}, else pytorch]",
+        ),
+    ] = None
+    bias: Annotated[
+        bool | None,
+        typer.Option(
+            "--bias/--no-bias",
+            help="Use biases in every layer. Without them, ReLU and Leaky ReLU networks cannot store "
+            "anything. [default: bias]",
+            show_default=False,
+        ),
+    ] = None
+    dtype: Annotated[
+        Literal["float32", "float64"] | None,
+        typer.Option(metavar="NAME", help="Precision of training: float32 or float64. [default: float32]"),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """Options of training; what is not given is the writer's choice."""
+
+    optimizer: Annotated[
+        Literal["gd", "momentum", "momentum_decay", "rmsprop", "adam", "kfac"] | None,
+        typer.Option(metavar="NAME", help="gd, momentum, momentum_decay, rmsprop, adam or kfac. [default: adam]"),
+    ] = None
+    lr: Annotated[float | None, typer.Option(metavar="RATE", help="Learning rate. [default: the optimizer's]")] = None
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            min=0, metavar="N", help="Maximum number of passes through the data. [default: the writer's choice]"
+        ),
+    ] = None
+    tol: Annotated[
+        float | None, typer.Option(metavar="LOSS", help="Stop at this loss on the clean examples. [default: 1e-8]")
+    ] = None
+    time_limit: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Stop training after this time. [default: no limit]"),
+    ] = None
+    checkpoint: Annotated[Path | None, typer.Option(metavar="FILE", help="Save training here every few seconds.")] = (
+        None
+    )
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from --checkpoint if it exists.")] = False
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Any other setting, such as training.batch=32, augmentation.copies=4 or "
+            "source.start=2.5; repeatable. A wrong name lists all names.",
+        ),
+    ] = None
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A TOML file with settings in tables [training], [augmentation], [source]."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """Options of the file and of what is printed."""
+
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The memory file to write.")]
+    patterns: Annotated[bool, typer.Option("--patterns/--no-patterns", help="Keep the examples in the file.")] = True
+    recovery_atol: RecoveryAtol = None
+    as_json: Json = False

@@ -1,0 +1,72 @@
+"""What attrax store prints."""
+
+from pathlib import Path
+from typing import Any
+
+from attrax.cli._output import number, spread
+from attrax.cli._sequences import cycle_rows, open_sequence_rows, print_cycles, print_reasons
+from attrax.cli._words import plain
+
+
+def store_record(memory: Any, file: Path, skipped: list[str]) -> dict[str, Any]:
+    """What `attrax store --json` prints."""
+    found = memory.certificate
+    moved = memory.patterns.points - memory.originals
+    return {
+        "examples": len(memory.patterns),
+        "dimension": int(memory.patterns.points[0].size),
+        "loss": memory.written["loss"],
+        "epochs": memory.written["epochs"],
+        "seconds": memory.written["seconds"],
+        "attractors": found.num_attractors,
+        "displaced": found.num_displaced,
+        "not_attractors": found.num_not_attractors,
+        "inconclusive": found.num_inconclusive,
+        "spectral_radius": spread(found.spectral_radius),
+        "file": str(file),
+        "cycles": cycle_rows(found, memory.patterns),
+        "open_sequences": open_sequence_rows(found, memory.patterns),
+        "context": memory.patterns.context,
+        "ambiguities": memory.written.get("ambiguities", []),
+        "status": str(memory.status),
+        "moved": spread((moved.reshape(len(moved), -1) ** 2).sum(axis=1) ** 0.5),
+        "merged": [list(pair) for pair in memory.patterns.merged],
+        "skipped": skipped,
+        **{
+            name: memory.written[name]
+            for name in ("writer", "corruptions", "attempts", "failed", "closest_pair")
+            if name in memory.written
+        },
+    }
+
+
+def print_store_record(record: dict[str, Any], memory: Any) -> None:
+    radius = record["spectral_radius"]
+    print(
+        f"{record['examples']} examples of {record['dimension']} values, loss {number(record['loss'])} "
+        f"after {record['epochs']} epochs, {number(record['seconds'])} s"
+    )
+    print(f"spectral radius: median {number(radius['median'])}, largest {number(radius['max'])}")
+    cycles = record["cycles"]
+    sequences = len(cycles) != record["examples"]
+    print(f"{record['attractors']}/{len(cycles)} {'cycles ' if sequences else ''}certified")
+    if sequences:
+        print_cycles(record)
+    if not memory.certificate.all_attractors:
+        print(
+            f"displaced: {record['displaced']}, not attractors: {record['not_attractors']}, inconclusive: "
+            f"{record['inconclusive']}. {memory.status.advice if memory.status else ''}"
+        )
+        print_reasons(memory.certificate)
+    for attempt in record.get("attempts", []):
+        print(
+            f"attempt: {attempt['writer']}, {attempt['network']}, "
+            f"{attempt['attractors']}/{attempt['cycles']} certified in {number(attempt['seconds'])} s"
+        )
+    if record.get("failed"):
+        print(f"not certified: {', '.join(plain(memory.patterns.name(index)) for index in record['failed'])}")
+    if record.get("closest_pair"):
+        pair = record["closest_pair"]
+        one, other = (plain(memory.patterns.name(index)) for index in pair["examples"])
+        print(f"closest pair: {one} and {other}, {number(pair['distance'])} apart")
+    print(f"written to {record['file']}")

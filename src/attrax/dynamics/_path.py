@@ -1,0 +1,131 @@
+"""The path from a cue to its limit: its steps, where it meets what is stored, and its frames."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from attrax._base.types import HostStates
+from attrax.dynamics._iterate import trajectory
+from attrax.dynamics._loop import Run, flat_of, run, states_of
+from attrax.dynamics._stored import Met, StoredCycles
+from attrax.maps import ReducedMap
+
+_BACK = 16
+"""Steps that are looked at together on the way back from the end of a path."""
+_ROUNDING = float(np.finfo(float).eps)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Path:
+    """All states from a cue on, and what was measured on those at the end."""
+
+    states: HostStates
+    psnr: Float[np.ndarray, " p"]
+
+
+def traces(
+    way: ReducedMap, starts: HostStates, found: Run, rows: np.ndarray, atol: float, max_steps: int, most_bytes: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """The coordinates after each step of these rows. Rows whose steps were too many to be held are run again.
+
+    About `most_bytes` of coordinates are held at a time.
+    """
+    if found.trace is not None:
+        yield from ((int(row), found.trace[row]) for row in rows)
+        return
+    sizes = found.num_steps[rows] * found.z.itemsize * found.z.shape[1]
+    group = np.cumsum(sizes) // most_bytes
+    for number in np.unique(group):
+        mine = rows[group == number]
+        again = run(way, starts[mine], max_steps=max_steps, atol=atol, keep=2**62)
+        assert again.trace is not None  # nothing is larger than that
+        yield from zip(mine.tolist(), again.trace, strict=True)
+
+
+def entry_of(way: ReducedMap, stored: StoredCycles, cue: HostStates, trace: np.ndarray, met: Met) -> tuple[int, int]:
+    """The first step from which on the states match stored ones that go to each other, and the one matched then.
+
+    The trace ends with the lap that `met` speaks of.
+    """
+    period, last = len(met.order), len(trace)
+    lap = states_of(way, trace[-period:]).reshape(period, -1)
+    apart = np.linalg.norm(lap - stored.references[met.order], axis=1)
+    if not (apart < stored.recovery).all():  # the limit is a stored one, but the iteration stopped short of it
+        return last, int(met.order[-1])
+    flat_lap, begin = flat_of(way, trace[-period:]), last - period + 1
+    while begin > 1:
+        steps = np.arange(max(begin - _BACK, 1), begin)
+        place = (steps - last - 1) % period
+        gap = np.linalg.norm(flat_of(way, trace[steps - 1]) - flat_lap[place], axis=1)
+        missed = gap - apart[place] >= stored.recovery
+        # Only where the triangle inequality leaves it open is the state itself looked at.
+        open_steps = np.flatnonzero(~missed & (gap + apart[place] >= stored.recovery))
+        if len(open_steps):
+            states = states_of(way, trace[steps[open_steps] - 1]).reshape(len(open_steps), -1)
+            distance = np.linalg.norm(states - stored.references[met.order[place[open_steps]]], axis=1)
+            missed[open_steps] = distance >= stored.recovery
+        if missed.any():
+            begin = int(steps[missed][-1]) + 1
+            break
+        begin = int(steps[0])
+    index = int(met.order[(begin - last - 1) % period])
+    # What comes before may be an open sequence; the cue itself was not looked at yet.
+    for stop in range(begin, 0, -_BACK):
+        if stop > 1 and not stored.has_open_sequences:
+            break
+        start = max(stop - _BACK, 0)
+        rows = trace[max(start, 1) - 1 : stop - 1]
+        states = states_of(way, rows).reshape(len(rows), -1) if len(rows) else np.zeros((0, cue.size))
+        if start == 0:
+            states = np.concatenate([cue.reshape(1, -1), states])
+        for step in range(stop - 1, start - 1, -1):
+            before = stored.before(index, states[step - start])
+            if before < 0:
+                return step + 1, index
+            index = before
+    else:
+        return 0, index
+    return begin, index
+
+
+def whole_path(way: ReducedMap, cue: HostStates, trace: np.ndarray) -> Path:
+    return Path(_path_states(way, cue, trace, len(trace) + 1), np.zeros(0))
+
+
+def path_to_cycle(
+    way: ReducedMap,
+    stored: StoredCycles,
+    originals: HostStates,
+    cue: HostStates,
+    trace: np.ndarray,
+    transient: int,
+    wanted: list[int],
+    total: int,
+) -> Path:
+    """The path to a cycle: `total` states, of which those from `transient` on should be these stored ones."""
+    states = _path_states(way, cue, trace, total)
+    return Path(states, _psnr(stored, originals, states[transient : transient + len(wanted)], wanted))
+
+
+def _path_states(way: ReducedMap, cue: HostStates, trace: np.ndarray, total: int) -> HostStates:
+    """The cue and the states after it, `total` together."""
+    parts = [cue[None]]
+    if len(trace) and total > 1:
+        parts.append(states_of(way, trace[: total - 1]))
+        if total - 1 > len(trace):
+            parts.append(trajectory(way, parts[-1][-1:], total - 1 - len(trace))[0])
+    return np.concatenate(parts)
+
+
+def _psnr(
+    stored: StoredCycles, originals: HostStates, states: HostStates, wanted: list[int]
+) -> Float[np.ndarray, " t"]:
+    """Of each state's latest frame against that of the state it should be, in decibels."""
+    frames = stored.patterns.as_frames
+    low, high = float(originals.min()), float(originals.max())
+    peak = 1.0 if low >= 0 and high <= 1 else high - low
+    difference = (frames(states) - frames(originals[wanted])).reshape(len(states), -1)
+    error = np.mean(difference**2, axis=1)
+    return 10 * np.log10(peak**2 / np.maximum(error, (peak * _ROUNDING) ** 2))

@@ -1,0 +1,102 @@
+"""States of sequences: each the last few frames, and the state after it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from attrax._base.arguments import ArgumentError, mention
+from attrax._base.types import HostIndices, HostStates
+from attrax.patterns._delays import delayed, equal_rows
+
+_MOST_BYTES = 8 * 2**30
+"""What the states of a context may take: beyond it, nearly always, the context is a slip of the pen."""
+
+
+class Embedded(NamedTuple):
+    """States made of sequences: the fields of `Patterns`, which are explained there."""
+
+    points: HostStates
+    successor: HostIndices
+    merged: tuple[tuple[int, int], ...]
+    frame: tuple[int, ...] | None
+    names: tuple[str, ...] | None
+
+
+def embedded(sequences: list[HostStates], holds: list[bool], context: int, names: Sequence[str] | None) -> Embedded:
+    """The states with this context. **Raises** `ValueError` for a state with two successors."""
+    longest = max(sequences, key=len)
+    if context > 1 and context * (sum(map(len, sequences)) + context) * longest[0].nbytes > _MOST_BYTES:
+        raise ArgumentError(
+            f"{mention('context')}: states of {context} frames would take more than {_MOST_BYTES:,} bytes; the longest "
+            f"sequence has {len(longest)} frames, and no context has to be longer than twice that. Take a shorter one"
+        )
+    parts = [delayed(sequence, context, hold=hold) for sequence, hold in zip(sequences, holds, strict=True)]
+    points = np.concatenate(parts)
+    successor, owner, frame, begin, given = [], [], [], 0, 0
+    for number, (part, hold, sequence) in enumerate(zip(parts, holds, sequences, strict=True)):
+        steps = np.arange(1, len(part) + 1)
+        successor += (begin + (np.minimum(steps, len(part) - 1) if hold else steps % len(part))).tolist()
+        owner += [number] * len(part)
+        frame += (given + np.minimum(steps - 1, len(sequence) - 1)).tolist()
+        begin, given = begin + len(part), given + len(sequence)
+    after = np.array(successor)
+    first = equal_rows(points)
+    twice = np.flatnonzero(first != np.arange(len(points)))
+    for index in twice:
+        other = int(first[index])
+        if first[after[index]] != first[after[other]] or not (holds[owner[index]] and holds[owner[other]]):
+            raise ArgumentError(_same(frame[other], frame[index], context, names))
+    shape = sequences[0].shape[1:] if context > 1 else None
+    called = names_at(names, frame)
+    if not len(twice):
+        return Embedded(points, after, (), shape, called)
+    kept = np.flatnonzero(first == np.arange(len(points)))
+    merged = tuple((int(index), int(first[index])) for index in twice)
+    return Embedded(points[kept], np.searchsorted(kept, first[after[kept]]), merged, shape, names_at(called, kept))
+
+
+def _same(one: int, other: int, context: int, names: Sequence[str] | None) -> str:
+    named = "" if names is None else f", {names[one]} and {names[other]},"
+    if context == 1:
+        return (
+            f"states {one} and {other} (counted over all cycles){named} are equal, so a map of one state cannot tell "
+            "which place in the sequence it is at; leave one out, or let a state be the last K frames with "
+            f"{mention('context', 'K', 'K')} or {mention('context', repr('auto'), 'auto')}"
+        )
+    return (
+        f"states {one} and {other} (counted over all cycles){named} are equal, and so are the {context} frames up to "
+        f"each, so a context of this length cannot tell them apart; take a longer one or "
+        f"{mention('context', repr('auto'), 'auto')}, or leave one out"
+    )
+
+
+def refuse_repeats(sequences: list[HostStates], holds: list[bool], names: Sequence[str] | None) -> None:
+    """**Raises** `ValueError` for cycles that no context could tell apart: one that repeats itself, or is twice there.
+
+    Of an open sequence nothing is asked here: some context tells all that differs.
+    """
+    start, known = 0, []
+    for number, (sequence, hold) in enumerate(zip(sequences, holds, strict=True)):
+        word = [(frame + 0.0).tobytes() for frame in sequence]
+        if not hold or len(word) == 1:
+            for period in range(1, len(word)):
+                if len(word) % period == 0 and word == word[period:] + word[:period]:
+                    raise ValueError(
+                        f"cycle {number} repeats itself after {period} of its {len(word)} states (states {start} and "
+                        f"{start + period}, counted over all cycles, are equal and so are all after them); give one "
+                        "period of it"
+                    )
+            for other, begun, before in known:
+                if len(before) == len(word) and any(before == word[turn:] + word[:turn] for turn in range(len(word))):
+                    turn = next(turn for turn in range(len(word)) if before == word[turn:] + word[:turn])
+                    raise ValueError(
+                        f"cycles {other} and {number} are the same: states {begun} and {start + turn} (counted over "
+                        "all cycles) are equal and so are all after them; leave one out"
+                    )
+            known.append((number, start, word))
+        start += len(word)
+
+
+def names_at(names: Sequence[str] | None, indices: Sequence[int] | HostIndices) -> tuple[str, ...] | None:
+    return None if names is None else tuple(names[int(index)] for index in indices)
