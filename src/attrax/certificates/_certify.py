@@ -225,7 +225,7 @@ def _verdict(residual: float, recovery_atol: float, within: float, found: _Found
         return Verdict.NOT_ATTRACTOR, Reason.EXPANDS
     if not np.isfinite(within):
         return Verdict.INCONCLUSIVE, Reason.EXISTENCE_NOT_SHOWN
-    if found.log_upper < 0:
+    if found.upper < 1:
         return Verdict.ATTRACTOR, Reason.CONTRACTS
     return Verdict.INCONCLUSIVE, Reason.BOUND_STRADDLES_ONE
 
