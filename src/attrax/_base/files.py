@@ -63,10 +63,13 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def write_atomically(path: str | os.PathLike[str], content: bytes | Callable[[IO[bytes]], object]) -> Path:
+def write_atomically(
+    path: str | os.PathLike[str], content: bytes | Callable[[IO[bytes]], object], *, sync: bool = True
+) -> Path:
     """Writes a file beside `path`, then renames it into place: a kill at any moment leaves the old file or the new.
 
-    **Arguments:** `content`: bytes, or a function that writes them to a binary file.
+    **Arguments:** `content`: bytes, or a function that writes them to a binary file. `sync`: wait until they are on the
+    disk, so that a power cut leaves one of the two as well; for many small files that takes long.
 
     **Returns:** the path of the file, which is that of its target where `path` is a link. **Raises** `ValueError` where
     it can't be written.
@@ -81,12 +84,13 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | Callable[[IO
             else:
                 content(file)
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         if path.exists():
             beside.chmod(path.stat().st_mode & 0o7777)
         beside.replace(path)
-    except OSError as error:
-        raise ValueError(f"{path} can't be written: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:  # the latter of what does not fit the format of the file
+        raise ValueError(f"{path} can't be written: {getattr(error, 'strerror', None) or error}") from None
     finally:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
@@ -130,7 +134,7 @@ def _locked(lock: Path, path: Path) -> int:
         try:
             file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
         except OSError as error:
-            raise ValueError(f"{lock} can't be written: {error.strerror or error}") from None
+            raise ValueError(f"{path} can't be written: {error.strerror or error}") from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # pyright: ignore[reportOptionalMemberAccess]
         except BlockingIOError:
