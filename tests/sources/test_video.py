@@ -435,7 +435,7 @@ def test_a_film_is_replaced_or_left_alone(tmp_path, monkeypatch):
     save_video(path, np.zeros((2, 8, 8)), 25)
     assert len(load_sequence(path)) == 2
     (tmp_path / "b.gif").mkdir()
-    with pytest.raises(SourceError, match="a folder stands in its place"):
+    with pytest.raises(SourceError, match="it is a folder"):
         save_video(tmp_path / "b.gif", np.zeros((2, 8, 8)), 25)
 
 

@@ -1,6 +1,7 @@
 """Array files that detect damage: safetensors with a format name and a checksum in the header."""
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,18 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from attrax._base.files import write_atomically
+from attrax._base.files import check_regular, write_atomically
+
+
+def to_bytes(arrays: Mapping[str, np.ndarray], header: Mapping[str, str]) -> bytes:
+    """A safetensors file of arrays and texts, the same for the same content, which the library does not promise."""
+    # `ascontiguousarray` would make a row of a single number.
+    plain = safetensors.numpy.save({name: np.asarray(array, order="C") for name, array in arrays.items()})
+    length = 8 + int.from_bytes(plain[:8], "little")
+    whole = {"__metadata__": dict(sorted(header.items())), **json.loads(plain[8:length])}
+    text = json.dumps(whole, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at multiples of 8 bytes
+    return b"".join((len(text).to_bytes(8, "little"), text, plain[length:]))
 
 
 def write_checked(
@@ -19,9 +31,7 @@ def write_checked(
     file can't be written."""
     whole = {**header, "format": format}
     whole["checksum"] = _checksum(arrays, whole)
-    # `ascontiguousarray` would turn a scalar into an array with one entry.
-    rows = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    write_atomically(path, safetensors.numpy.save(rows, whole))
+    write_atomically(path, to_bytes(arrays, whole))
 
 
 def read_checked(
@@ -33,6 +43,7 @@ def read_checked(
     """
     path = Path(path)
     try:
+        check_regular(path)
         with safetensors.safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping

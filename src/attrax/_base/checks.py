@@ -23,6 +23,20 @@ def integer(name: str, value: Any, *, least: int = 0, most: int | None = None) -
     return value
 
 
+def text(name: str, value: Any) -> str:
+    """`value` if it is a text; **Raises** `ValueError` otherwise."""
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be a text; got {value!r}")
+    return value
+
+
+def truth(name: str, value: Any) -> bool:
+    """`value` if it is `True` or `False`; **Raises** `ValueError` otherwise."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False; got {value!r}")
+    return value
+
+
 def real(
     name: str,
     value: Any,

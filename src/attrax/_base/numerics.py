@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from attrax._base.processes import refuse_forked
+
 M = TypeVar("M")
 
 
@@ -15,7 +17,10 @@ def float64() -> Any:
     """A context in which JAX computes in 64 bits.
 
     It applies to the current thread only and ends with the block, so the caller's configuration stays as it was.
+
+    **Raises** `RuntimeError` in a process that was forked from one that has used JAX; see `refuse_forked`.
     """
+    refuse_forked()
     return jax.enable_x64(True)
 
 
@@ -53,6 +58,7 @@ def apply_rows(function: Callable[[Any], Any], rows: np.ndarray, chunk: int = 64
 
     The last chunk is padded to the same size, so that each row gets the same arithmetic whatever the other rows are.
     """
+    refuse_forked()
     rows = np.asarray(rows)
     pieces = []
     for start in range(0, len(rows), chunk):

@@ -1,5 +1,6 @@
 """The census of limits: what very many starts end in, and with what confidence."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -17,6 +18,7 @@ import numpy as np
 from jaxtyping import Int, PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.files import alone
 from attrax._base.shown import Record, Rows
 from attrax._base.status import Verdict
 from attrax._base.types import HostStates, Progress
@@ -224,22 +226,23 @@ def find_spurious(
     fingerprint = ""
     if checkpoint is not None:
         fingerprint = _fingerprint(memory, points, images, counts, seed, max_steps)
-        if Path(checkpoint).exists():
+    with contextlib.nullcontext() if checkpoint is None else alone(checkpoint):
+        if checkpoint is not None and Path(checkpoint).exists():
             found = read_census(Path(checkpoint), fingerprint, points[0].size)
-    saved = time.monotonic()
-    blocks = [(kind, first) for kind, count in counts.items() for first in range(0, count, _BLOCK)]
-    done = found.blocks
-    for number, (kind, first) in enumerate(blocks[done:], start=done + 1):
-        count = min(_BLOCK, counts[kind] - first)
-        starts = make_starts(kind, first, count, counts[kind], points, images, seed)
-        found = with_block(found, run, stored, starts, max_steps)
-        if checkpoint is not None and (time.monotonic() - saved > _SAVE_EVERY or number == len(blocks)):
-            write_census(Path(checkpoint), found, fingerprint)
-            saved = time.monotonic()
-        if progress is not None:
-            labels = np.concatenate(found.labels)
-            numbers = {"elsewhere": float((labels < 0).sum() + (labels >= stored.num).sum())}
-            progress("starting", len(labels), num_starts, numbers)
+        saved = time.monotonic()
+        blocks = [(kind, first) for kind, count in counts.items() for first in range(0, count, _BLOCK)]
+        done = found.blocks
+        for number, (kind, first) in enumerate(blocks[done:], start=done + 1):
+            count = min(_BLOCK, counts[kind] - first)
+            starts = make_starts(kind, first, count, counts[kind], points, images, seed)
+            found = with_block(found, run, stored, starts, max_steps)
+            if checkpoint is not None and (time.monotonic() - saved > _SAVE_EVERY or number == len(blocks)):
+                write_census(Path(checkpoint), found, fingerprint)
+                saved = time.monotonic()
+            if progress is not None:
+                labels = np.concatenate(found.labels)
+                numbers = {"elsewhere": float((labels < 0).sum() + (labels >= stored.num).sum())}
+                progress("starting", len(labels), num_starts, numbers)
     label, steps = np.concatenate(found.labels), np.concatenate(found.steps)
     limits, label = _resolve(memory, run, stored, found, label, num_certified, progress)
     kinds = np.repeat(np.array(list(counts), object), list(counts.values()))

@@ -8,10 +8,10 @@ from functools import partial
 
 import numpy as np
 import scipy
-from threadpoolctl import threadpool_limits
 
 from attrax._base import checks
 from attrax._base.numerics import float64
+from attrax._base.processes import one_blas_thread
 from attrax._base.status import Evidence, Reason, Verdict
 from attrax._base.types import HostStates, Map, Progress
 from attrax.certificates._kinks import contradicted
@@ -70,7 +70,7 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
     rows: list[_Row] = []
     # One example per thread is faster than one matrix product over all threads: these matrices are small, and on a busy
     # machine threads that share a product wait for each other. The limit ends with the block.
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with one_blas_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
         for row in pool.map(partial(_certify_cycle, memory.map, linearize, reduced, unit, recovery_atol), cycles):
             rows.append(row)
             if progress is not None:
@@ -225,7 +225,7 @@ def _verdict(residual: float, recovery_atol: float, within: float, found: _Found
         return Verdict.NOT_ATTRACTOR, Reason.EXPANDS
     if not np.isfinite(within):
         return Verdict.INCONCLUSIVE, Reason.EXISTENCE_NOT_SHOWN
-    if found.log_upper < 0:
+    if found.upper < 1:
         return Verdict.ATTRACTOR, Reason.CONTRACTS
     return Verdict.INCONCLUSIVE, Reason.BOUND_STRADDLES_ONE
 

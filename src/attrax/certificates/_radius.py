@@ -11,10 +11,10 @@ from typing import ClassVar
 import jax.random as jr
 import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray
-from threadpoolctl import threadpool_limits
 
 from attrax._base import checks
 from attrax._base.numerics import float64
+from attrax._base.processes import one_blas_thread
 from attrax._base.shown import Rows
 from attrax._base.status import IterationStatus, RadiusStatus
 from attrax._base.types import HostStates, Map, Progress
@@ -128,7 +128,7 @@ def basin_radius(
         way = reduced_map(memory.map, patterns.shape)
     found: list[tuple[Contraction, HostStates]] = []
     # One cycle a thread, as in `certify`.
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with one_blas_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
         for result in pool.map(partial(_prove_cycle, memory.map, bound, second, linearize, way, patterns.unit), cycles):
             found.append(result)
             if progress is not None:

@@ -13,10 +13,10 @@ import jax.random as jr
 import numpy as np
 import scipy
 from jaxtyping import Complex, Float, Int, PRNGKeyArray
-from threadpoolctl import threadpool_limits
 
 from attrax._base import checks
 from attrax._base.numerics import float64
+from attrax._base.processes import one_blas_thread
 from attrax._base.shown import Rows
 from attrax._base.status import SpectrumStatus
 from attrax._base.types import HostStates, Map, Progress
@@ -114,7 +114,7 @@ def spectrum(
         reduced = reduced_map(memory.map, patterns.shape)
     rows: list[_Row] = []
     # One cycle per thread, as in `certify`.
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with one_blas_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
         work = partial(_cycle_spectrum, memory.map, linearize, reduced, top, seeds, patterns.unit)
         for row in pool.map(work, cycles, [cycle[0] for cycle in patterns.cycles]):
             rows.append(row)

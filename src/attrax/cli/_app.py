@@ -12,7 +12,7 @@ import typer
 from typer.main import get_command
 
 from attrax.cli._commands import Group, Later, group
-from attrax.cli._words import told
+from attrax.cli._words import plain, told
 
 ABOUT = "Associative memory in over-parameterized neural networks: store, recall, certify."
 
@@ -144,7 +144,7 @@ def _complain(message: str, status: int, given: Sequence[str]) -> int:
     if "--json" in options:
         with suppress(OSError):  # nobody reads it
             print(json.dumps({"error": message, "exit_status": status}), flush=True)
-    print(f"attrax: {message}", file=sys.stderr)
+    print(f"attrax: {plain(message)}", file=sys.stderr)
     return status
 
 

@@ -74,7 +74,8 @@ def basins(
     import numpy as np
 
     from attrax.analysis import basins as basins_of
-    from attrax.report import basin_map
+    from attrax.report import basin_map, save_figure
+    from attrax.sources import save_arrays
 
     through = _numbers(plane, "--plane", 3, int)
     frame = _numbers(extent, "--extent", 4, float)
@@ -93,12 +94,9 @@ def basins(
             progress=progress,
         )
     seconds = time.perf_counter() - begun
-    output.mkdir(parents=True, exist_ok=True)
     figure = basin_map(found, voronoi=voronoi)
     files = [output / f"basins.{kind}" for kind in ("png", "svg", "npz")]
-    figure.savefig(files[0], dpi=200)
-    figure.savefig(files[1], metadata={"Date": None})
-    np.savez_compressed(
+    save_arrays(
         files[2],
         label=found.label,
         phase=found.phase,
@@ -110,6 +108,8 @@ def basins(
         points=found.points,
         extent=np.array(found.extent),
     )
+    save_figure(figure, files[0], dpi=200)
+    save_figure(figure, files[1])
     record = basins_record(found) | {"seconds": seconds, "files": [str(path) for path in files]}
     if as_json:
         print_json(record)

@@ -87,6 +87,8 @@ def totals(found: Any) -> dict[str, Any]:
 def info(file: File, map_name: MapName = None, as_json: Json = False) -> int:
     """Show what is in a memory file, without computing anything.
 
+    The certificate is the one on record, which nobody checks here: attrax certify does.
+
     Example: attrax info faces.attrax
     """
     from attrax import files, maps
@@ -107,21 +109,22 @@ def info(file: File, map_name: MapName = None, as_json: Json = False) -> int:
         "names": None if memory.patterns is None else memory.patterns.names,
         "patterns": memory.patterns is not None,
         "written": memory.written,
-        "certificate": None if memory.certificate is None else totals(memory.certificate),
+        "certificate": None if memory.certificate is None else {**totals(memory.certificate), "checked": False},
     }
     if as_json:
         print_json(record)
         return 0
     print(f"{file}: {record['bytes'] / 1e6:.2f} MB")
-    print(f"map: {network.text}, {network.parameters:,} parameters, {'×'.join(map(str, shape))} states")
+    print(f"map: {plain(network.text)}, {network.parameters:,} parameters, {'×'.join(map(str, shape))} states")
     print(_examples(record))
     if record["certificate"] is not None:
         found = record["certificate"]
         print(
-            f"certificate: {found['attractors']} attractors, {found['displaced']} displaced, "
-            f"{found['not_attractors']} not, {found['inconclusive']} inconclusive; largest radius {number(found['spectral_radius']['max'])}"
+            f"certificate on record, not checked here: {found['attractors']} attractors, {found['displaced']} "
+            f"displaced, {found['not_attractors']} not, {found['inconclusive']} inconclusive; largest radius "
+            f"{number(found['spectral_radius']['max'])}"
         )
-    print("written: " + ", ".join(f"{name} {value}" for name, value in memory.written.items()))
+    print("written: " + plain(", ".join(f"{name} {value}" for name, value in memory.written.items())))
     return 0
 
 

@@ -1,11 +1,14 @@
 """attrax add and attrax forget."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from attrax._base.files import alone
 from attrax.cli._certify import totals
 from attrax.cli._options import Gray, Json, Number, Seed, Shuffle, Size, SkipUnreadable, check_output_file, load_sources
 from attrax.cli._output import number, print_json
@@ -45,24 +48,25 @@ def add(
 
     from attrax.writing import add as add_examples
 
-    memory = _changeable(file)
-    given = load_sources(
-        sources,
-        n=n,
-        shuffle=shuffle,
-        seed=seed,
-        size=size,
-        gray=gray,
-        skip_unreadable=skip_unreadable,
-        like=memory,
-    )
-    tell(given)
-    tell_merged(merged_names(given))
-    with progress_bar() as progress:
-        change = add_examples(
-            memory, given.values, names=given.names, time_limit=time_limit, progress=progress, key=jr.key(seed)
+    with _changing(file) as (memory, replace_file):
+        given = load_sources(
+            sources,
+            n=n,
+            shuffle=shuffle,
+            seed=seed,
+            size=size,
+            gray=gray,
+            skip_unreadable=skip_unreadable,
+            like=memory,
         )
-        return _finish(file, change, len(memory.patterns), compare, seed, progress, as_json)
+        tell(given)
+        tell_merged(merged_names(given))
+        with progress_bar() as progress:
+            change = add_examples(
+                memory, given.values, names=given.names, time_limit=time_limit, progress=progress, key=jr.key(seed)
+            )
+        replace_file(change)
+    return _report(file, change, len(memory.patterns), compare, seed, as_json)
 
 
 def forget(
@@ -85,12 +89,13 @@ def forget(
 
     from attrax.writing import forget as forget_examples
 
-    memory = _changeable(file)
-    with progress_bar() as progress:
-        change = forget_examples(
-            memory, _chosen(memory.patterns, examples), time_limit=time_limit, progress=progress, key=jr.key(seed)
-        )
-        return _finish(file, change, len(memory.patterns), compare, seed, progress, as_json)
+    with _changing(file) as (memory, replace_file):
+        with progress_bar() as progress:
+            change = forget_examples(
+                memory, _chosen(memory.patterns, examples), time_limit=time_limit, progress=progress, key=jr.key(seed)
+            )
+        replace_file(change)
+    return _report(file, change, len(memory.patterns), compare, seed, as_json)
 
 
 def _chosen(patterns: Any, examples: list[str]) -> list[int]:
@@ -104,37 +109,44 @@ def _chosen(patterns: Any, examples: list[str]) -> list[int]:
     return found
 
 
-def _changeable(file: Path) -> Any:
+@contextmanager
+def _changing(file: Path) -> Iterator[tuple[Any, Callable[[Any], None]]]:
+    """The memory in a file, and what replaces it by an accepted change. Nobody else changes it meanwhile unnoticed."""
     from attrax import files
 
     check_output_file(file, "FILE")
-    memory = files.load(file)
-    if isinstance(memory.map, files.MissingMap):
-        raise ValueError(
-            f"{file} does not hold its map, {memory.map.text}, so it could not hold a changed one; change the memory in "
-            "Python, with attrax.add or attrax.forget, and keep the map yourself"
-        )
-    if memory.patterns is None:
-        raise ValueError(
-            f"{file} was saved without its patterns, and a change has to certify all of them; write it again with "
-            "attrax store and --patterns"
-        )
-    return memory
+    with alone(file) as check_unchanged:
+        memory = files.load(file)
+        if isinstance(memory.map, files.MissingMap):
+            raise ValueError(
+                f"{file} does not hold its map, {memory.map.text}, so it could not hold a changed one; change the memory "
+                "in Python, with attrax.add or attrax.forget, and keep the map yourself"
+            )
+        if memory.patterns is None:
+            raise ValueError(
+                f"{file} was saved without its patterns, and a change has to certify all of them; write it again with "
+                "attrax store and --patterns"
+            )
+
+        def replace_file(change: Any) -> None:
+            if change.accepted:
+                check_unchanged()
+                files.save(file, change.memory)
+
+        yield memory, replace_file
 
 
-def _finish(file: Path, change: Any, before: int, compare: bool, seed: int, progress: Any, as_json: bool) -> int:
+def _report(file: Path, change: Any, before: int, compare: bool, seed: int, as_json: bool) -> int:
     import jax.random as jr
 
-    from attrax import files
     from attrax.writing import Auto, store
 
     scratch = change.scratch_seconds
-    if change.accepted:
-        files.save(file, change.memory)
-        if compare:
-            # Of the same examples and order, by the default writer.
-            patterns = change.memory.patterns
-            fresh = replace(patterns, points=change.memory.originals, merged=())
+    if change.accepted and compare:
+        # Of the same examples and order, by the default writer.
+        patterns = change.memory.patterns
+        fresh = replace(patterns, points=change.memory.originals, merged=())
+        with progress_bar() as progress:
             scratch = store(fresh, writer=Auto(), progress=progress, key=jr.key(seed)).written["seconds"]
     certificate = change.memory.certificate
     record: dict[str, Any] = {

@@ -53,10 +53,10 @@ def spectrum(
         **found.as_dict(),
     }
     if output is not None:
-        from attrax.report import eigenvalue_panels
+        from attrax.report import eigenvalue_panels, save_figure
+        from attrax.sources import save_arrays
 
-        output.mkdir(parents=True, exist_ok=True)
-        np.savez(
+        save_arrays(
             output / "spectrum.npz",
             eigenvalues=found.eigenvalues,
             log_modulus=found.log_modulus,
@@ -65,7 +65,7 @@ def spectrum(
             upper_bound=found.upper_bound,
             condition=found.condition,
         )
-        eigenvalue_panels({file.stem: found}).savefig(output / "spectrum.png", dpi=150)
+        save_figure(eigenvalue_panels({file.stem: found}), output / "spectrum.png", dpi=150)
         record["files"] = [str(output / "spectrum.npz"), str(output / "spectrum.png")]
     if as_json:
         print_json(record)
@@ -102,7 +102,6 @@ def radius(
     Example: attrax analyze radius faces.attrax --directions 100 -o radius --json
     """
     import jax.random as jr
-    import numpy as np
 
     from attrax.certificates import basin_radius
 
@@ -132,10 +131,10 @@ def radius(
         "examples": found.as_rows(),
     }
     if output is not None:
-        from attrax.report import radius_plot
+        from attrax.report import radius_plot, save_figure
+        from attrax.sources import save_arrays
 
-        output.mkdir(parents=True, exist_ok=True)
-        np.savez(
+        save_arrays(
             output / "radius.npz",
             points=found.points,
             proved_radius=found.proved_radius,
@@ -143,7 +142,7 @@ def radius(
             sampled_radius=found.sampled_radius,
             share=found.share,
         )
-        radius_plot(found).savefig(output / "radius.png", dpi=150)
+        save_figure(radius_plot(found), output / "radius.png", dpi=150)
         record["files"] = [str(output / "radius.npz"), str(output / "radius.png")]
     if as_json:
         print_json(record)

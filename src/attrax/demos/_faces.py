@@ -13,7 +13,7 @@ from attrax.extending import Progress, Record, checks
 from attrax.files import save
 from attrax.maps import mlp
 from attrax.memory import Memory
-from attrax.report import recall_strip, write_page
+from attrax.report import recall_strip, save_figure, write_page
 from attrax.sources import load
 from attrax.writing import Gradient, store
 
@@ -84,7 +84,7 @@ def demo(folder: str | os.PathLike[str] = "attrax-demo", *, seed: int = 0, progr
     )
     strip = folder / "strip.png"
     shown = [record for record in recoveries if record.corruption in ("gaussian:0.5", "occlude:0.5", "drop:0.5")]
-    recall_strip(memory, shown).savefig(strip, dpi=120)
+    save_figure(recall_strip(memory, shown), strip, dpi=120)
     page = write_page(
         folder / "index.html",
         memory,

@@ -14,7 +14,7 @@ from attrax.files import save
 from attrax.maps import describe
 from attrax.memory import Memory
 from attrax.patterns import Patterns
-from attrax.report import path_strip
+from attrax.report import path_strip, save_figure
 from attrax.sources import load_sequence, save_video
 from attrax.writing import Constructed, store
 
@@ -90,7 +90,7 @@ def demo_film(
     enlarged = shown.repeat(_ENLARGED, axis=1).repeat(_ENLARGED, axis=2)
     films = tuple(save_video(folder / f"film{suffix}", enlarged, _SHOWN_RATE).path for suffix in (".mp4", ".gif"))
     strip = folder / "film-strip.png"
-    path_strip(memory, recalled).savefig(strip, dpi=120)
+    save_figure(path_strip(memory, recalled), strip, dpi=120)
     return FilmDemo(
         memory,
         recalled,

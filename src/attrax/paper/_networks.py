@@ -9,11 +9,10 @@ import jax
 import jax.random as jr
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
-from threadpoolctl import threadpool_limits
 
 from attrax import StoreStatus
 from attrax.dynamics import iterate
-from attrax.extending import HostStates, Map
+from attrax.extending import HostStates, Map, one_blas_thread
 from attrax.linalg import leading_eigenvalue
 from attrax.maps import describe, linearizer, mlp
 from attrax.memory import Memory
@@ -198,7 +197,7 @@ def radii_at(map: Map, points: HostStates) -> Float[np.ndarray, " n"]:
     """
     linearize = linearizer(map)
     radii = np.full(len(points), np.nan)
-    with threadpool_limits(1, user_api="blas"):  # small products: shared threads would wait
+    with one_blas_thread():  # small products: shared threads would wait
         for row, point in enumerate(np.asarray(points, np.float64)):
             product = linearize(point[None], 0.0).product
             if product is not None and np.isfinite(product.matrix).all():

@@ -45,7 +45,7 @@ class Patterns(Record):
     def __post_init__(self) -> None:
         if self.names is not None and len(self.names) != len(self.points):
             raise ValueError(f"names must be one text for each of the {len(self.points)} points; got {len(self.names)}")
-        if self.frame is not None and self.points[0].size % math.prod(self.frame):
+        if self.frame is not None and not _holds_frames(self.shape, self.frame):
             raise ValueError(
                 f"frame must be the shape of one of the frames in a state of shape {self.shape}; got {self.frame}"
             )
@@ -321,6 +321,14 @@ class Patterns(Record):
             "its first frame and after its last, which are equal; leave one of these out"
         )
 
+
+def _holds_frames(shape: tuple[int, ...], frame: tuple[int, ...]) -> bool:
+    """Whether a state of this shape is what `stack` makes of frames of that shape."""
+    if shape == frame:
+        return True
+    if len(frame) == 2:
+        return shape[:-1] == frame
+    return shape[:-1] == frame[:-1] and len(shape) == len(frame) and shape[-1] % frame[-1] == 0
 
 def _check_names(names: Sequence[str] | None, count: int, what: str) -> None:
     if names is not None and len(names) != count:

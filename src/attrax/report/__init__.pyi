@@ -23,6 +23,7 @@ from ._plots import pixels as pixels
 from ._plots import recall_strip as recall_strip
 from ._plots import recovery_bars as recovery_bars
 from ._plots import spectrum_histogram as spectrum_histogram
+from ._save import save_figure as save_figure
 from ._sequence_plots import path_strip as path_strip
 from ._spectra_plots import eigenvalue_panels as eigenvalue_panels
 from ._spectra_plots import radius_plot as radius_plot

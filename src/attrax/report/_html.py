@@ -3,7 +3,6 @@
 import io
 import os
 import platform
-import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from attrax._base.files import write_atomically
 from attrax._base.pictures import data_uri, is_picture, pixels
 from attrax._base.status import RecallStatus, StoreStatus, Verdict
 from attrax._base.types import HostStates
@@ -338,14 +338,8 @@ def _version(name: str) -> str:
 
 
 def _write(path: Path, text: str) -> Path:
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            beside.write_text(text, encoding="utf-8")
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
     except OSError as error:
         raise ValueError(f"{path} can't be written: {error.strerror or error}") from None
-    return path
+    return write_atomically(path, text.encode())

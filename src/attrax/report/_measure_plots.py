@@ -14,6 +14,7 @@ from attrax._base.status import Verdict
 from attrax._base.types import HostStates
 from attrax.analysis import Census, Comparison, CurvePoint, LimitKind
 from attrax.report._plots import BLUE, GRAY, GREEN, ORANGE, VERMILION, _figure
+from attrax.report._save import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,12 +29,9 @@ def write_figure(figure: "Figure", folder: str | os.PathLike[str], name: str) ->
     png, svg = folder / f"{name}.png", folder / f"{name}.svg"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        figure.savefig(png, dpi=130)
-        # Without a date the same record gives the same file.
-        figure.savefig(svg, metadata={"Date": None})
     except OSError as error:
         raise ValueError(f"{folder}: the figure {name} can't be written: {error.strerror or error}") from None
-    return png, svg
+    return save_figure(figure, png), save_figure(figure, svg)
 
 
 def census_figure(census: Census) -> "Figure":

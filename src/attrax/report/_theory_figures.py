@@ -10,10 +10,12 @@ from jaxtyping import PRNGKeyArray
 from PIL import Image
 
 from attrax._base import checks
+from attrax._base.files import write_atomically
 from attrax._base.types import Progress
 from attrax.activations import ACTIVATIONS
 from attrax.activations import activation as activation_of
 from attrax.analysis import eigenvalue_map, measure_initial_jacobian, simulate_random_start
+from attrax.report._save import save_figure
 from attrax.report._theory_plots import (
     eigenvalue_curves,
     eigenvalue_heat_map,
@@ -146,10 +148,9 @@ def theory_figure(
         raise ValueError(f"the folder {folder} can't be created: {error.strerror or error}") from None
     figure = _DRAW[kind](activation, k, 8 if trials is None else trials, progress, key)
     png, svg = folder / f"theory-{kind}.png", folder / f"theory-{kind}.svg"
-    figure.savefig(png, dpi=110)
+    save_figure(figure, png, dpi=110)
     if png.stat().st_size > _LARGE:
         with Image.open(png) as picture:  # many thin lines in few colors: a palette reduces the size to a third
             small = picture.convert("RGB").quantize(256)
-        small.save(png, optimize=True)
-    figure.savefig(svg, metadata={"Date": None})
-    return png, svg
+        write_atomically(png, lambda stream: small.save(stream, "png", optimize=True), sync=False)
+    return png, save_figure(figure, svg)

@@ -20,6 +20,7 @@ from ._records import Examples as Examples
 from ._records import SourceError as SourceError
 from ._save import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from ._save import save_array as save_array
+from ._save import save_arrays as save_arrays
 from ._save import save_images as save_images
 from ._scales import picture_range as picture_range
 from ._scales import to_unit as to_unit

@@ -2,7 +2,6 @@
 
 import os
 import re
-import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -10,6 +9,7 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image
 
+from attrax._base.files import write_atomically
 from attrax._base.types import HostStates
 from attrax.sources._records import SourceError, reason
 
@@ -99,6 +99,23 @@ def save_array(path: str | os.PathLike[str], values: HostStates) -> Path:
     return target
 
 
+def save_arrays(path: str | os.PathLike[str], **arrays: HostStates) -> Path:
+    """Write several arrays as a compressed `.npz` file, in one step. The folder is created where it is missing.
+
+    **Returns** the path. **Raises** `ValueError` for a file that cannot be written.
+
+        >>> import tempfile, numpy as np
+        >>> from attrax.sources import save_arrays
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.load(save_arrays(f"{folder}/a.npz", x=np.eye(2)))["x"].shape
+        (2, 2)
+    """
+    target = Path(path)
+    ensure_folder(target.parent)
+    write_beside(target, lambda stream: np.savez_compressed(stream, **arrays))
+    return target
+
+
 def to_pixels(values: np.ndarray[Any, Any], suffix: str, channels: tuple[int, ...]) -> np.ndarray[Any, Any]:
     """Images as bytes, n×H×W or n×H×W×C: clipped, scaled and rounded. **Raises** `SourceError` for anything else."""
     if values.ndim not in (3, 4) or 0 in values.shape[1:]:
@@ -156,15 +173,7 @@ def ensure_folder(path: Path) -> Path:
 
 def write_beside(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     """Lets `write` fill a file beside `path`, then renames it into place. **Raises** `SourceError` where it cannot."""
-    if os.path.isdir(path):
-        raise SourceError(f"{path}: a file is to be written here, but a folder stands in its place; name another")
-    beside = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        # Not tempfile, which makes files that only their owner may read.
-        with beside.open("xb") as stream:
-            write(stream)
-        os.replace(beside, path)
-    except (OSError, ValueError) as error:
-        raise SourceError(f"{path}: the file cannot be written ({reason(error)})") from error
-    finally:
-        beside.unlink(missing_ok=True)
+        write_atomically(path, write, sync=False)
+    except ValueError as error:
+        raise SourceError(str(error)) from error

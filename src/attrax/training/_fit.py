@@ -18,6 +18,7 @@ import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.files import alone
 from attrax._base.numerics import float64
 from attrax._base.shown import Record
 from attrax._base.status import StoreStatus
@@ -132,7 +133,8 @@ def fit(
     - `progress`: called regularly with the loss.
     - `key`: random key for noise and order.
 
-    **Returns:** `Fit`. **Raises** `ValueError` for a wrong argument or a checkpoint of another run.
+    **Returns:** `Fit`. **Raises** `ValueError` for a wrong argument, a checkpoint of another run, or one that another
+    run is writing to.
     """
     begun = time.perf_counter()
     inputs, targets = np.asarray(inputs), np.asarray(targets)
@@ -180,11 +182,12 @@ def fit(
             parameters, optimizer.init(parameters), carry, jnp.zeros((), jnp.int32), jnp.asarray(jnp.inf, dtype)
         )
         stamp = _stamp(problem, map, fingerprint)
-        if resume and checkpoint is not None and Path(checkpoint).exists():
-            state, _ = read_checkpoint(checkpoint, state, stamp)
-            state = jax.tree.map(jnp.array, state)
         end = _End(epochs, tol, begun, limit, anneal)
-        state, time_limited = _train(state, static, problem, optimizer, end, checkpoint, stamp, progress)
+        with contextlib.nullcontext() if checkpoint is None else alone(checkpoint):
+            if resume and checkpoint is not None and Path(checkpoint).exists():
+                state, _ = read_checkpoint(checkpoint, state, stamp)
+                state = jax.tree.map(jnp.array, state)
+            state, time_limited = _train(state, static, problem, optimizer, end, checkpoint, stamp, progress)
         trained = eqx.combine(jax.tree.map(np.asarray, state.parameters), static)
     reached, done = float(state.loss), int(state.epoch)
     if not np.isfinite(reached):

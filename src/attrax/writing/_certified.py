@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from attrax._base.numerics import float64
+from attrax._base.processes import one_blas_thread
 from attrax._base.status import Verdict
 from attrax._base.types import Progress
 from attrax.certificates import certify
@@ -25,7 +25,7 @@ def refine_and_certify(memory: Memory, *, progress: Progress | None = None) -> M
     with float64():
         reduced = reduced_map(memory.map, patterns.shape)
     # The products are small; on a busy machine, threads that share one wait for each other.
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         alone = [cycle[0] for cycle in patterns.cycles if len(cycle) == 1]
         exact = set(np.asarray(alone, int)[fixed(reduced, points[alone])])
         for cycle in patterns.cycles:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.processes import refuse_forked
 from attrax._base.states import state_batch
 from attrax._base.status import StoreStatus
 from attrax._base.types import HostStates, Map, Progress
@@ -60,6 +61,7 @@ def store(
         >>> len(memory.certificate.verdict)
         2
     """
+    refuse_forked()
     begun = time.perf_counter()
     if recovery_atol is not None:
         recovery_atol = checks.real("recovery_atol", recovery_atol, above=0)

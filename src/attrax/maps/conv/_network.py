@@ -18,6 +18,7 @@ from attrax._base.shown import Record
 from attrax.activations import Activation, ActivationLike, name_for_file, reference
 from attrax.activations import activation as activation_of
 from attrax.maps._description import Description
+from attrax.maps._from_file import shape_from, with_axes
 from attrax.maps._initializers import check_initializer, init_linear
 from attrax.maps._linearization import Linearizer
 from attrax.maps.conv._layers import Chain
@@ -184,11 +185,11 @@ class ConvAutoencoder(Record, eqx.Module):
         """The network rebuilt from these; see `to_arrays`."""
         levels = checks.integer("levels", settings["levels"], least=1)
         count = range(2 * levels + 5)
-        weights = tuple(arrays[f"weight.{i}"] for i in count)
-        biases = tuple(arrays.get(f"bias.{i}") for i in count)
-        shape = tuple(int(side) for side in settings["shape"])
-        strided, skips = bool(settings["strided"]), bool(settings["skips"])
-        return cls(weights, biases, shape, settings["activation"], levels, strided, skips)
+        weights = tuple(with_axes(arrays[f"weight.{i}"], 4) for i in count)
+        biases = tuple(with_axes(arrays[f"bias.{i}"], 1) if f"bias.{i}" in arrays else None for i in count)
+        strided, skips = (checks.truth(name, settings[name]) for name in ("strided", "skips"))
+        activation = checks.text("activation", settings["activation"])
+        return cls(weights, biases, shape_from(settings), activation, levels, strided, skips)
 
 
 def conv_autoencoder(

@@ -21,6 +21,7 @@ from attrax._base.types import HostStates
 from attrax.activations import Activation, ActivationLike, name_for_file, reference
 from attrax.activations import activation as activation_of
 from attrax.maps._description import Description, count_parameters
+from attrax.maps._from_file import shape_from, with_axes
 from attrax.maps._initializers import check_initializer, init_linear
 from attrax.maps._linearization import Linearizer
 from attrax.maps._reduced_map import ReducedMap
@@ -141,10 +142,10 @@ class MLP(Record, eqx.Module):
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> "MLP":
         """The network rebuilt from these; see `to_arrays`."""
-        layers = range(settings["layers"])
-        weights = tuple(arrays[f"weight.{i}"] for i in layers)
+        layers = range(checks.integer("layers", settings["layers"], least=2))
+        weights = tuple(with_axes(arrays[f"weight.{i}"], 2) for i in layers)
         biases = tuple(arrays.get(f"bias.{i}") for i in layers)
-        return cls(weights, biases, tuple(int(side) for side in settings["shape"]), settings["activation"])
+        return cls(weights, biases, shape_from(settings), checks.text("activation", settings["activation"]))
 
 
 Recipe: TypeAlias = partial[Any]

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from attrax._base import checks
 from attrax._base.shown import Record
 from attrax.maps._description import Description, count_parameters
+from attrax.maps._from_file import with_axes
 from attrax.maps._linearization import Linearizer
 from attrax.maps.mlp import layer_factors, linearize_network
 from attrax.maps.wrapped import general_linearizer
@@ -138,7 +139,8 @@ class Recurrent(Record, eqx.Module):
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> "Recurrent":
         """The network rebuilt from these; see `to_arrays`."""
-        return cls(*(arrays[name] for name in _ARRAYS), feedback=settings["feedback"])
+        of_file = (with_axes(arrays[name], 1 if name in ("bias", "output_bias") else 2) for name in _ARRAYS)
+        return cls(*of_file, feedback=settings["feedback"])
 
 
 @eqx.filter_jit

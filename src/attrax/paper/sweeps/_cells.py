@@ -142,18 +142,15 @@ class Work(Record):
     checkpoint: Path | None = None
 
 
-def run_cell(cell: Cell, scratch: Path | None = None, *, parent: int | None = None) -> CellRecord:
+def run_cell(cell: Cell, scratch: Path | None = None) -> CellRecord:
     """Runs a cell in this process. Any error it raises becomes part of the record.
 
     **Arguments:** `cell`; `scratch`, a folder for its checkpoint; without one, or if it is not writable from here, an
-    interrupted cell starts again. `parent`, the process that waits for the record: when it is gone, this one ends, so
-    that it does not write to a checkpoint that a second run uses.
+    interrupted cell starts again.
     """
     begun = time.perf_counter()
 
     def watch(task: str, done: int, total: int, numbers: dict[str, float]) -> None:
-        if parent is not None and os.getppid() != parent:
-            os._exit(1)
         if time.perf_counter() - begun > cell.time_limit:
             raise OutOfTime
 

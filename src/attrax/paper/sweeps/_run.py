@@ -4,6 +4,8 @@ import contextlib
 import logging
 import os
 import tempfile
+import threading
+import time
 import warnings
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
@@ -18,6 +20,8 @@ _DEATHS = 3
 """How often the process of a cell may die before the cell counts as failed."""
 _DASK_SECONDS = 10
 """How long a Dask scheduler may take to answer."""
+_WATCH_SECONDS = 0.5
+"""How often a worker looks whether its parent is there."""
 _MAPS = 20_000
 """Number of memory maps of a process above which compiled code is dropped; the usual limit is 65,530."""
 
@@ -138,7 +142,9 @@ def _in_processes(cells: Sequence[Cell], scratch: Path | None, jobs: int, thread
     deaths: Counter[str] = Counter()
     with (
         tempfile.TemporaryDirectory(prefix="attrax-", ignore_cleanup_errors=True) as places,
-        joblib.parallel_config(backend="loky", inner_max_num_threads=threads),
+        joblib.parallel_config(
+            backend="loky", inner_max_num_threads=threads, initializer=_end_with, initargs=(os.getpid(),)
+        ),
         warnings.catch_warnings(),
     ):
         # A process whose memory has grown is replaced by a new one, as intended: compilers keep a lot of memory.
@@ -151,7 +157,7 @@ def _in_processes(cells: Sequence[Cell], scratch: Path | None, jobs: int, thread
             # joblib has no types for its generators.
             pool: Any = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", **options)
             try:
-                for record in pool(work(cell, scratch, places, threads, os.getpid()) for cell in batch):
+                for record in pool(work(cell, scratch, places, threads) for cell in batch):
                     del pending[record.cell.fingerprint]
                     yield record
             except BrokenProcessPool:
@@ -175,11 +181,25 @@ def _dead(cell: Cell, why: str) -> CellRecord:
     return CellRecord(cell, CellStatus.FAILED, {}, {}, 0.0, why)
 
 
-def _in_worker(cell: Cell, scratch: Path | None, places: str, threads: int, parent: int) -> CellRecord:
+def _end_with(parent: int) -> None:
+    """Has this process end soon after its parent, however that ends: whatever it computes, nobody asks for it any more.
+
+    The system's own signal for this is sent when the *thread* ends that made the process, which is too early.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_WATCH_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _in_worker(cell: Cell, scratch: Path | None, places: str, threads: int) -> CellRecord:
     _take_place(places, threads)
     mark = Path(places, f"{cell.fingerprint}.cell")
     mark.touch()
-    record = run_cell(cell, scratch, parent=parent)
+    record = run_cell(cell, scratch)
     mark.unlink(missing_ok=True)
     _forget_compiled_code()
     return record

@@ -13,12 +13,8 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from attrax.extending import alone
 from attrax.paper.sweeps._cells import Cell, CellRecord, CellStatus
-
-try:
-    import fcntl
-except ImportError:  # not every system has it
-    fcntl = None
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS results (
@@ -96,22 +92,7 @@ class ResultStore:
 
         **Raises** `ValueError` if another run holds it.
         """
-        if fcntl is None:
-            yield
-            return
-        try:
-            file = open(f"{self.path}-lock", "w")  # noqa: SIM115 - closed below
-        except OSError as error:
-            raise ValueError(f"{self.path}-lock can't be written: {error.strerror or error}") from None
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ValueError(
-                    f"another run is writing to {self.path.parent}; wait until it ends, or name another folder"
-                ) from None
-            except OSError:
-                pass  # some network drives have no locks
+        with alone(self.path):
             yield
 
     def add(self, record: CellRecord) -> None:
