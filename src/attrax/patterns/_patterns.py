@@ -330,6 +330,7 @@ def _holds_frames(shape: tuple[int, ...], frame: tuple[int, ...]) -> bool:
         return shape[:-1] == frame
     return shape[:-1] == frame[:-1] and len(shape) == len(frame) and shape[-1] % frame[-1] == 0
 
+
 def _check_names(names: Sequence[str] | None, count: int, what: str) -> None:
     if names is not None and len(names) != count:
         raise ValueError(f"names must be one text for each of the {count} {what}; got {len(names)}")
