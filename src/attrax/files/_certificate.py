@@ -43,7 +43,7 @@ _SLACK = 1e-6
 
 def certificate_parts(certificate: Certificate) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """What a file keeps of a certificate: arrays, and text."""
-    arrays = {name: np.asarray(getattr(certificate, name), np.float64) for name in _NUMBERS}
+    arrays: dict[str, np.ndarray] = {name: np.asarray(getattr(certificate, name), np.float64) for name in _NUMBERS}
     text: dict[str, Any] = {
         "verdicts": [str(verdict) for verdict in certificate.verdict],
         "methods": list(certificate.method),
@@ -82,7 +82,7 @@ def read_certificate(
     foreign = set(own) - {*names, "period", _OPEN_SEQUENCES}
     if foreign:
         raise ValueError(f"the certificate has numbers called {min(foreign)[:80]!r}, which mean nothing")
-    numbers = {name: real_array(own, name, (count,), finite=False) for name in names}
+    numbers: dict[str, Any] = {name: real_array(own, name, (count,), finite=False) for name in names}
     for name in set(names) - {"log_spectral_radius"}:
         if (numbers[name] < 0).any():
             raise ValueError(f"certificate.{name} is negative")

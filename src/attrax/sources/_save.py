@@ -112,7 +112,7 @@ def save_arrays(path: str | os.PathLike[str], **arrays: HostStates) -> Path:
     """
     target = Path(path)
     ensure_folder(target.parent)
-    write_beside(target, lambda stream: np.savez_compressed(stream, **arrays))
+    write_beside(target, lambda stream: np.savez_compressed(stream, allow_pickle=False, **arrays))
     return target
 
 
