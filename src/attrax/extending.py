@@ -9,6 +9,7 @@ from attrax._base import checks as checks
 from attrax._base.files import alone as alone
 from attrax._base.files import write_atomically as write_atomically
 from attrax._base.numerics import float64 as float64
+from attrax._base.numerics import squared_distances as squared_distances
 from attrax._base.processes import one_blas_thread as one_blas_thread
 from attrax._base.shown import Record as Record
 from attrax._base.shown import Rows as Rows

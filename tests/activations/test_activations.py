@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from helpers.commands import run, strict
 from helpers.named import forgetting
+from helpers.slopes import network_slopes
 from scipy import integrate
 
 import attrax as ax
@@ -35,7 +36,7 @@ from attrax.activations import (
 )
 from attrax.certificates import contraction
 from attrax.maps._initializers import check_initializer
-from attrax.maps.mlp._slopes import network_factors, network_slopes
+from attrax.maps.mlp._factors import network_factors
 
 SINE = Activation("sine", jnp.sin, formula="sin z", about="periodic", bounds=Smooth(second=1.0, third=1.0, width=2.0))
 HARD_TANH = Activation(

@@ -309,7 +309,7 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str], option: list[str], tmp_
 
 def test_a_trained_network_in_the_plane() -> None:
     memory, loss, epochs, status = train_plane(four_circles(length=2), width=32, depth=3, epochs=2, seed=1)
-    assert (epochs, str(status), memory.written["status"]) == (2, "loss_not_reached", "loss_not_reached")
+    assert (epochs, str(status), memory.written["status"]) == (2, "epochs_over", "loss_not_reached")
     again = train_plane(four_circles(length=2), width=32, depth=3, epochs=2, seed=1)
     assert again[1] == loss
     assert np.asarray(memory.map.weights[0]).dtype == np.float64

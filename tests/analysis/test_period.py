@@ -112,7 +112,7 @@ def test_few_states() -> None:
         ({"states": np.array([[1.0], [np.nan]])}, "finite real numbers"),
         ({"states": np.zeros((0, 3))}, "finite real numbers"),
         ({"step": 0.0}, "step must be"),
-        ({"max_lag": 0}, "max_lag must be"),
+        ({"max_lag": 0}, "--max-lag must be"),
         ({"max_lag": 10}, "at most 9"),
     ],
 )
@@ -197,7 +197,7 @@ def test_a_sound_in_states_of_its_own(capsys: pytest.CaptureFixture[str], tmp_pa
         (("nothing.mp4",), "nothing.mp4"),
         (("pan:8", "--from", "noise"), "--from is for memories"),
         (("pan:8", "--hop", 1), "hop does not apply"),
-        (("pan:8", "--max-lag", 9), "max_lag must be"),
+        (("pan:8", "--max-lag", 9), "--max-lag must be"),
         (("film.attrax", "--gray"), "--gray is for recordings"),
     ],
 )

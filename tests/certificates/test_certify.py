@@ -6,13 +6,13 @@ import jax.random as jr
 import numpy as np
 import pytest
 from helpers import SPECTRA, around, linear, logistic, logistic_cycle
+from helpers.slopes import network_slopes
 
 import attrax as ax
 from attrax._base.numerics import cast, float64
-from attrax.linalg import Product, leading_eigenvalue, power_bound
+from attrax.linalg import Product, dense_norm, leading_eigenvalue, power_bound
 from attrax.maps.mlp._factors import network_factors
 from attrax.maps.mlp._product import network_product
-from attrax.maps.mlp._slopes import network_slopes
 
 
 def shift_to_fixed(network: ax.maps.MLP, x: np.ndarray) -> ax.maps.MLP:
@@ -201,7 +201,7 @@ def test_arnoldi_and_dense_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.random.default_rng(4).random(20)
     network = shift_to_fixed(ax.maps.mlp((20,), width=18, depth=2, activation="swish", key=jr.key(5)), x)
     dense = ax.certify(around(network, x))
-    monkeypatch.setattr("attrax.linalg._bounds._DENSE", 4)
+    monkeypatch.setattr("attrax.linalg._bounds.DENSE", 4)
     arnoldi = ax.certify(around(network, x))
     assert arnoldi.method == ("arnoldi",)
     assert arnoldi.spectral_radius[0] == pytest.approx(dense.spectral_radius[0], rel=1e-8)
@@ -233,3 +233,19 @@ def test_examples_that_share_a_fixed_point_are_not_attractors() -> None:
     # A third point gives the thresholds a unit that two so close ones don't.
     assert verdicts(here, here + 2e-4, here - 0.4) == 3 * ["not_attractor"]
     assert verdicts(here, here + 0.1) == ["attractor", "not_attractor"]
+
+
+def test_the_error_of_a_radius_is_no_more_than_its_bounds_say() -> None:
+    """Rounding leaves a large first-order error of a small eigenvalue; the bound on the spectrum says more."""
+    points = np.array([[0.0, 3.0], [3.0, 0.0]])
+    found = ax.store(points, writer=ax.Constructed(), key=jr.key(0)).certificate
+    assert found is not None
+    assert (found.upper_bound < 1e-6).all()
+    assert (found.error <= np.maximum(found.upper_bound, found.spectral_radius)).all()
+
+
+def test_a_jacobian_that_is_not_finite_has_no_norm() -> None:
+    found = ax.certify(around(jnp.sqrt, np.zeros(2)))
+    assert found.reason[0] == "not_finite"
+    assert not np.isfinite(found.largest_singular_value[0])
+    assert np.isnan(dense_norm(np.full((2, 2), np.inf)))

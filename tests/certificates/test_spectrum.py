@@ -15,7 +15,8 @@ from helpers import SPECTRA, around, linear, logistic, logistic_cycle
 import attrax as ax
 from attrax._base.numerics import cast, float64
 from attrax.analysis import eigenvalue_histogram
-from attrax.certificates import _spectrum, spectrum
+from attrax.certificates import spectrum
+from attrax.linalg import probable_bound
 from attrax.maps import linearizer
 from attrax.report import eigenvalue_panels, radius_plot
 
@@ -102,7 +103,7 @@ def test_the_probable_bound_is_not_below_the_radius_of_hidden_directions() -> No
         place = rng.integers(60)
         matrix[place, place] = 0.95
         found = linearizer(linear(matrix))(np.zeros((1, 60)), 0.0)
-        bound = _spectrum._probable_bound(found, 1, rng)
+        bound = probable_bound(found.forward, 60, 128, rng)
         assert bound >= np.log(0.95)
 
 

@@ -1,5 +1,6 @@
 """Settings without options of their own, by --set and --config."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +74,29 @@ def test_wrong_settings_are_refused(
     for word in words:
         assert word in err, err
     assert not (tmp_path / "m").exists()
+
+
+def test_the_threshold_in_the_file_is_the_default(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "m.attrax"
+    made = ["store", "points:0,3;3,0", "--writer", "margin", "--recovery-atol", 0.25, "-o", file]
+    assert "computed without training" in run(capsys, *made)[1]
+    assert strict(run(capsys, "certify", file, "--json")[1])["recovery_atol"] == 0.25
+    assert strict(run(capsys, "certify", file, "--recovery-atol", 0.5, "--json")[1])["recovery_atol"] == 0.5
+    out = run(capsys, "info", file)[1]
+    lines = dict(line.split(": ", 1) for line in out.splitlines())
+    assert lines["recovery threshold"] == "0.25"
+    assert (lines["writer"], lines["status"], lines["epochs"]) == ("margin", "stored", "0")
+    assert lines["sources"] == "points:0,3;3,0"
+    assert "0 not attractors" in lines["certificate on record, not checked here"]
+    assert "{" not in out
+
+
+def test_what_came_of_cues_from_elsewhere_is_told_as_such(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "m.attrax"
+    run(capsys, "store", "points:0,3;3,0", "--writer", "margin", "-o", file)
+    out = run(capsys, "recall", file, "points:0.1,3")[1]
+    assert "recovered" not in out
+    assert "cue points[0] → stored points[0]\n" in out
+    alone = run(capsys, "recall", file, "--from", "noise")[1]
+    assert re.fullmatch(r"reached a stored example: points\[\d\], after \d+ steps\n", alone) or "spurious" in alone
+    assert "PSNR" not in alone

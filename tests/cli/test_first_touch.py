@@ -81,6 +81,7 @@ def test_help_fits_80_columns_and_cuts_no_name(
     assert out.startswith(f"Usage: attrax {' '.join(command)} ")
     assert f"Example: attrax {' '.join(command)}" in out
     assert max(map(len, out.splitlines())) <= 80
+    assert not re.search(r"<(int|float|str)|\bx[<>]|<=?x\b", out)  # types of Python, ranges of an x that is nowhere
     shown = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", out))
     assert {name for name in names_of(command) if name.startswith("--")} <= shown
 
@@ -103,6 +104,7 @@ def test_the_options_of_store_stand_in_panels(
     options = re.findall(r"^  (--[a-z-]+|-[a-z], --[a-z-]+)", out, re.MULTILINE)
     assert 30 < len(options) <= 40
     assert {"--set", "--config", "--skip-unreadable"} <= set(options)
+    assert "With auto, any of these options trains such a network by gradient" in " ".join(out.split())
     sources = out.partition(TITLES[0])[2].partition(TITLES[1])[0]
     assert "--skip-unreadable" in sources
 

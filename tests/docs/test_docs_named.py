@@ -45,3 +45,4 @@ def test_corruptions_named_in_the_documentation_exist() -> None:
 def test_examples_in_docstrings() -> None:
     assert doctest.testmod(importlib.import_module("attrax.report._named_tables")).failed == 0
     assert doctest.testmod(importlib.import_module("attrax._base.lazy")).failed == 0
+    assert doctest.testmod(importlib.import_module("attrax._base.checks")).failed == 0

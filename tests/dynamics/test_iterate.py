@@ -205,7 +205,7 @@ def test_refine_follows_the_map_where_newton_loses_its_way() -> None:
 
 
 def test_refine_without_a_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_refine, "_DENSE", 0)
+    monkeypatch.setattr(_refine, "FORMED", 0)
     found = ax.refine(lambda x: jnp.cos(x), np.full((1, 3), 0.74), max_move=1.0)
     assert found.converged
     assert np.allclose(found.points, 0.7390851332151607)

@@ -85,7 +85,7 @@ def test_python_numbers_keep_their_type_and_arrays_do_not() -> None:
 
 def test_descriptions() -> None:
     network = mlp((3,), width=(4, 4, 2), bias=False, key=jr.key(0))
-    assert describe(network).text == "2×4+1×2 relu units, no biases"
+    assert describe(network).text == "3 hidden layers of relu units (2 of 4, 1 of 2), no biases"
     assert (describe(network).depth, describe(network).parameters) == (3, 12 + 16 + 8 + 6)
     named = ax.maps.recurrent(3, width=5, key=jr.key(0))
     assert describe(named).text == "recurrent network of 5 tanh units, 3 symbols, argmax feedback"

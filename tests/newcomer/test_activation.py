@@ -30,5 +30,5 @@ found |= {
     assert "sin z" in found["table"]
     stored, info, theory = found["printed"]
     assert "2/2 certified" in stored
-    assert "2×32 sine units" in info
+    assert "2 hidden layers of 32 sine units" in info
     assert "eigenvalue" in theory

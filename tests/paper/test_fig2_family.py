@@ -408,7 +408,7 @@ def test_a_cell_says_what_its_writer_chose() -> None:
         },
     )
     found = stored_numbers(certified)
-    assert found["network"] == "1×1 relu units, float64"
+    assert found["network"] == "1 hidden layer of 1 relu units, float64"
     # Nothing that the clock decides.
     assert found["chosen"] == {"writer": "winner_take_all", "learning_rate": 0.5, "encoder_widths": [8, 4]}
     plain = replace(certified, written={"writer": "gradient", "loss": 0.1, "epochs": 7, "status": "stored"})

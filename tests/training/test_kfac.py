@@ -124,7 +124,7 @@ def test_kept_inverses_change_the_steps_and_every_option_does() -> None:
 def test_it_interpolates_in_few_steps(options: dict, depth: int, dtype: type) -> None:
     network = mlp((10,), width=32, depth=depth, init="kaiming_uniform", dtype=dtype, key=jr.key(0))
     run = fit(network, POINTS, POINTS, optimizer=kfac(**options), epochs=200, tol=1e-9, key=jr.key(1))
-    assert run.status == ax.StoreStatus.STORED
+    assert run.status == ax.TrainingStatus.REACHED
     slow = fit(network, POINTS, POINTS, optimizer=optimizer("adam"), epochs=run.epochs, tol=1e-9, key=jr.key(1))
     assert slow.loss > 1e3 * run.loss
 
@@ -140,7 +140,7 @@ def test_minibatches_and_noisy_copies() -> None:
 def test_a_network_without_biases() -> None:
     network = mlp((10,), width=32, depth=1, activation="cosid", bias=False, key=jr.key(0))
     run = fit(network, POINTS, POINTS, optimizer=kfac(), epochs=200, key=jr.key(1))
-    assert run.status == ax.StoreStatus.STORED
+    assert run.status == ax.TrainingStatus.REACHED
 
 
 def test_wrong_arguments_are_refused() -> None:

@@ -136,7 +136,7 @@ def test_it_stops_at_the_first_step_within_the_tolerance() -> None:
     start = Affine(np.zeros((1, 1)), np.zeros(1))
     target = np.array([[1.5]])
     found = fit(start, np.zeros((1, 1)), target, optimizer=optimizer("gd", learning_rate=0.2), tol=1e-3, key=jr.key(0))
-    assert found.status == ax.StoreStatus.STORED
+    assert found.status == ax.TrainingStatus.REACHED
     assert found.epochs == 8
     assert found.loss == pytest.approx(2.25 * 0.36**8, rel=1e-12)
     assert found.seconds > 0
@@ -149,10 +149,10 @@ def test_it_stops_at_the_first_step_within_the_tolerance() -> None:
 def test_all_epochs_are_run_and_no_more(options: dict) -> None:
     run = partial(fit, network(), INPUTS, TARGETS, optimizer=ADAM, epochs=37, key=jr.key(0), **options)
     missed = run(tol=1e-12)
-    assert missed.status == ax.StoreStatus.LOSS_NOT_REACHED
+    assert missed.status == ax.TrainingStatus.EPOCHS_OVER
     assert missed.epochs == 37
     unasked = run(tol=None)
-    assert unasked.status == ax.StoreStatus.STORED
+    assert unasked.status == ax.TrainingStatus.REACHED
     assert unasked.epochs == 37
     assert same_bits(unasked.map, missed.map)
     assert unasked.loss == missed.loss
@@ -166,8 +166,8 @@ def test_no_epochs_leave_the_map_and_report_its_loss(options: dict) -> None:
     assert found.epochs == 0
     assert same_bits(found.map, start)
     assert found.loss == pytest.approx(mean_squared_error(start, INPUTS, TARGETS), rel=1e-12)
-    assert found.status == ax.StoreStatus.LOSS_NOT_REACHED
-    assert run(tol=None).status == ax.StoreStatus.STORED
+    assert found.status == ax.TrainingStatus.EPOCHS_OVER
+    assert run(tol=None).status == ax.TrainingStatus.REACHED
 
 
 @pytest.mark.parametrize("batch", [2, 3])
@@ -242,7 +242,7 @@ def test_a_noisy_run_reports_the_clean_loss(batch: int | None) -> None:
 
 def test_a_noisy_run_stops_by_the_clean_loss() -> None:
     found = fit(network(np.float64), INPUTS, TARGETS, optimizer=GD, noise=0.01, tol=0.05, epochs=5000, key=jr.key(0))
-    assert found.status == ax.StoreStatus.STORED
+    assert found.status == ax.TrainingStatus.REACHED
     assert 0 < found.epochs < 5000
     assert found.loss <= 0.05
     before = fit(
@@ -283,7 +283,7 @@ def test_where_the_host_looks_in_makes_no_difference(blocks: str, monkeypatch: p
 def test_a_diverging_run_says_so(options: dict, tol: float | None) -> None:
     run = partial(fit, affine(), INPUTS, TARGETS, optimizer=HUGE, epochs=2000, tol=tol, key=jr.key(0))
     found = run(**options)
-    assert found.status == ax.StoreStatus.DIVERGED
+    assert found.status == ax.TrainingStatus.DIVERGED
     assert not np.isfinite(found.loss)
     assert 0 < found.epochs <= 2000
 
@@ -325,7 +325,7 @@ def test_arithmetic_is_that_of_the_weights(dtype: Any) -> None:
 def test_float64_goes_where_float32_cannot() -> None:
     run = partial(fit, inputs=INPUTS, targets=TARGETS, epochs=3000, tol=1e-20, key=jr.key(0))
     found = run(network(np.float64, width=64), optimizer=optimizer("momentum", learning_rate=0.3))
-    assert found.status == ax.StoreStatus.STORED
+    assert found.status == ax.TrainingStatus.REACHED
     assert found.loss <= 1e-20
 
 
@@ -374,7 +374,7 @@ def test_states_of_any_shape() -> None:
     pictures = RNG.random((4, 3, 2, 3))
     start = network(shape=(3, 2, 3), width=32, depth=1)
     found = fit(start, pictures, pictures[::-1], optimizer=FAST_ADAM, tol=1e-4, key=jr.key(0))
-    assert found.status == ax.StoreStatus.STORED
+    assert found.status == ax.TrainingStatus.REACHED
     assert np.abs(np.asarray(jax.vmap(found.map)(pictures)) - pictures[::-1]).max() < 0.1
 
 
@@ -506,7 +506,7 @@ def test_a_run_in_parts_is_the_run_in_one(options: dict, tmp_path: Path) -> None
 def test_a_finished_run_is_not_trained_further(tmp_path: Path) -> None:
     path = tmp_path / "run"
     first = checkpointed(path, tol=0.5, epochs=1000)
-    assert first.status == ax.StoreStatus.STORED
+    assert first.status == ax.TrainingStatus.REACHED
     again = checkpointed(path, tol=0.5, epochs=2000, resume=True)
     assert again.epochs == first.epochs
     assert same_bits(again.map, first.map)

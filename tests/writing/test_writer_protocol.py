@@ -91,6 +91,33 @@ def test_auto_tries_a_list_of_writers_bound_by_its_settings() -> None:
         ax.Auto(())
 
 
+def test_the_recovery_threshold_reaches_every_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Shifted(Nearest):
+        """All attractors lie .03 away from the examples."""
+
+        def write(self, patterns: ax.Patterns, network: Any = None, **options: Any) -> Written:
+            shifted = pseudoinverse(patterns.points + 0.01, patterns.targets + 0.01)
+            return Written(shifted, 0.0, 1, 0.0, StoreStatus.STORED, {"writer": "shifted"})
+
+        def grow(self, memory: ax.Memory, patterns: ax.Patterns, kept: Any, **options: Any) -> Iterator[Written]:
+            yield self.write(patterns, **options)
+
+    calls = []
+    monkeypatch.setattr("attrax.writing._certified.certify", lambda *a, **o: calls.append(1) or ax.certify(*a, **o))
+    memory = ax.store(POINTS[:4], writer=ax.Auto([Shifted(), Nearest()]), recovery_atol=0.2, key=jr.key(0))
+    assert memory.status == "stored"
+    assert "failed" not in memory.written
+    assert [one["attractors"] for one in memory.written["attempts"]] == [4]
+    assert len(calls) == 1
+    assert ax.certify(memory).recovery_atol == memory.recovery_atol == 0.2
+    grown = ax.add(memory, POINTS[4:], writer=Shifted(), key=jr.key(0))
+    assert grown.accepted
+    assert grown.memory.recovery_atol == 0.2
+    # The default follows the patterns and is nobody's choice.
+    assert ax.store(POINTS[:4], writer=Nearest(), key=jr.key(0)).recovery_atol is None
+    assert "displaced" in ax.certify(memory, recovery_atol=0.001).verdict
+
+
 @pytest.mark.parametrize("wrong", ["gradient", ax.Gradient, lambda network, patterns: None])
 def test_what_is_no_writer_is_refused(wrong: Any) -> None:
     with pytest.raises(ValueError, match="writer must be an object with the method write"):
@@ -100,13 +127,17 @@ def test_what_is_no_writer_is_refused(wrong: Any) -> None:
         ax.forget(memory, [0], writer=wrong, key=jr.key(0))
 
 
+def test_records_of_earlier_versions_name_their_writers() -> None:
+    record = {"writer": "kfac", "optimizer": "kfac", "epochs_limit": 100, "corruptions": []}
+    assert writer_of(record) == ax.Gradient(optimizer="kfac", epochs=100, corruptions=())
+
+
 def test_each_name_makes_its_own_writer() -> None:
     made = {name: writer_kind(name).make() for name in WRITERS}
     assert made == {
         "auto": ax.Auto(),
         "winner-take-all": ax.WinnerTakeAll(),
         "gradient": ax.Gradient(),
-        "kfac": ax.Gradient(optimizer="kfac"),
         "margin": ax.Constructed("margin"),
         "pseudoinverse": ax.Constructed("pseudoinverse"),
     }

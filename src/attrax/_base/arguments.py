@@ -2,9 +2,6 @@
 
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
-
-T = TypeVar("T")
 
 # Private-use code points, which file names and typed text are unlikely to contain.
 _OPEN, _BETWEEN, _CLOSE = "\ue000", "\ue001", "\ue002"
@@ -28,14 +25,6 @@ def mention(name: str, value: str = "", typed: str = "") -> str:
     """Marks an argument in a message: its name, a value as written in Python, and the same value as typed in a
     shell."""
     return f"{_OPEN}{name}{_BETWEEN}{value}{_BETWEEN}{typed}{_CLOSE}"
-
-
-def checked(check: Callable[..., T], name: str, *values: Any, **limits: Any) -> T:
-    """Calls `check(name, …)` of `attrax._base.checks` and marks the argument in its error message."""
-    try:
-        return check(name, *values, **limits)
-    except ValueError as error:
-        raise ArgumentError(mention(name) + str(error).removeprefix(name)) from None
 
 
 def _spelled(message: str, spell: Callable[[str, str, str], str]) -> str:

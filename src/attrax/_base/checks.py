@@ -1,25 +1,47 @@
 """Argument checks. Each message names the parameter, what is allowed, and what was given."""
 
-from collections.abc import Collection
+import difflib
+import re
+from collections.abc import Collection, Iterable
 from numbers import Integral, Real
 from typing import Any
+
+from attrax._base.arguments import ArgumentError, mention
+
+_KEYWORD = re.compile("[a-z_]+")
 
 
 def one_of(name: str, value: Any, allowed: Collection[str]) -> str:
     """`value` if it is one of `allowed`; **Raises** `ValueError` otherwise."""
     if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(str, allowed))}; got {value!r}")
+        listed = ", ".join(map(str, allowed))
+        raise ArgumentError(f"{_named(name)} must be one of {listed}; got {value!r}{did_you_mean(value, allowed)}")
     return value
+
+
+def did_you_mean(value: Any, allowed: Iterable[Any]) -> str:
+    """The end of a message: the allowed name that is most like `value`, if one is.
+
+    >>> did_you_mean("rely", ["relu", "tanh"])
+    '. Did you mean relu?'
+    """
+    near = difflib.get_close_matches(value, [str(name) for name in allowed], n=1) if isinstance(value, str) else []
+    return f". Did you mean {near[0]}?" if near else ""
+
+
+def _named(name: str) -> str:
+    """An argument as a message mentions it: the command line has another name for it."""
+    return mention(name) if _KEYWORD.fullmatch(name) else name
 
 
 def integer(name: str, value: Any, *, least: int = 0, most: int | None = None) -> int:
     """`value` as an int within `[least, most]`; **Raises** `ValueError` otherwise."""
     limits = f"an integer of at least {least}" + ("" if most is None else f" and at most {most}")
     if isinstance(value, bool) or not isinstance(value, Integral):
-        raise ValueError(f"{name} must be {limits}; got {value!r}")
+        raise ArgumentError(f"{_named(name)} must be {limits}; got {value!r}")
     value = int(value)
     if value < least or (most is not None and value > most):
-        raise ValueError(f"{name} must be {limits}; got {value}")
+        raise ArgumentError(f"{_named(name)} must be {limits}; got {value}")
     return value
 
 
@@ -56,14 +78,25 @@ def real(
         parts.append(f"of at least {least:g}")
     if most != float("inf"):
         parts.append(f"{'and' if len(parts) > 1 else 'of'} at most {most:g}")
-    message = f"{name} must be {' '.join(parts)}; got {value!r}"
+    message = f"{_named(name)} must be {' '.join(parts)}; got {value!r}"
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise ValueError(message)
+        raise ArgumentError(message)
     try:
         number = float(value)
     except OverflowError:
-        raise ValueError(message) from None
+        raise ArgumentError(message) from None
     # NaN fails every comparison, so the conditions are stated as what must hold.
     if not (least <= number <= most and abs(number) != float("inf")) or (above is not None and not number > above):
-        raise ValueError(message)
+        raise ArgumentError(message)
     return number
+
+
+def random_key(key: Any) -> None:
+    """**Raises** `ValueError` unless `key` is one of JAX's random keys."""
+    import jax  # not before: the command line's help reads this module
+
+    array = isinstance(key, jax.Array)
+    typed = array and jax.numpy.issubdtype(key.dtype, jax.dtypes.prng_key) and key.shape == ()
+    if not typed and not (array and key.dtype == "uint32" and key.shape == (2,)):
+        got = f"an array of {key.dtype} of shape {key.shape}" if array else repr(key)
+        raise ValueError(f"key must be a JAX key, such as jax.random.key(0); got {got}")

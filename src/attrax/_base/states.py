@@ -1,6 +1,7 @@
 """One check for batches of states, whose message says how to write what was probably meant."""
 
 import math
+import os
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,9 @@ def state_batch(name: str, values: Any, *shapes: tuple[int, ...]) -> np.ndarray:
         ValueError: cues must be states of shape (8, 8), one per row; got an array of shape (8, 8). For a single state \
 write cues[None]
     """
-    values = np.asarray(values)
+    given, values = values, np.asarray(values)
     if values.dtype.kind not in "fiub":
-        raise ValueError(f"{name} must be an array of real numbers; got dtype {values.dtype}")
+        raise ValueError(f"{name} must be an array of real numbers; got {_other_than_numbers(given, values)}")
     fits = values.shape[1:] in shapes and values.ndim > 0 if shapes else values.ndim > 1
     if fits and values.size:
         return values
@@ -30,6 +31,16 @@ write cues[None]
     given = " or ".join(map(str, shapes))
     wanted = f"{name} must be states{' of shape ' * bool(shapes)}{given}, one per row"
     raise ValueError(f"{wanted}; got an array of shape {values.shape}{_remedy(name, values.shape, shapes)}")
+
+
+def _other_than_numbers(given: Any, values: np.ndarray) -> str:
+    """What was given in place of an array, and what to pass."""
+    if isinstance(given, str | os.PathLike):
+        return f"{os.fspath(given)!r}. Load it first, such as attrax.sources.load({os.fspath(given)!r}).values"
+    for attribute in ("values", "value", "points", "patterns"):
+        if not callable(getattr(given, attribute, print)):
+            return f"{type(given).__name__}. Pass its .{attribute}{'.points' * (attribute == 'patterns')}"
+    return f"dtype {values.dtype}"
 
 
 def _remedy(name: str, given: tuple[int, ...], shapes: tuple[tuple[int, ...], ...]) -> str:

@@ -39,9 +39,12 @@ class Verdict(_Advised):
     """What is known about the stability of one stored cycle (an example is a cycle of length one)."""
 
     ATTRACTOR = "attractor", "A fixed point or cycle exists, and a bound on its whole spectrum is below one."
-    NOT_ATTRACTOR = "not_attractor", "It is not a fixed point, or an eigenvalue exceeds one by more than its error."
+    NOT_ATTRACTOR = (
+        "not_attractor",
+        "It is not a fixed point, it expands, another example has it too, or it repeats too soon; see `reason`.",
+    )
     DISPLACED = "displaced", "There is an attractor nearby, but farther from the example than the recovery threshold."
-    INCONCLUSIVE = "inconclusive", "Neither could be shown; `reason` says what was missing."
+    INCONCLUSIVE = "inconclusive", "None of this could be shown; `reason` says what was missing."
 
 
 class Reason(_Advised):
@@ -119,12 +122,19 @@ class StoreStatus(_Advised):
 
 
 class TrainingStatus(_Advised):
-    """How training one of many networks ended."""
+    """How training a network ended."""
 
     REACHED = "reached", "The loss is at most the requested one, or none was requested."
     EPOCHS_OVER = "epochs_over", "The epochs ran out above the requested loss: raise `epochs` or the learning rate."
-    TIME_OVER = "time_over", "The time ran out above the requested loss: raise `seconds`."
+    TIME_OVER = "time_over", "The time ran out before the epochs and the requested loss: raise the time limit."
     DIVERGED = "diverged", "The loss stopped being finite: lower the learning rate or choose another initialization."
+
+    @property
+    def of_memory(self) -> StoreStatus:
+        """The status of a memory that was trained so, if all its examples are certified."""
+        if self is TrainingStatus.REACHED:
+            return StoreStatus.STORED
+        return StoreStatus.DIVERGED if self is TrainingStatus.DIVERGED else StoreStatus.LOSS_NOT_REACHED
 
 
 class PeriodStatus(_Advised):

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from attrax._base import checks
+from attrax._base.arguments import ArgumentError, mention
 from attrax._base.lazy import found, lazy
 from attrax.activations._bounds import Smooth
 from attrax.activations._record import Activation, ActivationLike, ClosedForms
@@ -60,7 +61,7 @@ def register(record: Activation) -> Activation:
     return _TABLE.setdefault(record.name, record)
 
 
-class UnknownActivation(ValueError):
+class UnknownActivation(ArgumentError):
     """A text that is the name of no activation."""
 
 
@@ -86,7 +87,8 @@ def activation(given: ActivationLike) -> Activation:
         return _TABLE[given]
     allowed = f"one of {', '.join(_TABLE)}, or a power such as z^0.5"
     if isinstance(given, str):
-        raise UnknownActivation(f"activation must be {allowed}; got {given!r}")
+        near = checks.did_you_mean(given, _TABLE)
+        raise UnknownActivation(f"{mention('activation')} must be {allowed}; got {given!r}{near}")
     if not callable(given):
         raise ValueError(
             f"activation must be {allowed}, an activations.Activation, or a function written with jax.numpy; "

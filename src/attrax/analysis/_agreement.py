@@ -16,7 +16,7 @@ from attrax.analysis._intervals import wilson_interval
 from attrax.analysis._neighbors import RULES, nearest_neighbor
 from attrax.corruptions import corrupt, parse_corruption
 from attrax.dynamics import recall
-from attrax.memory import Memory
+from attrax.memory import Memory, check_memory
 from attrax.patterns import Patterns
 
 AGREEMENT_CURVES = (
@@ -112,6 +112,8 @@ def nearest_agreement(
         >>> point.rate, point.neighbor_rate, point.agreement
         (1.0, 1.0, 1.0)
     """
+    checks.random_key(key)
+    check_memory(memory)
     patterns = memory.examples()
     checks.one_of("rule", rule, RULES)
     repeats = checks.integer("repeats", repeats, least=1)

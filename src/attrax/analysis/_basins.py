@@ -14,7 +14,7 @@ from attrax._base.types import HostStates, Map, Progress
 from attrax.analysis._basin_grid import OUTCOMES, BasinGrid, refine_cells, spaced
 from attrax.analysis._plane import Plane, check_extent, extent_of, plane_of
 from attrax.certificates import certify
-from attrax.memory import Memory
+from attrax.memory import Memory, check_memory
 from attrax.patterns import Patterns
 
 
@@ -144,6 +144,7 @@ def basins(
 
     Source: Radhakrishnan, Belkin, Uhler (2020), Figs. 3, 4c and 9.
     """
+    check_memory(memory)
     patterns = memory.examples()
     resolution = checks.integer("resolution", resolution, least=2, most=4096)
     coarse = checks.integer("coarse", coarse, least=1)

@@ -176,6 +176,7 @@ def capacity_sweep(
         >>> found.points[0].num_weights, found.points[0].cues
         (148, 2)
     """
+    checks.random_key(key)
     every = Patterns.from_examples(np.asarray(examples)).points
     if isinstance(numbers, str) or not len(numbers):
         raise ValueError(f"numbers must hold at least one number of examples; got {numbers!r}")

@@ -14,7 +14,7 @@ from attrax._base.status import RecallStatus
 from attrax._base.types import HostIndices, HostStates, Map, Progress
 from attrax.corruptions import Corruption, as_corruption, corrupt
 from attrax.dynamics import Recall, iterate, recall, thresholds_of
-from attrax.memory import Memory
+from attrax.memory import Memory, check_memory
 
 _PROBES = (7.25, -3.5)
 
@@ -69,6 +69,7 @@ def recall_clamped(
         >>> recall_clamped(memory, np.array([[0.0, 1.0]]), np.array([[False, True]])).index.tolist()
         [1]
     """
+    check_memory(memory)
     patterns = memory.examples()
     step = checks.real("step", step, above=0, most=1)
     max_steps = checks.integer("max_steps", max_steps, least=1)
@@ -124,6 +125,7 @@ def known_entries(
         >>> known_entries("occlude:0.5", np.ones((1, 2, 2)), key=jr.key(0))[0].tolist()
         [[True, True], [False, False]]
     """
+    checks.random_key(key)
     corruption = as_corruption(corruption)
     if not corruption.masks:
         return None

@@ -16,7 +16,7 @@ from attrax.analysis._clamped import known_entries, recall_clamped
 from attrax.analysis._intervals import wilson_interval
 from attrax.analysis._recovery import recovery
 from attrax.corruptions import CORRUPTIONS, parse_corruption
-from attrax.memory import Memory
+from attrax.memory import Memory, check_memory
 
 _TOGETHER: dict[str, tuple[float, ...]] = {
     "shift:2+occlude": (0.25, 0.5),
@@ -118,6 +118,8 @@ def recovery_curves(
         >>> [point.rate for point in recovery_curves(memory, ["gaussian:0.1..0.6"], key=jr.key(0))]
         [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
+    checks.random_key(key)
+    check_memory(memory)
     patterns = memory.examples()
     repeats = checks.integer("repeats", repeats, least=1)
     step = checks.real("step", step, above=0, most=1)

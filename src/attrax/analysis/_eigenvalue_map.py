@@ -90,6 +90,7 @@ def eigenvalue_map(
 
     Beyond the paper: Radhakrishnan, Belkin, Uhler (2020), Theorem 2 and Corollary 2, on a grid.
     """
+    checks.random_key(key)
     widths = _increasing("widths", widths)
     depths = _increasing("depths", depths)
     trials = checks.integer("trials", trials, least=LEAST_TRIALS)

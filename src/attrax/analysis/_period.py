@@ -15,7 +15,7 @@ from attrax._base.status import PeriodStatus
 from attrax._base.types import HostStates
 from attrax.dynamics import trajectory
 from attrax.maps import reduced_map
-from attrax.memory import Memory
+from attrax.memory import Memory, check_memory
 
 # SciPy's type stubs do not describe its transforms correctly.
 fourier: Any = scipy_fft
@@ -289,6 +289,7 @@ def iterated(memory: Memory, start: HostStates, steps: int) -> HostStates:
         >>> iterated(memory, np.array([[1.0]]), 3).ravel().tolist()
         [1.0, -1.0, 1.0, -1.0]
     """
+    check_memory(memory)
     steps = checks.integer("steps", steps, least=1)
     patterns = memory.examples()
     start = np.asarray(patterns.as_states(start), np.float64)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from attrax._base import checks
 from attrax._base.shown import Record
 from attrax._base.types import HostStates
-from attrax.memory import Memory
+from attrax.memory import Memory, check_memory
 
 _MARGIN = 0.35
 """Margin on every side, as a fraction of the longer side of the box around the points."""
@@ -71,6 +71,7 @@ def plane_of(memory: Memory, through: Sequence[int] | None = None) -> Plane:
         >>> plane_of(memory, (0, 1, 2)).through
         (0, 1, 2)
     """
+    check_memory(memory)
     patterns = memory.examples()
     points = np.asarray(patterns.points, np.float64)
     if through is None:

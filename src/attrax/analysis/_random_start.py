@@ -134,6 +134,7 @@ def simulate_random_start(
 
     Beyond the paper: Radhakrishnan, Belkin, Uhler (2020) assume the rank-one start of Invariants 1–4.
     """
+    checks.random_key(key)
     if not isinstance(theory, SingleExample) or np.ndim(theory.u0) or theory.norm != theory.target_norm:
         raise ValueError(
             f"theory must be a result of single_example with equal units and x as its own target; got {theory!r}"
@@ -246,6 +247,7 @@ def measure_initial_jacobian(
 
     Reference: Jiang and Pehlevan (2020), arXiv 2006.16540.
     """
+    checks.random_key(key)
     predicted = initial_jacobian(activation, k, dimension, norm)
     trials = checks.integer("trials", trials, least=LEAST_TRIALS)
     phi = scalar(activation).function

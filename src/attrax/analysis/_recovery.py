@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
+from attrax._base import checks
 from attrax._base.shown import Record
 from attrax._base.types import HostIndices, HostStates, Progress
 from attrax.analysis._neighbors import RULES, nearest_neighbor
 from attrax.analysis._training_corruptions import used_in_training
 from attrax.corruptions import Corruption, as_corruption, corrupt
 from attrax.dynamics import Recall, recall
-from attrax.memory import Memory
+from attrax.memory import Memory, check_memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +72,8 @@ def recovery(
 
     **Returns:** `Recovery`. **Raises** `ValueError` as `corrupt` and `recall` do.
     """
+    checks.random_key(key)
+    check_memory(memory)
     corruption = as_corruption(corruption)
     originals = np.asarray(memory.originals if memory.patterns is not None else memory.examples().points)
     cues = corrupt(corruption, originals, key=key)

@@ -19,7 +19,7 @@ from attrax.analysis._clamped import known_entries
 from attrax.analysis._curves import curve_levels
 from attrax.corruptions import corrupt, parse_corruption
 from attrax.dynamics import recall
-from attrax.memory import Memory, Thresholds
+from attrax.memory import Memory, Thresholds, check_memory
 
 RIVALS = tuple(ASSOCIATORS)
 """Names of the rivals."""
@@ -164,6 +164,8 @@ def compare(
         >>> compare(memory, ["gaussian:0.05"], rivals=["1-NN cosine"], key=jr.key(0)).rivals[1].recovered
         {'gaussian:0.05': 1.0}
     """
+    checks.random_key(key)
+    check_memory(memory)
     patterns = memory.examples()
     points = np.asarray(memory.originals)
     names = _names(corruptions, patterns.shape, len(patterns))

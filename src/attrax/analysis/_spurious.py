@@ -30,7 +30,7 @@ from attrax.analysis._limits import Runner, cycle_of, runner
 from attrax.analysis._starts import allot, can_derive, check_shares, make_starts
 from attrax.certificates import certify
 from attrax.dynamics import refine
-from attrax.memory import Memory
+from attrax.memory import Memory, check_memory
 from attrax.patterns import Patterns
 
 _BLOCK = 2000
@@ -210,6 +210,8 @@ def find_spurious(
         >>> census.recovered, census.other, round(census.upper_bound, 3)
         (20, 0, 0.139)
     """
+    checks.random_key(key)
+    check_memory(memory)
     patterns = memory.examples()
     points = np.asarray(patterns.points, np.float64)
     images = _check_images(images, patterns.shape)

@@ -140,6 +140,7 @@ def check_training(
 
     Reference: Radhakrishnan, Belkin, Uhler (2020), Invariants 1–4, Theorems 1–4, Corollaries 1 and 2.
     """
+    checks.random_key(key)
     single = isinstance(records, SingleExample | InterpolatingNetwork)
     nets = (records,) if single else tuple(records)
     sequence(nets)  # refuses anything but a list of records, and norms that do not match

@@ -111,10 +111,11 @@ def verify_theory(
 
     Reference: Radhakrishnan, Belkin, Uhler (2020), Theorems 1–4, Corollaries 1 and 2, the deep theorem.
     """
+    checks.random_key(key)
     settings = theory_settings(activations)
-    checks = []
+    found = []
     for number, records in enumerate(settings):
-        checks.append(check_training(records, key=jr.fold_in(key, number)))
+        found.append(check_training(records, key=jr.fold_in(key, number)))
         if progress is not None:
-            progress("training", number + 1, len(settings), {"top_eigenvalue": float(checks[-1].theory[-1])})
-    return tuple(checks)
+            progress("training", number + 1, len(settings), {"top_eigenvalue": float(found[-1].theory[-1])})
+    return tuple(found)

@@ -15,7 +15,7 @@ from attrax._base.types import HostIndices, Progress
 from attrax.analysis._labels import label_ends, stored_ends
 from attrax.analysis._limits import run_to_ends, runner
 from attrax.certificates import certify
-from attrax.memory import Memory
+from attrax.memory import Memory, check_memory
 
 _ROWS, _STAGES = 2048, 5
 """Noisy copies computed at a time, and the number of parts in which the copies for one σ are drawn."""
@@ -102,6 +102,8 @@ def noise_tolerance(
         >>> noise_tolerance(memory, copies=10, key=jr.key(0)).sigma.tolist()
         [inf]
     """
+    checks.random_key(key)
+    check_memory(memory)
     patterns = memory.examples()
     copies = checks.integer("copies", copies, least=1)
     rate = checks.real("rate", rate, least=0, most=1)

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from attrax.corruptions import parse_corruption
-from attrax.memory import Memory
+from attrax.memory import Memory, check_memory
 
 
 def used_in_training(memory: Memory, name: str) -> str:
@@ -14,6 +14,7 @@ def used_in_training(memory: Memory, name: str) -> str:
     each part of a composition was used, but not together; `"no"`; `"unknown"` for a memory without a record or a
     corruption without a name.
     """
+    check_memory(memory)
     written: dict[str, Any] = memory.written
     if "writer" not in written:
         return "unknown"

@@ -1,13 +1,11 @@
 """Certificates: whether each stored cycle is an attractor, and on what evidence."""
 
-import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-import scipy
 
 from attrax._base import checks
 from attrax._base.numerics import float64
@@ -17,9 +15,9 @@ from attrax._base.types import HostStates, Map, Progress
 from attrax.certificates._kinks import contradicted
 from attrax.certificates._open_sequences import open_sequence_errors
 from attrax.dynamics import refine
-from attrax.linalg import Product, leading_eigenvalue, power_bound
+from attrax.linalg import Product, largest_eigenvalues, leading_eigenvalue, power_bound
 from attrax.maps import Linearization, Linearizer, ReducedMap, linearizer, reduced_map
-from attrax.memory import Certificate, Memory, Thresholds
+from attrax.memory import Certificate, Memory, Thresholds, check_memory, default_recovery_atol
 
 
 def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Progress | None = None) -> Certificate:
@@ -44,8 +42,9 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
     **Arguments:**
 
     - `memory`, whose map is any callable written with JAX.
-    - `recovery_atol`: the Euclidean distance up to which a cycle counts as that of an example; by default the paper's
-      recovery threshold, a mean squared distance of 1e-7, in units of the patterns (`Patterns.unit`).
+    - `recovery_atol`: the Euclidean distance up to which a cycle counts as that of an example; by default the one that
+      the memory was certified with before, or else the paper's recovery threshold, a mean squared distance of 1e-7, in
+      units of the patterns (`Patterns.unit`).
     - `progress`: called with the number of finished cycles.
 
     **Returns:** `Certificate`.
@@ -58,9 +57,10 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
         >>> certify(memory).verdict[0].value
         'attractor'
     """
+    check_memory(memory)
     patterns = memory.examples()
-    if recovery_atol is None:
-        recovery_atol = Thresholds.mean_square(math.prod(patterns.shape), patterns.unit).recovery
+    recovery_atol = memory.recovery_atol if recovery_atol is None else recovery_atol
+    recovery_atol = default_recovery_atol(patterns) if recovery_atol is None else recovery_atol
     recovery_atol = checks.real("recovery_atol", recovery_atol, above=0)
     unit = patterns.unit
     with float64():
@@ -243,8 +243,9 @@ def _with_matrix(linear: Linearization, product: Product, period: int) -> _Found
     with np.errstate(over="ignore"):
         scale = float(np.exp(product.log_scale))
         radius, upper = float(np.exp(log_radius)), float(np.exp(log_upper))
-        # An infinite error times a scale of 0 is NaN; then only the bound is known.
-        error = lead.error * scale if np.isfinite(lead.error) else max(radius, upper)
+        # The exact radius lies between 0 and the bound, so the estimate is off by no more than this. It also replaces
+        # an infinite error, which times a scale of 0 is NaN.
+        error = min(lead.error * scale if np.isfinite(lead.error) else np.inf, max(radius, upper))
         log_lower = float(np.log(max(modulus - lead.error, 0.0) or np.finfo(float).tiny) + product.log_scale)
     return _Found("dense" if lead.complete else "arnoldi", radius, error, upper, log_radius, log_upper, log_lower)
 
@@ -256,31 +257,18 @@ def _matrix_free(linear: Linearization) -> _Found:
     log_upper = linear.norm_bound()
     with np.errstate(over="ignore"):
         upper = float(np.exp(log_upper))
-
-    def matvec(vector: np.ndarray) -> np.ndarray:
-        return forward(np.ravel(vector))
-
-    def rmatvec(vector: np.ndarray) -> np.ndarray:
-        return linear.backward(np.ravel(vector))
-
-    operator = scipy.sparse.linalg.LinearOperator((size, size), matvec=matvec, rmatvec=rmatvec, dtype=np.float64)
     start = np.random.default_rng(0).standard_normal(size)
     if upper < 1e-100 or not forward(start).any():
         return _Found("matrix-free", 0.0, upper, upper, -np.inf, log_upper, -np.inf)
-    try:
-        values, vectors = scipy.sparse.linalg.eigs(operator, k=1, tol=1e-8, v0=start, maxiter=200)
-        left_values, left = scipy.sparse.linalg.eigs(operator.T, k=1, tol=1e-8, v0=start, maxiter=200)
-    except scipy.sparse.linalg.ArpackError:
+    found = largest_eigenvalues(forward, linear.backward, size, tol=1e-8, max_steps=200)
+    if not len(found.values):
         nan = float("nan")
         return _Found("matrix-free", nan, float("inf"), upper, nan, log_upper, -np.inf)
-    value, vector = complex(values[0]), vectors[:, 0] / np.linalg.norm(vectors[:, 0])
-    partner = left[:, 0].conj() if abs(left_values[0] - value) <= abs(left_values[0].conj() - value) else left[:, 0]
-    overlap = abs(np.vdot(partner, vector)) / np.linalg.norm(partner)
-    # A real operator acts on the real and the imaginary part separately.
-    pushed = forward(vector.real) + 1j * forward(vector.imag)
-    gap = float(np.linalg.norm(pushed - value * vector)) + 1e-13 * linear.singular_value()
-    error = float(2 * gap / overlap) if overlap > 0 else float("inf")
+    value = complex(found.values[0])
+    gap = float(found.residuals[0]) + 1e-13 * linear.singular_value()
+    error = 2 * gap * found.condition if np.isfinite(found.condition) else float("inf")
     radius = abs(value)
+    error = min(error, max(radius, upper))  # the exact radius lies between 0 and the bound
     with np.errstate(divide="ignore"):
         log_lower, log_radius = float(np.log(max(radius - error, 0.0))), float(np.log(radius))
     return _Found("matrix-free", radius, error, upper, log_radius, log_upper, log_lower)

@@ -29,7 +29,7 @@ from attrax.maps import (
     reduced_map,
     step_bounds,
 )
-from attrax.memory import Memory, Thresholds
+from attrax.memory import Memory, Thresholds, check_memory
 
 _CHUNK = 64
 _PIECES = (_CHUNK,)
@@ -115,6 +115,8 @@ def basin_radius(
         >>> found.proved_radius.round(1).tolist(), bool(found.sampled_radius[0] < 1)
         ([1.0], True)
     """
+    checks.random_key(key)
+    check_memory(memory)
     patterns = memory.examples()
     checks.integer("num_directions", num_directions)
     confidence = checks.real("confidence", confidence, above=0, most=1 - 1e-9)

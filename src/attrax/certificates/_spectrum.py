@@ -3,7 +3,6 @@ errors."""
 
 import math
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -21,14 +20,18 @@ from attrax._base.shown import Rows
 from attrax._base.status import SpectrumStatus
 from attrax._base.types import HostStates, Map, Progress
 from attrax.dynamics import refine
-from attrax.linalg import UNIT_ROUNDOFF, Product, gamma, power_bound
+from attrax.linalg import (
+    DENSE,
+    POWERS,
+    UNIT_ROUNDOFF,
+    Product,
+    gamma,
+    largest_eigenvalues,
+    power_bound,
+    probable_bound,
+)
 from attrax.maps import Linearization, Linearizer, ReducedMap, linearizer, reduced_map
-from attrax.memory import Memory
-
-_DENSE = 160
-"""Up to this matrix size, all eigenvalues are computed."""
-_PROBES, _POWER = 10, 128
-"""Number of random vectors for the probable bound, and how often the product is applied to them."""
+from attrax.memory import Memory, check_memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,6 +107,8 @@ def spectrum(
         >>> found.eigenvalues.real.tolist(), str(found.status[0])
         ([[0.5, -0.25]], 'bounded')
     """
+    checks.random_key(key)
+    check_memory(memory)
     patterns = memory.examples()
     size = math.prod(patterns.shape)
     top = math.ceil(size / 100) if top is None else checks.integer("top", top, least=1, most=size)
@@ -229,10 +234,10 @@ def _eigenvalues(matrix: np.ndarray, count: int) -> _Found:
     size = len(matrix)
     if not matrix.any():
         return _Found(np.zeros(count, complex), np.zeros(count), 1.0, "dense")
-    if size > _DENSE and 8 * count <= size:
-        found = _arnoldi(lambda x: matrix @ x, lambda x: matrix.T @ x, size, count, 300)
+    if size > DENSE and 8 * count <= size:
+        found = largest_eigenvalues(lambda x: matrix @ x, lambda x: matrix.T @ x, size, count)
         if len(found.values) == count:
-            return found
+            return _Found(found.values, found.residuals, found.condition, "arnoldi")
     decomposition: Any = scipy.linalg.eig(matrix)
     values, vectors = decomposition
     order = np.argsort(-np.abs(values), kind="stable")[:count]
@@ -263,59 +268,15 @@ def _condition(matrix: np.ndarray, value: complex, vector: np.ndarray) -> float:
     return float(1 / overlap) if overlap > 0 else float("inf")
 
 
-def _arnoldi(
-    forward: Callable[[np.ndarray], np.ndarray],
-    backward: Callable[[np.ndarray], np.ndarray],
-    size: int,
-    count: int,
-    max_steps: int,
-) -> _Found:
-    """As many of the `count` largest eigenvalues as ARPACK found, with recomputed residuals."""
-
-    def leading(product: Callable[[np.ndarray], np.ndarray], number: int) -> tuple[np.ndarray, np.ndarray]:
-        operator = scipy.sparse.linalg.LinearOperator(
-            (size, size), matvec=lambda x: product(np.ravel(x)), dtype=np.float64
-        )
-        start = np.random.default_rng(0).standard_normal(size)
-        basis = min(size, max(2 * number + 1, 20))
-        try:
-            return scipy.sparse.linalg.eigs(operator, k=number, tol=1e-10, v0=start, maxiter=max_steps, ncv=basis)
-        except scipy.sparse.linalg.ArpackNoConvergence as stopped:
-            return stopped.eigenvalues, stopped.eigenvectors
-        except scipy.sparse.linalg.ArpackError:
-            return np.zeros(0, complex), np.zeros((size, 0), complex)
-
-    values, vectors = leading(forward, count)
-    order = np.argsort(-np.abs(values), kind="stable")
-    values, vectors = values[order], vectors[:, order]
-    residuals = np.zeros(len(values))
-    for number, value in enumerate(values):
-        vector = vectors[:, number] / np.linalg.norm(vectors[:, number])
-        # A real operator acts on the real and the imaginary part separately.
-        pushed = forward(vector.real) + (1j * forward(vector.imag) if vector.imag.any() else 0)
-        residuals[number] = np.linalg.norm(pushed - value * vector)
-    condition = float("nan")
-    if len(values):
-        left_values, left = leading(backward, min(2, count))
-        # Mᵀ has the same eigenvalues; the conjugate one may have come first.
-        near = [(abs(v - values[0]), left[:, i]) for i, v in enumerate(left_values)]
-        near += [(abs(v.conj() - values[0]), left[:, i].conj()) for i, v in enumerate(left_values)]
-        if near:
-            gap, partner = min(near, key=lambda pair: pair[0])
-            overlap = abs(partner @ vectors[:, 0]) / (np.linalg.norm(partner) * np.linalg.norm(vectors[:, 0]))
-            if gap <= 1e-6 * abs(values[0]):
-                condition = float(1 / overlap) if overlap > 0 else float("inf")
-    return _Found(values, residuals, condition, "arnoldi")
-
-
 def _matrix_free(linear: Linearization, period: int, top: int, rng: np.random.Generator) -> _Row:
     size, forward = linear.size, linear.forward
     if not np.isfinite(forward(rng.standard_normal(size))).all():
         return _nothing(top, size, SpectrumStatus.NOT_FINITE)
-    log_upper = _probable_bound(linear, period, rng)
+    log_upper = probable_bound(forward, size, max(1, POWERS // period), rng)
     if log_upper > -np.inf:
         count = min(top, size - 2)
-        found = _arnoldi(forward, linear.backward, size, count, 200)
+        known = largest_eigenvalues(forward, linear.backward, size, count, max_steps=200)
+        found = _Found(known.values, known.residuals, known.condition, "arnoldi")
     else:
         # Almost surely, only a nilpotent matrix maps Gaussian vectors to zero eventually.
         count, found = top, _Found(np.zeros(top, complex), np.zeros(top), 1.0, "matrix-free")
@@ -333,22 +294,3 @@ def _matrix_free(linear: Linearization, period: int, top: int, rng: np.random.Ge
     with np.errstate(over="ignore"):
         upper = float(np.exp(log_upper))
     return _row(found, error, plain, 1.0, singular, upper, top, size, status)
-
-
-def _probable_bound(linear: Linearization, period: int, rng: np.random.Generator) -> float:
-    """Logarithm of (10·√(2/π)·maxᵢ‖Mᵐωᵢ‖)^{1/m}, which is below ρ(M) with a probability of at most 1e-10."""
-    vectors = rng.standard_normal((_PROBES, linear.size))
-    logs = np.zeros(_PROBES)
-    power = max(1, _POWER // period)
-    for _ in range(power):
-        vectors = linear.forward(vectors)
-        sizes = np.linalg.norm(vectors, axis=1)
-        if not np.isfinite(sizes).all():
-            return np.inf
-        if not sizes.any():
-            return -np.inf
-        with np.errstate(divide="ignore"):
-            logs = logs + np.log(sizes)
-        vectors = vectors / np.where(sizes > 0, sizes, 1.0)[:, None]
-    # The power is fixed beforehand, so that the probability is that of a single event.
-    return (math.log(10 * math.sqrt(2 / math.pi)) + float(logs.max())) / power

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
-from attrax.cli._commands import Group, Later, group
+from attrax.cli._commands import Group, Later, group, options_of
 from attrax.cli._words import plain, told
 
 ABOUT = "Associative memory in over-parameterized neural networks: store, recall, certify."
@@ -117,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     stream.flush()
         os._exit(130)
     except ValueError as error:
-        status = _complain(told(error, given), 2, given)
+        status = _complain(told(error, given, options_of(app, given)), 2, given)
     except SystemExit as ended:
         # Typer ends with 1 when whoever read our output has left, which is nobody's fault.
         status = 0 if isinstance(ended.__context__, BrokenPipeError) else ended.code

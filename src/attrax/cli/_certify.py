@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from attrax.cli._maps import MapName, named_map
-from attrax.cli._options import Json, PatternSource, RecoveryAtol
-from attrax.cli._output import number, print_json, spread
+from attrax.cli._options import Json, PatternSource, StoredRecoveryAtol
+from attrax.cli._output import number, print_json, radius, spread
 from attrax.cli._progress import progress_bar
 from attrax.cli._sequences import (
     cycle_rows,
@@ -20,6 +20,8 @@ from attrax.cli._sequences import (
 from attrax.cli._words import plain
 
 _SHOWN = 6  # names of examples
+_WRITTEN = ("writer", "status", "loss", "epochs", "seconds", "sources", "corruptions")
+"""What is told of how a memory was written; `--json` has the rest of the record."""
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A memory written by attrax store.")]
 
 
@@ -27,7 +29,7 @@ def certify(
     file: File,
     patterns: PatternSource = None,
     map_name: MapName = None,
-    recovery_atol: RecoveryAtol = None,
+    recovery_atol: StoredRecoveryAtol = None,
     as_json: Json = False,
 ) -> int:
     """Certify every stored example again: is it an attractor, and how do we know?
@@ -59,8 +61,8 @@ def certify(
     )
     for row, name in enumerate(called):
         print(
-            f"{plain(name):<{width}} {found.spectral_radius[row]:>10.6f} {found.error[row]:>9.1e} "
-            f"{found.upper_bound[row]:>10.6f} {found.largest_singular_value[row]:>9.4f} {found.residual[row]:>9.1e} "
+            f"{plain(name):<{width}} {radius(found.spectral_radius[row]):>10} {found.error[row]:>9.1e} "
+            f"{radius(found.upper_bound[row]):>10} {found.largest_singular_value[row]:>9.4f} {found.residual[row]:>9.1e} "
             f"{found.distance[row]:>9.1e}  {found.verdict[row]:<13} {found.reason[row]}"
         )
     print(
@@ -81,11 +83,12 @@ def totals(found: Any) -> dict[str, Any]:
         "not_attractors": found.num_not_attractors,
         "inconclusive": found.num_inconclusive,
         "spectral_radius": spread(found.spectral_radius),
+        "recovery_atol": found.recovery_atol,
     }
 
 
 def info(file: File, map_name: MapName = None, as_json: Json = False) -> int:
-    """Show what is in a memory file, without computing anything.
+    """Show what is in a memory file, without computing anything. --json has the whole record of how it was written.
 
     The certificate is the one on record, which nobody checks here: attrax certify does.
 
@@ -120,12 +123,22 @@ def info(file: File, map_name: MapName = None, as_json: Json = False) -> int:
     if record["certificate"] is not None:
         found = record["certificate"]
         print(
-            f"certificate on record, not checked here: {found['attractors']} attractors, {found['displaced']} "
-            f"displaced, {found['not_attractors']} not, {found['inconclusive']} inconclusive; largest radius "
-            f"{number(found['spectral_radius']['max'])}"
+            f"certificate on record, not checked here: {found['attractors']} attractors, {found['displaced']} displaced, "
+            f"{found['not_attractors']} not attractors, {found['inconclusive']} inconclusive"
         )
-    print("written: " + plain(", ".join(f"{name} {value}" for name, value in memory.written.items())))
+        print(f"largest spectral radius: {number(found['spectral_radius']['max'])}")
+        print(f"recovery threshold: {number(memory.certificate.recovery_atol)}")
+    for name in _WRITTEN:
+        value = memory.written.get(name)
+        if value not in (None, [], ()):
+            print(f"{name}: {plain(_told(value))}")
     return 0
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return number(value) if isinstance(value, float) else str(value)
 
 
 def _examples(record: dict[str, Any]) -> str:

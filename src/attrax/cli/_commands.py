@@ -1,6 +1,7 @@
 """Commands that are imported only when they are called, and help in which every option is named in full."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
@@ -8,6 +9,10 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from attrax._base.lazy import found
+
+_METAVARS = {"int": "N", "float": "X", "str": "TEXT"}
+"""What stands for the value of an option in the help, by its type, where nothing better is said."""
+_RANGE = re.compile(r"\b(\d+<=?)?x([<>]=?\d+)?(?=\])")
 
 
 class _Read:
@@ -31,6 +36,8 @@ class _Quick:
     def get_params(self, ctx: Any) -> list[Any]:
         parameters = super().get_params(ctx)  # pyright: ignore[reportAttributeAccessIssue]
         for parameter in parameters:
+            if parameter.param_type_name == "option" and not parameter.is_flag and parameter.metavar is None:
+                parameter.metavar = _METAVARS.get((parameter.display_type(ctx) or "").strip("<>").partition(" ")[0])
             if "get_runtime_param" not in vars(parameter):
                 reader = _Read(parameter.get_runtime_param)
                 parameter.get_runtime_param = lambda reader=reader: reader
@@ -56,13 +63,18 @@ class Command(_Quick, TyperCommand):
             entry = parameter.get_help_record(ctx)
             if entry is None:
                 continue
+            if parameter.metavar:  # of which Typer gives the range as that of x
+                entry = entry[0], _RANGE.sub(rf"\g<1>{parameter.metavar}\g<2>", entry[1])
             if parameter.param_type_name == "argument":
                 panels.setdefault("Arguments", []).append((parameter.display_name_raw, entry[1]))
             else:
                 panels.setdefault(getattr(parameter, "rich_help_panel", None) or "Options", []).append(entry)
         # Options without a panel of their own, such as --help, end the list.
+        notes = getattr(self.callback, "panel_notes", {})
         for title in sorted(panels, key=lambda title: (title == "Options", title != "Arguments")):
             with formatter.section(title):
+                if title in notes:
+                    formatter.write_text(notes[title])
                 formatter.write_dl(panels[title])
 
     def invoke(self, ctx: Any) -> Any:
@@ -107,3 +119,20 @@ def group(name: str, line: str, table: dict[str, tuple[str, str]]) -> Group:
     """A group from a table of names, each with the place of its function and a line of help."""
     commands = [Later(name, where, help) for name, (where, help) in table.items()]
     return Group(name=name, help=line, short_help=line, commands=commands, rich_markup_mode=None)
+
+
+def options_of(app: Group, arguments: Sequence[str]) -> dict[str, str]:
+    """The options of the command that these arguments call, by the names of its parameters, as the help has them.
+
+    Of a flag that is on by default it is the name that switches it off.
+    """
+    found: Any = app
+    for word in arguments:
+        if not isinstance(found, Group):
+            break
+        found = found.commands.get(word, found)
+    if not isinstance(found, Later):
+        return {}
+    options = [one for one in found.load().params if one.param_type_name == "option"]
+    off = {one.name: one.secondary_opts[0] for one in options if one.secondary_opts and one.default}
+    return {one.name: max(one.opts, key=len) for one in options} | off

@@ -27,6 +27,13 @@ def number(value: Any) -> str:
     return "–" if value is None else f"{value:.4g}"
 
 
+def radius(value: float) -> str:
+    """A spectral radius or its bound: six digits after the point, which show on which side of 1 it lies."""
+    if value == 0:
+        return "0"
+    return f"{value:.6f}" if 1e-3 <= abs(value) < 1e4 else f"{value:.1e}"
+
+
 def percent(value: float | None) -> str:
     """A rate for people; a dash where there is none."""
     return "–" if value is None else f"{100 * value:.1f} %"

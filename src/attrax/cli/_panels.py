@@ -12,9 +12,10 @@ def with_panels(function: Callable[..., int]) -> Callable[..., int]:
     """The same command as Typer takes it.
 
     A parameter that is annotated as `Annotated[Record, "Title"]`, where `Record` is a dataclass, stands for one option a
-    field, each with its own `typer.Option`; the help shows them under that title.
+    field, each with its own `typer.Option`; the help shows them under that title, and below it a second text, if any.
     """
     records: dict[str, Any] = {}
+    below: dict[str, str] = {}
     parameters: list[inspect.Parameter] = []
     for parameter in inspect.signature(function).parameters.values():
         record, *notes = get_args(parameter.annotation) if get_origin(parameter.annotation) is Annotated else (None,)
@@ -22,6 +23,7 @@ def with_panels(function: Callable[..., int]) -> Callable[..., int]:
             parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
             continue
         records[parameter.name] = record
+        below |= dict([notes[:2]]) if len(notes) > 1 else {}
         hints = get_type_hints(record, include_extras=True)
         parameters += [_option(field, hints[field.name], notes[0]) for field in fields(record)]
 
@@ -33,6 +35,7 @@ def with_panels(function: Callable[..., int]) -> Callable[..., int]:
         }
         return function(**given, **made)
 
+    command.__dict__["panel_notes"] = below
     command.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportAttributeAccessIssue]
     return command
 

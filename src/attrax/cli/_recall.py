@@ -64,10 +64,23 @@ def recall(
             "several one after another with +, as in shift:2+occlude:0.5.",
         ),
     ] = None,
-    reading: Annotated[str, typer.Option(help="The paper's thresholds: literal, mean_square or auto.")] = "auto",
-    atol: Annotated[float | None, typer.Option(help="Converged if the state changes by less than this.")] = None,
+    reading: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="How to read the paper's thresholds: literal, mean_square or auto."),
+    ] = "auto",
+    atol: Annotated[
+        float | None,
+        typer.Option(
+            metavar="DISTANCE",
+            help="Converged if the state changes by less than this. [default: the paper's, as --reading says]",
+        ),
+    ] = None,
     recovery_atol: Annotated[
-        float | None, typer.Option(help="Recovered if the distance to an example is below this.")
+        float | None,
+        typer.Option(
+            metavar="DISTANCE",
+            help="Recovered if the distance to an example is below this. [default: the paper's, as --reading says]",
+        ),
     ] = None,
     max_steps: Annotated[int, typer.Option(min=1, help="Maximum number of applications of the network.")] = 10_000,
     patterns: PatternSource = None,
@@ -116,7 +129,8 @@ def recall(
         if cycles != 1:
             raise ValueError("--cycles is for --from; leave it out, or name a cue to begin from")
         if bool(cues) == (corrupt is not None):
-            raise ValueError("give either cues or --corrupt KIND:LEVEL" + (", not both" if cues else ""))
+            several = "either cues or --corrupt KIND:LEVEL, not both"
+            raise ValueError(f"give {several if cues else 'cues, --corrupt KIND:LEVEL or --from CUE'}")
         if corrupt is not None and (n is not None or shuffle or size or gray or skip_unreadable):
             raise ValueError("--n, --shuffle, --size, --gray and --skip-unreadable are for cues, not for --corrupt")
         if output is not None:
@@ -172,6 +186,7 @@ def _from_one(
         "status": str(found.status[0]),
         "cycle": cycle,
         "length": len(patterns.cycles[cycle]) if cycle >= 0 else None,
+        "known": expected is not None,
         "index": found.entry[0],
         "name": name_of(patterns, int(found.entry[0])),
         "phase": found.phase[0],
@@ -190,21 +205,31 @@ def _from_one(
 def _print_one(record: dict[str, Any]) -> None:
     from attrax._base.status import RecallStatus
 
-    if record["cycle"] >= 0:
+    still = record["length"] == 1
+    if still:
+        name = f"example {record['index']}" if record["name"] is None else plain(record["name"])
+        print(f"{_reached(record['status'], record['known'])}: {name}, after {record['transient']} steps")
+    elif record["cycle"] >= 0:
         at = "" if record["name"] is None else f" {plain(record['name'])},"
         print(
-            f"{record['status']}: cycle {record['cycle']} of {record['length']} states, entered at{at} phase "
+            f"{_reached(record['status'], record['known'])}: cycle {record['cycle']} of {record['length']} states, entered at{at} phase "
             f"{record['phase']} after {record['transient']} steps"
         )
     else:
         advice = RecallStatus(record["status"]).advice
         print(f"{record['status']} after {record['transient']} steps: {advice}")
-    print(
-        f"period {record['period']}; PSNR: median {number(record['psnr']['median'])} dB, "
-        f"least {number(record['psnr']['min'])} dB"
-    )
+    if not still:
+        print(
+            f"period {record['period']}; PSNR: median {number(record['psnr']['median'])} dB, "
+            f"least {number(record['psnr']['min'])} dB"
+        )
     if record["output"] is not None:
         print(f"{record['frames']} frames written to {record['output']}")
+
+
+def _reached(status: str, known: bool) -> str:
+    """A status for people: where it is not known which example is the right one, that *one* was reached."""
+    return "reached a stored example" if status == "recovered" and not known else status
 
 
 def _from_many(
@@ -276,24 +301,29 @@ def _from_many(
 
 
 def _print_many(record: dict[str, Any], patterns: Any, output: Path | None) -> None:
+    from attrax.analysis import RULES
+
     share = f"{record['recovered']}/{record['cues']}"
     rate = percent(record["recovery_rate"])
     if record["corruption"] is None:
         print(f"{share} reached a stored example ({rate}); whether it is the right one is not known")
     else:
         print(
-            f"{share} recovered ({rate}); nearest neighbor {percent(record['one_nn_rate'])}, best rule "
-            f"{percent(record['best_nn_rate'])}; used in training: {record['trained_on']}"
+            f"{share} recovered ({rate}); nearest neighbor {percent(record['one_nn_rate'])}, best of "
+            f"{len(RULES)} nearest-neighbor rules {percent(record['best_nn_rate'])}; used in training: {record['trained_on']}"
         )
+    # Of cues from elsewhere, the line above has said how many reached a stored example.
+    said = () if record["corruption"] is not None else ("recovered",)
+    others = [f"{count} {status}" for status, count in record["status_counts"].items() if status not in said]
     print(
-        ", ".join(f"{count} {status}" for status, count in record["status_counts"].items())
-        + f"; steps: median {number(record['steps']['median'])}, most {number(record['steps']['max'])}; "
+        f"{', '.join(others)}{'; ' if others else ''}steps: median {number(record['steps']['median'])}, most {number(record['steps']['max'])}; "
         f"{record['reading']} reading of the thresholds"
     )
     if record["corruption"] is None:
         for result in record["results"]:
-            reached = f" {patterns.name(result['index'])}" if result["status"] == "recovered" else ""
-            print(plain(f"{result['name']}: {result['status']}{reached}"))
+            stored = result["status"] == "recovered"
+            end = f"stored {patterns.name(result['index'])}" if stored else result["status"]
+            print(plain(f"cue {result['name']} → {end}"))
     if output is not None:
         print(f"written to {output}")
 

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,18 @@ class Setting:
 
     value: Any
     said: str
+
+
+def allowed_settings() -> dict[str, tuple[str, ...]]:
+    """All settings of `attrax store` by the table they stand in."""
+    from attrax import training
+    from attrax.sources import MEDIA
+
+    return {
+        "training": tuple(field.name for field in fields(training.Training)),
+        "augmentation": tuple(field.name for field in fields(training.Augmentation)),
+        "source": MEDIA,
+    }
 
 
 def read_settings(

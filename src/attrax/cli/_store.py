@@ -24,7 +24,7 @@ from attrax.cli._sequences import (
     tell_merged,
     warn_of_near,
 )
-from attrax.cli._settings import Setting, read_settings, with_options
+from attrax.cli._settings import Setting, allowed_settings, read_settings, with_options
 from attrax.cli._store_options import Method, Network, Output, Source, Training
 from attrax.cli._store_record import print_store_record, store_record
 
@@ -41,7 +41,9 @@ def store(
     ],
     source: Annotated[Source, "What to store"],
     method: Annotated[Method, "How to store it"],
-    network: Annotated[Network, "Network"],
+    network: Annotated[
+        Network, "Network", "With auto, any of these options trains such a network by gradient instead (slower)."
+    ],
     training: Annotated[Training, "Training"],
     output: Annotated[Output, "Output"],
 ) -> int:
@@ -76,14 +78,6 @@ def store(
 
 def _settings(source: Source, method: Method, training: Training) -> dict[str, Setting]:
     """Everything given that the writer and the readers of sources take, by `section.name`."""
-    from attrax import training as records
-    from attrax.sources import MEDIA
-
-    allowed = {
-        "training": tuple(field.name for field in fields(records.Training)),
-        "augmentation": tuple(field.name for field in fields(records.Augmentation)),
-        "source": MEDIA,
-    }
     options = {
         "training.optimizer": (training.optimizer, "--optimizer"),
         "training.learning_rate": (training.lr, "--lr"),
@@ -95,7 +89,7 @@ def _settings(source: Source, method: Method, training: Training) -> dict[str, S
         **{f"source.{name}": (getattr(source, name), f"--{name}") for name in ("fps", "hop")},
     }
     given = {key: Setting(value, said) for key, (value, said) in options.items() if value is not None}
-    return with_options(read_settings(training.assignments or [], training.config, allowed), given)
+    return with_options(read_settings(training.assignments or [], training.config, allowed_settings()), given)
 
 
 def _of(section: str, settings: dict[str, Setting]) -> dict[str, Setting]:
@@ -127,7 +121,7 @@ def _chosen(network: Network) -> dict[str, Any]:
 def _recipe(writer: str, network: Network) -> "partial[Any] | None":
     """How to make the network that is trained; `None` where the writer makes its own."""
     from attrax.maps import mlp
-    from attrax.writing import writer_kind
+    from attrax.writing import DEFAULT_NETWORK, writer_kind
 
     chosen, needed = _chosen(network), writer_kind(writer).network
     if needed == "own" or (needed == "chosen" and not chosen):
@@ -137,15 +131,8 @@ def _recipe(writer: str, network: Network) -> "partial[Any] | None":
         typer.echo(
             f"attrax: {activation} without biases can store nothing: 1 is an eigenvalue at every fixed point", err=True
         )
-    defaults = {
-        "width": 512,
-        "depth": 5,
-        "activation": "relu",
-        "init": activation.init,
-        "bias": True,
-        "dtype": "float32",
-    }
-    return partial(mlp, **(defaults | chosen))
+    defaults = {"activation": "relu", "bias": True, "dtype": "float32"}
+    return partial(mlp, **(DEFAULT_NETWORK.keywords | defaults | {"init": activation.init} | chosen))
 
 
 def _clicked(source: str) -> str:

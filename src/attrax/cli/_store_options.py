@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from attrax._base import checks
 from attrax.activations import ACTIVATIONS
 from attrax.activations import activation as activation_of
 from attrax.cli._options import (
@@ -44,7 +45,8 @@ def _known(activation: str | None) -> str | None:
 def _named_writer(name: str) -> str:
     """The name, if there is such a writer; refused with the other wrong usage."""
     if name not in WRITERS:
-        raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, WRITERS))}.")
+        near = checks.did_you_mean(name, WRITERS)
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, WRITERS))}{near or '.'}")
     return name
 
 
@@ -112,7 +114,7 @@ class Network:
         typer.Option(
             min=1,
             metavar="N",
-            help="Units of each hidden layer. [default: the writer's choice; 512 if it trains a given network]",
+            help="Units of each hidden layer. [default: 512; for winner-take-all by the data]",
         ),
     ] = None
     depth: Annotated[
@@ -120,7 +122,7 @@ class Network:
         typer.Option(
             min=1,
             metavar="N",
-            help="Number of hidden layers. [default: the writer's choice; 5 if it trains a given network]",
+            help="Number of hidden layers. [default: 5]",
         ),
     ] = None
     activation: Annotated[
@@ -162,7 +164,9 @@ class Training:
         Literal["gd", "momentum", "momentum_decay", "rmsprop", "adam", "kfac"] | None,
         typer.Option(metavar="NAME", help="gd, momentum, momentum_decay, rmsprop, adam or kfac. [default: adam]"),
     ] = None
-    lr: Annotated[float | None, typer.Option(metavar="RATE", help="Learning rate. [default: the optimizer's]")] = None
+    lr: Annotated[float | None, typer.Option(metavar="RATE", help="Learning rate. [default: the writer's choice]")] = (
+        None
+    )
     epochs: Annotated[
         int | None,
         typer.Option(
@@ -170,7 +174,11 @@ class Training:
         ),
     ] = None
     tol: Annotated[
-        float | None, typer.Option(metavar="LOSS", help="Stop at this loss on the clean examples. [default: 1e-8]")
+        float | None,
+        typer.Option(
+            metavar="LOSS",
+            help="Loss on the clean examples to reach; gradient without noise stops there. [default: 1e-8]",
+        ),
     ] = None
     time_limit: Annotated[
         float | None,

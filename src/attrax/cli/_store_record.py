@@ -41,10 +41,10 @@ def store_record(memory: Any, file: Path, skipped: list[str]) -> dict[str, Any]:
 
 
 def print_store_record(record: dict[str, Any], memory: Any) -> None:
-    radius = record["spectral_radius"]
+    radius, epochs = record["spectral_radius"], record["epochs"]
     print(
-        f"{record['examples']} examples of {record['dimension']} values, loss {number(record['loss'])} "
-        f"after {record['epochs']} epochs, {number(record['seconds'])} s"
+        f"{record['examples']} examples of {record['dimension']} values: loss {number(record['loss'])}, "
+        f"{f'{epochs} epochs' if epochs else 'computed without training'}, {number(record['seconds'])} s"
     )
     print(f"spectral radius: median {number(radius['median'])}, largest {number(radius['max'])}")
     cycles = record["cycles"]
@@ -60,7 +60,7 @@ def print_store_record(record: dict[str, Any], memory: Any) -> None:
         print_reasons(memory.certificate)
     for attempt in record.get("attempts", []):
         print(
-            f"attempt: {attempt['writer']}, {attempt['network']}, "
+            f"attempt: {attempt['writer']}{_optimizer(attempt)}, {attempt['network']}, "
             f"{attempt['attractors']}/{attempt['cycles']} certified in {number(attempt['seconds'])} s"
         )
     if record.get("failed"):
@@ -70,3 +70,8 @@ def print_store_record(record: dict[str, Any], memory: Any) -> None:
         one, other = (plain(memory.patterns.name(index)) for index in pair["examples"])
         print(f"closest pair: {one} and {other}, {number(pair['distance'])} apart")
     print(f"written to {record['file']}")
+
+
+def _optimizer(attempt: dict[str, Any]) -> str:
+    """With which optimizer an attempt trained; nothing for one that did not train."""
+    return f" with {attempt['optimizer']}" if attempt.get("optimizer") else ""

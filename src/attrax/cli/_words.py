@@ -1,28 +1,40 @@
 """Errors in the words of the command line: what is a keyword in Python is an option here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from attrax._base.arguments import ArgumentError
 
-_OPTIONS = {"kind": "--as", "value_range": "--range", "recursive": "--no-recursive"}
-"""Options that are not called as the keyword is."""
-_SET = ("start", "duration", "rate", "mono", "by")
-"""What has no option of its own in `attrax store`."""
+_CALLED = {"learning_rate": "lr", "corruptions": "train_corruption", "context": "context_frames", "begin": "from"}
+"""Parameters of commands that are not called as the keyword is."""
 
 
-def told(error: BaseException, arguments: Sequence[str] = ()) -> str:
-    """The message of an error of a command with these arguments, with options where the library has keywords."""
+def told(error: BaseException, arguments: Sequence[str], options: Mapping[str, str]) -> str:
+    """The message of an error of a command with these arguments, with options where the library has keywords.
+
+    `options` are those of the command, by the names of its parameters. What `attrax store` has no option for is a
+    setting, as is what was given as one; any other keyword stays as it is.
+    """
     if not isinstance(error, ArgumentError):
         return str(error)
-    rare = _SET if arguments[:1] == ["store"] else ()
-    return error.spelled(lambda name, value: _option(name, value, name in rare))
+    return error.spelled(lambda name, value: _spelled(name, value, arguments, options))
 
 
-def _option(name: str, value: str, rare: bool) -> str:
-    if rare:
-        return f"--set source.{name}" + (f"={value}" if value else "")
-    option = _OPTIONS.get(name, f"--{name.replace('_', '-')}")
+def _spelled(name: str, value: str, arguments: Sequence[str], options: Mapping[str, str]) -> str:
+    option = options.get(_CALLED.get(name, name), options.get(name))
+    section = _section(name) if "assignments" in options else None
+    as_setting = any(argument.startswith(f"{section}.{name}=") for argument in arguments)
+    if section is not None and (option is None or as_setting):
+        return f"--set {section}.{name}" + (f"={value}" if value else "")
+    if option is None:
+        return f"{name}={value}" if value else name
     return f"{option} {value}" if value else option
+
+
+def _section(name: str) -> str | None:
+    """The table of settings of `attrax store` that has this one; `None` where none has."""
+    from attrax.cli._settings import allowed_settings
+
+    return next((section for section, names in allowed_settings().items() if name in names), None)
 
 
 def plain(name: str) -> str:

@@ -10,6 +10,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
+from attrax._base import checks
 from attrax._base.numerics import float64
 from attrax._base.states import state_batch
 from attrax._base.types import HostStates
@@ -40,6 +41,7 @@ def corrupt(
         >>> corrupt("occlude:0.5", np.ones((1, 2, 2), "float32"), key=jr.key(0))[0].tolist()
         [[1.0, 1.0], [0.0, 0.0]]
     """
+    checks.random_key(key)
     corruption = as_corruption(corruption)
     states = np.asarray(states)
     if states.shape[:1] != (0,):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from attrax._base import checks
 from attrax._base.lazy import found, lazy
 from attrax.corruptions._record import Corruption, CorruptionKind, Distortion
 
@@ -80,7 +81,8 @@ def parse_corruption(text: str) -> Corruption:
 def _parse_one(text: str) -> Corruption:
     name, colon, written = text.partition(":")
     if name not in _TABLE or (colon and not _TABLE[name].unit):
-        raise ValueError(f"a corruption must be one of {', '.join(_TABLE)}, written KIND:LEVEL; got {text!r}")
+        near = checks.did_you_mean(name, _TABLE) if name not in _TABLE else ""
+        raise ValueError(f"a corruption must be one of {', '.join(_TABLE)}, written KIND:LEVEL; got {text!r}{near}")
     kind, choice = _TABLE[name], ""
     if kind.choices:
         choice, _, written = written.partition(",")

@@ -17,7 +17,7 @@ from attrax.dynamics._path import Path, entry_of, path_to_cycle, traces, whole_p
 from attrax.dynamics._refine import refine
 from attrax.dynamics._stored import Met, StoredCycles, thresholds_of
 from attrax.maps import ReducedMap, reduced_map
-from attrax.memory import Memory, Thresholds
+from attrax.memory import Memory, Thresholds, check_memory
 
 _TRACE_BYTES = 2**28
 """Coordinates of all steps are held up to about this size at a time."""
@@ -171,6 +171,7 @@ def recall(
         >>> int(found.period[0]), int(found.phase[0]), int(found.transient[0])
         (3, 2, 1)
     """
+    check_memory(memory)
     patterns = memory.examples()
     thresholds = thresholds_of(memory, reading)
     if atol is not None:
@@ -268,6 +269,7 @@ def phase_errors(memory: Memory, recalled: Recall, row: int = 0) -> Float[np.nda
         >>> phase_errors(memory, recall(memory, film[2:3], path=True)).tolist()
         [0.0, 0.0, 0.0, 0.0]
     """
+    check_memory(memory)
     if recalled.path is None:
         raise ValueError("frames were not kept; call recall with path=True")
     row = checks.integer("row", row, least=0, most=len(recalled.path) - 1)

@@ -17,11 +17,10 @@ from attrax._base.shown import Record
 from attrax._base.states import state_batch
 from attrax._base.types import HostStates, Map
 from attrax.dynamics._iterate import follow
+from attrax.linalg import FORMED
 from attrax.maps import ReducedMap, reduced_map, shapes_of
 from attrax.patterns import Patterns
 
-_DENSE = 2048
-"""Up to this many coordinates the Newton system is formed and factored; above, GMRES on Jacobian-vector products."""
 _EXACT = 1e-12
 """Residual, in units of a state, below which a state is left unchanged."""
 _LAPS = 64
@@ -190,7 +189,8 @@ def _newton_correction(
 
     constant = around(np.zeros(size))
     try:
-        if size <= _DENSE:
+        # Above, GMRES on Jacobian-vector products.
+        if size <= FORMED:
             product = np.eye(size)
             for step in range(period):
                 product = np.asarray(_jacobian(reduced, z[step])) @ product

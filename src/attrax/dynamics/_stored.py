@@ -11,7 +11,7 @@ from attrax._base.shown import Record
 from attrax._base.types import HostIndices, HostStates
 from attrax.dynamics._loop import run, states_of
 from attrax.maps import reduced_map
-from attrax.memory import READINGS, Memory, Thresholds
+from attrax.memory import READINGS, Memory, Thresholds, check_memory
 from attrax.patterns import Patterns
 
 
@@ -24,6 +24,7 @@ def thresholds_of(memory: Memory, reading: str = "auto") -> Thresholds:
 
     **Raises** `ValueError` for an unknown reading, and if the memory holds no patterns.
     """
+    check_memory(memory)
     patterns = memory.examples()
     checks.one_of("reading", reading, READINGS)
     literal = Thresholds.literal(patterns.unit)

@@ -32,7 +32,7 @@ from attrax.files._contents import from_contents, to_contents
 from attrax.files._digest import digest
 from attrax.files._foreign import MissingMap, check_same_map
 from attrax.files._plain import read_json
-from attrax.memory import Memory
+from attrax.memory import Memory, check_memory
 from attrax.patterns import Patterns
 from attrax.writing import refine_and_certify
 
@@ -57,6 +57,7 @@ def save(path: str | os.PathLike[str], memory: Memory, *, patterns: bool = True)
     **Returns:** the path. **Raises** `ValueError` for a path that can't be written, and for a memory that `load` would
     refuse, such as one whose weights are not finite although its status is not *diverged*.
     """
+    check_memory(memory)
     path = Path(path)
     check_writable(path)
     arrays, text = to_contents(memory, patterns=patterns)
@@ -133,6 +134,7 @@ def with_patterns(memory: Memory, examples: Patterns | HostStates) -> Memory:
 
     **Raises** `ValueError` if they are not the same examples in the same order.
     """
+    check_memory(memory)
     if memory.patterns is not None:
         return memory
     patterns = examples if isinstance(examples, Patterns) else Patterns.from_examples(examples)
@@ -143,12 +145,13 @@ def with_patterns(memory: Memory, examples: Patterns | HostStates) -> Memory:
             "these are not the examples that the memory was written from (their digest differs): give the same "
             "source with the same options, such as n, shuffle, seed, size and gray, and sequences as sequences"
         )
-    return refine_and_certify(Memory(memory.map, patterns, patterns.points, memory.written))
+    completed = Memory(memory.map, patterns, patterns.points, memory.written, memory.certificate)
+    return refine_and_certify(completed, recovery_atol=completed.recovery_atol)
 
 
 def _metadata(path: Path, content: bytes) -> dict[str, str]:
     """The texts in the header of a safetensors file. **Raises** `MemoryFileError` unless it is a memory."""
-    foreign = MemoryFileError(f"{path} is not an attrax memory: it has no such header; write one with attrax store")
+    foreign = MemoryFileError(f"{path} is not an attrax memory file; write one with attrax store")
     length = int.from_bytes(content[:8], "little") if len(content) >= 8 else 0
     if not 2 <= length <= len(content) - 8:
         raise foreign

@@ -1,5 +1,9 @@
 """Products, norms and spectra of matrices, with the rounding of every step carried along."""
 
+from ._arnoldi import DENSE as DENSE
+from ._arnoldi import FORMED as FORMED
+from ._arnoldi import LargestEigenvalues as LargestEigenvalues
+from ._arnoldi import largest_eigenvalues as largest_eigenvalues
 from ._bounds import Leading as Leading
 from ._bounds import leading_eigenvalue as leading_eigenvalue
 from ._bounds import power_bound as power_bound
@@ -8,6 +12,12 @@ from ._norms import Norm as Norm
 from ._norms import contracting_norms as contracting_norms
 from ._norms import contraction_rate as contraction_rate
 from ._norms import two_norm as two_norm
+from ._random_norms import FAILURE as FAILURE
+from ._random_norms import GAUSS as GAUSS
+from ._random_norms import POWERS as POWERS
+from ._random_norms import PowerNorms as PowerNorms
+from ._random_norms import power_norms as power_norms
+from ._random_norms import probable_bound as probable_bound
 from ._running_product import UNIT_ROUNDOFF as UNIT_ROUNDOFF
 from ._running_product import Factor as Factor
 from ._running_product import Product as Product

@@ -7,10 +7,8 @@ import numpy as np
 import scipy
 
 from attrax._base.shown import Record
+from attrax.linalg._arnoldi import DENSE, largest_eigenvalues
 from attrax.linalg._running_product import Product, frobenius, gamma
-
-_DENSE = 160
-"""Up to this size all eigenvalues are computed; above, the leading one by Arnoldi's method."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,31 +66,16 @@ def leading_eigenvalue(product: Product) -> Leading:
         return Leading(0.0, product.error, True)
     if not np.isfinite(matrix).all():
         return Leading(complex(np.inf), np.inf, False)
-    if size > _DENSE:
-        try:
-            return _arnoldi(product)
-        except scipy.sparse.linalg.ArpackError:
-            pass  # it did not converge; the dense method always gives an answer
+    if size > DENSE:
+        found = largest_eigenvalues(lambda x: matrix @ x, lambda x: matrix.T @ x, size)
+        if np.isfinite(found.condition):  # otherwise the dense route, which always answers
+            rounding = product.error + gamma(size) * float(np.linalg.norm(matrix)) + float(found.residuals[0])
+            return Leading(complex(found.values[0]), 2 * rounding * found.condition, False)
     decomposition: Any = scipy.linalg.eig(matrix, left=True, right=True)
     values, left, right = decomposition
     lead = int(np.argmax(np.abs(values)))
     rounding = product.error + 4 * gamma(size) * float(np.linalg.norm(matrix))
     return Leading(complex(values[lead]), _error(left[:, lead], right[:, lead], rounding), True)
-
-
-def _arnoldi(product: Product) -> Leading:
-    matrix = product.matrix
-    # A fixed start vector makes the result deterministic; ARPACK would draw a random one.
-    start = np.random.default_rng(0).standard_normal(len(matrix))
-    values, right = scipy.sparse.linalg.eigs(matrix, k=1, tol=1e-10, v0=start, maxiter=300)
-    value, vector = complex(values[0]), right[:, 0]
-    left_values, left = scipy.sparse.linalg.eigs(matrix.T, k=1, tol=1e-10, v0=start, maxiter=300)
-    # The left vector belongs to the same eigenvalue or to its conjugate.
-    partner = left[:, 0].conj() if abs(left_values[0] - value) <= abs(left_values[0].conj() - value) else left[:, 0]
-    vector = vector / np.linalg.norm(vector)
-    residual = float(np.linalg.norm(matrix @ vector - value * vector))
-    rounding = product.error + gamma(len(matrix)) * float(np.linalg.norm(matrix)) + residual
-    return Leading(value, _error(partner, vector, rounding), False)
 
 
 def _error(left: np.ndarray, right: np.ndarray, backward: float) -> float:

@@ -7,8 +7,10 @@ import scipy
 
 
 def dense_norm(matrix: np.ndarray) -> float:
-    """The 2-norm of an m×n matrix; 0 if it is empty or not finite."""
-    return float(np.linalg.norm(matrix, 2)) if matrix.size and np.isfinite(matrix).all() else 0.0
+    """The 2-norm; NaN of a matrix that is not finite, 0 of an empty one."""
+    if not np.isfinite(matrix).all():
+        return float("nan")
+    return float(np.linalg.norm(matrix, 2)) if matrix.size else 0.0
 
 
 def largest_singular_value(

@@ -15,6 +15,7 @@ from ._contract import reduced_map as reduced_map
 from ._contract import shapes_of as shapes_of
 from ._contract import step_bounds as step_bounds
 from ._description import Description as Description
+from ._description import count_parameters as count_parameters
 from ._initializers import INITIALIZERS as INITIALIZERS
 from ._kinds import KINDS as KINDS
 from ._kinds import kind_of as kind_of

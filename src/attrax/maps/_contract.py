@@ -153,7 +153,7 @@ def describe(map: Map) -> Description:
     >>> import jax.random as jr
     >>> from attrax.maps import mlp
     >>> describe(mlp((28, 28), width=(512, 512, 100), key=jr.key(0))).text
-    '2×512+1×100 relu units'
+    '3 hidden layers of relu units (2 of 512, 1 of 100)'
     """
     return map.describe() if isinstance(map, Describable) else general_description(map)
 

@@ -17,7 +17,7 @@ class Description(Record):
 
     **Fields:**
 
-    - `text`: one line, such as `2×512 relu units`.
+    - `text`: one line, such as `2 hidden layers of 512 relu units`.
     - `parameters`: number of all weights and biases.
     - `depth`: number of hidden layers; `None` where that is meaningless or unknown.
     - `facts`: more details for programs, by name: numbers, texts and lists only.

@@ -8,10 +8,8 @@ from jaxtyping import Float, Int
 
 from attrax._base.shown import Rows, counts, span
 from attrax._base.status import Evidence, Reason, Verdict
+from attrax.linalg import FAILURE
 from attrax.memory._thresholds import Thresholds
-
-_FAILURE = 1e-10
-"""Probability with which a bound of the evidence `probable` may fail."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +21,8 @@ class Certificate(Rows):
 
     - `cycles`: the indices of the points of each cycle, in order.
     - `spectral_radius`: largest modulus of an eigenvalue of the Jacobian product around the cycle, as estimated.
-    - `error`: bound on the error of that estimate, from residual, rounding and the eigenvalue's condition.
+    - `error`: bound on the error of that estimate, from residual, rounding and the eigenvalue's condition; at most
+      `upper_bound`, or the estimate if that is larger.
     - `upper_bound`: bound on the modulus of every eigenvalue; infinite if none is known.
     - `log_spectral_radius`: natural logarithm of the radius, exact where the radius itself under- or overflows;
       −inf for a product that is zero.
@@ -98,7 +97,7 @@ class Certificate(Rows):
     def failure_probability(self) -> Float[np.ndarray, " c"]:
         """The probability with which the bound on each spectrum may fail: 1e-10 where the evidence is `probable`, else
         0."""
-        return np.array([_FAILURE if one is Evidence.PROBABLE else 0.0 for one in self.evidence])
+        return np.array([FAILURE if one is Evidence.PROBABLE else 0.0 for one in self.evidence])
 
     @property
     def open_sequences_kept(self) -> np.ndarray:

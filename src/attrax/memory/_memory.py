@@ -1,5 +1,6 @@
 """A memory: plain data without verbs."""
 
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ from attrax._base.status import StoreStatus
 from attrax._base.types import HostStates, Map
 from attrax.maps import describe
 from attrax.memory._certificate import Certificate
+from attrax.memory._thresholds import default_recovery_atol
 from attrax.patterns import Patterns
 
 _WRITTEN = ("status", "writer", "loss", "epochs", "seconds")
@@ -62,6 +64,17 @@ class Memory(Record):
         """How writing ended; `None` for a memory that was built by hand."""
         return StoreStatus(self.written["status"]) if "status" in self.written else None
 
+    @property
+    def recovery_atol(self) -> float | None:
+        """The recovery threshold that somebody chose when the memory was certified.
+
+        `None` for the default threshold, which follows the unit of the patterns, and where nobody certified the memory.
+        """
+        chosen = float("nan") if self.certificate is None else self.certificate.recovery_atol
+        if np.isnan(chosen):
+            return None
+        return None if self.patterns is not None and chosen == default_recovery_atol(self.patterns) else chosen
+
     def _facts(self) -> dict[str, Any]:
         network = describe(self.map)
         found: dict[str, Any] = {
@@ -73,3 +86,18 @@ class Memory(Record):
 
     def _pictures(self) -> list[tuple[str, np.ndarray]]:
         return [] if self.patterns is None else self.patterns._pictures()
+
+
+def check_memory(memory: Any) -> None:
+    """**Raises** `ValueError`, with what to write in its place, unless `memory` is a `Memory`."""
+    if isinstance(memory, Memory):
+        return
+    if isinstance(memory, str | os.PathLike):
+        path = os.fspath(memory)
+        raise ValueError(f"memory must be a Memory; got the path {path!r}. Load it first: attrax.load({path!r})")
+    remedy = ""
+    if isinstance(getattr(memory, "memory", None), Memory):
+        remedy = ". Pass its .memory"
+    elif callable(memory) and not isinstance(memory, type):
+        remedy = ". For a map of your own, write attrax.Memory(map, attrax.Patterns.from_examples(points))"
+    raise ValueError(f"memory must be a Memory; got {type(memory).__name__}{remedy}")

@@ -1,8 +1,10 @@
 """The paper's thresholds: when an iteration has converged, and when its limit counts as a stored state."""
 
+import math
 from dataclasses import dataclass
 
 from attrax._base.shown import Record
+from attrax.patterns import Patterns
 
 READINGS = ("auto", "literal", "mean_square")
 """Ways to read the paper's thresholds. `auto` depends on the memory; see `attrax.dynamics.thresholds_of`."""
@@ -49,3 +51,8 @@ class Thresholds(Record):
         """
         convergence, recovery = (size * _MEAN_SQUARE_CONVERGENCE) ** 0.5, (size * _MEAN_SQUARE_RECOVERY) ** 0.5
         return cls("mean_square", convergence * unit, recovery * unit, unit)
+
+
+def default_recovery_atol(patterns: Patterns) -> float:
+    """The paper's recovery threshold, a mean squared distance of 1e-7, in units of the patterns."""
+    return Thresholds.mean_square(math.prod(patterns.shape), patterns.unit).recovery

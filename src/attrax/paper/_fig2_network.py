@@ -13,7 +13,7 @@ from attrax import RecallStatus, Verdict
 from attrax.analysis import Census, CurvePoint, LimitKind, find_spurious, recovery
 from attrax.corruptions import corrupt
 from attrax.dynamics import Recall, recall
-from attrax.extending import HostStates
+from attrax.extending import HostStates, squared_distances
 from attrax.memory import Memory
 from attrax.paper._experiment import Records, labeled, repeated
 from attrax.paper._networks import iterated_states, network_settings, reached, stored_numbers, write
@@ -23,7 +23,6 @@ from attrax.paper._pictures import (
     data_source,
     limited,
     pictures,
-    squared_distances,
     unseen_pictures,
 )
 from attrax.paper.pages import PageTable
@@ -233,7 +232,8 @@ def likeness(examples: HostStates) -> Int[np.ndarray, "n n"]:
     >>> likeness(np.array([[0.0], [5.0], [1.0]])).tolist()
     [[0, 2, 1], [2, 0, 1], [1, 2, 0]]
     """
-    squares = squared_distances(np.asarray(examples, np.float64).reshape(len(examples), -1))
+    flat = np.asarray(examples, np.float64).reshape(len(examples), -1)
+    squares = squared_distances(flat, flat)
     np.fill_diagonal(squares, -np.inf)
     order = np.argsort(squares, axis=1, kind="stable")
     return np.argsort(order, axis=1)

@@ -131,7 +131,7 @@ def fitted(
         key=key,
     )
     memory = refine_and_certify(Memory(trained(found.map), Patterns.from_examples(examples)), progress=work.progress)
-    written = {"writer": "fit", "loss": found.loss, "epochs": found.epochs, "status": str(found.status)}
+    written = {"writer": "fit", "loss": found.loss, "epochs": found.epochs, "status": str(found.status.of_memory)}
     return replace(memory, written=written)
 
 

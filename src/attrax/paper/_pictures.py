@@ -7,9 +7,8 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
-from attrax.extending import HostStates, checks
+from attrax.extending import HostStates, checks, squared_distances
 from attrax.sources import SourceError, count, load
 
 _STAND_INS = {"cifar10": "natural", "mnist": "digits", "imagenet64": "natural"}
@@ -111,14 +110,8 @@ def least_distance(states: HostStates) -> float | None:
     if len(states) < 2:
         return None
     flat = np.asarray(states, np.float64).reshape(len(states), -1)
-    squares = squared_distances(flat)
+    squares = squared_distances(flat, flat)
     np.fill_diagonal(squares, np.inf)
     one, other = np.unravel_index(int(np.argmin(squares)), squares.shape)
     # The pair is found by the expanded square; its distance is computed without cancellation.
     return float(np.linalg.norm(flat[one] - flat[other]))
-
-
-def squared_distances(flat: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
-    """Squared Euclidean distances between all rows, for sorting; near 0 their precision is limited by rounding."""
-    squares = (flat**2).sum(axis=1)
-    return squares[:, None] + squares - 2 * flat @ flat.T

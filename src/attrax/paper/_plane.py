@@ -8,7 +8,7 @@ import jax.random as jr
 import numpy as np
 import optax
 
-from attrax import StoreStatus, Verdict
+from attrax import StoreStatus, TrainingStatus, Verdict
 from attrax.analysis import Basins, Other, Plane, basins
 from attrax.extending import Progress, checks
 from attrax.maps import mlp
@@ -75,7 +75,7 @@ def train_plane(
     seed: int = 0,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
-) -> tuple[Memory, float, int, StoreStatus]:
+) -> tuple[Memory, float, int, TrainingStatus]:
     """Trains a network as for Figs. 3 and 4c: PyTorch's initialization, Adam, no noise, no polish, in float64.
 
     By default the rate falls from 1e-3 along a cosine to 0, and training stops at a mean squared error of 1e-10.
@@ -134,7 +134,7 @@ def train_plane(
         "seconds": fitted.seconds,
     }
     memory = refine_and_certify(Memory(fitted.map, patterns))
-    certificate, status = memory.certificate, fitted.status
+    certificate, status = memory.certificate, fitted.status.of_memory
     assert certificate is not None  # `refine_and_certify` certifies
     if status is StoreStatus.STORED and not certificate.all_attractors:
         status = StoreStatus.NOT_ALL_CERTIFIED

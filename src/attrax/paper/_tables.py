@@ -10,7 +10,7 @@ import jax.random as jr
 import numpy as np
 import optax
 
-from attrax import StoreStatus, TrainingStatus
+from attrax import TrainingStatus
 from attrax.analysis import wilson_interval
 from attrax.extending import HostStates, Record, checks
 from attrax.maps import MLP
@@ -198,9 +198,7 @@ def _alone(network: MLP, values: HostStates, settings: Mapping[str, Any], work: 
         progress=work.progress,
         key=jr.key(0),
     )
-    missed = TrainingStatus.EPOCHS_OVER if found.epochs >= settings["epochs"] else TrainingStatus.TIME_OVER
-    status = {StoreStatus.STORED: TrainingStatus.REACHED, StoreStatus.DIVERGED: TrainingStatus.DIVERGED}
-    return found.map, found.loss, found.epochs, status.get(found.status, missed)
+    return found.map, found.loss, found.epochs, found.status
 
 
 @cache

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from attrax._base import checks
-from attrax._base.arguments import ArgumentError, checked, mention
+from attrax._base.arguments import ArgumentError, mention
 from attrax._base.shown import Record, Words, span, strip
 from attrax._base.states import state_batch
 from attrax._base.types import HostIndices, HostStates
@@ -219,10 +219,11 @@ class Patterns(Record):
     def from_examples(cls, examples: HostStates, *, names: Sequence[str] | None = None) -> "Patterns":
         """Patterns in which every example is a cycle of length one. Equal examples are merged (see `merged`).
 
-        **Arguments:** `examples`, n×state shape, real and finite, at least one; `names`, one for each.
+        **Arguments:** `examples`, n×state shape, real and finite, at least one; `names`, one for each. The first axis
+        counts the examples: a single picture is `picture[None]`. An 8×8 array is taken for 8 examples of 8 numbers.
 
-        **Raises** `ValueError` for an empty array, a single state without the leading axis, NaN, infinities or
-        anything but real numbers.
+        **Raises** `ValueError` for an empty array, an array with a single axis, NaN, infinities or anything but real
+        numbers.
 
             >>> import numpy as np
             >>> Patterns.from_examples(np.eye(3, dtype="float32")).successor.tolist()
@@ -304,7 +305,7 @@ class Patterns(Record):
         if context != "auto":
             if isinstance(context, str):
                 raise ArgumentError(f"{mention('context')} must be an integer of at least 1 or auto; got {context!r}")
-            return cls(*embedded(given, holds, checked(checks.integer, "context", context, least=1), names))
+            return cls(*embedded(given, holds, checks.integer("context", context, least=1), names))
         # Which frames are equal is all that decides, so the search is on numbers in place of frames.
         numbers = equal_rows(np.concatenate(given)).astype(float)[:, None]
         words = np.split(numbers, np.cumsum([len(sequence) for sequence in given])[:-1])

@@ -130,6 +130,7 @@ def theory_figure(
 
     **Returns** the two files. **Raises** `ValueError` for wrong arguments, before any work.
     """
+    checks.random_key(key)
     kind = checks.one_of("kind", kind, THEORY_FIGURES)
     if activation is not None:
         activation_of(activation)

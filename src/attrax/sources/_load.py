@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from attrax._base import checks
-from attrax._base.arguments import ArgumentError, checked, mention
+from attrax._base.arguments import ArgumentError, mention
 from attrax.sources._pixels import FITS, MAX_PIXELS, prepare, promote
 from attrax.sources._records import Examples, Source, SourceError
 from attrax.sources._scales import Range, checked_range, divided, known_range, narrow_note, type_range
@@ -82,8 +82,8 @@ def load(
     if not specs:
         raise SourceError("load needs at least one source, as in load('digits'); got none")
     if n is not None:
-        checked(checks.integer, "n", n, least=1)
-    seed, size = checked(checks.integer, "seed", seed), checked_size(size)
+        checks.integer("n", n, least=1)
+    seed, size = checks.integer("seed", seed), checked_size(size)
     options: dict[str, Any] = {"size": size, "gray": gray}
     options |= {"fit": checked_fit(fit, size), "value_range": checked_range(value_range)}
     sources = [open_source(spec, recursive=recursive) for spec in specs]
@@ -186,7 +186,7 @@ def checked_size(size: Any) -> tuple[int, int] | None:
         return None
     if isinstance(size, str) or not isinstance(size, Sequence) or len(size) != 2:
         raise ArgumentError(f"{mention('size')} must be a pair (height, width) in pixels; got {size!r}")
-    height, width = (checked(checks.integer, "size", side, least=1) for side in size)
+    height, width = (checks.integer("size", side, least=1) for side in size)
     if height * width > MAX_PIXELS:
         raise ArgumentError(f"{mention('size')} must come to at most {MAX_PIXELS:,} pixels; got {height}×{width}")
     return height, width
@@ -194,7 +194,7 @@ def checked_size(size: Any) -> tuple[int, int] | None:
 
 def checked_fit(fit: Any, size: tuple[int, int] | None) -> str:
     """How pictures are brought to a size. **Raises** `ValueError` for anything else, and where there is no size."""
-    checked(checks.one_of, "fit", fit, FITS)
+    checks.one_of("fit", fit, FITS)
     if fit != "squash" and size is None:
         raise ArgumentError(
             f"{mention('fit')} says how images are brought to a size; give "

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from attrax._base import checks
-from attrax._base.arguments import ArgumentError, checked, mention
+from attrax._base.arguments import ArgumentError, mention
 from attrax.patterns import ENDS
 from attrax.sources._clips import Clip
 from attrax.sources._load import load
@@ -80,8 +80,8 @@ def read(
         raise SourceError("read needs at least one source, as in read('digits'); got none")
     if kind is None:
         kind = "sequence" if any(is_sequence(source) for source in sources) else "images"
-    checked(checks.one_of, "kind", kind, KINDS)
-    checked(checks.one_of, "end", end, ENDS)
+    checks.one_of("kind", kind, KINDS)
+    checks.one_of("end", end, ENDS)
     media = {"fps": fps, "start": start, "duration": duration, "hop": hop, "rate": rate, "mono": mono, "by": by}
     media = {name: value for name, value in media.items() if value is not None and value is not False}
     _refuse_contradictions(kind, n, shuffle, indices, cycle_length, single, end, context)
@@ -135,11 +135,11 @@ def _refuse_contradictions(
             raise ArgumentError(
                 f"{mention('context')} must be a number of frames, at least 1, or auto; got {context!r}"
             )
-        checked(checks.integer, "context", context, least=1)
+        checks.integer("context", context, least=1)
     if n is not None:
-        checked(checks.integer, "n", n, least=1)
+        checks.integer("n", n, least=1)
     if cycle_length is not None:
-        checked(checks.integer, "cycle_length", cycle_length, least=1)
+        checks.integer("cycle_length", cycle_length, least=1)
     if indices is not None and (n is not None or shuffle):
         raise ArgumentError(
             f"{mention('indices')} says which states to take; leave {mention('n')} and {mention('shuffle')} out"
@@ -195,7 +195,7 @@ def _first(clip: Clip, count: int) -> Examples:
 def _picked(found: Examples, indices: Sequence[int] | None, source: str) -> Examples:
     if indices is None:
         return found
-    chosen = [checked(checks.integer, "indices", index) for index in indices]
+    chosen = [checks.integer("indices", index) for index in indices]
     if not chosen:
         raise ArgumentError(f"{mention('indices')} must name at least one state; got none")
     beyond = [index for index in chosen if index >= len(found)]

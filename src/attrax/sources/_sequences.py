@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from attrax._base import checks
-from attrax._base.arguments import checked, mention
+from attrax._base.arguments import mention
 from attrax._base.types import HostStates
 from attrax.sources._audio import AUDIO_SUFFIXES, read_audio, save_audio
 from attrax.sources._clips import Clip, Written, known_facts
@@ -95,16 +95,16 @@ def load_sequence(
     size = checked_size(size)
     fit = checked_fit(fit, size)
     if fps is not None:
-        fps = checked(checks.real, "fps", fps, above=0, most=1000)
+        fps = checks.real("fps", fps, above=0, most=1000)
     if start is not None:
-        checked(checks.real, "start", start, least=0, most=_MOST)
+        checks.real("start", start, least=0, most=_MOST)
     if duration is not None:
-        checked(checks.real, "duration", duration, above=0, most=_MOST)
+        checks.real("duration", duration, above=0, most=_MOST)
     if hop is not None:
-        checked(checks.real, "hop", hop, above=0, most=_MOST)
+        checks.real("hop", hop, above=0, most=_MOST)
     if rate is not None:
-        checked(checks.integer, "rate", rate, least=1, most=768_000)
-    checked(checks.one_of, "by", by, UNITS)
+        checks.integer("rate", rate, least=1, most=768_000)
+    checks.one_of("by", by, UNITS)
     options: dict[str, Any] = {
         "size": size,
         "fit": None if fit == "squash" else fit,

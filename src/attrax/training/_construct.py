@@ -125,6 +125,7 @@ def constructed_start(
 
     **Returns:** an `MLP` with one hidden layer of 2n + `spare` units. **Raises** `ValueError` for another kind.
     """
+    checks.random_key(key)
     checks.one_of("start", kind, CONSTRUCTIONS)
     checks.integer("spare", spare, least=0)
     made = (margin if kind == "margin" else pseudoinverse)(points, targets)

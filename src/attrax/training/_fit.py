@@ -21,7 +21,7 @@ from attrax._base import checks
 from attrax._base.files import alone
 from attrax._base.numerics import float64
 from attrax._base.shown import Record
-from attrax._base.status import StoreStatus
+from attrax._base.status import TrainingStatus
 from attrax._base.types import HostStates, Map, Progress
 from attrax.training._checkpoint import read_checkpoint, write_checkpoint
 from attrax.training._losses import Loss, squared_error
@@ -51,8 +51,7 @@ class Fit(Record, Generic[M]):
     - `loss`: mean squared error on the clean inputs at that map, in the arithmetic of training.
     - `epochs`: number of passes through the data.
     - `seconds`: wall-clock time of this call, compilation included.
-    - `status`: `stored` if the loss reached the tolerance (or no tolerance was given), `loss_not_reached` or
-      `diverged`.
+    - `status`: a `TrainingStatus`.
     - `time_limited`: whether the time limit ended training.
     """
 
@@ -60,8 +59,17 @@ class Fit(Record, Generic[M]):
     loss: float
     epochs: int
     seconds: float
-    status: StoreStatus
+    status: TrainingStatus
     time_limited: bool = False
+
+
+def status_of(loss: float, done: int, tol: float, epochs: int) -> TrainingStatus:
+    """How training ended at this loss after `done` epochs; a negative `tol` stands for none."""
+    if not np.isfinite(loss):
+        return TrainingStatus.DIVERGED
+    if loss <= tol or (tol < 0 and done >= epochs):
+        return TrainingStatus.REACHED
+    return TrainingStatus.EPOCHS_OVER if done >= epochs else TrainingStatus.TIME_OVER
 
 
 class _Training(eqx.Module):
@@ -136,6 +144,7 @@ def fit(
     **Returns:** `Fit`. **Raises** `ValueError` for a wrong argument, a checkpoint of another run, or one that another
     run is writing to.
     """
+    checks.random_key(key)
     begun = time.perf_counter()
     inputs, targets = np.asarray(inputs), np.asarray(targets)
     rows = inputs.ndim > 1 and targets.ndim > 1 and len(inputs) == len(targets) and len(inputs) > 0
@@ -190,10 +199,7 @@ def fit(
             state, time_limited = _train(state, static, problem, optimizer, end, checkpoint, stamp, progress)
         trained = eqx.combine(jax.tree.map(np.asarray, state.parameters), static)
     reached, done = float(state.loss), int(state.epoch)
-    if not np.isfinite(reached):
-        status = StoreStatus.DIVERGED
-    else:
-        status = StoreStatus.STORED if tol < 0 or reached <= tol else StoreStatus.LOSS_NOT_REACHED
+    status = status_of(reached, done, tol, epochs)
     return Fit(trained, reached, done, time.perf_counter() - begun, status, time_limited)
 
 

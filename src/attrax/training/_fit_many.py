@@ -18,7 +18,7 @@ from attrax._base.numerics import float64
 from attrax._base.shown import Record
 from attrax._base.status import TrainingStatus
 from attrax._base.types import HostStates, Map, Progress
-from attrax.training._fit import _is_trained
+from attrax.training._fit import _is_trained, status_of
 from attrax.training._losses import Loss, squared_error
 
 _BLOCK_SECONDS = 0.5
@@ -134,19 +134,11 @@ def fit_many(
         for row in range(count)
     )
     status = tuple(
-        _status(float(reached), int(done), least, epochs) for reached, done in zip(rows.loss, rows.epoch, strict=True)
+        status_of(float(reached), int(done), least, epochs) for reached, done in zip(rows.loss, rows.epoch, strict=True)
     )
     return FitMany(
         trained, np.asarray(rows.loss, float), np.asarray(rows.epoch, int), time.perf_counter() - begun, status
     )
-
-
-def _status(reached: float, done: int, tol: float, epochs: int) -> TrainingStatus:
-    if not np.isfinite(reached):
-        return TrainingStatus.DIVERGED
-    if reached <= tol or (tol < 0 and done >= epochs):
-        return TrainingStatus.REACHED
-    return TrainingStatus.EPOCHS_OVER if done >= epochs else TrainingStatus.TIME_OVER
 
 
 def _one_structure(maps: list[Any]) -> tuple[list[Any], Any, np.dtype]:

@@ -56,6 +56,7 @@ def fit_recurrent(
         >>> trained.speak(7).tolist()
         [2, 0, 1, 2, 0, 1, 2]
     """
+    checks.random_key(key)
     rounds = checks.integer("rounds", rounds, least=1)
     most = network.num_symbols - 1
     symbols = np.array([checks.integer("each of symbols", symbol, least=0, most=most) for symbol in symbols], int)

@@ -101,6 +101,7 @@ def encoder(
 
     **Returns:** `Encoder`. **Raises** `ValueError` for an empty sequence of widths or a width below 1.
     """
+    checks.random_key(key)
     widths = [checks.integer("each entry of widths", width, least=1) for width in widths]
     if not widths:
         raise ValueError("widths must name at least one hidden layer; got an empty sequence")

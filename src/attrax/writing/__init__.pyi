@@ -8,6 +8,7 @@ from ._change import forget as forget
 from ._constructed import Constructed as Constructed
 from ._gradient import Gradient as Gradient
 from ._kind import WriterKind as WriterKind
+from ._start import DEFAULT_NETWORK as DEFAULT_NETWORK
 from ._start import Writer as Writer
 from ._start import Written as Written
 from ._store import store as store

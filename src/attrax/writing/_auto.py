@@ -10,6 +10,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
+from attrax._base.numerics import squared_distances
 from attrax._base.shown import Record
 from attrax._base.status import StoreStatus
 from attrax._base.types import Map, Progress
@@ -21,13 +22,11 @@ from attrax.training import Augmentation, Layered, Training, given, takes_coordi
 from attrax.writing._certified import failed_examples, refine_and_certify
 from attrax.writing._constructed import Constructed
 from attrax.writing._gradient import Gradient
-from attrax.writing._kind import SETTINGS, WriterKind
+from attrax.writing._kind import END_TO_END, SETTINGS, WriterKind
 from attrax.writing._start import Writer, Written, checked_writer, drawn_once
 from attrax.writing._winner_take_all import WinnerTakeAll, default_corruptions
 from attrax.writing._writers import writer_of
 
-_OF_GRADIENT = {"adversarial_deviation", "jacobian_penalty", "polish"}
-"""Settings that only apply to a network trained end to end."""
 _DEVIATION = 0.3
 """Size of adversarial deviations, as a fraction of the root mean square of the network's input."""
 
@@ -86,7 +85,7 @@ class Auto(Record):
         training.pop("time_limit", None)
         settings = training | augmentation
         kfac = self.training.optimizer_name == "kfac"
-        if network is None and not kfac and not _OF_GRADIENT & settings.keys():
+        if network is None and not kfac and not END_TO_END & settings.keys():
             first = WinnerTakeAll(**settings)
             widths = first.widths(len(patterns))
             wider = replace(
@@ -122,6 +121,7 @@ class Auto(Record):
         key: PRNGKeyArray,
         checkpoint: str | os.PathLike[str] | None = None,
         resume: bool = False,
+        recovery_atol: float | None = None,
         progress: Progress | None = None,
     ) -> Written:
         """Writes `patterns` with the first attempt that gets every example certified. See `Writer`.
@@ -143,9 +143,14 @@ class Auto(Record):
                 key=jr.fold_in(key, number),
                 checkpoint=checkpoint if first else None,
                 resume=resume and first,
+                recovery_atol=recovery_atol,
                 progress=progress,
             )
-            memory = written.memory or refine_and_certify(Memory(written.map, patterns), progress=progress)
+            memory = written.memory
+            if memory is None:
+                memory = refine_and_certify(
+                    Memory(written.map, patterns), recovery_atol=recovery_atol, progress=progress
+                )
             assert memory.certificate is not None  # `refine_and_certify` sets it
             record.append(_summary(written, memory))
             if best is None or _kept(memory) > _kept(best[1]):
@@ -193,6 +198,7 @@ def _summary(written: Written, memory: Memory) -> dict[str, Any]:
     made = describe(written.map)
     return {
         "writer": written.details.get("writer"),
+        "optimizer": written.details.get("optimizer"),
         "network": made.text,
         "parameters": made.parameters,
         "epochs": written.epochs,
@@ -211,8 +217,7 @@ def _failures(memory: Memory) -> dict[str, Any]:
     found: dict[str, Any] = {"failed": list(failed_examples(memory))}
     flat = np.asarray(originals, np.float64).reshape(len(originals), -1)
     if len(flat) > 1:
-        squares = (flat**2).sum(axis=1)
-        distances = squares[:, None] + squares - 2 * flat @ flat.T
+        distances = squared_distances(flat, flat)
         np.fill_diagonal(distances, np.inf)
         one, other = (int(index) for index in np.unravel_index(np.argmin(distances), distances.shape))
         distance = float(np.linalg.norm(flat[one] - flat[other]))

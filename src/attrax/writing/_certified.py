@@ -11,14 +11,17 @@ from attrax._base.types import Progress
 from attrax.certificates import certify
 from attrax.dynamics import fixed, refine
 from attrax.maps import reduced_map
-from attrax.memory import Certificate, Memory
+from attrax.memory import Certificate, Memory, check_memory
 
 
-def refine_and_certify(memory: Memory, *, progress: Progress | None = None) -> Memory:
+def refine_and_certify(
+    memory: Memory, *, recovery_atol: float | None = None, progress: Progress | None = None
+) -> Memory:
     """The memory with its points refined to the exact cycles of its map, and certified there.
 
-    **Raises** `ValueError` if the memory holds no patterns.
+    `recovery_atol` is that of `certify`. **Raises** `ValueError` if the memory holds no patterns.
     """
+    check_memory(memory)
     patterns, originals = memory.examples(), memory.originals
     assert originals is not None  # a memory with patterns has them
     points = np.array(originals, np.float64)
@@ -34,7 +37,7 @@ def refine_and_certify(memory: Memory, *, progress: Progress | None = None) -> M
             index = list(cycle)
             points[index] = refine(memory.map, points[index], reduced=reduced, unit=patterns.unit).points
     memory = Memory(memory.map, replace(patterns, points=points), originals, memory.written)
-    certificate: Certificate = certify(memory, progress=progress)
+    certificate: Certificate = certify(memory, recovery_atol=recovery_atol, progress=progress)
     return replace(memory, certificate=certificate)
 
 

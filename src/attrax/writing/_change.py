@@ -12,7 +12,7 @@ from jaxtyping import PRNGKeyArray
 from attrax._base import checks
 from attrax._base.shown import Record
 from attrax._base.types import HostStates, Progress
-from attrax.memory import Memory
+from attrax.memory import Memory, check_memory
 from attrax.patterns import Patterns
 from attrax.writing._certified import failed_examples, refine_and_certify
 from attrax.writing._start import Writer, checked_writer
@@ -57,7 +57,8 @@ def add(
     unchanged.
 
     A winner-take-all network gets a score for each new example, and units for it; a network written by gradients keeps
-    its size; a constructed one is constructed again. Examples that are already stored are skipped.
+    its size; a constructed one is constructed again. Examples that are already stored are skipped. The recovery
+    threshold stays that of the memory's certificate.
 
     **Arguments:**
 
@@ -78,6 +79,8 @@ def add(
         >>> change.accepted, len(change.memory.patterns)
         (True, 4)
     """
+    checks.random_key(key)
+    check_memory(memory)
     patterns, originals = _stored(memory)
     changer: Writer = checked_writer(writer_of(memory.written) if writer is None else writer, "grow")
     new = Patterns.from_examples(patterns.as_states(examples, "examples"), names=names)
@@ -113,6 +116,8 @@ def forget(
     **Returns:** `Change`. **Raises** `ValueError` for indices out of range, for part of a cycle, and for everything
     that is stored.
     """
+    checks.random_key(key)
+    check_memory(memory)
     patterns, originals = _stored(memory)
     changer: Writer = checked_writer(writer_of(memory.written) if writer is None else writer, "grow")
     total = len(patterns)
@@ -170,7 +175,9 @@ def _change(
     attempts: list[dict[str, Any]] = []
     failed: tuple[int, ...] = ()
     for written in writer.grow(memory, patterns, kept, key=key, progress=progress):
-        changed = refine_and_certify(Memory(written.map, patterns), progress=progress)
+        changed = refine_and_certify(
+            Memory(written.map, patterns), recovery_atol=memory.recovery_atol, progress=progress
+        )
         certificate = changed.certificate
         assert certificate is not None  # `refine_and_certify` sets it
         seconds = time.perf_counter() - begun

@@ -58,6 +58,7 @@ class Constructed(Record):
         key: PRNGKeyArray,
         checkpoint: str | os.PathLike[str] | None = None,
         resume: bool = False,
+        recovery_atol: float | None = None,
         progress: Progress | None = None,
     ) -> Written:
         """Computes the network that sends each point of `patterns` to its successor. See `Writer`."""

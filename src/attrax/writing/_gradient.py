@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import jax
@@ -13,7 +12,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._base.shown import Record
-from attrax._base.status import StoreStatus
+from attrax._base.status import StoreStatus, TrainingStatus
 from attrax._base.types import Map, Progress
 from attrax.maps import Recipe
 from attrax.memory import Memory
@@ -107,6 +106,7 @@ class Gradient(Record):
         key: PRNGKeyArray,
         checkpoint: str | os.PathLike[str] | None = None,
         resume: bool = False,
+        recovery_atol: float | None = None,
         progress: Progress | None = None,
     ) -> Written:
         """Trains `network` to send each point of `patterns` to its successor. See `Writer`."""
@@ -146,7 +146,7 @@ class Gradient(Record):
             fingerprint=f"{replace(self, time_limit=None)} {epochs}",
             key=jr.fold_in(key, 0),
         )
-        if finishing and fitted.status is not StoreStatus.DIVERGED:
+        if finishing and fitted.status is not TrainingStatus.DIVERGED:
             fitted = _finished(
                 fitted,
                 begin,
@@ -160,20 +160,20 @@ class Gradient(Record):
                 progress=progress,
                 key=jr.fold_in(key, 4),
             )
-        trained, status = fitted.map, fitted.status
-        if status is not StoreStatus.DIVERGED:
+        trained = fitted.map
+        if fitted.status is not TrainingStatus.DIVERGED:
             if (augmented and layered) if training.polish is None else training.polish:
                 trained = polish(trained, begin.inputs, begin.targets)
             trained = begin.finish(trained)
             loss = mean_squared_error(trained, patterns.points, patterns.targets)
             # The float64 loss may differ from that of training in the last digits; a loss that training accepted stays
             # accepted.
-            reached = loss <= tol or (not augmented and status is StoreStatus.STORED)
+            reached = loss <= tol or (not augmented and fitted.status is TrainingStatus.REACHED)
             status = StoreStatus.STORED if reached else StoreStatus.LOSS_NOT_REACHED
         else:
-            trained, loss = begin.finish(trained), float("nan")
+            trained, loss, status = begin.finish(trained), float("nan"), StoreStatus.DIVERGED
         details = {
-            "writer": "kfac" if training.optimizer_name == "kfac" else "gradient",
+            "writer": "gradient",
             "copies": 1,
             **({"learning_rate": rate} if rate is not None else {}),
             **to_record(training, augmentation),
@@ -240,9 +240,3 @@ def _single(network: Any) -> Any:
 
 
 GRADIENT = WriterKind(make=Gradient, from_record=Gradient.from_record, settings=SETTINGS, network="given")
-KFAC = WriterKind(
-    make=partial(Gradient, optimizer="kfac"),
-    from_record=Gradient.from_record,
-    settings=SETTINGS - {"optimizer", "learning_rate", "momentum", "weight_decay"},
-    network="given",
-)

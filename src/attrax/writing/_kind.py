@@ -10,6 +10,8 @@ from attrax.writing._start import Writer
 
 SETTINGS = frozenset(field.name for record in (Training, Augmentation) for field in fields(record))
 """The names of all settings in `Training` and `Augmentation`."""
+END_TO_END = frozenset({"adversarial_deviation", "jacobian_penalty", "polish"})
+"""Those that only apply to a network that is trained end to end, so that it draws the picture itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

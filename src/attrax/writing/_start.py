@@ -55,12 +55,14 @@ class Writer(Protocol):
         key: PRNGKeyArray,
         checkpoint: str | os.PathLike[str] | None = None,
         resume: bool = False,
+        recovery_atol: float | None = None,
         progress: Progress | None = None,
     ) -> Written:
         """A map that sends each point of `patterns` to its successor.
 
         **Arguments:** `network`, the map to start from or a recipe for a new one; `None` leaves it to the writer. A
-        writer that makes its own network refuses it with a `ValueError`. The others are those of `store`.
+        writer that makes its own network refuses it with a `ValueError`. `recovery_atol` matters only to a writer that
+        returns a certified `memory`. The others are those of `store`.
         """
         ...
 

@@ -11,7 +11,6 @@ from attrax._base.processes import refuse_forked
 from attrax._base.states import state_batch
 from attrax._base.status import StoreStatus
 from attrax._base.types import HostStates, Map, Progress
-from attrax.certificates import certify
 from attrax.maps import Recipe, shapes_of
 from attrax.memory import Memory
 from attrax.patterns import Patterns
@@ -39,6 +38,7 @@ def store(
     **Arguments:**
 
     - `examples`: an array of n×state shape, each row to become a fixed point (equal ones are merged), or `Patterns`.
+      The first axis counts the examples: for one picture write `picture[None]`.
     - `network`: the map to train, an `MLP` or any other Equinox module that keeps the shape of a state, or a recipe for
       a new one: a `functools.partial` that is called as `recipe(shape, key=key)`, such as `partial(mlp, width=512,
       depth=5)`. A recipe for an `MLP` is drawn in the writer's coordinates. By default the writer chooses; `Gradient`
@@ -62,22 +62,25 @@ def store(
         2
     """
     refuse_forked()
+    checks.random_key(key)
     begun = time.perf_counter()
     if recovery_atol is not None:
         recovery_atol = checks.real("recovery_atol", recovery_atol, above=0)
     if not isinstance(examples, Patterns):
+        if isinstance(getattr(examples, "patterns", None), Patterns):  # what a source gives, or a memory
+            raise ValueError(
+                f"examples must be an array or Patterns; got {type(examples).__name__}. Pass its .patterns"
+            )
         examples = Patterns.from_examples(state_batch("examples", examples, *shapes_of(network)))
     patterns = examples
     chosen: Writer = checked_writer(Auto() if writer is None else writer, "write")
     network = checked_network(network, patterns.shape)
-    written = chosen.write(patterns, network, key=key, checkpoint=checkpoint, resume=resume, progress=progress)
-    memory = (
-        refine_and_certify(Memory(written.map, patterns), progress=progress)
-        if written.memory is None
-        else written.memory
+    written = chosen.write(
+        patterns, network, key=key, checkpoint=checkpoint, resume=resume, recovery_atol=recovery_atol, progress=progress
     )
-    if recovery_atol is not None:
-        memory = replace(memory, certificate=certify(memory, recovery_atol=recovery_atol, progress=progress))
+    memory = written.memory
+    if memory is None:
+        memory = refine_and_certify(Memory(written.map, patterns), recovery_atol=recovery_atol, progress=progress)
     certificate = memory.certificate
     assert certificate is not None  # `refine_and_certify` sets it
     status = written.status

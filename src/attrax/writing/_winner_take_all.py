@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.numerics import squared_distances
 from attrax._base.shown import Record
 from attrax._base.status import StoreStatus
 from attrax._base.types import Map, Progress
@@ -44,11 +45,9 @@ from attrax.training import (
     with_settings,
 )
 from attrax.writing._changed_encoder import changed_encoder
-from attrax.writing._kind import SETTINGS, WriterKind
+from attrax.writing._kind import END_TO_END, SETTINGS, WriterKind
 from attrax.writing._start import GROWTH, Written
 
-_NOT_HERE = {"polish", "adversarial_deviation", "jacobian_penalty"}
-"""Settings of networks that draw the picture themselves."""
 _RATE = 6.0
 """Times the optimizer's default: the start is a good one, which much larger steps would spoil."""
 _CAREFUL = 150
@@ -122,7 +121,7 @@ class WinnerTakeAll(Record):
                 f"optimizer must be one of {', '.join(OPTIMIZERS)}, or an Optax transformation, for winner_take_all; "
                 "got 'kfac', which trains by the mean squared error only"
             )
-        for name in sorted(_NOT_HERE & (given(training) | given(augmentation)).keys()):
+        for name in sorted(END_TO_END & (given(training) | given(augmentation)).keys()):
             raise ValueError(f"{name} does not apply to winner_take_all; leave it out, or train with Gradient")
         for name, value in (
             ("width", width),
@@ -146,6 +145,7 @@ class WinnerTakeAll(Record):
         key: PRNGKeyArray,
         checkpoint: str | os.PathLike[str] | None = None,
         resume: bool = False,
+        recovery_atol: float | None = None,
         progress: Progress | None = None,
     ) -> Written:
         """Trains an encoder on `patterns` and makes the network. See `Writer`; it takes no network."""
@@ -347,10 +347,9 @@ def default_corruptions(patterns: Patterns) -> tuple[str, ...]:
     span = float(flat.max() - flat.min()) or 1.0
     level = 1.2 * span
     if len(flat) > 1:
-        squares = (flat**2).sum(axis=1)
-        distances = squares[:, None] + squares - 2 * flat @ flat.T
+        distances = squared_distances(flat, flat)
         np.fill_diagonal(distances, np.inf)
-        level = min(level, 0.2 * math.sqrt(max(float(np.median(distances.min(axis=1))), 0.0)) or level)
+        level = min(level, 0.2 * math.sqrt(float(np.median(distances.min(axis=1)))) or level)
     noise = f"gaussian:{level:.3g}"
     if len(patterns.shape) < 2:
         return (noise,)
@@ -367,5 +366,5 @@ def default_epochs(num: int) -> int:
 
 
 WINNER = WriterKind(
-    make=WinnerTakeAll, from_record=WinnerTakeAll.from_record, settings=SETTINGS - _NOT_HERE, options=("width",)
+    make=WinnerTakeAll, from_record=WinnerTakeAll.from_record, settings=SETTINGS - END_TO_END, options=("width",)
 )

@@ -57,6 +57,7 @@ def store_words(
         >>> memory.certificate.period.tolist(), [memory.written["vocabulary"][i] for i in memory.map.speak(7)]
         ([6], ['to', 'be', 'or', 'not', 'to', 'be', 'to'])
     """
+    checks.random_key(key)
     checks.one_of("feedback", feedback, FEEDBACKS)
     if isinstance(words, str) or not all(isinstance(word, str) for word in words) or len(set(words)) < 2:
         raise ValueError(f"words must be a sequence of texts, at least two of them different; got {words!r}")

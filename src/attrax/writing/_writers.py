@@ -18,14 +18,14 @@ WRITERS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "auto": ("attrax.writing._auto:AUTO", "tries writers until everything is certified"),
         "winner-take-all": ("attrax.writing._winner_take_all:WINNER", "trains scores; the largest selects the output"),
         "gradient": ("attrax.writing._gradient:GRADIENT", "trains as in the paper"),
-        "kfac": ("attrax.writing._gradient:KFAC", "fewer, larger steps"),
-        "margin": ("attrax.writing._constructed:MARGIN", "computed, not trained"),
-        "pseudoinverse": ("attrax.writing._constructed:PSEUDOINVERSE", "computed, not trained"),
+        "margin": ("attrax.writing._constructed:MARGIN", "computes one hidden layer by widest margins, no training"),
+        "pseudoinverse": ("attrax.writing._constructed:PSEUDOINVERSE", "the same by a pseudoinverse; smaller basins"),
     }
 )
 """By name: where the `WriterKind` is defined, and a line of help. In the record of a memory, `-` becomes `_`."""
 
-_OF_VERSION_1 = {"contest": "winner-take-all"}
+_FORMER = {"contest": "winner-take-all", "kfac": "gradient"}
+"""Names in records of earlier versions. K-FAC is an optimizer of `gradient`, and the record names it as such too."""
 
 
 def writer_kind(name: str) -> WriterKind:
@@ -41,7 +41,7 @@ def writer_of(record: Mapping[str, Any]) -> Writer:
     """The writer that made the memory with this record. **Raises** `ValueError` if the record does not name it."""
     name: Any = record.get("writer")
     try:
-        known = _OF_VERSION_1.get(name, str(name).replace("_", "-"))
+        known = _FORMER.get(name, str(name).replace("_", "-"))
         if known not in WRITERS:
             raise ValueError(f"it names {name!r}" if name else "it names none")
         make = writer_kind(known).from_record

@@ -17,6 +17,7 @@ from attrax._base.numerics import float64
 from attrax._base.shown import Record
 from attrax.activations import Activation, ActivationLike, name_for_file, reference
 from attrax.activations import activation as activation_of
+from attrax.linalg import FORMED
 from attrax.maps._description import Description
 from attrax.maps._from_file import shape_from, with_axes
 from attrax.maps._initializers import check_initializer, init_linear
@@ -27,9 +28,6 @@ from attrax.maps.wrapped import general_linearizer
 
 BIASES = ("none", "last", "all")
 """Which convolutions of a `ConvAutoencoder` have biases."""
-
-_FORMED = 2048
-"""Networks with layers larger than this are not turned into matrices."""
 
 
 class ConvAutoencoder(Record, eqx.Module):
@@ -115,7 +113,7 @@ class ConvAutoencoder(Record, eqx.Module):
 
         This requires layers of at most 2,048 entries each; for larger ones the general method is used.
         """
-        if max(self._layer_sizes()) > _FORMED:
+        if max(self._layer_sizes()) > FORMED:
             return general_linearizer(self)
         chain = Chain((self.shape[0], self.shape[1], math.prod(self.shape[2:])))
         layers = iter(zip(self.weights, self.biases, strict=True))
@@ -230,6 +228,7 @@ def conv_autoencoder(
 
     Source: Radhakrishnan, Belkin, Uhler (2020), the U-Net of its supplement, without skip connections.
     """
+    checks.random_key(key)
     shape = tuple(checks.integer("each entry of shape", side, least=1) for side in shape)
     hidden = checks.integer("channels", channels, least=1)
     if levels is None:

@@ -126,9 +126,14 @@ class MLP(Record, eqx.Module):
 
     def describe(self) -> Description:
         """Number and kind of the units of its hidden layers."""
-        layers = "+".join(f"{len(list(equal))}×{width}" for width, equal in groupby(self.widths))
+        groups = [(len(list(equal)), width) for width, equal in groupby(self.widths)]
+        layers = f"{self.depth} hidden layer{'s' * (self.depth > 1)} of "
+        if len(groups) > 1:
+            text = f"{layers}{self.activation} units ({', '.join(f'{count} of {width}' for count, width in groups)})"
+        else:
+            text = f"{layers}{groups[0][1]} {self.activation} units"
         bias = any(bias is not None for bias in self.biases)
-        text = f"{layers} {self.activation} units{'' if bias else ', no biases'}"
+        text += "" if bias else ", no biases"
         facts = {"widths": list(self.widths), "activation": str(self.activation), "bias": bias}
         return Description(text, count_parameters(self), self.depth, facts)
 
@@ -186,6 +191,7 @@ def mlp(
         >>> network.depth, network.widths[0]
         (5, 512)
     """
+    checks.random_key(key)
     if not isinstance(shape, Sequence) or not shape:
         raise ValueError(f"shape must be a sequence of one number per axis, such as (28, 28); got {shape!r}")
     shape = tuple(checks.integer("each entry of shape", side, least=1) for side in shape)

@@ -18,7 +18,7 @@ from attrax.maps.mlp._factors import Factors
 def network_product(factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray]) -> Product:
     """The cyclic product of a fully connected network around a cycle, starting where that is cheapest.
 
-    `slopes` and their `errors` are those of `network_slopes` at the cycle.
+    `slopes` and their `errors` stand step by step, layer by layer; see `step_by_step`.
     """
     # Active units of every hidden layer at every step, in the order of the signal.
     active = [np.flatnonzero((slope != 0) | (error != 0)) for slope, error in zip(slopes, errors, strict=True)]

@@ -185,18 +185,6 @@ def _choice_error(scores: np.ndarray, errors: np.ndarray) -> np.ndarray:
     return np.repeat(np.where(sure, 0.0, np.inf)[:, None], scores.shape[1], axis=1)
 
 
-def network_slopes(
-    factors: Factors, cycle: HostStates, state_error: float = 0.0
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """φ' of each hidden layer at each state of the cycle, with a bound on its error; step by step, layer by layer.
-
-    `state_error` bounds the Euclidean distance of the given states from those of the exact cycle. The errors hold for
-    every difference quotient within it, too.
-    """
-    found = Evaluation(factors, cycle)
-    return step_by_step(found.slopes), step_by_step(found.slope_errors(state_error))
-
-
 def step_by_step(layers: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Rows of p×k arrays, one a layer, in the order in which the signal meets them."""
     return [layer[step] for step in range(len(layers[0])) for layer in layers]

@@ -164,6 +164,7 @@ def recurrent(num_symbols: int, *, width: int = 64, feedback: str = "argmax", ke
         >>> recurrent(13, key=jr.key(0)).shape
         (77,)
     """
+    checks.random_key(key)
     num_symbols = checks.integer("num_symbols", num_symbols, least=2)
     width = checks.integer("width", width, least=1)
     bound = 1 / math.sqrt(width)

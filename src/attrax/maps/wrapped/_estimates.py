@@ -20,19 +20,22 @@ import numpy as np
 from attrax._base.numerics import float64
 from attrax._base.shown import Record
 from attrax._base.types import HostStates, Map
-from attrax.linalg import UNIT_ROUNDOFF, contracting_norms, contraction_rate, frobenius, gamma, two_norm
+from attrax.linalg import (
+    GAUSS,
+    UNIT_ROUNDOFF,
+    PowerNorms,
+    contracting_norms,
+    contraction_rate,
+    frobenius,
+    gamma,
+    two_norm,
+)
 from attrax.linalg import Product as JacobianProduct
 
 ROUNDING = 64 * UNIT_ROUNDOFF
 """The rounding error inside an arbitrary map is unknown; this fraction of the norm of its Jacobian is assumed."""
 SAFETY = 4.0
 """How much more the Jacobian is assumed to change over a ball than at the sampled points."""
-GAUSS = 10 * math.sqrt(2 / math.pi)
-"""Factor between a norm and the largest image of k Gaussian vectors, which fails with a probability of 10⁻ᵏ."""
-FAILURE = 1e-10
-"""Probability that any of the bounds on the norms of powers of one cycle's product fails."""
-POWERS = 128
-"""The highest power of the product whose norm is bounded."""
 _VECTORS, _DIRECTIONS = 6, 3
 _ROUNDS = 6
 
@@ -91,7 +94,7 @@ def enclose_dense(sampler: Sampler, jacobians: Sequence[np.ndarray]) -> Ball:
     return _grow(sampler, lambda changes: _needed(jacobians, changes, sampler.defects))
 
 
-def enclose_sums(sampler: Sampler, powers: "PowerNorms") -> Ball:
+def enclose_sums(sampler: Sampler, powers: PowerNorms) -> Ball:
     """The same, from bounds on the norms of products of Jacobians: ‖(I − J)⁻¹‖ ≤ Σ‖Jʲ‖/(1 − ‖Jᵐ‖)."""
 
     def needed(changes: np.ndarray) -> float:
@@ -159,58 +162,6 @@ def _product(jacobians: Sequence[np.ndarray]) -> JacobianProduct:
         scale = float(np.abs(whole).max(initial=0.0)) or 1.0
         whole, log_scale = whole / scale, log_scale + math.log(scale)
     return JacobianProduct(whole, 0.0, log_scale)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PowerNorms(Record):
-    """Bounds on the norms of the products of m successive Jacobians around a cycle, wherever the product starts.
-
-    The probability that any of them fails is at most 10⁻¹⁰.
-
-    **Fields:** `norms[m]`, for m = 0, 1, …; `inverse`, a bound on ‖(I − 𝒥)⁻¹‖ for the operator 𝒥 that applies each
-    Jacobian to the deviation at its state (infinite where no norm is below 1/2).
-    """
-
-    norms: np.ndarray
-    inverse: float
-
-    def log_radius_bound(self, period: int, change: float) -> float:
-        """Logarithm of a bound on the spectral radius around the cycle, for Jacobians that are off by `change`."""
-        best = float("inf")
-        for power in range(1, len(self.norms)):
-            before = self.norms[:power]
-            share = change * float(before.sum())
-            if not share < 1:
-                break
-            bound = float(self.norms[power]) + share * float(before.max()) / (1 - share)
-            if bound == 0:
-                return -float("inf")
-            best = min(best, period / power * math.log(bound))
-        return best
-
-
-def power_norms(steps: Sequence[Any], size: int, seed: int = 0) -> PowerNorms:
-    """Bounds from Gaussian vectors that are pushed forward repeatedly, from every state of the cycle; `steps[i]`
-    applies J_i to vectors, one per row. It stops once a norm is below 1/4, or after 128 steps and at least two rounds
-    of the cycle."""
-    period = len(steps)
-    most = max(POWERS, 2 * period)
-    probes = math.ceil(math.log10(most * period / FAILURE))
-    vectors = np.random.default_rng(seed).standard_normal((period, probes, size))
-    norms = [1.0]
-    for power in range(1, most + 1):
-        # Row i started at state i and has reached state i + power − 1.
-        vectors = np.stack([steps[(start + power - 1) % period](rows) for start, rows in enumerate(vectors)])
-        norm = GAUSS * float(np.linalg.norm(vectors, axis=2).max())
-        if not np.isfinite(norm) or norm > 1e150:
-            break
-        norms.append(norm)
-        if norm < 0.25 and power >= period:
-            break
-    found = np.array(norms)
-    below = np.flatnonzero(found < 0.5)
-    inverse = float(found[: below[0]].sum() / (1 - found[below[0]])) if len(below) else float("inf")
-    return PowerNorms(found, inverse)
 
 
 @eqx.filter_jit

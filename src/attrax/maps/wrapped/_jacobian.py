@@ -14,12 +14,9 @@ from jaxtyping import Float
 from attrax._base.numerics import cast, float64
 from attrax._base.status import Evidence
 from attrax._base.types import HostStates, Map
-from attrax.linalg import Product, RunningProduct, dense_norm, frobenius, largest_singular_value
+from attrax.linalg import FORMED, Product, RunningProduct, dense_norm, frobenius, largest_singular_value, power_norms
 from attrax.maps._linearization import Linearization, Linearizer
-from attrax.maps.wrapped._estimates import ROUNDING, Ball, Sampler, enclose_dense, enclose_sums, power_norms
-
-FORMED = 2048
-"""Jacobians with more rows than this are not formed."""
+from attrax.maps.wrapped._estimates import ROUNDING, Ball, Sampler, enclose_dense, enclose_sums
 
 
 def general_linearizer(map: Map) -> Linearizer:

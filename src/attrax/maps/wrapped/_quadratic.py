@@ -7,9 +7,9 @@ import numpy as np
 
 from attrax._base.numerics import cast, float64
 from attrax._base.types import HostStates, Map
-from attrax.linalg import SAFETY, Norm, contraction_rate, frobenius
+from attrax.linalg import FORMED, SAFETY, Norm, contraction_rate, frobenius
 from attrax.maps.wrapped._estimates import ROUNDING
-from attrax.maps.wrapped._jacobian import FORMED, state_jacobian
+from attrax.maps.wrapped._jacobian import state_jacobian
 
 
 class _QuadraticStep:

@@ -1,0 +1,81 @@
+"""The largest eigenvalues of a matrix that is known by its products with vectors."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy
+from jaxtyping import Complex, Float
+
+from attrax._base.shown import Record
+
+DENSE = 160
+"""Up to this size all eigenvalues of a matrix are computed; of larger ones the leading ones by Arnoldi's method."""
+FORMED = 2048
+"""Jacobians with more rows than this are not formed, only applied to vectors."""
+_SAME = 1e-6
+"""A left eigenvector belongs to a right one if their eigenvalues differ by no more than this share."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LargestEigenvalues(Record):
+    """Eigenvalues by decreasing modulus.
+
+    **Fields:** `values`, as many as were found; `residuals`, ‖Mv − λv‖₂/‖v‖₂ of each, computed again; `condition` of
+    the first, 1/|yᴴx| with its left and right eigenvectors, NaN where no left one was found.
+    """
+
+    values: Complex[np.ndarray, " m"]
+    residuals: Float[np.ndarray, " m"]
+    condition: float
+
+
+def largest_eigenvalues(
+    forward: Callable[[np.ndarray], np.ndarray],
+    backward: Callable[[np.ndarray], np.ndarray],
+    size: int,
+    count: int = 1,
+    *,
+    tol: float = 1e-10,
+    max_steps: int = 300,
+) -> LargestEigenvalues:
+    """As many of the `count` largest eigenvalues as Arnoldi's method found. It may miss one.
+
+    `forward` and `backward` are Mv and Mᵀv of a real M. The start is fixed, so the same matrix gives the same answer.
+    """
+    values, vectors = _leading(forward, size, count, tol, max_steps)
+    order = np.argsort(-np.abs(values), kind="stable")
+    values, vectors = values[order], vectors[:, order]
+    residuals = np.zeros(len(values))
+    for number, value in enumerate(values):
+        vector = vectors[:, number] / np.linalg.norm(vectors[:, number])
+        # A real operator acts on the two parts of a complex vector apart.
+        pushed = forward(vector.real) + (1j * forward(vector.imag) if vector.imag.any() else 0)
+        residuals[number] = np.linalg.norm(pushed - value * vector)
+    condition = float("nan")
+    if len(values):
+        left_values, left = _leading(backward, size, min(2, count), tol, max_steps)
+        # Mᵀ has the same eigenvalues; the conjugate one may have come first.
+        near = [(abs(v - values[0]), left[:, i]) for i, v in enumerate(left_values)]
+        near += [(abs(v.conj() - values[0]), left[:, i].conj()) for i, v in enumerate(left_values)]
+        if near:
+            gap, partner = min(near, key=lambda pair: pair[0])
+            overlap = abs(partner @ vectors[:, 0]) / (np.linalg.norm(partner) * np.linalg.norm(vectors[:, 0]))
+            if gap <= max(_SAME, tol) * abs(values[0]):
+                condition = float(1 / overlap) if overlap > 0 else float("inf")
+    return LargestEigenvalues(values, residuals, condition)
+
+
+def _leading(
+    product: Callable[[np.ndarray], np.ndarray], size: int, count: int, tol: float, max_steps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues and eigenvectors that ARPACK found."""
+    operator = scipy.sparse.linalg.LinearOperator((size, size), matvec=lambda x: product(np.ravel(x)), dtype=np.float64)
+    start = np.random.default_rng(0).standard_normal(size)
+    basis = min(size, max(2 * count + 1, 20))
+    try:
+        return scipy.sparse.linalg.eigs(operator, k=count, tol=tol, v0=start, maxiter=max_steps, ncv=basis)
+    except scipy.sparse.linalg.ArpackNoConvergence as stopped:
+        return stopped.eigenvalues, stopped.eigenvectors
+    except scipy.sparse.linalg.ArpackError:
+        return np.zeros(0, complex), np.zeros((size, 0), complex)
