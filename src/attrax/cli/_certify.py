@@ -120,7 +120,7 @@ def info(file: File, map_name: MapName = None, as_json: Json = False) -> int:
     print(f"{file}: {record['bytes'] / 1e6:.2f} MB")
     print(f"map: {plain(network.text)}, {network.parameters:,} parameters, {'×'.join(map(str, shape))} states")
     print(_examples(record))
-    if record["certificate"] is not None:
+    if memory.certificate is not None:
         found = record["certificate"]
         print(
             f"certificate on record, not checked here: {found['attractors']} attractors, {found['displaced']} displaced, "
