@@ -71,6 +71,13 @@ def test_help_and_wrong_usage_wait_for_nothing(arguments: list[str], status: int
     assert not set(HEAVY) & set(loaded)
 
 
+def test_names_of_verbs_wait_for_neither_optax_nor_scipys_algebra() -> None:
+    """Each takes about as long to import as a third of JAX."""
+    names = "attrax.store; attrax.recall; attrax.certify; attrax.load; attrax.Gradient()"
+    done = plain(code=f"import sys, attrax; {names}; print({{'optax', 'scipy.linalg'}} & {{*sys.modules}})")
+    assert (done.returncode, done.stdout) == (0, "set()\n"), done.stderr
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_help_fits_80_columns_and_cuts_no_name(
     command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

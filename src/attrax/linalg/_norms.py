@@ -1,5 +1,6 @@
 """Norms in which the Jacobians of a cycle contract, and guaranteed bounds on 2-norms."""
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +12,6 @@ from attrax._base.shown import Record
 from attrax.linalg._bounds import leading_eigenvalue
 from attrax.linalg._running_product import Product, frobenius, gamma
 
-# SciPy's type stubs cover few of its LAPACK routines.
-_routines: Any = scipy.linalg.get_lapack_funcs(("potrf",), dtype=np.float64)
-(_potrf,) = _routines
-
 SAFETY = 1e-6
 """Relative margin added to every computed bound, on top of the rounding errors that are tracked individually."""
 _SMALL, _LANCZOS = 128, 24
@@ -23,6 +20,14 @@ _SMALL, _LANCZOS = 128, 24
 _LEEWAY = {0.5: True, 0.9: True, 0.98: False, 0.2: False}
 """Positions between the spectral radius and 1 for the contraction rate of the norms to try. Those marked `True` are
 always tried."""
+
+
+@functools.cache
+def _potrf() -> Any:
+    """LAPACK's Cholesky factorization. SciPy's linear algebra takes long to import, so it is imported for it only."""
+    # SciPy's type stubs cover few of its LAPACK routines.
+    routines: Any = scipy.linalg.get_lapack_funcs(("potrf",), dtype=np.float64)
+    return routines[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +79,7 @@ def _largest_eigenvalue(gram: np.ndarray) -> float:
             shifted = (-gram).T  # in LAPACK's order, which may then overwrite it
             bound = level * (1 + excess)
             shifted[np.diag_indices(size)] += bound
-            _, failed = _potrf(shifted, lower=1, clean=0, overwrite_a=1)
+            _, failed = _potrf()(shifted, lower=1, clean=0, overwrite_a=1)
             if not failed and level > 0:
                 return bound + 4 * gamma(size + 2) * size * bound
     return max(float(np.linalg.eigvalsh(gram)[-1]), 0.0)

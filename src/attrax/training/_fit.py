@@ -1,5 +1,7 @@
 """One training loop for a map, inputs and targets."""
 
+from __future__ import annotations
+
 import contextlib
 import hashlib
 import os
@@ -7,18 +9,18 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from attrax._base import checks
 from attrax._base.files import alone
+from attrax._base.lazy import lazy
 from attrax._base.numerics import float64
 from attrax._base.shown import Record
 from attrax._base.status import TrainingStatus
@@ -27,6 +29,11 @@ from attrax.training._checkpoint import read_checkpoint, write_checkpoint
 from attrax.training._losses import Loss, squared_error
 from attrax.training._objective import Objective, weighted_mean
 from attrax.training._objective import objective as made_objective
+
+if TYPE_CHECKING:
+    import optax
+else:
+    optax = lazy("optax")  # a memory is recalled and certified without it
 
 _CHECKPOINT_SECONDS = 5.0
 _WRITING_TIMES = 20.0

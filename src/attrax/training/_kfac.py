@@ -22,19 +22,26 @@ The number of sampled targets matters more than anything else here. G has rank N
 misses most of the curvature of a wide layer.
 """
 
+from __future__ import annotations
+
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-import optax
 from jaxtyping import Array, Float
 
 from attrax._base import checks
+from attrax._base.lazy import lazy
 from attrax.activations import activation as named_activation
 from attrax.training._layered import Layered
+
+if TYPE_CHECKING:
+    import optax
+else:
+    optax = lazy("optax")  # a memory is recalled and certified without it
 
 _SHRINK, _GROW, _REJECTED = 0.7, 1.5, 4.0
 _LEAST, _MOST = 1e-12, 1e8

@@ -1,14 +1,20 @@
 """The paper's five optimizers (Fig. 15), with PyTorch's semantics."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from functools import lru_cache
 from inspect import isfunction
 from types import MappingProxyType
-from typing import Any
-
-import optax
+from typing import TYPE_CHECKING, Any
 
 from attrax._base import checks
+from attrax._base.lazy import lazy
+
+if TYPE_CHECKING:
+    import optax
+else:
+    optax = lazy("optax")  # a memory is recalled and certified without it
 
 Schedule = Callable[[Any], Any]
 

@@ -1,17 +1,23 @@
 """The settings that all trained writers share: how a network is trained, and on what."""
 
+from __future__ import annotations
+
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
-
-import optax
+from typing import TYPE_CHECKING, Any
 
 from attrax._base import checks
+from attrax._base.lazy import lazy
 from attrax._base.shown import Record
 from attrax.corruptions import Corruption, as_corruption
 from attrax.training._kfac import kfac
 from attrax.training._optimizers import OPTIMIZERS, Schedule, optimizer
+
+if TYPE_CHECKING:
+    import optax
+else:
+    optax = lazy("optax")  # a memory is recalled and certified without it
 
 TOL = 1e-8
 """The default for the loss that counts as reached."""
@@ -52,7 +58,7 @@ class Training(Record):
     polish: bool | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.optimizer, optax.GradientTransformation | None):
+        if self.optimizer is not None and not isinstance(self.optimizer, optax.GradientTransformation):
             checks.one_of("optimizer", self.optimizer, (*OPTIMIZERS, "kfac"))
         if not callable(self.learning_rate):
             self._check("learning_rate", checks.real, above=0)
