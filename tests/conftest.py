@@ -41,7 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _compile_faster() -> None:
     """Without XLA's fusion emitters compiling takes half as long. A version that does not know them would abort."""
-    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1".strip()
+    own = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+    flags = f"{os.environ.get('XLA_FLAGS', '')} {own}".strip()
     tried = [sys.executable, "-c", "import jax; jax.devices('cpu')"]
     if subprocess.run(tried, env=os.environ | {"XLA_FLAGS": flags}, capture_output=True).returncode == 0:
         os.environ["XLA_FLAGS"] = flags

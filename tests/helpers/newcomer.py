@@ -18,8 +18,9 @@ PAGE = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding=
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PLACE = re.compile(r"`src/attrax/([\w/]+\.py)`")
-_PRELUDE = '''
-import contextlib, io, json, shlex, sys
+_USED = '''
+import contextlib, io, json, os, shlex, sys, traceback
+import attrax
 from attrax.cli import main
 
 def command(line, status=0):
@@ -31,6 +32,26 @@ def command(line, status=0):
         except SystemExit as ended:
             assert (ended.code or 0) == status, (line, ended.code, told.getvalue())
     return told.getvalue()
+
+def used(code, commands, report):
+    """What a section comes to; an error is told by the test of that section."""
+    names = {"command": command, "found": {}, "contextlib": contextlib, "io": io, "json": json}
+    try:
+        exec(code, names)
+        printed = [command(line) for line in commands]
+        exec(report, names)
+    except BaseException:
+        return traceback.format_exc()
+    return {**names["found"], "printed": printed}
+
+assert attrax.__file__ == sys.argv[1]
+answers = []
+for number, (code, commands, report) in enumerate(json.load(sys.stdin)):
+    os.mkdir(f"work{number}")
+    os.chdir(f"work{number}")
+    answers.append(used(code, commands, report))
+    os.chdir("..")
+sys.stdout.write("\\n" + json.dumps(answers))
 '''
 
 
@@ -76,32 +97,26 @@ def _differences(old: Path, new: Path) -> tuple[list[str], int]:
     return sorted(after - before), lines
 
 
-def use(title: str, folder: Path, reports: str) -> dict[str, Any]:
-    """Adds what a section shows, runs its Python and its commands in one process of its own, then `reports`.
+def use(reports: dict[str, str], folder: Path) -> dict[str, dict[str, Any] | str]:
+    """Adds what the sections of these titles show to one copy, and runs each section's Python, its commands and its
+    report in a process in which nothing is loaded yet. All of them share the process, as starting one takes long.
 
-    `reports` fills the dictionary `found`; `printed` has what each command printed, by the command.
+    A report fills the dictionary `found`; `printed` has what each command printed. Where a section failed, the answer
+    is its traceback.
     """
-    root = copy_with([title], folder)
-    code, commands = (block for _, block in _BLOCK.findall(section(title))[2:])
-    script = [
-        _PRELUDE,
-        code,
-        f"printed = {{line: command(line) for line in {commands.splitlines()!r}}}",
-        "found = {}",
-        reports,
-        f"import attrax; assert attrax.__file__ == {str(root / '__init__.py')!r}",
-        "sys.stdout.write('\\n' + json.dumps([found, list(printed.values())]))",
-    ]
-    work = folder / "work"
-    work.mkdir()
+    root = copy_with([*reports], folder)
+    work = []
+    for title, report in reports.items():
+        code, commands = (block for _, block in _BLOCK.findall(section(title))[2:])
+        work.append((code, commands.splitlines(), report))
     # Not a file: processes that `reproduce` spawns would run it again.
     done = subprocess.run(
-        [sys.executable, "-c", "\n".join(script)],
-        cwd=work,
+        [sys.executable, "-c", _USED, str(root / "__init__.py")],
+        input=json.dumps(work),
+        cwd=folder,
         env=os.environ | {"PYTHONPATH": str(folder), "ATTRAX_CACHE": "off"},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    found, printed = json.loads(done.stdout.splitlines()[-1])
-    return {**found, "printed": printed}
+    return dict(zip(reports, json.loads(done.stdout.splitlines()[-1]), strict=True))

@@ -1,0 +1,157 @@
+"""docs/extending.md as it stands: one file and one line add something, and whatever knows its like then knows it."""
+
+from typing import Any
+
+import pytest
+from helpers.newcomer import use
+
+REPORTS = {
+    "An activation": """
+import jax.numpy as jnp
+found |= {
+    "verdicts": [str(verdict) for verdict in ax.certify(memory).verdict],
+    "proved": [str(status) for status in radius.status],
+    "eigenvalue": float(theory.top_eigenvalue),
+    "same": ax.activations.activation(jnp.sin).name,
+    "again": ax.maps.describe(ax.load("sine.attrax").map).facts["activation"],
+    "help": command("attrax store --help"),
+    "table": ax.report.activation_table(),
+}
+""",
+    "A corruption": """
+found |= {
+    "dark": dark.tolist(),
+    "points": points.tolist(),
+    "seen": memory.written["corruptions"],
+    "levels": [point.level for point in curves if point.corruption == "fade"],
+    "known": ax.recovery(memory, "fade:0.3", key=jr.key(0)).recovery_rate,
+    "table": ax.report.corruption_table(),
+}
+""",
+    "A writer": """
+found |= {
+    "writer": memory.written["writer"],
+    "counts": [one.certificate.num_attractors for one in (memory, larger.memory, smaller.memory)],
+    "widths": ax.maps.describe(smaller.memory.map).facts["widths"],
+    "record": ax.load("random.attrax").written,
+}
+with contextlib.redirect_stderr(io.StringIO()) as told:
+    command("attrax store points:0,1 --writer random-features --epochs 3 -o x.attrax", status=2)
+    command("attrax store points:0,1 --writer random-feature -o x.attrax", status=2)
+found["refused"] = told.getvalue()
+""",
+    "A kind of map": """
+found |= {
+    "kind": ax.maps.kind_of(memory.map),
+    "verdicts": [str(verdict) for verdict in ax.certify(memory).verdict],
+    "recovered": answer.recovered.tolist(),
+    "index": answer.index.tolist(),
+    "same": bool(np.array_equal(again.map.rows, memory.map.rows)),
+    "trained": bool(np.abs(np.asarray(memory.map.rows) - begin.rows).max() > 0),
+    "loss": memory.written["loss"],
+}
+""",
+    "An experiment": """
+found["title"] = experiment.title
+found["last"] = list(EXPERIMENTS)[-1]
+found["page"] = "A few points" in open("few/index.html", encoding="utf-8").read()
+""",
+    "A command": """
+from pathlib import Path
+found["status"] = closest(Path("points.attrax"))
+found["record"] = json.loads(command("attrax closest points.attrax --json"))
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What each section comes to."""
+    return use(REPORTS, tmp_path_factory.mktemp("newcomer"))
+
+
+def test_a_new_activation(answers: dict[str, Any]) -> None:
+    found = answers["An activation"]
+    assert isinstance(found, dict), found
+    assert found["verdicts"] == 2 * ["attractor"]
+    assert found["proved"] == 2 * ["proved"]
+    assert 0 < found["eigenvalue"] < 1
+    assert (found["same"], found["again"]) == ("sine", "sine")
+    assert "sine," in found["help"]
+    assert "sin z" in found["table"]
+    stored, info, theory = found["printed"]
+    assert "2/2 certified" in stored
+    assert "2×32 sine units" in info
+    assert "eigenvalue" in theory
+
+
+def test_a_new_corruption(answers: dict[str, Any]) -> None:
+    found = answers["A corruption"]
+    assert isinstance(found, dict), found
+    for dark, point in zip(found["dark"], found["points"], strict=True):
+        assert [round(2 * value, 5) for value in dark] == point
+    assert found["seen"] == ["fade:0.3"]
+    assert found["levels"] == [0.2, 0.4, 0.6]
+    assert found["known"] == 1
+    assert "darkens all pixels" in found["table"]
+    stored, recalled, about = found["printed"]
+    assert "2/2 certified" in stored
+    assert "2/2 recovered" in recalled
+    assert "used in training: yes" in recalled
+    assert "fade:F" in about
+
+
+def test_a_new_writer(answers: dict[str, Any]) -> None:
+    found = answers["A writer"]
+    assert isinstance(found, dict), found
+    assert found["writer"] == "random_features"
+    assert found["counts"] == [3, 4, 3]
+    assert found["widths"] == [48]
+    record = found["record"]
+    assert (record["writer"], record["width"], record["noise"]) == ("random_features", 48, 0.15)
+    assert "--epochs does not apply to --writer random-features" in found["refused"]
+    assert "'random-feature' is not one of 'auto', 'random-features'," in found["refused"]
+    stored, added, forgotten, about = found["printed"]
+    assert "2/2 certified" in stored
+    assert "3/3 certified" in added
+    assert "2/2 certified" in forgotten
+    assert "random-features: a random layer, a solved one." in " ".join(about.split())
+
+
+def test_a_new_kind_of_map(answers: dict[str, Any]) -> None:
+    found = answers["A kind of map"]
+    assert isinstance(found, dict), found
+    assert found["kind"] == "hopfield"
+    assert found["verdicts"] == 3 * ["attractor"]
+    assert found["recovered"] == 3 * [True]
+    assert found["index"] == [0, 1, 2]
+    assert found["same"]
+    assert found["trained"]
+    assert found["loss"] < 1e-4
+    info, certified, recalled = found["printed"]
+    assert "Hopfield network of 3 rows, sharpness 4, 24 parameters, 8 states" in info
+    assert "3/3 certified" in certified
+    assert "3/3 recovered" in recalled
+
+
+def test_a_new_experiment(answers: dict[str, Any]) -> None:
+    found = answers["An experiment"]
+    assert isinstance(found, dict), found
+    assert (found["title"], found["last"]) == ("A few points", "few")
+    assert found["page"]
+    listed, ran = found["printed"]
+    assert "A few points (paper-0)" in listed
+    assert "1 cells ran" in ran
+    assert "reproduced" in ran
+
+
+def test_a_new_command(answers: dict[str, Any]) -> None:
+    found = answers["A command"]
+    assert isinstance(found, dict), found
+    assert found["status"] == 0
+    assert found["record"]["examples"] == [0, 2]
+    assert round(found["record"]["distance"], 3) == 0.1
+    listed, about, _, said = found["printed"]
+    assert "closest Name the two examples that lie closest together." in " ".join(listed.split())
+    assert "Usage: attrax closest [OPTIONS] FILE" in about
+    assert said == "points[0] and points[2]: 0.1 apart\n"
