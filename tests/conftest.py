@@ -28,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     settings = {
         "compilation_cache_dir": folder,
-        "persistent_cache_min_compile_time_secs": 0.2,
+        "persistent_cache_min_compile_time_secs": 0.0,
         "persistent_cache_min_entry_size_bytes": -1,
         "disable_most_optimizations": True,
     }
@@ -41,7 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _compile_faster() -> None:
     """Without XLA's fusion emitters compiling takes half as long. A version that does not know them would abort."""
-    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false".strip()
+    own = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+    flags = f"{os.environ.get('XLA_FLAGS', '')} {own}".strip()
     tried = [sys.executable, "-c", "import jax; jax.devices('cpu')"]
     if subprocess.run(tried, env=os.environ | {"XLA_FLAGS": flags}, capture_output=True).returncode == 0:
         os.environ["XLA_FLAGS"] = flags
@@ -62,7 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in _LONG)
 
 
-_MANY_MAPS = 10_000
+_MANY_MAPS = 25_000
 """A sixth of what Linux allows a process, which leaves room for any one file, and in memory."""
 
 

@@ -66,7 +66,8 @@ def value_of(hint: Any, depth: int) -> Any:
     if origin is tuple and (len(arguments) != 2 or arguments[1] is not Ellipsis):
         return tuple(value_of(one, depth) for one in arguments)
     if origin is tuple or getattr(origin, "__name__", "") in ("Sequence", "list"):
-        return tuple(value_of(arguments[0], depth) for _ in range(LARGE))
+        rows = LARGE if depth < 2 else 2  # many in the record itself; nested ones multiply
+        return tuple(value_of(arguments[0], depth + 1) for _ in range(rows))
     if getattr(origin, "__name__", "") in ("dict", "Mapping"):
         return {name: value_of(arguments[1], depth) for name in ("euclidean", *map(str, range(LARGE)))}
     if isinstance(hint, type) and issubclass(hint, enum.Enum):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -224,7 +225,10 @@ def test_help_names_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_record_needs_no_registration() -> None:
     assert np.allclose(corrupt(FADE.at(0.25), VECTORS, key=KEY), 0.75 * VECTORS)
     memory = ax.store(
-        VECTORS.astype(np.float32), writer=ax.Gradient(corruptions=[FADE.at(0.5)], epochs=20), key=jr.key(0)
+        VECTORS.astype(np.float32),
+        partial(ax.maps.mlp, width=32, depth=1),
+        writer=ax.Gradient(corruptions=[FADE.at(0.5)], epochs=20),
+        key=jr.key(0),
     )
     assert memory.written["corruptions"] == ["fade:0.5"]
     assert ax.recovery(memory, FADE.at(0.25), key=KEY).corruption == "fade:0.25"

@@ -10,7 +10,6 @@ import os
 import platform
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -719,22 +718,6 @@ def test_settings_in_place_of_the_scales(tmp_path: Path, capsys: pytest.CaptureF
     status, out, err = run(capsys, *given, "--set", "epochs")
     assert (status, out) == (2, "")
     assert "--set must be written NAME=VALUE" in err
-
-
-def test_an_experiment_is_a_file_and_a_line(tmp_path: Path) -> None:
-    """In a copy of the package: the newcomer's file, its name in the registry, and the command lists it."""
-    copy = tmp_path / "attrax"
-    shutil.copytree(Path(attrax.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    original = (copy / "paper/experiments/control.py").read_text()
-    (copy / "paper/experiments/mine.py").write_text(original.replace('id="control"', 'id="mine"'))
-    registry = copy / "paper/_registry.py"
-    registry.write_text(registry.read_text().replace('    "control",\n', '    "control",\n    "mine",\n'))
-    command = [sys.executable, "-m", "attrax", "reproduce", "mine", "--list", "--json"]
-    done = subprocess.run(
-        command, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert [one["id"] for one in strict(done.stdout)["experiments"]] == ["mine"]
 
 
 def test_every_file_of_an_experiment_is_listed() -> None:
