@@ -15,9 +15,11 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from helpers import exact_networks
 from helpers.commands import run, strict
 from helpers.named import forgetting
 from helpers.slopes import network_slopes
+from mpmath import mp
 from scipy import integrate
 
 import attrax as ax
@@ -141,7 +143,7 @@ def test_slopes_stray_no_farther_than_bounded(record: Activation) -> None:
     assert (farther >= bound * (1 - 1e-12)).all(), "a bound that falls with the reach"
     still = record.bounds.deviation(z, slope, curvature, 0 * error, 0 * reach)
     off = ~np.isin(z, record.bounds.kinks)
-    assert (still[off] <= 1e-14 * (1 + np.abs(slope[off]))).all()
+    assert (still[off] <= 1e-14 * (1 + np.abs(slope[off])) * (1 + np.abs(z[off]))).all()
     for _ in range(20):
         start = z + error * rng.uniform(-1, 1, z.size)
         move = reach * rng.choice([-1, 1, *rng.uniform(-1, 1, 4)], z.size)
@@ -475,3 +477,37 @@ def test_records_print_as_their_name() -> None:
 @pytest.mark.parametrize("module", ["_bounds", "_named", "_record"])
 def test_examples_in_docstrings(module: str) -> None:
     assert doctest.testmod(importlib.import_module(f"attrax.activations.{module}")).failed == 0
+
+
+EXACT: dict[str, tuple[Any, Any]] = {
+    **exact_networks.PHI,
+    "sigmoid": (lambda z: 1 / (1 + mp.exp(-z)), lambda z: 1 / ((1 + mp.exp(-z)) * (1 + mp.exp(z)))),
+    "softplus": (lambda z: mp.log1p(mp.exp(z)), lambda z: 1 / (1 + mp.exp(-z))),
+    "exp": (mp.exp, mp.exp),
+    "erf": (mp.erf, lambda z: 2 / mp.sqrt(mp.pi) * mp.exp(-z * z)),
+    "arctan": (mp.atan, lambda z: 1 / (1 + z * z)),
+}
+
+
+@pytest.mark.parametrize("name", [name for name, one in ACTIVATIONS.items() if not one.piecewise_linear])
+def test_values_and_slopes_are_as_exact_as_proofs_assume(name: str) -> None:
+    phi, (value_of, slope_of) = ACTIVATIONS[name], EXACT[name]
+    assert phi.bounds is not None
+    draw = np.random.default_rng(0)
+    ranges = (1.0, 10.0, 40.0, 700.0) if name == "exp" else (1.0, 10.0, 40.0, 700.0, 1e4)
+    z = np.concatenate([size * draw.uniform(-1, 1, 60) ** power for size in ranges for power in (1, 7)])
+    with float64():
+        values = np.asarray(phi(z))
+        slopes, curvatures = (
+            np.asarray(jax.jit(jax.vmap(one))(z)) for one in (jax.grad(phi.function), jax.grad(jax.grad(phi.function)))
+        )
+    none = np.zeros_like(z)
+    allowed = phi.bounds.deviation(z, slopes, np.abs(curvatures), none, none)
+    with mp.workdps(50):
+        exact = [mp.mpf(entry) for entry in z.tolist()]
+
+        def off(function: Any, found: np.ndarray) -> np.ndarray:
+            return np.array([abs(float(function(x) - mp.mpf(y))) for x, y in zip(exact, found.tolist(), strict=True)])
+
+        assert (off(value_of, values) <= phi.rounding * 2.0**-53 * (1 + np.abs(z) + np.abs(values))).all()
+        assert (off(slope_of, slopes) <= allowed).all()

@@ -221,3 +221,18 @@ def test_figures(tmp_path: Path) -> None:
         labels = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
         if len(states) == 30 and states.shape[1] == 12:
             assert "period 5 = 2.5 s, from state 0" in labels
+
+
+@pytest.mark.parametrize("turn", [(np.sqrt(5) - 1) / 2, np.sqrt(2) - 1, 1 / 16.18])
+@pytest.mark.parametrize("noise", [0.0, 1e-4])
+def test_a_period_that_is_no_whole_number_is_none(turn: float, noise: float) -> None:
+    """Near returns of a rotation: 233 turns of the golden angle are off by less than a fiftieth of a step."""
+    time = np.arange(400)
+    states = np.stack([np.cos(2 * np.pi * turn * time), np.sin(2 * np.pi * turn * time)], axis=1)
+    states = states + noise * np.random.default_rng(0).standard_normal(states.shape)
+    found = measured_period(states)
+    assert (found.status, found.period) == (NO_PERIOD, 0)
+    assert abs(found.near_return * turn - round(found.near_return * turn)) < 0.02
+    whole = np.stack([np.cos(2 * np.pi * 3 / 17 * time), np.sin(2 * np.pi * 3 / 17 * time)], axis=1)
+    kept = measured_period(whole + noise * np.random.default_rng(0).standard_normal(whole.shape))
+    assert (kept.status, kept.period, kept.near_return) == (PERIODIC, 17, 0)

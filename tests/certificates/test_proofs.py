@@ -256,6 +256,7 @@ WRONG = {
     "a branch": (lambda x: x if x.sum() > 0 else -x, "branches in Python"),
     "NumPy": (lambda x: np.tanh(x), "passes a state to NumPy"),
     "float32": (lambda x: x.astype(jnp.float32), "must compute in the dtype"),
+    "an error of its own": (lambda x: {}["weights"], "KeyError"),
     "a batch": (lambda x: x @ jnp.ones((3, 5)), "cannot be applied"),
 }
 
@@ -279,3 +280,28 @@ def test_maps_are_refused_at_the_door_in_one_sentence(name: str) -> None:
 def test_of_values_that_are_no_numbers_the_reason_says_so() -> None:
     found = ax.certify(around(lambda x: jnp.log(x - 1), np.zeros(2)))
     assert (found.num_attractors, found.reason[0]) == (0, "not_finite")
+
+
+def test_the_threshold_holds_with_the_error_of_the_distance() -> None:
+    halves = ax.maps.MLP((np.eye(2), 0.5 * np.eye(2)), (np.ones(2), np.zeros(2)), (2,), "relu")
+    memory = around(halves, [1, 1.0001])
+    found = ax.certify(memory, recovery_atol=1.0)
+    distance, error = float(found.distance[0]), float(found.distance_error[0])
+    assert found.verdict[0] == "attractor"
+    assert 0 < error < 1e-14
+
+    def at(threshold: float) -> tuple[str, str]:
+        one = ax.certify(memory, recovery_atol=threshold)
+        return str(one.verdict[0]), str(one.reason[0])
+
+    assert at(distance) == ("inconclusive", "distance_straddles_threshold")
+    assert at(distance + 3 * error) == ("attractor", "contracts")
+    assert at(distance - 3 * error) == ("displaced", "displaced")
+
+
+def test_an_exact_point_that_was_not_refined_may_be_far_away() -> None:
+    """Newton's step is longer than a refinement may be, so only the error says how far the fixed point is."""
+    halves = ax.maps.MLP((np.eye(2), 0.5 * np.eye(2)), (np.ones(2), np.zeros(2)), (2,), "relu")
+    found = ax.certify(around(halves, [1, 1.1]), recovery_atol=0.06)
+    assert found.residual[0] < 0.06 < 0.1 <= found.distance_error[0]
+    assert (found.verdict[0], found.reason[0]) == ("inconclusive", "distance_straddles_threshold")

@@ -2,12 +2,14 @@
 
 import jax.numpy as jnp
 import jax.random as jr
+import mpmath
 import numpy as np
 import pytest
-from helpers import around, logistic, logistic_cycle, newton_cube
+from helpers import around, exact_networks, logistic, logistic_cycle, newton_cube
 from scipy.special import expit
 
 import attrax as ax
+from attrax._base.numerics import cast, float64
 from attrax.certificates import basin_radius, contraction
 from attrax.maps import linearizer, step_bounds
 from attrax.maps.mlp._slope_deviation import slope_deviation
@@ -242,3 +244,52 @@ def test_a_second_derivative_is_not_for_networks() -> None:
     network = ax.training.pseudoinverse(np.eye(3))
     with pytest.raises(ValueError, match="second_derivative"):
         basin_radius(around(network, np.eye(3)[0]), second_derivative=1.0, key=jr.key(0))
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "swish"])
+def test_rounding_is_bounded(activation: str) -> None:
+    """Of pre-activations and of the output, in a network whose layers cancel, against arbitrary precision."""
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(size=shape) * 30 for shape in ((7, 4), (6, 7), (4, 6))]
+    biases = [1e3 * rng.normal(size=len(weight)) for weight in weights]
+    network = ax.maps.MLP(tuple(weights), tuple(biases), (4,), activation)
+    state = rng.normal(size=4)
+    step = ax.maps.step_bounds(network)(state[None])[0]
+    with mpmath.workdps(50):
+        phi = exact_networks.PHI[activation][0]
+        values = mpmath.matrix(state.tolist())
+        for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+            values = mpmath.matrix(weight.tolist()) * values + mpmath.matrix(bias.tolist())
+            if layer < 2:
+                off = values - mpmath.matrix(step.z[layer].tolist())
+                gaps = [abs(float(gap)) for gap in off]
+                assert (np.array(gaps) <= step.z_errors[layer]).all()
+                assert (step.z_errors[layer] <= 1e6 * max(max(gaps), 1e-13)).all()
+                values = values.apply(phi)
+    with float64():
+        computed = np.asarray(cast(network, np.float64)(jnp.asarray(state)))
+    off = mpmath.norm(values - mpmath.matrix(computed.tolist()))
+    assert float(off) <= step.output_error <= 1e6 * max(float(off), 1e-12)
+
+
+def test_a_sampled_radius_without_an_end_is_the_farthest_that_is_tried() -> None:
+    """Without biases f(cx) = c·f(x): one that brings a small sphere back brings back every one, however far.
+
+    Nothing is proved where all units are on their kink, and 100 units for each root of an entry is as far as one looks.
+    """
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(size=shape) * 0.35 for shape in ((16, 2), (16, 16), (2, 16))]
+    network = ax.maps.MLP(tuple(weights), (None, None, None), (2,), "relu")
+    memory = around(network, np.zeros(2), np.ones(2))
+    found = basin_radius(memory, num_directions=32, key=jr.key(0))
+    assert found.proved_radius[0] == 0
+    assert found.sampled_radius[0] == pytest.approx(100 * np.sqrt(2) * memory.examples().unit)
+    with mpmath.workdps(30):
+        layers = [mpmath.matrix(weight.tolist()) for weight in weights]
+        for angle in np.linspace(0, 2 * np.pi, 7):
+            state = mpmath.matrix([float(found.sampled_radius[0]) * turn for turn in (np.cos(angle), np.sin(angle))])
+            for _ in range(60):
+                for layer in layers[:-1]:
+                    state = (layer * state).apply(lambda z: max(z, mpmath.mpf(0)))
+                state = layers[-1] * state
+            assert mpmath.norm(state) < 1e-6

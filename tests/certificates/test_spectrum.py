@@ -214,3 +214,13 @@ def test_commands(capsys: pytest.CaptureFixture[str], tmp_path) -> None:
 )
 def test_examples_in_docstrings(module: str) -> None:
     assert doctest.testmod(importlib.import_module(f"attrax.{module}")).failed == 0
+
+
+def test_the_bound_holds_where_the_exact_point_lies() -> None:
+    """The fixed point 0 is farther away than a refinement may lead, and its slope, 0.5, exceeds that at 0.1."""
+    network = ax.maps.MLP((np.array([[1.0]]), np.array([[0.5]])), (np.zeros(1), np.zeros(1)), (1,), "tanh")
+    memory = around(network, [0.1], [1.0])
+    found, certificate = spectrum(memory, top=1, key=KEY), ax.certify(memory)
+    assert abs(found.eigenvalues[0, 0]) < 0.496 < 0.5 <= found.upper_bound[0] < 1
+    assert found.upper_bound[0] == pytest.approx(certificate.upper_bound[0], rel=1e-9)
+    assert np.isfinite(certificate.distance_error[0])

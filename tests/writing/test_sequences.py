@@ -217,7 +217,7 @@ def test_the_way_of_an_open_sequence_is_run() -> None:
     # The same fixed point at the end, but the way takes a short cut.
     short = ax.certify(ax.Memory(lambda x: 0 * x + 4.0, patterns))
     assert short.verdict == ("attractor",)
-    assert short.open_sequence_error[0] == pytest.approx(9.0)
+    assert short.open_sequence_error[0] == pytest.approx(9.0 / patterns.unit**2)
     assert not short.all_attractors
     # It arrives, and then leaves again: a fixed point, but only just.
     leaving = ax.certify(ax.Memory(lambda x: jnp.where(x < 3.5, x + 1 + 1e-6, 4 + 2 * (x - 4)), patterns))

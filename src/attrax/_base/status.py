@@ -64,6 +64,11 @@ class Reason(_Advised):
         "displaced",
         "The attractor is farther away than the recovery threshold: train to a lower loss, or raise `recovery_atol`.",
     )
+    DISTANCE_STRADDLES_THRESHOLD = (
+        "distance_straddles_threshold",
+        "The error of its distance is too large to say whether the attractor is within the recovery threshold: choose "
+        "another `recovery_atol`, or train to a lower loss.",
+    )
     SHARED = "shared", "Another example has the same attractor, so recall cannot tell them apart: remove one of them."
     SHORTER_PERIOD = "shorter_period", "The cycle repeats before it reaches all its states: remove the repeated ones."
     BOUND_STRADDLES_ONE = (
@@ -142,5 +147,8 @@ class PeriodStatus(_Advised):
 
     PERIODIC = "periodic", "From `start` on it repeats every `period` states, and not sooner."
     CONSTANT = "constant", "From `start` on it does not change: period 1."
-    NO_PERIOD = "no_period", "No lag up to `max_lag` stands out: use a longer recording; otherwise it does not repeat."
+    NO_PERIOD = (
+        "no_period",
+        "No lag up to `max_lag` stands out, or only a near return: use a longer recording; otherwise it never repeats.",
+    )
     TOO_SHORT = "too_short", "Fewer than four states: no lag can be compared with both of its neighbors."

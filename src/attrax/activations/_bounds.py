@@ -18,6 +18,8 @@ else:
     np = lazy("numpy")
 
 _ROUNDING = 3e-15
+_ARGUMENT = 2.0**-52
+"""By how much of itself an argument is rounded on the way into φ', as 10z is in cos 10z."""
 
 
 class SlopeBounds(Protocol):
@@ -50,7 +52,7 @@ class Smooth(Record):
 
     **Fields:** `second` ≥ sup|φ''|; `third` ≥ sup|φ'''|, infinite where φ'' jumps; `width`, at least the width of the
     range of φ', which may be infinite; `rounding`, by how much φ' may be off as JAX computes it in 64 bits, times
-    1 + |φ'|.
+    1 + |φ'|, beside what an argument that is off by one unit in the last place does.
 
         >>> import numpy as np
         >>> sine = Smooth(second=1.0, third=1.0, width=2.0)
@@ -82,6 +84,7 @@ class Smooth(Record):
         self, z: np.ndarray, slope: np.ndarray, curvature: np.ndarray, z_error: np.ndarray, reach: np.ndarray
     ) -> np.ndarray:
         """(½|Δ| + |y − z|)·sup|φ''| over the interval, where |φ''| ≤ |φ''(z)| + (reach + z_error)·sup|φ'''|."""
+        z_error = z_error + _ARGUMENT * np.abs(z)
         away = reach + z_error
         with np.errstate(invalid="ignore"):  # 0·∞, where nothing is known of φ''' or nothing moves
             near = curvature + away * self.third

@@ -53,6 +53,8 @@ class Activation(Record):
       this record.
     - `bounds`: of the slope, for certificates and proved radii; with `None` verdicts are *inconclusive*.
     - `theory`: closed forms; with `None` everything is computed by JAX, and nothing proved.
+    - `rounding`: by how many units in the last place (2⁻⁵³) of 1 + |z| + |φ(z)| a φ that is not piecewise linear may
+      be off as JAX computes it in 64 bits. It is believed; a test compares the named ones with arbitrary precision.
     - `init`: the initialization that networks of this activation begin with unless another is asked for.
 
         >>> import jax.numpy as jnp
@@ -70,6 +72,7 @@ class Activation(Record):
     bounds: SlopeBounds | None = None
     theory: ClosedForms | None = None
     init: str = "pytorch"
+    rounding: float = 8.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:

@@ -170,7 +170,7 @@ def _directions(rows: np.ndarray, rule: str) -> np.ndarray:
     if rule not in ("cosine", "correlation"):
         return rows
     rows = rows - rows.mean(axis=1, keepdims=True) if rule == "correlation" else rows
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-150)
 
 
 def _templates(task: Task, rule: str) -> Associator:
@@ -291,7 +291,7 @@ def _modern(task: Task, setting: tuple[str, float]) -> Associator:
             similarity = weights @ likeness
             if rule == "correlation":
                 square = np.einsum("ij,ij->i", weights @ gram, weights)
-                similarity = similarity / np.sqrt(np.maximum(square, 1e-24))[:, None]
+                similarity = similarity / np.sqrt(np.maximum(square, 1e-300))[:, None]
             moved = weights_of(similarity)
             if not task.rounds and np.abs(moved - weights).max() < _STILL:
                 break
@@ -303,7 +303,7 @@ def _modern(task: Task, setting: tuple[str, float]) -> Associator:
 
 def _spread(flat: np.ndarray) -> float:
     """Mean squared distance of the examples from their mean, which makes β a pure number."""
-    return max(float(((flat - flat.mean(axis=0)) ** 2).sum(axis=1).mean()), 1e-12)
+    return float(((flat - flat.mean(axis=0)) ** 2).sum(axis=1).mean()) or 1.0
 
 
 def _denoiser(task: Task, setting: tuple[int, int, int]) -> Associator:

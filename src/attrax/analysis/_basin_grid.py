@@ -26,7 +26,8 @@ OUTCOMES = (
 _BYTES = 128 * 2**20
 """Bytes of states that are iterated at a time, approximately."""
 _SAME = 1e-4
-"""Distance, per square root of the number of entries, below which two limits that were never stored count as one."""
+"""Distance in units of the patterns, per square root of the number of entries, below which two limits that were never
+stored count as one."""
 _LIMITS = 32
 """The maximum number of attractors that were never stored and are distinguished."""
 
@@ -113,7 +114,7 @@ class BasinGrid:
 
     def _limit(self, value: HostStates, period: int) -> int:
         """The number of the limit (never stored) at this point; a new number if none is near."""
-        near = _SAME * np.sqrt(value.size)
+        near = _SAME * self.memory.examples().unit * np.sqrt(value.size)
 
         def known(state: HostStates) -> int:
             for number, points in enumerate(self.limits):

@@ -37,7 +37,7 @@ class StoredEnds(Record):
 def stored_ends(run: Runner, memory: Memory) -> StoredEnds:
     """The stored cycles, prepared for `label_ends`."""
     patterns = memory.examples()
-    thresholds = Thresholds.mean_square(int(np.prod(patterns.shape)))
+    thresholds = Thresholds.mean_square(int(np.prod(patterns.shape)), patterns.unit)
     cycles = StoredCycles.of(memory, thresholds)
     z = run.images(np.asarray(patterns.points, np.float64))
     images = run.states(z).reshape(len(z), -1)

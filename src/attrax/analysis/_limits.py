@@ -9,6 +9,7 @@ from attrax._base.status import IterationStatus
 from attrax._base.types import HostStates, Map
 from attrax.dynamics import Run, flat_of, run, run_on, states_of, trajectory
 from attrax.maps import ReducedMap, reduced_map
+from attrax.memory import Memory
 
 _SIZES = (512, 64, 8)
 """Rows are computed in chunks of these sizes, so that only three programs are compiled."""
@@ -21,19 +22,20 @@ _COARSE_CHANGE = 1e-5
 class Runner(eqx.Module):
     """A map prepared for many starts.
 
-    **Fields:** `map`; its reduced map, in 32 and in 64 bits; `coarse`, the change that ends the coarse steps; `shape`,
-    of a state.
+    **Fields:** `map`; its reduced map, in 32 and in 64 bits; `coarse`, the change that ends the coarse steps; `unit`,
+    of the stored states (`Patterns.unit`); `shape`, of a state.
     """
 
     map: Map
     coarse_map: ReducedMap
     fine_map: ReducedMap
     coarse: float = eqx.field(static=True)
+    unit: float = eqx.field(static=True)
     shape: tuple[int, ...] = eqx.field(static=True)
 
     def images(self, points: HostStates) -> Float[np.ndarray, "n k"]:
         """Coordinates of the images f(x)."""
-        return run(self.fine_map, points, max_steps=1, atol=self.coarse, sizes=_SIZES).z
+        return run(self.fine_map, points, max_steps=1, atol=self.coarse, unit=self.unit, sizes=_SIZES).z
 
     def flat(self, z: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
         """Coordinates whose Euclidean distance is that of the states."""
@@ -44,15 +46,16 @@ class Runner(eqx.Module):
         return states_of(self.fine_map, z, _SIZES)
 
 
-def runner(map: Map, points: HostStates) -> Runner:
-    """`map` prepared for many starts of the shape of `points`."""
-    shape = points.shape[1:]
+def runner(memory: Memory) -> Runner:
+    """The map of a memory prepared for many starts."""
+    map, patterns = memory.map, memory.examples()
+    points, shape, unit = np.asarray(patterns.points, np.float64), patterns.shape, patterns.unit
     size = int(np.prod(shape))
     with float64():
         fine = reduced_map(map, shape)
         coarse = cast(fine, np.float32)
-    scale = max(float(np.abs(points).max()), 1.0)
-    return Runner(map, coarse, fine, _COARSE_CHANGE * scale * float(np.sqrt(size)), shape)
+    scale = float(np.abs(points).max()) or 1.0
+    return Runner(map, coarse, fine, _COARSE_CHANGE * scale * float(np.sqrt(size)), unit, shape)
 
 
 def run_to_ends(runner: Runner, starts: HostStates, *, max_steps: int, atol: float) -> Run:
@@ -67,6 +70,7 @@ def run_to_ends(runner: Runner, starts: HostStates, *, max_steps: int, atol: flo
         np.asarray(starts, np.float32),
         max_steps=min(1 + _COARSE_STEPS, max_steps),
         atol=runner.coarse,
+        unit=runner.unit,
         sizes=_SIZES,
     )
     z, steps = coarse.z.astype(np.float64), coarse.num_steps.copy()
@@ -79,6 +83,7 @@ def run_to_ends(runner: Runner, starts: HostStates, *, max_steps: int, atol: flo
         period[rows], status[rows] = found.period[back], found.status[back]
         steps[rows] += found.num_steps[back]
 
+    fine = {"atol": atol, "unit": runner.unit}
     converged = np.flatnonzero(coarse.status == IterationStatus.CONVERGED)
     if len(converged):
         ends = np.ascontiguousarray(coarse.z[converged])
@@ -86,11 +91,11 @@ def run_to_ends(runner: Runner, starts: HostStates, *, max_steps: int, atol: flo
         _, first, back = np.unique(whole, return_index=True, return_inverse=True)
         limit = min(_FINE_STEPS, max(max_steps - int(steps[converged].max()), 1))
         distinct = ends[first].astype(np.float64)
-        go_on(converged, back, run_on(runner.fine_map, distinct, max_steps=limit, atol=atol, sizes=_SIZES))
+        go_on(converged, back, run_on(runner.fine_map, distinct, max_steps=limit, **fine, sizes=_SIZES))
     rest = np.flatnonzero(status == IterationStatus.NOT_CONVERGED)
     if len(rest):
         left = max(max_steps - int(steps[rest].min()), 1)
-        go_on(rest, np.arange(len(rest)), run_on(runner.fine_map, z[rest], max_steps=left, atol=atol))
+        go_on(rest, np.arange(len(rest)), run_on(runner.fine_map, z[rest], max_steps=left, **fine))
     return Run(z, steps, residual, period, status, None)
 
 

@@ -1,7 +1,7 @@
 """The period of a recording, measured: after how many states it repeats, from which state on, and on what evidence."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,9 @@ _ROUNDING = 1e-13
 """Differences below this fraction of the mean square of the states are rounding."""
 _STILL = 1e-2
 """A recording is constant if its states vary in time by less than this fraction of their mean square."""
+_EXPLAINED, _SHIFT = 0.5, 1e-3
+"""If a shift in time by at least this many states explains more than this fraction of the difference, the period is no
+whole number of states."""
 _ENTRIES = 2**22  # numbers held at once in a transform
 
 
@@ -51,6 +54,8 @@ class MeasuredPeriod(Record):
     - `max_lag`: the largest lag examined.
     - `num_states`; `step`, seconds from one state to the next, `None` if unknown.
     - `status`: the `PeriodStatus`.
+    - `near_return`: the lag after which states nearly return, but shifted in time, if the period is no whole number of
+      states; else 0.
     """
 
     period: int
@@ -65,6 +70,7 @@ class MeasuredPeriod(Record):
     num_states: int
     step: float | None
     status: PeriodStatus
+    near_return: int = 0
 
     @property
     def seconds(self) -> float | None:
@@ -108,12 +114,16 @@ def measured_period(states: HostStates, *, step: float | None = None, max_lag: i
     """The least number of states after which a recording repeats, to within its own noise, from some state on.
 
     1. The mean squared difference at each lag (`lag_differences`), of the whole recording, its last three quarters and
-    its last half, so that a beginning that does not repeat hides nothing. The dips are the candidates. 2. At each
-    candidate the differences are examined over time: over the last half of the pairs they must be below a tenth of
-    those at both neighboring lags. The recording repeats from the state after the last pair whose difference exceeds
-    the geometric mean of the two levels; at least a quarter of a period and three pairs must be left. 3. Of the lags
-    that remain, multiples of the period are as good as the period itself. The result is the least one within twice the
-    smallest difference, so that two nearly equal halves do not count as two periods if they differ by more than noise.
+       its last half, so that a beginning that does not repeat hides nothing. The dips are the candidates.
+    2. At each candidate the differences are examined over time: over the last half of the pairs they must be below a
+       tenth of those at both neighboring lags. The recording repeats from the state after the last pair whose
+       difference exceeds the geometric mean of the two levels; at least a quarter of a period and three pairs must be
+       left.
+    3. Of the lags that remain, multiples of the period are as good as the period itself. The result is the least one
+       within twice the smallest difference, so that two nearly equal halves do not count as two periods if they differ
+       by more than noise.
+    4. If the states that are this lag apart differ by a shift in time, as in a rotation by 1/16.18 of a turn, the
+       period is no whole number of states. Then there is no period, and the lag is only a near return.
 
     A recording whose states stay within a hundredth of their mean square, at all lags alike, is constant.
 
@@ -155,6 +165,9 @@ def measured_period(states: HostStates, *, step: float | None = None, max_lag: i
     many = _ENOUGH * max(one.pairs for one in found)
     least = min(one.value for one in found if one.pairs >= many)
     one = min((one for one in found if one.value <= _SAME * least + floor), key=lambda one: one.lag)
+    if one.value > floor and _moves_on(flat, one):
+        found = _none(shown, typical, most, total, step, PeriodStatus.NO_PERIOD)
+        return replace(found, near_return=one.lag)
     return MeasuredPeriod(
         one.lag,
         one.start,
@@ -181,6 +194,18 @@ class _Repeat:
     before: float
     after: float
     pairs: int
+
+
+def _moves_on(flat: np.ndarray, one: _Repeat) -> bool:
+    """Whether the states a lag later are those before at another time: x_{t+L} − x_t is a multiple of the velocity."""
+    times = np.arange(one.start, one.start + one.pairs)
+    later = times + one.lag
+    gap = flat[later].astype(np.float64) - flat[times]
+    velocity = 0.5 * (flat[later + 1].astype(np.float64) - flat[later - 1])
+    moved, length = float(np.sum(gap * velocity)), float(np.sum(velocity**2))
+    if length == 0:
+        return False
+    return abs(moved / length) >= _SHIFT and moved**2 / length > _EXPLAINED * float(np.sum(gap**2))
 
 
 def _flat(states: HostStates) -> np.ndarray:

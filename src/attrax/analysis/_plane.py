@@ -10,6 +10,7 @@ from attrax._base import checks
 from attrax._base.shown import Record
 from attrax._base.types import HostStates
 from attrax.memory import Memory, check_memory
+from attrax.patterns import Patterns
 
 _MARGIN = 0.35
 """Margin on every side, as a fraction of the longer side of the box around the points."""
@@ -105,7 +106,7 @@ def extent_of(plane: Plane, points: HostStates) -> tuple[float, float, float, fl
     low, high = coordinates.min(axis=0), coordinates.max(axis=0)
     longest = float((high - low).max())
     # A single stored point has no extent.
-    margin = _MARGIN * longest if longest > 0 else 1.0
+    margin = _MARGIN * longest if longest > 0 else Patterns(shown, np.arange(len(shown))).unit
     return (
         float(low[0] - margin),
         float(high[0] + margin),

@@ -20,6 +20,7 @@ from attrax.analysis._curves import curve_levels
 from attrax.corruptions import corrupt, parse_corruption
 from attrax.dynamics import recall
 from attrax.memory import Memory, Thresholds, check_memory
+from attrax.patterns import Patterns
 
 RIVALS = tuple(ASSOCIATORS)
 """Names of the rivals."""
@@ -39,7 +40,6 @@ COMPARED = (
     "contrast:0.25",
 )
 """The corruptions that are compared by default."""
-_RECOVERY = Thresholds.mean_square(1).recovery
 _TUNING = 300
 _ENOUGH = 0.9
 
@@ -54,8 +54,8 @@ class Rival(Record):
     - `setting`: what the search chose (a rule, a threshold, β), as text.
     - `num_bytes`: the bytes it has to keep.
     - `identified`: for each corruption, the fraction of the answers whose nearest example is the right one.
-    - `recovered`: the fraction that are also within a mean square of 1e-7 of it, so that the picture itself was
-      recovered.
+    - `recovered`: the fraction that are also within a mean square of 1e-7 of it, in units of the examples, so
+      that the picture itself was recovered.
     - `distance`: median root mean square between the answer and the right example, over the identified cues; for ±1
       networks, between the thresholded states. Zero is exact.
     - `seconds`: wall-clock time of one recall, in batches of one corruption.
@@ -251,10 +251,17 @@ def _right(built: Associator, values: np.ndarray, expected: np.ndarray) -> tuple
     finite = np.asarray(np.isfinite(values).all(axis=1))
     values = np.where(finite[:, None], values, 0.0)
     likeness = values @ references.T - 0.5 * (references**2).sum(axis=1)
+    size = float((references**2).sum(axis=1).max())
     # Ties count as right: two examples may have the same thresholded pattern.
     best, own = likeness.max(axis=1), likeness[np.arange(len(values)), expected]
-    right = finite & (own >= best - 1e-9 * np.maximum(np.abs(best), 1.0))
+    right = finite & (own >= best - 1e-9 * np.maximum(np.abs(best), size))
     return right, np.mean((values - references[expected]) ** 2, axis=1)
+
+
+def _recovery(built: Associator) -> float:
+    """The paper's threshold, as a root mean square, in units of what the answers are compared with."""
+    references = built.references
+    return Thresholds.mean_square(1, Patterns(references, np.arange(len(references))).unit).recovery
 
 
 def _score(built: Associator, cues: _Cues) -> float:
@@ -263,7 +270,7 @@ def _score(built: Associator, cues: _Cues) -> float:
     for flat, known, expected in cues:
         right, gaps = _right(built, built.answer(flat, known), expected)
         identified += int(right.sum())
-        recovered += int((right & (np.sqrt(gaps) < _RECOVERY)).sum())
+        recovered += int((right & (np.sqrt(gaps) < _recovery(built))).sum())
         total += len(expected)
     return (identified + recovered) / (2 * total)
 
@@ -273,7 +280,7 @@ def _recovered(built: Associator, cues: _Cues) -> float:
     scores = []
     for flat, known, expected in cues:
         right, gaps = _right(built, built.answer(flat, known), expected)
-        scores.append(float((right & (np.sqrt(gaps) < _RECOVERY)).mean()))
+        scores.append(float((right & (np.sqrt(gaps) < _recovery(built))).mean()))
     return float(np.mean(scores))
 
 
@@ -288,7 +295,7 @@ def _measured(name: str, setting: Any, built: Associator, names: tuple[str, ...]
         seconds += time.perf_counter() - begun
         right, gaps = _right(built, values, np.arange(len(flat)))
         identified[corruption] = float(right.mean())
-        recovered[corruption] = float((right & (np.sqrt(gaps) < _RECOVERY)).mean())
+        recovered[corruption] = float((right & (np.sqrt(gaps) < _recovery(built))).mean())
         all_gaps.append(np.sqrt(gaps[right]))
         total += len(flat)
     every = np.concatenate(all_gaps)

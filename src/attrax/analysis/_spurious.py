@@ -222,7 +222,7 @@ def find_spurious(
     shares = check_shares(shares, points, images)
     counts = allot(num_starts, shares, len(points), 0 if images is None else len(images), can_derive(points, images))
     seed = tuple(int(word) for word in np.asarray(jr.key_data(key)).ravel())
-    run = runner(memory.map, points)
+    run = runner(memory)
     stored = stored_ends(run, memory)
     found = CensusSoFar(np.zeros((0, points[0].size), np.float32), [], [], 0)
     fingerprint = ""

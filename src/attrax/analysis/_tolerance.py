@@ -112,7 +112,7 @@ def noise_tolerance(
     precision = checks.real("precision", precision, above=0)
     max_steps = checks.integer("max_steps", max_steps, least=1)
     points = np.asarray(patterns.points, np.float64)
-    run = runner(memory.map, points)
+    run = runner(memory)
     stored = stored_ends(run, memory)
     first = stored.cycles.first
     seed = [int(word) for word in np.asarray(jr.key_data(key)).ravel()]

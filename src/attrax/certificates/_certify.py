@@ -15,7 +15,7 @@ from attrax._base.types import HostStates, Map, Progress
 from attrax.certificates._kinks import contradicted
 from attrax.certificates._open_sequences import open_sequence_errors
 from attrax.dynamics import refine
-from attrax.linalg import Product, largest_eigenvalues, leading_eigenvalue, power_bound
+from attrax.linalg import Product, gamma, largest_eigenvalues, leading_eigenvalue, power_bound
 from attrax.maps import Linearization, Linearizer, ReducedMap, linearizer, reduced_map
 from attrax.memory import Certificate, Memory, Thresholds, check_memory, default_recovery_atol
 
@@ -24,11 +24,12 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
     """Certifies every cycle of a memory by the Jacobian product around it (Propositions 1 and 2).
 
     *attractor*: an exact cycle of the map exists within `recovery_atol` of the given points, and an upper bound on its
-    whole spectrum, ‖Mᵐ‖^{1/m} with all errors, is below 1. *displaced*: the same, but farther away. *not_attractor*: an
-    eigenvalue exceeds 1 by more than its error, the map moves the points by more than `recovery_atol`, another example
-    has the same cycle, so that recall cannot tell the two apart, or the cycle repeats before it has visited all its
-    states. *inconclusive*: none of these could be shown. `reason` says which case applies. Each row is what it would be
-    alone, except for the comparison with the others and the unit of the thresholds.
+    whole spectrum, ‖Mᵐ‖^{1/m} with all errors, is below 1. *displaced*: the same, but farther away; both hold with
+    the error of that distance. *not_attractor*: an eigenvalue exceeds 1 by more than its error, the map moves the
+    points by more than `recovery_atol`, another example has the same cycle, so that recall cannot tell the two apart,
+    or the cycle repeats before it has visited all its states. *inconclusive*: none of these could be shown. `reason`
+    says which case applies. Each row is what it would be alone, except for the comparison with the others and the unit
+    of the thresholds.
 
     The `evidence` says what a verdict rests on. For maps that bound their own slopes (attrax's networks) it is a proof,
     rounding included. For other callables, rounding and the change of the Jacobian nearby are estimated, and
@@ -85,8 +86,8 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
     distances = np.array([_distance(points, original) for points, original in zip(refined, originals, strict=True)])
     shared = _shared(refined, same)
     for number, row in enumerate(rows):
-        if row.verdict is Verdict.ATTRACTOR and not distances[number] <= recovery_atol:
-            row = replace(row, verdict=Verdict.DISPLACED, reason=Reason.DISPLACED)
+        if row.verdict is Verdict.ATTRACTOR:
+            row = _placed(row, float(distances[number]), recovery_atol)
         if periods[number] < len(row.points):
             row = replace(row, verdict=Verdict.NOT_ATTRACTOR, reason=Reason.SHORTER_PERIOD)
         elif number in shared:
@@ -164,6 +165,16 @@ class _Row:
     upper: float = float("inf")
     log_radius: float = float("nan")
     singular: float = float("nan")
+
+
+def _placed(row: _Row, distance: float, recovery_atol: float) -> _Row:
+    """The row of an attractor, by whether all points where it may be are within the threshold, or none is."""
+    error = row.within + gamma(row.points[0].size + 4) * distance
+    if distance + error <= recovery_atol:
+        return row
+    if distance - error > recovery_atol:
+        return replace(row, verdict=Verdict.DISPLACED, reason=Reason.DISPLACED)
+    return replace(row, verdict=Verdict.INCONCLUSIVE, reason=Reason.DISTANCE_STRADDLES_THRESHOLD)
 
 
 def _certify_cycle(

@@ -17,7 +17,7 @@ from attrax.linalg import SAFETY, Norm, Product, contracting_norms
 from attrax.maps import BoundSteps, Linearizer, StepBounds
 
 _LEAST, _MOST = 1e-100, 1e15
-"""Range in which a radius is searched for; below it, squares and products would underflow."""
+"""Range in which a radius is searched for, in units of the states; below it, squares and products would underflow."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +27,7 @@ class Contraction(Record):
     **Fields:**
 
     - `radius`: (p,), Euclidean radius, in the units of a state; 0 if nothing could be proved. The search ends at about
-      10¹⁵, so a map that contracts everywhere gets a finite radius too.
+      10¹⁵ units, so a map that contracts everywhere gets a finite radius too.
     - `linear_radius`: (p,), radius of the ball in the same norm in which no unit changes its slope; 0 if φ is curved.
     - `factor`: κ; within the balls, each step shrinks the norm of the deviation at least by this factor. NaN if nothing
       was proved.
@@ -38,7 +38,9 @@ class Contraction(Record):
     factor: float
 
 
-def contraction(bound: BoundSteps, linearize: Linearizer, cycle: HostStates, residual: float) -> Contraction:
+def contraction(
+    bound: BoundSteps, linearize: Linearizer, cycle: HostStates, residual: float, unit: float = 1.0
+) -> Contraction:
     """The largest balls around the points of a cycle that could be proved to converge, over a few norms.
 
     Everything is computed in float64. The rounding of each step and the distance of the given points from the exact
@@ -46,7 +48,7 @@ def contraction(bound: BoundSteps, linearize: Linearizer, cycle: HostStates, res
     enlarged by a relative 1e-6.
 
     **Arguments:** `bound`, the `maps.step_bounds` of a map, and `linearize`, its `maps.linearizer`; `cycle`, p×state
-    shape, refined; `residual`, the largest ‖f(x_i) − x_{i+1}‖.
+    shape, refined; `residual`, the largest ‖f(x_i) − x_{i+1}‖; `unit`, of the states (`Patterns.unit`).
 
         >>> import numpy as np
         >>> from attrax import maps
@@ -72,13 +74,13 @@ def contraction(bound: BoundSteps, linearize: Linearizer, cycle: HostStates, res
     for norms, needed in contracting_norms(jacobians, product, thin):
         if not needed and best.radius.min() > 0:
             break
-        found = _prove(steps, norms, residual)
+        found = _prove(steps, norms, residual, unit)
         if found is not None and found.radius.min() > best.radius.min():
             best = found
     return best
 
 
-def _prove(steps: Sequence[StepBounds], norms: Sequence[Norm], residual: float) -> Contraction | None:
+def _prove(steps: Sequence[StepBounds], norms: Sequence[Norm], residual: float, unit: float) -> Contraction | None:
     """The largest common radius, in the given norms, at which every step contracts; `None` if there is none."""
     period = len(steps)
     balls = [step.ball(norms[i], norms[(i + 1) % period]) for i, step in enumerate(steps)]
@@ -87,6 +89,7 @@ def _prove(steps: Sequence[StepBounds], norms: Sequence[Norm], residual: float) 
         return None
     # Brouwer: a ball that is mapped into itself contains the exact cycle, which bounds its distance from the given
     # points.
+    residual *= 1 + SAFETY
     misses = [norms[(i + 1) % period].largest * (residual + step.output_error) for i, step in enumerate(steps)]
     away = 0.0
     miss = max(misses)
@@ -102,23 +105,24 @@ def _prove(steps: Sequence[StepBounds], norms: Sequence[Norm], residual: float) 
     def growth(radius: float) -> float:
         return max(ball.growth(radius, away) for ball in balls)
 
-    linear = min(min(ball.linear_radius() for ball in balls), _MOST)
-    low = _search(growth, linear or min(ball.start for ball in balls), away)
+    most = _MOST * unit
+    linear = min(min(ball.linear_radius() for ball in balls), most)
+    low = _search(growth, linear or min(*(ball.start for ball in balls), most), away, unit)
     return None if low is None else _found(norms, low, away, linear, growth(low))
 
 
-def _search(growth: Callable[[float], float], start: float, away: float) -> float | None:
+def _search(growth: Callable[[float], float], start: float, away: float, unit: float) -> float | None:
     """The largest radius, to within two percent, at which `growth` was found to be below 1; `None` if there is none."""
     limit = 1 - SAFETY
     low = max(start, 4 * away)
     while not growth(low) < limit:
         low /= 4
-        if low <= 4 * away or low < _LEAST:
+        if low <= 4 * away or low < _LEAST * unit:
             return None
     high = 2 * low
     while growth(high) < limit:
-        low, high = high, (2 * high if high < 1e3 else high**2)
-        if low >= _MOST:
+        low, high = high, (2 * high if high < 1e3 * unit else high * (high / unit))
+        if low >= _MOST * unit:
             return low
     while high > low * 1.02:
         middle = float(np.sqrt(low * high))

@@ -13,7 +13,8 @@ _STAY = 64
 
 
 def open_sequence_errors(reduced: ReducedMap, patterns: Patterns, originals: HostStates) -> Float[np.ndarray, " w"]:
-    """For each of w open sequences, the largest mean squared distance from the states as given.
+    """For each of w open sequences, the largest mean squared distance from the states as given, in units
+    of the patterns.
 
     The sequence is run from its first state as given, in 64 bits, to the state it ends in, around the cycle of that
     state, and for 64 more steps. Infinite if a state is not finite.
@@ -31,6 +32,6 @@ def open_sequence_errors(reduced: ReducedMap, patterns: Patterns, originals: Hos
         if len(states) < len(sequence):
             errors.append(np.inf)
             continue
-        difference = states[: len(sequence)] - np.asarray(originals[sequence], np.float64)
+        difference = (states[: len(sequence)] - np.asarray(originals[sequence], np.float64)) / patterns.unit
         errors.append(float(np.mean(difference.reshape(len(sequence), -1) ** 2, axis=1).max()))
     return np.array(errors, float)

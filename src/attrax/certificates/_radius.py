@@ -191,7 +191,7 @@ def _prove_cycle(
     if bound is None:
         proof = Contraction(np.zeros(len(cycle)), np.zeros(len(cycle)), float("nan"))
     else:
-        proof = contraction(bound, linearize, points, refined.residual)
+        proof = contraction(bound, linearize, points, refined.residual, unit)
     # The ball lies around the refined point; the one around the stored point that it holds is smaller by the move.
     radius = np.maximum(proof.radius - moved, 0.0)
     linear = np.where(radius > 0, np.maximum(proof.linear_radius - moved, 0.0), 0.0)
@@ -238,7 +238,7 @@ class _Returns:
 
     def _mapped(self, states: np.ndarray) -> np.ndarray:
         """Coordinates of the states after these; NaN, which is near nothing, where there is none."""
-        found = run(self.way, states, max_steps=1, atol=NEVER, sizes=_PIECES)
+        found = run(self.way, states, max_steps=1, atol=NEVER, unit=self.unit, sizes=_PIECES)
         return np.where((found.status == IterationStatus.DIVERGED)[:, None], np.nan, found.z)
 
     def all_back(self, starts: np.ndarray, points: np.ndarray, groups: np.ndarray, radii: np.ndarray) -> np.ndarray:
@@ -253,7 +253,7 @@ class _Returns:
             z, place, within, groups, back = (part[going] for part in (z, place, within, groups, back))
             if not len(z):
                 break
-            found = run_on(self.way, z, max_steps=_BLOCK, atol=NEVER, sizes=_PIECES)
+            found = run_on(self.way, z, max_steps=_BLOCK, atol=NEVER, unit=self.unit, sizes=_PIECES)
             z, place = found.z, self.later[place]
             apart, back = self._looked_at(z, place, within)
             # A state that hardly moves any more, away from its target, has settled elsewhere. Where it would still

@@ -22,6 +22,7 @@ from attrax._base.types import HostStates, Map, Progress
 from attrax.dynamics import refine
 from attrax.linalg import (
     DENSE,
+    FORMED,
     POWERS,
     UNIT_ROUNDOFF,
     Product,
@@ -83,11 +84,13 @@ def spectrum(
     """The `top` largest eigenvalues at every stored cycle, each with its residual and backward error.
 
     For fully connected networks they are computed from a small matrix with the same nonzero spectrum, with a bound
-    ‖Mᵐ‖^{1/m} on all eigenvalues that includes rounding. For other maps with up to 2,048 entries per state they are
-    those of the full Jacobian, whose own error is unknown and assumed to be 64 units in the last place. For larger
-    maps, Arnoldi's method is applied to Jacobian-vector products; it may miss an eigenvalue. These products prove no
-    bound on the whole spectrum, but with 10 Gaussian vectors ω they give one that fails with a probability of 1e-10:
-    ρ(M) ≤ (10·√(2/π)·maxᵢ‖Mᵐωᵢ‖)^{1/m} (Halko, Martinsson and Tropp 2011, Lemma 4.1, applied to Mᵐ with m = 128).
+    ‖Mᵐ‖^{1/m} on all eigenvalues that includes rounding and holds throughout the ball in which `certify` proves that
+    the exact cycle lies. For other maps with up to 2,048 entries per state they are those of the full Jacobian, whose
+    own error is unknown and assumed to be 64 units in the last place, and whose change over the ball is estimated. For
+    larger maps, Arnoldi's method is applied to Jacobian-vector products; it may miss an eigenvalue. These products
+    prove no bound on the whole spectrum, but with 10 Gaussian vectors ω they give one that fails with a probability of
+    1e-10: ρ(M) ≤ (10·√(2/π)·maxᵢ‖Mᵐωᵢ‖)^{1/m} (Halko, Martinsson and Tropp 2011, Lemma 4.1, applied to Mᵐ with
+    m = 128).
 
     **Arguments:**
 
@@ -184,7 +187,11 @@ def _cycle_spectrum(
     size = cycle[0].size
     if not np.isfinite(refined.residual):
         return _nothing(top, size, SpectrumStatus.NOT_FINITE)
-    linear = linearize(refined.points, 10 * refined.residual)
+    # In a ball that was shown to hold the exact cycle; where none was, near the points. Of maps so large that no matrix
+    # is formed, only the points are looked at: the bound rests on draws there, and a ball would take as many again.
+    linear = linearize(refined.points, None if size <= FORMED else 0.0)
+    if size > FORMED and linear.product is not None:
+        linear = linearize(refined.points)
     product = linear.product
     if product is None:
         return _matrix_free(linear, len(cycle), top, np.random.default_rng([*seeds, number]))

@@ -139,6 +139,7 @@ def period(
         "pairs": found.pairs,
         "typical": found.typical,
         "max_lag": found.max_lag,
+        "near_return": found.near_return or None,
         "seed": seed if kind == "memory" else None,
         "files": files,
     }
@@ -147,6 +148,10 @@ def period(
         return 0
     if not found.period:
         print(f"{found.status}: {found.status.advice}")
+        if found.near_return:
+            print(
+                f"near return: after {found.near_return} states, which have moved on in time: the period is no whole number"
+            )
     else:
         seconds = "" if found.seconds is None else f" = {found.seconds:.6g} s"
         print(

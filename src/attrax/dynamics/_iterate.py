@@ -12,8 +12,13 @@ from attrax._base.shown import Rows
 from attrax._base.states import state_batch
 from attrax._base.status import IterationStatus
 from attrax._base.types import HostStates, Map, Progress
-from attrax.dynamics._loop import NEVER, Run, run, run_on, states_of
+from attrax.dynamics._loop import NEVER, UNBOUNDED, Run, run, run_on, states_of
 from attrax.maps import ReducedMap, reduced_map, shapes_of
+from attrax.memory import Thresholds
+from attrax.patterns import Patterns
+
+_FAINTEST = 1e-6
+"""The least unit that `iterate` takes a start for: starts close to 0 say nothing of the scale of a map."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,22 +48,23 @@ def iterate(
     starts: HostStates,
     *,
     max_steps: int = 10_000,
-    atol: float = 1e-8,
+    atol: float | None = None,
     progress: Progress | None = None,
 ) -> Iterates:
     """Iterates `map` from each start until ‖f^{t+1}(x) − f^t(x)‖₂ < `atol`, in float64.
 
     A state that returns to within `atol` of an earlier one without having converged may be on a cycle (Brent's
     algorithm). It is on one if a second lap returns to within `atol` as well, and the laps have converged: their
-    remaining drift is small compared with the extent of the cycle. Rows are computed in pieces of fixed size and leave
-    when they are done, so no row depends on the others.
+    remaining drift is small compared with the extent of the cycle. Beyond 10¹² units of its start a state has diverged.
+    Rows are computed in pieces of fixed size and leave when they are done, so no row depends on the others.
 
     **Arguments:**
 
     - `map`: any callable from a state to a state of the same shape, written with JAX.
     - `starts`: n×state shape, finite.
     - `max_steps`: maximum number of applications of the map.
-    - `atol`: tolerance of the convergence test, in the units of a state.
+    - `atol`: tolerance of the convergence test; by default 1e-8 units of each start (`Patterns.unit` of it alone, 1e-6
+      at least).
     - `progress`: called regularly with the number of finished rows.
 
     **Returns:** `Iterates`. **Raises** `ValueError` for a wrong argument.
@@ -70,11 +76,14 @@ def iterate(
         [1]
     """
     max_steps = checks.integer("max_steps", max_steps, least=1)
-    atol = checks.real("atol", atol, above=0)
+    if atol is not None:
+        atol = checks.real("atol", atol, above=0)
     starts = check_starts(starts, shapes=shapes_of(map))
     with float64():
         way = reduced_map(map, starts.shape[1:])
-    found = run(way, starts, max_steps=max_steps, atol=atol, progress=progress)
+    units = np.maximum(units_of(starts), _FAINTEST)
+    tolerances = Thresholds.literal().convergence * units if atol is None else atol
+    found = run(way, starts, max_steps=max_steps, atol=tolerances, unit=units, progress=progress)
     return Iterates(last_states(way, found, starts), found.num_steps, found.residual, found.period, found.status)
 
 
@@ -84,6 +93,11 @@ def check_starts(starts: HostStates, name: str = "starts", shapes: tuple[tuple[i
     if not np.isfinite(starts).all():
         raise ValueError(f"{name} must be finite; got NaN or an infinity")
     return starts.astype(np.float64)
+
+
+def units_of(states: HostStates) -> np.ndarray:
+    """`Patterns.unit` of each state alone."""
+    return np.array([Patterns(state[None], np.zeros(1, int)).unit for state in states])
 
 
 def last_states(way: ReducedMap, found: Run, starts: HostStates) -> HostStates:
@@ -99,7 +113,7 @@ def trajectory(way: ReducedMap, starts: HostStates, count: int) -> tuple[HostSta
     """For each start the states of `count` applications of the map, in float64; fewer where a state is not finite."""
     count = checks.integer("count", count, least=1)
     starts = np.asarray(starts, np.float64)
-    found = run(way, starts, max_steps=count, atol=NEVER, keep=2**62)
+    found = run(way, starts, max_steps=count, atol=NEVER, unit=UNBOUNDED, keep=2**62)
     assert found.trace is not None  # nothing is larger than that
     lengths = [len(trace) for trace in found.trace]
     together = np.concatenate(found.trace)
@@ -110,6 +124,6 @@ def trajectory(way: ReducedMap, starts: HostStates, count: int) -> tuple[HostSta
 
 def follow(way: ReducedMap, z: Float[np.ndarray, "n k"], count: int) -> tuple[Float[np.ndarray, "t k"], ...]:
     """For each row of coordinates those after each of `count` steps; fewer where they are not finite."""
-    found = run_on(way, z, max_steps=count, atol=NEVER, keep=2**62)
+    found = run_on(way, z, max_steps=count, atol=NEVER, unit=UNBOUNDED, keep=2**62)
     assert found.trace is not None  # nothing is larger than that
     return tuple(trace[1:] for trace in found.trace)

@@ -21,12 +21,15 @@ _CHUNK = (16,)
 """Rows are computed so many at a time, whatever their number, so that a row never depends on its neighbors."""
 _BLOCK = 64
 _BOUND = 1e12
+"""In units of the states: a state beyond it counts as diverged."""
 _SETTLED = 0.05
 """A cycle has settled when what is left of its drift is below this fraction of its extent. Near a fixed point that is
 approached more and more slowly along a direction with eigenvalue −1, states two steps apart are closer than any
 tolerance at last, but what is left of the drift stays a sixth of their distance."""
 NEVER = -1.0
 """A tolerance that no distance is below: so many steps are made as are allowed."""
+UNBOUNDED = 1e88
+"""The unit of runs whose states are all wanted, as long as their squares are finite."""
 _RUNNING, _CONVERGED, _CYCLE, _DIVERGED = range(4)
 _STATUSES = np.array(
     [
@@ -44,7 +47,8 @@ class _Rows(eqx.Module):
 
     **Fields:** `z`, coordinates, and `flat`, the same in coordinates whose plain distance is that of states; the state
     that later ones are compared with, `anchor`, and its step; and of a cycle that waits for its second lap `lap`, the
-    period it may have (0 where there is none), `gap`, how far it missed the anchor, and `extent`, how far it goes.
+    period it may have (0 where there is none), `gap`, how far it missed the anchor, and `extent`, how far it goes;
+    `atol`, the tolerance, and `bound`, beyond which a row has diverged.
     """
 
     z: Any
@@ -58,6 +62,8 @@ class _Rows(eqx.Module):
     residual: Any
     period: Any
     state: Any
+    atol: Any
+    bound: Any
 
     def pick(self, index: Any) -> "_Rows":
         return jax.tree.map(lambda leaf: leaf[index], self)
@@ -84,7 +90,8 @@ def run(
     starts: HostStates,
     *,
     max_steps: int,
-    atol: float,
+    atol: float | np.ndarray,
+    unit: float | np.ndarray = 1.0,
     keep: int | None = None,
     sizes: tuple[int, ...] = _CHUNK,
     progress: Progress | None = None,
@@ -93,12 +100,14 @@ def run(
 
     **Arguments:**
 
+    - `atol`: tolerance of the convergence test; `unit`, of the states: those beyond 10¹² units have diverged. One
+      number each, or one for each start.
     - `keep`: bytes up to which the coordinates of all steps are kept; by default none are.
     - `sizes`: rows are computed in pieces of these sizes, the largest first.
     """
     with float64():
-        rows = in_pieces(lambda piece: _first_step(way, piece), starts, sizes)
-        return _run_on(way, rows, max_steps, atol, keep, sizes, progress)
+        rows = in_pieces(lambda piece: _first_step(way, *piece), _limited(starts, atol, unit), sizes)
+        return _run_on(way, rows, max_steps, keep, sizes, progress)
 
 
 def run_on(
@@ -106,21 +115,31 @@ def run_on(
     z: Float[np.ndarray, "n k"],
     *,
     max_steps: int,
-    atol: float,
+    atol: float | np.ndarray,
+    unit: float | np.ndarray = 1.0,
     keep: int | None = None,
     sizes: tuple[int, ...] = _CHUNK,
 ) -> Run:
     """The same from coordinates instead of states; `num_steps` counts from them."""
     with float64():
-        rows = in_pieces(lambda piece: _from_coordinates(way, piece), z, sizes)
-        return _run_on(way, rows, max_steps, atol, keep, sizes, None)
+        rows = in_pieces(lambda piece: _from_coordinates(way, *piece), _limited(z, atol, unit), sizes)
+        return _run_on(way, rows, max_steps, keep, sizes, None)
+
+
+def _limited(
+    rows: np.ndarray, atol: float | np.ndarray, unit: float | np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows, each with its tolerance and the size beyond which it has diverged, in their dtype."""
+    count, dtype = len(rows), np.asarray(rows).dtype
+    with np.errstate(over="ignore"):
+        bound = np.full(count, _BOUND * np.asarray(unit)).astype(dtype)
+    return rows, np.full(count, atol).astype(dtype), np.minimum(bound, np.finfo(dtype).max)
 
 
 def _run_on(
     way: ReducedMap,
     rows: _Rows,
     max_steps: int,
-    atol: float,
     keep: int | None,
     sizes: tuple[int, ...],
     progress: Progress | None,
@@ -130,8 +149,8 @@ def _run_on(
     done = jax.tree.map(np.array, rows)
     active = np.arange(num)
     trace = None if keep is None else _Trace(rows, keep)
-    # As arrays these are traced, so that another limit or tolerance does not compile anew.
-    limit, tolerance = np.asarray(max_steps), np.asarray(atol, done.z.dtype)
+    # As an array it is traced, so that another limit does not compile anew.
+    limit = np.asarray(max_steps)
     while True:
         finished = (np.asarray(rows.state) != _RUNNING) | (np.asarray(rows.num_steps) >= max_steps)
         if finished.any():
@@ -143,7 +162,7 @@ def _run_on(
             progress("iterating", num - len(active), num, {"step": int(np.max(rows.num_steps, initial=0))})
         if not len(active):
             break
-        advance = partial(_advance, way, max_steps=limit, atol=tolerance, keep=trace is not None)
+        advance = partial(_advance, way, max_steps=limit, keep=trace is not None)
         gather = _without_path if trace is None else partial(trace.gather, active)
         rows = in_pieces(advance, rows, sizes, gather)
     return Run(
@@ -238,20 +257,20 @@ def _flat(way: ReducedMap, z: Any) -> Any:
 
 
 @eqx.filter_jit
-def _first_step(way: ReducedMap, starts: Any) -> _Rows:
+def _first_step(way: ReducedMap, starts: Any, atol: Any, bound: Any) -> _Rows:
     z = jax.vmap(way.enter)(starts).astype(starts.dtype)
-    return _begun(way, z, _norms(jax.vmap(way.leave)(z) - starts).astype(z.dtype), 1)
+    return _begun(way, z, _norms(jax.vmap(way.leave)(z) - starts).astype(z.dtype), 1, atol, bound)
 
 
 @eqx.filter_jit
-def _from_coordinates(way: ReducedMap, z: Any) -> _Rows:
-    return _begun(way, z, jnp.full(len(z), jnp.finfo(z.dtype).max), 0)
+def _from_coordinates(way: ReducedMap, z: Any, atol: Any, bound: Any) -> _Rows:
+    return _begun(way, z, jnp.full(len(z), jnp.finfo(z.dtype).max), 0, atol, bound)
 
 
-def _begun(way: ReducedMap, z: Any, residual: Any, step: int) -> _Rows:
-    lost = ~(jnp.isfinite(residual) & (jnp.max(jnp.abs(z), axis=1) < _BOUND))
-    z = jnp.where(lost[:, None], 0.0, z)
+def _begun(way: ReducedMap, z: Any, residual: Any, step: int, atol: Any, bound: Any) -> _Rows:
     flat = _flat(way, z)
+    lost = ~(jnp.isfinite(residual) & (jnp.max(jnp.abs(flat), axis=1) < bound))
+    z, flat = (jnp.where(lost[:, None], 0.0, rows) for rows in (z, flat))
     none, zero = jnp.zeros(len(z), jnp.int64), jnp.zeros(len(z), z.dtype)
     return _Rows(
         z=z,
@@ -265,6 +284,8 @@ def _begun(way: ReducedMap, z: Any, residual: Any, step: int) -> _Rows:
         residual=jnp.where(lost, jnp.inf, residual),
         period=none,
         state=jnp.where(lost, _DIVERGED, _RUNNING),
+        atol=atol,
+        bound=bound,
     )
 
 
@@ -274,7 +295,7 @@ def _leave(way: ReducedMap, z: Any) -> Any:
 
 
 @eqx.filter_jit
-def _advance(way: ReducedMap, rows: _Rows, *, max_steps: Any, atol: Any, keep: bool) -> tuple[_Rows, Any]:
+def _advance(way: ReducedMap, rows: _Rows, *, max_steps: Any, keep: bool) -> tuple[_Rows, Any]:
     """Some steps of every running row, and where it was asked for the coordinates after each of them."""
     path = jnp.zeros((len(rows.z), _BLOCK, rows.z.shape[1]), rows.z.dtype) if keep else None
 
@@ -284,30 +305,30 @@ def _advance(way: ReducedMap, rows: _Rows, *, max_steps: Any, atol: Any, keep: b
 
     def step(carry: tuple[Any, _Rows, Any]) -> tuple[Any, _Rows, Any]:
         taken, rows, path = carry
-        rows = _step_rows(way, max_steps, atol, rows)
+        rows = _step_rows(way, max_steps, rows)
         return taken + 1, rows, path if path is None else path.at[:, taken].set(rows.z)
 
     _, rows, path = jax.lax.while_loop(running, step, (jnp.zeros((), jnp.int64), rows, path))
     return rows, path
 
 
-def _step_rows(way: ReducedMap, max_steps: Any, atol: Any, rows: _Rows) -> _Rows:
+def _step_rows(way: ReducedMap, max_steps: Any, rows: _Rows) -> _Rows:
     """One application of the map to every running row."""
     moved = jax.vmap(way.step)(rows.z).astype(rows.z.dtype)
     flat = _flat(way, moved)
     residual, apart = _norms(flat - rows.flat), _norms(flat - rows.anchor)
     step = rows.num_steps + 1
     running = (rows.state == _RUNNING) & (rows.num_steps < max_steps)
-    lost = ~(jnp.isfinite(residual) & (jnp.max(jnp.abs(moved), axis=1) < _BOUND))
-    converged = residual < atol
+    lost = ~(jnp.isfinite(residual) & (jnp.max(jnp.abs(flat), axis=1) < rows.bound))
+    converged = residual < rows.atol
     # The second lap, from the state that returned: whether it ends now, and whether the cycle has settled.
     checked = (rows.lap > 0) & (step == rows.anchor_step + rows.lap)
     scale = _norms(flat) + rows.extent
     rounding = 64 * jnp.finfo(flat.dtype).eps * rows.lap * scale
     # Laps that shrink geometrically from `gap` to `apart` have apart·gap/(gap − apart) to go.
     slower = apart * rows.gap <= _SETTLED * rows.extent * (rows.gap - apart)
-    settled = checked & (apart < atol) & ((apart <= rounding) | ((apart < rows.gap) & slower))
-    returned = (rows.lap == 0) & (apart < atol)
+    settled = checked & (apart < rows.atol) & ((apart <= rounding) | ((apart < rows.gap) & slower))
+    returned = (rows.lap == 0) & (apart < rows.atol)
     state = jnp.where(lost, _DIVERGED, jnp.where(converged, _CONVERGED, jnp.where(settled, _CYCLE, _RUNNING)))
     # Brent: the anchor moves up whenever the number of steps since it was set has doubled.
     lift = (rows.lap == 0) & (step >= 2 * rows.anchor_step)
@@ -327,6 +348,8 @@ def _step_rows(way: ReducedMap, max_steps: Any, atol: Any, rows: _Rows) -> _Rows
         residual=jnp.where(lost, jnp.inf, residual),
         period=jnp.where(lost, 0, jnp.where(converged, 1, jnp.where(settled, rows.lap, 0))),
         state=state,
+        atol=rows.atol,
+        bound=rows.bound,
     )
 
     def choose(new: Any, old: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -26,11 +27,11 @@ class Path:
 
 
 def traces(
-    way: ReducedMap, starts: HostStates, found: Run, rows: np.ndarray, atol: float, max_steps: int, most_bytes: int
+    way: ReducedMap, starts: HostStates, found: Run, rows: np.ndarray, limits: dict[str, Any], most_bytes: int
 ) -> Iterator[tuple[int, np.ndarray]]:
     """The coordinates after each step of these rows. Rows whose steps were too many to be held are run again.
 
-    About `most_bytes` of coordinates are held at a time.
+    `limits` are those that `run` was given. About `most_bytes` of coordinates are held at a time.
     """
     if found.trace is not None:
         yield from ((int(row), found.trace[row]) for row in rows)
@@ -39,7 +40,7 @@ def traces(
     group = np.cumsum(sizes) // most_bytes
     for number in np.unique(group):
         mine = rows[group == number]
-        again = run(way, starts[mine], max_steps=max_steps, atol=atol, keep=2**62)
+        again = run(way, starts[mine], **limits, keep=2**62)
         assert again.trace is not None  # nothing is larger than that
         yield from zip(mine.tolist(), again.trace, strict=True)
 
@@ -125,7 +126,8 @@ def _psnr(
     """Of each state's latest frame against that of the state it should be, in decibels."""
     frames = stored.patterns.as_frames
     low, high = float(originals.min()), float(originals.max())
-    peak = 1.0 if low >= 0 and high <= 1 else high - low
+    # The largest value of pictures with entries from 0 to 1, whatever the largest one stored is; else the range.
+    peak = 1.0 if low >= 0 and 0.5 < high <= 1 else high - low or abs(high) or 1.0
     difference = (frames(states) - frames(originals[wanted])).reshape(len(states), -1)
     error = np.mean(difference**2, axis=1)
     return 10 * np.log10(peak**2 / np.maximum(error, (peak * _ROUNDING) ** 2))

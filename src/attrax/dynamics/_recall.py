@@ -191,7 +191,8 @@ def recall(
     with float64():
         way = reduced_map(memory.map, patterns.shape)
     stored = StoredCycles.of(memory, thresholds)
-    found = run(way, starts, max_steps=max_steps, atol=thresholds.convergence, keep=_TRACE_BYTES, progress=progress)
+    limits = {"max_steps": max_steps, "atol": thresholds.convergence, "unit": thresholds.unit}
+    found = run(way, starts, **limits, keep=_TRACE_BYTES, progress=progress)
     originals = np.asarray(memory.originals, np.float64)
     value = last_states(way, found, starts)
     period, transient = found.period.copy(), found.num_steps.copy()
@@ -202,7 +203,7 @@ def recall(
     ]
     kept: list[Path] = []
     needed = np.arange(len(starts)) if path else np.flatnonzero(period > 0)
-    for row, trace in traces(way, starts, found, needed, thresholds.convergence, max_steps, _TRACE_BYTES):
+    for row, trace in traces(way, starts, found, needed, limits, _TRACE_BYTES):
         cue, approached = starts[row], False
         if period[row]:
             lap = value[row : row + 1] if period[row] == 1 else states_of(way, trace[-period[row] :])

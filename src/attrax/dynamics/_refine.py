@@ -16,10 +16,9 @@ from attrax._base.numerics import float64
 from attrax._base.shown import Record
 from attrax._base.states import state_batch
 from attrax._base.types import HostStates, Map
-from attrax.dynamics._iterate import follow
+from attrax.dynamics._iterate import follow, units_of
 from attrax.linalg import FORMED
 from attrax.maps import ReducedMap, reduced_map, shapes_of
-from attrax.patterns import Patterns
 
 _EXACT = 1e-12
 """Residual, in units of a state, below which a state is left unchanged."""
@@ -76,7 +75,8 @@ def refine(
     cycle = state_batch("cycle", cycle, *shapes_of(map)).astype(np.float64)
     if not np.isfinite(cycle).all():
         raise ValueError("cycle must hold finite states; got NaN or an infinity")
-    own = float(_units(cycle).max())
+    # How exactly a cycle is refined does not depend on the other ones.
+    own = float(units_of(cycle).max())
     unit = own if unit is None else unit
     atol = _EXACT * own if atol is None else checks.real("atol", atol, above=0)
     size = int(np.prod(cycle.shape[1:]))
@@ -119,12 +119,7 @@ def fixed(reduced: ReducedMap, points: HostStates) -> np.ndarray:
         return np.zeros(0, bool)
     with float64():
         images = np.asarray(_images(reduced, points))
-    return np.linalg.norm((images - points).reshape(len(points), -1), axis=1) <= _EXACT * _units(points)
-
-
-def _units(states: HostStates) -> np.ndarray:
-    """`Patterns.unit` of each state alone, so that the precision of its refinement does not depend on the others."""
-    return np.array([Patterns(state[None], np.zeros(1, int)).unit for state in states])
+    return np.linalg.norm((images - points).reshape(len(points), -1), axis=1) <= _EXACT * units_of(points)
 
 
 def _newton(reduced: ReducedMap, z: Float[np.ndarray, "p k"], max_steps: int) -> tuple[Float[np.ndarray, "p k"], float]:

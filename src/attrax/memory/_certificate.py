@@ -34,8 +34,8 @@ class Certificate(Rows):
     - `period`: the least number of steps after which the certified points repeat; 0 if they do not form a cycle, or the
       period was not computed.
     - `open_sequence_error`: for each open sequence, in the order of `Patterns.open_sequences`, the largest mean squared
-      distance from the iterated state to the stored one when the map is run from the first state to the end and beyond;
-      at most 1e-7 if the sequence is kept.
+      distance from the iterated state to the stored one, in units of the patterns (`Patterns.unit`), when the map is
+      run from the first state to the end and beyond; at most 1e-7 if the sequence is kept.
     - `reason`, `evidence`: one `Reason` and one `Evidence` per cycle, what the verdict rests on. Like the next two
       fields, they are empty in a certificate read from a file of an older version.
     - `distance`: the largest distance from a given point to that of the exact cycle; `distance_error`: a bound on its

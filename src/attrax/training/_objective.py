@@ -45,6 +45,7 @@ class Objective(Record, eqx.Module):
     penalty: Any
     successor: Any
     spread: Any
+    unit: Any
     functions: tuple[Any, ...] = eqx.field(static=True)
     isotropic: tuple[bool, ...] = eqx.field(static=True)
     shares: tuple[int, ...] = eqx.field(static=True)
@@ -97,7 +98,7 @@ class Objective(Record, eqx.Module):
         needed."""
         level_key, key = jr.split(key)
         levels = level * jr.uniform(level_key, (shape[0], 1), self.levels[0].dtype)
-        return levels * jr.normal(key, shape, self.levels[0].dtype) * self.spread
+        return levels * jr.normal(key, shape, self.levels[0].dtype) * (self.spread / self.unit)
 
     def _corrupted(self, function: Any, level: Any, rows: Array, key: PRNGKeyArray) -> Array:
         pictures, total = self.pictures[rows], len(self.pictures)
@@ -106,6 +107,7 @@ class Objective(Record, eqx.Module):
         steps = jr.randint(mate_key, rows.shape, 1, max(total, 2))
         mates = self.pictures[(rows + steps) % total]
         corrupted = jax.vmap(function, in_axes=(0, 0, None, 0))(jr.split(key, len(rows)), pictures, level, mates)
+        corrupted = corrupted / self.unit
         if self.encode is None:
             return corrupted
         center, basis = self.encode
@@ -159,6 +161,7 @@ def objective(
     adversarial_deviation: float = 0.0,
     jacobian_penalty: float = 0.0,
     successor: HostIndices | None = None,
+    unit: float = 1.0,
     dtype: np.dtype,
 ) -> Objective:
     """The objective of training, as `fit` takes it.
@@ -172,6 +175,7 @@ def objective(
     - `adversarial_deviation`: root mean square of the deviations, 0 for none; `successor` gives the example that
       receives the deviation next.
     - `jacobian_penalty`: λ.
+    - `unit`: the network takes states divided by it; corruptions act on the states themselves.
     - `dtype`: the dtype of training.
 
     **Returns:** an `Objective`.
@@ -185,6 +189,7 @@ def objective(
         noise=np.asarray(noise, dtype),
         pictures=np.asarray(pictures, dtype) if corruptions else None,
         encode=encode,
+        unit=np.asarray(unit, dtype),
         spread=None if encode is None or coordinates is None else (1 / coordinates.scale).astype(dtype),
         levels=tuple(np.asarray(corruption.level, dtype) for corruption in corruptions),
         deviation=np.asarray(adversarial_deviation, dtype),

@@ -13,8 +13,6 @@ from attrax.corruptions import Corruption, as_corruption
 from attrax.training._kfac import kfac
 from attrax.training._optimizers import OPTIMIZERS, Schedule, optimizer
 
-TOL = 1e-8
-"""The default for the loss that counts as reached."""
 _CUSTOM, _SCHEDULE = "optax", "schedule"
 """What a record contains in place of an object that has no text."""
 _FORMER = {"deviation": "adversarial_deviation", "penalty": "jacobian_penalty"}
@@ -33,7 +31,7 @@ class Training(Record):
     - `momentum`, `weight_decay`: for a named optimizer. K-FAC and Optax transformations take neither these nor a rate.
     - `batch`: examples per step.
     - `epochs`: maximum number of passes through the data.
-    - `tol`: the loss at which training stops and counts as done.
+    - `tol`: the loss at which training stops and counts as done, in the square of the units of a state.
     - `time_limit`: seconds after which training stops. It is only a cap: a run that ends earlier is the same as one
       without a limit. If the limit stopped a run, its record says so (`time_limited`).
     - `coordinates`: train in the span of the data, whitened with this exponent from 0 to 1; see `Coordinates`.

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax.patterns import Patterns
-from attrax.training import Coordinates, Encoder, encoder
+from attrax.training import Coordinates, Encoder, encoder, points_in_units, training_unit
 
 
 def changed_encoder(
@@ -22,6 +22,7 @@ def changed_encoder(
     layers = len(record["encoder_widths"])
     weights = [np.asarray(weight, np.float64) for weight in network.weights[: layers + 1]]
     biases = [np.asarray(bias, np.float64) for bias in network.biases[: layers + 1]]
+    weights[0] = weights[0] * training_unit(patterns)
     if coordinates is not None:
         biases[0] = biases[0] + weights[0] @ coordinates.center
         weights[0] = (weights[0] @ coordinates.basis) * coordinates.scale
@@ -35,7 +36,7 @@ def changed_encoder(
     carrying = [np.searchsorted(left, pairs[index]).tolist() for index in kept]
     fresh = len(patterns) - len(kept)
     if fresh:
-        model = encoder(patterns.points, coordinates, widths=[2 * len(patterns)], key=key)
+        model = encoder(points_in_units(patterns), coordinates, widths=[2 * len(patterns)], key=key)
         rows = np.concatenate(
             [np.arange(len(kept), len(patterns)), len(patterns) + np.arange(len(kept), len(patterns))]
         )

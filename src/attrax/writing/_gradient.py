@@ -19,12 +19,12 @@ from attrax.memory import Memory
 from attrax.patterns import Patterns
 from attrax.training import (
     OPTIMIZERS,
-    TOL,
     Augmentation,
     Fit,
     Layered,
     Training,
     cosine_decay,
+    default_tol,
     fit,
     from_record,
     mean_squared_error,
@@ -66,7 +66,7 @@ class Gradient(Record):
     - `learning_rate`: the optimizer's default; ten times that if the rate falls to zero.
     - `batch`: all examples. `copies`: one.
     - `epochs`: 10⁶, with augmentation 3,000; for K-FAC 1,000 and 100.
-    - `tol`: 1e-8.
+    - `tol`: 1e-8 in units of the patterns, so 1e-8 for pictures with entries from 0 to 1.
     - `coordinates`: none; training uses the states themselves.
     - `polish`: with augmentation; `False` leaves out the clean epochs of other modules, too.
     - `noise`, `corruptions`, `adversarial_deviation`, `jacobian_penalty`: none.
@@ -127,14 +127,15 @@ class Gradient(Record):
         if falls:
             steps = (epochs - last) * (1 if batch is None else -(-len(patterns) // batch))
             schedule = cosine_decay(rate, max(steps, 1))
-        tol = TOL if training.tol is None else training.tol
+        tol = default_tol(patterns) if training.tol is None else training.tol
+        least = tol / begin.unit**2
         fitted = fit(
             begin.network,
             begin.inputs,
             begin.targets,
             optimizer=training.transformation(schedule, int(jr.randint(jr.fold_in(key, 3), (), 0, 2**31 - 1))),
             epochs=epochs - last,
-            tol=None if augmented else tol,
+            tol=None if augmented else least,
             batch=batch,
             copies=augmentation.copies or 1,
             objective=begin.objective(augmentation),
@@ -152,7 +153,7 @@ class Gradient(Record):
                 begin,
                 optimizer=training.transformation(rate / _DECAYING_RATE if falls else rate),
                 epochs=last,
-                tol=tol,
+                tol=least,
                 batch=batch,
                 seconds=None
                 if training.time_limit is None

@@ -18,7 +18,18 @@ from attrax._base.types import HostIndices, HostStates, Map, Progress
 from attrax.maps import Recipe, mlp
 from attrax.memory import Memory
 from attrax.patterns import Patterns
-from attrax.training import Augmentation, Coordinates, Layered, Objective, objective, takes_coordinates
+from attrax.training import (
+    Augmentation,
+    Coordinates,
+    Layered,
+    Objective,
+    in_units,
+    objective,
+    out_of_units,
+    points_in_units,
+    takes_coordinates,
+    training_unit,
+)
 
 GROWTH = (0.25, 0.5, 1.0)
 """Epochs of the attempts at a change, as fractions of the epochs for writing from scratch."""
@@ -149,7 +160,7 @@ class Start(Record):
 
     **Fields:** `network`, which acts on coordinates if there are `coordinates`, else on states; `inputs` and `targets`,
     the patterns in the form the network takes; `pictures` and `successor`, the points and successors of the patterns;
-    `coordinates`.
+    `coordinates`; `unit`, by which states are divided first (`attrax.training.training_unit`).
     """
 
     network: Any
@@ -158,6 +169,7 @@ class Start(Record):
     pictures: HostStates
     successor: HostIndices
     coordinates: Coordinates | None
+    unit: float = 1.0
 
     def objective(self, augmentation: Augmentation) -> Objective | None:
         """The training objective; `None` for training on the clean examples."""
@@ -165,20 +177,22 @@ class Start(Record):
             return None
         return objective(
             noise=np.asarray(
-                (augmentation.noise or 0.0) / (1.0 if self.coordinates is None else self.coordinates.scale)
+                (augmentation.noise or 0.0) / self.unit / (1.0 if self.coordinates is None else self.coordinates.scale)
             ),
             corruptions=augmentation.parsed(self.pictures.shape[1:]),
             pictures=self.pictures,
             coordinates=self.coordinates,
-            adversarial_deviation=augmentation.adversarial_deviation or 0.0,
-            jacobian_penalty=augmentation.jacobian_penalty or 0.0,
+            adversarial_deviation=(augmentation.adversarial_deviation or 0.0) / self.unit,
+            jacobian_penalty=(augmentation.jacobian_penalty or 0.0) / self.unit**2,
             successor=self.successor,
+            unit=self.unit,
             dtype=next(np.dtype(leaf.dtype) for leaf in jax.tree.leaves(self.network) if _is_inexact(leaf)),
         )
 
     def finish(self, trained: Any) -> Any:
         """Converts the trained network to one that acts on states."""
-        return trained if self.coordinates is None else self.coordinates.fold(trained)
+        trained = trained if self.coordinates is None else self.coordinates.fold(trained)
+        return trained if self.unit == 1 else out_of_units(trained, self.unit)
 
 
 def start(network: Map | Recipe | None, patterns: Patterns, exponent: float | None, *, key: PRNGKeyArray) -> Start:
@@ -189,21 +203,27 @@ def start(network: Map | Recipe | None, patterns: Patterns, exponent: float | No
     shape = patterns.shape
     given: Any = checked_network(DEFAULT_NETWORK if network is None else network, shape)
     if exponent is None:
-        begun = _made(given, shape, key) if is_recipe(given) else given
-        return Start(begun, patterns.points, patterns.targets, patterns.points, patterns.successor, None)
+        drawn = is_recipe(given)
+        begun = _made(given, shape, key) if drawn else given
+        unit = training_unit(patterns) if isinstance(begun, Layered) else 1.0
+        begun = begun if drawn or unit == 1 else in_units(begun, unit)
+        points = points_in_units(patterns, unit)
+        return Start(begun, points, points[patterns.successor], patterns.points, patterns.successor, None, unit)
     if not takes_coordinates(drawn_once(given, shape, key=key)):
         raise ValueError(
             "coordinates are centered, which needs a fully connected network with biases in the first and the last "
             "layer; omit coordinates, or allow biases"
         )
-    coordinates = Coordinates.of(patterns.points, exponent)
+    unit = training_unit(patterns)
+    points = points_in_units(patterns, unit)
+    coordinates = Coordinates.of(points, exponent)
     if is_recipe(given):
         begun = _made(given, (coordinates.rank,), key)
     else:
         with float64():
-            begun = jax.tree.map(np.asarray, cast(coordinates.unfold(given), given.weights[0].dtype))
-    inputs = coordinates.encode(patterns.points)
-    return Start(begun, inputs, inputs[patterns.successor], patterns.points, patterns.successor, coordinates)
+            begun = jax.tree.map(np.asarray, cast(coordinates.unfold(in_units(given, unit)), given.weights[0].dtype))
+    inputs = coordinates.encode(points)
+    return Start(begun, inputs, inputs[patterns.successor], patterns.points, patterns.successor, coordinates, unit)
 
 
 def drawn_once(network: Map | Recipe | None, shape: tuple[int, ...], *, key: PRNGKeyArray) -> Any:

@@ -22,7 +22,6 @@ from attrax.memory import Memory
 from attrax.patterns import Patterns
 from attrax.training import (
     OPTIMIZERS,
-    TOL,
     Augmentation,
     Coordinates,
     Encoder,
@@ -31,6 +30,7 @@ from attrax.training import (
     carriers,
     cosine_decay,
     cross_entropy,
+    default_tol,
     encoder,
     ensure_lead,
     fit,
@@ -39,8 +39,11 @@ from attrax.training import (
     leading,
     mean_squared_error,
     objective,
+    out_of_units,
+    points_in_units,
     rounds_for,
     to_record,
+    training_unit,
     winner_take_all_network,
     with_settings,
 )
@@ -87,7 +90,8 @@ class WinnerTakeAll(Record):
         examples; the rate falls along a cosine.
       - `batch`: at most 500 examples. `copies`: up to three, so that a step has about 200 rows.
       - `epochs`: by the number of examples, from 200 to 3,000; four times as many for corruptions that move pixels.
-      - `tol`: 1e-8, the loss of the finished network that counts as reached; training runs all epochs.
+      - `tol`: 1e-8 in units of the patterns, the loss of the finished network that counts as reached; training runs all
+        epochs.
       - `coordinates`: none for states of up to 1,024 entries, else exponent 0.
       - `corruptions`: `default_corruptions`, if there is no `noise` either.
 
@@ -153,7 +157,9 @@ class WinnerTakeAll(Record):
             raise ValueError("the writer winner_take_all makes its own network; leave network out, or choose width")
         begun = time.perf_counter()
         coordinates = self.coordinates(patterns)
-        begin = encoder(patterns.points, coordinates, widths=self.widths(len(patterns)), key=jr.fold_in(key, 1))
+        begin = encoder(
+            points_in_units(patterns), coordinates, widths=self.widths(len(patterns)), key=jr.fold_in(key, 1)
+        )
         fitted = self._train(
             begin,
             patterns,
@@ -247,7 +253,7 @@ class WinnerTakeAll(Record):
             if math.prod(patterns.shape) <= _PIXELS:
                 return None
             exponent = 0.0
-        return Coordinates.of(patterns.points, exponent)
+        return Coordinates.of(points_in_units(patterns), exponent)
 
     def _train(
         self,
@@ -262,13 +268,14 @@ class WinnerTakeAll(Record):
     ) -> Fit[Encoder]:
         """Trains an encoder as a classifier."""
         num, training, augmentation = len(patterns), self.training, self.augmentation
+        points, unit = points_in_units(patterns), training_unit(patterns)
         batch = min(_BATCH if training.batch is None else training.batch, num)
         epochs, rate = self.planned_epochs(patterns), self._rate(num)
         falls = rate is not None and not callable(rate)
         schedule: Any = cosine_decay(rate, max(epochs * -(-num // batch), 1)) if falls else rate
         return fit(
             begin,
-            patterns.points if coordinates is None else coordinates.encode(patterns.points),
+            points if coordinates is None else coordinates.encode(points),
             np.eye(num, dtype=np.float32),
             optimizer=training.transformation(schedule),
             epochs=epochs,
@@ -276,10 +283,13 @@ class WinnerTakeAll(Record):
             batch=batch,
             copies=max(1, min(3, round(_ROWS / batch))) if augmentation.copies is None else augmentation.copies,
             objective=objective(
-                noise=np.asarray((augmentation.noise or 0.0) / (1.0 if coordinates is None else coordinates.scale)),
+                noise=np.asarray(
+                    (augmentation.noise or 0.0) / unit / (1.0 if coordinates is None else coordinates.scale)
+                ),
                 corruptions=self.training_corruptions(patterns),
                 pictures=patterns.points,
                 coordinates=coordinates,
+                unit=unit,
                 dtype=np.dtype(np.float32),
             ),
             loss=cross_entropy,
@@ -301,15 +311,17 @@ class WinnerTakeAll(Record):
         onset: float | None = None,
     ) -> Written:
         """The network of a trained encoder, and what is to be told of it; `onset`, where it is known from before."""
-        inputs = patterns.points if coordinates is None else coordinates.encode(patterns.points)
+        points, unit = points_in_units(patterns), training_unit(patterns)
+        inputs = points if coordinates is None else coordinates.encode(points)
         trained = ensure_lead(fitted.map, inputs)
         leads = leading(trained, inputs)
         onset = (_MOVING_ONSET if self._moving() else _ONSET) if onset is None else onset
-        tol = TOL if self.training.tol is None else self.training.tol
+        tol = default_tol(patterns) if self.training.tol is None else self.training.tol
         for rounds in self._rounds_to_try(trained):
             made = winner_take_all_network(
-                trained, patterns.points, patterns.targets, coordinates=coordinates, rounds=rounds, onset=onset
+                trained, points, points[patterns.successor], coordinates=coordinates, rounds=rounds, onset=onset
             )
+            made = out_of_units(made, unit)
             loss = mean_squared_error(made, patterns.points, patterns.targets)
             # More rounds help an example that leads by little, and none that does not lead.
             if not leads.any() or mean_squared_error(made, patterns.points[leads], patterns.targets[leads]) <= tol:
@@ -357,6 +369,8 @@ def default_corruptions(patterns: Patterns) -> tuple[str, ...]:
     # cent, the hardest of all. Pixels made black or white teach not to trust any single one, which helps against
     # disturbances that training does not see; with a shift by a pixel in one of two cases, against warps as well.
     dropped = ("drop:0.97", "drop:0.9+drop:0.9", "drop:0.9+drop:0.9")
+    if training_unit(patterns) != 1:
+        return (noise, noise, "occlude:0.7", *dropped)  # in another scale, black and white are not 0 and 1
     return (noise, noise, "occlude:0.7", *dropped, "saltpepper:0.7", "saltpepper:0.7+shift:1")
 
 

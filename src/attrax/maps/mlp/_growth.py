@@ -9,10 +9,10 @@ from jaxtyping import Float
 from attrax._base.shown import Record
 from attrax._base.types import HostStates
 from attrax.activations import activation as activation_of
-from attrax.linalg import SAFETY, UNIT_ROUNDOFF, Norm, contraction_rate, gamma, two_norm
+from attrax.linalg import SAFETY, Norm, contraction_rate, gamma, two_norm
 from attrax.maps.mlp._factors import Factors
 from attrax.maps.mlp._slope_deviation import slope_deviation
-from attrax.maps.mlp._slopes import slopes_at
+from attrax.maps.mlp._slopes import Evaluation
 
 _FEW = 160
 """Up to this many units a weighted norm is computed; beyond that it is bounded by norms already known."""
@@ -72,7 +72,11 @@ class StepAt:
     def __init__(self, space: RowSpace, state: np.ndarray) -> None:
         factors = space.factors
         self.space, self.activation, self.depth = space, factors.activation, factors.depth
-        self.z, hidden, self.slopes, self.curvatures = slopes_at(factors, state)
+        evaluation = Evaluation(factors, np.asarray(state, np.float64)[None])
+        totals, outputs = evaluation.rounding()
+        layers = (evaluation.pre, evaluation.slopes, evaluation.curvatures, totals)
+        self.z, self.slopes, self.curvatures, self.z_errors = ([layer[0] for layer in group] for group in layers)
+        self.output_error = float(outputs[0])
         # Slopes scale the rows of each weight; inactive units contribute nothing.
         self.on = [np.flatnonzero(slope) for slope in self.slopes]
         self.reach = [_Chain(space.enter, space.error * float(np.linalg.norm(space.enter)))]
@@ -97,7 +101,6 @@ class StepAt:
             bound = float(np.abs(self.slopes[layer]).max(initial=0.0)) * factors.norms[layer]
             exits.append(_Chain(exits[-1].matrix[:, on], exits[-1].error).before(weight, bound))
         self.exits = exits[::-1]
-        self.z_errors, self.output_error = self._rounding(state, hidden)
 
     def thin(self) -> tuple[np.ndarray, np.ndarray] | None:
         """The Jacobian as a product UV through the layer with the fewest active units, if these are fewer than its
@@ -127,35 +130,6 @@ class StepAt:
             result = _Chain(result.matrix, result.error + size * float(np.linalg.norm(extra.matrix)))
         return result
 
-    def _rounding(self, state: np.ndarray, hidden: Sequence[np.ndarray]) -> tuple[list[np.ndarray], float]:
-        """Bounds on the rounding errors of the computed pre-activations and of the output."""
-        factors = self.space.factors
-        inputs, made, errors = np.abs(state).ravel(), [], []
-        for layer, z in enumerate(self.z):
-            bias = factors.biases[layer]
-            size = factors.sizes[layer] @ inputs + (0.0 if bias is None else np.abs(bias)) + np.abs(z)
-            made.append((gamma(len(inputs) + 4) + 8 * UNIT_ROUNDOFF * self._steepest(layer)) * size)
-            # Errors of earlier layers reach this one through the slopes; a factor of four covers the change of the
-            # slopes.
-            total = 4 * made[-1]
-            for source in range(layer):
-                chain = self.cross[source][layer]
-                lengths = np.linalg.norm(chain.matrix, axis=1) + chain.error
-                total = total + 4 * lengths * self._steepest(source) * np.linalg.norm(made[source])
-            errors.append(total)
-            inputs = np.abs(hidden[layer])
-        bias = factors.biases[-1]
-        size = self.space.last_norm * float(np.linalg.norm(inputs)) + float(np.linalg.norm(state))
-        size += 0.0 if bias is None else float(np.linalg.norm(bias))
-        reached = sum(
-            float(np.linalg.norm(exit.matrix) + exit.error) * self._steepest(layer) * float(np.linalg.norm(made[layer]))
-            for layer, exit in enumerate(self.exits)
-        )
-        return errors, gamma(len(inputs) + 4) * size + 4 * reached
-
-    def _steepest(self, layer: int) -> float:
-        return max(1.0, float(np.abs(self.slopes[layer]).max(initial=0.0)))
-
 
 class BallGrowth:
     """κ(r) of one step, from a ball in one norm to a ball in another."""
@@ -180,7 +154,8 @@ class BallGrowth:
         ]
         self.known: dict[tuple[str, int, int], float] = {}
         # The radius at which pre-activations move by up to a tenth.
-        self.start = 0.1 / max(float(self.lengths[0].max(initial=0.0)), 1e-3)
+        longest = float(self.lengths[0].max(initial=0.0))
+        self.start = 0.1 / longest if longest > 0 else np.inf
         self._moves: dict[float, list[np.ndarray]] = {}
 
     def linear_radius(self) -> float:

@@ -133,7 +133,7 @@ def _factor(weight: np.ndarray, norm: float, weight_error: float, slope: np.ndar
 def network_singular_value(factors: Factors, slopes: Sequence[np.ndarray]) -> float:
     """The largest singular value of the Jacobian product around a cycle with the given slopes."""
     # W_1 and W_{L+1} touch the state only at the two ends, where smaller matrices have the same singular values.
-    layers = layers_met(factors, slopes, factors.entry, factors.exit)
+    layers = _live(layers_met(factors, slopes, factors.entry, factors.exit))
     rows, columns = factors.exit.shape[0], factors.entry.shape[1]
     size = max(rows, columns)  # padded with zeros to a square
 
@@ -157,6 +157,20 @@ def layers_met(factors: Factors, slopes: Sequence[np.ndarray], entry: np.ndarray
         layers.append((entry if start == 0 else factors.joined, slopes[start]))
         layers += [(factors.weights[layer], slopes[start + layer]) for layer in range(1, factors.depth)]
     return [*layers, (exit, None)]
+
+
+def _live(layers: Sequence[Met]) -> list[Met]:
+    """The same layers without the units of slope 0, which contribute nothing."""
+    found: list[Met] = []
+    before: Any = slice(None)
+    for weight, slope in layers:
+        if slope is None:
+            found.append((weight[:, before], None))
+            continue
+        units = np.flatnonzero(slope)
+        found.append((weight[units][:, before], slope[units]))
+        before = units
+    return found
 
 
 def through(layers: Sequence[Met], vectors: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The slopes of a fully connected network's units at given states, with bounds on their errors."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -24,6 +25,16 @@ _MANY = 32
 """States of a cycle from which on a product of matrices is worth a copy of the weights."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Spread:
+    """Bounds on errors: of all slopes, of the pre-activations (`totals`), p×k for each layer, and what those of the
+    hidden layers contribute to the outputs, in the 2-norm."""
+
+    slopes: list[np.ndarray]
+    outputs: np.ndarray
+    totals: list[np.ndarray]
+
+
 class Evaluation:
     """A network evaluated at the states of a cycle, with all that is rounded on the way.
 
@@ -35,6 +46,7 @@ class Evaluation:
         self.factors = factors
         phi = activation_of(factors.activation)
         self.curved, bent = not phi.piecewise_linear, _is_curved(phi)
+        self.value_rounding = phi.rounding
         self.states = np.asarray(cycle, np.float64).reshape(len(cycle), -1)
         with float64():
             self.pre, self.hidden, self.slopes, self.curvatures = (
@@ -65,7 +77,7 @@ class Evaluation:
             inputs = np.abs(self.hidden[layer])
             rounded = 2 * UNIT_ROUNDOFF * inputs
             if self.curved:
-                rounded = rounded + 8 * UNIT_ROUNDOFF * (1 + inputs + np.abs(values))
+                rounded = rounded + self.value_rounding * UNIT_ROUNDOFF * (1 + inputs + np.abs(values))
             linear = factors.linear[layer]
             rounded = rounded if linear is None else np.where(linear, 0.0, rounded)
             if layer == factors.depth - 1 and factors.scores:
@@ -81,14 +93,27 @@ class Evaluation:
         and the error says so. `sharp` carries errors through the layers by their products; otherwise by the norms of
         the layers, which overstates them in a deep network. By default it is used where φ is curved.
         """
-        return self._spread(np.full(len(self.states), radius), self.curved if sharp is None else sharp)[0]
+        return self._spread(np.full(len(self.states), radius), self.curved if sharp is None else sharp).slopes
 
     def defects(self, *, sharp: bool) -> Float[np.ndarray, " p"]:
         """Bounds on ‖f(x_i) − x_{i+1}‖ for the exact f: the computed one, and all rounding on the way to it."""
+        outputs, errors = self._outputs(self._spread(np.zeros(len(self.states)), sharp).outputs)
+        with np.errstate(over="ignore", invalid="ignore"):
+            gaps = outputs - np.roll(self.states, -1, axis=0)
+            sizes = np.array([frobenius(gap[None]) for gap in gaps])
+            found = (sizes * (1 + 2 * UNIT_ROUNDOFF) + errors) * MORE
+        return np.where(np.isfinite(found), found, np.inf)
+
+    def rounding(self) -> tuple[list[np.ndarray], Float[np.ndarray, " p"]]:
+        """Bounds on the rounding of the pre-activations, p×k for each layer, and of the outputs, in the 2-norm."""
+        spread = self._spread(np.zeros(len(self.states)), sharp=True)
+        return spread.totals, self._outputs(spread.outputs)[1]
+
+    def _outputs(self, before: np.ndarray) -> tuple[Float[np.ndarray, "p d"], Float[np.ndarray, " p"]]:
+        """f(x_i) as computed, and bounds on its rounding; `before` is what the hidden layers contribute to that."""
         factors = self.factors
         last, bias = factors.weights[-1], factors.biases[-1]
-        bounds = self._spread(np.zeros(len(self.states)), sharp)[1]
-        found = np.zeros(len(self.states))
+        outputs, errors = np.zeros_like(self.states), np.zeros(len(self.states))
         with np.errstate(over="ignore", invalid="ignore"):
             for step, features in enumerate(self.hidden[-1]):
                 on = np.flatnonzero(features)
@@ -98,26 +123,26 @@ class Evaluation:
                 if bias is not None:
                     output = output + bias
                     error += 2 * UNIT_ROUNDOFF * (frobenius(bias[None]) + frobenius(output[None]))
-                gap = output - self.states[(step + 1) % len(self.states)]
-                found[step] = (frobenius(gap[None]) * (1 + 2 * UNIT_ROUNDOFF) + error + bounds[step]) * MORE
-        return np.where(np.isfinite(found), found, np.inf)
+                outputs[step], errors[step] = output, (error + before[step]) * MORE
+        return outputs, errors
 
-    def _spread(self, radius: np.ndarray, sharp: bool) -> tuple[list[np.ndarray], np.ndarray]:
-        """Bounds on the errors of all slopes, and on what errors of the hidden layers add to the output."""
+    def _spread(self, radius: np.ndarray, sharp: bool) -> "_Spread":
+        """How errors of up to `radius` in the states, and all rounding, spread through the network."""
         with np.errstate(over="ignore", invalid="ignore"):
             return self._by_products(radius) if sharp else self._by_norms(radius)
 
-    def _by_norms(self, radius: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+    def _by_norms(self, radius: np.ndarray) -> "_Spread":
         factors = self.factors
         away = radius[:, None].astype(float)  # length of the vector by which the input of a layer may be off
         live: list[np.ndarray | None] = [None] * len(radius)  # units that may be off at all
-        errors = []
+        errors, totals = [], []
         for layer in range(factors.depth):
             weight, local = factors.weights[layer], self.local[layer]
             rows = np.stack([factors.rows[layer] if units is None else row_norms(weight[:, units]) for units in live])
             total = (local + away * rows) * MORE
             error = self._slope_error(layer, total)
             errors.append(error)
+            totals.append(total)
             on = (self.slopes[layer] != 0) | (error != 0)
             now = [np.flatnonzero(row) for row in on]
             norms = np.array(
@@ -129,12 +154,12 @@ class Evaluation:
             away = (steepest * before + _row_lengths(self.made[layer])) * MORE
             # A unit on a flat piece may have a value all the same, which is rounded.
             live = [*map(np.flatnonzero, on | (self.hidden[layer] != 0))]
-        return errors, np.where(np.isnan(away[:, 0]), np.inf, away[:, 0]) * factors.norms[-1]
+        return _Spread(errors, np.where(np.isnan(away[:, 0]), np.inf, away[:, 0]) * factors.norms[-1], totals)
 
-    def _by_products(self, radius: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+    def _by_products(self, radius: np.ndarray) -> "_Spread":
         count, depth = len(self.states), self.factors.depth
         lengths = np.zeros((count, depth))
-        errors = []
+        errors, totals = [], []
         for layer in range(depth):
             total = self.local[layer].copy()
             for step, reach in enumerate(self._reaches):
@@ -144,6 +169,7 @@ class Evaluation:
             total *= MORE
             error = self._slope_error(layer, total)
             errors.append(error)
+            totals.append(total)
             # Errors made in this layer go on through the slopes that were computed; what a unit's error adds because
             # its slope is not the one carried is one of them.
             bent = np.where(error == 0, 0.0, error * total)
@@ -153,7 +179,7 @@ class Evaluation:
             float(sum(length * gain for length, gain in zip(lengths[step], reach.outputs, strict=True)))
             for step, reach in enumerate(self._reaches)
         ]
-        return errors, np.where(np.isnan(outputs), np.inf, outputs)
+        return _Spread(errors, np.where(np.isnan(outputs), np.inf, outputs), totals)
 
     def _slope_error(self, layer: int, total: np.ndarray) -> np.ndarray:
         values, slopes = self.pre[layer], self.slopes[layer]
@@ -188,24 +214,6 @@ def _choice_error(scores: np.ndarray, errors: np.ndarray) -> np.ndarray:
 def step_by_step(layers: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Rows of p×k arrays, one a layer, in the order in which the signal meets them."""
     return [layer[step] for step in range(len(layers[0])) for layer in layers]
-
-
-def slopes_at(
-    factors: Factors, state: np.ndarray
-) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
-    """Pre-activations, activations, slopes and |φ''| of each hidden layer at one state; no curvature where φ has none.
-
-    A kink has the slope that JAX gives it.
-    """
-    curved = _is_curved(activation_of(factors.activation))
-    with float64():
-        pre, hidden, slopes, curvatures = (
-            [np.asarray(layer)[0] for layer in group]
-            for group in _derivatives(
-                factors.hidden, jnp.asarray(state, np.float64).reshape(1, -1), curved, factors.linear, factors.scores
-            )
-        )
-    return pre, hidden, slopes, curvatures if curved else [np.zeros_like(layer) for layer in pre]
 
 
 def _is_curved(phi: Activation) -> bool:

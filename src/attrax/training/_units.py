@@ -1,0 +1,61 @@
+"""Training in units of the patterns, so that faint ones are learned as bright ones are."""
+
+import math
+from dataclasses import replace
+from typing import TypeVar
+
+from attrax._base.types import HostStates
+from attrax.patterns import Patterns
+from attrax.training._layered import Layered
+
+L = TypeVar("L", bound=Layered)
+
+TOL = 1e-8
+"""The loss that counts as reached where none is given, in units of the patterns."""
+
+
+def default_tol(patterns: Patterns) -> float:
+    """The loss that counts as reached where none is given: 1e-8 units squared, the unit rounded to a power of 4.
+
+    So it is the paper's 1e-8 for pictures with entries from 0 to 1.
+
+        >>> import numpy as np
+        >>> pictures = np.array([[0.0, 0.5], [0.5, 0.0]])
+        >>> default_tol(Patterns.from_examples(pictures)), default_tol(Patterns.from_examples(64 * pictures))
+        (1e-08, 4.096e-05)
+    """
+    return TOL * 16.0 ** round(math.log2(patterns.unit) / 2)
+
+
+def training_unit(patterns: Patterns) -> float:
+    """What states are divided by for training: the power of 16 nearest to the unit of the patterns.
+
+    Powers of two change no digit of a state, and their steps are so wide that it is 1 for data of ordinary size, from 0
+    to 1 or ±1.
+
+        >>> import numpy as np
+        >>> [training_unit(Patterns.from_examples(s * np.eye(2))) for s in (1.0, 1e-6)]
+        [1.0, 9.5367431640625e-07]
+    """
+    return 16.0 ** round(math.log2(patterns.unit) / 4)
+
+
+def points_in_units(patterns: Patterns, unit: float | None = None) -> HostStates:
+    """The points divided by `unit`, by default their `training_unit`, in their own dtype."""
+    return patterns.points / patterns.points.dtype.type(training_unit(patterns) if unit is None else unit)
+
+
+def in_units(network: L, unit: float) -> L:
+    """The network on states in units that `network` is on states: x ↦ f(unit·x)/unit."""
+    if unit == 1:
+        return network
+    first, *between, last = network.weights
+    *inner, end = network.biases
+    weights = (first * unit, *between, last / unit)
+    fresh = {"weights": weights, "biases": (*inner, None if end is None else end / unit)}
+    return replace(network, **fresh)  # type: ignore[type-var]  # `Layered` says that it is a dataclass
+
+
+def out_of_units(network: L, unit: float) -> L:
+    """The network on states that `network` is on states in units. Inverts `in_units`."""
+    return in_units(network, 1 / unit)

@@ -1,0 +1,180 @@
+"""Data and map times s: distances times s; every verdict, status and rate as before, in the core of each command."""
+
+from functools import partial
+from typing import Any
+
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+import attrax as ax
+from attrax.analysis import compare, find_spurious, measured_period, noise_tolerance
+from attrax.certificates import basin_radius
+from attrax.training import default_tol, out_of_units
+
+POINTS = np.random.default_rng(5).random((4, 6))
+FAINT, BRIGHT = 16.0**-5, 1e6
+SCALES = (FAINT, BRIGHT)
+KEY = jr.key(0)
+WRITERS = {
+    "margin": ax.Constructed("margin"),
+    "pseudoinverse": ax.Constructed("pseudoinverse"),
+    "winner_take_all": ax.WinnerTakeAll(epochs=60),
+    "gradient": ax.Gradient(epochs=300),
+    "coordinates": ax.Gradient(epochs=300, coordinates=0.0),
+}
+
+
+def stored(writer: str, scale: float) -> ax.Memory:
+    chosen = WRITERS[writer]
+    network = partial(ax.maps.mlp, width=24, depth=2) if isinstance(chosen, ax.Gradient) else None
+    return ax.store(scale * POINTS, network, writer=chosen, key=KEY)
+
+
+def constructed(scale: float) -> ax.Memory:
+    """A memory whose stored points are the given ones but for a deviation of a third of the recovery threshold."""
+    network = out_of_units(ax.training.margin(POINTS), scale)
+    off = POINTS + 1e-4 * np.random.default_rng(1).standard_normal(POINTS.shape)
+    return ax.Memory(network, ax.Patterns.from_examples(scale * off))
+
+
+@pytest.mark.parametrize("writer", list(WRITERS))
+def test_storing(writer: str) -> None:
+    plain = stored(writer, 1.0)
+    for scale in SCALES:
+        if scale == BRIGHT and writer in ("gradient", "coordinates"):
+            continue  # training takes the same steps only where the scale is a power of 16
+        other = stored(writer, scale)
+        assert other.written["status"] == plain.written["status"]
+        assert other.written["epochs"] == plain.written["epochs"]
+        assert other.written["loss"] == pytest.approx(plain.written["loss"] * scale**2, rel=1e-3, abs=1e-25 * scale**2)
+        assert other.certificate.verdict == plain.certificate.verdict
+        assert other.certificate.reason == plain.certificate.reason
+        np.testing.assert_allclose(other.certificate.upper_bound, plain.certificate.upper_bound, rtol=1e-2, atol=1e-9)
+
+
+def same(other: Any, plain: Any, scale: float) -> None:
+    np.testing.assert_allclose(other, scale * np.asarray(plain), rtol=1e-6, atol=1e-12 * scale)
+
+
+def cues(scale: float) -> np.ndarray:
+    draw = np.random.default_rng(2)
+    return scale * np.concatenate([POINTS + 0.3 * draw.standard_normal(POINTS.shape), draw.random((6, 6))])
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_tolerance_of_training(scale: float) -> None:
+    """Within a factor of two in distance, as the unit is rounded to a power of 4: below the recovery threshold."""
+    loss, unit = default_tol(ax.Patterns.from_examples(scale * POINTS)), ax.Patterns.from_examples(scale * POINTS).unit
+    assert 0.25e-8 <= loss / unit**2 <= 4e-8
+    assert default_tol(ax.Patterns.from_examples(np.array([[0.0, 1.0], [0.5, 0.0]]))) == 1e-8
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("reading", ["literal", "mean_square"])
+def test_recall(scale: float, reading: str) -> None:
+    plain, other = (ax.recall(constructed(s), cues(s), reading=reading) for s in (1.0, scale))
+    assert other.status == plain.status
+    assert len(set(plain.status)) == (1 if reading == "literal" else 2)
+    assert other.index.tolist() == plain.index.tolist()
+    assert other.num_steps.tolist() == plain.num_steps.tolist()
+    same(other.value, plain.value, scale)
+    same(other.distance, plain.distance, scale)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_certificates(scale: float) -> None:
+    plain, other = (ax.certify(constructed(s)) for s in (1.0, scale))
+    assert (other.verdict, other.reason, other.evidence) == (plain.verdict, plain.reason, plain.evidence)
+    same(other.distance, plain.distance, scale)
+    found, wanted = (ax.spectrum(constructed(s), top=2, key=KEY) for s in (scale, 1.0))
+    assert found.status == wanted.status
+    np.testing.assert_allclose(found.upper_bound, wanted.upper_bound, atol=1e-9)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_radii(scale: float) -> None:
+    plain, other = (basin_radius(constructed(s), num_directions=16, key=KEY) for s in (1.0, scale))
+    assert other.status == plain.status
+    same(other.proved_radius, plain.proved_radius, scale)
+    same(other.linear_radius, plain.linear_radius, scale)
+    np.testing.assert_allclose(other.sampled_radius, scale * plain.sampled_radius, rtol=1e-3)
+    assert other.share.tolist() == plain.share.tolist()
+    # A map that contracts everywhere: the search itself has an end.
+    everywhere = [
+        basin_radius(
+            ax.Memory(lambda x: x / 2, ax.Patterns.from_examples(s * np.ones((1, 2)) - s)),
+            second_derivative=0.0,
+            num_directions=0,
+            key=KEY,
+        ).status
+        for s in (1.0, scale)
+    ]
+    assert everywhere[0] == everywhere[1]
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_census(scale: float) -> None:
+    plain, other = (find_spurious(constructed(s), num_starts=96, key=KEY, shares=SHARES) for s in (1.0, scale))
+    assert other.label.tolist() == plain.label.tolist()
+    assert [limit.kind for limit in other.limits] == [limit.kind for limit in plain.limits]
+    assert [limit.verdict for limit in other.limits] == [limit.verdict for limit in plain.limits]
+
+
+SHARES = {"blend": 1.0, "midpoint": 1.0}
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_tolerances(scale: float) -> None:
+    plain, other = (noise_tolerance(constructed(s), copies=10, precision=0.5, key=KEY) for s in (1.0, scale))
+    np.testing.assert_allclose(other.sigma, scale * plain.sigma, rtol=1e-3)
+    assert plain.sigma.min() > 0
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_rivals(scale: float) -> None:
+    chosen = ["1-NN euclidean", "1-NN correlation", "Hopfield", "modern Hopfield"]
+    found = [compare(constructed(s), [f"gaussian:{0.3 * s:.17g}"], rivals=chosen, key=KEY) for s in (1.0, scale)]
+    for plain, other in zip(found[0].rivals, found[1].rivals, strict=True):
+        assert list(other.identified.values()) == list(plain.identified.values()), plain.name
+        assert list(other.recovered.values()) == list(plain.recovered.values()), plain.name
+        # Where nothing was identified by chance alone, the comparison is worth something.
+    assert any(0 < rival.mean_identified < 1 for rival in found[0].rivals)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_iterates(scale: float) -> None:
+    def rotate(x: Any) -> Any:  # a cycle of four states, a decay to it, and far out a divergence
+        z = x / scale
+        square = jnp.sum(z**2)
+        turned = jnp.array([-z[1], z[0]])
+        return scale * turned * jnp.where(square > 100, 3.0, 1.5 / (0.5 + square))
+
+    def unscaled(x: Any) -> Any:
+        square = jnp.sum(x**2)
+        return jnp.array([-x[1], x[0]]) * jnp.where(square > 100, 3.0, 1.5 / (0.5 + square))
+
+    starts = np.array([[0.3, 0.1], [1.0, 0.0], [0.0, 0.0], [20.0, 0.0]])
+    plain, other = ax.iterate(unscaled, starts), ax.iterate(rotate, scale * starts)
+    assert [str(one) for one in plain.status] == ["cycle", "cycle", "converged", "diverged"]
+    assert other.status.tolist() == plain.status.tolist()
+    assert other.num_steps.tolist() == plain.num_steps.tolist()
+    assert other.period.tolist() == plain.period.tolist()
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_periods_and_open_sequences(scale: float) -> None:
+    walk = np.random.default_rng(0).random((5, 8))
+    recording = np.concatenate([walk[:2] + 1, walk, walk, walk])
+    plain, other = measured_period(recording), measured_period(scale * recording)
+    assert (other.period, other.start, other.status) == (plain.period, plain.start, plain.status)
+    film = np.random.default_rng(3).random((4, 6))
+    kept = []
+    for s in (1.0, scale):
+        patterns = ax.Patterns.from_sequences([s * film], end="hold")
+        network = out_of_units(ax.training.margin(film, film[[1, 2, 3, 3]] + 1e-3), s)
+        found = ax.certify(ax.Memory(network, patterns))
+        kept.append((found.open_sequences_kept.tolist(), found.open_sequence_error))
+    assert kept[0][0] == kept[1][0] == [False]
+    np.testing.assert_allclose(kept[1][1], kept[0][1], rtol=1e-6)
