@@ -14,7 +14,7 @@ from attrax.certificates import basin_radius
 from attrax.training import default_tol, out_of_units
 
 POINTS = np.random.default_rng(5).random((4, 6))
-FAINT, BRIGHT = 16.0**-5, 1e6
+FAINT, BRIGHT = 64.0**-3, 1e6
 SCALES = (FAINT, BRIGHT)
 KEY = jr.key(0)
 WRITERS = {
@@ -44,7 +44,7 @@ def test_storing(writer: str) -> None:
     plain = stored(writer, 1.0)
     for scale in SCALES:
         if scale == BRIGHT and writer in ("gradient", "coordinates"):
-            continue  # training takes the same steps only where the scale is a power of 16
+            continue  # training takes the same steps only where the scale is a power of 64
         other = stored(writer, scale)
         assert other.written["status"] == plain.written["status"]
         assert other.written["epochs"] == plain.written["epochs"]

@@ -28,16 +28,16 @@ def default_tol(patterns: Patterns) -> float:
 
 
 def training_unit(patterns: Patterns) -> float:
-    """What states are divided by for training: the power of 16 nearest to the unit of the patterns.
+    """What states are divided by for training: the power of 64 nearest to the unit of the patterns.
 
-    Powers of two change no digit of a state, and their steps are so wide that it is 1 for data of ordinary size, from 0
-    to 1 or ±1.
+    Powers of two change no digit of a state, and their steps are so wide that it is 1 for data of ordinary size, such
+    as from 0 to 1 or ±1.
 
         >>> import numpy as np
         >>> [training_unit(Patterns.from_examples(s * np.eye(2))) for s in (1.0, 1e-6)]
-        [1.0, 9.5367431640625e-07]
+        [1.0, 3.814697265625e-06]
     """
-    return 16.0 ** round(math.log2(patterns.unit) / 4)
+    return 64.0 ** round(math.log2(patterns.unit) / 6)
 
 
 def points_in_units(patterns: Patterns, unit: float | None = None) -> HostStates:
