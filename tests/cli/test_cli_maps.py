@@ -97,7 +97,7 @@ def test_a_foreign_map_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Pa
         ("nowhere_at_all:map", "can't be imported"),
         ("{module}:missing", "has no missing"),
         ("{module}:broken", "RuntimeError: no weights"),
-        ("{module}:number", "no map"),
+        ("{module}:number", "not a map"),
         ("{module}:wants", "does not take states"),
         ("{module}:function", "not the one"),
     ],

@@ -76,7 +76,7 @@ def test_help_and_wrong_usage_wait_for_nothing() -> None:
 
 def test_names_of_verbs_wait_for_neither_optax_nor_scipys_algebra() -> None:
     """Each takes about as long to import as a third of JAX."""
-    names = "attrax.store; attrax.recall; attrax.certify; attrax.load; attrax.Gradient()"
+    names = "attrax.store; attrax.recall; attrax.certify; attrax.load"
     done = plain(code=f"import sys, attrax; {names}; print({{'optax', 'scipy.linalg'}} & {{*sys.modules}})")
     assert (done.returncode, done.stdout) == (0, "set()\n"), done.stderr
 
