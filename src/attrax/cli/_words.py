@@ -4,7 +4,14 @@ from collections.abc import Mapping, Sequence
 
 from attrax._base.arguments import ArgumentError
 
-_CALLED = {"learning_rate": "lr", "corruptions": "train_corruption", "context": "context_frames", "begin": "from"}
+_CALLED = {
+    "learning_rate": "lr",
+    "corruptions": "train_corruption",
+    "context": "context_frames",
+    "begin": "from",
+    "num_starts": "starts",
+    "num_directions": "directions",
+}
 """Parameters of commands that are not called as the keyword is."""
 
 
