@@ -41,6 +41,8 @@ ARGUMENTS: dict[str, Callable[[ax.Memory], Any]] = {
     "copies of noise": lambda memory: ax.analysis.noise_tolerance(memory, copies=HUGE, key=KEY),
     "num_directions": lambda memory: ax.basin_radius(memory, num_directions=HUGE, key=KEY),
     "context": lambda _: ax.Patterns.from_sequences([np.eye(3)], context=HUGE),
+    "steps": lambda memory: ax.analysis.iterated(memory, np.eye(3)[:1], HUGE),
+    "width of an encoder": lambda _: ax.store(np.eye(3), writer=ax.WinnerTakeAll(width=HUGE), key=KEY),
     "pan:": lambda _: load_sequence("pan:999999999"),
 }
 

@@ -81,6 +81,26 @@ def test_noise_has_no_period(seed: int, size: int) -> None:
     assert found.seconds is None
 
 
+@pytest.mark.parametrize(("turn", "near"), [((5**0.5 - 1) / 2, 233), (1 / 16.18, 178), (1 / 25.3, 253)])
+def test_a_period_that_is_no_whole_number_of_states(turn: float, near: int) -> None:
+    angle = 2 * np.pi * turn * np.arange(400)
+    states = np.stack([np.cos(angle), np.sin(angle), np.cos(angle) ** 2], axis=1)
+    found = measured_period(states)
+    if near == 253:  # ten of its turns are a whole number
+        assert (found.status, found.period) == (PERIODIC, near)
+    else:
+        assert (found.status, found.period, found.near_return) == (NO_PERIOD, 0, near)
+        assert 0 < found.value < 1e-3
+    assert measured_period(noisy(states[:40], 1e-3), max_lag=30).status is NO_PERIOD
+
+
+@pytest.mark.parametrize("noise", [0.003, 0.03])
+def test_noise_is_no_missed_return(noise: float) -> None:
+    angle = 2 * np.pi * np.arange(400) / 16
+    states = noisy(np.stack([np.cos(angle), np.sin(angle)], axis=1), noise)
+    assert measured_period(states).period == 16
+
+
 def test_what_never_returns_has_no_period() -> None:
     time = np.linspace(0, 1, 60)[:, None]
     assert measured_period(time * np.ones(4)).status is NO_PERIOD

@@ -1,7 +1,7 @@
 """The period of a recording, measured: after how many states it repeats, from which state on, and on what evidence."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,8 @@ import scipy.fft as scipy_fft
 from jaxtyping import Float
 
 from attrax._base import checks
+from attrax._base.arguments import mention
+from attrax._base.budget import refuse_beyond_memory
 from attrax._base.numerics import float64
 from attrax._base.shown import Record
 from attrax._base.status import PeriodStatus
@@ -30,6 +32,10 @@ _ROUNDING = 1e-13
 """Differences below this fraction of the mean square of the states are rounding."""
 _STILL = 1e-2
 """A recording is constant if its states vary in time by less than this fraction of their mean square."""
+_ALONG = 0.5
+"""Cosine of two shifts, over all states and entries, above which they go along the same path."""
+_OTHERS = 8
+"""Lags whose shift a near return is compared with."""
 _ENTRIES = 2**22  # numbers held at once in a transform
 
 
@@ -51,6 +57,9 @@ class MeasuredPeriod(Record):
     - `max_lag`: the largest lag examined.
     - `num_states`; `step`, seconds from one state to the next, `None` if unknown.
     - `status`: the `PeriodStatus`.
+    - `near_return`: with the status *no_period*, the lag after which the recording passes closest by where it was, with
+      the difference `value`, if there is one; otherwise 0. The period is then no whole number of states, or there is
+      none.
     """
 
     period: int
@@ -65,6 +74,7 @@ class MeasuredPeriod(Record):
     num_states: int
     step: float | None
     status: PeriodStatus
+    near_return: int = 0
 
     @property
     def seconds(self) -> float | None:
@@ -114,6 +124,8 @@ def measured_period(states: HostStates, *, step: float | None = None, max_lag: i
     the geometric mean of the two levels; at least a quarter of a period and three pairs must be left. 3. Of the lags
     that remain, multiples of the period are as good as the period itself. The result is the least one within twice the
     smallest difference, so that two nearly equal halves do not count as two periods if they differ by more than noise.
+    4. If what is left at this lag is a shift along the path and not noise, the period is not a whole number of states
+    (`near_return`).
 
     A recording whose states stay within a hundredth of their mean square, at all lags alike, is constant.
 
@@ -154,7 +166,13 @@ def measured_period(states: HostStates, *, step: float | None = None, max_lag: i
     # A mean over few pairs may be small by chance.
     many = _ENOUGH * max(one.pairs for one in found)
     least = min(one.value for one in found if one.pairs >= many)
-    one = min((one for one in found if one.value <= _SAME * least + floor), key=lambda one: one.lag)
+    good = [one for one in found if one.value <= _SAME * least + floor]
+    returns = [one for one in good if not _passes_by(flat, one, differences, typical, floor)]
+    if not returns:
+        nearest = min(good, key=lambda one: one.value)
+        none = _none(shown, typical, most, total, step, PeriodStatus.NO_PERIOD)
+        return replace(none, near_return=nearest.lag, value=nearest.value)
+    one = min(returns, key=lambda one: one.lag)
     return MeasuredPeriod(
         one.lag,
         one.start,
@@ -169,6 +187,31 @@ def measured_period(states: HostStates, *, step: float | None = None, max_lag: i
         step,
         PeriodStatus.PERIODIC,
     )
+
+
+def _passes_by(flat: np.ndarray, one: "_Repeat", differences: np.ndarray, typical: float, floor: float) -> bool:
+    """Whether the recording comes near to where it was without returning there, as if the period were not a whole
+    number of states.
+
+    Noise points in no direction. A missed return is a shift along the path, which points in the same direction as the
+    shift at some other lag: that of one state if the path is smooth, or another near return.
+    """
+    if one.value <= floor:
+        return False
+    lags = np.argsort(differences[1:], kind="stable") + 1
+    # Equally good returns share the noise of the first state, which is no shift.
+    moved = (differences[lags] >= 4 * one.value) & (differences[lags] <= typical / 2) & (lags % one.lag != 0)
+    for lag in lags[moved][:_OTHERS]:
+        count = len(flat) - one.start - max(one.lag, int(lag))
+        if count < 3:
+            continue
+        states = flat[one.start : one.start + count].astype(np.float64)
+        missed = flat[one.start + one.lag :][:count] - states
+        shift = flat[one.start + int(lag) :][:count] - states
+        size = float(np.sqrt((missed**2).sum()) * np.sqrt((shift**2).sum()))
+        if abs(float((missed * shift).sum())) > _ALONG * size:
+            return True
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +338,7 @@ def iterated(memory: Memory, start: HostStates, steps: int) -> HostStates:
     start = np.asarray(patterns.as_states(start), np.float64)
     if len(start) != 1:
         raise ValueError(f"start must be one state; got {len(start)}")
+    refuse_beyond_memory(f"{mention('steps')}: {steps:,} states", 3 * 8 * steps * start.size, "take fewer")
     with float64():
         reduced = reduced_map(memory.map, patterns.shape)
     return patterns.as_frames(np.concatenate([start, trajectory(reduced, start, steps)[0]]))

@@ -139,6 +139,7 @@ def period(
         "pairs": found.pairs,
         "typical": found.typical,
         "max_lag": found.max_lag,
+        "near_return": found.near_return or None,
         "seed": seed if kind == "memory" else None,
         "files": files,
     }
@@ -147,6 +148,11 @@ def period(
         return 0
     if not found.period:
         print(f"{found.status}: {found.status.advice}")
+        if found.near_return:
+            print(
+                f"nearest return: after {found.near_return} states, to within a mean squared difference of "
+                f"{number(found.value)}; the period is not a whole number of states"
+            )
     else:
         seconds = "" if found.seconds is None else f" = {found.seconds:.6g} s"
         print(

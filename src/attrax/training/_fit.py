@@ -162,7 +162,7 @@ def fit(
             f"inputs and targets must be real, with the same number of rows; got {inputs.shape} and {targets.shape}"
         )
     limit = np.inf if seconds is None else checks.real("seconds", seconds, least=0)
-    epochs = checks.integer("epochs", epochs, least=0)
+    epochs = checks.integer("epochs", epochs, least=0, most=2**31 - 1)  # a counter of the compiled loop
     tol = -1.0 if tol is None else checks.real("tol", tol, least=0)
     num = len(inputs)
     batch = num if batch is None else checks.integer("batch", batch, least=1, most=num)
