@@ -144,7 +144,6 @@ class PeriodStatus(_Advised):
     CONSTANT = "constant", "From `start` on it does not change: period 1."
     NO_PERIOD = (
         "no_period",
-        "No lag up to `max_lag` is a return: use a longer recording; otherwise it does not repeat after a whole number of "
-        "states.",
+        "No lag up to `max_lag` is a return: use a longer recording; otherwise it does not repeat after whole states.",
     )
     TOO_SHORT = "too_short", "Fewer than four states: no lag can be compared with both of its neighbors."
