@@ -227,27 +227,3 @@ def test_info_says_what_is_on_record_and_moves_no_cursor(
     status, _, err = run(capsys, "info", resigned(forged, text, arrays))
     assert status == 2
     assert "\x1b" not in err
-
-
-CASES = Path(os.environ.get("ATTRAX_CASES") or Path(__file__).parents[3] / "shared" / "cases")
-
-
-@pytest.mark.data
-@pytest.mark.skipif(not CASES.is_dir(), reason="there is no folder of collected cases")
-@pytest.mark.parametrize("name", ["load_RecursionError", "load_OverflowError", "certify_TypeError"])
-def test_collected_files_are_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    for command in (["info"], ["certify"], ["recall", "--from", "noise"]):
-        status, _, err = run(capsys, *command, CASES / f"{name}.attrax")
-        assert (status, err.count("\n")) == (2, 1)
-
-
-@pytest.mark.data
-@pytest.mark.skipif(not CASES.is_dir(), reason="there is no folder of collected cases")
-def test_a_lying_certificate_is_told_by_certify_only(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "on record, not checked here: 3 attractors" in run(capsys, "info", CASES / "lying.attrax")[1]
-    status, out, _ = run(capsys, "certify", CASES / "lying.attrax")
-    assert status == 1
-    assert "\n0/3 certified" in out
-    status, out, _ = run(capsys, "info", CASES / "escape.attrax")
-    assert status == 0
-    assert "\x1b" not in out

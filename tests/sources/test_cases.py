@@ -235,7 +235,7 @@ def test_the_pictures_in_one_file_are_counted_before_they_are_decoded(tmp_path, 
 
 
 def test_examples_that_do_not_fit_into_memory_are_refused_at_the_first(monkeypatch):
-    monkeypatch.setattr("attrax.sources._load._MOST_BYTES", 10 * 64 * 4)
+    monkeypatch.setattr("attrax._base.budget.available_memory", lambda: 2 * 10 * 64 * 4)
     assert len(load("digits", n=10)) == 10
     with pytest.raises(SourceError, match=r"take fewer with n, or smaller ones with size="):
         load("digits")

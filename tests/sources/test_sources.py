@@ -506,9 +506,9 @@ def test_sizes_in_npz_are_not_believed(tmp_path):
 
 
 def test_large_members_of_npz_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("attrax.sources._arrays._LARGEST_MEMBER", 100)
+    monkeypatch.setattr("attrax._base.budget.available_memory", lambda: 100)
     np.savez(tmp_path / "x.npz", np.zeros((5, 5)))
-    with pytest.raises(SourceError, match="at most 100 bytes"):
+    with pytest.raises(SourceError, match="would take about 328 bytes of memory, but only 100 bytes are free"):
         load(tmp_path / "x.npz")
 
 

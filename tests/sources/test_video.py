@@ -305,7 +305,7 @@ def test_sound_without_a_picture(tmp_path):
 
 
 def test_what_would_not_fit_into_memory(film, monkeypatch):
-    monkeypatch.setattr("attrax.sources._clips.MAX_BYTES", 10 * 32 * 48 * 3 * 4)
+    monkeypatch.setattr("attrax.sources._video.available_memory", lambda: 2 * 10 * 32 * 48 * 3 * 4)
     assert len(load_sequence(film, duration=1)) == 10
     with pytest.raises(SourceError, match="give a size"):
         load_sequence(film, duration=1.1)

@@ -8,6 +8,8 @@ from typing import Any
 
 from attrax._base.arguments import ArgumentError, mention
 
+LARGEST = 2**63 - 1
+"""The largest integer of 64 bits, which is the largest that arrays and compiled code count to."""
 _KEYWORD = re.compile("[a-z_]+")
 
 
@@ -34,13 +36,17 @@ def _named(name: str) -> str:
     return mention(name) if _KEYWORD.fullmatch(name) else name
 
 
-def integer(name: str, value: Any, *, least: int = 0, most: int | None = None) -> int:
+def integer(name: str, value: Any, *, least: int = 0, most: int = LARGEST) -> int:
     """`value` as an int within `[least, most]`; **Raises** `ValueError` otherwise."""
-    limits = f"an integer of at least {least}" + ("" if most is None else f" and at most {most}")
+    limits = f"an integer of at least {least}" + ("" if most == LARGEST else f" and at most {most}")
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise ArgumentError(f"{_named(name)} must be {limits}; got {value!r}")
     value = int(value)
-    if value < least or (most is not None and value > most):
+    if value > LARGEST:
+        # In digits it may be longer than Python writes.
+        limits = f"an integer of at least {least} and at most {most}"
+        raise ArgumentError(f"{_named(name)} must be {limits}; got one of {value.bit_length()} bits")
+    if not least <= value <= most:
         raise ArgumentError(f"{_named(name)} must be {limits}; got {value}")
     return value
 
@@ -48,14 +54,14 @@ def integer(name: str, value: Any, *, least: int = 0, most: int | None = None) -
 def text(name: str, value: Any) -> str:
     """`value` if it is a text; **Raises** `ValueError` otherwise."""
     if not isinstance(value, str):
-        raise ValueError(f"{name} must be a text; got {value!r}")
+        raise ArgumentError(f"{_named(name)} must be a text; got {value!r}")
     return value
 
 
 def truth(name: str, value: Any) -> bool:
     """`value` if it is `True` or `False`; **Raises** `ValueError` otherwise."""
     if not isinstance(value, bool):
-        raise ValueError(f"{name} must be True or False; got {value!r}")
+        raise ArgumentError(f"{_named(name)} must be True or False; got {value!r}")
     return value
 
 

@@ -8,6 +8,8 @@ from jaxtyping import Bool, Float, PRNGKeyArray
 from scipy import special
 
 from attrax._base import checks
+from attrax._base.arguments import mention
+from attrax._base.budget import refuse_beyond_memory
 from attrax._base.shown import Record
 from attrax._base.types import Progress
 from attrax.activations import ActivationLike
@@ -141,6 +143,7 @@ def simulate_random_start(
         )
     spread = checks.real("spread", spread, least=0, most=1)
     trials = checks.integer("trials", trials, least=LEAST_TRIALS)
+    refuse_beyond_memory(f"{mention('trials')}: {trials:,} networks", 3 * 8 * trials, "take fewer")
     dimension = checks.integer("dimension", dimension, least=1)
     rate = checks.real("rate", rate, above=0, most=1)
     rtol = checks.real("rtol", rtol, above=0, most=0.1)

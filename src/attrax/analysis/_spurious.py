@@ -1,8 +1,6 @@
 """The census of limits: what very many starts end in, and with what confidence."""
 
 import contextlib
-import hashlib
-import json
 import os
 import time
 from collections import Counter
@@ -12,18 +10,19 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
-import jax
 import jax.random as jr
 import numpy as np
 from jaxtyping import Int, PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.arguments import mention
+from attrax._base.budget import refuse_beyond_memory
 from attrax._base.files import alone
 from attrax._base.shown import Record, Rows
 from attrax._base.status import Verdict
 from attrax._base.types import HostStates, Progress
 from attrax.analysis._census_blocks import CensusSoFar, with_block
-from attrax.analysis._census_file import read_census, write_census
+from attrax.analysis._census_file import census_fingerprint, read_census, write_census
 from attrax.analysis._intervals import chao1, check_confidence, discovery_curve, upper_confidence_bound
 from attrax.analysis._labels import DIVERGED, NOT_CONVERGED, StoredEnds, nearest, stored_ends
 from attrax.analysis._limits import Runner, cycle_of, runner
@@ -34,6 +33,8 @@ from attrax.memory import Memory, check_memory
 from attrax.patterns import Patterns
 
 _BLOCK = 2000
+_START_BYTES = 64
+"""What is kept of a start, with the copies that are made of it."""
 _SAVE_EVERY = 10.0
 
 
@@ -216,6 +217,8 @@ def find_spurious(
     points = np.asarray(patterns.points, np.float64)
     images = _check_images(images, patterns.shape)
     num_starts = checks.integer("num_starts", num_starts, least=1)
+    what = f"{mention('num_starts')}: where {num_starts:,} starts end"
+    refuse_beyond_memory(what, _START_BYTES * num_starts, "take fewer")
     max_steps = checks.integer("max_steps", max_steps, least=1)
     num_certified = checks.integer("num_certified", num_certified, least=0)
     confidence = check_confidence(confidence)
@@ -227,7 +230,7 @@ def find_spurious(
     found = CensusSoFar(np.zeros((0, points[0].size), np.float32), [], [], 0)
     fingerprint = ""
     if checkpoint is not None:
-        fingerprint = _fingerprint(memory, points, images, counts, seed, max_steps)
+        fingerprint = census_fingerprint(memory, points, images, [_BLOCK, counts, list(seed), max_steps])
     with contextlib.nullcontext() if checkpoint is None else alone(checkpoint):
         if checkpoint is not None and Path(checkpoint).exists():
             found = read_census(Path(checkpoint), fingerprint, points[0].size)
@@ -381,19 +384,3 @@ def _certify(memory: Memory, cycles: list[HostStates], progress: Progress | None
         [start + (np.arange(len(cycle)) + 1) % len(cycle) for start, cycle in zip(starts, cycles, strict=True)]
     )
     return certify(Memory(memory.map, Patterns(np.concatenate(cycles), successor)), progress=progress)
-
-
-def _fingerprint(
-    memory: Memory, points: HostStates, images: Any, counts: dict[str, int], seed: tuple[int, ...], max_steps: int
-) -> str:
-    total = hashlib.sha256(json.dumps([_BLOCK, counts, list(seed), max_steps]).encode())
-    for leaf in jax.tree.leaves(memory.map):
-        if hasattr(leaf, "dtype"):
-            total.update(np.ascontiguousarray(leaf).tobytes())
-    total.update(np.ascontiguousarray(points).tobytes())
-    if images is not None:
-        # The first and last images suffice to distinguish long lists of images.
-        total.update(str(tuple(images.shape)).encode())
-        for part in (images[:50], images[-50:]):
-            total.update(np.ascontiguousarray(part, np.float32).tobytes())
-    return total.hexdigest()

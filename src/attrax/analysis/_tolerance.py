@@ -1,5 +1,6 @@
 """Noise tolerance: the strongest Gaussian noise from which each example is still nearly always recovered."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,6 +10,8 @@ import scipy.stats
 from jaxtyping import Float, PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.arguments import mention
+from attrax._base.budget import refuse_beyond_memory
 from attrax._base.shown import Rows
 from attrax._base.status import Verdict
 from attrax._base.types import HostIndices, Progress
@@ -106,6 +109,8 @@ def noise_tolerance(
     check_memory(memory)
     patterns = memory.examples()
     copies = checks.integer("copies", copies, least=1)
+    what = f"{mention('copies')}: {copies:,} noisy states"
+    refuse_beyond_memory(what, 2 * 4 * copies * math.prod(memory.examples().shape), "take fewer")
     rate = checks.real("rate", rate, least=0, most=1)
     if rate == 1:
         raise ValueError("rate must be below 1, because more than this fraction has to be recovered; got 1")

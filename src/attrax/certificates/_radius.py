@@ -13,6 +13,8 @@ import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.arguments import mention
+from attrax._base.budget import refuse_beyond_memory
 from attrax._base.numerics import float64
 from attrax._base.processes import one_blas_thread
 from attrax._base.shown import Rows
@@ -119,6 +121,8 @@ def basin_radius(
     check_memory(memory)
     patterns = memory.examples()
     checks.integer("num_directions", num_directions)
+    what = f"{mention('num_directions')}: {num_directions:,} states around a point"
+    refuse_beyond_memory(what, 3 * 8 * num_directions * math.prod(memory.examples().shape), "take fewer")
     confidence = checks.real("confidence", confidence, above=0, most=1 - 1e-9)
     max_steps = checks.integer("max_steps", max_steps, least=1)
     second = _second_derivative(second_derivative)

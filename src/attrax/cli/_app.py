@@ -1,5 +1,6 @@
 """The command line: its commands, and what becomes of errors."""
 
+import codecs
 import io
 import json
 import os
@@ -12,7 +13,7 @@ import typer
 from typer.main import get_command
 
 from attrax.cli._commands import Group, Later, group, options_of
-from attrax.cli._words import plain, told
+from attrax.cli._words import plain, replaced, told
 
 ABOUT = "Associative memory in over-parameterized neural networks: store, recall, certify."
 
@@ -131,6 +132,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except MemoryError:
         message = "not enough memory: take fewer examples (--n), smaller ones (--size) or a narrower network"
         status = _complain(message, 2, given)
+    except OverflowError as error:
+        status = _complain(f"a number is too large to compute with: {error}", 2, given)
     except RuntimeError as error:
         # JAX raises subclasses of RuntimeError, running out of memory among them.
         first = next(iter(str(error).splitlines()), type(error).__name__)
@@ -150,6 +153,7 @@ def _complain(message: str, status: int, given: Sequence[str]) -> int:
 
 def _print_anything() -> None:
     """Has characters that a terminal or file can't hold, such as × in ASCII, replaced instead of ending the command."""
+    codecs.register_error("attrax", replaced)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
-            stream.reconfigure(errors="replace")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="attrax")

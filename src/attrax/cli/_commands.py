@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from attrax._base.checks import LARGEST
 from attrax._base.lazy import found
 
 _METAVARS = {"int": "N", "float": "X", "str": "TEXT"}
@@ -24,7 +25,11 @@ class _Read:
     def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
         if value is None:  # not given, and nothing to read
             return () if param.multiple or param.nargs == -1 else None
-        return self._make().coerce(value, param=param, ctx=ctx)
+        read = self._make().coerce(value, param=param, ctx=ctx)
+        for one in read if isinstance(read, list | tuple) else (read,):
+            if isinstance(one, int) and abs(one) > LARGEST:
+                raise typer.BadParameter(f"at most {LARGEST} is possible.", ctx=ctx, param=param)
+        return read
 
 
 class _Quick:

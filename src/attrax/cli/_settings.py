@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from attrax._base.files import read_regular
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -61,7 +63,7 @@ def with_options(settings: Mapping[str, Setting], options: Mapping[str, Setting]
 
 def _from_file(file: Path, allowed: Mapping[str, Sequence[str]]) -> dict[str, Setting]:
     try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+        tables = tomllib.loads(read_regular(file).decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"--config: {file} is not TOML: {error}") from None
     found = {}

@@ -4,7 +4,14 @@ from collections.abc import Mapping, Sequence
 
 from attrax._base.arguments import ArgumentError
 
-_CALLED = {"learning_rate": "lr", "corruptions": "train_corruption", "context": "context_frames", "begin": "from"}
+_CALLED = {
+    "learning_rate": "lr",
+    "corruptions": "train_corruption",
+    "context": "context_frames",
+    "begin": "from",
+    "num_starts": "starts",
+    "num_directions": "directions",
+}
 """Parameters of commands that are not called as the keyword is."""
 
 
@@ -40,3 +47,31 @@ def _section(name: str) -> str | None:
 def plain(name: str) -> str:
     """A name for a terminal: what could move its cursor or color it is replaced."""
     return "".join(letter if letter.isprintable() else "�" for letter in name)
+
+
+_ASCII = {
+    "×": "x",
+    "–": "-",
+    "−": "-",
+    "…": "...",
+    "±": "+-",
+    "≤": "<=",
+    "≥": ">=",
+    "→": "->",
+    "·": "*",
+    "’": "'",
+    "“": '"',
+    "”": '"',
+    "‖": "||",
+    "²": "^2",
+    "λ": "lambda",
+    "σ": "sigma",
+    "₁": "_1",
+}
+
+
+def replaced(error: UnicodeError) -> tuple[str, int]:
+    """For `codecs.register_error`: characters that an output can't hold, in ASCII."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_ASCII.get(letter, "?") for letter in error.object[error.start : error.end]), error.end

@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from attrax._base import checks
+from attrax._base.arguments import mention
+from attrax._base.budget import refuse_beyond_memory
 from attrax._base.numerics import float64, squared_distances
 from attrax._base.shown import Rows, Words, counts, strip
 from attrax._base.status import RecallStatus
@@ -228,6 +230,11 @@ def recall(
             wanted = (met.order if aligned else stored.nearest(lap)[0]).tolist() if path else []
         if path:
             total = int(transient[row]) + len(wanted) + (cycles - 1) * int(period[row])
+            refuse_beyond_memory(
+                f"{mention('cycles')}: a path of {total:,} states",
+                3 * 8 * total * starts[0].size,
+                "go around the cycle fewer times",
+            )
             kept.append(path_to_cycle(way, stored, originals, cue, trace, int(transient[row]), wanted, total))
     alone = np.flatnonzero(nearest < 0)
     if len(alone):

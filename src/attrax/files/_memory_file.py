@@ -24,8 +24,10 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from attrax._base.arguments import ArgumentError
+from attrax._base.budget import refuse_beyond_memory
 from attrax._base.checked_arrays import to_bytes
-from attrax._base.files import check_writable, read_regular, write_atomically
+from attrax._base.files import check_regular, check_writable, read_regular, write_atomically
 from attrax._base.types import HostStates, Map
 from attrax.activations import UnknownActivation
 from attrax.files._contents import from_contents, to_contents
@@ -43,6 +45,10 @@ _METADATA = {"format", "version", "memory", "checksum"}
 
 class MemoryFileError(ValueError):
     """A file that is not a memory, or is damaged."""
+
+
+class _TooLarge(ArgumentError, MemoryFileError):
+    """A file of more bytes than there is memory."""
 
 
 def save(path: str | os.PathLike[str], memory: Memory, *, patterns: bool = True) -> Path:
@@ -88,6 +94,8 @@ def load(path: str | os.PathLike[str], *, map: Map | None = None) -> Memory:
     """
     path = Path(path)
     try:
+        # As bytes, as arrays, and once more where they are widened.
+        refuse_beyond_memory(str(path), 3 * check_regular(path), "load it on a larger machine", error=_TooLarge)
         content = read_regular(path)
     except OSError as error:
         raise MemoryFileError(f"{path} can't be read: {error.strerror or error}") from None

@@ -5,9 +5,12 @@ from typing import Any
 
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.arguments import mention
+from attrax._base.budget import refuse_beyond_memory
 
 INITIALIZERS = ("pytorch", "xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal", "uniform:A")
 """Names of the initializations; `uniform:A` stands for U[−A, A] with a number for A, such as `uniform:0.05`."""
@@ -36,8 +39,10 @@ def init_linear(
     - `xavier_uniform` ±√(6/(fan_in + fan_out)), `xavier_normal` with variance 2/(fan_in + fan_out),
       `kaiming_uniform` ±√(6/fan_in), `kaiming_normal` with variance 2/fan_in: biases start at zero.
     """
-    weight_key, bias_key = jr.split(key)
     shape = (fan_out, fan_in)
+    what = f"{mention('width')}: a layer with {fan_out * fan_in:,} weights"
+    refuse_beyond_memory(what, 2 * np.dtype(dtype).itemsize * fan_out * fan_in, "take a narrower one")
+    weight_key, bias_key = jr.split(key)
     limits = {
         "pytorch": 1 / math.sqrt(fan_in),
         "xavier_uniform": math.sqrt(6 / (fan_in + fan_out)),

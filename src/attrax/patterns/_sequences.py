@@ -6,11 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from attrax._base.arguments import ArgumentError, mention
+from attrax._base.budget import refuse_beyond_memory
 from attrax._base.types import HostIndices, HostStates
 from attrax.patterns._delays import delayed, equal_rows
-
-_MOST_BYTES = 8 * 2**30
-"""What the states of a context may take: beyond it, nearly always, the context is a slip of the pen."""
 
 
 class Embedded(NamedTuple):
@@ -26,10 +24,12 @@ class Embedded(NamedTuple):
 def embedded(sequences: list[HostStates], holds: list[bool], context: int, names: Sequence[str] | None) -> Embedded:
     """The states with this context. **Raises** `ValueError` for a state with two successors."""
     longest = max(sequences, key=len)
-    if context > 1 and context * (sum(map(len, sequences)) + context) * longest[0].nbytes > _MOST_BYTES:
-        raise ArgumentError(
-            f"{mention('context')}: states of {context} frames would take more than {_MOST_BYTES:,} bytes; the longest "
-            f"sequence has {len(longest)} frames, and no context has to be longer than twice that. Take a shorter one"
+    if context > 1:
+        refuse_beyond_memory(
+            f"{mention('context')}: states of {context} frames",
+            2 * context * (sum(map(len, sequences)) + context) * longest[0].nbytes,
+            f"take a shorter one. The longest sequence has {len(longest)} frames, and no context has to be longer than "
+            "twice that",
         )
     parts = [delayed(sequence, context, hold=hold) for sequence, hold in zip(sequences, holds, strict=True)]
     points = np.concatenate(parts)

@@ -12,11 +12,11 @@ from typing import IO, Any
 
 import numpy as np
 
+from attrax._base.budget import refuse_beyond_memory
 from attrax._base.shown import Record
 from attrax.sources._records import Kind, Source, SourceError, numbered, reason
 
 _LONGEST_HEADER = 10_000  # bytes; NumPy's own limit
-_LARGEST_MEMBER = 8 * 2**30  # bytes
 DEFLATE_RATIO = 1032  # No deflated stream grows by more than this.
 _USUAL = ("data", "images", "x")
 
@@ -147,17 +147,14 @@ def _member(archive: zipfile.ZipFile, path: Path, name: str | None) -> zipfile.Z
     stored, deflated = info.compress_type == zipfile.ZIP_STORED, info.compress_type == zipfile.ZIP_DEFLATED
     if info.flag_bits & 1 or not (stored or deflated):
         raise SourceError(f"{path}:{name}: arrays must be stored plain or deflated; write it with numpy.savez")
-    if info.file_size > _LARGEST_MEMBER:
-        raise SourceError(
-            f"{path}:{name}: an array may take at most {_LARGEST_MEMBER:,} bytes; the archive claims "
-            f"{info.file_size:,}. Save it as .npy, which is read in parts"
-        )
     possible = info.compress_size * (1 if stored else DEFLATE_RATIO)
     if info.file_size > possible or info.compress_size > path.stat().st_size:
         raise SourceError(
             f"{path}:{name}: the archive claims {info.file_size:,} bytes, more than its {info.compress_size:,} "
             "compressed bytes can hold; the file is damaged"
         )
+    remedy = "save it as .npy, which is read in parts"
+    refuse_beyond_memory(f"{path}:{name}", info.file_size, remedy, error=SourceError)
     return info
 
 

@@ -11,8 +11,9 @@ from scipy.signal import resample_poly
 
 from attrax._base import checks
 from attrax._base.arguments import mention
+from attrax._base.budget import available_memory, refuse_beyond_memory
 from attrax._base.types import HostStates
-from attrax.sources._clips import MAX_BYTES, Clip, Written
+from attrax.sources._clips import Clip, Written
 from attrax.sources._records import SourceError
 from attrax.sources._save import ensure_folder, write_beside
 from attrax.sources._video import FORMATS, clipping_note, unreadable
@@ -149,7 +150,7 @@ def _decoded(path: Path, most: float | None) -> tuple[np.ndarray[Any, Any], int]
     import av  # imported here, for it loads FFmpeg
 
     parts: list[np.ndarray[Any, Any]] = []
-    count = 0
+    available, count = available_memory(), 0
     try:
         # A stream and not a name, which FFmpeg might take for an address.
         with path.open("rb") as stream, av.open(stream, "r", options={"format_whitelist": FORMATS}) as container:
@@ -167,9 +168,13 @@ def _decoded(path: Path, most: float | None) -> tuple[np.ndarray[Any, Any], int]
                 for part in resampler.resample(frame):
                     parts.append(part.to_ndarray())
                     count += parts[-1].shape[1]
-                if parts and count * parts[-1].shape[0] * 4 > MAX_BYTES // 2:
-                    raise SourceError(
-                        f"{path}: its sound takes more than {MAX_BYTES // 2:,} bytes; give a {mention('duration')}"
+                if parts:
+                    refuse_beyond_memory(
+                        f"{path}: its sound",
+                        4 * count * parts[-1].nbytes // parts[-1].shape[1],
+                        f"give a {mention('duration')}",
+                        available=available,
+                        error=SourceError,
                     )
                 if most is not None and count >= most * rate:
                     whole = False

@@ -8,15 +8,13 @@ from typing import Any, Literal
 import numpy as np
 
 from attrax._base import checks
+from attrax._base.budget import refuse_beyond_memory
 from attrax._base.shown import Record
 from attrax._base.types import HostStates
 from attrax.sources._records import SourceError
 
 Medium = Literal["video", "audio", "text", "images"]
 MEDIA: tuple[Medium, ...] = ("video", "audio", "text", "images")
-
-MAX_BYTES = 4 * 2**30
-"""What one clip may take in memory: beyond it, nearly always, a whole film was named where a scene was meant."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,10 +102,7 @@ def known_facts(facts: Any) -> dict[str, Any]:
     return found
 
 
-def refuse_too_large(label: str, count: int, state: np.ndarray[Any, Any], remedy: str) -> None:
-    """**Raises** `SourceError` once `count` states like this one take more than `MAX_BYTES`."""
-    if count * state.nbytes > MAX_BYTES:
-        raise SourceError(
-            f"{label}: {count:,} states of {state.size:,} numbers take more than {MAX_BYTES:,} bytes, the most that "
-            f"one clip may take in memory; {remedy}"
-        )
+def refuse_too_large(label: str, count: int, state: np.ndarray[Any, Any], remedy: str, available: int | None) -> None:
+    """**Raises** `SourceError` if `count` states like this one, and the array of all, exceed the `available` memory."""
+    what = f"{label}: {count:,} states of {state.size:,} numbers"
+    refuse_beyond_memory(what, 2 * count * state.nbytes, remedy, available=available, error=SourceError)

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from attrax._base.arguments import mention
+from attrax._base.budget import available_memory
 from attrax.sources._clips import Clip, refuse_too_large
 from attrax.sources._pictures import read_picture
 from attrax.sources._pixels import prepare, promote
@@ -78,8 +79,8 @@ def pan(
         raise SourceError(
             f"pan:{frames}: from {start:g} s there are {most} frames at {fps:g} per second; ask for fewer"
         )
-    state = np.empty(size if gray else (*size, 3), np.float32)
-    refuse_too_large("pan", frames, state, "ask for fewer or smaller frames")
+    state = np.broadcast_to(np.float32(0), size if gray else (*size, 3))
+    refuse_too_large(f"pan:{frames}", frames, state, "ask for fewer or smaller frames", available_memory())
     times = start + np.arange(frames) / fps
     values = np.stack([prepare(_frame(time, size), "pan", size=None, gray=gray, image=True) for time in times])
     return Clip(values, "video", tuple(f"pan[{time:.3f}s]" for time in times), fps=fps)

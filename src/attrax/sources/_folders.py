@@ -22,6 +22,7 @@ def files_in(folder: Path, *, recursive: bool) -> tuple[list[Path], tuple[str, .
     found: list[Path] = []
     system: list[str] = []
     unseen: list[str] = []
+    odd: list[str] = []
     waiting = [Path()]
     while waiting:
         place = waiting.pop()
@@ -37,6 +38,8 @@ def files_in(folder: Path, *, recursive: bool) -> tuple[list[Path], tuple[str, .
                         waiting.append(path)
                     elif entry.is_dir():
                         unseen.append(str(path))
+                    else:
+                        odd.append(str(path))
         except OSError as error:
             raise SourceError(f"{folder / place}: the folder cannot be listed ({reason(error)})") from error
     if not found:
@@ -49,6 +52,8 @@ def files_in(folder: Path, *, recursive: bool) -> tuple[list[Path], tuple[str, .
     notes = []
     if system:
         notes.append(f"{folder}: left out what systems leave in folders: {_listed(system)}")
+    if odd:
+        notes.append(f"{folder}: left out what is no regular file, such as pipes and broken links: {_listed(odd)}")
     if unseen:
         notes.append(
             f"{folder}: left out {'links to folders' if recursive else 'the folders in it'}: {_listed(unseen)}"

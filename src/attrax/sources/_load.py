@@ -8,13 +8,11 @@ import numpy as np
 
 from attrax._base import checks
 from attrax._base.arguments import ArgumentError, mention
+from attrax._base.budget import refuse_beyond_memory
 from attrax.sources._pixels import FITS, MAX_PIXELS, prepare, promote
 from attrax.sources._records import Examples, Source, SourceError
 from attrax.sources._scales import Range, checked_range, divided, known_range, narrow_note, type_range
 from attrax.sources._specs import open_source
-
-_MOST_BYTES = 8 * 2**30
-"""What all examples together may take in memory."""
 
 
 def load(
@@ -213,12 +211,14 @@ def _short(spec: Any) -> str:
 
 
 def _refuse_too_many(count: int, value: np.ndarray[Any, Any], images: bool) -> None:
-    if count * value.nbytes > _MOST_BYTES:
-        smaller = f", or smaller ones with {mention('size', '(height, width)', 'HxW')}" if images else ""
-        raise SourceError(
-            f"{count:,} examples of {value.size:,} numbers take more than {_MOST_BYTES:,} bytes; take fewer with "
-            f"{mention('n')}{smaller}"
-        )
+    smaller = f", or smaller ones with {mention('size', '(height, width)', 'HxW')}" if images else ""
+    # One by one first, and then as one array.
+    refuse_beyond_memory(
+        f"{count:,} examples of {value.size:,} numbers",
+        2 * count * value.nbytes,
+        f"take fewer with {mention('n')}{smaller}",
+        error=SourceError,
+    )
 
 
 def _refuse_mixture(specs: tuple[Any, ...], sources: list[Source]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from attrax._base.budget import refuse_beyond_memory
 from attrax.sources._folders import files_in
 from attrax.sources._pixels import MAX_PIXELS
 from attrax.sources._records import Source, SourceError, reason
@@ -37,6 +38,7 @@ _GRAY = ("1", "L", "LA", "La")
 _BITS_PER_SAMPLE, _SAMPLE_FORMAT, _SUBFILE = 258, 339, 254  # TIFF tags
 _REDUCED_OR_MASK = 1 | 4  # a page that is a preview or a mask of another one
 _HEAD = 65_536  # bytes; what says that a PNG moves stands before its pixels
+_PIXEL = 32  # bytes of a pixel on its way from bytes to floats
 _MOST_IN_FILE = 100 * MAX_PIXELS
 
 
@@ -220,6 +222,7 @@ def _refuse_bomb(path: Path, pixels: int) -> None:
         raise SourceError(
             f"{path}: an image may have at most {MAX_PIXELS:,} pixels; its header claims {pixels:,}. Reduce it first"
         )
+    refuse_beyond_memory(f"{path}: {pixels:,} pixels", _PIXEL * pixels, "reduce the image first", error=SourceError)
 
 
 def _refuse_flood(path: Path, count: int, pixels: int) -> None:

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from attrax._base.budget import refuse_beyond_memory
+from attrax._base.files import check_regular, read_regular
 from attrax.sources._records import Source, SourceError, numbered, reason
 
 _MOST = 64 * 2**20
 """Bytes of the largest table that is read; larger ones belong in an array file."""
+_OBJECTS = 80
+"""Bytes of Python objects for each byte of a table of single digits."""
 _MOST_TYPED = 2**20
 """Characters of the longest list of points; longer ones belong in a file."""
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -42,9 +46,11 @@ def table(path: Path) -> Source:
     rows and has no name of its own is left out. What may be either is refused, with what to change.
     """
     try:
-        if path.stat().st_size > _MOST:
+        size = check_regular(path)
+        if size > _MOST:
             raise SourceError(f"{path}: a table may take at most {_MOST:,} bytes; save it with numpy.save as .npy")
-        text = path.read_text(encoding="utf-8-sig")
+        refuse_beyond_memory(str(path), _OBJECTS * size, "save it with numpy.save as .npy", error=SourceError)
+        text = read_regular(path).decode("utf-8-sig")
         rows = [row for row in csv.reader(text.splitlines()) if any(entry.strip() for entry in row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SourceError(f"{path}: the file cannot be read as a table ({reason(error)})") from error

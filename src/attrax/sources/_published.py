@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from attrax._base.budget import refuse_beyond_memory
 from attrax.sources._arrays import DEFLATE_RATIO, open_npz
 from attrax.sources._folders import natural_order
 from attrax.sources._records import Source, SourceError, numbered, reason
@@ -105,6 +106,8 @@ def _idx_array(path: Path, axes: int) -> np.ndarray[Any, Any]:
             shape = struct.unpack(f">{axes}I", header[4:])
             claimed = math.prod(shape)
             possible = size * DEFLATE_RATIO if packed else size - length
+            if claimed <= possible:
+                refuse_beyond_memory(str(path), claimed, "unpack it and take a part", error=SourceError)
             # One byte beyond the claim tells whether the file goes on, and no more is ever unpacked.
             content = stream.read(claimed + 1) if 0 < claimed <= possible else b""
     except SourceError:

@@ -8,11 +8,16 @@ from typing import Any
 import numpy as np
 
 from attrax._base import checks
+from attrax._base.arguments import mention
+from attrax._base.budget import refuse_beyond_memory
+from attrax._base.files import check_regular, read_regular
 from attrax._base.types import HostStates
-from attrax.sources._clips import MAX_BYTES, Clip, Written
+from attrax.sources._clips import Clip, Written
 from attrax.sources._records import SourceError, reason
 from attrax.sources._save import ensure_folder, write_beside
 
+_OBJECTS = 40
+"""Bytes of Python objects for each byte of a text of short words."""
 UNITS = ("word", "character")
 TEXT_SUFFIXES = (".txt", ".md")
 """Suffixes of the texts that are read."""
@@ -106,8 +111,9 @@ def save_text(path: str | os.PathLike[str], values: HostStates, vocabulary: Sequ
 def read_text(path: Path, *, by: str = "word") -> Clip:
     """The text of a file; see `load_sequence`."""
     try:
+        refuse_beyond_memory(str(path), _OBJECTS * check_regular(path), "take a part of the text", error=SourceError)
         # Bytes first, so that a line ends as it does in the file.
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_regular(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SourceError(f"{path}: not text in UTF-8 ({reason(error)}); convert it") from error
     except OSError as error:
@@ -121,11 +127,12 @@ def _encode(text: str, by: str, label: str) -> Clip:
         raise SourceError(f"{label}: there is no {by} in it; a sequence needs at least one")
     places: dict[str, int] = {}
     indices = np.array([places.setdefault(unit, len(places)) for unit in units])
-    if 4 * len(units) * len(places) > MAX_BYTES:
-        raise SourceError(
-            f"{label}: {len(units):,} states over {len(places):,} different {by}s take more than {MAX_BYTES:,} bytes; "
-            "take a part of the text" + (", or go by character" if by == "word" else "")
-        )
+    refuse_beyond_memory(
+        f"{label}: {len(units):,} states over {len(places):,} different {by}s",
+        8 * len(units) * len(places),
+        f"take a part of the text, or set {mention('by', repr('character'), 'character')}",
+        error=SourceError,
+    )
     values = np.zeros((len(units), len(places)), np.float32)
     values[np.arange(len(units)), indices] = 1
     return Clip(values, "text", tuple(units), by=by, vocabulary=tuple(places))

@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 
 from attrax._base import checks
 from attrax._base.arguments import mention
+from attrax._base.budget import available_memory
 from attrax._base.types import HostStates
 from attrax.sources._clips import Clip, Written, refuse_too_large
 from attrax.sources._pictures import ANIMATED, ANIMATED_SUFFIXES, pages, pixels_of, without_equal_channels
@@ -59,10 +60,12 @@ def read_video(
 ) -> Clip:
     """The frames of a film; see `load_sequence`."""
 
+    available = available_memory()
+
     def convert(raw: np.ndarray[Any, Any], taken: int) -> np.ndarray[Any, Any]:
         value = prepare(raw, str(path), size=size, gray=gray, image=True, fit=fit)
         remedy = f"give a {mention('size')}, a {mention('duration')}, fewer {mention('fps')} or {mention('gray')}"
-        refuse_too_large(str(path), taken + 1, value, remedy)
+        refuse_too_large(str(path), taken + 1, value, remedy, available)
         return value
 
     options: dict[str, Any] = {"start": start, "duration": duration, "fps": fps}

@@ -25,6 +25,8 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.arguments import mention
+from attrax._base.budget import refuse_beyond_memory
 from attrax._base.types import HostStates
 from attrax.maps import MLP
 from attrax.maps._initializers import init_linear
@@ -127,7 +129,9 @@ def constructed_start(
     """
     checks.random_key(key)
     checks.one_of("start", kind, CONSTRUCTIONS)
-    checks.integer("spare", spare, least=0)
+    spare = checks.integer("spare", spare, least=0)
+    what = f"{mention('spare')}: {spare:,} units"
+    refuse_beyond_memory(what, 3 * 8 * spare * (2 * np.asarray(points[0]).size + 1), "take fewer")
     made = (margin if kind == "margin" else pseudoinverse)(points, targets)
     (first, last), (bias, middle) = made.weights, made.biases
     assert bias is not None  # a construction has both

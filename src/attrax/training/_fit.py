@@ -19,6 +19,8 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.arguments import mention
+from attrax._base.budget import refuse_beyond_memory
 from attrax._base.files import alone
 from attrax._base.lazy import lazy
 from attrax._base.numerics import float64
@@ -160,7 +162,7 @@ def fit(
             f"inputs and targets must be real, with the same number of rows; got {inputs.shape} and {targets.shape}"
         )
     limit = np.inf if seconds is None else checks.real("seconds", seconds, least=0)
-    epochs = checks.integer("epochs", epochs, least=0)
+    epochs = checks.integer("epochs", epochs, least=0, most=2**31 - 1)  # a counter of the compiled loop
     tol = -1.0 if tol is None else checks.real("tol", tol, least=0)
     num = len(inputs)
     batch = num if batch is None else checks.integer("batch", batch, least=1, most=num)
@@ -176,6 +178,15 @@ def fit(
         found = ", ".join(sorted(str(dtype) for dtype in dtypes)) or "none"
         raise ValueError(f"map must have trainable arrays of one floating-point dtype; it has {found}")
     dtype = dtypes.pop()
+    # Weights, their gradients and what an optimizer keeps of them; then each example as it is disturbed.
+    weights = sum(np.size(leaf) for leaf in jax.tree.leaves(parameters))
+    rows = 2 * copies * batch * (inputs[0].size + targets[0].size)
+    what = f"{mention('copies')}={copies}: " if copies > 1 else ""
+    refuse_beyond_memory(
+        f"{what}training {weights:,} weights on {copies * batch:,} examples per step",
+        (4 * weights + rows) * dtype.itemsize,
+        f"take fewer {mention('copies')}, a smaller {mention('batch')} or a narrower network",
+    )
     with float64():
         found = jax.eval_shape(map, jax.ShapeDtypeStruct(inputs.shape[1:], dtype)).shape
     if found != targets.shape[1:]:

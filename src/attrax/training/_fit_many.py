@@ -109,7 +109,7 @@ def fit_many(
     """
     begun = time.perf_counter()
     maps = list(maps)
-    epochs = checks.integer("epochs", epochs, least=0)
+    epochs = checks.integer("epochs", epochs, least=0, most=2**31 - 1)  # a counter of the compiled loop
     least = -1.0 if tol is None else checks.real("tol", tol, least=0)
     limit = np.inf if seconds is None else checks.real("seconds", seconds, least=0)
     inputs, targets = np.asarray(inputs), np.asarray(targets)

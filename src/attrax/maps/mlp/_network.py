@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import groupby, pairwise
@@ -15,6 +14,8 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.arguments import mention
+from attrax._base.budget import refuse_beyond_memory
 from attrax._base.numerics import float64
 from attrax._base.shown import Record
 from attrax._base.types import HostStates
@@ -30,6 +31,9 @@ from attrax.maps.mlp._growth import StepAt, row_space, steps_at
 from attrax.maps.mlp._layers import HiddenLayers
 from attrax.maps.mlp._linearize import linearize_network
 from attrax.maps.mlp._reduced import network_reduced_map
+
+_COMPILED_LAYER = 2_000_000
+"""Bytes that JAX takes to compile a layer, whatever its width."""
 
 
 class MLP(Record, eqx.Module):
@@ -204,12 +208,14 @@ def mlp(
     else:
         if depth is None:
             raise ValueError("depth (the number of hidden layers) must be given if width is one number")
-        widths = [checks.integer("width", width, least=1)] * checks.integer("depth", depth, least=1)
+        width, depth = checks.integer("width", width, least=1), checks.integer("depth", depth, least=1)
+        _refuse_large(math.prod(shape), width, depth, dtype)
+        widths = [width] * depth
     activation = reference(activation)
     check_initializer(init)
     size = math.prod(shape)
     sizes = [size, *widths, size]
-    _check_memory(sizes, dtype)
+    _refuse_large(size, widths, None, dtype)
     keys = jr.split(key, len(sizes) - 1)
     # A request for float64 is honored whatever the caller's configuration.
     with float64() if np.dtype(dtype) == np.float64 else contextlib.nullcontext():
@@ -220,15 +226,14 @@ def mlp(
     return MLP(tuple(weight for weight, _ in layers), tuple(bias for _, bias in layers), shape, activation)
 
 
-def _check_memory(sizes: list[int], dtype: Any) -> None:
-    """Refuses networks that don't fit into memory; otherwise the allocator would kill the process."""
-    needed = np.dtype(dtype).itemsize * sum(into * out for into, out in pairwise(sizes))
-    try:
-        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return
-    if needed > there:
-        raise ValueError(
-            f"width and depth must give a network that fits into memory; its weights need {needed / 1e9:.0f} GB and "
-            f"this machine has {there / 1e9:.0f} GB"
-        )
+def _refuse_large(size: int, width: Any, depth: int | None, dtype: Any) -> None:
+    """Before the list of layers, which may itself be too long. Compiling takes more than two megabytes per layer."""
+    several = isinstance(width, Sequence)
+    sizes = [size, *width, size] if several else [size, width, width, size]
+    repeats = [1] * (len(sizes) - 1) if several else [1, (depth or 1) - 1, 1]
+    weights = sum(times * into * out for times, (into, out) in zip(repeats, pairwise(sizes), strict=True))
+    refuse_beyond_memory(
+        f"{mention('width')} and {mention('depth')}: a network with {weights:,} weights",
+        2 * np.dtype(dtype).itemsize * weights + _COMPILED_LAYER * sum(repeats),
+        "take fewer or narrower layers",
+    )

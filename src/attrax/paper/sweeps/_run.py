@@ -120,7 +120,8 @@ def _run(cells: Sequence[Cell], scratch: Path | None, jobs: int, threads: int, d
     elif jobs == 1:
         yield from _here(cells, scratch, threads)
     else:
-        yield from _in_processes(cells, scratch, jobs, threads)
+        # More processes than cells would wait; a single one is still not this one, which a cell must not end.
+        yield from _in_processes(cells, scratch, min(jobs, max(2, len(cells))), threads)
 
 
 def _here(cells: Sequence[Cell], scratch: Path | None, threads: int) -> Records:
