@@ -112,7 +112,7 @@ def test_few_states() -> None:
         ({"states": np.array([[1.0], [np.nan]])}, "finite real numbers"),
         ({"states": np.zeros((0, 3))}, "finite real numbers"),
         ({"step": 0.0}, "step must be"),
-        ({"max_lag": 0}, "--max-lag must be"),
+        ({"max_lag": 0}, "max_lag must be"),
         ({"max_lag": 10}, "at most 9"),
     ],
 )
