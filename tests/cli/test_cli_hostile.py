@@ -16,7 +16,7 @@ DIGITS = "9" * 30
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    points = np.eye(3)
+    points = np.eye(4).reshape(4, 2, 2)
     memory = ax.Memory(ax.training.pseudoinverse(points, points), ax.Patterns.from_examples(points))
     return ax.save(tmp_path_factory.mktemp("memory") / "×.attrax", memory)
 
@@ -33,7 +33,6 @@ def refused(capsys: pytest.CaptureFixture[str], *command: object) -> str:
     ("option", "command"),
     [
         ("--epochs", ("store", "digits", "--n", 2, "--writer", "gradient", "-o", "m.attrax", "--epochs")),
-        ("--batch", ("store", "digits", "--n", 2, "--writer", "gradient", "-o", "m.attrax", "--batch")),
         ("--max-steps", ("recall", "FILE", "--from", "noise", "--max-steps")),
         ("--steps", ("analyze", "period", "FILE", "--steps")),
         ("--jobs", ("reproduce", "fig3", "--list", "--jobs")),
@@ -101,5 +100,5 @@ def test_terminals_without_other_letters_get_similar_ones(environment: dict[str,
         [sys.executable, "-m", "attrax", "info", str(file)], env=kept | environment, capture_output=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, b"")
-    assert b"map: 1x6 relu units" in done.stdout
+    assert b" 2x2 states" in done.stdout
     assert done.stdout.isascii()

@@ -9,6 +9,8 @@ import scipy.fft as scipy_fft
 from jaxtyping import Float
 
 from attrax._base import checks
+from attrax._base.arguments import mention
+from attrax._base.budget import refuse_beyond_memory
 from attrax._base.numerics import float64
 from attrax._base.shown import Record
 from attrax._base.status import PeriodStatus
@@ -320,6 +322,7 @@ def iterated(memory: Memory, start: HostStates, steps: int) -> HostStates:
     start = np.asarray(patterns.as_states(start), np.float64)
     if len(start) != 1:
         raise ValueError(f"start must be one state; got {len(start)}")
+    refuse_beyond_memory(f"{mention('steps')}: {steps:,} states", 3 * 8 * steps * start.size, "take fewer")
     with float64():
         reduced = reduced_map(memory.map, patterns.shape)
     return patterns.as_frames(np.concatenate([start, trajectory(reduced, start, steps)[0]]))
