@@ -50,7 +50,7 @@ def _size(count: float) -> str:
     count = min(count, _LARGEST)
     for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= scale:
-            return f"{count / scale:,.4g} {unit}"
+            return f"{count / scale:,.0f} {unit}" if count >= 1000 * scale else f"{count / scale:.3g} {unit}"
     return f"{count} bytes"
 
 

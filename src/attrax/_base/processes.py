@@ -65,7 +65,7 @@ def refuse_forked() -> None:
     global _computed
     if _forked:
         raise RuntimeError(
-            "this process was forked from one that has used JAX, and would hang; start it anew instead, as "
+            "this process was forked from one that has used JAX, and would hang; start it with spawn instead, as "
             'multiprocessing.get_context("spawn") does'
         )
     _computed = True
