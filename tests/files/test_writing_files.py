@@ -14,6 +14,7 @@ import pytest
 
 import attrax as ax
 from attrax._base import files
+from attrax._base.checked_arrays import read_checked
 from attrax._base.files import alone, write_atomically
 from attrax.sources import SourceError, save_array, save_images
 from tests.helpers.commands import run
@@ -91,6 +92,8 @@ def test_no_pipe_is_written_to_or_replaced(tmp_path: Path) -> None:
     assert all(path.is_fifo() for path in tmp_path.iterdir())
     with pytest.raises(ValueError, match="it is a device"):
         write_atomically("/dev/null", b"")
+    with pytest.raises(ValueError, match=r"a\.npy is not a readable checkpoint \(it is a pipe"):
+        read_checked(tmp_path / "a.npy", format="any", what="checkpoint")
 
 
 def test_only_one_at_a_time_and_what_others_do_is_noticed(tmp_path: Path) -> None:

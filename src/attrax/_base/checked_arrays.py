@@ -48,7 +48,8 @@ def read_checked(
             header = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     except (OSError, safetensors.SafetensorError) as error:
-        raise ValueError(f"{path} is not a readable checkpoint ({error}); delete it to start again") from None
+        said = getattr(error, "strerror", None) or error
+        raise ValueError(f"{path} is not a readable checkpoint ({said}); delete it to start again") from None
     if header.get("format") != format:
         raise ValueError(f"{path} is not a {what} of this version of attrax; delete it, or name another file")
     if header.get("checksum") != _checksum(arrays, header):
