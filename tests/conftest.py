@@ -40,7 +40,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _compile_faster() -> None:
-    """Without XLA's fusion emitters compiling takes half as long. A version that does not know them would abort."""
+    """Without XLA's fusion emitters compiling takes half as long, and a worker has one core to generate code on.
+
+    A version that does not know these flags would abort.
+    """
     own = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
     flags = f"{os.environ.get('XLA_FLAGS', '')} {own}".strip()
     tried = [sys.executable, "-c", "import jax; jax.devices('cpu')"]
@@ -63,7 +66,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in _LONG)
 
 
-_MANY_MAPS = 25_000
+_MANY_MAPS = 10_000
 """A sixth of what Linux allows a process, which leaves room for any one file, and in memory."""
 
 

@@ -631,7 +631,8 @@ def test_the_docs_run() -> None:
 
 
 @pytest.mark.parametrize("figure", ["fig15", "fig16"])
-def test_tables_from_what_their_cells_tell(figure: str) -> None:
+def test_tables_from_what_their_cells_tell(figure: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ATTRAX_DATA", raising=False)
     one = EXPERIMENTS[figure]
     cells = one.cells("smoke", "paper", 0)
     trial = {
