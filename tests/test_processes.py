@@ -26,7 +26,7 @@ def set_blas_threads(count: int) -> None:
 
 def test_the_limit_on_threads_is_lifted_whatever_runs_side_by_side() -> None:
     np.eye(2) @ np.eye(2)
-    (usual,) = blas_threads()
+    usual = max(blas_threads())  # a worker of the tests may have loaded one library before it was bound to a core
     set_blas_threads(3)
     assert blas_threads() == {3}
     first_in, second_in, first_out = threading.Event(), threading.Event(), threading.Event()
