@@ -114,6 +114,27 @@ def test_texts_that_fit_no_memory_are_refused(name: str, file: Path, tmp_path: P
 
 
 @pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.update(written="\x1b[2J"),
+        lambda text: text.update(shape="\ud800"),
+        lambda text: text["map"]["settings"].update(layers="x" * 100_000),
+        lambda text: text["map"]["settings"].update(activation="x" * 100_000),
+        lambda text: text["methods"].__setitem__(0, "x" * 100_000),
+    ],
+)
+def test_a_refusal_is_one_short_line_whatever_it_quotes(
+    change: Callable[[Text], Any], file: Path, tmp_path: Path
+) -> None:
+    text, arrays = opened(file)
+    change(text)
+    with pytest.raises(ax.MemoryFileError) as refused:
+        ax.load(resigned(tmp_path / "forged.attrax", text, arrays))
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 1000 + len(str(tmp_path))
+
+
+@pytest.mark.parametrize(
     "said", ["[" * 100_000, "[1]", "5", '{"shape": [1e400]}', '{"shape": [NaN]}', '{"a": 1' + "0" * 5000]
 )
 def test_texts_that_are_no_text_of_a_memory_are_refused(said: str, file: Path, tmp_path: Path) -> None:

@@ -29,3 +29,10 @@ def mention(name: str, value: str = "", typed: str = "") -> str:
 
 def _spelled(message: str, spell: Callable[[str, str, str], str]) -> str:
     return _MENTION.sub(lambda found: spell(found[1], found[2], found[3]), message)
+
+
+def printable(text: str, most: int | None = None) -> str:
+    """A text for one line of a terminal: what could move its cursor or color it is replaced, and the end cut off."""
+    if most is not None and len(text) > most:
+        text = f"{text[:most]} …"
+    return "".join(letter if letter.isprintable() else "�" for letter in text)

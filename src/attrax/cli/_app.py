@@ -12,8 +12,9 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
+from attrax._base.arguments import printable
 from attrax.cli._commands import Group, Later, group, options_of
-from attrax.cli._words import plain, replaced, told
+from attrax.cli._words import replaced, told
 
 ABOUT = "Associative memory in over-parameterized neural networks: store, recall, certify."
 
@@ -147,7 +148,7 @@ def _complain(message: str, status: int, given: Sequence[str]) -> int:
     if "--json" in options:
         with suppress(OSError):  # nobody reads it
             print(json.dumps({"error": message, "exit_status": status}), flush=True)
-    print(f"attrax: {plain(message)}", file=sys.stderr)
+    print(f"attrax: {printable(message)}", file=sys.stderr)
     return status
 
 

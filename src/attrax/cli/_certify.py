@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from attrax._base.arguments import printable
 from attrax.cli._maps import MapName, named_map
 from attrax.cli._options import Json, PatternSource, StoredRecoveryAtol
 from attrax.cli._output import number, print_json, radius, spread
@@ -17,7 +18,6 @@ from attrax.cli._sequences import (
     print_cycles,
     print_reasons,
 )
-from attrax.cli._words import plain
 
 _SHOWN = 6  # names of examples
 _WRITTEN = ("writer", "status", "loss", "epochs", "seconds", "sources", "corruptions")
@@ -61,7 +61,7 @@ def certify(
     )
     for row, name in enumerate(called):
         print(
-            f"{plain(name):<{width}} {radius(found.spectral_radius[row]):>10} {found.error[row]:>9.1e} "
+            f"{printable(name):<{width}} {radius(found.spectral_radius[row]):>10} {found.error[row]:>9.1e} "
             f"{radius(found.upper_bound[row]):>10} {found.largest_singular_value[row]:>9.4f} {found.residual[row]:>9.1e} "
             f"{found.distance[row]:>9.1e}  {found.verdict[row]:<13} {found.reason[row]}"
         )
@@ -118,7 +118,7 @@ def info(file: File, map_name: MapName = None, as_json: Json = False) -> int:
         print_json(record)
         return 0
     print(f"{file}: {record['bytes'] / 1e6:.2f} MB")
-    print(f"map: {plain(network.text)}, {network.parameters:,} parameters, {'×'.join(map(str, shape))} states")
+    print(f"map: {printable(network.text)}, {network.parameters:,} parameters, {'×'.join(map(str, shape))} states")
     print(_examples(record))
     if memory.certificate is not None:
         found = record["certificate"]
@@ -131,7 +131,7 @@ def info(file: File, map_name: MapName = None, as_json: Json = False) -> int:
     for name in _WRITTEN:
         value = memory.written.get(name)
         if value not in (None, [], ()):
-            print(f"{name}: {plain(_told(value))}")
+            print(f"{name}: {printable(_told(value))}")
     return 0
 
 
@@ -145,5 +145,5 @@ def _examples(record: dict[str, Any]) -> str:
     if not record["patterns"]:
         return "examples: not in the file (--no-patterns)"
     names = record["names"] or ()
-    shown = ", ".join(plain(name) for name in names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+    shown = ", ".join(printable(name) for name in names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
     return f"examples: {record['examples']}" + (f" ({shown})" if names else "")

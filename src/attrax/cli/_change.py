@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
+from attrax._base.arguments import printable
 from attrax._base.files import alone
 from attrax.cli._certify import totals
 from attrax.cli._options import Gray, Json, Number, Seed, Shuffle, Size, SkipUnreadable, check_output_file, load_sources
 from attrax.cli._output import number, print_json
 from attrax.cli._progress import progress_bar
 from attrax.cli._sequences import merged_names, tell, tell_merged
-from attrax.cli._words import plain
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A memory written by attrax store; it is changed in place.")]
 TimeLimit = Annotated[
@@ -172,5 +172,5 @@ def _report(file: Path, change: Any, before: int, compare: bool, seed: int, as_j
         )
         print(f"changed: {file}")
     else:
-        print(f"not certified in the end: {', '.join(map(plain, change.failed_names))}; {file} is as it was")
+        print(f"not certified in the end: {', '.join(map(printable, change.failed_names))}; {file} is as it was")
     return 0 if change.accepted else 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from attrax._base.arguments import printable
 from attrax.cli._cues import one_cue
 from attrax.cli._maps import MapName
 from attrax.cli._options import (
@@ -25,7 +26,6 @@ from attrax.cli._options import (
 from attrax.cli._output import number, percent, print_json, spread
 from attrax.cli._progress import progress_bar
 from attrax.cli._sequences import check_frames_output, load_memory, name_of, tell, write_frames
-from attrax.cli._words import plain
 from attrax.corruptions import CORRUPTIONS
 
 if TYPE_CHECKING:  # help and wrong usage don't wait for NumPy
@@ -207,10 +207,10 @@ def _print_one(record: dict[str, Any]) -> None:
 
     still = record["length"] == 1
     if still:
-        name = f"example {record['index']}" if record["name"] is None else plain(record["name"])
+        name = f"example {record['index']}" if record["name"] is None else printable(record["name"])
         print(f"{_reached(record['status'], record['known'])}: {name}, after {record['transient']} steps")
     elif record["cycle"] >= 0:
-        at = "" if record["name"] is None else f" {plain(record['name'])},"
+        at = "" if record["name"] is None else f" {printable(record['name'])},"
         print(
             f"{_reached(record['status'], record['known'])}: cycle {record['cycle']} of {record['length']} states, entered at{at} phase "
             f"{record['phase']} after {record['transient']} steps"
@@ -323,7 +323,7 @@ def _print_many(record: dict[str, Any], patterns: Any, output: Path | None) -> N
         for result in record["results"]:
             stored = result["status"] == "recovered"
             end = f"stored {patterns.name(result['index'])}" if stored else result["status"]
-            print(plain(f"cue {result['name']} → {end}"))
+            print(printable(f"cue {result['name']} → {end}"))
     if output is not None:
         print(f"written to {output}")
 

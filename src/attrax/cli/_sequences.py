@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from attrax._base.arguments import printable
 from attrax.cli._maps import named_map
 from attrax.cli._media import write_clip
 from attrax.cli._options import check_output_file, check_output_folder, parse_range, parse_size
 from attrax.cli._output import number
 from attrax.cli._progress import waiting
-from attrax.cli._words import plain
 
 if TYPE_CHECKING:  # help and wrong usage don't wait for NumPy
     import numpy as np
@@ -76,7 +76,7 @@ def read_selected(sources: list[str], selection: dict[str, Any]) -> Any:
 def tell(examples: Any) -> None:
     """Says on stderr what was left out of the sources, and what is odd in them."""
     for text in [*(f"left out {one}" for one in examples.skipped), *examples.notes]:
-        typer.echo(f"attrax: {plain(text)}", err=True)
+        typer.echo(f"attrax: {printable(text)}", err=True)
 
 
 def merged_names(examples: Any) -> list[list[str]]:
@@ -91,7 +91,7 @@ def tell_merged(pairs: list[list[str]]) -> None:
     """Says on stderr which examples were merged."""
     if not pairs:
         return
-    shown = "; ".join(f"{plain(one)} equals {plain(other)}" for one, other in pairs[:3])
+    shown = "; ".join(f"{printable(one)} equals {printable(other)}" for one, other in pairs[:3])
     more = f"; and {len(pairs) - 3} more" if len(pairs) > 3 else ""
     typer.echo(
         f"attrax: {len(pairs)} duplicate{'s were' if len(pairs) > 1 else ' was'} merged: {shown}{more}", err=True
@@ -136,7 +136,7 @@ def warn_of_near(near: list[dict[str, Any]], patterns: Any) -> None:
     """Says on stderr which frames are nearly equal and go different ways."""
     if not near:
         return
-    shown = "; ".join(" and ".join(plain(patterns.name(index)) for index in pair["states"]) for pair in near[:3])
+    shown = "; ".join(" and ".join(printable(patterns.name(index)) for index in pair["states"]) for pair in near[:3])
     more = f"; and {len(near) - 3} more pairs" if len(near) > 3 else ""
     typer.echo(
         f"attrax: nearly equal frames with different successors: {shown}{more} (--context may tell them apart)",
@@ -210,7 +210,7 @@ def print_cycles(record: dict[str, Any]) -> None:
 
 
 def _from(name: str | None) -> str:
-    return "" if name is None else f" from {plain(name)} on"
+    return "" if name is None else f" from {printable(name)} on"
 
 
 def _write_array(path: Path, frames: np.ndarray, names: list[str], stored: np.ndarray) -> list[str]:

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from attrax._base.arguments import printable
 from attrax.cli._output import number, spread
 from attrax.cli._sequences import cycle_rows, open_sequence_rows, print_cycles, print_reasons
-from attrax.cli._words import plain
 
 
 def store_record(memory: Any, file: Path, skipped: list[str]) -> dict[str, Any]:
@@ -64,10 +64,10 @@ def print_store_record(record: dict[str, Any], memory: Any) -> None:
             f"{attempt['attractors']}/{attempt['cycles']} certified in {number(attempt['seconds'])} s"
         )
     if record.get("failed"):
-        print(f"not certified: {', '.join(plain(memory.patterns.name(index)) for index in record['failed'])}")
+        print(f"not certified: {', '.join(printable(memory.patterns.name(index)) for index in record['failed'])}")
     if record.get("closest_pair"):
         pair = record["closest_pair"]
-        one, other = (plain(memory.patterns.name(index)) for index in pair["examples"])
+        one, other = (printable(memory.patterns.name(index)) for index in pair["examples"])
         print(f"closest pair: {one} and {other}, {number(pair['distance'])} apart")
     print(f"written to {record['file']}")
 

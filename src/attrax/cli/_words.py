@@ -44,11 +44,6 @@ def _section(name: str) -> str | None:
     return next((section for section, names in allowed_settings().items() if name in names), None)
 
 
-def plain(name: str) -> str:
-    """A name for a terminal: what could move its cursor or color it is replaced."""
-    return "".join(letter if letter.isprintable() else "�" for letter in name)
-
-
 _ASCII = {
     "×": "x",
     "–": "-",

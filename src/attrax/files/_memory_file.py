@@ -24,7 +24,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from attrax._base.arguments import ArgumentError
+from attrax._base.arguments import ArgumentError, printable
 from attrax._base.budget import refuse_beyond_memory
 from attrax._base.checked_arrays import to_bytes
 from attrax._base.files import check_regular, check_writable, read_regular, write_atomically
@@ -104,7 +104,7 @@ def load(path: str | os.PathLike[str], *, map: Map | None = None) -> Memory:
         arrays = safetensors.numpy.load(content)
     except Exception as error:  # whatever the parser raises, the answer is the same
         raise MemoryFileError(
-            f"{path} is damaged: its tensors can't be read ({error}); restore it from a copy"
+            f"{path} is damaged: its tensors can't be read ({_said(error)}); restore it from a copy"
         ) from None
     if set(metadata) != _METADATA or metadata["checksum"] != _checksum(arrays, metadata["memory"], metadata["version"]):
         raise MemoryFileError(f"{path} was altered or damaged: its checksum does not match; restore it from a copy")
@@ -112,8 +112,8 @@ def load(path: str | os.PathLike[str], *, map: Map | None = None) -> Memory:
         memory = from_contents(read_json(metadata["memory"]), arrays, metadata["version"])
     except UnknownActivation as error:
         raise MemoryFileError(
-            f"{path} needs an activation that has no name here: {error}. Give attrax.activations.register its record "
-            f"before the file is loaded"
+            f"{path} needs an activation that has no name here: {_said(error)}. Give attrax.activations.register its "
+            "record before the file is loaded"
         ) from None
     except _WRONG as error:
         raise MemoryFileError(f"{path} contradicts itself ({_said(error)}); write it again") from None
@@ -129,10 +129,16 @@ _WRONG = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeErro
 """What is raised if the parts of a memory are inconsistent. Checks raise `ValueError`; the others are a safety net."""
 
 
+_LONGEST = 700
+"""Letters of what is said about a damaged file."""
+
+
 def _said(error: Exception) -> str:
     if isinstance(error, KeyError):
-        return f"there is no {error}"
-    return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        text = f"there is no {error}"
+    else:
+        text = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+    return printable(text, _LONGEST)  # it may quote the file
 
 
 def with_patterns(memory: Memory, examples: Patterns | HostStates) -> Memory:
