@@ -37,6 +37,7 @@ def refine_and_certify(
             index = list(cycle)
             points[index] = refine(memory.map, points[index], reduced=reduced, unit=patterns.unit).points
     memory = Memory(memory.map, replace(patterns, points=points), originals, memory.written)
+    # `certify` refines whatever it is given, so it refines these again; exact points cost it one evaluation each.
     certificate: Certificate = certify(memory, recovery_atol=recovery_atol, progress=progress)
     return replace(memory, certificate=certificate)
 

@@ -54,18 +54,19 @@ from attrax.writing._start import GROWTH, Written
 _RATE = 6.0
 """Times the optimizer's default: the start is a good one, which much larger steps would spoil."""
 _CAREFUL = 150
-"""Up to this many examples the rate is that; beyond, it falls with their number, as more units move a score."""
+"""Up to this many examples training takes the full rate; beyond, the rate falls in proportion to 1/n, because more units
+move each score."""
 _FEW = 200
-"""Up to this many examples a second layer costs little. It tells clean cues, of which the last few pixels decide,
-from noisy ones, of which none does."""
+"""Up to this many examples a second layer is cheap enough to have. With it, a network can tell clean cues, where a few
+pixels decide, from noisy ones, where no single pixel does."""
 _ROWS = 200
 """About as many rows a step, where nobody said and there are fewer examples: a smaller step wastes its overhead."""
 _MOVING_EPOCHS, _MOVING_RATE = 4, 2
 """Times those for other corruptions: no linear score survives that pixels move, so the encoder has to be deeper, and to
 train longer."""
 _ONSET, _MOVING_ONSET = 5.0, 3.0
-"""Times 1/n, the first inhibition. What training moved leaves the scores closer together, and the right one is then not
-far enough above their mean to survive a stronger one."""
+"""The first inhibition is this times 1/n. Training on cues that were shifted or rotated leaves the scores closer
+together, and the right one is then not far enough above their mean to survive a stronger inhibition."""
 _BATCH = 500
 """Examples a step, at most, where nobody said."""
 _PIXELS = 1024
