@@ -54,8 +54,8 @@ from attrax.writing._start import GROWTH, Written
 _RATE = 6.0
 """Times the optimizer's default: the start is a good one, which much larger steps would spoil."""
 _CAREFUL = 150
-"""Up to this many examples training takes the full rate; beyond, the rate falls in proportion to 1/n, because more units
-move each score."""
+"""Up to this many examples training takes the full rate; beyond, the rate falls in proportion to 1/n, because more
+units move each score."""
 _FEW = 200
 """Up to this many examples a second layer is cheap enough to have. With it, a network can tell clean cues, where a few
 pixels decide, from noisy ones, where no single pixel does."""
