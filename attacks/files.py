@@ -71,13 +71,13 @@ def judge(content: bytes, counts: dict[str, int], *, thorough: bool) -> str | No
         except ax.MemoryFileError as error:
             counts["refused"] = 1
             return _sentence(str(error))
-        except Exception as error:
+        except Exception as error:  # any other error is what this attack looks for
             counts["tracebacks"] = 1
             return f"load raised {type(error).__name__}: {_cut(error)}"
         counts["loaded"] = 1
         try:
             return _looked_at(memory, path, counts, thorough=thorough)
-        except Exception as error:
+        except Exception as error:  # the same
             counts["tracebacks"] = 1
             return f"a file that loads raised {type(error).__name__}: {_cut(error)}"
 

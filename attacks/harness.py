@@ -188,7 +188,7 @@ def guarded(attack: Attack, number: int, seed: int) -> Outcome:
     """One case; what it raises is a failure."""
     try:
         return attack.case(number, seed)
-    except BaseException as error:
+    except BaseException as error:  # an attack looks for what was not foreseen, exits included
         text = "".join(traceback.format_exception(error))
         return Outcome({"tracebacks": 1}, f"{type(error).__name__}: {error}", {"traceback.txt": text.encode()})
 

@@ -43,7 +43,7 @@ def named_map(text: str | None) -> Any:
     if _needs_nothing(found):
         try:
             found = found()
-        except Exception as error:
+        except Exception as error:  # whatever the user's own code raises, it made no map
             raise ValueError(f"--map: {text} failed ({_said(error)})") from None
     if not callable(found):
         raise ValueError(f"--map: {text} is not a map: a {type(found).__name__} can't be called with a state")

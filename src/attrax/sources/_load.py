@@ -139,7 +139,7 @@ def load(
         )
     notes = [note for source in sources for note in source.notes]
     for spec, source, scale in zip(specs, sources, scales, strict=True):
-        notes += scale.settle(values, source, _short(spec), value_range)
+        notes += scale.scale_rest(values, source, _short(spec), value_range)
     kept = [position for position in order.tolist() if position in values]
     rows = [values[position] for position in kept]
     if images and any(row.ndim == 3 for row in rows):
@@ -162,7 +162,7 @@ class _Scale:
         if type_range(raw.dtype) is None:
             self.unscaled.append(position)
 
-    def settle(
+    def scale_rest(
         self, values: dict[int, np.ndarray[Any, Any]], source: Source, label: str, value_range: Range | None
     ) -> tuple[str, ...]:
         """Scales what is left, by the range of the whole source; gives notes."""

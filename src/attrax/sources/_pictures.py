@@ -94,7 +94,7 @@ def _reader(items: list[tuple[Path, int, int]]) -> Callable[[int], np.ndarray[An
             next(current[1])
         try:
             return current[1].send(page)
-        except Exception as error:
+        except Exception as error:  # decoders raise errors of many kinds
             current = None  # nothing more comes from a generator that raised
             raise _unreadable(path, error) from error
 
