@@ -79,7 +79,8 @@ def check_map(map: Map, shape: tuple[int, ...], folder: Path) -> None:
         assert getattr(found, name)[0] == getattr(one, name)[0], name
     with float64():
         fixed = jnp.asarray(ax.refine(map, points[:1]).points[0])
-        jacobian = np.asarray(jax.jacrev(cast(map, np.float64))(fixed)).reshape(fixed.size, fixed.size)
+        exact = cast(map, np.float64)
+        jacobian = np.asarray(jax.jit(jax.jacrev(lambda state: exact(state)))(fixed)).reshape(fixed.size, fixed.size)
     radius = np.abs(np.linalg.eigvals(jacobian)).max()
     assert np.isclose(found.spectral_radius[0], radius, rtol=1e-6, atol=1e-12)
     assert found.upper_bound[0] >= radius * (1 - 1e-12)

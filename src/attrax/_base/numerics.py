@@ -34,7 +34,11 @@ def cast(tree: M, dtype: Any) -> M:
     def convert(leaf: Any) -> Any:
         if not eqx.is_inexact_array(leaf):
             return leaf
-        return jnp.asarray(leaf, np.result_type(dtype, np.complex64) if jnp.iscomplexobj(leaf) else dtype)
+        wanted = np.result_type(dtype, np.complex64) if jnp.iscomplexobj(leaf) else np.dtype(dtype)
+        if isinstance(leaf, jax.core.Tracer):
+            return leaf.astype(wanted)
+        # On the host, because on a device each shape would be a program to compile.
+        return leaf if isinstance(leaf, jax.Array) and leaf.dtype == wanted else jnp.asarray(np.asarray(leaf, wanted))
 
     return jax.tree.map(convert, tree)
 

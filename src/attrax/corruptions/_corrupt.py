@@ -56,8 +56,10 @@ def corrupt(
     if corruption.partner:
         mates = np.stack([_partner(corruption, index, state, partners, key) for index, state in enumerate(states)])
     with float64():
-        level = jnp.asarray(corruption.level, states.dtype)
-        return np.asarray(_corrupt_rows(corruption.function, key, states, level, mates))
+        level = jnp.asarray(np.asarray(corruption.level, states.dtype))
+        # A row depends on its index alone. Batches of many lengths share the programs for powers of two.
+        last = np.minimum(np.arange(1 << (len(states) - 1).bit_length()), len(states) - 1)
+        return np.asarray(_corrupt_rows(corruption.function, key, states[last], level, mates[last]))[: len(states)]
 
 
 def _partner(

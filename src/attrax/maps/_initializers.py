@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
@@ -52,11 +53,27 @@ def init_linear(
     check_initializer(name)
     limit = limits[name] if name in limits else float(name.removeprefix("uniform:") if ":" in name else 0)
     if name in deviations:
-        weight = deviations[name] * jr.normal(weight_key, shape, dtype)
+        weight = _drawn(weight_key, shape, dtype, None) * np.asarray(deviations[name], dtype)
     else:
-        weight = jr.uniform(weight_key, shape, dtype, -limit, limit)
+        weight = _drawn(weight_key, shape, dtype, limit)
     if not bias:
-        return weight, None
+        return jnp.asarray(weight), None
     if name == "pytorch" or name.startswith("uniform:"):
-        return weight, jr.uniform(bias_key, (fan_out,), dtype, -limit, limit)
-    return weight, jnp.zeros((fan_out,), dtype)
+        return jnp.asarray(weight), jnp.asarray(_drawn(bias_key, (fan_out,), dtype, limit))
+    return jnp.asarray(weight), jnp.asarray(np.zeros((fan_out,), dtype))
+
+
+def _drawn(key: PRNGKeyArray, shape: tuple[int, ...], dtype: Any, limit: float | None) -> Any:
+    """U[−`limit`, `limit`], or N(0, 1) without a limit.
+
+    Each entry is drawn by its index alone, so that the first entries of a longer draw are those of this one. Layers of
+    many shapes then share the few programs that draw a power of two.
+    """
+
+    def draw(drawn: tuple[int, ...]) -> Any:
+        return jr.normal(key, drawn, dtype) if limit is None else jr.uniform(key, drawn, dtype, -limit, limit)
+
+    if isinstance(key, jax.core.Tracer):
+        return draw(shape)
+    count = math.prod(shape)
+    return np.asarray(draw((max(64, 1 << (count - 1).bit_length()),)))[:count].reshape(shape)

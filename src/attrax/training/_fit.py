@@ -193,7 +193,7 @@ def fit(
         raise ValueError(f"map must give the shape of a target, {targets.shape[1:]}; it gives {found}")
     with float64() if dtype == np.float64 else contextlib.nullcontext():
         # New arrays, because the loop overwrites its state and must not change the caller's map.
-        parameters = jax.tree.map(lambda leaf: jnp.array(leaf, dtype, copy=True), parameters)
+        parameters = jax.tree.map(lambda leaf: jnp.asarray(np.array(leaf, dtype)), parameters)
         problem = _Problem(
             inputs=jnp.asarray(inputs, dtype),
             targets=jnp.asarray(targets, dtype),
@@ -206,7 +206,7 @@ def fit(
         )
         carry = None if problem.objective is None else problem.objective.start(problem.inputs)
         state = _Training(
-            parameters, optimizer.init(parameters), carry, jnp.zeros((), jnp.int32), jnp.asarray(jnp.inf, dtype)
+            parameters, _begin(optimizer, parameters), carry, jnp.zeros((), jnp.int32), jnp.asarray(jnp.inf, dtype)
         )
         stamp = _stamp(problem, map, fingerprint)
         end = _End(epochs, tol, begun, limit, anneal)
@@ -315,6 +315,12 @@ def _train(
             block = int(np.clip(wanted / max(each, 1e-7), 1, 4 * block))
         else:
             compiling, since = now - start, (now, done)
+
+
+@eqx.filter_jit
+def _begin(optimizer: optax.GradientTransformation, parameters: Any) -> Any:
+    """What the optimizer keeps at first, by one program instead of one for each shape."""
+    return optimizer.init(parameters)
 
 
 @eqx.filter_jit(donate="all-except-first")

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
@@ -270,6 +271,7 @@ def channels_of(shape: tuple[int, ...], hidden: int, levels: int, skips: bool) -
     return [(ends, hidden), *inner, *outer, (hidden, hidden), (hidden, ends)]
 
 
+@partial(jax.jit, static_argnames="stride", inline=True)
 def _convolve(x: Any, kernel: Any, bias: Any, stride: int = 1) -> Any:
     """A 3×3 convolution of one H×W×C picture, padded by a pixel of zeros; with stride 2 it halves even sides."""
     # One matrix product over shifted pictures: inside a compiled loop such as training, XLA's own convolution takes

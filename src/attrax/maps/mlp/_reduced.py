@@ -42,11 +42,12 @@ def network_reduced_map(hidden: HiddenLayers, last: Any, last_bias: Any, shape: 
     entered, left = first.shape[0], last.shape[1]
     if entered * left >= size * (entered + left) or left > size:
         return None
+    first, onward = np.asarray(first), np.asarray(last)
     offset = hidden.biases[0]
     if last_bias is not None:
-        through = first @ last_bias
-        offset = through if offset is None else offset + through
+        through = first @ np.asarray(last_bias)
+        offset = through if offset is None else np.asarray(offset) + through
     # Maps the features of one state to those of the next without computing the state.
-    step = HiddenLayers((first @ last, *hidden.weights[1:]), (offset, *hidden.biases[1:]), hidden.activation)
-    factor = jnp.asarray(np.linalg.qr(np.asarray(last), mode="r"))
+    step = HiddenLayers((first @ onward, *hidden.weights[1:]), (offset, *hidden.biases[1:]), hidden.activation)
+    factor = jnp.asarray(np.linalg.qr(onward, mode="r"))
     return ReducedMap(_Features(hidden), step, _Readout(last, last_bias, shape), factor, left, _BATCH)

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -48,16 +47,13 @@ class Evaluation:
         self.curved, bent = not phi.piecewise_linear, _is_curved(phi)
         self.value_rounding = phi.rounding
         self.states = np.asarray(cycle, np.float64).reshape(len(cycle), -1)
-        with float64():
-            self.pre, self.hidden, self.slopes, self.curvatures = (
-                [np.asarray(layer) for layer in group]
-                for group in _derivatives(
-                    factors.hidden, jnp.asarray(self.states), bent, factors.linear, factors.scores
-                )
+        # An iteration on its way to infinity may overflow here; the certificate then says so by an infinite error.
+        with float64(), np.errstate(over="ignore", invalid="ignore"):
+            self.pre, self.hidden, self.slopes, self.curvatures = _derivatives(
+                factors.hidden, self.states, bent, factors.linear, factors.scores
             )
         if not bent:
             self.curvatures = [np.zeros_like(layer) for layer in self.pre]
-        # An iteration on its way to infinity may overflow here; the certificate then says so by an infinite error.
         with np.errstate(over="ignore", invalid="ignore"):
             self.local, self.made = self._rounding()
 
@@ -247,36 +243,52 @@ def _block_norm(weight: np.ndarray, rows: np.ndarray, columns: np.ndarray | None
     return min(norm, bound * (1 + gamma(sum(block.shape))))
 
 
-@eqx.filter_jit
 def _derivatives(
-    layers: HiddenLayers, cycle: Any, curved: bool, linear: tuple[Any, ...], scores: int
-) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
-    """Pre-activations, activations, slopes and (where `curved`) |φ''| of every hidden layer, one row a state."""
-    phi = activation_of(layers.activation)
-    slope_of = jnp.vectorize(jax.grad(phi))
-    curvature_of = jnp.vectorize(jax.grad(jax.grad(phi)))
+    layers: HiddenLayers, states: np.ndarray, curved: bool, linear: tuple[Any, ...], scores: int
+) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+    """Pre-activations, activations, slopes and (where `curved`) |φ''| of every hidden layer, one row a state.
+
+    On the host layer by layer, because as one program each network would have to be compiled.
+    """
     pre, hidden, slopes, curvatures = [], [], [], []
-    values = cycle.reshape(len(cycle), -1)
+    values = states
     for weight, bias, plain in zip(layers.weights, layers.biases, linear, strict=True):
-        # Row by row: a product with the transpose would copy the weights, which costs more than the product itself.
-        # For the states of a film it pays.
-        many = _MANY if len(values) >= _MANY else None
-        before = jax.lax.map(lambda row, weight=weight: weight @ row, values, batch_size=many)
-        before = before if bias is None else before + bias
-
-        def unless_plain(value: Any, otherwise: Any, plain: Any = plain) -> Any:
-            return value if plain is None else jnp.where(plain, otherwise, value)
-
-        values = unless_plain(phi(before), before)
+        before = values @ np.asarray(weight).T
+        before = before if bias is None else before + np.asarray(bias)
+        values, slope, curvature = _of_units(layers.activation, before, curved)
+        if plain is not None:
+            values, slope, curvature = np.where(plain, before, values), np.where(plain, 1.0, slope), curvature * ~plain
         pre.append(before)
         hidden.append(values)
-        slopes.append(unless_plain(slope_of(before), 1.0))
+        slopes.append(slope)
         if curved:
-            curvatures.append(unless_plain(jnp.abs(curvature_of(before)), 0.0))
+            curvatures.append(curvature)
     if scores:
-        largest = jnp.argmax(pre[-1][:, -scores:], axis=1)
-        hidden[-1] = hidden[-1].at[:, -scores:].set(jax.nn.one_hot(largest, scores, dtype=hidden[-1].dtype))
-        slopes[-1] = slopes[-1].at[:, -scores:].set(0.0)
+        winners = np.argmax(pre[-1][:, -scores:], axis=1)
+        hidden[-1][:, -scores:] = np.eye(scores)[winners]
+        slopes[-1][:, -scores:] = 0.0
         if curved:
-            curvatures[-1] = curvatures[-1].at[:, -scores:].set(0.0)
+            curvatures[-1][:, -scores:] = 0.0
     return pre, hidden, slopes, curvatures
+
+
+def _of_units(
+    activation: str | Activation, before: np.ndarray, curved: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """φ, φ' and |φ''|, each of the shape of `before`, by one of a few programs for sizes that are powers of four."""
+    length = 64
+    while length < before.size:
+        length *= 4
+    padded = np.zeros(length)
+    padded[: before.size] = before.ravel()
+    found = _elementwise(activation, padded, curved)
+    value, slope, curvature = (np.array(flat)[: before.size].reshape(before.shape) for flat in found)
+    return value, slope, curvature
+
+
+@partial(jax.jit, static_argnames=("activation", "curved"))
+def _elementwise(activation: str | Activation, before: Any, curved: bool) -> tuple[Any, Any, Any]:
+    phi = activation_of(activation)
+    slope_of = jax.grad(phi)
+    curvature_of = jax.grad(slope_of) if curved else jnp.zeros_like
+    return phi(before), jax.vmap(slope_of)(before), jnp.abs(jax.vmap(curvature_of)(before))
