@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from attrax._base.processes import refuse_forked
 
@@ -35,7 +36,7 @@ def cast(tree: M, dtype: Any) -> M:
         if not eqx.is_inexact_array(leaf):
             return leaf
         wanted = np.result_type(dtype, np.complex64) if jnp.iscomplexobj(leaf) else np.dtype(dtype)
-        if isinstance(leaf, jax.core.Tracer):
+        if isinstance(leaf, Tracer):
             return leaf.astype(wanted)
         # On the host, because on a device each shape would be a program to compile.
         return leaf if isinstance(leaf, jax.Array) and leaf.dtype == wanted else jnp.asarray(np.asarray(leaf, wanted))

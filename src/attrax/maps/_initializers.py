@@ -3,10 +3,10 @@
 import math
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from attrax._base import checks
@@ -73,7 +73,7 @@ def _drawn(key: PRNGKeyArray, shape: tuple[int, ...], dtype: Any, limit: float |
     def draw(drawn: tuple[int, ...]) -> Any:
         return jr.normal(key, drawn, dtype) if limit is None else jr.uniform(key, drawn, dtype, -limit, limit)
 
-    if isinstance(key, jax.core.Tracer):
+    if isinstance(key, Tracer):
         return draw(shape)
     count = math.prod(shape)
     return np.asarray(draw((max(64, 1 << (count - 1).bit_length()),)))[:count].reshape(shape)

@@ -1,5 +1,7 @@
-"""The state of a training run in a file, written atomically: killing the process at any moment leaves a complete
-file."""
+"""The state of a training run: how it begins, and how it is kept in a file.
+
+The file is written atomically: killing the process at any moment leaves a complete one.
+"""
 
 import json
 import os
@@ -13,6 +15,12 @@ import numpy as np
 from attrax._base.checked_arrays import read_checked, write_checked
 
 _FORMAT = "attrax checkpoint 2"
+
+
+@eqx.filter_jit
+def first_state(optimizer: Any, parameters: Any) -> Any:
+    """What an Optax transformation keeps at first, by one program instead of one for each shape."""
+    return optimizer.init(parameters)
 
 
 def write_checkpoint(path: str | os.PathLike[str], state: Any, numbers: dict[str, float], fingerprint: str) -> None:

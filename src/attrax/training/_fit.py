@@ -27,7 +27,7 @@ from attrax._base.numerics import float64
 from attrax._base.shown import Record
 from attrax._base.status import TrainingStatus
 from attrax._base.types import HostStates, Map, Progress
-from attrax.training._checkpoint import read_checkpoint, write_checkpoint
+from attrax.training._checkpoint import first_state, read_checkpoint, write_checkpoint
 from attrax.training._losses import Loss, squared_error
 from attrax.training._objective import Objective, weighted_mean
 from attrax.training._objective import objective as made_objective
@@ -206,7 +206,7 @@ def fit(
         )
         carry = None if problem.objective is None else problem.objective.start(problem.inputs)
         state = _Training(
-            parameters, _begin(optimizer, parameters), carry, jnp.zeros((), jnp.int32), jnp.asarray(jnp.inf, dtype)
+            parameters, first_state(optimizer, parameters), carry, jnp.zeros((), jnp.int32), jnp.asarray(jnp.inf, dtype)
         )
         stamp = _stamp(problem, map, fingerprint)
         end = _End(epochs, tol, begun, limit, anneal)
@@ -239,11 +239,8 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 def _stamp(problem: _Problem, map: Map, fingerprint: str) -> str:
     digest = hashlib.sha256(_ADDRESS.sub("", fingerprint).encode())
-    for leaf in jax.tree.leaves(
-        (problem.inputs, problem.targets, problem.objective, problem.tol, jr.key_data(problem.key))
-    ):
-        digest.update(np.asarray(leaf).tobytes())
-    for leaf in jax.tree.leaves(eqx.filter(map, eqx.is_array)):
+    data = (problem.inputs, problem.targets, problem.objective, problem.tol, jr.key_data(problem.key))
+    for leaf in jax.tree.leaves((data, eqx.filter(map, eqx.is_array))):
         digest.update(np.asarray(leaf).tobytes())
     static = (jax.tree.structure(map), jax.tree.structure(problem), problem.inputs.shape, problem.inputs.dtype)
     digest.update(_ADDRESS.sub("", str(static)).encode())
@@ -315,12 +312,6 @@ def _train(
             block = int(np.clip(wanted / max(each, 1e-7), 1, 4 * block))
         else:
             compiling, since = now - start, (now, done)
-
-
-@eqx.filter_jit
-def _begin(optimizer: optax.GradientTransformation, parameters: Any) -> Any:
-    """What the optimizer keeps at first, by one program instead of one for each shape."""
-    return optimizer.init(parameters)
 
 
 @eqx.filter_jit(donate="all-except-first")
