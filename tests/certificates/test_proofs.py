@@ -76,8 +76,8 @@ def test_the_chain_of_a_convolutional_network_is_the_network(skips: bool, stride
     vectors = np.random.default_rng(0).normal(size=(3, 32))
     np.testing.assert_allclose(found.forward(vectors), foreign.forward(vectors), atol=1e-12)
     # The iteration stopped at a change of 1e-8.
-    assert found.distance < 1e-8
-    assert foreign.distance < 1e-8
+    assert found.enclosure_radius < 1e-8
+    assert foreign.enclosure_radius < 1e-8
 
 
 def test_a_symbol_that_might_be_another_leaves_nothing_proved() -> None:

@@ -87,13 +87,13 @@ def test_cycles_that_neither_attract_nor_repel() -> None:
 def test_trajectories_are_what_the_map_says() -> None:
     network = ax.maps.mlp((6,), width=3, depth=2, activation="tanh", key=jr.key(0))
     with float64():
-        way = reduced_map(network, (6,))
+        reduced = reduced_map(network, (6,))
         exact = cast(network, np.float64)
         starts = np.random.default_rng(0).random((20, 6))
         wanted = [jnp.asarray(starts)]
         for _ in range(70):
             wanted.append(jax.vmap(exact)(wanted[-1]))
-    found = ax.dynamics.trajectory(way, starts, 70)
+    found = ax.dynamics.trajectory(reduced, starts, 70)
     np.testing.assert_allclose(np.stack(found), np.stack(wanted[1:], axis=1), atol=1e-12)
     with float64():
         doubling = reduced_map(lambda x: 2 * x, (1,))
@@ -219,8 +219,8 @@ def test_both_ways_of_iterating_agree() -> None:
         plain = reduced_map(lambda s: network(s), (9,))
         assert short.size == 4
         assert plain.size == 9
-        z, w = short.enter(jnp.asarray(x)), plain.enter(jnp.asarray(x))
-        assert np.allclose(short.leave(short.step(z)), plain.step(w), atol=1e-6)
+        z, w = short.first_step(jnp.asarray(x)), plain.first_step(jnp.asarray(x))
+        assert np.allclose(short.to_state(short.step(z)), plain.step(w), atol=1e-6)
         assert np.isclose(short.distance(short.step(z), z), plain.distance(plain.step(w), w), atol=1e-6)
 
 

@@ -70,7 +70,7 @@ def test_a_function_has_the_general_answers() -> None:
         assert reduced.size == 4
         state = jnp.full((2, 2), 0.5)
         np.testing.assert_allclose(
-            reduced.leave(reduced.step(reduced.enter(state))), np.tanh(np.tanh(0.5)) * np.ones((2, 2))
+            reduced.to_state(reduced.step(reduced.first_step(state))), np.tanh(np.tanh(0.5)) * np.ones((2, 2))
         )
 
 

@@ -52,7 +52,7 @@ def test_the_ball_promised_goes_to_the_example_in_one_step(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", CONSTRUCTIONS)
 def test_what_is_unknown_is_led_to_a_state_by_way_of_the_rest(kind: str) -> None:
-    network = BUILD[kind](POINTS, lead=POINTS[2])
+    network = BUILD[kind](POINTS, fallback=POINTS[2])
     assert network.widths == (14,)  # two units each, and two for the rest
     np.testing.assert_allclose(apply(network, POINTS), POINTS, atol=1e-12)
     rest = np.asarray(network.biases[-1]).reshape(POINTS.shape[1:])
@@ -66,7 +66,7 @@ def test_what_is_unknown_is_led_to_a_state_by_way_of_the_rest(kind: str) -> None
 
 @pytest.mark.parametrize("kind", CONSTRUCTIONS)
 def test_states_that_are_on_together_extinguish_each_other(kind: str) -> None:
-    network = BUILD[kind](POINTS, lead=POINTS[2])
+    network = BUILD[kind](POINTS, fallback=POINTS[2])
     rest = np.asarray(network.biases[-1]).reshape(POINTS.shape[1:])
     draw = np.random.default_rng(0)
     weights = draw.random((200, 6))
@@ -80,12 +80,12 @@ def test_states_that_are_on_together_extinguish_each_other(kind: str) -> None:
     assert apart[20:26].argmin(axis=1).tolist() == list(range(6))
     plain = BUILD[kind](POINTS)
     both = apply(plain, (POINTS[:1] + POINTS[1:2] - POINTS.mean(axis=0)))
-    assert np.abs(both[:, None] - POINTS[None]).reshape(6, -1).max(axis=1).min() > 0.01  # not so without a lead
+    assert np.abs(both[:, None] - POINTS[None]).reshape(6, -1).max(axis=1).min() > 0.01  # not so without a fallback
 
 
 def test_a_lead_where_the_examples_leave_no_room() -> None:
     corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    network = margin(corners, lead=corners[2])
+    network = margin(corners, fallback=corners[2])
     assert network.widths == (8,)
     np.testing.assert_allclose(apply(network, corners), corners, atol=1e-6)
     np.testing.assert_array_equal(np.asarray(network.biases[-1]), corners[2])
@@ -95,7 +95,7 @@ def test_a_lead_where_the_examples_leave_no_room() -> None:
 def test_a_rest_takes_one_dimension_that_the_examples_leave(kind: str) -> None:
     """As many examples as entries, whose affine span is a hyperplane; and more than entries, all of them in a plane."""
     simplex = np.eye(5)
-    network = BUILD[kind](simplex, lead=simplex[1])
+    network = BUILD[kind](simplex, fallback=simplex[1])
     assert network.widths == (12,)
     np.testing.assert_allclose(apply(network, simplex), simplex, atol=1e-9)
     rest = np.asarray(network.biases[-1])
@@ -103,11 +103,11 @@ def test_a_rest_takes_one_dimension_that_the_examples_leave(kind: str) -> None:
     circle = np.zeros((7, 4))
     angle = 2 * np.pi * np.arange(7) / 7
     circle[:, 1], circle[:, 2] = 0.5 + np.cos(angle), np.sin(angle)
-    network = BUILD[kind](circle, lead=circle[1])
+    network = BUILD[kind](circle, fallback=circle[1])
     assert network.widths == (16,)
     rest = np.asarray(network.biases[-1])
     np.testing.assert_allclose((circle - circle.mean(axis=0)) @ (rest - circle.mean(axis=0)), 0, atol=1e-10)
-    alone = BUILD[kind](simplex[:1], lead=simplex[0])
+    alone = BUILD[kind](simplex[:1], fallback=simplex[0])
     assert alone.widths == (4,)
     np.testing.assert_allclose(apply(alone, simplex[:1]), simplex[:1], atol=1e-12)
 
@@ -115,26 +115,26 @@ def test_a_rest_takes_one_dimension_that_the_examples_leave(kind: str) -> None:
 def test_noise_leads_into_a_film_and_not_to_an_example() -> None:
     cues = np.random.default_rng(2).uniform(size=(20, *POINTS.shape[1:]))
     film = ax.store(ax.Patterns.from_cycles([POINTS[:2], POINTS[2:]]), writer=ax.Constructed(), key=jr.key(0))
-    assert film.written["lead"] == 2  # the longest cycle begins there
+    assert film.written["fallback"] == 2  # the longest cycle begins there
     assert ax.recall(film, cues).recovered.all()
     way = ax.Patterns.from_sequences([POINTS], end="hold")
     held = ax.store(way, writer=ax.Constructed(), key=jr.key(0))
-    assert held.written["lead"] == 0
+    assert held.written["fallback"] == 0
     assert ax.recall(held, cues).recovered.all()
     examples = ax.store(POINTS, writer=ax.Constructed(), key=jr.key(0))
-    assert examples.written["lead"] is None
+    assert examples.written["fallback"] is None
     assert not ax.recall(examples, np.full((1, *POINTS.shape[1:]), 0.5)).recovered.any()
-    chosen = ax.store(POINTS, writer=ax.Constructed("pseudoinverse", lead=4), key=jr.key(0))
+    chosen = ax.store(POINTS, writer=ax.Constructed("pseudoinverse", fallback=4), key=jr.key(0))
     assert ax.recall(chosen, POINTS.mean(axis=0)[None]).index[0] == 4
 
 
-def test_a_lead_that_is_no_state() -> None:
-    with pytest.raises(ValueError, match="lead must be one finite state"):
-        margin(POINTS, lead=POINTS)
-    with pytest.raises(ValueError, match="lead must be an integer of at least 0 and at most 5; got 6"):
-        ax.store(POINTS, writer=ax.Constructed(lead=6), key=jr.key(0))
-    with pytest.raises(ValueError, match="lead must be"):
-        ax.Constructed(lead=-1)
+def test_a_fallback_that_is_no_state() -> None:
+    with pytest.raises(ValueError, match="fallback must be one finite state"):
+        margin(POINTS, fallback=POINTS)
+    with pytest.raises(ValueError, match="fallback must be an integer of at least 0 and at most 5; got 6"):
+        ax.store(POINTS, writer=ax.Constructed(fallback=6), key=jr.key(0))
+    with pytest.raises(ValueError, match="fallback must be"):
+        ax.Constructed(fallback=-1)
 
 
 def test_the_pseudoinverse_has_the_least_functions_that_tell_examples_apart() -> None:

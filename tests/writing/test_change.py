@@ -121,11 +121,11 @@ def test_whole_cycles_only() -> None:
 
 def test_what_is_unknown_goes_on_being_led_where_it_was() -> None:
     patterns = ax.Patterns.from_cycles([POINTS[:3], POINTS[3:5], POINTS[5:6]])
-    memory = ax.store(patterns, writer=ax.Constructed("margin", lead=4), key=jr.key(0))
-    assert ax.add(memory, POINTS[6:8], key=jr.key(1)).memory.written["lead"] == 4
-    assert ax.forget(memory, [0, 1, 2], key=jr.key(1)).memory.written["lead"] == 1
+    memory = ax.store(patterns, writer=ax.Constructed("margin", fallback=4), key=jr.key(0))
+    assert ax.add(memory, POINTS[6:8], key=jr.key(1)).memory.written["fallback"] == 4
+    assert ax.forget(memory, [0, 1, 2], key=jr.key(1)).memory.written["fallback"] == 1
     # With the cycle that it was in, the choice is gone too: the film that is left follows.
-    assert ax.forget(memory, [3, 4], key=jr.key(1)).memory.written["lead"] == 0
+    assert ax.forget(memory, [3, 4], key=jr.key(1)).memory.written["fallback"] == 0
 
 
 @pytest.mark.parametrize(

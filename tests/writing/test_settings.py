@@ -68,7 +68,7 @@ def test_the_settings_of_the_other_writers_change_the_network() -> None:
     film = ax.Patterns.from_cycles([POINTS[:2], POINTS[2:]])
     made = [
         writer.write(film, key=jr.key(0)).map.weights[0]
-        for writer in (ax.Constructed(), ax.Constructed("pseudoinverse"), ax.Constructed(lead=1))
+        for writer in (ax.Constructed(), ax.Constructed("pseudoinverse"), ax.Constructed(fallback=1))
     ]
     assert not any(one.shape == other.shape and np.allclose(one, other) for one, other in pairwise(made))
 

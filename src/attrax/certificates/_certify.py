@@ -113,7 +113,7 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
         reason=tuple(row.reason for row in rows),
         evidence=tuple(row.evidence for row in rows),
         distance=distances,
-        distance_error=column("within"),
+        distance_error=column("enclosure_radius"),
         recovery_atol=recovery_atol,
     )
 
@@ -155,7 +155,7 @@ class _Row:
     points: HostStates
     residual: float
     moved: float
-    within: float
+    enclosure_radius: float
     evidence: Evidence
     verdict: Verdict
     reason: Reason
@@ -169,7 +169,7 @@ class _Row:
 
 def _placed(row: _Row, distance: float, recovery_atol: float) -> _Row:
     """The row of an attractor, by whether all points where it may be are within the threshold, or none is."""
-    error = row.within + gamma(row.points[0].size + 4) * distance
+    error = row.enclosure_radius + gamma(row.points[0].size + 4) * distance
     if distance + error <= recovery_atol:
         return row
     if distance - error > recovery_atol:
@@ -188,7 +188,7 @@ def _certify_cycle(
         return _Row(points, residual, refined.moved, inf, Evidence.DENSE, Verdict.NOT_ATTRACTOR, Reason.NOT_FINITE)
     linear = linearize(points)
     found = _Found.of(linear, len(points))
-    verdict, reason = _verdict(residual, recovery_atol, linear.distance, found)
+    verdict, reason = _verdict(residual, recovery_atol, linear.enclosure_radius, found)
     # A map that does not know its own kinks may contradict its Jacobian, so this is tested.
     put_to_test = linear.evidence is not Evidence.BOUND and reason in (Reason.CONTRACTS, Reason.EXPANDS)
     if put_to_test and contradicted(map, points, linear, unit, contracts=reason is Reason.CONTRACTS):
@@ -197,7 +197,7 @@ def _certify_cycle(
         points,
         residual,
         refined.moved,
-        linear.distance,
+        linear.enclosure_radius,
         linear.evidence,
         verdict,
         reason,
@@ -227,14 +227,14 @@ class _Found:
         return _matrix_free(linear) if linear.product is None else _with_matrix(linear, linear.product, period)
 
 
-def _verdict(residual: float, recovery_atol: float, within: float, found: _Found) -> tuple[Verdict, Reason]:
+def _verdict(residual: float, recovery_atol: float, enclosure_radius: float, found: _Found) -> tuple[Verdict, Reason]:
     if residual > recovery_atol:
         return Verdict.NOT_ATTRACTOR, Reason.NO_FIXED_POINT_NEAR
     if found.log_radius == np.inf:
         return Verdict.INCONCLUSIVE, Reason.NOT_FINITE
     if found.log_lower > 0:
         return Verdict.NOT_ATTRACTOR, Reason.EXPANDS
-    if not np.isfinite(within):
+    if not np.isfinite(enclosure_radius):
         return Verdict.INCONCLUSIVE, Reason.EXISTENCE_NOT_SHOWN
     if found.upper < 1:
         return Verdict.ATTRACTOR, Reason.CONTRACTS
@@ -242,8 +242,8 @@ def _verdict(residual: float, recovery_atol: float, within: float, found: _Found
 
 
 def _with_matrix(linear: Linearization, product: Product, period: int) -> _Found:
-    lead = leading_eigenvalue(product)
-    modulus = abs(lead.value)
+    leading = leading_eigenvalue(product)
+    modulus = abs(leading.value)
     log_radius = float(np.log(modulus) + product.log_scale) if modulus > 0 else -np.inf
     log_upper = power_bound(product, target=log_radius if np.isfinite(log_radius) else None)
     if period > 1 and not log_upper < 0:
@@ -256,9 +256,9 @@ def _with_matrix(linear: Linearization, product: Product, period: int) -> _Found
         radius, upper = float(np.exp(log_radius)), float(np.exp(log_upper))
         # The exact radius lies between 0 and the bound, so the estimate is off by no more than this. It also replaces
         # an infinite error, which times a scale of 0 is NaN.
-        error = min(lead.error * scale if np.isfinite(lead.error) else np.inf, max(radius, upper))
-        log_lower = float(np.log(max(modulus - lead.error, 0.0) or np.finfo(float).tiny) + product.log_scale)
-    return _Found("dense" if lead.complete else "arnoldi", radius, error, upper, log_radius, log_upper, log_lower)
+        error = min(leading.error * scale if np.isfinite(leading.error) else np.inf, max(radius, upper))
+        log_lower = float(np.log(max(modulus - leading.error, 0.0) or np.finfo(float).tiny) + product.log_scale)
+    return _Found("dense" if leading.complete else "arnoldi", radius, error, upper, log_radius, log_upper, log_lower)
 
 
 def _matrix_free(linear: Linearization) -> _Found:

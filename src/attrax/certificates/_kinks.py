@@ -16,7 +16,7 @@ import numpy as np
 
 from attrax._base.numerics import cast, float64
 from attrax._base.types import HostStates, Map
-from attrax.linalg import UNIT_ROUNDOFF, frobenius
+from attrax.linalg import UNIT_ROUNDOFF, frobenius_bound
 from attrax.maps import Linearization
 
 _SCALES = (1e-6, 1e-7, 1e-8)
@@ -86,11 +86,11 @@ def _grows(map: Map, cycle: HostStates, linear: Linearization, directions: np.nd
     # Applies the linear map to the directions until all are small.
     while laps < max(most, 1):
         vectors, laps = linear.forward(vectors), laps + 1
-        if frobenius(vectors) < 0.1:
+        if frobenius_bound(vectors) < 0.1:
             break
     left = np.linalg.norm(vectors, axis=1)
     unit *= math.sqrt(directions.shape[1])
-    noise = linear.distance if math.isfinite(linear.distance) else 0.0
+    noise = linear.enclosure_radius if math.isfinite(linear.enclosure_radius) else 0.0
     for size in _SCALES[::2]:
         starts = cycle[0].ravel() + size * unit * np.concatenate([directions, -directions])
         ends = np.asarray(_run(map, cycle.shape[1:], starts, np.asarray(laps * len(cycle))))

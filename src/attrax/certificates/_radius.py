@@ -131,11 +131,13 @@ def basin_radius(
         raise ValueError("second_derivative is for maps that don't bound their own slopes; this one does, leave it out")
     cycles = [np.asarray(patterns.points[list(cycle)], np.float64) for cycle in patterns.cycles]
     with float64():
-        way = reduced_map(memory.map, patterns.shape)
+        reduced = reduced_map(memory.map, patterns.shape)
     found: list[tuple[Contraction, HostStates]] = []
     # One cycle a thread, as in `certify`.
     with one_blas_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        for result in pool.map(partial(_prove_cycle, memory.map, bound, second, linearize, way, patterns.unit), cycles):
+        for result in pool.map(
+            partial(_prove_cycle, memory.map, bound, second, linearize, reduced, patterns.unit), cycles
+        ):
             found.append(result)
             if progress is not None:
                 least = min(float(proof.radius.min()) for proof, _ in found)
@@ -151,7 +153,7 @@ def basin_radius(
     sampled, share = proved.copy(), np.where(proved > 0, 1.0, 0.0)
     if num_directions:
         stored = np.concatenate(cycles)
-        returns = _Returns(way, stored, refined, following, proved, max_steps, patterns.unit)
+        returns = _Returns(reduced, stored, refined, following, proved, max_steps, patterns.unit)
         seeds = [int(part) for part in np.asarray(jr.key_data(key)).ravel()]
         sampled, share = _sample(returns, proved, num_directions, confidence, seeds, progress)
     status = [
@@ -184,11 +186,11 @@ def _prove_cycle(
     bound: BoundSteps | None,
     second: Callable[[float], float] | None,
     linearize: Linearizer,
-    way: ReducedMap,
+    reduced: ReducedMap,
     unit: float,
     cycle: HostStates,
 ) -> tuple[Contraction, HostStates]:
-    refined = refine(map, cycle, reduced=way, unit=unit)
+    refined = refine(map, cycle, reduced=reduced, unit=unit)
     points, moved = refined.points, refined.moved
     if bound is None and second is not None:
         bound = quadratic_bounds(map, lambda radius: second(radius + moved))
@@ -220,7 +222,7 @@ class _Returns:
 
     def __init__(
         self,
-        way: ReducedMap,
+        reduced: ReducedMap,
         stored: HostStates,
         refined: HostStates,
         following: np.ndarray,
@@ -228,21 +230,21 @@ class _Returns:
         max_steps: int,
         unit: float,
     ) -> None:
-        self.way, self.stored, self.following, self.max_steps = way, stored, following, max_steps
+        self.reduced, self.stored, self.following, self.max_steps = reduced, stored, following, max_steps
         self.proved, self.unit = proved, unit
         # No start counts as back from farther away than the paper's threshold, however far it came from.
         self.nearest = Thresholds.literal(unit).recovery
         before = np.empty_like(refined)
         before[following] = refined
         # Coordinates of each point: those of the point before it, mapped.
-        self.targets = flat_of(way, self._mapped(before))
+        self.targets = flat_of(reduced, self._mapped(before))
         self.later = np.arange(len(following))
         for _ in range(_BLOCK):
             self.later = following[self.later]
 
     def _mapped(self, states: np.ndarray) -> np.ndarray:
         """Coordinates of the states after these; NaN, which is near nothing, where there is none."""
-        found = run(self.way, states, max_steps=1, atol=NEVER, unit=self.unit, sizes=_PIECES)
+        found = run(self.reduced, states, max_steps=1, atol=NEVER, unit=self.unit, sizes=_PIECES)
         return np.where((found.status == IterationStatus.DIVERGED)[:, None], np.nan, found.z)
 
     def all_back(self, starts: np.ndarray, points: np.ndarray, groups: np.ndarray, radii: np.ndarray) -> np.ndarray:
@@ -257,7 +259,7 @@ class _Returns:
             z, place, within, groups, back = (part[going] for part in (z, place, within, groups, back))
             if not len(z):
                 break
-            found = run_on(self.way, z, max_steps=_BLOCK, atol=NEVER, unit=self.unit, sizes=_PIECES)
+            found = run_on(self.reduced, z, max_steps=_BLOCK, atol=NEVER, unit=self.unit, sizes=_PIECES)
             z, place = found.z, self.later[place]
             apart, back = self._looked_at(z, place, within)
             # A state that hardly moves any more, away from its target, has settled elsewhere. Where it would still
@@ -270,7 +272,7 @@ class _Returns:
 
     def _looked_at(self, z: np.ndarray, place: np.ndarray, within: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """How far coordinates are from those where they should be, and whether that is back."""
-        apart = np.linalg.norm(flat_of(self.way, z) - self.targets[place], axis=1)
+        apart = np.linalg.norm(flat_of(self.reduced, z) - self.targets[place], axis=1)
         return apart, apart <= np.maximum(within, self.proved[place])
 
 

@@ -80,11 +80,11 @@ def iterate(
         atol = checks.real("atol", atol, above=0)
     starts = check_starts(starts, shapes=shapes_of(map))
     with float64():
-        way = reduced_map(map, starts.shape[1:])
+        reduced = reduced_map(map, starts.shape[1:])
     units = np.maximum(units_of(starts), _FAINTEST)
     tolerances = Thresholds.literal().convergence * units if atol is None else atol
-    found = run(way, starts, max_steps=max_steps, atol=tolerances, unit=units, progress=progress)
-    return Iterates(last_states(way, found, starts), found.num_steps, found.residual, found.period, found.status)
+    found = run(reduced, starts, max_steps=max_steps, atol=tolerances, unit=units, progress=progress)
+    return Iterates(last_states(reduced, found, starts), found.num_steps, found.residual, found.period, found.status)
 
 
 def check_starts(starts: HostStates, name: str = "starts", shapes: tuple[tuple[int, ...], ...] = ()) -> np.ndarray:
@@ -100,30 +100,30 @@ def units_of(states: HostStates) -> np.ndarray:
     return np.array([Patterns(state[None], np.zeros(1, int)).unit for state in states])
 
 
-def last_states(way: ReducedMap, found: Run, starts: HostStates) -> HostStates:
+def last_states(reduced: ReducedMap, found: Run, starts: HostStates) -> HostStates:
     """The states that a run from `starts` ended in."""
-    value = states_of(way, found.z)
+    value = states_of(reduced, found.z)
     # A row that was lost at once has no finite state but its start.
     at_once = (found.status == IterationStatus.DIVERGED) & (found.num_steps == 1)
     value[at_once] = starts[at_once]
     return value
 
 
-def trajectory(way: ReducedMap, starts: HostStates, count: int) -> tuple[HostStates, ...]:
+def trajectory(reduced: ReducedMap, starts: HostStates, count: int) -> tuple[HostStates, ...]:
     """For each start the states of `count` applications of the map, in float64; fewer where a state is not finite."""
     count = checks.integer("count", count, least=1)
     starts = np.asarray(starts, np.float64)
-    found = run(way, starts, max_steps=count, atol=NEVER, unit=UNBOUNDED, keep=2**62)
+    found = run(reduced, starts, max_steps=count, atol=NEVER, unit=UNBOUNDED, keep=2**62)
     assert found.trace is not None  # nothing is larger than that
     lengths = [len(trace) for trace in found.trace]
     together = np.concatenate(found.trace)
     if not len(together):
         return tuple(np.zeros((0, *starts.shape[1:])) for _ in lengths)
-    return tuple(np.split(states_of(way, together), np.cumsum(lengths)[:-1]))
+    return tuple(np.split(states_of(reduced, together), np.cumsum(lengths)[:-1]))
 
 
-def follow(way: ReducedMap, z: Float[np.ndarray, "n k"], count: int) -> tuple[Float[np.ndarray, "t k"], ...]:
+def follow(reduced: ReducedMap, z: Float[np.ndarray, "n k"], count: int) -> tuple[Float[np.ndarray, "t k"], ...]:
     """For each row of coordinates those after each of `count` steps; fewer where they are not finite."""
-    found = run_on(way, z, max_steps=count, atol=NEVER, unit=UNBOUNDED, keep=2**62)
+    found = run_on(reduced, z, max_steps=count, atol=NEVER, unit=UNBOUNDED, keep=2**62)
     assert found.trace is not None  # nothing is larger than that
     return tuple(trace[1:] for trace in found.trace)

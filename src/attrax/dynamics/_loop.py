@@ -71,7 +71,7 @@ class _Rows(eqx.Module):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run(Record):
-    """What the loop leaves behind, one entry a start: as in `Iterates`, in the coordinates of an `ReducedMap`.
+    """What the loop leaves behind, one entry a start: as in `Iterates`, in the coordinates of a `ReducedMap`.
 
     **Fields:** `z`, the last finite coordinates; `trace`, where it was asked for and is not too large, for each start
     the coordinates after each step, `num_steps`×k (of a diverging row those that are finite).
@@ -86,7 +86,7 @@ class Run(Record):
 
 
 def run(
-    way: ReducedMap,
+    reduced: ReducedMap,
     starts: HostStates,
     *,
     max_steps: int,
@@ -96,7 +96,7 @@ def run(
     sizes: tuple[int, ...] = _CHUNK,
     progress: Progress | None = None,
 ) -> Run:
-    """Iterates from `starts` as `iterate` does, in the coordinates of `way`, in the precision of `starts`.
+    """Iterates from `starts` as `iterate` does, in the coordinates of `reduced`, in the precision of `starts`.
 
     **Arguments:**
 
@@ -106,12 +106,12 @@ def run(
     - `sizes`: rows are computed in pieces of these sizes, the largest first.
     """
     with float64():
-        rows = in_pieces(lambda piece: _first_step(way, *piece), _limited(starts, atol, unit), sizes)
-        return _run_on(way, rows, max_steps, keep, sizes, progress)
+        rows = in_pieces(lambda piece: _first_step(reduced, *piece), _limited(starts, atol, unit), sizes)
+        return _run_on(reduced, rows, max_steps, keep, sizes, progress)
 
 
 def run_on(
-    way: ReducedMap,
+    reduced: ReducedMap,
     z: Float[np.ndarray, "n k"],
     *,
     max_steps: int,
@@ -122,8 +122,8 @@ def run_on(
 ) -> Run:
     """The same from coordinates instead of states; `num_steps` counts from them."""
     with float64():
-        rows = in_pieces(lambda piece: _from_coordinates(way, *piece), _limited(z, atol, unit), sizes)
-        return _run_on(way, rows, max_steps, keep, sizes, None)
+        rows = in_pieces(lambda piece: _from_coordinates(reduced, *piece), _limited(z, atol, unit), sizes)
+        return _run_on(reduced, rows, max_steps, keep, sizes, None)
 
 
 def _limited(
@@ -137,7 +137,7 @@ def _limited(
 
 
 def _run_on(
-    way: ReducedMap,
+    reduced: ReducedMap,
     rows: _Rows,
     max_steps: int,
     keep: int | None,
@@ -162,7 +162,7 @@ def _run_on(
             progress("iterating", num - len(active), num, {"step": int(np.max(rows.num_steps, initial=0))})
         if not len(active):
             break
-        advance = partial(_advance, way, max_steps=limit, keep=trace is not None)
+        advance = partial(_advance, reduced, max_steps=limit, keep=trace is not None)
         gather = _without_path if trace is None else partial(trace.gather, active)
         rows = in_pieces(advance, rows, sizes, gather)
     return Run(
@@ -207,15 +207,15 @@ def _without_path(first: int, count: int, before: _Rows, result: tuple[_Rows, An
     return result[0]
 
 
-def states_of(way: ReducedMap, z: Float[np.ndarray, "n k"], sizes: tuple[int, ...] = _CHUNK) -> HostStates:
+def states_of(reduced: ReducedMap, z: Float[np.ndarray, "n k"], sizes: tuple[int, ...] = _CHUNK) -> HostStates:
     """The states that coordinates stand for."""
     with float64():
-        return in_pieces(lambda piece: _leave(way, piece), z, sizes)
+        return in_pieces(lambda piece: _to_states(reduced, piece), z, sizes)
 
 
-def flat_of(way: ReducedMap, z: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
+def flat_of(reduced: ReducedMap, z: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
     """Coordinates whose plain distance is that of the states."""
-    return z if way.norm_factor is None else z @ np.asarray(way.norm_factor).T
+    return z if reduced.norm_factor is None else z @ np.asarray(reduced.norm_factor).T
 
 
 def in_pieces(
@@ -252,23 +252,23 @@ def _norms(differences: Any) -> Any:
     return jnp.sqrt(jnp.sum(differences.reshape(len(differences), -1) ** 2, axis=1))
 
 
-def _flat(way: ReducedMap, z: Any) -> Any:
-    return z if way.norm_factor is None else z @ way.norm_factor.T
+def _flat(reduced: ReducedMap, z: Any) -> Any:
+    return z if reduced.norm_factor is None else z @ reduced.norm_factor.T
 
 
 @eqx.filter_jit
-def _first_step(way: ReducedMap, starts: Any, atol: Any, bound: Any) -> _Rows:
-    z = jax.vmap(way.enter)(starts).astype(starts.dtype)
-    return _begun(way, z, _norms(jax.vmap(way.leave)(z) - starts).astype(z.dtype), 1, atol, bound)
+def _first_step(reduced: ReducedMap, starts: Any, atol: Any, bound: Any) -> _Rows:
+    z = jax.vmap(reduced.first_step)(starts).astype(starts.dtype)
+    return _begun(reduced, z, _norms(jax.vmap(reduced.to_state)(z) - starts).astype(z.dtype), 1, atol, bound)
 
 
 @eqx.filter_jit
-def _from_coordinates(way: ReducedMap, z: Any, atol: Any, bound: Any) -> _Rows:
-    return _begun(way, z, jnp.full(len(z), jnp.finfo(z.dtype).max), 0, atol, bound)
+def _from_coordinates(reduced: ReducedMap, z: Any, atol: Any, bound: Any) -> _Rows:
+    return _begun(reduced, z, jnp.full(len(z), jnp.finfo(z.dtype).max), 0, atol, bound)
 
 
-def _begun(way: ReducedMap, z: Any, residual: Any, step: int, atol: Any, bound: Any) -> _Rows:
-    flat = _flat(way, z)
+def _begun(reduced: ReducedMap, z: Any, residual: Any, step: int, atol: Any, bound: Any) -> _Rows:
+    flat = _flat(reduced, z)
     lost = ~(jnp.isfinite(residual) & (jnp.max(jnp.abs(flat), axis=1) < bound))
     z, flat = (jnp.where(lost[:, None], 0.0, rows) for rows in (z, flat))
     none, zero = jnp.zeros(len(z), jnp.int64), jnp.zeros(len(z), z.dtype)
@@ -290,12 +290,12 @@ def _begun(way: ReducedMap, z: Any, residual: Any, step: int, atol: Any, bound: 
 
 
 @eqx.filter_jit
-def _leave(way: ReducedMap, z: Any) -> Any:
-    return jax.vmap(way.leave)(z).astype(z.dtype)
+def _to_states(reduced: ReducedMap, z: Any) -> Any:
+    return jax.vmap(reduced.to_state)(z).astype(z.dtype)
 
 
 @eqx.filter_jit
-def _advance(way: ReducedMap, rows: _Rows, *, max_steps: Any, keep: bool) -> tuple[_Rows, Any]:
+def _advance(reduced: ReducedMap, rows: _Rows, *, max_steps: Any, keep: bool) -> tuple[_Rows, Any]:
     """Some steps of every running row, and where it was asked for the coordinates after each of them."""
     path = jnp.zeros((len(rows.z), _BLOCK, rows.z.shape[1]), rows.z.dtype) if keep else None
 
@@ -305,17 +305,17 @@ def _advance(way: ReducedMap, rows: _Rows, *, max_steps: Any, keep: bool) -> tup
 
     def step(carry: tuple[Any, _Rows, Any]) -> tuple[Any, _Rows, Any]:
         taken, rows, path = carry
-        rows = _step_rows(way, max_steps, rows)
+        rows = _step_rows(reduced, max_steps, rows)
         return taken + 1, rows, path if path is None else path.at[:, taken].set(rows.z)
 
     _, rows, path = jax.lax.while_loop(running, step, (jnp.zeros((), jnp.int64), rows, path))
     return rows, path
 
 
-def _step_rows(way: ReducedMap, max_steps: Any, rows: _Rows) -> _Rows:
+def _step_rows(reduced: ReducedMap, max_steps: Any, rows: _Rows) -> _Rows:
     """One application of the map to every running row."""
-    moved = jax.vmap(way.step)(rows.z).astype(rows.z.dtype)
-    flat = _flat(way, moved)
+    moved = jax.vmap(reduced.step)(rows.z).astype(rows.z.dtype)
+    flat = _flat(reduced, moved)
     residual, apart = _norms(flat - rows.flat), _norms(flat - rows.anchor)
     step = rows.num_steps + 1
     running = (rows.state == _RUNNING) & (rows.num_steps < max_steps)

@@ -27,7 +27,7 @@ class Path:
 
 
 def traces(
-    way: ReducedMap, starts: HostStates, found: Run, rows: np.ndarray, limits: dict[str, Any], most_bytes: int
+    reduced: ReducedMap, starts: HostStates, found: Run, rows: np.ndarray, limits: dict[str, Any], most_bytes: int
 ) -> Iterator[tuple[int, np.ndarray]]:
     """The coordinates after each step of these rows. Rows whose steps were too many to be held are run again.
 
@@ -40,31 +40,33 @@ def traces(
     group = np.cumsum(sizes) // most_bytes
     for number in np.unique(group):
         mine = rows[group == number]
-        again = run(way, starts[mine], **limits, keep=2**62)
+        again = run(reduced, starts[mine], **limits, keep=2**62)
         assert again.trace is not None  # nothing is larger than that
         yield from zip(mine.tolist(), again.trace, strict=True)
 
 
-def entry_of(way: ReducedMap, stored: StoredCycles, cue: HostStates, trace: np.ndarray, met: Met) -> tuple[int, int]:
+def entry_of(
+    reduced: ReducedMap, stored: StoredCycles, cue: HostStates, trace: np.ndarray, met: Met
+) -> tuple[int, int]:
     """The first step from which on the states match stored ones that go to each other, and the one matched then.
 
     The trace ends with the lap that `met` speaks of.
     """
     period, last = len(met.order), len(trace)
-    lap = states_of(way, trace[-period:]).reshape(period, -1)
+    lap = states_of(reduced, trace[-period:]).reshape(period, -1)
     apart = np.linalg.norm(lap - stored.references[met.order], axis=1)
     if not (apart < stored.recovery).all():  # the limit is a stored one, but the iteration stopped short of it
         return last, int(met.order[-1])
-    flat_lap, begin = flat_of(way, trace[-period:]), last - period + 1
+    flat_lap, begin = flat_of(reduced, trace[-period:]), last - period + 1
     while begin > 1:
         steps = np.arange(max(begin - _BACK, 1), begin)
         place = (steps - last - 1) % period
-        gap = np.linalg.norm(flat_of(way, trace[steps - 1]) - flat_lap[place], axis=1)
+        gap = np.linalg.norm(flat_of(reduced, trace[steps - 1]) - flat_lap[place], axis=1)
         missed = gap - apart[place] >= stored.recovery
         # Only where the triangle inequality leaves it open is the state itself looked at.
         open_steps = np.flatnonzero(~missed & (gap + apart[place] >= stored.recovery))
         if len(open_steps):
-            states = states_of(way, trace[steps[open_steps] - 1]).reshape(len(open_steps), -1)
+            states = states_of(reduced, trace[steps[open_steps] - 1]).reshape(len(open_steps), -1)
             distance = np.linalg.norm(states - stored.references[met.order[place[open_steps]]], axis=1)
             missed[open_steps] = distance >= stored.recovery
         if missed.any():
@@ -78,7 +80,7 @@ def entry_of(way: ReducedMap, stored: StoredCycles, cue: HostStates, trace: np.n
             break
         start = max(stop - _BACK, 0)
         rows = trace[max(start, 1) - 1 : stop - 1]
-        states = states_of(way, rows).reshape(len(rows), -1) if len(rows) else np.zeros((0, cue.size))
+        states = states_of(reduced, rows).reshape(len(rows), -1) if len(rows) else np.zeros((0, cue.size))
         if start == 0:
             states = np.concatenate([cue.reshape(1, -1), states])
         for step in range(stop - 1, start - 1, -1):
@@ -91,12 +93,12 @@ def entry_of(way: ReducedMap, stored: StoredCycles, cue: HostStates, trace: np.n
     return begin, index
 
 
-def whole_path(way: ReducedMap, cue: HostStates, trace: np.ndarray) -> Path:
-    return Path(_path_states(way, cue, trace, len(trace) + 1), np.zeros(0))
+def whole_path(reduced: ReducedMap, cue: HostStates, trace: np.ndarray) -> Path:
+    return Path(_path_states(reduced, cue, trace, len(trace) + 1), np.zeros(0))
 
 
 def path_to_cycle(
-    way: ReducedMap,
+    reduced: ReducedMap,
     stored: StoredCycles,
     originals: HostStates,
     cue: HostStates,
@@ -106,17 +108,17 @@ def path_to_cycle(
     total: int,
 ) -> Path:
     """The path to a cycle: `total` states, of which those from `transient` on should be these stored ones."""
-    states = _path_states(way, cue, trace, total)
+    states = _path_states(reduced, cue, trace, total)
     return Path(states, _psnr(stored, originals, states[transient : transient + len(wanted)], wanted))
 
 
-def _path_states(way: ReducedMap, cue: HostStates, trace: np.ndarray, total: int) -> HostStates:
+def _path_states(reduced: ReducedMap, cue: HostStates, trace: np.ndarray, total: int) -> HostStates:
     """The cue and the states after it, `total` together."""
     parts = [cue[None]]
     if len(trace) and total > 1:
-        parts.append(states_of(way, trace[: total - 1]))
+        parts.append(states_of(reduced, trace[: total - 1]))
         if total - 1 > len(trace):
-            parts.append(trajectory(way, parts[-1][-1:], total - 1 - len(trace))[0])
+            parts.append(trajectory(reduced, parts[-1][-1:], total - 1 - len(trace))[0])
     return np.concatenate(parts)
 
 

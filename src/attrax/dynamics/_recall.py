@@ -82,7 +82,9 @@ class Recall(Rows):
     def _pictures(self) -> list[tuple[str, np.ndarray]]:
         shown, captions = self.value, [f"{row}: {self._cell(status)}" for row, status in enumerate(self.status)]
         if self.path is not None:  # each cue beside what came of it
-            shown = np.stack([one for way, end in zip(self.path, self.value, strict=True) for one in (way[0], end)])
+            shown = np.stack(
+                [one for frames, end in zip(self.path, self.value, strict=True) for one in (frames[0], end)]
+            )
             captions = [one for row, caption in enumerate(captions) for one in (f"cue {row}", caption)]
         return strip(shown, captions, self.value)
 
@@ -191,12 +193,12 @@ def recall(
                 f"expected must give each of the {len(starts)} cues an index of the {len(patterns)} stored states"
             )
     with float64():
-        way = reduced_map(memory.map, patterns.shape)
+        reduced = reduced_map(memory.map, patterns.shape)
     stored = StoredCycles.of(memory, thresholds)
     limits = {"max_steps": max_steps, "atol": thresholds.convergence, "unit": thresholds.unit}
-    found = run(way, starts, **limits, keep=_TRACE_BYTES, progress=progress)
+    found = run(reduced, starts, **limits, keep=_TRACE_BYTES, progress=progress)
     originals = np.asarray(memory.originals, np.float64)
-    value = last_states(way, found, starts)
+    value = last_states(reduced, found, starts)
     period, transient = found.period.copy(), found.num_steps.copy()
     nearest, distance = np.full(len(starts), -1), np.full(len(starts), np.inf)
     index, cycle, entry, phase = (np.full(len(starts), -1) for _ in range(4))
@@ -205,19 +207,19 @@ def recall(
     ]
     kept: list[Path] = []
     needed = np.arange(len(starts)) if path else np.flatnonzero(period > 0)
-    for row, trace in traces(way, starts, found, needed, limits, _TRACE_BYTES):
+    for row, trace in traces(reduced, starts, found, needed, limits, _TRACE_BYTES):
         cue, approached = starts[row], False
         if period[row]:
-            lap = value[row : row + 1] if period[row] == 1 else states_of(way, trace[-period[row] :])
-            lap, met, approached = _limit(memory.map, way, stored, lap, thresholds)
+            lap = value[row : row + 1] if period[row] == 1 else states_of(reduced, trace[-period[row] :])
+            lap, met, approached = _limit(memory.map, reduced, stored, lap, thresholds)
             value[row], nearest[row], distance[row] = lap[-1], met.nearest, met.distance
             if not approached:
                 status[row], period[row] = RecallStatus.NOT_CONVERGED, 0
         if not approached:
-            kept += [whole_path(way, cue, trace)] if path else []
+            kept += [whole_path(reduced, cue, trace)] if path else []
             continue
         if met.recovered:
-            transient[row], at = entry_of(way, stored, cue, trace, met)
+            transient[row], at = entry_of(reduced, stored, cue, trace, met)
             wanted = stored.from_here(at)
             if expected is None or stored.leads_to(int(expected[row]), met.cycle):
                 status[row] = RecallStatus.RECOVERED
@@ -235,7 +237,7 @@ def recall(
                 3 * 8 * total * starts[0].size,
                 "go around the cycle fewer times",
             )
-            kept.append(path_to_cycle(way, stored, originals, cue, trace, int(transient[row]), wanted, total))
+            kept.append(path_to_cycle(reduced, stored, originals, cue, trace, int(transient[row]), wanted, total))
     alone = np.flatnonzero(nearest < 0)
     if len(alone):
         nearest[alone], distance[alone] = stored.nearest(value[alone])
@@ -298,7 +300,7 @@ def phase_errors(memory: Memory, recalled: Recall, row: int = 0) -> Float[np.nda
 
 
 def _limit(
-    map: Map, way: ReducedMap, stored: StoredCycles, lap: HostStates, thresholds: Thresholds
+    map: Map, reduced: ReducedMap, stored: StoredCycles, lap: HostStates, thresholds: Thresholds
 ) -> tuple[HostStates, Met, bool]:
     """The limit that a lap is near, what it is of what is stored, and whether the path approaches it.
 
@@ -308,18 +310,18 @@ def _limit(
     close = met.cycle >= 0 and stored.recovery <= met.apart.max() <= 0.02 * np.sqrt(lap[0].size) * thresholds.unit
     if met.recovered or not close:
         return lap, met, True
-    exact = refine(map, lap, reduced=way, unit=thresholds.unit)
+    exact = refine(map, lap, reduced=reduced, unit=thresholds.unit)
     if not exact.converged:
         return lap, met, True
-    if exact.moved > thresholds.convergence and not _approaches(way, lap, exact.points):
+    if exact.moved > thresholds.convergence and not _approaches(reduced, lap, exact.points):
         return lap, met, False
     return exact.points, stored.met(exact.points), True
 
 
-def _approaches(way: ReducedMap, lap: HostStates, exact: HostStates) -> bool:
+def _approaches(reduced: ReducedMap, lap: HostStates, exact: HostStates) -> bool:
     """Whether the path that goes on after a lap comes nearer to a fixed point or cycle, state by state."""
     window = len(lap) * -(-_WINDOW // len(lap))
-    states = trajectory(way, lap[-1:], 2 * window)[0]
+    states = trajectory(reduced, lap[-1:], 2 * window)[0]
     if len(states) < 2 * window:
         return False
     wanted = exact[np.arange(2 * window) % len(exact)]

@@ -94,16 +94,16 @@ def refine(
             if (once := _cycle_residual(images, applied)) <= atol:
                 return Refined(applied, once, moved, True)
         # Coordinate i represents f(cycle[i-1]), that is, cycle[i] up to the residual.
-        z = np.roll(np.asarray(_enter(reduced, cycle)), 1, axis=0)
+        z = np.roll(np.asarray(_first_steps(reduced, cycle)), 1, axis=0)
         best_z, best = _newton(reduced, z, max_steps)
         if len(cycle) > 1 and best > max(atol, 1e-12 * float(np.abs(z).max())):
             # Newton's method can fail where the slope of a unit jumps nearby. A stable cycle is also found by iterating
             # the map.
             other_z, other = _newton(reduced, _followed(reduced, best_z if np.isfinite(best) else z), max_steps)
             # The iteration may lead to another cycle, far from this one.
-            near = other < best and _distance(np.asarray(_leave(reduced, other_z)), cycle) <= limit
+            near = other < best and _distance(np.asarray(_to_states(reduced, other_z)), cycle) <= limit
             best_z = other_z if near else best_z
-        points = np.asarray(_leave(reduced, best_z))
+        points = np.asarray(_to_states(reduced, best_z))
         residual_after = _cycle_residual(np.asarray(_images(reduced, points)), points)
     moved = _distance(points, cycle)
     if not (residual_after < residual and moved <= limit):
@@ -210,17 +210,17 @@ def _newton_correction(
 
 @eqx.filter_jit
 def _images(reduced: ReducedMap, points: Any) -> Any:
-    return reduced.each(lambda point: reduced.leave(reduced.enter(point)), points)
+    return reduced.each(lambda point: reduced.to_state(reduced.first_step(point)), points)
 
 
 @eqx.filter_jit
-def _enter(reduced: ReducedMap, points: Any) -> Any:
-    return reduced.each(reduced.enter, points)
+def _first_steps(reduced: ReducedMap, points: Any) -> Any:
+    return reduced.each(reduced.first_step, points)
 
 
 @eqx.filter_jit
-def _leave(reduced: ReducedMap, z: Any) -> Any:
-    return reduced.each(reduced.leave, z)
+def _to_states(reduced: ReducedMap, z: Any) -> Any:
+    return reduced.each(reduced.to_state, z)
 
 
 @eqx.filter_jit

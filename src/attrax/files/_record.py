@@ -47,7 +47,8 @@ _WRITTEN: Mapping[str, Check] = {
     "attempts": _OBJECTS,
     "ambiguities": _OBJECTS,
     "closest_pair": _OBJECT,
-    "lead": _COUNT,
+    "fallback": _COUNT,
+    "lead": _COUNT,  # what earlier versions call it
     "onset": _NUMBER,
     "rounds": _COUNT,
     "encoder_widths": _WIDTHS,

@@ -11,7 +11,7 @@ from ._norms import SAFETY as SAFETY
 from ._norms import Norm as Norm
 from ._norms import contracting_norms as contracting_norms
 from ._norms import contraction_rate as contraction_rate
-from ._norms import two_norm as two_norm
+from ._norms import two_norm_bound as two_norm_bound
 from ._random_norms import FAILURE as FAILURE
 from ._random_norms import GAUSS as GAUSS
 from ._random_norms import POWERS as POWERS
@@ -22,7 +22,7 @@ from ._running_product import UNIT_ROUNDOFF as UNIT_ROUNDOFF
 from ._running_product import Factor as Factor
 from ._running_product import Product as Product
 from ._running_product import RunningProduct as RunningProduct
-from ._running_product import frobenius as frobenius
+from ._running_product import frobenius_bound as frobenius_bound
 from ._running_product import gamma as gamma
 from ._singular import dense_norm as dense_norm
 from ._singular import largest_singular_value as largest_singular_value

@@ -8,7 +8,7 @@ import scipy
 
 from attrax._base.shown import Record
 from attrax.linalg._arnoldi import DENSE, largest_eigenvalues
-from attrax.linalg._running_product import Product, frobenius, gamma
+from attrax.linalg._running_product import Product, frobenius_bound, gamma
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def power_bound(product: Product, *, target: float | None = None, max_squarings:
     log_scale, power = 0.0, 1
     best = np.inf
     for _ in range(max_squarings + 1):
-        norm = frobenius(matrix)
+        norm = frobenius_bound(matrix)
         if not np.isfinite(norm):
             return best
         total = norm + error
@@ -73,9 +73,9 @@ def leading_eigenvalue(product: Product) -> Leading:
             return Leading(complex(found.values[0]), 2 * rounding * found.condition, False)
     decomposition: Any = scipy.linalg.eig(matrix, left=True, right=True)
     values, left, right = decomposition
-    lead = int(np.argmax(np.abs(values)))
+    largest = int(np.argmax(np.abs(values)))
     rounding = product.error + 4 * gamma(size) * float(np.linalg.norm(matrix))
-    return Leading(complex(values[lead]), _error(left[:, lead], right[:, lead], rounding), True)
+    return Leading(complex(values[largest]), _error(left[:, largest], right[:, largest], rounding), True)
 
 
 def _error(left: np.ndarray, right: np.ndarray, backward: float) -> float:

@@ -10,7 +10,7 @@ import scipy
 
 from attrax._base.shown import Record
 from attrax.linalg._bounds import leading_eigenvalue
-from attrax.linalg._running_product import Product, frobenius, gamma
+from attrax.linalg._running_product import Product, frobenius_bound, gamma
 
 SAFETY = 1e-6
 """Relative margin added to every computed bound, on top of the rounding errors that are tracked individually."""
@@ -51,12 +51,12 @@ def _norm(inner: np.ndarray, outer: np.ndarray) -> Norm | None:
     off = float(np.linalg.norm(product) + gamma(len(inner) + 2) * np.linalg.norm(inner) * np.linalg.norm(outer))
     if not off < 0.1:
         return None
-    return Norm(inner, outer, two_norm(inner) / (1 - off), two_norm(outer), 1 / (1 - off))
+    return Norm(inner, outer, two_norm_bound(inner) / (1 - off), two_norm_bound(outer), 1 / (1 - off))
 
 
-def two_norm(matrix: np.ndarray) -> float:
+def two_norm_bound(matrix: np.ndarray) -> float:
     """Upper bound on the 2-norm of an m×n matrix, from the smaller Gram matrix, with a margin for its rounding."""
-    size = frobenius(matrix)
+    size = frobenius_bound(matrix)
     if not 1e-100 < size < 1e100:
         return size  # squares would under- or overflow
     gram = matrix @ matrix.T if matrix.shape[0] <= matrix.shape[1] else matrix.T @ matrix
@@ -112,15 +112,15 @@ def contracting_norms(
     d×d; `thin` is the single Jacobian as a product of d×k and k×d matrices, if that is cheaper.
     """
     period = len(jacobians)
-    largest = max(two_norm(jacobian) for jacobian in jacobians)
+    largest = max(two_norm_bound(jacobian) for jacobian in jacobians)
     if largest < 1:
         eyes = [np.eye(jacobian.shape[1]) for jacobian in jacobians]
         yield [Norm(eye, eye, 1.0, 1.0, 1.0, plain=True) for eye in eyes], True
     if largest < 0.5:
         return  # no other norm would give much more room
-    lead = abs(leading_eigenvalue(product).value)
+    modulus = abs(leading_eigenvalue(product).value)
     with np.errstate(divide="ignore"):
-        radius = float(np.exp(min((np.log(lead) + product.log_scale) / period, 1.0)))
+        radius = float(np.exp(min((np.log(modulus) + product.log_scale) / period, 1.0)))
     if not radius < 1:
         return
     for leeway, needed in _LEEWAY.items():
@@ -184,6 +184,6 @@ def contraction_rate(jacobian: np.ndarray, here: Norm, there: Norm, error: float
     and S is `there.inner`.
     """
     inner = jacobian if here.plain and there.plain else there.inner @ jacobian @ here.outer
-    rounding = 2 * gamma(2 * max(inner.shape, default=0) + 4) * frobenius(jacobian)
-    rounding *= frobenius(there.inner) * frobenius(here.outer)
-    return (there.slack * (two_norm(inner) + rounding) + there.largest * here.smallest * error) * (1 + SAFETY)
+    rounding = 2 * gamma(2 * max(inner.shape, default=0) + 4) * frobenius_bound(jacobian)
+    rounding *= frobenius_bound(there.inner) * frobenius_bound(here.outer)
+    return (there.slack * (two_norm_bound(inner) + rounding) + there.largest * here.smallest * error) * (1 + SAFETY)

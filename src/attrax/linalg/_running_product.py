@@ -36,10 +36,10 @@ _MORE = 1 + 1e-9
 """Margin for the rounding of an error bound itself, which is a sum of a few products."""
 
 
-def frobenius(matrix: np.ndarray) -> float:
+def frobenius_bound(matrix: np.ndarray) -> float:
     """Upper bound on the Frobenius norm, whatever the scale: 0 for zeros only, else `FLOOR` at least.
 
-    >>> frobenius(np.full((2, 2), 1e-200))
+    >>> frobenius_bound(np.full((2, 2), 1e-200))
     1e-120
     """
     largest = float(np.abs(matrix).max(initial=0.0))
@@ -111,11 +111,11 @@ class RunningProduct:
         # A diverging iteration may overflow; the certificate then has an infinite error.
         with np.errstate(over="ignore", invalid="ignore"):
             block, log_scale = _unit_scale(block)
-            sizes = [frobenius(factor.matrix) for factor in block]
+            sizes = [frobenius_bound(factor.matrix) for factor in block]
             gains = [1.0]
             suffix, suffix_error, suffix_norm = block[-1].matrix, 0.0, block[-1].norm
             for factor, size in zip(block[-2::-1], sizes[-2::-1], strict=True):
-                length = frobenius(suffix)
+                length = frobenius_bound(suffix)
                 gains.append(min(length + suffix_error, suffix_norm))
                 rounding = gamma(suffix.shape[1] + 2) * length * size
                 suffix_error = suffix_error * factor.norm + rounding
@@ -132,7 +132,7 @@ class RunningProduct:
                 local = factor.error * (length + reached) + rounding
                 error += gain * local
                 reached = factor.norm * reached + local
-                length = frobenius(prefix)
+                length = frobenius_bound(prefix)
             node = _Node(0, prefix, length, error * _MORE, log_scale)
         self._add(_scaled(node))
 
@@ -149,11 +149,11 @@ class RunningProduct:
 def _joined(later: _Node, earlier: _Node) -> _Node:
     """The product of two nodes."""
     with np.errstate(over="ignore", invalid="ignore"):
-        sizes = frobenius(later.matrix) * frobenius(earlier.matrix)
+        sizes = frobenius_bound(later.matrix) * frobenius_bound(earlier.matrix)
         rounding = gamma(earlier.matrix.shape[0] + 2) * sizes
         error = (later.norm + later.error) * earlier.error + later.error * earlier.norm + rounding
         matrix = later.matrix @ earlier.matrix
-        norm = min(frobenius(matrix), later.norm * earlier.norm + rounding)
+        norm = min(frobenius_bound(matrix), later.norm * earlier.norm + rounding)
     return _scaled(_Node(later.level + 1, matrix, norm, error * _MORE, later.log_scale + earlier.log_scale))
 
 

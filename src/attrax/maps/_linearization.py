@@ -22,8 +22,8 @@ class Linearization(Record):
     **Fields:**
 
     - `size`: number of entries of a state, d; M is d×d.
-    - `distance`: an exact cycle lies within this distance of the given states, and all statements about M hold for that
-      cycle; infinite if no exact cycle was shown to exist, or `state_error` was given.
+    - `enclosure_radius`: an exact cycle lies within this distance of the given states, and all statements about M hold
+      for that cycle; infinite if no exact cycle was shown to exist, or `state_error` was given.
     - `evidence`: an `Evidence`, what bounds computed from this rest on.
     - `product`: a matrix with the nonzero spectrum of M, its error and its scale; `None` if it is too large to form.
     - `forward`, `backward`: Mv and Mᵀv, of one flat vector or of several, one per row.
@@ -33,7 +33,7 @@ class Linearization(Record):
     """
 
     size: int
-    distance: float
+    enclosure_radius: float
     evidence: Evidence
     product: Product | None
     forward: Callable[[Vectors], Vectors]
@@ -55,6 +55,6 @@ class Linearizer(Protocol):
 
         `state_error` bounds the Euclidean distance of these states from the exact cycle for which the bounds should
         hold. If it is not given, such a bound is searched for, together with a proof that an exact cycle exists: see
-        `distance`.
+        `enclosure_radius`.
         """
         ...

@@ -12,16 +12,24 @@ from attrax._base.shown import Record
 
 
 class ReducedMap(Record, eqx.Module):
-    """A map f in the coordinates in which it is iterated: `leave(enter(x)) = f(x)` and `leave(step(z)) = f(leave(z))`.
+    """A map f in the coordinates in which it is iterated.
 
-    **Fields:** `enter`, `step` and `leave`, three functions of one state or one coordinate vector; `norm_factor`, a
-    matrix R with ‖leave(z) − leave(w)‖₂ = ‖R(z − w)‖₂, or `None` if that is the Euclidean norm of z − w; `size`, the
-    number of coordinates; and `batch`, how many rows to compute at once.
+    `to_state(first_step(x)) = f(x)`, and `to_state(step(z)) = f(to_state(z))`.
+
+    **Fields:**
+
+    - `first_step`: takes a state x to the coordinates of f(x).
+    - `step`: takes the coordinates of a state to those of the next one.
+    - `to_state`: takes coordinates to the state that they stand for.
+    - `norm_factor`: a matrix R with ‖to_state(z) − to_state(w)‖₂ = ‖R(z − w)‖₂, or `None` if that is the Euclidean norm
+      of z − w.
+    - `size`: the number of coordinates.
+    - `batch`: how many rows to compute at once.
     """
 
-    enter: Callable[[Any], Any]
+    first_step: Callable[[Any], Any]
     step: Callable[[Any], Any]
-    leave: Callable[[Any], Any]
+    to_state: Callable[[Any], Any]
     norm_factor: Float[Array, "k k"] | None
     size: int = eqx.field(static=True)
     batch: int = eqx.field(static=True, default=1)

@@ -1,14 +1,14 @@
 """Networks that are computed without training: one hidden layer that stores the examples.
 
 Both have the form f(x) = r + Σᵢ s(aᵢ(x)) (yᵢ − r) with one affine function aᵢ an example and a piecewise-linear step s
-from 0 to 1, the difference of two ReLU units, so one hidden layer has 2n units, or 2n + 2 with a resting state (below).
+from 0 to 1, the difference of two ReLU units, so one hidden layer has 2n units, or 2n + 2 with a rest state (below).
 Where aᵢ is near 1 at example i and near 0 or below at all others, f sends a whole neighborhood of each example to its
 target, and its Jacobian there is 0: every example is an attractor, and a cycle has the product 0.
 
 If every example is a fixed point, r is the mean of the targets and s rises from ¼ to ¾. Far from all examples no aᵢ is
 large and f(x) = r, which is a fixed point of its own: it shows that a cue was not recognized.
 
-A film should start from any cue (`lead`). For this, r lies outside the affine span of the examples, at the distance R
+A film should start from any cue (`fallback`). For this, r lies outside the affine span of the examples, at the distance R
 from their mean along a unit vector u. It is an additional stored state, with a₀ = 1 at r and 0 at all examples, and its
 target is a state of the film. All other aᵢ are tilted along u so that they equal c = 0.4 at r, which does not change
 them at the examples. That tilt is an inhibition: on a superposition r + Σⱼ tⱼ (xⱼ − r) every aᵢ is at most c + tᵢ(1 −
@@ -35,55 +35,55 @@ CONSTRUCTIONS = ("pseudoinverse", "margin")
 """Names of the constructions."""
 _STEP = (0.25, 0.75)
 """The values of aᵢ between which the step s rises."""
-_LEAD_STEP, _INHIBITION = (0.45, 0.65), 0.4
+_FALLBACK_STEP, _INHIBITION = (0.45, 0.65), 0.4
 """The same if r leads to an example, and c, the value of every other aᵢ at r, which must lie below the step."""
 
 
-def pseudoinverse(points: HostStates, targets: HostStates | None = None, *, lead: HostStates | None = None) -> MLP:
+def pseudoinverse(points: HostStates, targets: HostStates | None = None, *, fallback: HostStates | None = None) -> MLP:
     """The network whose aᵢ are the affine functions of least norm with aᵢ(xⱼ) = 1 for i = j and 0 otherwise.
 
     They exist for affinely independent examples; with the centered examples as the rows of X_c their gradients are the
-    rows of (X_cᵀ)⁺, and each has the value 1/n at the mean. Without a lead, the ball of radius ¼/‖∇aᵢ‖ around an
+    rows of (X_cᵀ)⁺, and each has the value 1/n at the mean. Without a fallback, the ball of radius ¼/‖∇aᵢ‖ around an
     example is mapped to its target in one step. For dependent examples the least-squares solution is used, which does
     not store all of them; the certificate shows which.
 
-    **Arguments:** `points`, n×state shape; `targets`, what each goes to, by default itself; `lead`, a state into which
-    everything unknown is led, by default none: it goes to the mean of the targets. Where the examples span the whole
-    space, there is no room for an inhibition, and f is `lead` wherever no aᵢ is large.
+    **Arguments:** `points`, n×state shape; `targets`, what each goes to, by default itself; `fallback`, the state that
+    unknown cues go to, by way of r; by default there is none, and they go to the mean of the targets. Where the
+    examples span the whole space, there is no room for an inhibition, and f is `fallback` wherever no aᵢ is large.
 
-    **Returns:** an `MLP` in float64. **Raises** `ValueError` for a lead that is not a finite state.
+    **Returns:** an `MLP` in float64. **Raises** `ValueError` for a fallback that is not a finite state.
     """
-    lead = _checked_lead(lead, points)
+    fallback = _checked_fallback(fallback, points)
     flat = np.asarray(points, np.float64).reshape(len(points), -1)
     middle = flat.mean(axis=0)
     centered = flat - middle
     # Centered rows always have one null direction, which rounding lifts above a cut at 1e-15.
     slopes = np.linalg.pinv(centered.T, rcond=max(centered.shape) * np.finfo(np.float64).eps)
-    return _assembled(slopes, 1 / len(flat) - slopes @ middle, points, targets, lead)
+    return _assembled(slopes, 1 / len(flat) - slopes @ middle, points, targets, fallback)
 
 
-def margin(points: HostStates, targets: HostStates | None = None, *, lead: HostStates | None = None) -> MLP:
+def margin(points: HostStates, targets: HostStates | None = None, *, fallback: HostStates | None = None) -> MLP:
     """The network whose aᵢ separate example i from all others with the widest margin: hard support vectors.
 
     With wᵢ·x + bᵢ at least 1 at example i and at most −1 at the others, and ‖wᵢ‖ least, aᵢ = (wᵢ·x + bᵢ + 1)/2. The
-    basins are wider than those of `pseudoinverse`: without a lead the ball of radius ½/‖wᵢ‖ goes to the target in one
-    step. An example inside the convex hull of the others can't be separated; a certificate tells.
+    basins are wider than those of `pseudoinverse`: without a fallback, the ball of radius ½/‖wᵢ‖ goes to the target in
+    one step. An example inside the convex hull of the others can't be separated; its certificate says so.
 
-    **Arguments:** `points`, n×state shape; `targets`, what each goes to, by default itself; `lead`, a state into which
-    everything unknown is led, by default none: it goes to the mean of the targets. Where the examples span the whole
-    space, there is no room for an inhibition, and f is `lead` wherever no aᵢ is large.
+    **Arguments:** `points`, n×state shape; `targets`, what each goes to, by default itself; `fallback`, the state that
+    unknown cues go to, by way of r; by default there is none, and they go to the mean of the targets. Where the
+    examples span the whole space, there is no room for an inhibition, and f is `fallback` wherever no aᵢ is large.
 
-    **Returns:** an `MLP` in float64. **Raises** `ValueError` for a lead that is not a finite state.
+    **Returns:** an `MLP` in float64. **Raises** `ValueError` for a fallback that is not a finite state.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import SVC
 
-    lead = _checked_lead(lead, points)
+    fallback = _checked_fallback(fallback, points)
     flat = np.asarray(points, np.float64).reshape(len(points), -1)
     middle = flat.mean(axis=0)
     centered = flat - middle
     if len(flat) == 1:  # nothing to be separated from
-        return _assembled(np.zeros_like(flat), np.ones(1), points, targets, lead)
+        return _assembled(np.zeros_like(flat), np.ones(1), points, targets, fallback)
     gram = centered @ centered.T
     # The solver's tolerances are absolute, so it sees examples of unit size.
     size = float(np.mean(np.diagonal(gram))) or 1.0
@@ -104,7 +104,7 @@ def margin(points: HostStates, targets: HostStates | None = None, *, lead: HostS
         # One example a thread, for the solver holds no lock.
         list(pool.map(separate, range(len(flat))))
     slopes = strengths @ centered
-    return _assembled(slopes, offsets - slopes @ middle, points, targets, lead)
+    return _assembled(slopes, offsets - slopes @ middle, points, targets, fallback)
 
 
 def constructed_start(
@@ -146,15 +146,16 @@ def constructed_start(
     return MLP(weights, (bias.astype(np.float32), middle.astype(np.float32)), made.shape, "relu")
 
 
-def _checked_lead(lead: HostStates | None, points: HostStates) -> HostStates | None:
-    if lead is None:
+def _checked_fallback(fallback: HostStates | None, points: HostStates) -> HostStates | None:
+    if fallback is None:
         return None
-    lead = np.asarray(lead)
-    if lead.shape != np.shape(points)[1:] or lead.dtype.kind not in "fiub" or not np.isfinite(lead).all():
+    fallback = np.asarray(fallback)
+    if fallback.shape != np.shape(points)[1:] or fallback.dtype.kind not in "fiub" or not np.isfinite(fallback).all():
         raise ValueError(
-            f"lead must be one finite state of shape {np.shape(points)[1:]}; got {lead.dtype} of shape {lead.shape}"
+            f"fallback must be one finite state of shape {np.shape(points)[1:]}; got {fallback.dtype} of shape "
+            f"{fallback.shape}"
         )
-    return lead.astype(np.float64).ravel()
+    return fallback.astype(np.float64).ravel()
 
 
 def _assembled(
@@ -162,23 +163,24 @@ def _assembled(
     offsets: Float[np.ndarray, " n"],
     points: HostStates,
     targets: HostStates | None,
-    lead: Float[np.ndarray, " d"] | None,
+    fallback: Float[np.ndarray, " d"] | None,
 ) -> MLP:
     """The network with aᵢ(x) = slopesᵢ·x + offsetsᵢ."""
     flat = np.asarray(points, np.float64).reshape(len(points), -1)
     goals = (flat if targets is None else np.asarray(targets, np.float64).reshape(len(points), -1)).T
     # Between the steps, where no example is meant, f gives the mean of the targets rather than black.
-    constant, (low, high) = goals.mean(axis=1) if lead is None else lead, _STEP
-    away = None if lead is None else _outside(flat)
-    if lead is not None and away is not None:
+    constant, (low, high) = goals.mean(axis=1) if fallback is None else fallback, _STEP
+    away = None if fallback is None else _outside(flat)
+    if fallback is not None and away is not None:
         middle = flat.mean(axis=0)
-        constant, (low, high) = middle + away, _LEAD_STEP
+        constant, (low, high) = middle + away, _FALLBACK_STEP
         along = away / (away @ away)
         tilt = _INHIBITION - (slopes @ middle + offsets)
-        # along·(x − middle) is 1 at r and 0 in the span; r comes first, as a state of its own that goes to the lead.
+        # along·(x − middle) is 1 at r and 0 in the span. r comes first, as a state of its own whose target is the
+        # fallback.
         slopes = np.concatenate([along[None], slopes + np.outer(tilt, along)])
         offsets = np.concatenate([[0.0], offsets]) - np.concatenate([[1.0], tilt]) * (along @ middle)
-        goals = np.column_stack([lead, goals])
+        goals = np.column_stack([fallback, goals])
     rise = high - low
     first = np.concatenate([slopes, slopes]) / rise
     bias = np.concatenate([offsets - low, offsets - high]) / rise

@@ -31,23 +31,23 @@ class Constructed(Record):
     **Fields:**
 
     - `kind`: `"margin"` or `"pseudoinverse"`; see `attrax.training.margin` and `attrax.training.pseudoinverse`.
-    - `lead`: the index of the state to which unknown cues are led, by way of an extra resting state. `None` stands for
-      the first state of the longest sequence, so that a film follows. If there is no sequence, unknown cues converge to
-      the mean of the targets.
+    - `fallback`: the index of the state that unknown cues go to, by way of an extra rest state. `None` stands for the
+      first state of the longest sequence, so that a film follows. If there is no sequence, unknown cues converge to the
+      mean of the targets.
     """
 
     kind: str = "margin"
-    lead: int | None = None
+    fallback: int | None = None
 
     def __post_init__(self) -> None:
         checks.one_of("kind", self.kind, CONSTRUCTIONS)
-        if self.lead is not None:
-            checks.integer("lead", self.lead, least=0)
+        if self.fallback is not None:
+            checks.integer("fallback", self.fallback, least=0)
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "Constructed":
-        """The writer of a memory with this record. Its `lead` is set by `grow`, which knows the current index of that
-        state."""
+        """The writer of a memory with this record. Its `fallback` is set by `grow`, which knows the current index of
+        that state."""
         return cls(record["writer"])
 
     def write(
@@ -68,15 +68,17 @@ class Constructed(Record):
             )
         if checkpoint is not None:
             raise ValueError(f"the writer {self.kind} takes no checkpoint, because there is no training to interrupt")
-        lead = self._lead(patterns)
+        fallback = self._fallback(patterns)
         begun = time.perf_counter()
         report = partial(progress, "constructing") if progress is not None else lambda *_: None
         report(0, len(patterns), {})
         build = margin if self.kind == "margin" else pseudoinverse
-        made = build(patterns.points, patterns.targets, lead=None if lead is None else patterns.points[lead])
+        made = build(
+            patterns.points, patterns.targets, fallback=None if fallback is None else patterns.points[fallback]
+        )
         report(len(patterns), len(patterns), {})
         loss = mean_squared_error(made, patterns.points, patterns.targets)
-        details = {"writer": self.kind, "lead": lead}
+        details = {"writer": self.kind, "fallback": fallback}
         # No training could have missed its loss; the certificates say what the network stores.
         return Written(made, loss, 0, time.perf_counter() - begun, StoreStatus.STORED, details)
 
@@ -89,16 +91,17 @@ class Constructed(Record):
         key: PRNGKeyArray,
         progress: Progress | None = None,
     ) -> Iterator[Written]:
-        """Constructs the network again, with the same lead as before. See `Writer`."""
-        before: Any = memory.written.get("lead")
-        # If the example to which unknown cues were led is forgotten, another one is chosen.
-        lead = list(kept).index(before) if before in kept else None
-        yield replace(self, lead=lead).write(patterns, key=key, progress=progress)
+        """Constructs the network again, with the same fallback as before. See `Writer`."""
+        # Records of earlier versions call it `lead`.
+        before: Any = memory.written.get("fallback", memory.written.get("lead"))
+        # If the example that unknown cues went to is forgotten, another one is chosen.
+        fallback = list(kept).index(before) if before in kept else None
+        yield replace(self, fallback=fallback).write(patterns, key=key, progress=progress)
 
-    def _lead(self, patterns: Patterns) -> int | None:
-        """The index of the state to which unknown cues are led; `None` for none."""
-        if self.lead is not None:
-            return checks.integer("lead", self.lead, least=0, most=len(patterns) - 1)
+    def _fallback(self, patterns: Patterns) -> int | None:
+        """The index of the state that unknown cues go to; `None` for none."""
+        if self.fallback is not None:
+            return checks.integer("fallback", self.fallback, least=0, most=len(patterns) - 1)
         longest = max((*patterns.cycles, *patterns.open_sequences), key=len)
         return longest[0] if len(longest) > 1 else None
 

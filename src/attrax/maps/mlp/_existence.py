@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from attrax._base.shown import Record
-from attrax.linalg import Factor, Product, contracting_norms, contraction_rate, frobenius, gamma, two_norm
+from attrax.linalg import Factor, Product, contracting_norms, contraction_rate, frobenius_bound, gamma, two_norm_bound
 from attrax.maps.mlp._factors import Factors
-from attrax.maps.mlp._product import leave, network_product, product_at_input, step_product
+from attrax.maps.mlp._product import exit_factor, network_product, product_at_input, step_product
 from attrax.maps.mlp._slopes import Evaluation, step_by_step
 
 _FIRST, _NEXT, _ROUNDS = 32.0, 1.5, 8
@@ -35,13 +35,13 @@ class Enclosure(Record):
 
     **Fields:**
 
-    - `distance`: the points of the exact cycle lie within this distance of the given ones; infinite if no cycle was
-      proved to exist.
+    - `enclosure_radius`: the points of the exact cycle lie within this distance of the given ones; infinite if no cycle
+      was proved to exist.
     - `slopes`, `errors`: the slopes of all units and their errors, step by step and layer by layer. The errors hold
-      within `distance`, or within the requested radius if `distance` is infinite.
+      within `enclosure_radius`, or within the requested radius if that is infinite.
     """
 
-    distance: float
+    enclosure_radius: float
     slopes: list[np.ndarray]
     errors: list[np.ndarray]
 
@@ -86,7 +86,7 @@ def _needed(
         return nothing
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         steps = [
-            _Bounded.of(step_product(factors, slopes, errors, start, leave(factors)))
+            _MatrixWithError.of(step_product(factors, slopes, errors, start, exit_factor(factors)))
             for start in range(0, len(slopes), factors.depth)
         ]
         found = _by_contraction([step.norm() for step in steps], defects)
@@ -105,14 +105,14 @@ def _needed(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Bounded:
+class _MatrixWithError:
     """A matrix, and a bound on the 2-norm of its error."""
 
     matrix: np.ndarray
     error: float
 
     @classmethod
-    def of(cls, product: Product) -> "_Bounded":
+    def of(cls, product: Product) -> "_MatrixWithError":
         """A product with its scale, a power of two, multiplied back in."""
         exponent = round(product.log_scale / np.log(2))
         if abs(exponent) > 900:
@@ -121,8 +121,8 @@ class _Bounded:
 
     def norm(self) -> float:
         """Bound on the 2-norm of the exact matrix, sharper where it matters more."""
-        size = frobenius(self.matrix)
-        return (size if size < 0.5 else two_norm(self.matrix)) + self.error
+        size = frobenius_bound(self.matrix)
+        return (size if size < 0.5 else two_norm_bound(self.matrix)) + self.error
 
 
 def _by_contraction(rates: Sequence[float], defects: np.ndarray) -> float:
@@ -142,7 +142,7 @@ def _by_contraction(rates: Sequence[float], defects: np.ndarray) -> float:
 
 
 def _newton(
-    factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray], step: _Bounded
+    factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray], step: _MatrixWithError
 ) -> tuple[float, float]:
     """Bounds on ‖A‖ and on q = sup ‖I − A(I − J̃)‖, for an A near the inverse of I − J.
 
@@ -152,12 +152,12 @@ def _newton(
     active = [np.flatnonzero((slope != 0) | (error != 0)) for slope, error in zip(slopes, errors, strict=True)]
     first, last = active[0], active[-1]
     if factors.size <= len(first):
-        whole = _Bounded.of(product_at_input(factors, slopes, errors, active))
+        whole = _MatrixWithError.of(product_at_input(factors, slopes, errors, active))
         eye = np.eye(factors.size)
         inverse = np.linalg.inv(eye - whole.matrix)
-        size, norm = frobenius(inverse), two_norm(inverse)
-        left = frobenius(eye - inverse + inverse @ whole.matrix)
-        rounding = gamma(factors.size + 6) * (factors.size + size * (1 + frobenius(whole.matrix)))
+        size, norm = frobenius_bound(inverse), two_norm_bound(inverse)
+        left = frobenius_bound(eye - inverse + inverse @ whole.matrix)
+        rounding = gamma(factors.size + 6) * (factors.size + size * (1 + frobenius_bound(whole.matrix)))
         return norm, (left + rounding + norm * whole.error) * _MORE
     carried = slopes[0][first]
     through = np.diag(carried)
@@ -166,23 +166,23 @@ def _newton(
         through = slopes[layer][active[layer], None] * (weight @ through)
     back = factors.joined[np.ix_(first, last)]
     inner = through @ np.linalg.inv(np.eye(len(first)) - back @ through)
-    enter, out = factors.entry[first], factors.exit[:, last]
-    size, entry_size = frobenius(inner), frobenius(enter)
+    entry, out = factors.entry[first], factors.exit[:, last]
+    size, entry_size = frobenius_bound(inner), frobenius_bound(entry)
     pushed = out @ inner
-    pushed_error = gamma(len(last) + 2) * frobenius(out) * size + factors.exit_error * size
-    pushed_size, pushed_norm = frobenius(pushed), two_norm(pushed)
-    around = _Bounded.of(
+    pushed_error = gamma(len(last) + 2) * frobenius_bound(out) * size + factors.exit_error * size
+    pushed_size, pushed_norm = frobenius_bound(pushed), two_norm_bound(pushed)
+    around = _MatrixWithError.of(
         step_product(
             factors, slopes, errors, 0, Factor(factors.joined[first], factors.joined_norm, factors.joined_error)
         )
     )
-    around_size = frobenius(around.matrix)
-    left = frobenius(step.matrix + pushed @ (around.matrix - enter))
-    rounding = gamma(len(first) + 6) * (pushed_size * (around_size + entry_size) + frobenius(step.matrix))
+    around_size = frobenius_bound(around.matrix)
+    left = frobenius_bound(step.matrix + pushed @ (around.matrix - entry))
+    rounding = gamma(len(first) + 6) * (pushed_size * (around_size + entry_size) + frobenius_bound(step.matrix))
     others = pushed_norm * (around.error + factors.entry_error)
     others += pushed_error * (around_size + around.error + entry_size + factors.entry_error)
     rate = (left + rounding + step.error + others) * _MORE
-    norm = 1 + two_norm(pushed @ enter) + gamma(len(first) + 4) * pushed_size * entry_size
+    norm = 1 + two_norm_bound(pushed @ entry) + gamma(len(first) + 4) * pushed_size * entry_size
     norm += pushed_error * (entry_size + factors.entry_error) + pushed_norm * factors.entry_error
     return norm * _MORE, rate
 
@@ -191,7 +191,7 @@ def _in_norms(
     factors: Factors,
     slopes: Sequence[np.ndarray],
     errors: Sequence[np.ndarray],
-    steps: Sequence[_Bounded],
+    steps: Sequence[_MatrixWithError],
     defects: np.ndarray,
 ) -> float:
     """The radius of balls that contain the cycle, from norms in which v_{i+1} = M_i v_i + W_1 c_i contracts.
@@ -206,8 +206,10 @@ def _in_norms(
         after = units[(step + 1) % period]
         joined = Factor(factors.joined[after], factors.joined_norm, factors.joined_error)
         start = step * depth
-        moves.append(_Bounded.of(step_product(factors, slopes, errors, start, joined, inside=True)))
-        outs.append(_Bounded.of(step_product(factors, slopes, errors, start, leave(factors), inside=True)))
+        moves.append(_MatrixWithError.of(step_product(factors, slopes, errors, start, joined, inside=True)))
+        outs.append(
+            _MatrixWithError.of(step_product(factors, slopes, errors, start, exit_factor(factors), inside=True))
+        )
     if not all(np.isfinite(move.matrix).all() and np.isfinite(move.error) for move in moves):
         return float("inf")
     product = network_product(factors, slopes, errors)

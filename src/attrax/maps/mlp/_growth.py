@@ -9,7 +9,7 @@ from jaxtyping import Float
 from attrax._base.shown import Record
 from attrax._base.types import HostStates
 from attrax.activations import activation as activation_of
-from attrax.linalg import SAFETY, Norm, contraction_rate, gamma, two_norm
+from attrax.linalg import SAFETY, Norm, contraction_rate, gamma, two_norm_bound
 from attrax.maps.mlp._factors import Factors
 from attrax.maps.mlp._slope_deviation import slope_deviation
 from attrax.maps.mlp._slopes import Evaluation
@@ -20,15 +20,15 @@ _FEW = 160
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowSpace(Record):
-    """A network in the coordinates of the row space of W_1: W_1 = E·Qᵀ and `leave` = Qᵀ·W_{L+1}.
+    """A network in the coordinates of the row space of W_1: W_1 = E·Qᵀ.
 
-    **Fields:** `factors`; `enter` = E, k_1×m; `leave`, m×k_L; `error`, bound on the relative error of both;
+    **Fields:** `factors`; `entry` = E, k_1×m; `exit` = Qᵀ·W_{L+1}, m×k_L; `error`, bound on the relative error of both;
     `last_norm`, the Frobenius norm of W_{L+1}.
     """
 
     factors: Factors
-    enter: Float[np.ndarray, "k m"]
-    leave: Float[np.ndarray, "m k"]
+    entry: Float[np.ndarray, "k m"]
+    exit: Float[np.ndarray, "m k"]
     error: float
     last_norm: float
 
@@ -79,7 +79,7 @@ class StepAt:
         self.output_error = float(outputs[0])
         # Slopes scale the rows of each weight; inactive units contribute nothing.
         self.on = [np.flatnonzero(slope) for slope in self.slopes]
-        self.reach = [_Chain(space.enter, space.error * float(np.linalg.norm(space.enter)))]
+        self.reach = [_Chain(space.entry, space.error * float(np.linalg.norm(space.entry)))]
         for layer in range(1, self.depth):
             self.reach.append(self._through(layer, self.reach[-1]))
         last = self._through(self.depth, self.reach[-1])
@@ -94,7 +94,7 @@ class StepAt:
                 chains[layer] = self._through(layer, chains[layer - 1])
             self.cross.append(chains)
         # From the activations of layer l to the next state.
-        exits = [_Chain(space.leave, space.error * space.last_norm)]
+        exits = [_Chain(space.exit, space.error * space.last_norm)]
         for layer in range(self.depth - 1, 0, -1):
             on = self.on[layer]
             weight = self.slopes[layer][on, None] * factors.weights[layer][on]
@@ -120,7 +120,7 @@ class StepAt:
         point."""
         weights, norms = self.space.factors.weights, self.space.factors.norms
         on, slope = self.on[layer - 1], self.slopes[layer - 1]
-        weight = self.space.leave if layer == self.depth else weights[layer]
+        weight = self.space.exit if layer == self.depth else weights[layer]
         part = weight[:, on] * slope[on]
         extra = _Chain(chain.matrix[on], chain.error)
         bound = float(np.abs(slope).max(initial=0.0)) * norms[layer] * (1 + self.space.error)
@@ -246,11 +246,11 @@ class BallGrowth:
         if columns is not None and column_weights is not None:
             part, most = part[:, columns] * column_weights, most * float(column_weights.max())
         if min(part.shape) <= _FEW:
-            return two_norm(part) + most * error
+            return two_norm_bound(part) + most * error
         # The norm of the whole matrix is computed once; it bounds the norm of any submatrix.
         name = (kind, source, layer)
         if name not in self.known:
-            self.known[name] = two_norm(matrix)
+            self.known[name] = two_norm_bound(matrix)
         return min(float(np.linalg.norm(part)), most * self.known[name]) + most * error
 
 

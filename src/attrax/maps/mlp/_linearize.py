@@ -31,7 +31,7 @@ def linearize_network(factors: Factors, cycle: HostStates, state_error: float | 
     layers = layers_met(factors, found.slopes, factors.weights[0], factors.weights[-1])
     return Linearization(
         factors.size,
-        found.distance,
+        found.enclosure_radius,
         Evidence.BOUND,
         network_product(factors, found.slopes, found.errors),
         partial(through, layers),

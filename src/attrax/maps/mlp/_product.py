@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from attrax.linalg import UNIT_ROUNDOFF, Factor, Product, RunningProduct, frobenius, largest_singular_value
+from attrax.linalg import UNIT_ROUNDOFF, Factor, Product, RunningProduct, frobenius_bound, largest_singular_value
 from attrax.maps.mlp._factors import Factors
 
 
@@ -74,15 +74,15 @@ def network_norm(factors: Factors, slopes: Sequence[np.ndarray], errors: Sequenc
     """
     total = 0.0
     for start in range(0, len(slopes), factors.depth):
-        found = step_product(factors, slopes, errors, start, leave(factors))
-        norm = frobenius(found.matrix) + found.error
+        found = step_product(factors, slopes, errors, start, exit_factor(factors))
+        norm = frobenius_bound(found.matrix) + found.error
         if norm == 0:
             return -np.inf
         total += float(np.log(norm)) + found.log_scale
     return total
 
 
-def leave(factors: Factors) -> Factor:
+def exit_factor(factors: Factors) -> Factor:
     """A replacement for W_{L+1} that preserves lengths: R with RᵀR = W_{L+1}ᵀW_{L+1}."""
     return Factor(factors.exit, factors.norms[-1] + factors.exit_error, factors.exit_error)
 
@@ -124,8 +124,8 @@ def _factor(weight: np.ndarray, norm: float, weight_error: float, slope: np.ndar
     largest, worst = float(np.abs(slope).max(initial=0.0)), float(error.max(initial=0.0))
     part = slope[:, None] * weight
     # Per unit where errors differ a lot, as at kinks: ‖diag(error)·W‖ is at most its Frobenius norm.
-    strayed = min(worst * norm, frobenius(error[:, None] * weight)) if np.isfinite(worst) else np.inf
-    rounding = UNIT_ROUNDOFF * frobenius(part)
+    strayed = min(worst * norm, frobenius_bound(error[:, None] * weight)) if np.isfinite(worst) else np.inf
+    rounding = UNIT_ROUNDOFF * frobenius_bound(part)
     size = largest * (norm + weight_error) + rounding
     return Factor(part, size, strayed + rounding + (largest + worst) * weight_error)
 

@@ -14,20 +14,20 @@ from attrax._base.numerics import float64
 from attrax._base.types import HostStates
 from attrax.activations import Activation
 from attrax.activations import activation as activation_of
-from attrax.linalg import UNIT_ROUNDOFF, frobenius, gamma
+from attrax.linalg import UNIT_ROUNDOFF, frobenius_bound, gamma
 from attrax.maps.mlp._factors import MORE, Factors, row_norms
 from attrax.maps.mlp._layers import HiddenLayers
 from attrax.maps.mlp._reach import Reach, reach_of
 from attrax.maps.mlp._slope_deviation import slope_deviation
 
 _MANY = 32
-"""States of a cycle from which on a product of matrices is worth a copy of the weights."""
+"""From this many states on, one matrix product is worth a copy of the weights."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Spread:
-    """Bounds on errors: of all slopes, of the pre-activations (`totals`), p×k for each layer, and what those of the
-    hidden layers contribute to the outputs, in the 2-norm."""
+    """Bounds on errors: those of all slopes and of all pre-activations (`totals`), p×k for each layer, and what the
+    errors of the hidden layers contribute to the outputs, in the 2-norm."""
 
     slopes: list[np.ndarray]
     outputs: np.ndarray
@@ -35,68 +35,70 @@ class _Spread:
 
 
 class Evaluation:
-    """A network evaluated at the states of a cycle, with all that is rounded on the way.
+    """A network evaluated at the states of a cycle, with all rounding errors on the way.
 
-    How far the exact pre-activations of states within a radius are from the computed ones, and so how far the units'
-    slopes can be from those at the given states, is answered for any radius from one evaluation.
+    One evaluation answers for any radius: how far the exact pre-activations of states within that radius are from the
+    computed ones, and so how far the slopes of the units can be from those at the given states.
     """
 
     def __init__(self, factors: Factors, cycle: HostStates) -> None:
         self.factors = factors
         phi = activation_of(factors.activation)
-        self.curved, bent = not phi.piecewise_linear, _is_curved(phi)
-        self.value_rounding = phi.rounding
+        self.curved = not phi.piecewise_linear
+        needs_curvature = phi.bounds is not None and not phi.bounds.linear
+        self.activation_rounding = phi.rounding
         self.states = np.asarray(cycle, np.float64).reshape(len(cycle), -1)
-        # An iteration on its way to infinity may overflow here; the certificate then says so by an infinite error.
+        # A diverging iteration may overflow here. The certificate then has an infinite error.
         with float64(), np.errstate(over="ignore", invalid="ignore"):
             self.pre, self.hidden, self.slopes, self.curvatures = _derivatives(
-                factors.hidden, self.states, bent, factors.linear, factors.scores
+                factors.hidden, self.states, needs_curvature, factors.linear, factors.scores
             )
-        if not bent:
+        if not needs_curvature:
             self.curvatures = [np.zeros_like(layer) for layer in self.pre]
         with np.errstate(over="ignore", invalid="ignore"):
-            self.local, self.made = self._rounding()
+            self.sum_errors, self.activation_errors = self._layer_errors()
 
-    def _rounding(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Bounds on what is rounded in each layer at the given states: in the sums, and by φ itself."""
+    def _layer_errors(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Bounds on the rounding errors made in each layer at the given states: in the sums, and by φ itself."""
         factors, inputs = self.factors, np.abs(self.states)
-        local, made = [], []
+        sum_errors, activation_errors = [], []
         for layer, values in enumerate(self.pre):
             on = [np.flatnonzero(row) for row in inputs]
-            # A sum of n products that are not 0, in any order; half a unit more than can underflow.
+            # The rounding of a sum of n nonzero products in any order, and more than underflow can add.
             counts = np.array([[gamma(len(units) + 4)] for units in on])
-            total = counts * _reaches(factors.sizes[layer], inputs, on) + 1e-300
+            total = counts * _reaches(factors.absolute[layer], inputs, on) + 1e-300
             bias = factors.biases[layer]
             if bias is not None:
                 total = total + 2 * UNIT_ROUNDOFF * (np.abs(bias) + np.abs(values))
-            local.append(total)
+            sum_errors.append(total)
             inputs = np.abs(self.hidden[layer])
             rounded = 2 * UNIT_ROUNDOFF * inputs
             if self.curved:
-                rounded = rounded + self.value_rounding * UNIT_ROUNDOFF * (1 + inputs + np.abs(values))
+                rounded = rounded + self.activation_rounding * UNIT_ROUNDOFF * (1 + inputs + np.abs(values))
             linear = factors.linear[layer]
             rounded = rounded if linear is None else np.where(linear, 0.0, rounded)
             if layer == factors.depth - 1 and factors.scores:
                 rounded[:, -factors.scores :] = 0.0  # 0 and 1 are exact
-            made.append(rounded)
-        return local, made
+            activation_errors.append(rounded)
+        return sum_errors, activation_errors
 
     def slope_errors(self, radius: float, *, sharp: bool | None = None) -> list[np.ndarray]:
-        """For each layer, p×k bounds on |slope − the one computed| for all difference quotients and derivatives within
-        `radius` of the given states.
+        """For each layer, p×k bounds on |slope − computed slope|, where slopes are all difference quotients and derivatives
+        within `radius` of the given states.
 
-        Where a unit is closer to a kink of its activation than its pre-activation may be off, both slopes are possible,
-        and the error says so. `sharp` carries errors through the layers by their products; otherwise by the norms of
-        the layers, which overstates them in a deep network. By default it is used where φ is curved.
+        If a unit is closer to a kink of its activation than the error of its pre-activation, both slopes are possible,
+        and the error covers both. With `sharp`, errors are carried through the layers by the products of these; without
+        it, by the norms of the layers, which overstates the errors in a deep network. The default is `sharp` where φ is
+        curved.
         """
         return self._spread(np.full(len(self.states), radius), self.curved if sharp is None else sharp).slopes
 
     def defects(self, *, sharp: bool) -> Float[np.ndarray, " p"]:
-        """Bounds on ‖f(x_i) − x_{i+1}‖ for the exact f: the computed one, and all rounding on the way to it."""
+        """Bounds on ‖f(x_i) − x_{i+1}‖ for the exact f: the computed defect plus all rounding errors."""
         outputs, errors = self._outputs(self._spread(np.zeros(len(self.states)), sharp).outputs)
         with np.errstate(over="ignore", invalid="ignore"):
             gaps = outputs - np.roll(self.states, -1, axis=0)
-            sizes = np.array([frobenius(gap[None]) for gap in gaps])
+            sizes = np.array([frobenius_bound(gap[None]) for gap in gaps])
             found = (sizes * (1 + 2 * UNIT_ROUNDOFF) + errors) * MORE
         return np.where(np.isfinite(found), found, np.inf)
 
@@ -106,7 +108,7 @@ class Evaluation:
         return spread.totals, self._outputs(spread.outputs)[1]
 
     def _outputs(self, before: np.ndarray) -> tuple[Float[np.ndarray, "p d"], Float[np.ndarray, " p"]]:
-        """f(x_i) as computed, and bounds on its rounding; `before` is what the hidden layers contribute to that."""
+        """f(x_i) as computed, and bounds on its error; `before` is the contribution of the hidden layers to that error."""
         factors = self.factors
         last, bias = factors.weights[-1], factors.biases[-1]
         outputs, errors = np.zeros_like(self.states), np.zeros(len(self.states))
@@ -114,11 +116,11 @@ class Evaluation:
             for step, features in enumerate(self.hidden[-1]):
                 on = np.flatnonzero(features)
                 output = last @ features if 8 * len(on) > len(features) else last[:, on] @ features[on]
-                size = float(factors.columns[on] @ np.abs(features[on]))
+                size = float(factors.column_norms[on] @ np.abs(features[on]))
                 error = gamma(len(on) + 4) * size + 1e-290
                 if bias is not None:
                     output = output + bias
-                    error += 2 * UNIT_ROUNDOFF * (frobenius(bias[None]) + frobenius(output[None]))
+                    error += 2 * UNIT_ROUNDOFF * (frobenius_bound(bias[None]) + frobenius_bound(output[None]))
                 outputs[step], errors[step] = output, (error + before[step]) * MORE
         return outputs, errors
 
@@ -129,13 +131,15 @@ class Evaluation:
 
     def _by_norms(self, radius: np.ndarray) -> "_Spread":
         factors = self.factors
-        away = radius[:, None].astype(float)  # length of the vector by which the input of a layer may be off
-        live: list[np.ndarray | None] = [None] * len(radius)  # units that may be off at all
+        away = radius[:, None].astype(float)  # bound on the 2-norm of the error of a layer's input
+        live: list[np.ndarray | None] = [None] * len(radius)  # units that can have an error at all
         errors, totals = [], []
         for layer in range(factors.depth):
-            weight, local = factors.weights[layer], self.local[layer]
-            rows = np.stack([factors.rows[layer] if units is None else row_norms(weight[:, units]) for units in live])
-            total = (local + away * rows) * MORE
+            weight, rounding = factors.weights[layer], self.sum_errors[layer]
+            rows = np.stack(
+                [factors.row_norms[layer] if units is None else row_norms(weight[:, units]) for units in live]
+            )
+            total = (rounding + away * rows) * MORE
             error = self._slope_error(layer, total)
             errors.append(error)
             totals.append(total)
@@ -145,10 +149,10 @@ class Evaluation:
                 [[_block_norm(weight, *pair, factors.norms[layer])] for pair in zip(now, live, strict=True)]
             )
             steepest = (np.abs(self.slopes[layer]) + error).max(axis=1, keepdims=True, initial=0.0)
-            # A unit on a flat piece for certain has the same value whatever its input is off by.
-            before = away * norms + _row_lengths(np.where(on, local, 0.0))
-            away = (steepest * before + _row_lengths(self.made[layer])) * MORE
-            # A unit on a flat piece may have a value all the same, which is rounded.
+            # A unit that is certainly on a flat piece has the same value whatever the error of its input.
+            before = away * norms + _row_lengths(np.where(on, rounding, 0.0))
+            away = (steepest * before + _row_lengths(self.activation_errors[layer])) * MORE
+            # The value of such a unit may still be nonzero, and is rounded then.
             live = [*map(np.flatnonzero, on | (self.hidden[layer] != 0))]
         return _Spread(errors, np.where(np.isnan(away[:, 0]), np.inf, away[:, 0]) * factors.norms[-1], totals)
 
@@ -157,7 +161,7 @@ class Evaluation:
         lengths = np.zeros((count, depth))
         errors, totals = [], []
         for layer in range(depth):
-            total = self.local[layer].copy()
+            total = self.sum_errors[layer].copy()
             for step, reach in enumerate(self._reaches):
                 total[step] += radius[step] * reach.state[layer]
                 for source in range(layer):
@@ -166,10 +170,10 @@ class Evaluation:
             error = self._slope_error(layer, total)
             errors.append(error)
             totals.append(total)
-            # Errors made in this layer go on through the slopes that were computed; what a unit's error adds because
-            # its slope is not the one carried is one of them.
-            bent = np.where(error == 0, 0.0, error * total)
-            new = np.abs(self.slopes[layer]) * self.local[layer] + self.made[layer] + bent
+            # Errors made in this layer are carried on with the computed slopes. What a unit's error adds because its
+            # slope differs from the computed one counts as made in this layer.
+            from_slopes = np.where(error == 0, 0.0, error * total)
+            new = np.abs(self.slopes[layer]) * self.sum_errors[layer] + self.activation_errors[layer] + from_slopes
             lengths[:, layer] = _row_lengths(new)[:, 0]
         outputs = [
             float(sum(length * gain for length, gain in zip(lengths[step], reach.outputs, strict=True)))
@@ -181,7 +185,7 @@ class Evaluation:
         values, slopes = self.pre[layer], self.slopes[layer]
         none = np.zeros_like(values)
         error = slope_deviation(self.factors.activation, values, slopes, self.curvatures[layer], total, none)
-        # Neither inf·0 nor a state that is no number may pass for a bound.
+        # NaN, from inf·0 or from a NaN state, must not pass for a bound.
         error = np.where(np.isnan(error) | np.isnan(total), np.inf, error)
         linear = self.factors.linear[layer]
         error = error if linear is None else np.where(linear & np.isfinite(total), 0.0, error)
@@ -197,24 +201,19 @@ class Evaluation:
 
 
 def _choice_error(scores: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    """The error of the slope 0 of a choice of the largest score: infinite where another one may be the largest."""
+    """The error of the slope 0 of an argmax: infinite where another score may be the largest."""
     rows = np.arange(len(scores))
     first = scores.argmax(axis=1)
-    lead = scores[rows, first] - errors[rows, first]
+    least = scores[rows, first] - errors[rows, first]
     others = scores + errors
     others[rows, first] = -np.inf
-    sure = (lead > others.max(axis=1)) & np.isfinite(errors).all(axis=1)
+    sure = (least > others.max(axis=1)) & np.isfinite(errors).all(axis=1)
     return np.repeat(np.where(sure, 0.0, np.inf)[:, None], scores.shape[1], axis=1)
 
 
 def step_by_step(layers: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Rows of p×k arrays, one a layer, in the order in which the signal meets them."""
+    """The rows of p×k arrays, one array per layer, in the order in which the signal passes them."""
     return [layer[step] for step in range(len(layers[0])) for layer in layers]
-
-
-def _is_curved(phi: Activation) -> bool:
-    """Whether bounds of φ' ask for its curvature."""
-    return phi.bounds is not None and not phi.bounds.linear
 
 
 def _row_lengths(rows: np.ndarray) -> np.ndarray:
@@ -223,7 +222,7 @@ def _row_lengths(rows: np.ndarray) -> np.ndarray:
 
 
 def _reaches(sizes: np.ndarray, inputs: np.ndarray, on: Sequence[np.ndarray]) -> np.ndarray:
-    """|W||x| of each state x: few columns of W cost little where most of x is 0."""
+    """|W||x| for each state x. Where most of x is 0, only the columns of W that matter are used."""
     if len(inputs) >= _MANY:
         return inputs @ sizes.T
     return np.stack(
@@ -235,7 +234,7 @@ def _reaches(sizes: np.ndarray, inputs: np.ndarray, on: Sequence[np.ndarray]) ->
 
 
 def _block_norm(weight: np.ndarray, rows: np.ndarray, columns: np.ndarray | None, norm: float) -> float:
-    """A bound on the 2-norm of a block of `weight`, whose own is at most `norm`: ‖B‖₂² ≤ ‖B‖₁·‖B‖_∞."""
+    """A bound on the 2-norm of a block B of `weight`, whose own norm is at most `norm`: ‖B‖₂² ≤ ‖B‖₁·‖B‖_∞."""
     if columns is None or not len(rows) or not len(columns):
         return norm if columns is None else 0.0
     block = np.abs(weight[np.ix_(rows, columns)])
@@ -246,9 +245,9 @@ def _block_norm(weight: np.ndarray, rows: np.ndarray, columns: np.ndarray | None
 def _derivatives(
     layers: HiddenLayers, states: np.ndarray, curved: bool, linear: tuple[Any, ...], scores: int
 ) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
-    """Pre-activations, activations, slopes and (where `curved`) |φ''| of every hidden layer, one row a state.
+    """Pre-activations, activations, slopes and (if `curved`) |φ''| of every hidden layer, one row per state.
 
-    On the host layer by layer, because as one program each network would have to be compiled.
+    Computed on the host, layer by layer: a single program would have to be compiled for each network.
     """
     pre, hidden, slopes, curvatures = [], [], [], []
     values = states
@@ -275,7 +274,7 @@ def _derivatives(
 def _of_units(
     activation: str | Activation, before: np.ndarray, curved: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """φ, φ' and |φ''|, each of the shape of `before`, by one of a few programs for sizes that are powers of four."""
+    """φ, φ' and |φ''|, each of the shape of `before`, by one of a few programs, whose sizes are powers of four."""
     length = 64
     while length < before.size:
         length *= 4

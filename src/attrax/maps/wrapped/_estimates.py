@@ -26,9 +26,9 @@ from attrax.linalg import (
     PowerNorms,
     contracting_norms,
     contraction_rate,
-    frobenius,
+    frobenius_bound,
     gamma,
-    two_norm,
+    two_norm_bound,
 )
 from attrax.linalg import Product as JacobianProduct
 
@@ -45,7 +45,7 @@ class Ball(Record):
     """A radius within which an exact cycle was shown to exist (infinite if none was), and the change of J_i within
     it."""
 
-    distance: float
+    enclosure_radius: float
     changes: np.ndarray
 
 
@@ -123,7 +123,8 @@ def _grow(sampler: Sampler, needed_at: Any) -> Ball:
 
 def _needed(jacobians: Sequence[np.ndarray], changes: np.ndarray, defects: np.ndarray) -> float:
     errors = [
-        float(change) + ROUNDING * frobenius(jacobian) for change, jacobian in zip(changes, jacobians, strict=True)
+        float(change) + ROUNDING * frobenius_bound(jacobian)
+        for change, jacobian in zip(changes, jacobians, strict=True)
     ]
     if not all(np.isfinite(jacobian).all() for jacobian in jacobians) or not np.isfinite(errors).all():
         return float("inf")
@@ -140,7 +141,7 @@ def _needed(jacobians: Sequence[np.ndarray], changes: np.ndarray, defects: np.nd
 
 
 def _newton(jacobian: np.ndarray, error: float, defect: float) -> float:
-    rate = two_norm(jacobian) + error
+    rate = two_norm_bound(jacobian) + error
     if rate < 0.9:
         return defect / (1 - rate)
     eye = np.eye(len(jacobian))
@@ -148,9 +149,9 @@ def _newton(jacobian: np.ndarray, error: float, defect: float) -> float:
         inverse = np.linalg.inv(eye - jacobian)
     except np.linalg.LinAlgError:
         return float("inf")
-    size, norm = frobenius(inverse), two_norm(inverse)
-    rate = frobenius(eye - inverse + inverse @ jacobian) + norm * error
-    rate += gamma(len(eye) + 6) * (len(eye) + size * (1 + frobenius(jacobian)))
+    size, norm = frobenius_bound(inverse), two_norm_bound(inverse)
+    rate = frobenius_bound(eye - inverse + inverse @ jacobian) + norm * error
+    rate += gamma(len(eye) + 6) * (len(eye) + size * (1 + frobenius_bound(jacobian)))
     return norm * defect / (1 - rate) if rate < 1 else float("inf")
 
 

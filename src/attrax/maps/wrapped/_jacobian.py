@@ -14,7 +14,15 @@ from jaxtyping import Float
 from attrax._base.numerics import cast, float64
 from attrax._base.status import Evidence
 from attrax._base.types import HostStates, Map
-from attrax.linalg import FORMED, Product, RunningProduct, dense_norm, frobenius, largest_singular_value, power_norms
+from attrax.linalg import (
+    FORMED,
+    Product,
+    RunningProduct,
+    dense_norm,
+    frobenius_bound,
+    largest_singular_value,
+    power_norms,
+)
 from attrax.maps._linearization import Linearization, Linearizer
 from attrax.maps.wrapped._estimates import ROUNDING, Ball, Sampler, enclose_dense, enclose_sums
 
@@ -44,14 +52,16 @@ def _linearize(map: Map, cycle: HostStates, state_error: float | None = None) ->
         ball = enclose_dense(Sampler(map, cycle, _leading(jacobians)), jacobians)
     running, log_norm = RunningProduct(size), 0.0
     for jacobian, change in zip(jacobians, ball.changes, strict=True):
-        norm = frobenius(jacobian)
+        norm = frobenius_bound(jacobian)
         error = ROUNDING * norm + float(change)
         running.multiply(jacobian, norm, error)
         with np.errstate(divide="ignore"):
             log_norm += float(np.log(norm + error))
     product = running.product()
     singular = partial(_dense_singular_value, product)
-    return Linearization(size, ball.distance, Evidence.DENSE, product, forward, backward, singular, lambda: log_norm)
+    return Linearization(
+        size, ball.enclosure_radius, Evidence.DENSE, product, forward, backward, singular, lambda: log_norm
+    )
 
 
 def _leading(jacobians: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -77,16 +87,16 @@ def _without_matrix(
     backward: Callable[[np.ndarray], np.ndarray],
     state_error: float | None,
 ) -> Linearization:
-    size, log_norm, distance = cycle[0].size, float("inf"), float("inf")
+    size, log_norm, enclosure_radius = cycle[0].size, float("inf"), float("inf")
     if state_error is None:
         powers = power_norms([partial(_applied, map, [state], _push, _push_all) for state in states], size)
         sampler = Sampler(map, cycle, [])
         ball = enclose_sums(sampler, powers)
-        distance = ball.distance
+        enclosure_radius = ball.enclosure_radius
         change = float(ball.changes.max()) + ROUNDING * float(powers.norms[1:2].max(initial=0.0))
         log_norm = powers.log_radius_bound(len(cycle), change)
     singular = partial(largest_singular_value, forward, backward, size)
-    return Linearization(size, distance, Evidence.PROBABLE, None, forward, backward, singular, lambda: log_norm)
+    return Linearization(size, enclosure_radius, Evidence.PROBABLE, None, forward, backward, singular, lambda: log_norm)
 
 
 def _dense_singular_value(product: Product) -> float:

@@ -20,14 +20,14 @@ class _Step(eqx.Module):
         return jnp.ravel(self.map(z.reshape(self.shape)))
 
 
-class _Enter(eqx.Module):
+class _FirstStep(eqx.Module):
     map: Map
 
     def __call__(self, x: Any) -> Any:
         return jnp.ravel(self.map(x))
 
 
-class _Leave(eqx.Module):
+class _ToState(eqx.Module):
     shape: tuple[int, ...] = eqx.field(static=True)
 
     def __call__(self, z: Any) -> Any:
@@ -79,4 +79,4 @@ def check_map(map: Map, shape: tuple[int, ...]) -> None:
 def plain_map(map: Map, shape: tuple[int, ...]) -> ReducedMap:
     """Any callable, iterated on the flat state. **Raises** `ValueError` if it is not a map of such states."""
     check_map(map, shape)
-    return ReducedMap(_Enter(map), _Step(map, shape), _Leave(shape), None, math.prod(shape))
+    return ReducedMap(_FirstStep(map), _Step(map, shape), _ToState(shape), None, math.prod(shape))

@@ -7,7 +7,7 @@ import numpy as np
 
 from attrax._base.numerics import cast, float64
 from attrax._base.types import HostStates, Map
-from attrax.linalg import FORMED, SAFETY, Norm, contraction_rate, frobenius
+from attrax.linalg import FORMED, SAFETY, Norm, contraction_rate, frobenius_bound
 from attrax.maps.wrapped._estimates import ROUNDING
 from attrax.maps.wrapped._jacobian import state_jacobian
 
@@ -30,7 +30,7 @@ class _QuadraticStep:
 class _QuadraticBall:
     def __init__(self, step: _QuadraticStep, here: Norm, there: Norm) -> None:
         self.second_derivative, self.here, self.there = step.second_derivative, here, there
-        self.contraction = contraction_rate(step.jacobian, here, there, ROUNDING * frobenius(step.jacobian))
+        self.contraction = contraction_rate(step.jacobian, here, there, ROUNDING * frobenius_bound(step.jacobian))
         self.start = 1 / here.smallest
 
     def growth(self, radius: float, away: float = 0.0) -> float:
