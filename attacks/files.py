@@ -19,7 +19,7 @@ import attrax as ax
 from attacks.harness import Outcome
 from attacks.mutate import damaged, resigned
 from attrax.cli._certify import info
-from attrax.files._foreign import MissingMap
+from attrax.files import MissingMap
 
 _LONGEST = 1000
 """Letters that a refusal may have."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from attrax.files._memory_file import _checksum
+from attrax.files import checksum
 
 _ODD: tuple[Any, ...] = (
     None,
@@ -96,7 +96,7 @@ def resigned(base: bytes, rng: np.random.Generator) -> bytes:
     version = metadata["version"] if rng.random() < 0.97 else str(rng.choice(["1", "3", "", "2 "]))
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     signed = {"format": metadata["format"], "version": version, "memory": text}
-    signed["checksum"] = _checksum(arrays, text, version)
+    signed["checksum"] = checksum(arrays, text, version)
     if rng.random() < 0.02:
         signed["more"] = "x"
     return safetensors.numpy.save(arrays, signed)

@@ -15,7 +15,6 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from helpers import exact_networks
 from helpers.commands import run, strict
 from helpers.named import forgetting
 from helpers.slopes import network_slopes
@@ -23,6 +22,7 @@ from mpmath import mp
 from scipy import integrate
 
 import attrax as ax
+from attacks.exact import PHI
 from attrax import theory
 from attrax._base.numerics import float64
 from attrax.activations import (
@@ -479,19 +479,9 @@ def test_examples_in_docstrings(module: str) -> None:
     assert doctest.testmod(importlib.import_module(f"attrax.activations.{module}")).failed == 0
 
 
-EXACT: dict[str, tuple[Any, Any]] = {
-    **exact_networks.PHI,
-    "sigmoid": (lambda z: 1 / (1 + mp.exp(-z)), lambda z: 1 / ((1 + mp.exp(-z)) * (1 + mp.exp(z)))),
-    "softplus": (lambda z: mp.log1p(mp.exp(z)), lambda z: 1 / (1 + mp.exp(-z))),
-    "exp": (mp.exp, mp.exp),
-    "erf": (mp.erf, lambda z: 2 / mp.sqrt(mp.pi) * mp.exp(-z * z)),
-    "arctan": (mp.atan, lambda z: 1 / (1 + z * z)),
-}
-
-
 @pytest.mark.parametrize("name", [name for name, one in ACTIVATIONS.items() if not one.piecewise_linear])
 def test_values_and_slopes_are_as_exact_as_proofs_assume(name: str) -> None:
-    phi, (value_of, slope_of) = ACTIVATIONS[name], EXACT[name]
+    phi, (value_of, slope_of) = ACTIVATIONS[name], PHI[name]
     assert phi.bounds is not None
     draw = np.random.default_rng(0)
     ranges = (1.0, 10.0, 40.0, 700.0) if name == "exp" else (1.0, 10.0, 40.0, 700.0, 1e4)

@@ -5,10 +5,11 @@ import jax.random as jr
 import mpmath
 import numpy as np
 import pytest
-from helpers import around, exact_networks, logistic, logistic_cycle, newton_cube
+from helpers import around, logistic, logistic_cycle, newton_cube
 from scipy.special import expit
 
 import attrax as ax
+from attacks.exact import PHI as EXACT_PHI
 from attrax._base.numerics import cast, float64
 from attrax.certificates import basin_radius, contraction
 from attrax.maps import linearizer, step_bounds
@@ -256,7 +257,7 @@ def test_rounding_is_bounded(activation: str) -> None:
     state = rng.normal(size=4)
     step = ax.maps.step_bounds(network)(state[None])[0]
     with mpmath.workdps(50):
-        phi = exact_networks.PHI[activation][0]
+        phi = EXACT_PHI[activation][0]
         values = mpmath.matrix(state.tolist())
         for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
             values = mpmath.matrix(weight.tolist()) * values + mpmath.matrix(bias.tolist())

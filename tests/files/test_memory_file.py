@@ -132,7 +132,7 @@ def test_a_thousand_mutations(memory: ax.Memory, file: Path, tmp_path: Path) -> 
 
 
 def test_a_forged_checksum_does_not_make_nonsense_loadable(file: Path, tmp_path: Path) -> None:
-    from attrax.files import _memory_file
+    from attrax.files import checksum
 
     content = file.read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
@@ -146,7 +146,7 @@ def test_a_forged_checksum_does_not_make_nonsense_loadable(file: Path, tmp_path:
     texts = [json.dumps({**text, **change}) for change in changes]
     texts += ["[" * 100_000, json.dumps({**text, "shape": [1e400]})]
     for forged in texts:
-        meta = {**header["__metadata__"], "memory": forged, "checksum": _memory_file._checksum(arrays, forged)}
+        meta = {**header["__metadata__"], "memory": forged, "checksum": checksum(arrays, forged)}
         (tmp_path / "forged").write_bytes(safetensors.numpy.save(arrays, meta))
         with pytest.raises(ax.MemoryFileError, match=r"contradicts itself|has no name here"):
             ax.load(tmp_path / "forged")

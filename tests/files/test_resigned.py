@@ -12,7 +12,7 @@ import pytest
 import safetensors.numpy
 
 import attrax as ax
-from attrax.files import _memory_file
+from attrax.files import checksum
 from tests.helpers.commands import record, run
 
 Text, Arrays = dict[str, Any], dict[str, np.ndarray]
@@ -23,7 +23,7 @@ def resigned(path: Path, text: Text | str, arrays: Arrays) -> Path:
     said = text if isinstance(text, str) else json.dumps(text)
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     header = {"format": "attrax memory", "version": "2", "memory": said}
-    header["checksum"] = _memory_file._checksum(arrays, said)
+    header["checksum"] = checksum(arrays, said)
     path.write_bytes(safetensors.numpy.save(arrays, header))
     return path
 

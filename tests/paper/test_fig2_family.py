@@ -274,6 +274,13 @@ def test_far_above_chance_is_ten_times(rate: int, outcome: str) -> None:
     assert "ten times" in summary.text
 
 
+def test_without_the_level_of_the_statement_nothing_is_judged() -> None:
+    left = [row for row in numbers()["curves"] if row["level"] == 0.5]
+    summary = EXPERIMENTS["fig2c"].summarize([record(curves=left)])
+    assert (summary.outcome, summary.here) == ("inconclusive", None)
+    assert "uniform:0.8 was not measured" in summary.text
+
+
 def test_rates_stand_in_tables() -> None:
     missed = record(CellStatus.NOT_TRAINED, "paper-1", loss=1e-3)
     (table,) = EXPERIMENTS["fig2c"].tabulate([record(), missed])

@@ -43,7 +43,7 @@ from attrax.paper import (
 from attrax.paper._experiment import LIMITS, cell, cell_seed, code_version, spread
 from attrax.paper._tables import run as run_table
 from attrax.paper.pages import PageCell, PagePart, PageSection, PageTable, write_reproduction
-from attrax.paper.pages._page_words import MARKS
+from attrax.paper.pages._page_text import MARKS
 from attrax.paper.sweeps import CellFound, CellRecord, CellStatus, ResultStore, Work
 
 HERE = Path(__file__).parent

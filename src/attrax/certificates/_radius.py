@@ -1,4 +1,4 @@
-"""How far around each stored point the basin reaches: what is proved, and beside it what random starts show."""
+"""How far the basin around each stored point extends: what is proved, and what random starts show."""
 
 import math
 import os
@@ -35,35 +35,36 @@ from attrax.memory import Memory, Thresholds, check_memory
 
 _CHUNK = 64
 _PIECES = (_CHUNK,)
-"""Starts are followed so many at a time, more than where one limit a start is looked for."""
+"""Starts are followed this many at a time, more than when the limit of each start is wanted."""
 _BLOCK = 8
-"""Steps between two looks at where a start is. It is back when it is near its own point then, long before it has
-converged, so the loop is asked for no more steps at a time."""
+"""The number of steps between two checks of a start. It counts as back when it is near its own point, which is long
+before it has converged, so the loop takes no more steps at a time."""
 _BACK_SHARE = 0.01
-"""A start counts as back within the proved ball, or this near to the cycle: so much of the distance that it had."""
+"""A start counts as back within the proved ball, or when its distance from the cycle has shrunk to this fraction."""
 _SCREEN = 16
-"""Directions that are tried on the way to a radius, before the ones that count; a quarter while it is still rough."""
+"""Directions that are tried while a radius is searched for, before those that count; a quarter of them at first."""
 _TRIES = 24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BasinRadius(Rows):
-    """How far around each stored point the basin reaches, in Euclidean distance. One entry a point of a cycle.
+    """How far the basin around each stored point extends, in Euclidean distance. One entry per point of a cycle.
 
     **Fields:**
 
     - `points`: index of the stored point.
-    - `proved_radius`: every start within it converges to the stored cycle, in phase; 0 where nothing is proved.
-    - `linear_radius`: part of it in which no unit of a piecewise-linear network changes its slope.
-    - `sampled_radius`: a radius at which all random directions came back; 0 where none did. Never below
-      `proved_radius`. It says nothing of directions that were not drawn.
+    - `proved_radius`: every start within it converges to the stored cycle, in phase; 0 if nothing is proved.
+    - `linear_radius`: the part of it in which no unit of a piecewise-linear network changes its slope.
+    - `sampled_radius`: a radius from which the starts in all random directions came back; 0 if there is none. Never
+      below `proved_radius`. It says nothing about directions that were not drawn.
     - `share`: with the confidence `confidence`, at least this share of all directions comes back from
       `sampled_radius` (Clopper and Pearson, corrected for radii that were tried before); 1 where it is proved.
-    - `contraction`: κ < 1, by which the norm of the proof shrinks at least at each step; NaN without a proof.
-    - `distance`: to the nearest other stored point, beside which the radii can be read; infinite if there is none.
+    - `contraction`: κ < 1, the factor by which deviations shrink at least at each step, in the norm of the proof; NaN
+      without a proof.
+    - `distance`: to the nearest other stored point, for comparison with the radii; infinite if there is none.
     - `status`: a `RadiusStatus` each.
-    - `confidence`: of `share`, for each point by itself.
-    - `num_directions`: drawn at `sampled_radius`, for each point.
+    - `confidence`: that of `share`, for each point separately.
+    - `num_directions`: the number of directions drawn at `sampled_radius`, for each point.
     """
 
     rows_of: ClassVar[str] = "status"
@@ -90,7 +91,7 @@ def basin_radius(
     progress: Progress | None = None,
     key: PRNGKeyArray,
 ) -> BasinRadius:
-    """A radius within which every start provably converges to each stored point, and a sampled one beside it.
+    """A radius within which every start provably converges to each stored point, and a sampled one for comparison.
 
     For maps that bound their own slopes (`maps.step_bounds`), as fully connected networks do, the proof needs nothing
     else; for others it needs a bound on the second derivative, and there is no proof without one. The sampled radius is
@@ -100,12 +101,12 @@ def basin_radius(
 
     - `memory`, whose map is any callable written with JAX.
     - `second_derivative`: for maps that don't bound their own slopes: sup ‖D²f‖₂ as one number for all states, or as a
-      function of a radius r, for all states within r of any stored point. It is believed.
-    - `num_directions`: random directions at the sampled radius; 0 leaves sampling out.
-    - `confidence`: of the statement on the share of directions.
-    - `max_steps`: how often the map is applied to a random start before it counts as not back.
+      function of a radius r, for all states within r of any stored point. It is not checked.
+    - `num_directions`: random directions at the sampled radius; 0 omits sampling.
+    - `confidence`: the confidence of `share`.
+    - `max_steps`: a random start that is not back after so many applications of the map counts as lost.
     - `progress`: called as `progress(task, done, total, numbers)`.
-    - `key`: of the directions.
+    - `key`: random key for the directions.
 
     **Returns:** `BasinRadius`. **Raises** `ValueError` for a wrong argument, and where the memory holds no patterns.
 
@@ -198,7 +199,7 @@ def _prove_cycle(
         proof = Contraction(np.zeros(len(cycle)), np.zeros(len(cycle)), float("nan"))
     else:
         proof = contraction(bound, linearize, points, refined.residual, unit)
-    # The ball lies around the refined point; the one around the stored point that it holds is smaller by the move.
+    # The ball is centered at the refined point. A ball around the stored point fits in if it is smaller by `moved`.
     radius = np.maximum(proof.radius - moved, 0.0)
     linear = np.where(radius > 0, np.maximum(proof.linear_radius - moved, 0.0), 0.0)
     if not (radius > 0).all():
@@ -218,7 +219,7 @@ def _nearest(points: np.ndarray) -> np.ndarray:
 
 
 class _Returns:
-    """Whether starts come back to the cycle of the point they were made from, in phase."""
+    """Checks whether starts come back, in phase, to the cycle of the point they were made from."""
 
     def __init__(
         self,
@@ -232,7 +233,7 @@ class _Returns:
     ) -> None:
         self.reduced, self.stored, self.following, self.max_steps = reduced, stored, following, max_steps
         self.proved, self.unit = proved, unit
-        # No start counts as back from farther away than the paper's threshold, however far it came from.
+        # A start farther away than the paper's threshold is not back, however far it came from.
         self.nearest = Thresholds.literal(unit).recovery
         before = np.empty_like(refined)
         before[following] = refined
@@ -243,18 +244,20 @@ class _Returns:
             self.later = following[self.later]
 
     def _mapped(self, states: np.ndarray) -> np.ndarray:
-        """Coordinates of the states after these; NaN, which is near nothing, where there is none."""
+        """Coordinates of the next states; NaN, which is near nothing, where a state diverges."""
         found = run(self.reduced, states, max_steps=1, atol=NEVER, unit=self.unit, sizes=_PIECES)
         return np.where((found.status == IterationStatus.DIVERGED)[:, None], np.nan, found.z)
 
     def all_back(self, starts: np.ndarray, points: np.ndarray, groups: np.ndarray, radii: np.ndarray) -> np.ndarray:
-        """Of each group of `starts`, each start made from one of the `points` at one of the `radii`: whether all of it
-        comes back."""
+        """For each group of `starts`, whether all of them come back.
+
+        Each start was made from one of the `points`, at one of the `radii`.
+        """
         failed = np.zeros(int(groups.max()) + 1, bool)
         z, place, within = self._mapped(starts), self.following[points], np.minimum(_BACK_SHARE * radii, self.nearest)
         apart, back = self._looked_at(z, place, within)
         for _ in range(math.ceil(self.max_steps / _BLOCK)):
-            # One that is lost decides for its group, so the others need not be followed any more.
+            # One lost start decides for its group, so the others need not be followed any further.
             going = ~back & ~failed[groups]
             z, place, within, groups, back = (part[going] for part in (z, place, within, groups, back))
             if not len(z):
@@ -262,8 +265,8 @@ class _Returns:
             found = run_on(self.reduced, z, max_steps=_BLOCK, atol=NEVER, unit=self.unit, sizes=_PIECES)
             z, place = found.z, self.later[place]
             apart, back = self._looked_at(z, place, within)
-            # A state that hardly moves any more, away from its target, has settled elsewhere. Where it would still
-            # creep there, the sampled radius is understated.
+            # A state that hardly moves any more and is not at its target has settled elsewhere. If it is merely slow,
+            # the sampled radius is understated.
             still = found.residual <= 1e-9 * apart
             lost = still | ~(apart <= 1e12 * self.unit) | (found.status == IterationStatus.DIVERGED)
             failed[groups[lost & ~back]] = True
@@ -271,7 +274,7 @@ class _Returns:
         return ~failed
 
     def _looked_at(self, z: np.ndarray, place: np.ndarray, within: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """How far coordinates are from those where they should be, and whether that is back."""
+        """The distances of coordinates from where they should be, and whether these count as back."""
         apart = np.linalg.norm(flat_of(self.reduced, z) - self.targets[place], axis=1)
         return apart, apart <= np.maximum(within, self.proved[place])
 
@@ -284,10 +287,10 @@ def _sample(
     seeds: list[int],
     progress: Progress | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sampled radius of each point, and the share of directions that is confirmed there."""
+    """The sampled radius of each point, and the share of directions that is confirmed there."""
     num = len(proved)
     size = returns.stored[0].size
-    # Each point draws its own numbers, so that it does not matter which others there are.
+    # Each point draws its own numbers, so the other points do not matter.
     draws = [np.random.default_rng([*seeds, point]) for point in range(num)]
 
     def pass_all(radii: np.ndarray, chosen: np.ndarray, count: int) -> np.ndarray:
@@ -312,7 +315,7 @@ def _sample(
     low = proved.copy()
     radius = np.where(proved > 0, np.minimum(4 * proved, most), 0.01 * typical)
     high = np.full(num, np.inf)
-    # Where nothing is proved, smaller and smaller radii are tried until one comes back.
+    # Where nothing is proved, ever smaller radii are tried until one passes.
     seeking = np.flatnonzero(proved == 0)
     for _ in range(3):
         if not len(seeking):
@@ -345,7 +348,7 @@ def _sample(
         if not len(pending):
             break
         passed = pass_all(low, pending, num_directions)
-        # With N of N back, the share is at least α^{1/N}; the k-th radius may spend α/2^k, so all together α.
+        # With N of N back, the share is at least α^{1/N}. The k-th radius may spend α/2^k, so all together spend α.
         share[pending[passed]] = ((1 - confidence) / 2**attempt) ** (1 / num_directions)
         pending = pending[~passed]
         low[pending] /= 2**0.25

@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from attrax._base.arguments import printable
 from attrax.cli._commands import Group, Later, group, options_of
-from attrax.cli._words import replaced, told
+from attrax.cli._error_text import replaced, told
 
 ABOUT = "Associative memory in over-parameterized neural networks: store, recall, certify."
 

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from attrax.cli._maps import MapName
+from attrax.cli._memory_files import load_memory
 from attrax.cli._options import Json, PatternSource, check_output_folder
 from attrax.cli._output import percent, print_json
 from attrax.cli._progress import progress_bar
-from attrax.cli._sequences import load_memory
 
 
 def _numbers(text: str | None, option: str, count: int, kind: type) -> tuple[Any, ...] | None:

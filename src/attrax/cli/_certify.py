@@ -7,17 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from attrax._base.arguments import printable
+from attrax.cli._cycles import cycle_rows, open_sequence_rows, print_cycles, print_reasons
 from attrax.cli._maps import MapName, named_map
+from attrax.cli._memory_files import load_memory
 from attrax.cli._options import Json, PatternSource, StoredRecoveryAtol
 from attrax.cli._output import number, print_json, radius, spread
 from attrax.cli._progress import progress_bar
-from attrax.cli._sequences import (
-    cycle_rows,
-    load_memory,
-    open_sequence_rows,
-    print_cycles,
-    print_reasons,
-)
 
 _SHOWN = 6  # names of examples
 _WRITTEN = ("writer", "status", "loss", "epochs", "seconds", "sources", "corruptions")

@@ -11,10 +11,10 @@ import typer
 from attrax._base.arguments import printable
 from attrax._base.files import alone
 from attrax.cli._certify import totals
+from attrax.cli._examples import merged_names, tell_merged, tell_notes
 from attrax.cli._options import Gray, Json, Number, Seed, Shuffle, Size, SkipUnreadable, check_output_file, load_sources
 from attrax.cli._output import number, print_json
 from attrax.cli._progress import progress_bar
-from attrax.cli._sequences import merged_names, tell, tell_merged
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A memory written by attrax store; it is changed in place.")]
 TimeLimit = Annotated[
@@ -59,7 +59,7 @@ def add(
             skip_unreadable=skip_unreadable,
             like=memory,
         )
-        tell(given)
+        tell_notes(given)
         tell_merged(merged_names(given))
         with progress_bar() as progress:
             change = add_examples(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrax.cli._sequences import read_selected
+from attrax.cli._examples import read_selected
 
 if TYPE_CHECKING:  # help and wrong usage don't wait for NumPy
     import numpy as np

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
+from attrax.cli._cycles import cycle_rows
 from attrax.cli._options import Json, Seed, check_output_folder
 from attrax.cli._output import number, print_json
 from attrax.cli._progress import progress_bar
-from attrax.cli._sequences import cycle_rows
 
 Folder = Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the memory and the films.")]
 

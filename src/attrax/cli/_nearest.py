@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from attrax.cli._maps import MapName
+from attrax.cli._memory_files import load_memory
 from attrax.cli._options import Json, Seed, check_output_folder
 from attrax.cli._output import percent, print_json
 from attrax.cli._progress import progress_bar
-from attrax.cli._sequences import load_memory
 
 
 def nearest(

@@ -78,7 +78,7 @@ def period(
     """
     from attrax.analysis import iterated, measured_period
     from attrax.cli._cues import start_of
-    from attrax.cli._sequences import load_memory
+    from attrax.cli._memory_files import load_memory
     from attrax.report import period_figure, write_figure
     from attrax.sources import read
 

@@ -10,7 +10,11 @@ import typer
 
 from attrax._base.arguments import printable
 from attrax.cli._cues import one_cue
+from attrax.cli._cycles import name_of
+from attrax.cli._examples import tell_notes
+from attrax.cli._frames import check_frames_output, write_frames
 from attrax.cli._maps import MapName
+from attrax.cli._memory_files import load_memory
 from attrax.cli._options import (
     Gray,
     Json,
@@ -25,7 +29,6 @@ from attrax.cli._options import (
 )
 from attrax.cli._output import number, percent, print_json, spread
 from attrax.cli._progress import progress_bar
-from attrax.cli._sequences import check_frames_output, load_memory, name_of, tell, write_frames
 from attrax.corruptions import CORRUPTIONS
 
 if TYPE_CHECKING:  # help and wrong usage don't wait for NumPy
@@ -256,7 +259,7 @@ def _from_many(
             one_nn, best_nn, trained = measured.one_nn_rate, measured.best_nn_rate, measured.trained
         else:
             given = load_sources(cues, like=memory, **selection)
-            tell(given)
+            tell_notes(given)
             if given.values.shape[1:] not in (memory.patterns.shape, memory.patterns.frame_shape):
                 pictures = len(memory.patterns.shape) > 1 and given.values.ndim > 2
                 raise ValueError(

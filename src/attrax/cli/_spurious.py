@@ -7,6 +7,7 @@ import typer
 
 from attrax.cli._certify import File
 from attrax.cli._maps import MapName
+from attrax.cli._memory_files import load_memory
 from attrax.cli._options import (
     Gray,
     Json,
@@ -22,7 +23,6 @@ from attrax.cli._options import (
 )
 from attrax.cli._output import number, print_json
 from attrax.cli._progress import progress_bar
-from attrax.cli._sequences import load_memory
 
 
 def spurious(

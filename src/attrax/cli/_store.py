@@ -8,6 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from attrax.activations import activation as activation_of
+from attrax.cli._examples import (
+    merged_names,
+    near_record,
+    read_selected,
+    tell_merged,
+    tell_notes,
+    warn_of_near,
+)
 from attrax.cli._options import (
     check_checkpoint,
     check_differ,
@@ -16,16 +24,8 @@ from attrax.cli._options import (
 from attrax.cli._output import print_json
 from attrax.cli._panels import with_panels
 from attrax.cli._progress import progress_bar, waiting
-from attrax.cli._sequences import (
-    merged_names,
-    near_record,
-    read_selected,
-    tell,
-    tell_merged,
-    warn_of_near,
-)
 from attrax.cli._settings import Setting, allowed_settings, read_settings, with_options
-from attrax.cli._store_options import Method, Network, Output, Source, Training
+from attrax.cli._store_options import MethodOptions, NetworkOptions, OutputOptions, SourceOptions, TrainingOptions
 from attrax.cli._store_record import print_store_record, store_record
 
 
@@ -39,13 +39,13 @@ def store(
             "points:click (in a window), digits, faces, natural, mnist:DIR, cifar10:DIR, imagenet64:DIR.",
         ),
     ],
-    source: Annotated[Source, "What to store"],
-    method: Annotated[Method, "How to store it"],
+    source: Annotated[SourceOptions, "What to store"],
+    method: Annotated[MethodOptions, "How to store it"],
     network: Annotated[
-        Network, "Network", "With auto, any of these options trains such a network by gradient instead (slower)."
+        NetworkOptions, "Network", "With auto, any of these options trains such a network by gradient instead (slower)."
     ],
-    training: Annotated[Training, "Training"],
-    output: Annotated[Output, "Output"],
+    training: Annotated[TrainingOptions, "Training"],
+    output: Annotated[OutputOptions, "Output"],
 ) -> int:
     """Store examples as attractors of a network, certify each one, and write one file.
 
@@ -76,8 +76,8 @@ def store(
     return _finish(memory, examples, output)
 
 
-def _settings(source: Source, method: Method, training: Training) -> dict[str, Setting]:
-    """Everything given that the writer and the readers of sources take, by `section.name`."""
+def _settings(source: SourceOptions, method: MethodOptions, training: TrainingOptions) -> dict[str, Setting]:
+    """All settings given for the writer and for reading sources, by `section.name`."""
     options = {
         "training.optimizer": (training.optimizer, "--optimizer"),
         "training.learning_rate": (training.lr, "--lr"),
@@ -93,37 +93,41 @@ def _settings(source: Source, method: Method, training: Training) -> dict[str, S
 
 
 def _of(section: str, settings: dict[str, Setting]) -> dict[str, Setting]:
-    """The settings of one section by their names in it."""
+    """The settings of one section, by their names without the section."""
     return {key.partition(".")[2]: setting for key, setting in settings.items() if key.startswith(f"{section}.")}
 
 
-def _writer(name: str, network: Network, training: Training, settings: dict[str, Setting]) -> Any:
-    """The writer of this name. **Raises** `ValueError` for anything given that it would not heed."""
+def _writer(writer_name: str, network: NetworkOptions, training: TrainingOptions, settings: dict[str, Setting]) -> Any:
+    """The writer with this name. **Raises** `ValueError` for an option or setting that it does not take."""
     from attrax.writing import writer_kind
 
-    kind, given, chosen = writer_kind(name), _of("training", settings) | _of("augmentation", settings), _chosen(network)
+    kind, given, chosen = (
+        writer_kind(writer_name),
+        _of("training", settings) | _of("augmentation", settings),
+        _chosen(network),
+    )
     own = kind.network == "own"
     refused = [setting.said for key, setting in given.items() if key not in kind.settings]
     refused += [f"--{option}" for option in chosen if own and option not in kind.options]
     if training.checkpoint is not None and not kind.settings:
         refused.append("--checkpoint")
     if refused:
-        raise ValueError(f"{min(refused)} does not apply to --writer {name}; leave it out")
+        raise ValueError(f"{min(refused)} does not apply to --writer {writer_name}; leave it out")
     return kind.make(**(chosen if own else {}), **{key: setting.value for key, setting in given.items()})
 
 
-def _chosen(network: Network) -> dict[str, Any]:
-    """What was asked of the network."""
+def _chosen(network: NetworkOptions) -> dict[str, Any]:
+    """The options of the network that were given."""
     values = {field.name: getattr(network, field.name) for field in fields(network)}
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _recipe(writer: str, network: Network) -> "partial[Any] | None":
-    """How to make the network that is trained; `None` where the writer makes its own."""
+def _recipe(writer_name: str, network: NetworkOptions) -> "partial[Any] | None":
+    """A recipe for the network to train; `None` if the writer makes its own."""
     from attrax.maps import mlp
     from attrax.writing import DEFAULT_NETWORK, writer_kind
 
-    chosen, needed = _chosen(network), writer_kind(writer).network
+    chosen, needed = _chosen(network), writer_kind(writer_name).network
     if needed == "own" or (needed == "chosen" and not chosen):
         return None
     activation = activation_of(chosen.get("activation", "relu"))
@@ -136,7 +140,8 @@ def _recipe(writer: str, network: Network) -> "partial[Any] | None":
 
 
 def _clicked(source: str) -> str:
-    """What was clicked in a window, as a source that needs none, for the record and whoever clicked; others as given."""
+    """For `points:click`, the clicked points as a source that needs no window, also shown to the user; other sources as
+    given."""
     from attrax.sources import CLICKED, click_points
 
     if source != CLICKED:
@@ -146,8 +151,8 @@ def _clicked(source: str) -> str:
     return points
 
 
-def _selection(source: Source, seed: int, sources: list[str], settings: dict[str, Setting]) -> dict[str, Any]:
-    """Which examples are taken, and how: what stands on record, so that they can be read again."""
+def _selection(source: SourceOptions, seed: int, sources: list[str], settings: dict[str, Setting]) -> dict[str, Any]:
+    """Which examples are taken, and how. This is recorded in the file, so that they can be read again."""
     from attrax.sources import is_sequence
 
     return {
@@ -173,11 +178,13 @@ def _selection(source: Source, seed: int, sources: list[str], settings: dict[str
 def _read(sources: list[str], selection: dict[str, Any]) -> Any:
     with waiting("reading " + " ".join(sources[:3])):
         examples = read_selected(sources, selection)
-    tell(examples)
+    tell_notes(examples)
     return examples
 
 
-def _write(examples: Any, writer: Any, recipe: Any, training: Training, recovery_atol: float | None, seed: int) -> Any:
+def _write(
+    examples: Any, writer: Any, recipe: Any, training: TrainingOptions, recovery_atol: float | None, seed: int
+) -> Any:
     import jax.random as jr
 
     from attrax.writing import store as store_patterns
@@ -195,8 +202,8 @@ def _write(examples: Any, writer: Any, recipe: Any, training: Training, recovery
         )
 
 
-def _finish(memory: Any, examples: Any, output: Output) -> int:
-    """Writes the file, and says what came out."""
+def _finish(memory: Any, examples: Any, output: OutputOptions) -> int:
+    """Saves the memory and prints the result."""
     from attrax import files
 
     files.save(output.output, memory, patterns=output.patterns)

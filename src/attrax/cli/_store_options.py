@@ -36,14 +36,14 @@ _KAIMING = [name for name, record in ACTIVATIONS.items() if record.init == "kaim
 
 
 def _known(activation: str | None) -> str | None:
-    """The name, if there is such an activation; refused with the other wrong usage."""
+    """The name, if there is such an activation. Otherwise it is refused before any work, as wrong usage."""
     if activation is not None:
         activation_of(activation)
     return activation
 
 
 def _named_writer(name: str) -> str:
-    """The name, if there is such a writer; refused with the other wrong usage."""
+    """The name, if there is such a writer. Otherwise it is refused before any work, as wrong usage."""
     if name not in WRITERS:
         near = checks.did_you_mean(name, WRITERS)
         raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, WRITERS))}{near or '.'}")
@@ -51,7 +51,7 @@ def _named_writer(name: str) -> str:
 
 
 def _writers_help() -> str:
-    """Writers with the same line stand together: there is little room."""
+    """All writers with their lines of help; those with the same line are joined to save space."""
     lines: dict[str, list[str]] = {}
     for name, (_, line) in WRITERS.items():
         lines.setdefault(line, []).append(name)
@@ -59,7 +59,7 @@ def _writers_help() -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class SourceOptions:
     """Options that say what to store."""
 
     kind: As = None
@@ -81,7 +81,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Method:
+class MethodOptions:
     """Options that say how to store it."""
 
     writer: Annotated[
@@ -106,8 +106,8 @@ class Method:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
-    """Options of the network; what is not given is left to the writer, or to `_recipe`."""
+class NetworkOptions:
+    """Options of the network. The writer, or `_recipe`, chooses those that are not given."""
 
     width: Annotated[
         int | None,
@@ -157,8 +157,8 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
-    """Options of training; what is not given is the writer's choice."""
+class TrainingOptions:
+    """Options of training. The writer chooses those that are not given."""
 
     optimizer: Annotated[
         Literal["gd", "momentum", "momentum_decay", "rmsprop", "adam", "kfac"] | None,
@@ -204,7 +204,7 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
+class OutputOptions:
     """Options of the file and of what is printed."""
 
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The memory file to write.")]

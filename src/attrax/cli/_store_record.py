@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from attrax._base.arguments import printable
+from attrax.cli._cycles import cycle_rows, open_sequence_rows, print_cycles, print_reasons
 from attrax.cli._output import number, spread
-from attrax.cli._sequences import cycle_rows, open_sequence_rows, print_cycles, print_reasons
 
 
 def store_record(memory: Any, file: Path, skipped: list[str]) -> dict[str, Any]:
@@ -41,6 +41,7 @@ def store_record(memory: Any, file: Path, skipped: list[str]) -> dict[str, Any]:
 
 
 def print_store_record(record: dict[str, Any], memory: Any) -> None:
+    """Prints the record for people."""
     radius, epochs = record["spectral_radius"], record["epochs"]
     print(
         f"{record['examples']} examples of {record['dimension']} values: loss {number(record['loss'])}, "
@@ -73,5 +74,5 @@ def print_store_record(record: dict[str, Any], memory: Any) -> None:
 
 
 def _optimizer(attempt: dict[str, Any]) -> str:
-    """With which optimizer an attempt trained; nothing for one that did not train."""
+    """The optimizer of an attempt, as text; empty if it did not train."""
     return f" with {attempt['optimizer']}" if attempt.get("optimizer") else ""

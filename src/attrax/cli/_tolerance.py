@@ -7,10 +7,10 @@ import typer
 
 from attrax.cli._certify import File
 from attrax.cli._maps import MapName
+from attrax.cli._memory_files import load_memory
 from attrax.cli._options import Json, PatternSource, Seed, check_output_folder
 from attrax.cli._output import number, print_json
 from attrax.cli._progress import progress_bar
-from attrax.cli._sequences import load_memory
 
 
 def tolerance(

@@ -18,17 +18,17 @@ from attrax.memory import Thresholds
 from attrax.patterns import Patterns
 
 _FAINTEST = 1e-6
-"""The least unit that `iterate` takes a start for: starts close to 0 say nothing of the scale of a map."""
+"""The least unit that `iterate` uses for a start: a start close to 0 says nothing about the scale of the map."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Iterates(Rows):
-    """Where the iteration of a map ended, one entry a start.
+    """Where the iteration of a map ended, one entry per start.
 
     **Fields:**
 
     - `value`: n×state shape, float64: the last state; for a diverging row the last finite one.
-    - `num_steps`: how often the map was applied.
+    - `num_steps`: the number of applications of the map.
     - `residual`: ‖f^t(x) − f^{t−1}(x)‖₂ at the last step t; infinite where a row diverged.
     - `period`: 1 for a fixed point, the period for a cycle, 0 otherwise.
     - `status`: an `IterationStatus`.
@@ -56,7 +56,7 @@ def iterate(
     A state that returns to within `atol` of an earlier one without having converged may be on a cycle (Brent's
     algorithm). It is on one if a second lap returns to within `atol` as well, and the laps have converged: their
     remaining drift is small compared with the extent of the cycle. Beyond 10¹² units of its start a state has diverged.
-    Rows are computed in pieces of fixed size and leave when they are done, so no row depends on the others.
+    Rows are computed in chunks of fixed size and dropped when they are done, so no row depends on the others.
 
     **Arguments:**
 
@@ -103,7 +103,7 @@ def units_of(states: HostStates) -> np.ndarray:
 def last_states(reduced: ReducedMap, found: Run, starts: HostStates) -> HostStates:
     """The states that a run from `starts` ended in."""
     value = states_of(reduced, found.z)
-    # A row that was lost at once has no finite state but its start.
+    # A row that diverged in its first step has no finite state except its start.
     at_once = (found.status == IterationStatus.DIVERGED) & (found.num_steps == 1)
     value[at_once] = starts[at_once]
     return value
@@ -123,7 +123,7 @@ def trajectory(reduced: ReducedMap, starts: HostStates, count: int) -> tuple[Hos
 
 
 def follow(reduced: ReducedMap, z: Float[np.ndarray, "n k"], count: int) -> tuple[Float[np.ndarray, "t k"], ...]:
-    """For each row of coordinates those after each of `count` steps; fewer where they are not finite."""
+    """For each row of coordinates, the coordinates after each of `count` steps; fewer where they are not finite."""
     found = run_on(reduced, z, max_steps=count, atol=NEVER, unit=UNBOUNDED, keep=2**62)
     assert found.trace is not None  # nothing is larger than that
     return tuple(trace[1:] for trace in found.trace)

@@ -18,18 +18,18 @@ from attrax._base.types import HostStates, Progress
 from attrax.maps import ReducedMap
 
 _CHUNK = (16,)
-"""Rows are computed so many at a time, whatever their number, so that a row never depends on its neighbors."""
+"""Number of rows computed at a time, whatever their total, so that a row never depends on its neighbors."""
 _BLOCK = 64
 _BOUND = 1e12
-"""In units of the states: a state beyond it counts as diverged."""
+"""A state beyond this, in units of the states, has diverged."""
 _SETTLED = 0.05
-"""A cycle has settled when what is left of its drift is below this fraction of its extent. Near a fixed point that is
-approached more and more slowly along a direction with eigenvalue −1, states two steps apart are closer than any
-tolerance at last, but what is left of the drift stays a sixth of their distance."""
+"""A cycle has settled when its remaining drift is below this fraction of its extent. A fixed point with an eigenvalue
+−1 may be approached more and more slowly. States two steps apart then come closer than any tolerance, but the
+remaining drift stays a sixth of their distance."""
 NEVER = -1.0
-"""A tolerance that no distance is below: so many steps are made as are allowed."""
+"""A tolerance that no distance is below: the iteration takes as many steps as are allowed."""
 UNBOUNDED = 1e88
-"""The unit of runs whose states are all wanted, as long as their squares are finite."""
+"""The unit for runs that keep every state whose square is finite."""
 _RUNNING, _CONVERGED, _CYCLE, _DIVERGED = range(4)
 _STATUSES = np.array(
     [
@@ -45,10 +45,13 @@ _STATUSES = np.array(
 class _Rows(eqx.Module):
     """What the next step of a chunk of rows needs.
 
-    **Fields:** `z`, coordinates, and `flat`, the same in coordinates whose plain distance is that of states; the state
-    that later ones are compared with, `anchor`, and its step; and of a cycle that waits for its second lap `lap`, the
-    period it may have (0 where there is none), `gap`, how far it missed the anchor, and `extent`, how far it goes;
-    `atol`, the tolerance, and `bound`, beyond which a row has diverged.
+    **Fields:**
+
+    - `z`: coordinates; `flat`, the same in coordinates whose Euclidean distance is that of the states.
+    - `anchor`, `anchor_step`: the state that later ones are compared with, and its step.
+    - `lap`: the possible period of a cycle that waits for its second lap, 0 if there is none; `gap`, by how much the
+      first lap missed the anchor; `extent`, the largest distance of its states from the anchor.
+    - `atol`: the tolerance; `bound`, beyond which a row has diverged.
     """
 
     z: Any
@@ -71,10 +74,10 @@ class _Rows(eqx.Module):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run(Record):
-    """What the loop leaves behind, one entry a start: as in `Iterates`, in the coordinates of a `ReducedMap`.
+    """The result of the loop, one entry per start: as in `Iterates`, but in the coordinates of a `ReducedMap`.
 
-    **Fields:** `z`, the last finite coordinates; `trace`, where it was asked for and is not too large, for each start
-    the coordinates after each step, `num_steps`×k (of a diverging row those that are finite).
+    **Fields:** `z`, the last finite coordinates; `trace`, if requested and not too large, for each start the
+    coordinates after each step, `num_steps`×k (of a diverging row, only the finite ones).
     """
 
     z: Float[np.ndarray, "n k"]
@@ -100,10 +103,10 @@ def run(
 
     **Arguments:**
 
-    - `atol`: tolerance of the convergence test; `unit`, of the states: those beyond 10¹² units have diverged. One
-      number each, or one for each start.
-    - `keep`: bytes up to which the coordinates of all steps are kept; by default none are.
-    - `sizes`: rows are computed in pieces of these sizes, the largest first.
+    - `atol`: tolerance of the convergence test; `unit`, the unit of the states: those beyond 10¹² units have diverged.
+      Each is one number, or one number per start.
+    - `keep`: the coordinates of all steps are kept up to this many bytes; by default none are.
+    - `sizes`: rows are computed in chunks of these sizes, the largest first.
     """
     with float64():
         rows = in_pieces(lambda piece: _first_step(reduced, *piece), _limited(starts, atol, unit), sizes)
@@ -120,7 +123,7 @@ def run_on(
     keep: int | None = None,
     sizes: tuple[int, ...] = _CHUNK,
 ) -> Run:
-    """The same from coordinates instead of states; `num_steps` counts from them."""
+    """As `run`, but from coordinates instead of states; `num_steps` counts from there."""
     with float64():
         rows = in_pieces(lambda piece: _from_coordinates(reduced, *piece), _limited(z, atol, unit), sizes)
         return _run_on(reduced, rows, max_steps, keep, sizes, None)
@@ -145,11 +148,11 @@ def _run_on(
     progress: Progress | None,
 ) -> Run:
     num = len(rows.state)
-    # Finished rows are written here; the others move on in fewer and fewer pieces.
+    # Finished rows are written here. The others go on, in fewer and fewer chunks.
     done = jax.tree.map(np.array, rows)
     active = np.arange(num)
     trace = None if keep is None else _Trace(rows, keep)
-    # As an array it is traced, so that another limit does not compile anew.
+    # An array is traced, so a different limit needs no new compilation.
     limit = np.asarray(max_steps)
     while True:
         finished = (np.asarray(rows.state) != _RUNNING) | (np.asarray(rows.num_steps) >= max_steps)
@@ -176,14 +179,14 @@ def _run_on(
 
 
 class _Trace:
-    """The coordinates after each step of every row, as long as they are not too large to be held."""
+    """The coordinates after each step of every row, unless they become too large to keep."""
 
     def __init__(self, rows: _Rows, most: int) -> None:
         self.most, self.bytes, self.none = most, rows.z.nbytes, rows.z[:0]
         self.parts = [[z[None]] if state != _DIVERGED else [] for z, state in zip(rows.z, rows.state, strict=True)]
 
     def gather(self, active: np.ndarray, first: int, count: int, before: _Rows, result: tuple[_Rows, Any]) -> _Rows:
-        """Takes the coordinates from what a piece of the active rows came to, and gives the rest of it."""
+        """Takes the coordinates out of the result for one chunk of active rows, and returns the rest."""
         after = result[0]
         if self.bytes <= self.most:
             path, lost = np.asarray(result[1]), np.asarray(after.state) == _DIVERGED
@@ -197,7 +200,7 @@ class _Trace:
         return after
 
     def finished(self) -> tuple[np.ndarray, ...] | None:
-        """One array a row; `None` where they were too large."""
+        """One array per row; `None` if they were too large."""
         if self.bytes > self.most:
             return None
         return tuple(np.concatenate(parts) if parts else self.none for parts in self.parts)
@@ -208,13 +211,13 @@ def _without_path(first: int, count: int, before: _Rows, result: tuple[_Rows, An
 
 
 def states_of(reduced: ReducedMap, z: Float[np.ndarray, "n k"], sizes: tuple[int, ...] = _CHUNK) -> HostStates:
-    """The states that coordinates stand for."""
+    """The states with these coordinates."""
     with float64():
         return in_pieces(lambda piece: _to_states(reduced, piece), z, sizes)
 
 
 def flat_of(reduced: ReducedMap, z: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
-    """Coordinates whose plain distance is that of the states."""
+    """Coordinates whose Euclidean distance is that of the states."""
     return z if reduced.norm_factor is None else z @ np.asarray(reduced.norm_factor).T
 
 
@@ -224,17 +227,17 @@ def in_pieces(
     sizes: tuple[int, ...] = _CHUNK,
     gather: Callable[[int, int, Any, Any], Any] | None = None,
 ) -> Any:
-    """`function` of `rows` in pieces of the given sizes, the last padded by repeating its last row; on the host.
+    """`function` of `rows`, computed in chunks of the given sizes, as arrays on the host.
 
-    `gather(first, count, piece, result)` may take from a result what belongs to its rows, and gives what is to be put
-    together.
+    The last chunk is padded by repeating its last row. `gather(first, count, piece, result)` may take something out of
+    the result for a chunk, and returns what is to be concatenated.
     """
     num = len(jax.tree.leaves(rows)[0])
     pieces, start = [], 0
     while start < num:
         left = num - start
         size = next((size for size in sizes if size <= left), sizes[-1])
-        # Several small pieces cost more than one padded one.
+        # Several small chunks cost more than one padded chunk.
         larger = next((other for other in reversed(sizes) if other >= left), sizes[0])
         size = larger if larger <= 2 * left else size
         index = np.minimum(np.arange(start, start + size), num - 1)
@@ -296,7 +299,7 @@ def _to_states(reduced: ReducedMap, z: Any) -> Any:
 
 @eqx.filter_jit
 def _advance(reduced: ReducedMap, rows: _Rows, *, max_steps: Any, keep: bool) -> tuple[_Rows, Any]:
-    """Some steps of every running row, and where it was asked for the coordinates after each of them."""
+    """Some steps of every running row and, with `keep`, the coordinates after each of them."""
     path = jnp.zeros((len(rows.z), _BLOCK, rows.z.shape[1]), rows.z.dtype) if keep else None
 
     def running(carry: tuple[Any, _Rows, Any]) -> Any:
@@ -321,7 +324,7 @@ def _step_rows(reduced: ReducedMap, max_steps: Any, rows: _Rows) -> _Rows:
     running = (rows.state == _RUNNING) & (rows.num_steps < max_steps)
     lost = ~(jnp.isfinite(residual) & (jnp.max(jnp.abs(flat), axis=1) < rows.bound))
     converged = residual < rows.atol
-    # The second lap, from the state that returned: whether it ends now, and whether the cycle has settled.
+    # The second lap starts at the state that returned: does it end now, and has the cycle settled?
     checked = (rows.lap > 0) & (step == rows.anchor_step + rows.lap)
     scale = _norms(flat) + rows.extent
     rounding = 64 * jnp.finfo(flat.dtype).eps * rows.lap * scale
@@ -338,7 +341,7 @@ def _step_rows(reduced: ReducedMap, max_steps: Any, rows: _Rows) -> _Rows:
     advanced = _Rows(
         z=jnp.where(lost[:, None], rows.z, moved),
         flat=jnp.where(lost[:, None], rows.flat, flat),
-        # After a lap that was no cycle there is nothing to compare with until the steps have doubled.
+        # After a lap that was not a cycle, there is nothing to compare with until the steps have doubled.
         anchor=jnp.where(refused[:, None], jnp.nan, anchor),
         anchor_step=jnp.where(anew | refused, step, rows.anchor_step),
         lap=jnp.where(returned, step - rows.anchor_step, jnp.where(checked, 0, rows.lap)),

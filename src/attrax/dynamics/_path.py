@@ -1,4 +1,4 @@
-"""The path from a cue to its limit: its steps, where it meets what is stored, and its frames."""
+"""The path from a cue to its limit: its steps, where it reaches stored states, and its frames."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from attrax.dynamics._stored import Met, StoredCycles
 from attrax.maps import ReducedMap
 
 _BACK = 16
-"""Steps that are looked at together on the way back from the end of a path."""
+"""The number of steps examined at a time, going back from the end of a path."""
 _ROUNDING = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Path:
-    """All states from a cue on, and what was measured on those at the end."""
+    """All states from a cue on, and the PSNR of those at the end."""
 
     states: HostStates
     psnr: Float[np.ndarray, " p"]
@@ -29,9 +29,9 @@ class Path:
 def traces(
     reduced: ReducedMap, starts: HostStates, found: Run, rows: np.ndarray, limits: dict[str, Any], most_bytes: int
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """The coordinates after each step of these rows. Rows whose steps were too many to be held are run again.
+    """The coordinates after each step of these rows. If they were too large to keep, the rows are run again.
 
-    `limits` are those that `run` was given. About `most_bytes` of coordinates are held at a time.
+    `limits` are the arguments that `run` was called with. About `most_bytes` of coordinates are kept at a time.
     """
     if found.trace is not None:
         yield from ((int(row), found.trace[row]) for row in rows)
@@ -48,14 +48,14 @@ def traces(
 def entry_of(
     reduced: ReducedMap, stored: StoredCycles, cue: HostStates, trace: np.ndarray, met: Met
 ) -> tuple[int, int]:
-    """The first step from which on the states match stored ones that go to each other, and the one matched then.
+    """The first step from which on the states match successive stored ones, and the stored state matched at that step.
 
-    The trace ends with the lap that `met` speaks of.
+    The trace ends with the lap described by `met`.
     """
     period, last = len(met.order), len(trace)
     lap = states_of(reduced, trace[-period:]).reshape(period, -1)
     apart = np.linalg.norm(lap - stored.references[met.order], axis=1)
-    if not (apart < stored.recovery).all():  # the limit is a stored one, but the iteration stopped short of it
+    if not (apart < stored.recovery).all():  # the limit is stored, but the iteration stopped short of it
         return last, int(met.order[-1])
     flat_lap, begin = flat_of(reduced, trace[-period:]), last - period + 1
     while begin > 1:
@@ -63,7 +63,7 @@ def entry_of(
         place = (steps - last - 1) % period
         gap = np.linalg.norm(flat_of(reduced, trace[steps - 1]) - flat_lap[place], axis=1)
         missed = gap - apart[place] >= stored.recovery
-        # Only where the triangle inequality leaves it open is the state itself looked at.
+        # The state itself is needed only if the triangle inequality does not decide.
         open_steps = np.flatnonzero(~missed & (gap + apart[place] >= stored.recovery))
         if len(open_steps):
             states = states_of(reduced, trace[steps[open_steps] - 1]).reshape(len(open_steps), -1)
@@ -74,7 +74,7 @@ def entry_of(
             break
         begin = int(steps[0])
     index = int(met.order[(begin - last - 1) % period])
-    # What comes before may be an open sequence; the cue itself was not looked at yet.
+    # An open sequence may come before. The cue itself has not been examined yet.
     for stop in range(begin, 0, -_BACK):
         if stop > 1 and not stored.has_open_sequences:
             break
@@ -94,6 +94,7 @@ def entry_of(
 
 
 def whole_path(reduced: ReducedMap, cue: HostStates, trace: np.ndarray) -> Path:
+    """All states of a path that reached no cycle."""
     return Path(_path_states(reduced, cue, trace, len(trace) + 1), np.zeros(0))
 
 
@@ -107,13 +108,13 @@ def path_to_cycle(
     wanted: list[int],
     total: int,
 ) -> Path:
-    """The path to a cycle: `total` states, of which those from `transient` on should be these stored ones."""
+    """The path to a cycle: `total` states. Those from `transient` on are compared with the stored states `wanted`."""
     states = _path_states(reduced, cue, trace, total)
     return Path(states, _psnr(stored, originals, states[transient : transient + len(wanted)], wanted))
 
 
 def _path_states(reduced: ReducedMap, cue: HostStates, trace: np.ndarray, total: int) -> HostStates:
-    """The cue and the states after it, `total` together."""
+    """The cue and the states after it, `total` states in all."""
     parts = [cue[None]]
     if len(trace) and total > 1:
         parts.append(states_of(reduced, trace[: total - 1]))
@@ -125,10 +126,10 @@ def _path_states(reduced: ReducedMap, cue: HostStates, trace: np.ndarray, total:
 def _psnr(
     stored: StoredCycles, originals: HostStates, states: HostStates, wanted: list[int]
 ) -> Float[np.ndarray, " t"]:
-    """Of each state's latest frame against that of the state it should be, in decibels."""
+    """The PSNR, in decibels, of the latest frame of each state compared with that of the state it should be."""
     frames = stored.patterns.as_frames
     low, high = float(originals.min()), float(originals.max())
-    # The largest value of pictures with entries from 0 to 1, whatever the largest one stored is; else the range.
+    # 1 for pictures with entries from 0 to 1, whatever the largest stored entry is; otherwise the range.
     peak = 1.0 if low >= 0 and 0.5 < high <= 1 else high - low or abs(high) or 1.0
     difference = (frames(states) - frames(originals[wanted])).reshape(len(states), -1)
     error = np.mean(difference**2, axis=1)

@@ -19,12 +19,12 @@ from attrax.dynamics._path import Path, entry_of, path_to_cycle, traces, whole_p
 from attrax.dynamics._refine import refine
 from attrax.dynamics._stored import Met, StoredCycles, thresholds_of
 from attrax.maps import ReducedMap, reduced_map
-from attrax.memory import Memory, Thresholds, check_memory
+from attrax.memory import READINGS, Memory, Thresholds, check_memory
 
 _TRACE_BYTES = 2**28
-"""Coordinates of all steps are held up to about this size at a time."""
+"""The coordinates of all steps are kept up to about this many bytes at a time."""
 _WINDOW = 64
-"""Steps over which a path has to come nearer to a limit that Newton's method found."""
+"""The number of steps over which a path must come nearer to a limit that Newton's method found."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +95,7 @@ class Recall(Rows):
 
     def _cell(self, value: Any) -> str:
         if value is RecallStatus.RECOVERED and self.expected is None:
-            return "reached a stored one"  # whether the right one, nobody said
+            return "reached a stored one"  # which one was right is unknown
         return Rows._cell(self, value)
 
     @property
@@ -177,7 +177,10 @@ def recall(
     """
     check_memory(memory)
     patterns = memory.examples()
-    thresholds = thresholds_of(memory, reading)
+    checks.one_of("reading", reading, READINGS)
+    with float64():
+        reduced = reduced_map(memory.map, patterns.shape)
+    thresholds = thresholds_of(memory, reading, reduced)
     if atol is not None:
         thresholds = replace(thresholds, convergence=checks.real("atol", atol, above=0))
     if recovery_atol is not None:
@@ -192,8 +195,6 @@ def recall(
             raise ValueError(
                 f"expected must give each of the {len(starts)} cues an index of the {len(patterns)} stored states"
             )
-    with float64():
-        reduced = reduced_map(memory.map, patterns.shape)
     stored = StoredCycles.of(memory, thresholds)
     limits = {"max_steps": max_steps, "atol": thresholds.convergence, "unit": thresholds.unit}
     found = run(reduced, starts, **limits, keep=_TRACE_BYTES, progress=progress)
@@ -264,12 +265,12 @@ def recall(
 def phase_errors(memory: Memory, recalled: Recall, row: int = 0) -> Float[np.ndarray, " t"]:
     """How far each frame of a path is from being on time, as a fraction of the cycle.
 
-    A frame's place is that of the stored frame nearest to it; on time is the place that leads, one a step, to the phase
-    at which the path meets the stored cycle. Their distance round the cycle lies between 0 and ½.
+    A frame's place is that of the nearest stored frame. The place that is on time advances by one per step and agrees
+    with the phase at which the path reaches the stored cycle. Their distance around the cycle lies between 0 and ½.
 
     **Arguments:** `recalled`, as `recall` gives it for `memory` with `path=True`; `row`, which of its cues.
 
-    **Returns:** as many numbers as there are frames; NaN throughout where no stored cycle was met. **Raises**
+    **Returns:** as many numbers as there are frames; all NaN if no stored cycle was reached. **Raises**
     `ValueError` without a path.
 
         >>> import attrax as ax
@@ -293,7 +294,7 @@ def phase_errors(memory: Memory, recalled: Recall, row: int = 0) -> Float[np.nda
     nearest = squared_distances(frames.reshape(len(frames), -1) - middle, shown - middle).argmin(axis=1)
     steps = np.arange(len(frames)) - int(recalled.transient[row])
     index = int(recalled.entry[row])
-    while index not in cycle:  # on an open sequence: it enters its cycle later
+    while index not in cycle:  # on an open sequence, which reaches its cycle later
         index, steps = int(patterns.successor[index]), steps - 1
     apart = np.abs(nearest - (cycle.index(index) + steps)) % len(cycle)
     return np.minimum(apart, len(cycle) - apart) / len(cycle)
@@ -302,9 +303,9 @@ def phase_errors(memory: Memory, recalled: Recall, row: int = 0) -> Float[np.nda
 def _limit(
     map: Map, reduced: ReducedMap, stored: StoredCycles, lap: HostStates, thresholds: Thresholds
 ) -> tuple[HostStates, Met, bool]:
-    """The limit that a lap is near, what it is of what is stored, and whether the path approaches it.
+    """The limit near a lap, how it matches what is stored, and whether the path approaches it.
 
-    A slow approach stops short of its limit by residual/(1 − λ); a close call is settled by the limit itself.
+    A slow approach stops short of its limit by residual/(1 − λ). A close call is therefore decided at the limit itself.
     """
     met = stored.met(lap)
     close = met.cycle >= 0 and stored.recovery <= met.apart.max() <= 0.02 * np.sqrt(lap[0].size) * thresholds.unit
@@ -319,7 +320,7 @@ def _limit(
 
 
 def _approaches(reduced: ReducedMap, lap: HostStates, exact: HostStates) -> bool:
-    """Whether the path that goes on after a lap comes nearer to a fixed point or cycle, state by state."""
+    """Whether the path after a lap comes nearer to a fixed point or cycle, compared state by state."""
     window = len(lap) * -(-_WINDOW // len(lap))
     states = trajectory(reduced, lap[-1:], 2 * window)[0]
     if len(states) < 2 * window:

@@ -10,17 +10,18 @@ from attrax._base.numerics import float64, squared_distances
 from attrax._base.shown import Record
 from attrax._base.types import HostIndices, HostStates
 from attrax.dynamics._loop import run, states_of
-from attrax.maps import reduced_map
+from attrax.maps import ReducedMap, reduced_map
 from attrax.memory import READINGS, Memory, Thresholds, check_memory
 from attrax.patterns import Patterns
 
 
-def thresholds_of(memory: Memory, reading: str = "auto") -> Thresholds:
+def thresholds_of(memory: Memory, reading: str = "auto", reduced: ReducedMap | None = None) -> Thresholds:
     """The paper's thresholds as they apply to `memory`.
 
     A network left at the paper's stopping loss of 1e-8 has its fixed points farther from the examples than the 1e-7 of
     the literal reading. So `auto` takes the literal reading if the stored points are the given ones and the map takes
-    each to its successor, both to within that distance; otherwise it takes mean squares.
+    each to its successor, both to within that distance; otherwise it takes mean squares. `reduced` is the reduced map
+    of the memory, if it is already known.
 
     **Raises** `ValueError` for an unknown reading, and if the memory holds no patterns.
     """
@@ -35,8 +36,9 @@ def thresholds_of(memory: Memory, reading: str = "auto") -> Thresholds:
     moved = points - np.asarray(memory.originals, np.float64)
     if np.linalg.norm(moved.reshape(len(points), -1), axis=1).max() > literal.recovery:
         return mean_square
-    with float64():
-        reduced = reduced_map(memory.map, patterns.shape)
+    if reduced is None:
+        with float64():
+            reduced = reduced_map(memory.map, patterns.shape)
     missed = (
         states_of(reduced, run(reduced, points, max_steps=1, atol=literal.convergence).z) - points[patterns.successor]
     )
@@ -69,7 +71,7 @@ class StoredCycles(Record):
     **Fields:**
 
     - `patterns`; `references`, n×d: the states themselves, flat, float64, as the reading of the thresholds has them;
-      `squares`, their squared norms.
+      `squares`, their squared norms; `mean`, d, their mean.
     - `recovery`: a state counts as a stored one when it is closer than this.
     - `cycle`: for each stored state, the index of the cycle that it lies on or leads to.
     - `length`: the length of that cycle if the state lies on it, else 0.
@@ -78,6 +80,7 @@ class StoredCycles(Record):
     patterns: Patterns
     references: Float[np.ndarray, "n d"]
     squares: Float[np.ndarray, " n"]
+    mean: Float[np.ndarray, " d"]
     recovery: float
     cycle: HostIndices
     length: Int[np.ndarray, " n"]
@@ -93,7 +96,8 @@ class StoredCycles(Record):
         while (cycle < 0).any():  # states of open sequences, from the last one to the first
             cycle = np.where(cycle < 0, cycle[patterns.successor], cycle)
         references = np.asarray(states, np.float64).reshape(len(patterns), -1)
-        return cls(patterns, references, (references**2).sum(axis=1), thresholds.recovery, cycle, length)
+        squares, mean = (references**2).sum(axis=1), references.mean(axis=0)
+        return cls(patterns, references, squares, mean, thresholds.recovery, cycle, length)
 
     @property
     def has_open_sequences(self) -> bool:
@@ -142,8 +146,7 @@ class StoredCycles(Record):
                 index = int(np.where(self.length == 1, scores, np.inf).argmin())
                 return int(self.cycle[index]), np.array([index])
             return -1, np.zeros(0, int)
-        middle = self.references.mean(axis=0)
-        apart = squared_distances(flat - middle, self.references - middle)
+        apart = squared_distances(flat - self.mean, self.references - self.mean)
         for number, indices in enumerate(self.patterns.cycles):
             if len(indices) != len(flat):
                 continue

@@ -16,6 +16,7 @@ import hashlib
 import json
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def save(path: str | os.PathLike[str], memory: Memory, *, patterns: bool = True)
     except _WRONG as error:
         raise ValueError(f"{path} was not written, because it could not be loaded again: {_said(error)}") from None
     metadata = {"format": _FORMAT, "version": _VERSION, "memory": memory_text}
-    metadata["checksum"] = _checksum(arrays, memory_text)
+    metadata["checksum"] = checksum(arrays, memory_text)
     return write_atomically(path, to_bytes(arrays, metadata))
 
 
@@ -106,7 +107,7 @@ def load(path: str | os.PathLike[str], *, map: Map | None = None) -> Memory:
         raise MemoryFileError(
             f"{path} is damaged: its tensors can't be read ({_said(error)}); restore it from a copy"
         ) from None
-    if set(metadata) != _METADATA or metadata["checksum"] != _checksum(arrays, metadata["memory"], metadata["version"]):
+    if set(metadata) != _METADATA or metadata["checksum"] != checksum(arrays, metadata["memory"], metadata["version"]):
         raise MemoryFileError(f"{path} was altered or damaged: its checksum does not match; restore it from a copy")
     try:
         memory = from_contents(read_json(metadata["memory"]), arrays, metadata["version"])
@@ -185,7 +186,11 @@ def _metadata(path: Path, content: bytes) -> dict[str, str]:
     return metadata
 
 
-def _checksum(arrays: dict[str, np.ndarray], text: str, version: str = _VERSION) -> str:
+def checksum(arrays: Mapping[str, np.ndarray], text: str, version: str = _VERSION) -> str:
+    """The checksum that a memory file of this format version holds, as hexadecimal digits.
+
+    **Arguments:** `arrays`, the tensors of the file by name; `text`, the entry `memory` of its header.
+    """
     total = hashlib.sha256(f"{_FORMAT} {version} {text}".encode())
     for name in sorted(arrays):
         array = arrays[name]

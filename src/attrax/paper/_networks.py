@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from attrax import StoreStatus
-from attrax.dynamics import iterate
-from attrax.extending import HostStates, Map, one_blas_thread
+from attrax.dynamics import NEVER, run, states_of
+from attrax.extending import HostStates, Map, float64, one_blas_thread
 from attrax.linalg import leading_eigenvalue
-from attrax.maps import describe, linearizer, mlp
+from attrax.maps import describe, linearizer, mlp, reduced_map
 from attrax.memory import Memory
 from attrax.paper._pictures import least_distance
 from attrax.paper.sweeps import Work
@@ -182,8 +182,17 @@ def _dtype(map: Map) -> str:
 
 
 def iterated_states(memory: Memory, starts: HostStates, steps: Sequence[int]) -> np.ndarray:
-    """The states after each of `steps` applications of the map, steps×n×state shape, in float64."""
-    return np.stack([iterate(memory.map, starts, max_steps=step, atol=1e-300).value for step in steps])
+    """The states after each of `steps` applications of the map, steps×n×state shape, in float64.
+
+    Where a start diverges, its last finite state.
+    """
+    starts = np.asarray(starts, np.float64)
+    with float64():
+        reduced = reduced_map(memory.map, starts.shape[1:])
+    unit = memory.examples().unit
+    return np.stack(
+        [states_of(reduced, run(reduced, starts, max_steps=step, atol=NEVER, unit=unit).z) for step in steps]
+    )
 
 
 def radii_at(map: Map, points: HostStates) -> Float[np.ndarray, " n"]:

@@ -1,4 +1,4 @@
-"""Delay embedding of sequences, and states that a map of one state could not tell apart."""
+"""Delay embedding of sequences, and pairs of states that are hard to tell apart."""
 
 from dataclasses import dataclass
 
@@ -25,8 +25,8 @@ class Ambiguity(Record):
 
 
 def stack(frames: HostStates) -> HostStates:
-    """Makes one state from K frames, oldest first. Gray pictures become the channels of one picture; everything else is
-    joined along its last axis.
+    """Makes one state from K frames, oldest first. Gray pictures become the channels of one picture; all other frames
+    are joined along their last axis.
 
     **Arguments:** `frames`, n×K×frame shape. **Returns:** n×state shape.
     """
@@ -45,8 +45,8 @@ def last_frame(states: HostStates, frame: tuple[int, ...]) -> HostStates:
 def delayed(sequence: HostStates, context: int, *, hold: bool) -> HostStates:
     """The last `context` frames at each position of a sequence, stacked: n×state shape.
 
-    In a loop, the frames before the first one are those at its end. In an open sequence, the first frame stands for
-    those before it, and the last frame is repeated until a state contains nothing else.
+    In a loop, the frames before the first one are those at its end. In an open sequence, the first frame is repeated
+    before it, and the last frame is repeated until a state contains nothing else.
     """
     length = len(sequence)
     places = np.arange(length + (context - 1 if hold else 0))
@@ -80,7 +80,7 @@ def near_pairs(points: HostStates, successor: HostIndices) -> tuple[Ambiguity, .
     for start in range(0, len(flat), _BLOCK):
         rows = slice(start, start + _BLOCK)
         gram = squares[rows, None] + squares - 2 * flat[rows] @ flat.T
-        # The expanded square loses digits; close pairs are computed again without it.
+        # The expanded square loses digits, so the distances of close pairs are computed again directly.
         room = 1e-12 * (squares[rows, None] + squares)
         for one, other in zip(*np.nonzero(gram <= limit**2 + room), strict=True):
             i, j = start + int(one), int(other)

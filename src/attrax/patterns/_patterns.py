@@ -20,12 +20,12 @@ from attrax.patterns._delays import Ambiguity, equal_rows, last_frame, near_pair
 from attrax.patterns._sequences import embedded, names_at, refuse_repeats
 
 ENDS = ("loop", "hold")
-"""What becomes of a sequence at its end: its first state comes again, or its last one stays."""
+"""What follows the last state of a sequence: its first state again, or the last state itself."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Patterns(Record):
-    """Points and their successors. Build one with `from_examples`, `from_cycles` or `from_sequences`, which check all.
+    """Points and their successors. `from_examples`, `from_cycles` and `from_sequences` build them and check everything.
 
     **Fields:**
 
@@ -80,11 +80,11 @@ class Patterns(Record):
         return strip(frames, [self.name(index) for index in range(len(self))], frames)
 
     def name(self, index: int) -> str:
-        """The name of a point for people: its own where it has one, else its index."""
+        """The name of a point for people: its own if it has one, otherwise its index."""
         return str(index) if self.names is None else self.names[index]
 
     def find(self, name: str) -> int:
-        """The index of the point of this name. **Raises** `ValueError` where no point has it, and where several do.
+        """The index of the point with this name. **Raises** `ValueError` if no point or several points have it.
 
         >>> import numpy as np
         >>> Patterns.from_examples(np.eye(2), names=["cat.png", "dog.png"]).find("dog.png")
@@ -116,8 +116,8 @@ class Patterns(Record):
     def scale(self) -> float:
         """The typical deviation of an entry.
 
-        The root mean square distance from the mean of all points, per entry; of a single point, or of equal ones, the
-        root mean square of the entries; 1 where all are 0.
+        The root mean square distance from the mean of all points, per entry. For a single point, or for equal ones, it
+        is the root mean square of the entries; if all entries are 0, it is 1.
 
             >>> import numpy as np
             >>> Patterns.from_examples(np.array([[0.0, 2.0], [2.0, 0.0]])).scale
@@ -135,7 +135,7 @@ class Patterns(Record):
         """The unit of thresholds and tolerances: four times the `scale`.
 
         The paper's thresholds are meant for pictures with entries from 0 to 1, which deviate from their mean by about a
-        quarter; so for these the unit is about 1. It is 1 where all entries are 0, which have no scale of their own.
+        quarter; so for these the unit is about 1. If all entries are 0, there is no scale, and the unit is 1.
         """
         return 4 * self.scale if np.any(self.points) else 1.0
 
@@ -175,7 +175,7 @@ class Patterns(Record):
 
     @property
     def open_sequences(self) -> tuple[tuple[int, ...], ...]:
-        """The indices of each open sequence, from a state that none goes to up to the first one on a cycle."""
+        """The indices of each open sequence, from a state without a predecessor to the first one on a cycle."""
         on_cycle = {index for cycle in self.cycles for index in cycle}
         found = []
         for start in np.setdiff1d(np.arange(len(self.points)), self.successor):
@@ -186,11 +186,11 @@ class Patterns(Record):
         return tuple(found)
 
     def ambiguities(self) -> tuple[Ambiguity, ...]:
-        """Pairs of states that are nearly equal and yet go different ways, the closest first.
+        """Pairs of states that are nearly equal but have different successors, the closest pair first.
 
-        Near is closer than 0.2 times the median step, a step being the distance from a state to the next one; only
-        pairs whose successors lie farther apart than they do count. Equal states are not among the points: they were
-        merged or refused when these patterns were built.
+        Nearly equal means closer than 0.2 times the median step, the distance from a state to the next one. Only pairs
+        whose successors lie farther apart than they do count. Equal states are not among the points: they were merged
+        or refused when these patterns were built.
 
             >>> import numpy as np
             >>> film = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 0.1], [0.0, 1.0]])
@@ -201,7 +201,7 @@ class Patterns(Record):
 
     @property
     def cycles(self) -> tuple[tuple[int, ...], ...]:
-        """The indices of each cycle in order, beginning with its least index; states that only lead there left out."""
+        """The indices of each cycle in order, beginning with its least index, without the states that lead to it."""
         found, seen = [], np.zeros(len(self.points), bool)
         for start in range(len(self.points)):
             path, index = [], start
@@ -220,7 +220,7 @@ class Patterns(Record):
         """Patterns in which every example is a cycle of length one. Equal examples are merged (see `merged`).
 
         **Arguments:** `examples`, n×state shape, real and finite, at least one; `names`, one for each. The first axis
-        counts the examples: a single picture is `picture[None]`. An 8×8 array is taken for 8 examples of 8 numbers.
+        counts the examples: a single picture is `picture[None]`. An 8×8 array is read as 8 examples of 8 numbers.
 
         **Raises** `ValueError` for an empty array, an array with a single axis, NaN, infinities or anything but real
         numbers.
@@ -241,8 +241,8 @@ class Patterns(Record):
     def from_cycles(cls, cycles: Sequence[HostStates]) -> "Patterns":
         """Patterns in which each given sequence is one cycle: its last state is followed by its first.
 
-        **Raises** `ValueError` as `from_examples` does, and where one state would need two successors, which no map
-        of one state can have.
+        **Raises** `ValueError` as `from_examples` does, and if a state would need two successors, which is impossible
+        for a map of one state.
 
             >>> import numpy as np
             >>> Patterns.from_cycles([np.eye(3, dtype="float32")]).successor.tolist()
@@ -261,23 +261,23 @@ class Patterns(Record):
         context: int | str = 1,
         names: Sequence[str] | None = None,
     ) -> "Patterns":
-        """Patterns from sequences of any lengths, each a cycle or an open sequence that ends in a state that stays.
+        """Patterns from sequences of any length, each a cycle or an open sequence that ends in a fixed point.
 
-        With a context of K a state is the last K frames (Takens's delay embedding), so that equal frames with
-        different successors become different states. Gray frames become the channels of one picture, all else is
-        joined along its last axis. Before the first frame of an open sequence stands that frame itself, and a single
-        frame as a cue is names_at likewise. States of open sequences that are equal and go the same way are merged.
+        With a context of K, a state is the last K frames (Takens's delay embedding), so that equal frames with
+        different successors become different states. Gray frames become the channels of one picture; all others are
+        joined along their last axis. The first frame of an open sequence is repeated to fill its first states, and so
+        is a single frame that is given as a cue. Equal states of open sequences that have equal successors are merged.
 
         **Arguments:**
 
         - `sequences`: arrays of length×frame shape; one of length 1 is a single example.
-        - `end`: `loop`, its last state is followed by its first, or `hold`, its last state is followed by itself; one
-          for all, or one for each.
+        - `end`: what follows the last state: with `loop` the first one, with `hold` the last one itself. One for all
+          sequences, or one for each.
         - `context`: K, or `auto` for the least K that leaves no state with two successors.
-        - `names`: of all frames, one after another. A state of several frames is called as the latest of them.
+        - `names`: the names of all frames, one after another. A state of several frames has the name of the latest.
 
-        **Raises** `ValueError` as `from_examples` does; where one state would need two successors, which no map of
-        one state can have; and for a cycle that repeats itself or is given twice.
+        **Raises** `ValueError` as `from_examples` does; if a state would need two successors, which is impossible for
+        a map of one state; and for a cycle that repeats itself or is given twice.
 
             >>> import numpy as np
             >>> a, b, c = np.eye(3)
@@ -306,10 +306,10 @@ class Patterns(Record):
             if isinstance(context, str):
                 raise ArgumentError(f"{mention('context')} must be an integer of at least 1 or auto; got {context!r}")
             return cls(*embedded(given, holds, checks.integer("context", context, least=1), names))
-        # Which frames are equal is all that decides, so the search is on numbers in place of frames.
+        # It only matters which frames are equal, so the search uses a number in place of each frame.
         numbers = equal_rows(np.concatenate(given)).astype(float)[:, None]
         words = np.split(numbers, np.cumsum([len(sequence) for sequence in given])[:-1])
-        # Two sequences that are not the same differ within the sum of their lengths (Fine and Wilf).
+        # Two different sequences differ within the sum of their lengths (Fine and Wilf).
         most = 2 * max(len(sequence) for sequence in given)
         for number in range(1, most):
             try:
@@ -324,7 +324,7 @@ class Patterns(Record):
 
 
 def _holds_frames(shape: tuple[int, ...], frame: tuple[int, ...]) -> bool:
-    """Whether a state of this shape is what `stack` makes of frames of that shape."""
+    """Whether `stack` makes states of this shape from frames of that shape."""
     if shape == frame:
         return True
     if len(frame) == 2:
@@ -340,7 +340,7 @@ def _check_names(names: Sequence[str] | None, count: int, what: str) -> None:
 def _checked(values: HostStates, name: str) -> HostStates:
     values = state_batch(name, values)
     if values.dtype.kind != "f":
-        # Pixels fit float32; larger whole numbers would collide there.
+        # Pixels fit into float32; larger integers could become equal there.
         narrow = values.astype(np.float32)
         values = narrow if (narrow == values).all() else values.astype(np.float64)
     finite = np.isfinite(values.reshape(len(values), -1)).all(axis=1)

@@ -1,4 +1,4 @@
-"""States of sequences: each the last few frames, and the state after it."""
+"""The states of sequences, each made of the last few frames, and their successors."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from attrax.patterns._delays import delayed, equal_rows
 
 
 class Embedded(NamedTuple):
-    """States made of sequences: the fields of `Patterns`, which are explained there."""
+    """States made from sequences: the fields of `Patterns`, which are explained there."""
 
     points: HostStates
     successor: HostIndices
@@ -72,9 +72,9 @@ def _same(one: int, other: int, context: int, names: Sequence[str] | None) -> st
 
 
 def refuse_repeats(sequences: list[HostStates], holds: list[bool], names: Sequence[str] | None) -> None:
-    """**Raises** `ValueError` for cycles that no context could tell apart: one that repeats itself, or is twice there.
+    """**Raises** `ValueError` for cycles that no context could tell apart: one that repeats itself or is given twice.
 
-    Of an open sequence nothing is asked here: some context tells all that differs.
+    Open sequences are not checked: for any that differ, some context tells them apart.
     """
     start, known = 0, []
     for number, (sequence, hold) in enumerate(zip(sequences, holds, strict=True)):
@@ -99,4 +99,5 @@ def refuse_repeats(sequences: list[HostStates], holds: list[bool], names: Sequen
 
 
 def names_at(names: Sequence[str] | None, indices: Sequence[int] | HostIndices) -> tuple[str, ...] | None:
+    """The names at these indices; `None` if there are no names."""
     return None if names is None else tuple(names[int(index)] for index in indices)

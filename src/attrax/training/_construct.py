@@ -8,12 +8,12 @@ target, and its Jacobian there is 0: every example is an attractor, and a cycle 
 If every example is a fixed point, r is the mean of the targets and s rises from ¼ to ¾. Far from all examples no aᵢ is
 large and f(x) = r, which is a fixed point of its own: it shows that a cue was not recognized.
 
-A film should start from any cue (`fallback`). For this, r lies outside the affine span of the examples, at the distance R
-from their mean along a unit vector u. It is an additional stored state, with a₀ = 1 at r and 0 at all examples, and its
-target is a state of the film. All other aᵢ are tilted along u so that they equal c = 0.4 at r, which does not change
-them at the examples. That tilt is an inhibition: on a superposition r + Σⱼ tⱼ (xⱼ − r) every aᵢ is at most c + tᵢ(1 −
-c) − c Σ_{j≠i} tⱼ, so with s rising from 0.45 to 0.65 two states that noise activates together suppress each other,
-until only the larger one is left or, at a tie, r, from which the film starts again.
+A film should start from any cue (`fallback`). For this, r lies outside the affine span of the examples, at the distance
+R from their mean along a unit vector u. It is an additional stored state, with a₀ = 1 at r and 0 at all examples, and
+its target is a state of the film. All other aᵢ are tilted along u so that they equal c = 0.4 at r, which does not
+change them at the examples. That tilt is an inhibition: on a superposition r + Σⱼ tⱼ (xⱼ − r) every aᵢ is at most c +
+tᵢ(1 − c) − c Σ_{j≠i} tⱼ, so with s rising from 0.45 to 0.65 two states that noise activates together suppress each
+other, until only the larger one is left or, at a tie, r, from which the film starts again.
 """
 
 import os

@@ -23,7 +23,8 @@ from attrax.writing._certified import failed_examples, refine_and_certify
 from attrax.writing._constructed import Constructed
 from attrax.writing._gradient import Gradient
 from attrax.writing._kind import END_TO_END, SETTINGS, WriterKind
-from attrax.writing._start import Writer, Written, checked_writer, drawn_once
+from attrax.writing._network import drawn_once
+from attrax.writing._protocol import Writer, Written, checked_writer
 from attrax.writing._winner_take_all import WinnerTakeAll, default_corruptions
 from attrax.writing._writers import writer_of
 

@@ -15,7 +15,7 @@ from attrax._base.types import HostStates, Progress
 from attrax.memory import Memory, check_memory
 from attrax.patterns import Patterns
 from attrax.writing._certified import failed_examples, refine_and_certify
-from attrax.writing._start import Writer, checked_writer
+from attrax.writing._protocol import Writer, checked_writer
 from attrax.writing._writers import writer_of
 
 

@@ -18,7 +18,7 @@ from attrax.memory import Memory
 from attrax.patterns import Patterns
 from attrax.training import CONSTRUCTIONS, margin, mean_squared_error, pseudoinverse
 from attrax.writing._kind import WriterKind
-from attrax.writing._start import Written
+from attrax.writing._protocol import Written
 
 
 @dataclass(frozen=True, slots=True)

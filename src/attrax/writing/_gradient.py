@@ -33,7 +33,8 @@ from attrax.training import (
     with_settings,
 )
 from attrax.writing._kind import SETTINGS, WriterKind
-from attrax.writing._start import GROWTH, Start, Written, start
+from attrax.writing._protocol import GROWTH, Written
+from attrax.writing._start import Start, start
 
 _PAPER_EPOCHS = 1_000_000
 _AUGMENTED_EPOCHS = 3_000

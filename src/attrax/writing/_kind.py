@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from attrax._base.shown import Record
 from attrax.training import Augmentation, Training
-from attrax.writing._start import Writer
+from attrax.writing._protocol import Writer
 
 SETTINGS = frozenset(field.name for record in (Training, Augmentation) for field in fields(record))
 """The names of all settings in `Training` and `Augmentation`."""

@@ -16,7 +16,8 @@ from attrax.memory import Memory
 from attrax.patterns import Patterns
 from attrax.writing._auto import Auto
 from attrax.writing._certified import refine_and_certify
-from attrax.writing._start import Writer, checked_network, checked_writer
+from attrax.writing._network import checked_network
+from attrax.writing._protocol import Writer, checked_writer
 
 
 def store(

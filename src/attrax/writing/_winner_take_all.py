@@ -49,26 +49,26 @@ from attrax.training import (
 )
 from attrax.writing._changed_encoder import changed_encoder
 from attrax.writing._kind import END_TO_END, SETTINGS, WriterKind
-from attrax.writing._start import GROWTH, Written
+from attrax.writing._protocol import GROWTH, Written
 
 _RATE = 6.0
-"""Times the optimizer's default: the start is a good one, which much larger steps would spoil."""
+"""The learning rate as a multiple of the optimizer's default. Much larger steps would spoil the good start."""
 _CAREFUL = 150
-"""Up to this many examples training takes the full rate; beyond, the rate falls in proportion to 1/n, because more
-units move each score."""
+"""Up to this many examples, training uses the full rate. Beyond that the rate is proportional to 1/n, because more
+units affect each score."""
 _FEW = 200
-"""Up to this many examples a second layer is cheap enough to have. With it, a network can tell clean cues, where a few
-pixels decide, from noisy ones, where no single pixel does."""
+"""Up to this many examples, a second layer is cheap. With it, a network can treat clean cues, where a few pixels
+decide, differently from noisy ones, where no single pixel does."""
 _ROWS = 200
-"""About as many rows a step, where nobody said and there are fewer examples: a smaller step wastes its overhead."""
+"""Approximate default of the rows per step if there are fewer examples: a smaller step costs nearly as much."""
 _MOVING_EPOCHS, _MOVING_RATE = 4, 2
-"""Times those for other corruptions: no linear score survives that pixels move, so the encoder has to be deeper, and to
-train longer."""
+"""Epochs and learning rate for corruptions that move pixels, as multiples of those for others. No linear score
+withstands these corruptions, so the encoder has to be deeper and to train longer."""
 _ONSET, _MOVING_ONSET = 5.0, 3.0
-"""The first inhibition is this times 1/n. Training on cues that were shifted or rotated leaves the scores closer
-together, and the right one is then not far enough above their mean to survive a stronger inhibition."""
+"""The first inhibition is this times 1/n. After training on shifted or rotated cues the scores are closer together, and
+the right one is not far enough above their mean to survive a stronger inhibition."""
 _BATCH = 500
-"""Examples a step, at most, where nobody said."""
+"""The default number of examples per step, at most."""
 _PIXELS = 1024
 """States of more entries than this are trained in the span of the data."""
 
@@ -181,15 +181,15 @@ class WinnerTakeAll(Record):
         key: PRNGKeyArray,
         progress: Progress | None = None,
     ) -> Iterator[Written]:
-        """Trains the memory's encoder on, with a score for each new example and without those of the others.
+        """Continues training the memory's encoder, with a score for each new example and without the forgotten ones.
 
-        What is forgotten takes the units that carried its score along. Each attempt trains longer, from where the last
-        one ended. See `Writer`.
+        The units that carried a forgotten score are removed with it. Each attempt trains longer, starting where the
+        last one ended. See `Writer`.
         """
         begun, record = time.perf_counter(), memory.written
         if not {"encoder_widths", "carriers"} <= record.keys():
             raise ValueError(
-                "winner_take_all can change a memory only that it wrote; change this one with the writer that wrote it"
+                "winner_take_all can change only a memory that it wrote; change this one with the writer that wrote it"
             )
         coordinates, planned = self.coordinates(patterns), self.planned_epochs(patterns)
         begin, carrying = changed_encoder(memory.map, record, patterns, list(kept), coordinates, key)
@@ -197,7 +197,7 @@ class WinnerTakeAll(Record):
             shorter = replace(self, epochs=max(1, round(share * planned)))
             fitted = shorter._train(begin, patterns, coordinates, key=jr.fold_in(key, number), progress=progress)
             begin = fitted.map
-            # The corruptions on record are those that training saw, which may be defaults: they don't tell the onset.
+            # The corruptions on record may be defaults, so they don't determine the onset.
             written = self._finish(fitted, patterns, coordinates, begun, record.get("onset"))
             yield replace(written, details={**written.details, "carriers": carrying, "scratch_epochs": planned})
 
@@ -207,7 +207,7 @@ class WinnerTakeAll(Record):
             return tuple(self.width)
         width = self.width
         if width is None:
-            # Room for a pair of units an example, and for as many free ones where the network is small.
+            # Room for a pair of units per example and, in a small network, for as many free ones.
             width = min(max(128, 1 << math.ceil(math.log2(4 * num))), max(512, 1 << math.ceil(math.log2(2 * num))))
         return (width,) * (2 if self._moving() or num <= _FEW else 1)
 
@@ -248,7 +248,7 @@ class WinnerTakeAll(Record):
         return default * min(1.0, _CAREFUL / num)
 
     def coordinates(self, patterns: Patterns) -> Coordinates | None:
-        """The coordinates to train in; `None` for states as they are."""
+        """The coordinates to train in; `None` to train on the states themselves."""
         exponent = self.training.coordinates
         if exponent is None:
             if math.prod(patterns.shape) <= _PIXELS:
@@ -311,7 +311,7 @@ class WinnerTakeAll(Record):
         begun: float,
         onset: float | None = None,
     ) -> Written:
-        """The network of a trained encoder, and what is to be told of it; `onset`, where it is known from before."""
+        """The network of a trained encoder, with its record; `onset`, if it is already known."""
         points, unit = points_in_units(patterns), training_unit(patterns)
         inputs = points if coordinates is None else coordinates.encode(points)
         trained = ensure_lead(fitted.map, inputs)
@@ -324,7 +324,7 @@ class WinnerTakeAll(Record):
             )
             made = out_of_units(made, unit)
             loss = mean_squared_error(made, patterns.points, patterns.targets)
-            # More rounds help an example that leads by little, and none that does not lead.
+            # More rounds help an example whose score leads by little, but not one whose score does not lead.
             if not leads.any() or mean_squared_error(made, patterns.points[leads], patterns.targets[leads]) <= tol:
                 break
         if not np.isfinite(fitted.loss):
@@ -351,10 +351,10 @@ class WinnerTakeAll(Record):
 
 
 def default_corruptions(patterns: Patterns) -> tuple[str, ...]:
-    """What training sees where nobody said: noise; for pictures also occlusion, drops, salt and pepper, small shifts.
+    """The default training corruptions: noise; for pictures also occlusion, drops, salt and pepper, small shifts.
 
-    The noise goes as far as it can for examples still to be told apart: a fifth of the typical distance to the nearest
-    other example, and no more than 1.2 times the range of the values (1.2 for pixels).
+    The noise is as strong as it can be while examples can still be told apart: a fifth of the typical distance to the
+    nearest other example, and no more than 1.2 times the range of the values (1.2 for pixels).
     """
     flat = np.asarray(patterns.points, np.float64).reshape(len(patterns), -1)
     span = float(flat.max() - flat.min()) or 1.0
@@ -366,9 +366,9 @@ def default_corruptions(patterns: Patterns) -> tuple[str, ...]:
     noise = f"gaussian:{level:.3g}"
     if len(patterns.shape) < 2:
         return (noise,)
-    # Of the dropped pixels there are three shares, two of which drop twice and so more often reach the last few per
-    # cent, the hardest of all. Pixels made black or white teach not to trust any single one, which helps against
-    # disturbances that training does not see; with a shift by a pixel in one of two cases, against warps as well.
+    # Three entries drop pixels. Two of them drop twice, and so more often leave only the last few percent, the hardest
+    # case. Pixels set to black or white teach the scores not to rely on any single one, which helps against corruptions
+    # that are not trained on. One of the two entries also shifts by a pixel, which helps against warps.
     dropped = ("drop:0.97", "drop:0.9+drop:0.9", "drop:0.9+drop:0.9")
     if training_unit(patterns) != 1:
         return (noise, noise, "occlude:0.7", *dropped)  # in another scale, black and white are not 0 and 1
@@ -376,7 +376,7 @@ def default_corruptions(patterns: Patterns) -> tuple[str, ...]:
 
 
 def default_epochs(num: int) -> int:
-    """Epochs by the number of examples: enough rows to learn from for few, enough passes for many."""
+    """Epochs by the number of examples: enough rows for few examples, enough passes for many."""
     return int(np.clip(600_000 / num, 200, 3_000))
 
 

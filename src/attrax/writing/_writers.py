@@ -11,7 +11,7 @@ from attrax._base.lazy import found
 
 if TYPE_CHECKING:
     from attrax.writing._kind import WriterKind
-    from attrax.writing._start import Writer
+    from attrax.writing._protocol import Writer
 
 WRITERS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {

@@ -32,7 +32,8 @@ class Factors(Record):
     - `norms`: bounds on the 2-norms of the weights.
     - `absolute`: the absolute values of the hidden layers' weights; `row_norms`, bounds on the 2-norms of the rows of
       these; `column_norms`, of the columns of W_{L+1}.
-    - `linear`: for each hidden layer, the units that pass on their input unchanged, or `None` where all have the activation.
+    - `linear`: for each hidden layer, the units that pass on their input unchanged, or `None` where all have the
+      activation.
     - `scores`: how many units at the end of the last hidden layer are scores, of which the largest becomes 1 and the
       others 0.
     """

@@ -35,8 +35,10 @@ def reach_of(factors: Factors, slopes: Sequence[np.ndarray]) -> Reach:
     exit_norm = float(np.abs(slopes[-1]).max(initial=0.0)) * factors.norms[-1]
 
     def onward(matrix: np.ndarray, error: float, layer: int) -> tuple[list[np.ndarray], float]:
-        """Continues `matrix`, which ends at the pre-activations of `layer` and is known to within `error`: bounds on the
-        norms of the rows at each later layer, and on the norm at the output."""
+        """Carries on `matrix`, which ends at the pre-activations of `layer` and is known to within `error`.
+
+        Returns bounds on the norms of its rows at each later layer, and on its norm at the output.
+        """
         found = []
         for later in range(layer, depth - 1):
             part = matrix[live[later]]

@@ -83,8 +83,9 @@ class Evaluation:
         return sum_errors, activation_errors
 
     def slope_errors(self, radius: float, *, sharp: bool | None = None) -> list[np.ndarray]:
-        """For each layer, p×k bounds on |slope − computed slope|, where slopes are all difference quotients and derivatives
-        within `radius` of the given states.
+        """For each layer, p×k bounds on |slope − computed slope|.
+
+        The slopes are all difference quotients and derivatives within `radius` of the given states.
 
         If a unit is closer to a kink of its activation than the error of its pre-activation, both slopes are possible,
         and the error covers both. With `sharp`, errors are carried through the layers by the products of these; without
@@ -108,7 +109,7 @@ class Evaluation:
         return spread.totals, self._outputs(spread.outputs)[1]
 
     def _outputs(self, before: np.ndarray) -> tuple[Float[np.ndarray, "p d"], Float[np.ndarray, " p"]]:
-        """f(x_i) as computed, and bounds on its error; `before` is the contribution of the hidden layers to that error."""
+        """f(x_i) as computed, and bounds on its error; `before` is the contribution of the hidden layers to it."""
         factors = self.factors
         last, bias = factors.weights[-1], factors.biases[-1]
         outputs, errors = np.zeros_like(self.states), np.zeros(len(self.states))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from attrax.analysis import CurvePoint, wilson_interval
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labeled
+from attrax.paper._experiment import Drawing, Experiment, Outcome, Records, Summary, judged, labeled, trained
 from attrax.paper._fig2_network import cells, curve_points, note, rate_table
 from attrax.paper.pages import PageTable
 from attrax.paper.sweeps import CellRecord
@@ -12,31 +12,39 @@ from attrax.report import curve_figure
 _HARD = "uniform:0.8"
 
 
-def _row(record: CellRecord, name: str) -> dict:
-    return next(row for row in record.numbers["curves"] if row["name"] == name)
+def _row(record: CellRecord) -> dict | None:
+    """The measured rate at the level that the statement is about, `None` if it was not measured."""
+    return next((row for row in record.numbers["curves"] if row["name"] == _HARD), None)
 
 
-def _rate(record: CellRecord, name: str) -> float:
-    return _row(record, name)["recovered"] / _row(record, name)["cues"]
+def _rate(record: CellRecord) -> float | None:
+    row = _row(record)
+    return None if row is None else row["recovered"] / row["cues"]
 
 
 def _above(record: CellRecord, times: int) -> bool:
     """Whether the lower end of the rate's interval is above `times` the chance rate, or above one half."""
-    row = _row(record, _HARD)
+    row = _row(record)
+    if row is None:
+        return False
     return wilson_interval(row["recovered"], row["cues"])[0] > min(times / record.numbers["cycles"], 0.5)
 
 
 def summarize(records: Records) -> Summary:
     """Judges whether the rate with 80 % of the pixels noise stays far above chance."""
-    return judged(
+    summary = judged(
         records,
-        lambda record: _rate(record, _HARD),
+        _rate,
         lambda record: _above(record, 10),
         lambda record: _above(record, 2),
         "Reproduced where with 80 % of the pixels noise the lower end of the 95 % interval exceeds ten times the rate "
         "of chance, one over the number of examples, or 0.5 where that is less; partly where it exceeds twice that "
         "rate.",
     )
+    if any(_row(record) is None for record in trained(records)) and summary.outcome is not Outcome.UNFINISHED:
+        text = f"Not judged: the rate with {_HARD} was not measured. Add 0.8 to the levels."
+        return Summary(None, None, None, Outcome.INCONCLUSIVE, text)
+    return summary
 
 
 def draw(records: Records) -> Sequence[Drawing]:

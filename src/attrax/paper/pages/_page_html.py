@@ -8,7 +8,7 @@ from typing import Any
 
 from attrax.paper.pages._page_records import PagePart, PageSection
 from attrax.paper.pages._page_sheets import csv_files, csv_table, table_name
-from attrax.paper.pages._page_words import (
+from attrax.paper.pages._page_text import (
     MARKS,
     MODES,
     READING,

@@ -6,7 +6,7 @@ from typing import Any
 
 from attrax.paper.pages._page_records import PagePart, PageSection
 from attrax.paper.pages._page_sheets import table_name
-from attrax.paper.pages._page_words import (
+from attrax.paper.pages._page_text import (
     MARKS,
     MODES,
     READING,

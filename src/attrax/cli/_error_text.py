@@ -1,4 +1,4 @@
-"""Errors in the words of the command line: what is a keyword in Python is an option here."""
+"""The text of errors on the command line: what is a keyword in Python is an option here."""
 
 from collections.abc import Mapping, Sequence
 

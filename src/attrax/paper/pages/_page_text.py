@@ -1,4 +1,4 @@
-"""The words and numbers of a page about experiments, the same in every format."""
+"""The texts and numbers of a page about experiments, the same in every format."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,0 +1,86 @@
+"""The network that a writer is given: a map, or a recipe for one."""
+
+from functools import partial
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from attrax._base.numerics import float64
+from attrax._base.types import Map
+from attrax.maps import Recipe, mlp
+from attrax.training import Layered
+
+DEFAULT_NETWORK = partial(mlp, width=512, depth=5, init="kaiming_uniform")
+"""The network that `Gradient` trains if none is given."""
+
+
+def checked_network(network: Any, shape: tuple[int, ...]) -> Any:
+    """`network`, if it is a recipe, or a map that keeps states of `shape` and can be trained.
+
+    **Raises** `ValueError` otherwise.
+    """
+    if network is None or is_recipe(network):
+        return network
+    wanted = f"network must be a module from a state of shape {shape} to one of the same shape, or a recipe for one"
+    if not callable(network) or isinstance(network, type):
+        raise ValueError(f"{wanted}, such as functools.partial(attrax.maps.mlp, width=512, depth=5); got {network!r}")
+    if isinstance(network, Layered) and network.shape != shape:
+        raise ValueError(f"network must map states of shape {shape}, as the examples have; got {network.shape}")
+    dtypes = {leaf.dtype for leaf in jax.tree.leaves(network) if is_inexact(leaf)}
+    if len(dtypes) != 1 or not np.issubdtype(next(iter(dtypes)), np.floating):
+        found = f"arrays of {', '.join(sorted(map(str, dtypes)))}" if dtypes else "none"
+        raise ValueError(
+            f"network must have arrays of one real floating-point type to be trained; {_name(network)} "
+            f"has {found}. Give an Equinox module"
+        )
+    dtype = dtypes.pop()
+    module: Any = network
+    try:
+        with float64():
+            found = jax.eval_shape(module, jax.ShapeDtypeStruct(shape, dtype))
+    except Exception as error:  # whatever goes wrong, the module is not a map of such states
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ValueError(
+            f"{wanted}; {_name(network)} fails on such a state: {reason}. Dropout and the like must be in inference "
+            "mode (equinox.nn.inference_mode)"
+        ) from error
+    if getattr(found, "shape", None) != shape:
+        raise ValueError(f"{wanted}; {_name(network)} gives {getattr(found, 'shape', type(found).__name__)}")
+    return network
+
+
+def is_recipe(network: Any) -> bool:
+    """Whether `network` is a recipe for a new network. A `jax.tree_util.Partial` may hold arrays and counts as a
+    map."""
+    return isinstance(network, partial) and not isinstance(network, jax.tree_util.Partial)
+
+
+def is_inexact(leaf: Any) -> bool:
+    return isinstance(leaf, np.ndarray | jax.Array) and np.issubdtype(leaf.dtype, np.inexact)
+
+
+def _name(network: Any) -> str:
+    return getattr(network, "__name__", type(network).__name__)
+
+
+def drawn_once(network: Map | Recipe | None, shape: tuple[int, ...], *, key: PRNGKeyArray) -> Any:
+    """The network, or the shapes of what a recipe makes, without allocating arrays where possible."""
+    given: Any = DEFAULT_NETWORK if network is None else network
+    if not is_recipe(given):
+        return given
+    try:
+        return eqx.filter_eval_shape(given, shape, key=key)
+    except Exception:  # it draws on the host; any other problem shows when it is called
+        return made_from(given, shape, key)
+
+
+def made_from(recipe: Any, shape: tuple[int, ...], key: PRNGKeyArray) -> Any:
+    """Makes a new network on states of `shape`."""
+    try:
+        found = recipe(shape, key=key)
+    except TypeError as error:
+        raise ValueError(f"network must be a recipe that is called as recipe(shape, key=key); {error}") from error
+    return checked_network(found, shape)
