@@ -274,6 +274,13 @@ def test_far_above_chance_is_ten_times(rate: int, outcome: str) -> None:
     assert "ten times" in summary.text
 
 
+def test_iterated_states_are_those_of_the_step_on_a_cycle_too() -> None:
+    memory = ax.Memory(lambda x: -x, ax.Patterns.from_cycles([np.array([[1.0, 2.0], [-1.0, -2.0]])]))
+    steps = (1, 2, 5, 7, 8, 21)
+    states = _networks.iterated_states(memory, np.array([[1.0, 2.0]]), steps)
+    assert states[:, 0, 0].tolist() == [(-1.0) ** step for step in steps]
+
+
 def test_without_the_level_of_the_statement_nothing_is_judged() -> None:
     left = [row for row in numbers()["curves"] if row["level"] == 0.5]
     summary = EXPERIMENTS["fig2c"].summarize([record(curves=left)])

@@ -124,6 +124,10 @@ def test_what_is_unknown_goes_on_being_led_where_it_was() -> None:
     memory = ax.store(patterns, writer=ax.Constructed("margin", fallback=4), key=jr.key(0))
     assert ax.add(memory, POINTS[6:8], key=jr.key(1)).memory.written["fallback"] == 4
     assert ax.forget(memory, [0, 1, 2], key=jr.key(1)).memory.written["fallback"] == 1
+    # Records of earlier versions call it `lead`.
+    record = {("lead" if name == "fallback" else name): value for name, value in memory.written.items()}
+    earlier = replace(memory, written=record)
+    assert ax.forget(earlier, [0, 1, 2], key=jr.key(1)).memory.written["fallback"] == 1
     # With the cycle that it was in, the choice is gone too: the film that is left follows.
     assert ax.forget(memory, [3, 4], key=jr.key(1)).memory.written["fallback"] == 0
 
