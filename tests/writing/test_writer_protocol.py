@@ -59,7 +59,7 @@ def test_a_memory_may_be_changed_by_another_writer_than_its_own() -> None:
     change = ax.add(memory, POINTS[4:], writer=ax.Constructed(), key=jr.key(0))
     assert change.accepted
     assert writer_of(change.memory.written) == ax.Constructed()
-    with pytest.raises(ValueError, match="winner_take_all can change a memory only that it wrote"):
+    with pytest.raises(ValueError, match="winner_take_all can change only a memory that it wrote"):
         ax.add(memory, POINTS[4:], writer=ax.WinnerTakeAll(), key=jr.key(0))
     # `Auto` changes a memory by the writer that made it.
     again = ax.forget(change.memory, [0], writer=ax.Auto(), key=jr.key(0))
