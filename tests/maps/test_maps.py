@@ -408,3 +408,17 @@ def test_arrays_that_do_not_fit_are_refused(weights: list, biases: list, words: 
 def test_a_network_of_an_unknown_activation_is_refused() -> None:
     with pytest.raises(ValueError, match="activation must be one of"):
         MLP((np.eye(2), np.eye(2)), (None, None), (2,), "square")
+
+
+@pytest.mark.parametrize("name", ["pytorch", "uniform:0.1", "kaiming_normal"])
+def test_weights_are_the_same_drawn_alone_and_within_a_program(name: str) -> None:
+    def layer(key: Any) -> Any:
+        return init_linear(name, 7, 13, bias=True, dtype=np.float32, key=key)
+
+    for alone, within in zip(layer(jr.key(3)), jax.jit(layer)(jr.key(3)), strict=True):
+        assert np.allclose(alone, within, rtol=1e-6, atol=0)
+
+
+def test_weights_are_the_plain_draw() -> None:
+    weight, _ = init_linear("uniform:0.1", 7, 13, bias=True, dtype=np.float32, key=jr.key(3))
+    assert np.array_equal(weight, jr.uniform(jr.split(jr.key(3))[0], (13, 7), np.float32, -0.1, 0.1))

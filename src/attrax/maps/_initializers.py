@@ -42,7 +42,8 @@ def init_linear(
     """
     shape = (fan_out, fan_in)
     what = f"{mention('width')}: a layer with {fan_out * fan_in:,} weights"
-    refuse_beyond_memory(what, 2 * np.dtype(dtype).itemsize * fan_out * fan_in, "take a narrower one")
+    # The draw has up to twice as many numbers.
+    refuse_beyond_memory(what, 3 * np.dtype(dtype).itemsize * fan_out * fan_in, "take a narrower one")
     weight_key, bias_key = jr.split(key)
     limits = {
         "pytorch": 1 / math.sqrt(fan_in),
@@ -76,4 +77,6 @@ def _drawn(key: PRNGKeyArray, shape: tuple[int, ...], dtype: Any, limit: float |
     if isinstance(key, Tracer):
         return draw(shape)
     count = math.prod(shape)
-    return np.asarray(draw((max(64, 1 << (count - 1).bit_length()),)))[:count].reshape(shape)
+    longer = draw((max(64, 1 << (count - 1).bit_length()),))
+    # A copy, because a part would keep the whole draw in memory.
+    return np.asarray(longer)[:count].reshape(shape).copy()

@@ -53,9 +53,8 @@ class Evaluation:
             self.pre, self.hidden, self.slopes, self.curvatures = _derivatives(
                 factors.hidden, self.states, needs_curvature, factors.linear, factors.scores
             )
-        if not needs_curvature:
-            self.curvatures = [np.zeros_like(layer) for layer in self.pre]
-        with np.errstate(over="ignore", invalid="ignore"):
+            if not needs_curvature:
+                self.curvatures = [np.zeros_like(layer) for layer in self.pre]
             self.sum_errors, self.activation_errors = self._layer_errors()
 
     def _layer_errors(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
