@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
 from attrax._base.arguments import mention
@@ -28,8 +28,9 @@ from attrax._base.shown import Record
 from attrax._base.status import TrainingStatus
 from attrax._base.types import HostStates, Map, Progress
 from attrax.training._checkpoint import first_state, read_checkpoint, write_checkpoint
+from attrax.training._epochs import Problem, Running, run
 from attrax.training._losses import Loss, squared_error
-from attrax.training._objective import Objective, weighted_mean
+from attrax.training._objective import Objective
 from attrax.training._objective import objective as made_objective
 
 if TYPE_CHECKING:
@@ -79,29 +80,6 @@ def status_of(loss: float, done: int, tol: float, epochs: int) -> TrainingStatus
     if loss <= tol or (tol < 0 and done >= epochs):
         return TrainingStatus.REACHED
     return TrainingStatus.EPOCHS_OVER if done >= epochs else TrainingStatus.TIME_OVER
-
-
-class _Training(eqx.Module):
-    """The state that the next epoch starts from."""
-
-    parameters: Any
-    optimizer_state: Any
-    carry: Any
-    epoch: Any
-    loss: Any
-
-
-class _Problem(eqx.Module):
-    """What stays the same from epoch to epoch."""
-
-    inputs: Any
-    targets: Any
-    tol: Any
-    key: Any
-    objective: Objective | None
-    batch: int = eqx.field(static=True)
-    copies: int = eqx.field(static=True)
-    loss: Loss = eqx.field(static=True)
 
 
 def fit(
@@ -194,7 +172,7 @@ def fit(
     with float64() if dtype == np.float64 else contextlib.nullcontext():
         # New arrays, because the loop overwrites its state and must not change the caller's map.
         parameters = jax.tree.map(lambda leaf: jnp.asarray(np.array(leaf, dtype)), parameters)
-        problem = _Problem(
+        problem = Problem(
             inputs=jnp.asarray(inputs, dtype),
             targets=jnp.asarray(targets, dtype),
             tol=jnp.asarray(tol, dtype),
@@ -205,7 +183,7 @@ def fit(
             loss=loss,
         )
         carry = None if problem.objective is None else problem.objective.start(problem.inputs)
-        state = _Training(
+        state = Running(
             parameters, first_state(optimizer, parameters), carry, jnp.zeros((), jnp.int32), jnp.asarray(jnp.inf, dtype)
         )
         stamp = _stamp(problem, map, fingerprint)
@@ -237,7 +215,7 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 """The memory address of a function, which differs between processes."""
 
 
-def _stamp(problem: _Problem, map: Map, fingerprint: str) -> str:
+def _stamp(problem: Problem, map: Map, fingerprint: str) -> str:
     digest = hashlib.sha256(_ADDRESS.sub("", fingerprint).encode())
     data = (problem.inputs, problem.targets, problem.objective, problem.tol, jr.key_data(problem.key))
     for leaf in jax.tree.leaves((data, eqx.filter(map, eqx.is_array))):
@@ -259,15 +237,15 @@ class _End:
 
 
 def _train(
-    state: _Training,
+    state: Running,
     static: Any,
-    problem: _Problem,
+    problem: Problem,
     optimizer: optax.GradientTransformation,
     end: _End,
     checkpoint: str | os.PathLike[str] | None,
     stamp: str,
     progress: Progress | None,
-) -> tuple[_Training, bool]:
+) -> tuple[Running, bool]:
     """Runs the compiled loop in blocks of about half a second, between which the host reports and saves.
 
     The second value says whether the time limit ended it.
@@ -282,11 +260,15 @@ def _train(
         start = time.perf_counter()
         before = int(state.epoch)
         stop = np.asarray(min(before + block, last))
-        state = _run((static, problem, optimizer, stop, np.asarray(last), annealing), state)
+        state = run((static, problem, optimizer, stop, np.asarray(last), annealing), state)
         jax.block_until_ready(state.loss)
         loss, done = float(state.loss), int(state.epoch)
         now = time.perf_counter()
         late, was_annealing = now - end.begun > end.limit, annealing is not None
+        if late and done < last:
+            # No further epoch, only the loss of the last weights.
+            state = run((static, problem, optimizer, np.asarray(done), np.asarray(done), annealing), state)
+            loss = float(state.loss)
         finished = done >= last or loss <= end.tol or not np.isfinite(loss) or late
         if progress is not None:
             progress("training", done, end.epochs, {"loss": loss, "seconds": now - end.begun})
@@ -312,86 +294,3 @@ def _train(
             block = int(np.clip(wanted / max(each, 1e-7), 1, 4 * block))
         else:
             compiling, since = now - start, (now, done)
-
-
-@eqx.filter_jit(donate="all-except-first")
-def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any, Any, Any], state: _Training) -> _Training:
-    static, problem, optimizer, stop, epochs, annealing = fixed
-    num = len(problem.inputs)
-
-    def clean_loss(parameters: Any) -> Any:
-        outputs = jax.vmap(eqx.combine(parameters, static))(problem.inputs)
-        return jnp.mean(problem.loss(outputs, problem.targets))
-
-    optimizer = optax.with_extra_args_support(optimizer)
-
-    def update(epoch: Any, parameters: Any, optimizer_state: Any, gradient: Any, **data: Any) -> tuple[Any, Any]:
-        # The data are for optimizers that look at more than the gradient, such as K-FAC.
-        change, optimizer_state = optimizer.update(gradient, optimizer_state, parameters, **data)
-        if annealing is not None:
-            turn, end = annealing
-            share = (epoch - turn) / jnp.maximum(end - turn, 1)
-            factor = 0.5 * (1 + jnp.cos(jnp.pi * share))
-            change = jax.tree.map(lambda leaf: leaf * factor.astype(leaf.dtype), change)
-        return optax.apply_updates(parameters, change), optimizer_state
-
-    def clean_epoch(now: _Training) -> _Training:
-        # The loss that comes with the gradient is that of the weights before the step. The stored loss is deliberately
-        # one step old; the last one is updated after the loop.
-        loss, gradient = jax.value_and_grad(clean_loss)(now.parameters)
-
-        def step(_: Any) -> _Training:
-            parameters, optimizer_state = update(
-                now.epoch, now.parameters, now.optimizer_state, gradient, inputs=problem.inputs, targets=problem.targets
-            )
-            return _Training(parameters, optimizer_state, now.carry, now.epoch + 1, loss)
-
-        def stop_here(_: Any) -> _Training:
-            return _Training(now.parameters, now.optimizer_state, now.carry, now.epoch, loss)
-
-        return jax.lax.cond(loss <= problem.tol, stop_here, step, None)  # NaN continues, and leaves the loop
-
-    def drawn_loss(
-        parameters: Any, carry: Any, rows: Any, weights: Any, key: PRNGKeyArray
-    ) -> tuple[Float[Array, ""], tuple[Any, Any]]:
-        map, inputs, targets = eqx.combine(parameters, static), problem.inputs[rows], problem.targets[rows]
-        if problem.objective is None:
-            return weighted_mean(problem.loss(jax.vmap(map)(inputs), targets), weights), (carry, inputs)
-        return problem.objective(map, carry, inputs, targets, weights, rows, key, problem.loss)
-
-    def drawn_epoch(now: _Training) -> _Training:
-        order_key, step_key = jr.split(jr.fold_in(problem.key, now.epoch))
-        batches = -(-num // problem.batch)
-        order = jr.permutation(order_key, num) if batches > 1 else jnp.arange(num)
-        # The last batch is padded with rows of weight 0, so that every step has the same shape.
-        order = jnp.concatenate([order, jnp.zeros(batches * problem.batch - num, order.dtype)])
-        weight = (jnp.arange(batches * problem.batch) < num).astype(problem.inputs.dtype)
-
-        def step(index: Any, inner: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
-            parameters, optimizer_state, carry = inner
-            rows = jax.lax.dynamic_slice_in_dim(order, index * problem.batch, problem.batch)
-            weights = jax.lax.dynamic_slice_in_dim(weight, index * problem.batch, problem.batch)
-            rows, weights = jnp.tile(rows, problem.copies), jnp.tile(weights, problem.copies)
-            key = jr.fold_in(step_key, index)
-            gradient, (carry, disturbed) = jax.grad(drawn_loss, has_aux=True)(parameters, carry, rows, weights, key)
-            data = {"inputs": disturbed, "targets": problem.targets[rows], "weights": weights}
-            return *update(now.epoch, parameters, optimizer_state, gradient, **data), carry
-
-        inner = (now.parameters, now.optimizer_state, now.carry)
-        parameters, optimizer_state, carry = jax.lax.fori_loop(0, batches, step, inner)
-        # With a tolerance, the clean loss is checked every epoch; without one, it is needed only after the loop.
-        loss = jax.lax.cond(problem.tol >= 0, clean_loss, lambda _: now.loss, parameters)
-        return _Training(parameters, optimizer_state, carry, now.epoch + 1, loss)
-
-    plain = problem.batch == num and problem.objective is None
-
-    def running(now: _Training) -> Any:
-        unfinished = (now.epoch < stop) & ~(now.loss <= problem.tol)
-        return unfinished & ((now.epoch == 0) | jnp.isfinite(now.loss))
-
-    state = jax.lax.while_loop(running, clean_epoch if plain else drawn_epoch, state)
-    # During training, the loss of the previous step is good enough for reports; at the end it must be that of the
-    # weights.
-    known = (state.loss <= problem.tol) | (plain & (state.epoch < epochs))
-    loss = jax.lax.cond(known, lambda _: state.loss, clean_loss, state.parameters)
-    return _Training(state.parameters, state.optimizer_state, state.carry, state.epoch, loss)

@@ -22,6 +22,8 @@ from attrax.training._fit import _is_trained, status_of
 from attrax.training._losses import Loss, squared_error
 
 _BLOCK_SECONDS = 0.5
+_ONLY_LOSS = -1
+"""In place of the epoch to stop at."""
 
 M = TypeVar("M", bound=Map)
 
@@ -211,7 +213,7 @@ def _train(
         epoch = epochs if done.all() else int(np.asarray(rows.epoch)[~done].max())
         over = epoch >= epochs or now - begun > limit
         if over:
-            rows = _Rows(rows.parameters, rows.optimizer_state, rows.epoch, _final_loss(fixed, rows), rows.done)
+            rows = _run((*fixed[:3], np.asarray(_ONLY_LOSS)), rows)
         if progress is not None:
             left = np.asarray(rows.loss)[~done]
             numbers = {"left": float(len(left)), "seconds": now - begun}
@@ -243,11 +245,12 @@ def _clean_loss(static: Any, problem: _Problem, parameters: Any, inputs: Any, ta
 
 @eqx.filter_jit(donate="all-except-first")
 def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any], rows: _Rows) -> _Rows:
-    """All rows up to the epoch `stop`, or until half of them are done."""
+    """All rows up to the epoch `stop`, or until half of them are done; or, with `_ONLY_LOSS`, no epoch, only the loss
+    at the weights of the rows that are not done."""
     static, problem, optimizer, stop = fixed
     optimizer = optax.with_extra_args_support(optimizer)
     data = 0 if problem.own_data else None
-    count = len(rows.done)
+    count, only_loss = len(rows.done), stop == _ONLY_LOSS
 
     def advance(now: _Rows, inputs: Any, targets: Any) -> _Rows:
         # As in `fit`: the loss that comes with the gradient is that of the weights before the step, and a loss that is
@@ -267,15 +270,14 @@ def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any], rows: _
             ~jnp.isfinite(loss),
         )
         stays = _Rows(now.parameters, now.optimizer_state, now.epoch, jnp.where(now.done, now.loss, loss), reached)
-        kept = now.done | reached
+        kept = now.done | reached | only_loss
         picked = jax.tree.map(lambda old, new: jnp.where(kept, old, new), stays, moved)
-        return _Rows(
-            picked.parameters, picked.optimizer_state, picked.epoch, picked.loss, now.done | reached | moved.done
-        )
+        done = now.done | reached | (moved.done & ~kept)
+        return _Rows(picked.parameters, picked.optimizer_state, picked.epoch, picked.loss, done)
 
     def running(carry: tuple[Any, _Rows]) -> Any:
         epoch, now = carry
-        return (epoch < stop) & (2 * jnp.sum(~now.done) > count)
+        return (epoch < last) & (only_loss | (2 * jnp.sum(~now.done) > count))
 
     def sweep(carry: tuple[Any, _Rows]) -> tuple[Any, _Rows]:
         epoch, now = carry
@@ -283,13 +285,5 @@ def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any], rows: _
 
     # Rows that are not done have made the same number of epochs.
     epoch = jnp.max(jnp.where(rows.done, 0, rows.epoch))
+    last = jnp.where(only_loss, epoch + 1, stop)
     return jax.lax.while_loop(running, sweep, (epoch, rows))[1]
-
-
-@eqx.filter_jit
-def _final_loss(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any], rows: _Rows) -> Any:
-    """The loss at the current weights; for rows that are done it is already known."""
-    static, problem, _, _ = fixed
-    data = 0 if problem.own_data else None
-    at_end = jax.vmap(lambda part, x, y: _clean_loss(static, problem, part, x, y), in_axes=(0, data, data))
-    return jnp.where(rows.done, rows.loss, at_end(rows.parameters, problem.inputs, problem.targets))
