@@ -8,6 +8,8 @@ from inspect import isfunction
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import jax
+
 from attrax._base import checks
 from attrax._base.lazy import lazy
 
@@ -86,7 +88,25 @@ def _made(
         parts.append(optax.scale_by_rms(decay=0.99, eps=1e-8, eps_in_sqrt=False))
     if momentum:
         parts.append(optax.trace(decay=momentum))
-    return optax.chain(*parts, optax.scale_by_learning_rate(learning_rate))
+    return _flattened(optax.chain(*parts, optax.scale_by_learning_rate(learning_rate)))
+
+
+_FEW = 2**16
+"""Up to so many weights, copying them into one array takes no longer than operations layer by layer."""
+
+
+def _flattened(transformation: optax.GradientTransformation) -> optax.GradientTransformation:
+    """The same steps, but for few weights computed on all of them in one array: the compiler then has one layer's work
+    for a network of any depth."""
+    flat = optax.flatten(transformation)
+
+    def fitting(weights: Any) -> optax.GradientTransformation:
+        return flat if sum(leaf.size for leaf in jax.tree.leaves(weights)) <= _FEW else transformation
+
+    def update(gradient: Any, state: Any, parameters: Any = None) -> tuple[Any, Any]:
+        return fitting(gradient).update(gradient, state, parameters)
+
+    return optax.GradientTransformation(lambda parameters: fitting(parameters).init(parameters), update)
 
 
 _known = lru_cache(maxsize=128)(_made)
