@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,9 @@ def texts() -> Iterator[tuple[str, str]]:
             yield f"{path.relative_to(ROOT)}:{line}", re.sub(r"`[^`\n]*`", " ", text)
 
 
-TEXTS = tuple((place, " ".join(text.split())) for place, text in texts())
+@cache
+def all_texts() -> tuple[tuple[str, str], ...]:
+    return tuple((place, " ".join(text.split())) for place, text in texts())
 
 
 @pytest.mark.parametrize("retired", RETIRED)
@@ -79,13 +82,13 @@ def test_no_text_uses_a_retired_word(retired: str) -> None:
     word = re.compile(rf"(?<![\w-])(?:{retired})(?![\w-])", re.IGNORECASE)
     used = [
         f"{place}: …{text[max(0, m.start() - 30) : m.end() + 30]}…"
-        for place, text in TEXTS
+        for place, text in all_texts()
         for m in word.finditer(text)
     ]
     assert not used, f"write {RETIRED[retired]}:\n" + "\n".join(used)
 
 
 def test_the_texts_are_found() -> None:
-    assert len([text for _, text in TEXTS if text]) > 1000
-    places = " ".join(place for place, _ in TEXTS)
+    assert len([text for _, text in all_texts() if text]) > 1000
+    places = " ".join(place for place, _ in all_texts())
     assert all(name in places for name in ("README.md", "writers.md", "cli/_store.py", "dynamics/_recall.py"))

@@ -139,7 +139,7 @@ def test_one_score_an_example_is_demanded() -> None:
 
 def test_trained_scores_certify_all_and_beats_distance_under_occlusion() -> None:
     digits = ax.sources.load("digits", n=40).values
-    memory = ax.store(digits, writer=ax.WinnerTakeAll(epochs=1500), key=jr.key(0))
+    memory = ax.store(digits, writer=ax.WinnerTakeAll(epochs=500), key=jr.key(0))
     assert memory.status == "stored"
     assert memory.certificate.all_attractors
     assert memory.certificate.spectral_radius.max() == 0

@@ -182,18 +182,19 @@ def _newton_correction(
             deviation = np.asarray(_push(reduced, z[step], deviation)) + defect[step]
         return deviation
 
-    constant = around(np.zeros(size))
     try:
-        # Above, GMRES on Jacobian-vector products.
         if size <= FORMED:
-            product = np.eye(size)
+            product, constant = np.eye(size), np.zeros(size)
             for step in range(period):
-                product = np.asarray(_jacobian(reduced, z[step])) @ product
+                jacobian = np.asarray(_jacobian(reduced, z[step]))
+                product, constant = jacobian @ product, jacobian @ constant + defect[step]
             with warnings.catch_warnings():
                 # The defect after the step shows whether an ill-conditioned system still helped.
                 warnings.simplefilter("ignore", scipy.linalg.LinAlgWarning)
                 first = scipy.linalg.solve(np.eye(size) - product, constant, check_finite=True)
         else:
+            # GMRES on Jacobian-vector products.
+            constant = around(np.zeros(size))
             operator = scipy.sparse.linalg.LinearOperator(
                 (size, size), matvec=lambda start: start - (around(start) - constant), dtype=np.float64
             )
