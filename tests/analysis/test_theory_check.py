@@ -199,7 +199,7 @@ def test_initial_jacobian_formula() -> None:
             theory.initial_jacobian(*arguments)
 
 
-@pytest.mark.parametrize(("k", "dimension", "norm"), [(150, 150, 20.0), (600, 150, 5.0)])
+@pytest.mark.parametrize(("k", "dimension", "norm"), [(200, 200, 20.0), (600, 150, 5.0)])
 def test_initial_jacobian_as_measured(k, dimension, norm) -> None:
     found = analysis.measure_initial_jacobian("tanh", k, dimension, norm, trials=6, key=KEY)
     assert found.norm_before.mean() == pytest.approx(found.theory.largest_singular_value, rel=0.03)
