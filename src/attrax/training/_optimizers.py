@@ -103,10 +103,10 @@ def _flattened(transformation: optax.GradientTransformation) -> optax.GradientTr
     def fitting(weights: Any) -> optax.GradientTransformation:
         return flat if sum(leaf.size for leaf in jax.tree.leaves(weights)) <= _FEW else transformation
 
-    def update(gradient: Any, state: Any, parameters: Any = None) -> tuple[Any, Any]:
-        return fitting(gradient).update(gradient, state, parameters)
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        return fitting(updates).update(updates, state, params)
 
-    return optax.GradientTransformation(lambda parameters: fitting(parameters).init(parameters), update)
+    return optax.GradientTransformation(lambda params: fitting(params).init(params), update)
 
 
 _known = lru_cache(maxsize=128)(_made)
