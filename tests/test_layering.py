@@ -15,6 +15,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("_base",),
     ("activations", "extending", "linalg", "patterns"),
     ("corruptions", "maps", "theory"),
+    ("foreign",),
     ("memory",),
     ("dynamics",),
     ("certificates", "sources"),
