@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from attrax._base.lazy import lazy
-from attrax.foreign._build import Scope, build_body
+from attrax.foreign._build import NEWEST, Scope, build_body
 from attrax.foreign._error import ForeignError
 from attrax.foreign._graph import Graph, Node
 
@@ -31,7 +31,7 @@ def _body_of(node: Node, types: tuple[_Type, ...]) -> Graph:
             proto.attribute.append(attribute.default_value)
     function = onnx.FunctionProto()
     function.ParseFromString(_definition(node, schema, proto, types))
-    scope = Scope({})
+    scope = Scope({"": node.version if node.domain == "" else NEWEST})
     body = build_body(function, proto.attribute, scope)
     scope.missing.refuse()
     return body

@@ -50,8 +50,9 @@ class Scope:
     """What is shared by the graphs of one file.
 
     **Fields:** `versions` of the operator sets by domain; `functions` of the file; the `reader` of its arrays; the
-    `weights` found so far, or `None` where weights are to be constants; operators that are `missing`; `bound`, the attributes of the function whose body is built;
-    how `deep` functions call each other; and a `path` that makes the keys of weights unique.
+    `weights` found so far, or `None` where weights are to be constants; operators that are `missing`; `bound`, the
+    attributes of the function whose body is built; how `deep` functions call each other; a `path` that makes the keys
+    of weights unique; and the `count` of nodes.
     """
 
     versions: Mapping[str, int]
@@ -94,11 +95,16 @@ def build_body(proto: Any, attributes: Iterable[Any], scope: Scope) -> Graph:
         raise ForeignError(f"the functions of the file call each other more than {_DEEPEST} deep")
     given = {attribute.name: attribute for attribute in attributes}
     defaults = {attribute.name: attribute for attribute in proto.attribute_proto}
-    inner = replace(scope, versions=versions_of(proto.opset_import), bound={**defaults, **given}, deep=scope.deep + 1)
+    inner = replace(
+        scope,
+        versions={**scope.versions, **versions_of(proto.opset_import)},
+        bound={**defaults, **given},
+        deep=scope.deep + 1,
+    )
     open_value = Value(None, None)
     inputs = dict.fromkeys(proto.input, open_value)
     outputs = dict.fromkeys(proto.output, open_value)
-    return _finish(proto.node, inputs, outputs, {}, inner, frozenset())
+    return _finish(proto.node, inputs, outputs, {}, inner, frozenset(), whole=False)
 
 
 def _graph(proto: Any, scope: Scope, outer: frozenset[str]) -> Graph:
@@ -135,7 +141,11 @@ def _finish(
     constants: dict[str, np.ndarray],
     scope: Scope,
     outer: frozenset[str],
+    *,
+    whole: bool = True,
 ) -> Graph:
+    """The graph of these nodes. Unless it is `whole`, it may leave outputs out that the call of a function does not ask
+    for."""
     scope.count[0] += len(protos)
     if scope.count[0] > _MOST_NODES:
         raise ForeignError(f"the network has more than {_MOST_NODES:,} nodes")
@@ -152,7 +162,7 @@ def _finish(
         nodes.append(_node(proto, name, scope, names))
     ordered = in_order(nodes, outer | {*inputs, *constants})
     lost = [name for name in outputs if name not in names]
-    if lost:
+    if lost and whole:
         raise ForeignError(f"the output {printable(lost[0], 80)} is computed by no node")
     graph = Graph(inputs, outputs, ordered)
     fixed = {node.inputs[slot] for node in graph.walk() for slot in _known(node) if slot < len(node.inputs)}
@@ -242,7 +252,7 @@ def _constant(proto: Any, scope: Scope) -> np.ndarray:
 def _attribute(attribute: Any, scope: Scope, names: frozenset[str]) -> Any:
     """An attribute as plain Python. The element types that some operators name become dtypes."""
     kinds = onnx.AttributeProto
-    if attribute.type == kinds.INT and attribute.name in ("to", "dtype", "output_dtype"):
+    if attribute.type == kinds.INT and attribute.name in ("to", "dtype", "output_dtype", "output_datatype"):
         return dtype_of(attribute.i) if attribute.i else None
     if attribute.type == kinds.GRAPH:
         return _graph(attribute.g, scope, names)

@@ -23,7 +23,8 @@ F = TypeVar("F", bound=Function)
 class Operator:
     """**Fields:**
 
-    - `function`: called with a `Call` and the inputs, `None` for those that are left out; returns one output or a tuple.
+    - `function`: called with a `Call` and the inputs, `None` for those that are left out; returns one output, or a
+      tuple of them.
     - `plain`: whether it is written with `call.xp` alone, so that NumPy can compute it where all inputs are known.
     - `known`: the inputs that have to be known while a program is translated, because shapes depend on them.
     """

@@ -12,9 +12,11 @@ _FAMILIES = (
     "linear",
     "normalize",
     "pool",
+    "quantized",
     "recurrent",
     "reduce",
     "resize",
+    "sample",
     "shape",
     "signal",
 )

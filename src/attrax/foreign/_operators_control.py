@@ -1,4 +1,4 @@
-"""Branches and loops, where what the file or a fixed input determines decides how they go; sequences; optional values."""
+"""Branches and loops that the file, or a fixed input, decides; sequences; optional values."""
 
 from typing import Any
 

@@ -22,10 +22,10 @@ def _with_bias(y: Any, bias: Any) -> Any:
 @operator("Conv")
 def _conv(call: Call, x: Any, weight: Any, bias: Any = None) -> Any:
     window = window_of(call, x.shape[2:], call.get("kernel_shape") or weight.shape[2:])
-    return _with_bias(_convolve(call, x, weight, window, call.get("group", 1)), bias)
+    return _with_bias(convolve(call, x, weight, window, call.get("group", 1)), bias)
 
 
-def _convolve(call: Call, x: Any, weight: Any, window: Window, groups: int) -> Any:
+def convolve(call: Call, x: Any, weight: Any, window: Window, groups: int) -> Any:
     if weight.shape[2:] != window.kernel or x.shape[1] != weight.shape[1] * groups or weight.shape[0] % groups:
         raise call.refuse(f"convolves an array of shape {x.shape} with kernels of shape {weight.shape}")
     call.room((x.shape[0], weight.shape[0], *window.places(x.shape[2:])), x.dtype)
@@ -101,7 +101,7 @@ def _conv_integer(call: Call, x: Any, weight: Any, x_zero: Any = None, weight_ze
     x = x if x_zero is None else x - x_zero.astype(np.int32)
     if weight_zero is not None:
         weight = weight - weight_zero.astype(np.int32).reshape(-1, *[1] * (weight.ndim - 1 if weight_zero.ndim else 0))
-    return _convolve(call, x, weight, window, call.get("group", 1))
+    return convolve(call, x, weight, window, call.get("group", 1))
 
 
 @operator("Col2Im", known=(1, 2))

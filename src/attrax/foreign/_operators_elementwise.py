@@ -10,6 +10,7 @@ import numpy as np
 
 from attrax.foreign._operator import Call, is_float, operator
 
+_TINY = ("int2", "int4", "uint2", "uint4")
 _UNARY = {
     "Abs": "abs",
     "Acos": "arccos",
@@ -290,6 +291,8 @@ def _to_dtype(call: Call, x: Any, dtype: Any) -> Any:
         x = call.xp.where(infinite, call.xp.sign(x) * most, call.xp.clip(x, -most, most)).astype(x.dtype)
     if is_float(x.dtype) and target == np.dtype(bool):
         return x != 0
+    if is_float(x.dtype) and target.name in _TINY:
+        x = x.astype(np.int32)  # cut off, then only the last bits kept
     return x.astype(target)
 
 

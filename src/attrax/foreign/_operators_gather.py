@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from attrax.foreign._operator import Call, axis_of, is_float, operator
+from attrax.foreign._operator import Call, axis_of, operator
 
 
 @operator("Gather", plain=True)
@@ -155,37 +155,3 @@ def _rotary(call: Call, x: Any, cosines: Any, sines: Any, places: Any = None) ->
         part = jnp.concatenate([real, other], axis=-1)
     y = jnp.concatenate([part, rest], axis=-1)
     return y.reshape(x.shape) if flat else jnp.swapaxes(y, 1, 2)
-
-
-@operator("QuantizeLinear")
-def _quantize(call: Call, x: Any, scale: Any, zero: Any = None) -> Any:
-    dtype = np.dtype(np.uint8) if zero is None else zero.dtype
-    dtype = call.get("output_dtype", dtype)
-    scale, zero = _spread(call, x, scale), None if zero is None else _spread(call, x, zero)
-    scaled = x / scale.astype(x.dtype)
-    if is_float(dtype):
-        scaled = scaled if zero is None else scaled + zero.astype(x.dtype)
-        most = float(jnp.finfo(dtype).max)
-        return (jnp.clip(scaled, -most, most) if call.get("saturate", 1) else scaled).astype(dtype)
-    found = jnp.round(scaled)
-    found = found if zero is None else found + zero.astype(np.int32)
-    return jnp.clip(found, jnp.iinfo(dtype).min, jnp.iinfo(dtype).max).astype(np.int32).astype(dtype)
-
-
-@operator("DequantizeLinear")
-def _dequantize(call: Call, x: Any, scale: Any, zero: Any = None) -> Any:
-    target = call.dtype(call.get("output_dtype", scale.dtype))
-    inner = target if is_float(x.dtype) else np.dtype(np.int32)
-    moved = x.astype(inner)
-    moved = moved if zero is None else moved - _spread(call, x, zero).astype(inner)
-    return (moved.astype(target) * _spread(call, x, scale)).astype(target)
-
-
-def _spread(call: Call, x: Any, value: Any) -> Any:
-    """A scale or zero point for the whole, for each entry of an axis, or for blocks along it, at every entry of `x`."""
-    if value.size == 1:
-        return value.reshape(())
-    axis, block = axis_of(call.get("axis", 1), x.ndim), call.get("block_size", 0)
-    if not block:
-        return value.reshape(*[-1 if at == axis else 1 for at in range(x.ndim)])
-    return jnp.repeat(value, block, axis=axis)[tuple(slice(side) for side in x.shape)]

@@ -25,9 +25,10 @@ _GUESSES = (1, 2, 16, 32, 64, 224)
 class Program(Record, eqx.Module):
     """A graph of operators, with its weights as leaves. Load one with `attrax.foreign.load`.
 
-    It is called with arrays by name and returns arrays by name. `cast` to float64 makes it compute in 64 bits throughout,
-    also where the file says 32; `jax.vmap`, `jax.jvp` and `jax.jit` work as for any function. Inputs of integers and
-    truth values that are NumPy arrays are known while it is translated, so that branches and shapes may depend on them.
+    It is called with arrays by name and returns arrays by name. With its weights in float64 it computes in 64 bits
+    throughout, also where the file says 32; `jax.vmap`, `jax.jvp` and `jax.jit` work as for any function. Inputs of
+    integers and truth values that are NumPy arrays are known while it is translated, so that branches and shapes may
+    depend on them.
 
     **Fields:** `weights` by name; the `graph`.
     """

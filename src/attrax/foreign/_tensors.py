@@ -33,8 +33,8 @@ _NIBBLES, _QUARTERS = ("INT4", "UINT4", "FLOAT4E2M1"), ("INT2", "UINT2")
 def dtype_of(number: int) -> np.dtype[Any]:
     """The dtype of an element type of ONNX. **Raises** `ForeignError` for texts and for unknown types."""
     name = type_name(number)
-    if name in ("STRING", "UNDEFINED"):
-        raise ForeignError(f"the file holds arrays of the type {name}; attrax computes with numbers only")
+    if name in ("STRING", "UNDEFINED", "FLOAT8E8M0"):  # the last has numbers that XLA takes to be 0
+        raise ForeignError(f"the file holds arrays of the type {name}, with which attrax does not compute")
     try:
         return np.dtype(onnx.helper.tensor_dtype_to_np_dtype(number))
     except (KeyError, TypeError, ValueError):

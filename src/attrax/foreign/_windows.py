@@ -1,6 +1,6 @@
 """What convolutions and pooling share: padding, and the entries under a window at each of its places.
 
-A window is taken apart into its places: for a window of k entries, k shifted copies of the input. On a CPU, and inside a
+A window is taken apart into its entries: for one of k entries, k shifted copies of the input. On a CPU, and inside a
 loop, products and maxima of these are faster than XLA's own convolution, and they have derivatives of every order.
 """
 
