@@ -26,6 +26,7 @@ COMMANDS = {
     "certify": ("attrax.cli._certify:certify", "Certify every stored example again."),
     "info": ("attrax.cli._certify:info", "Show what is in a memory file."),
     "compare": ("attrax.cli._compare:compare", "Give the same cues to other associative memories."),
+    "export": ("attrax.cli._export:export", "Write the network of a memory for ONNX or PyTorch."),
     "demo": ("attrax.cli._demo:demo", "Store 100 faces and write a page about it."),
     "demo-film": ("attrax.cli._demo_film:demo_film", "Store a film, recall it from noise, write it."),
     "reproduce": ("attrax.cli._reproduce:reproduce", "Reproduce the paper's figures and tables."),

@@ -95,12 +95,13 @@ class Call:
             size *= max(int(side), 0)
         if any(int(side) < 0 for side in shape):
             raise self.refuse(f"would make an array of shape {tuple(map(int, shape))}")
-        refuse_beyond_memory(
-            f"node {self.node}: an array of shape {tuple(map(int, shape))}",
-            size * np.dtype(dtype).itemsize,
-            "check the file",
-            error=ForeignError,
-        )
+        if size > SMALL:
+            refuse_beyond_memory(
+                f"node {self.node}: an array of shape {tuple(map(int, shape))}",
+                size * np.dtype(dtype).itemsize,
+                "check the file",
+                error=ForeignError,
+            )
         return self.xp if size <= SMALL else jnp
 
     def refuse(self, why: str) -> ForeignError:

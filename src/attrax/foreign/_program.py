@@ -15,7 +15,7 @@ from attrax._base.numerics import float64
 from attrax._base.shown import Record
 from attrax.foreign._error import ForeignError
 from attrax.foreign._graph import Graph, Node, Value
-from attrax.foreign._operator import is_float
+from attrax.foreign._operator import SMALL, is_float
 from attrax.foreign._run import Runner
 
 _GUESSES = (1, 2, 16, 32, 64, 224)
@@ -176,7 +176,7 @@ def check(program: Program) -> None:
     first: ForeignError | None = None
     for guess in _GUESSES if open_sizes else (1,):
         try:
-            _traced(program, 1, guess)
+            traced(program, 1, guess)
             return
         except ForeignError as error:
             first = error if first is None else first
@@ -188,7 +188,7 @@ def _waits_for_a_value(error: ForeignError) -> bool:
     return "Give that input a fixed value" in str(error)
 
 
-def _traced(program: Program, batch: int, guess: int) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
+def traced(program: Program, batch: int, guess: int) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
     """Shape and dtype of every value, for these sizes in the place of open ones. Nothing is computed."""
     found: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}
 
@@ -198,12 +198,13 @@ def _traced(program: Program, batch: int, guess: int) -> dict[str, tuple[tuple[i
         size = 1
         for side in value.shape:
             size *= int(side)
-        refuse_beyond_memory(
-            f"node {node}: an array of shape {tuple(value.shape)}",
-            size * np.dtype(value.dtype).itemsize,
-            "check the sizes in the file, or give smaller inputs",
-            error=ForeignError,
-        )
+        if size > SMALL:
+            refuse_beyond_memory(
+                f"node {node}: an array of shape {tuple(value.shape)}",
+                size * np.dtype(value.dtype).itemsize,
+                "check the sizes in the file, or give smaller inputs",
+                error=ForeignError,
+            )
         if name in program_values:
             found[name] = tuple(value.shape), np.dtype(value.dtype)
 
@@ -240,7 +241,7 @@ def _shapes_of(program: Program) -> dict[str, Value]:
     known: dict[str, Value] = {}
     for guess in _GUESSES:
         try:
-            one, other = _traced(program, 2, guess), _traced(program, 3, 2 * guess)
+            one, other = traced(program, 2, guess), traced(program, 3, 2 * guess)
         except ForeignError:
             continue
         for name, (shape, dtype) in one.items():

@@ -82,8 +82,10 @@ def _refuse_other_formats(path: Path, start: bytes) -> None:
     pickled = start[:1] == b"\x80" and start[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")
     if suffix == ".pt2":
         raise ForeignError(
-            f"{shown} is a program of torch.export, which only PyTorch reads; attrax.foreign.from_torch({str(path)!r}) "
-            "does, where PyTorch is installed"
+            f"{shown} is a program of torch.export, and loading one can run any code, because it holds pickles, so "
+            "attrax does not. Where you trust it, load it yourself:\n"
+            f"    program = torch.export.load({str(path)!r})\n"
+            "    converted = attrax.foreign.from_torch(program, example)"
         )
     if pickled or start[:4] == b"PK\x03\x04" or suffix in (".pt", ".pth", ".pkl", ".pickle", ".ckpt"):
         raise ForeignError(

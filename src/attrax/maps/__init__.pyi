@@ -5,7 +5,9 @@ from ._contract import BallBounds as BallBounds
 from ._contract import Bounded as Bounded
 from ._contract import BoundSteps as BoundSteps
 from ._contract import Describable as Describable
+from ._contract import Exportable as Exportable
 from ._contract import Linearizable as Linearizable
+from ._contract import OperatorWriter as OperatorWriter
 from ._contract import Reducible as Reducible
 from ._contract import StepBounds as StepBounds
 from ._contract import Storable as Storable

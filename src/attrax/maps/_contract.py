@@ -187,3 +187,29 @@ class Storable(_Map, Protocol):
         """The map rebuilt from these. **Raises** `ValueError`, `KeyError` or `TypeError` if they do not fit
         together."""
         ...
+
+
+class OperatorWriter(Protocol):
+    """Takes a map down as operators of ONNX. Values and arrays go by names."""
+
+    def constant(self, array: Any) -> str:
+        """The name of an array, for use as an input."""
+        ...
+
+    def apply(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        """The name of the output of an operator of ONNX, version 17."""
+        ...
+
+    def activate(self, activation: Any, x: str) -> str:
+        """The name of φ(x), for a name of `attrax.activations`, or a record."""
+        ...
+
+
+@runtime_checkable
+class Exportable(_Map, Protocol):
+    """A map that can be written as an ONNX file, see `attrax.foreign.export`."""
+
+    def write_operators(self, write: OperatorWriter, x: str) -> str:
+        """Writes the map from `x`, a batch of states, n×state shape, and returns the name of the batch of next
+        states."""
+        ...

@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from attrax.maps import describe
 from attrax.memory._certificate import Certificate
 from attrax.memory._thresholds import default_recovery_atol
 from attrax.patterns import Patterns
+
+if TYPE_CHECKING:
+    from attrax.foreign import Export
 
 _WRITTEN = ("status", "writer", "loss", "epochs", "seconds")
 """Entries of `written` that are shown in the `repr`."""
@@ -58,6 +61,15 @@ class Memory(Record):
                 "supply the same examples again (with_patterns, or --patterns SOURCE on the command line)"
             )
         return self.patterns
+
+    def to_onnx(self, path: str | os.PathLike[str], *, dtype: str = "float32") -> "Export":
+        """Writes the map as an ONNX file, from batches of states to those of next states.
+
+        The same as `attrax.foreign.export(memory, path, dtype=dtype)`; **raises** as it does.
+        """
+        from attrax.foreign import export
+
+        return export(self.map, path, dtype=dtype)
 
     @property
     def status(self) -> StoreStatus | None:

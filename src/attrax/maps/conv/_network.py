@@ -166,6 +166,40 @@ class ConvAutoencoder(Record, eqx.Module):
         text += ("" if self.strided else ", not strided") + (", skip connections" if self.skips else "")
         return Description(text, self.parameters, len(self.weights) - 1, facts)
 
+    def write_operators(self, write: Any, x: str) -> str:
+        """Writes its convolutions, of channels first, between transpositions; see `attrax.maps.Exportable`."""
+        height, width = self.shape[:2]
+        channels = math.prod(self.shape[2:])
+        layers = iter(zip(self.weights, self.biases, strict=True))
+        stride = 2 if self.strided else 1
+
+        def convolve(x: str, stride: int = 1, *, activated: bool = True) -> str:
+            kernel, bias = next(layers)
+            first = np.transpose(np.asarray(kernel), (3, 2, 0, 1))
+            arrays = [write.constant(array) for array in (first, bias) if array is not None]
+            x = write.apply("Conv", x, *arrays, kernel_shape=[3, 3], strides=[stride, stride], pads=[1, 1, 1, 1])
+            return write.activate(self.activation, x) if activated else x
+
+        x = write.apply("Reshape", x, write.constant(np.array([-1, height, width, channels])))
+        x = convolve(write.apply("Transpose", x, perm=[0, 3, 1, 2]), activated=False)
+        passed = []
+        for _ in range(self.levels):
+            passed.append((x, height, width))
+            x = convolve(x, stride)
+            height, width = (height // 2, width // 2) if self.strided else (height, width)
+        for _ in range(2):
+            x = convolve(x)
+        for _ in range(self.levels):
+            before, higher, wider = passed.pop()
+            if self.strided:
+                x = write.apply("MatMul", write.constant(_interpolation(height)), x)
+                x = write.apply("MatMul", x, write.constant(_interpolation(width).T))
+            height, width = higher, wider
+            x = convolve(write.apply("Concat", x, before, axis=1) if self.skips else x)
+        x = convolve(convolve(x), activated=False)
+        x = write.apply("Transpose", x, perm=[0, 2, 3, 1])
+        return write.apply("Reshape", x, write.constant(np.array([-1, *self.shape])))
+
     def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Arrays `weight.i` and `bias.i` with i from 0, and the settings for a file."""
         arrays = {f"weight.{i}": np.asarray(weight) for i, weight in enumerate(self.weights)}

@@ -141,6 +141,15 @@ class MLP(Record, eqx.Module):
         facts = {"widths": list(self.widths), "activation": str(self.activation), "bias": bias}
         return Description(text, count_parameters(self), self.depth, facts)
 
+    def write_operators(self, write: Any, x: str) -> str:
+        """Writes its layers, between a flat vector and the shape of a state; see `attrax.maps.Exportable`."""
+        x = write.apply("Reshape", x, write.constant(np.array([-1, self.size])))
+        for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            arrays = [write.constant(array) for array in (weight, bias) if array is not None]
+            x = write.apply("Gemm", x, *arrays, transB=1)
+            x = write.activate(self.activation, x) if number < self.depth else x
+        return write.apply("Reshape", x, write.constant(np.array([-1, *self.shape])))
+
     def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Arrays `weight.i` and `bias.i` with i from 0, and the settings for a file."""
         arrays = {f"weight.{i}": np.asarray(weight) for i, weight in enumerate(self.weights)}

@@ -132,6 +132,20 @@ class Recurrent(Record, eqx.Module):
         text = f"recurrent network of {self.width} tanh units, {self.num_symbols} symbols, {self.feedback} feedback"
         return Description(text, count_parameters(self), 1, facts)
 
+    def write_operators(self, write: Any, x: str) -> str:
+        """Writes one step of both halves of the state; see `attrax.maps.Exportable`."""
+        heard = np.concatenate([np.asarray(self.recurrent_weight), np.asarray(self.input_weight)], axis=1)
+        hidden = write.apply("Tanh", write.apply("Gemm", x, write.constant(heard), write.constant(self.bias), transB=1))
+        said = (write.constant(self.output_weight), write.constant(self.output_bias))
+        scores = write.apply("Gemm", hidden, *said, transB=1)
+        if self.feedback == "softmax":
+            symbol = write.apply("Softmax", scores, axis=-1)
+        else:
+            largest = write.apply("ArgMax", scores, axis=1, keepdims=0)
+            depth, values = write.constant(np.array(self.num_symbols)), write.constant(np.array([0.0, 1.0]))
+            symbol = write.apply("OneHot", largest, depth, values, axis=-1)
+        return write.apply("Concat", hidden, symbol, axis=1)
+
     def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """The arrays under the names of the fields, and the settings for a file."""
         return {name: np.asarray(getattr(self, name)) for name in _ARRAYS}, {"feedback": self.feedback}
