@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup torch demo demo-film test lint format types layering check bench bench-start bench-write bench-sequences bench-analysis attack lock clean
+.PHONY: help setup torch demo demo-film test lint format types layering check bench bench-start bench-write bench-sequences bench-analysis attack onnx-tests lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -61,6 +61,10 @@ bench-analysis: torch  ## time spectra, radii and basins beside dense and plain 
 
 attack: setup  ## attack certificates, radii, files and writing for half an hour; see docs/trust.md
 	$(BIN)/python -m attacks
+
+onnx-tests: torch  ## run all node tests of ONNX, write docs/onnx-operators.md, convert all networks of the tests
+	cd tests && ../$(BIN)/python -W ignore -m helpers.onnx_nodes
+	ATTRAX_ONNX=all $(BIN)/python -m pytest tests/foreign
 
 lock:  ## pin the newest versions of all dependencies anew, in an environment of its own
 	rm -rf .venv-lock

@@ -8,7 +8,10 @@ import numpy as np
 
 
 def state_batch(name: str, values: Any, *shapes: tuple[int, ...]) -> np.ndarray:
-    """`values` as an array of real states, one per row, at least one. Neither copied nor cast.
+    """`values` as an array of real states, one per row, at least one.
+
+    Tensors of PyTorch are taken as arrays are. Numbers of 32 and 64 bits are neither copied nor cast; narrower
+    floating-point numbers become float32, wider ones float64.
 
     `shapes` are the shape of a state, followed by other accepted shapes (those of frames). Without any, every shape is
     accepted.
@@ -20,7 +23,7 @@ def state_batch(name: str, values: Any, *shapes: tuple[int, ...]) -> np.ndarray:
         ValueError: cues must be states of shape (8, 8), one per row; got an array of shape (8, 8). For a single state \
 write cues[None]
     """
-    given, values = values, np.asarray(values)
+    given, values = values, as_array(values)
     if values.dtype.kind not in "fiub":
         raise ValueError(f"{name} must be an array of real numbers; got {_other_than_numbers(given, values)}")
     fits = values.shape[1:] in shapes and values.ndim > 0 if shapes else values.ndim > 1
@@ -31,6 +34,26 @@ write cues[None]
     given = " or ".join(map(str, shapes))
     wanted = f"{name} must be states{' of shape ' * bool(shapes)}{given}, one per row"
     raise ValueError(f"{wanted}; got an array of shape {values.shape}{_remedy(name, values.shape, shapes)}")
+
+
+def as_array(values: Any) -> np.ndarray:
+    """`values` as a NumPy array whose floating-point numbers, of whatever type, have 32 or 64 bits.
+
+    A tensor of PyTorch may be on any device, take part in automatic differentiation, and be of any type; PyTorch is not
+    imported for that.
+
+        >>> as_array(np.ones(2, np.float16)).dtype
+        dtype('float32')
+    """
+    if all(callable(getattr(values, name, None)) for name in ("detach", "cpu", "numpy", "is_floating_point")):
+        values = values.detach().cpu()
+        values = values.float() if values.is_floating_point() and values.element_size() < 4 else values
+        values = values.numpy()
+    values = np.asarray(values)
+    small = values.dtype.type.__module__ == "ml_dtypes" and "float" in values.dtype.name
+    if small or (values.dtype.kind == "f" and values.dtype.itemsize < 4):
+        return values.astype(np.float32)
+    return values.astype(np.float64) if values.dtype.kind == "f" and values.dtype.itemsize > 8 else values
 
 
 def _other_than_numbers(given: Any, values: np.ndarray) -> str:

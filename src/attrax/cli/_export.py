@@ -7,8 +7,10 @@ import typer
 
 from attrax.cli._certify import File
 from attrax.cli._maps import MapName
+from attrax.cli._memory_files import load_complete
 from attrax.cli._options import Json
 from attrax.cli._output import number, print_json
+from attrax.cli._progress import waiting
 
 
 def export(
@@ -30,11 +32,12 @@ def export(
 
     Example: attrax export faces.attrax -o faces.onnx
     """
-    from attrax.cli._sequences import load_memory
     from attrax.foreign import export as export_map
 
-    memory = load_memory(file, None, map_name)
-    made = export_map(memory, output, dtype=dtype)
+    with waiting("reading the memory"):
+        memory = load_complete(file, map_name)
+    with waiting(f"writing {output.name}"):
+        made = export_map(memory, output, dtype=dtype)
     if as_json:
         print_json({"file": str(made.path), "difference": made.difference, "against": made.against})
     else:

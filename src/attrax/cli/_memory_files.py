@@ -10,14 +10,22 @@ from attrax.cli._maps import named_map
 from attrax.cli._progress import waiting
 
 
-@waiting("reading the memory")
-def load_memory(file: Path, patterns: list[str] | None, map: str | None = None) -> Any:
-    """A memory from its file, completed by `patterns` and by the `map` where it was saved without them."""
+def load_complete(file: Path, map: str | None = None) -> Any:
+    """A memory from its file, with a map in any case: that of the file, or `map`."""
     from attrax import files
 
     memory = files.load(file, map=named_map(map))
     if isinstance(memory.map, files.MissingMap):
         raise ValueError(f"{file} does not hold its map, {memory.map.text}; name it with --map MODULE:NAME")
+    return memory
+
+
+@waiting("reading the memory")
+def load_memory(file: Path, patterns: list[str] | None, map: str | None = None) -> Any:
+    """A memory from its file, completed by `patterns` and by the `map` where it was saved without them."""
+    from attrax import files
+
+    memory = load_complete(file, map)
     if memory.patterns is None:
         if not patterns:
             raise ValueError(

@@ -17,9 +17,9 @@ from attrax.foreign._tensors import TensorReader, dtype_of
 onnx = lazy("onnx")
 
 OLDEST, NEWEST = 7, 28
-"""Versions of ONNX's own operator set whose operators are understood."""
-_MOST_NODES = 1_000_000
-_DEEPEST = 50
+"""Versions of ONNX's own operator set whose operators are understood. Of older ones those that have not changed are."""
+_MOST_NODES = 100_000
+"""Nodes that a network may have, those of functions counted for each call."""
 _LISTED = 5
 BODY = "Body"
 """The operator of a node that stands for a function of the file."""
@@ -51,8 +51,7 @@ class Scope:
 
     **Fields:** `versions` of the operator sets by domain; `functions` of the file; the `reader` of its arrays; the
     `weights` found so far, or `None` where weights are to be constants; operators that are `missing`; `bound`, the
-    attributes of the function whose body is built; how `deep` functions call each other; a `path` that makes the keys
-    of weights unique; and the `count` of nodes.
+    attributes of the function whose body is built; and a `path` that makes the keys of weights unique.
     """
 
     versions: Mapping[str, int]
@@ -61,19 +60,17 @@ class Scope:
     weights: dict[str, np.ndarray] | None = None
     missing: _Missing = field(default_factory=_Missing)
     bound: Mapping[str, Any] = field(default_factory=dict)
-    deep: int = 0
     path: str = ""
-    count: list[int] = field(default_factory=lambda: [0])
 
 
 def versions_of(imports: Iterable[Any]) -> dict[str, int]:
     """Versions by domain. **Raises** `ForeignError` for a version of ONNX's own set that is not known."""
     found = {_domain(one.domain): int(one.version) for one in imports}
     version = found.get("")
-    if version is not None and not OLDEST <= version <= NEWEST:
+    if version is not None and not 1 <= version <= NEWEST:
         raise ForeignError(
-            f"the file uses version {version} of ONNX's operators; attrax knows {OLDEST} to {NEWEST}: export it with "
-            f"opset_version={min(max(version, 18), NEWEST)}"
+            f"the file uses version {version} of ONNX's operators; attrax knows those up to {NEWEST}: export it with "
+            f"opset_version={NEWEST} or lower"
         )
     return found
 
@@ -84,22 +81,40 @@ def _domain(name: str) -> str:
 
 def build(proto: Any, scope: Scope) -> Graph:
     """The graph of a `GraphProto`, with everything that it needs. **Raises** `ForeignError`."""
+    if _count(proto.node, scope.functions, {}) > _MOST_NODES:
+        raise ForeignError(f"the network has more than {_MOST_NODES:,} nodes, those of functions counted for each call")
     graph = _graph(proto, scope, frozenset())
     scope.missing.refuse()
     return graph
 
 
+def _count(nodes: Any, functions: Mapping[tuple[str, str], Any], known: dict[tuple[str, str], int | None]) -> int:
+    """The nodes that there are once functions stand in place of their calls. Each function is looked at once, so that
+    it takes no time to see that calls of calls are too many."""
+    total = 0
+    for node in nodes:
+        key = _domain(node.domain), node.op_type
+        if key in functions and key not in known:
+            known[key] = None
+            known[key] = _count(functions[key].node, functions, known)
+        size = known.get(key, 1)
+        if size is None:
+            raise ForeignError(f"the function {printable(node.op_type, 40)} calls itself")
+        total += size
+        for attribute in node.attribute:
+            for graph in (attribute.g, *attribute.graphs):
+                total += _count(graph.node, functions, known)
+    return total
+
+
 def build_body(proto: Any, attributes: Iterable[Any], scope: Scope) -> Graph:
     """The graph of a `FunctionProto` called with these attributes."""
-    if scope.deep > _DEEPEST:
-        raise ForeignError(f"the functions of the file call each other more than {_DEEPEST} deep")
     given = {attribute.name: attribute for attribute in attributes}
     defaults = {attribute.name: attribute for attribute in proto.attribute_proto}
     inner = replace(
         scope,
         versions={**scope.versions, **versions_of(proto.opset_import)},
         bound={**defaults, **given},
-        deep=scope.deep + 1,
     )
     open_value = Value(None, None)
     inputs = dict.fromkeys(proto.input, open_value)
@@ -146,9 +161,6 @@ def _finish(
 ) -> Graph:
     """The graph of these nodes. Unless it is `whole`, it may leave outputs out that the call of a function does not ask
     for."""
-    scope.count[0] += len(protos)
-    if scope.count[0] > _MOST_NODES:
-        raise ForeignError(f"the network has more than {_MOST_NODES:,} nodes")
     names = outer | {*inputs, *constants} | {name for proto in protos for name in proto.output}
     nodes, taken = [], set()
     for number, proto in enumerate(protos):
@@ -195,11 +207,12 @@ def _node(proto: Any, name: str, scope: Scope, names: frozenset[str]) -> Node:
             raise ForeignError(f"node {printable(name, 80)} calls the function {printable(proto.op_type, 40)} wrongly")
         return Node(name, BODY, "", scope.versions.get("", NEWEST), inputs, outputs, {"body": body})
     version = scope.versions.get(domain)
-    known = (domain, proto.op_type) in OPERATORS
+    known = (domain, proto.op_type) in OPERATORS and not _outdated(proto.op_type, version, domain)
     if version is None and domain == "":
         raise ForeignError("the file does not say which version of ONNX's operators it uses; it is damaged")
     if version is None or not (known or _is_function(proto.op_type, version, domain)):
         shown = printable(f"{domain}.{proto.op_type}" if domain else proto.op_type, 80)
+        shown += f" of version {version}" if _outdated(proto.op_type, version, domain) else ""
         scope.missing.nodes.setdefault(shown, []).append(printable(name, 80))
         return Node(name, proto.op_type, domain, 0, inputs, outputs, {})
     given = _resolved(proto, scope)
@@ -214,6 +227,16 @@ def _node(proto: Any, name: str, scope: Scope, names: frozenset[str]) -> Node:
     inner = replace(inner, weights=None)
     graphs = {one.name: _attribute(one, inner, names) for one in given if one.type == onnx.AttributeProto.GRAPH}
     return Node(name, proto.op_type, domain, version, inputs, outputs, graphs, whole.SerializeToString())
+
+
+def _outdated(name: str, version: int | None, domain: str) -> bool:
+    """Whether the operator has changed between this version and the oldest that is understood."""
+    if domain or version is None or version >= OLDEST:
+        return False
+    try:
+        return onnx.defs.get_schema(name, OLDEST, domain).since_version > version
+    except Exception:  # of a class that the library does not export
+        return True
 
 
 def _is_function(name: str, version: int, domain: str) -> bool:

@@ -171,7 +171,9 @@ def _chosen(kind: str, name: str | None, allowed: Mapping[str, Value], all_of_th
             raise ForeignError(f"{kind} must be named, because the network has {len(allowed)}: {listed or 'none'}")
         return next(iter(allowed))
     if name not in all_of_them:
-        raise ForeignError(f"{kind} must be one of {listed}; got {printable(name, 60)!r}")
+        raise ForeignError(
+            f"{kind} must be one of {listed or 'none, because all are fixed'}; got {printable(name, 60)!r}"
+        )
     return name
 
 

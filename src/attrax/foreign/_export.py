@@ -100,7 +100,7 @@ def _outputs(map: Map, states: np.ndarray, dtype: str) -> np.ndarray:
 
 
 def _compared(map: Map, states: np.ndarray, found: np.ndarray) -> float:
-    """The largest relative difference of outputs from those of the map. **Raises** `ForeignError` if it is too large."""
+    """The largest relative difference from the outputs of the map. **Raises** `ForeignError` if it is too large."""
     wanted = _outputs(map, states, "float64")
     difference = largest_difference(found, wanted)
     limit = max(_CLOSE, _ROUNDING * largest_difference(_outputs(map, states, states.dtype.name), wanted))

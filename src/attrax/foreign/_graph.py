@@ -86,7 +86,7 @@ class Graph:
         return set(self.weights.values()).union(*inner)
 
     def reads(self) -> set[str]:
-        """Names that are taken from outside of the graph."""
+        """Names that the graph takes but does not make."""
         own = {*self.inputs, *self.constants, *self.weights}
         needed: set[str] = set()
         for node in self.nodes:

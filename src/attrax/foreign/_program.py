@@ -243,7 +243,10 @@ def _shapes_of(program: Program) -> dict[str, Value]:
         try:
             one, other = traced(program, 2, guess), traced(program, 3, 2 * guess)
         except ForeignError:
-            continue
+            try:  # other inputs may determine the sizes
+                one = other = traced(program, 1, guess)
+            except ForeignError:
+                continue
         for name, (shape, dtype) in one.items():
             second = other.get(name, ((), dtype))[0]
             same = len(second) == len(shape)
@@ -283,7 +286,9 @@ def _checked(name: str, value: Value, given: Any) -> Any:
 
 
 def _sides(shape: Sequence[int | None] | None) -> str:
-    return "of any shape" if shape is None else f"({', '.join('?' if one is None else str(one) for one in shape)})"
+    if shape is None:
+        return "of any shape"
+    return str(tuple("?" if one is None else one for one in shape)).replace("'", "")
 
 
 def _is_wide(value: Any) -> bool:

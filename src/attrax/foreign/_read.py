@@ -56,6 +56,7 @@ def load(path: str | os.PathLike[str]) -> Program:
             f"{path} is no ONNX file, or a damaged one: its {size:,} bytes can't be taken apart"
         ) from None
     try:
+        _check_texts(model)
         program = program_of(model, path.parent)
     except ForeignError as error:
         raise ForeignError(f"{path}: {error.message}") from None
@@ -75,6 +76,18 @@ def program_of(model: Any, folder: Path | None) -> Program:
     program = Program(dict(scope.weights or {}), graph)
     check(program)
     return program
+
+
+def _check_texts(message: Any) -> None:
+    """**Raises** `ForeignError` for a text that is none: protobuf hands out bytes where they are not UTF-8."""
+    for field, value in message.ListFields():
+        if field.type == field.TYPE_MESSAGE:
+            for inner in (value,) if hasattr(value, "ListFields") else value:
+                _check_texts(inner)
+        elif field.type == field.TYPE_STRING:
+            for text in (value,) if isinstance(value, str | bytes) else value:
+                if not isinstance(text, str):
+                    raise ForeignError(f"a {field.name} in it is not text; the file is damaged")
 
 
 def _refuse_other_formats(path: Path, start: bytes) -> None:

@@ -70,7 +70,7 @@ def window_of(call: Call, sides: Sequence[int], kernel: Sequence[int]) -> Window
 def shifted(call: Call, x: Any, window: Window, fill: Any) -> tuple[list[Any], tuple[int, ...]]:
     """The entries of `x`, batch×channels×…, under each place in the window, and the number of places of the window.
 
-    Outside of the input there is `fill`.
+    Outside the input there is `fill`.
     """
     sides = x.shape[2:]
     places = window.places(sides)

@@ -36,14 +36,11 @@ def onnx_model(sketch: Sketch, shape: Sequence[int], about: str) -> Any:
         ],
         doc_string=about,
     )
-    from attrax import __version__
-
     model = helper.make_model(
         graph,
         opset_imports=[helper.make_opsetid("", OPERATORS)],
         ir_version=FORMAT,
         producer_name="attrax",
-        producer_version=__version__,
     )
     onnx.checker.check_model(model)
     return model
