@@ -42,6 +42,6 @@ def export(
         print_json({"file": str(made.path), "difference": made.difference, "against": made.against})
     else:
         print(
-            f"wrote {made.path}: outputs equal to {number(made.difference)} of the largest, as {made.against} computes them"
+            f"wrote {made.path}: outputs equal within {number(made.difference)} of the largest, as {made.against} computes them"
         )
     return 0
