@@ -159,7 +159,7 @@ def _step(walk: _Walk, node: Node) -> bool:
 def _gemm(walk: _Walk, node: Node, after: tuple[int, ...]) -> bool:
     weight = walk.constant(node.inputs[1])
     bias = walk.constant(node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] else None
-    if node.inputs[0] != walk.value or weight is None or node.attributes.get("transA") or after[:1] != (1,):
+    if node.inputs[0] != walk.value or weight is None or node.attributes.get("transA") or 1 not in after[:1]:
         return False
     if len(node.inputs) > 2 and node.inputs[2] and bias is None:
         return False

@@ -8,7 +8,6 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from attrax._base.arguments import printable
@@ -139,7 +138,7 @@ def compared(
     found = own if own is not None else made
     if original is None:
         return Conversion(found, program, None, against)
-    outputs = apply_rows(found, jnp.asarray(states), chunk=_PROBES)
+    outputs = apply_rows(found, states, chunk=_PROBES)
     return Conversion(found, program, difference_of(outputs, original(states), against), against)
 
 

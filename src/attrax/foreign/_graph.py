@@ -1,7 +1,7 @@
 """A graph of operators as plain Python data: what is left of an ONNX file once it has been checked."""
 
 import graphlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -112,7 +112,7 @@ class Graph:
         )
 
 
-def in_order(nodes: Sequence[Node], known: set[str]) -> tuple[Node, ...]:
+def in_order(nodes: Sequence[Node], known: Collection[str]) -> tuple[Node, ...]:
     """The nodes in an order in which each finds its inputs.
 
     **Raises** `ForeignError` for a cycle, a value that two nodes compute, and one that nothing computes.

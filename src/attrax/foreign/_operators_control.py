@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from attrax.foreign._operator import Call, operator
 
@@ -28,7 +29,7 @@ def _loop(call: Call, rounds: Any, condition: Any, *carried: Any) -> Any:
         if done >= _ROUNDS:
             raise call.refuse(f"runs more than {_ROUNDS:,} rounds")
         found = call.run(body, [np.array(done, np.int64), np.array(going), *states])
-        if isinstance(found[0], jax.core.Tracer):
+        if isinstance(found[0], Tracer):
             raise call.refuse("ends when a computed value says so; only loops of a known number of rounds are taken")
         going = bool(np.asarray(found[0]).ravel()[0])
         states, row = found[1 : 1 + len(carried)], found[1 + len(carried) :]

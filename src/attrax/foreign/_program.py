@@ -260,9 +260,8 @@ def _checked(name: str, value: Value, given: Any) -> Any:
     """An input as an array of the declared kind, floating-point numbers in their own precision."""
     if given is None or (isinstance(given, list) and value.dtype is None):
         return given
-    if not hasattr(given, "dtype"):
-        given = np.asarray(given)
-        given = given.astype(value.dtype) if value.dtype is not None else given
+    if not isinstance(given, np.ndarray | np.generic | jax.Array):
+        given = np.asarray(given, value.dtype)
     shape = tuple(given.shape)
     if value.shape is not None and (
         len(shape) != len(value.shape)

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from attrax._base.numerics import float64
 from attrax.foreign._bodies import body_of
@@ -110,7 +111,7 @@ def _small(given: Sequence[Any]) -> bool:
 def _known(node: Node, slot: int, value: Any) -> Any:
     if value is None or isinstance(value, np.ndarray | list):
         return value
-    if isinstance(value, jax.core.Tracer):
+    if isinstance(value, Tracer):
         raise ForeignError(
             f"node {node}: the file must determine its input {node.inputs[slot]}, on which shapes depend; here it "
             "depends on an input of the network. Give that input a fixed value"
