@@ -50,6 +50,16 @@ def _named_writer(name: str) -> str:
     return name
 
 
+def _rate(text: str | None) -> float | str | None:
+    """The number, or `edge`."""
+    if text is None or text == "edge":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is neither a number nor edge.") from None
+
+
 def _writers_help() -> str:
     """All writers with their lines of help; those with the same line are joined to save space."""
     lines: dict[str, list[str]] = {}
@@ -162,11 +172,20 @@ class TrainingOptions:
 
     optimizer: Annotated[
         Literal["gd", "momentum", "momentum_decay", "rmsprop", "adam", "kfac"] | None,
-        typer.Option(metavar="NAME", help="gd, momentum, momentum_decay, rmsprop, adam or kfac. [default: adam]"),
+        typer.Option(
+            metavar="NAME",
+            help="gd, momentum, momentum_decay, rmsprop, adam or kfac. [default: adam; with --lr edge rmsprop]",
+        ),
     ] = None
-    lr: Annotated[float | None, typer.Option(metavar="RATE", help="Learning rate. [default: the writer's choice]")] = (
-        None
-    )
+    lr: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RATE",
+            callback=_rate,
+            help="Learning rate; edge: find the largest stable rate, train there, and anneal. [default: the writer's "
+            "choice]",
+        ),
+    ] = None
     epochs: Annotated[
         int | None,
         typer.Option(

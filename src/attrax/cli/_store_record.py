@@ -34,7 +34,7 @@ def store_record(memory: Any, file: Path, skipped: list[str]) -> dict[str, Any]:
         "skipped": skipped,
         **{
             name: memory.written[name]
-            for name in ("writer", "corruptions", "attempts", "failed", "closest_pair")
+            for name in ("writer", "corruptions", "attempts", "failed", "closest_pair", "edge")
             if name in memory.written
         },
     }
@@ -47,6 +47,8 @@ def print_store_record(record: dict[str, Any], memory: Any) -> None:
         f"{record['examples']} examples of {record['dimension']} values: loss {number(record['loss'])}, "
         f"{f'{epochs} epochs' if epochs else 'computed without training'}, {number(record['seconds'])} s"
     )
+    if "edge" in record:
+        _print_edge(record["edge"])
     print(f"spectral radius: median {number(radius['median'])}, largest {number(radius['max'])}")
     cycles = record["cycles"]
     sequences = len(cycles) != record["examples"]
@@ -71,6 +73,14 @@ def print_store_record(record: dict[str, Any], memory: Any) -> None:
         one, other = (printable(memory.patterns.name(index)) for index in pair["examples"])
         print(f"closest pair: {one} and {other}, {number(pair['distance'])} apart")
     print(f"written to {record['file']}")
+
+
+def _print_edge(edge: dict[str, Any]) -> None:
+    """The rates tried, and what was used one after another."""
+    rates = ", ".join(f"{number(tried['rate'])}{'' if tried['stable'] else ' unstable'}" for tried in edge["tried"])
+    print(f"learning rates tried in {number(edge['seconds_to_find'])} s: {rates}")
+    parts = [f"{optimizer} at {number(rate)} for {epochs} epochs" for optimizer, rate, epochs in edge["schedule"]]
+    print(f"schedule: {', then '.join(parts)}")
 
 
 def _optimizer(attempt: dict[str, Any]) -> str:

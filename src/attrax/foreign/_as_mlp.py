@@ -157,11 +157,12 @@ def _step(walk: _Walk, node: Node) -> bool:
 
 
 def _gemm(walk: _Walk, node: Node, after: tuple[int, ...]) -> bool:
-    weight = walk.constant(node.inputs[1])
-    bias = walk.constant(node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] else None
-    if node.inputs[0] != walk.value or weight is None or node.attributes.get("transA") or 1 not in after[:1]:
+    data, factor, *rest = node.inputs
+    weight, added = walk.constant(factor), any(rest)
+    bias = walk.constant(rest[0]) if added else None
+    if data != walk.value or weight is None or node.attributes.get("transA") or 1 not in after[:1]:
         return False
-    if len(node.inputs) > 2 and node.inputs[2] and bias is None:
+    if added and bias is None:
         return False
     weight = weight if node.attributes.get("transB") else weight.T
     alpha, beta = node.attributes.get("alpha", 1.0), node.attributes.get("beta", 1.0)

@@ -5,6 +5,9 @@ from ._construct import constructed_start as constructed_start
 from ._construct import margin as margin
 from ._construct import pseudoinverse as pseudoinverse
 from ._coordinates import Coordinates as Coordinates
+from ._edge import EdgeFit as EdgeFit
+from ._edge import Snapshot as Snapshot
+from ._edge import fit_at_edge as fit_at_edge
 from ._fit import Fit as Fit
 from ._fit import fit as fit
 from ._fit_many import FitMany as FitMany
@@ -28,6 +31,7 @@ from ._settings import from_record as from_record
 from ._settings import given as given
 from ._settings import to_record as to_record
 from ._settings import with_settings as with_settings
+from ._stable_rate import RateTried as RateTried
 from ._units import TOL as TOL
 from ._units import default_tol as default_tol
 from ._units import in_units as in_units

@@ -3,18 +3,25 @@
 The file is written atomically: killing the process at any moment leaves a complete one.
 """
 
+import hashlib
 import json
 import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
 
 from attrax._base.checked_arrays import read_checked, write_checked
 
 _FORMAT = "attrax checkpoint 2"
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+"""The memory address of a function, which differs between processes."""
 
 
 @eqx.filter_jit
@@ -23,14 +30,25 @@ def first_state(optimizer: Any, parameters: Any) -> Any:
     return optimizer.init(parameters)
 
 
-def write_checkpoint(path: str | os.PathLike[str], state: Any, numbers: dict[str, float], fingerprint: str) -> None:
+def digest(settings: str, *data: Any) -> str:
+    """A digest of settings and of pytrees with arrays, random keys and functions."""
+    found = hashlib.sha256(_ADDRESS.sub("", settings).encode())
+    for leaf in jax.tree.leaves(eqx.filter(data, eqx.is_array_like)):
+        key = isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+        array = np.asarray(jr.key_data(leaf) if key else leaf)
+        found.update(f"{array.shape} {array.dtype}".encode() + array.tobytes())
+    found.update(_ADDRESS.sub("", str(jax.tree.structure(data))).encode())
+    return found.hexdigest()
+
+
+def write_checkpoint(path: str | os.PathLike[str], state: Any, numbers: Mapping[str, Any], fingerprint: str) -> None:
     """Writes the arrays of the pytree `state`, some `numbers`, and the fingerprint of the run's settings."""
     leaves = jax.tree.leaves(eqx.filter(state, eqx.is_array))
     arrays = {f"leaf {index}": np.asarray(leaf) for index, leaf in enumerate(leaves)}
     write_checked(path, arrays, {"fingerprint": fingerprint, "numbers": json.dumps(numbers)}, format=_FORMAT)
 
 
-def read_checkpoint(path: str | os.PathLike[str], like: Any, fingerprint: str) -> tuple[Any, dict[str, float]]:
+def read_checkpoint(path: str | os.PathLike[str], like: Any, fingerprint: str) -> tuple[Any, dict[str, Any]]:
     """The state and the numbers that were written last. `like` is a state of the same structure.
 
     **Raises** `ValueError` if the file is not a checkpoint or belongs to a run with other settings or data.

@@ -64,7 +64,7 @@ def run(fixed: tuple[Any, Problem, optax.GradientTransformation, Any, Any, Any],
     optimizer = optax.with_extra_args_support(optimizer)
 
     def update(epoch: Any, parameters: Any, optimizer_state: Any, gradient: Any, **data: Any) -> tuple[Any, Any]:
-        # The data are for optimizers that look at more than the gradient, such as K-FAC.
+        # The data and the loss are for optimizers that look at more than the gradient, such as K-FAC.
         change, optimizer_state = optimizer.update(gradient, optimizer_state, parameters, **data)
         if annealing is not None:
             turn, end = annealing
@@ -82,9 +82,8 @@ def run(fixed: tuple[Any, Problem, optax.GradientTransformation, Any, Any, Any],
         loss, gradient = jax.value_and_grad(clean_loss)(now.parameters)
 
         def step(_: Any) -> Running:
-            parameters, optimizer_state = update(
-                now.epoch, now.parameters, now.optimizer_state, gradient, inputs=problem.inputs, targets=problem.targets
-            )
+            data = {"inputs": problem.inputs, "targets": problem.targets, "value": loss}
+            parameters, optimizer_state = update(now.epoch, now.parameters, now.optimizer_state, gradient, **data)
             return Running(parameters, optimizer_state, now.carry, now.epoch + 1, loss)
 
         def stop_here(_: Any) -> Running:
@@ -115,8 +114,9 @@ def run(fixed: tuple[Any, Problem, optax.GradientTransformation, Any, Any, Any],
             weights = jax.lax.dynamic_slice_in_dim(weight, index * problem.batch, problem.batch)
             rows, weights = jnp.tile(rows, problem.copies), jnp.tile(weights, problem.copies)
             key = jr.fold_in(step_key, index)
-            gradient, (carry, disturbed) = jax.grad(drawn_loss, has_aux=True)(parameters, carry, rows, weights, key)
-            data = {"inputs": disturbed, "targets": problem.targets[rows], "weights": weights}
+            drawn = jax.value_and_grad(drawn_loss, has_aux=True)(parameters, carry, rows, weights, key)
+            (value, (carry, disturbed)), gradient = drawn
+            data = {"inputs": disturbed, "targets": problem.targets[rows], "weights": weights, "value": value}
             return *update(now.epoch, parameters, optimizer_state, gradient, **data), carry
 
         unfinished = now.epoch < epochs

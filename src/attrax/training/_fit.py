@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
@@ -27,7 +24,7 @@ from attrax._base.numerics import float64
 from attrax._base.shown import Record
 from attrax._base.status import TrainingStatus
 from attrax._base.types import HostStates, Map, Progress
-from attrax.training._checkpoint import first_state, read_checkpoint, write_checkpoint
+from attrax.training._checkpoint import digest, first_state, read_checkpoint, write_checkpoint
 from attrax.training._epochs import Problem, Running, run
 from attrax.training._losses import Loss, squared_error
 from attrax.training._objective import Objective
@@ -63,6 +60,7 @@ class Fit(Record, Generic[M]):
     - `seconds`: wall-clock time of this call, compilation included.
     - `status`: a `TrainingStatus`.
     - `time_limited`: whether the time limit ended training.
+    - `optimizer_state`: what the optimizer keeps from step to step; `fit` continues from it.
     """
 
     map: M
@@ -71,6 +69,7 @@ class Fit(Record, Generic[M]):
     seconds: float
     status: TrainingStatus
     time_limited: bool = False
+    optimizer_state: Any = None
 
 
 def status_of(loss: float, done: int, tol: float, epochs: int) -> TrainingStatus:
@@ -88,6 +87,7 @@ def fit(
     targets: HostStates,
     *,
     optimizer: optax.GradientTransformation,
+    optimizer_state: Any = None,
     epochs: int = 1_000_000,
     tol: float | None = 1e-8,
     batch: int | None = None,
@@ -112,7 +112,9 @@ def fit(
 
     - `map`: an Equinox module from a state to a state; its floating-point arrays are trained.
     - `inputs`, `targets`: n×state shape.
-    - `optimizer`: any Optax transformation.
+    - `optimizer`: any Optax transformation. It is also passed the loss of each step (`value`).
+    - `optimizer_state`: what an earlier run with the same optimizer ended with (`Fit.optimizer_state`); by default the
+      optimizer starts fresh.
     - `epochs`: maximum number of passes through the data.
     - `tol`: loss at which to stop; `None` to run all epochs.
     - `batch`: examples per step; `None` or n for the full batch. The order is drawn again each epoch.
@@ -183,10 +185,12 @@ def fit(
             loss=loss,
         )
         carry = None if problem.objective is None else problem.objective.start(problem.inputs)
-        state = Running(
-            parameters, first_state(optimizer, parameters), carry, jnp.zeros((), jnp.int32), jnp.asarray(jnp.inf, dtype)
-        )
-        stamp = _stamp(problem, map, fingerprint)
+        if optimizer_state is None:
+            kept = first_state(optimizer, parameters)
+        else:
+            kept = jax.tree.map(jnp.array, optimizer_state)
+        state = Running(parameters, kept, carry, jnp.zeros((), jnp.int32), jnp.asarray(jnp.inf, dtype))
+        stamp = "" if checkpoint is None else digest(fingerprint, problem, map)
         end = _End(epochs, tol, begun, limit, anneal)
         with contextlib.nullcontext() if checkpoint is None else alone(checkpoint):
             if resume and checkpoint is not None and Path(checkpoint).exists():
@@ -196,7 +200,7 @@ def fit(
         trained = eqx.combine(jax.tree.map(np.asarray, state.parameters), static)
     reached, done = float(state.loss), int(state.epoch)
     status = status_of(reached, done, tol, epochs)
-    return Fit(trained, reached, done, time.perf_counter() - begun, status, time_limited)
+    return Fit(trained, reached, done, time.perf_counter() - begun, status, time_limited, state.optimizer_state)
 
 
 def _is_trained(leaf: Any) -> bool:
@@ -209,20 +213,6 @@ def _noise(noise: float | np.ndarray, shape: tuple[int, ...]) -> float | np.ndar
     if noise.shape != shape or not (noise >= 0).all() or not np.isfinite(noise).all():
         raise ValueError(f"noise must be one number or finite numbers from 0 of the shape {shape}; got {noise!r}")
     return noise
-
-
-_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
-"""The memory address of a function, which differs between processes."""
-
-
-def _stamp(problem: Problem, map: Map, fingerprint: str) -> str:
-    digest = hashlib.sha256(_ADDRESS.sub("", fingerprint).encode())
-    data = (problem.inputs, problem.targets, problem.objective, problem.tol, jr.key_data(problem.key))
-    for leaf in jax.tree.leaves((data, eqx.filter(map, eqx.is_array))):
-        digest.update(np.asarray(leaf).tobytes())
-    static = (jax.tree.structure(map), jax.tree.structure(problem), problem.inputs.shape, problem.inputs.dtype)
-    digest.update(_ADDRESS.sub("", str(static)).encode())
-    return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

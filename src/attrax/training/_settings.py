@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from attrax._base import checks
 from attrax._base.lazy import lazy
@@ -32,8 +32,9 @@ class Training(Record):
     **Fields:**
 
     - `optimizer`: a name in `attrax.training.OPTIMIZERS`, `"kfac"`, or any Optax transformation.
-    - `learning_rate`: a number or an Optax schedule of the step. A schedule is used as it is. For a number, the writer
-      decides whether it decays.
+    - `learning_rate`: a number, an Optax schedule of the step, or `"edge"`. A schedule is used as it is. For a number,
+      the writer decides whether it decays. `"edge"` finds the largest stable rate, trains there, and anneals; see
+      `fit_at_edge`.
     - `momentum`, `weight_decay`: for a named optimizer. K-FAC and Optax transformations take neither these nor a rate.
     - `batch`: examples per step.
     - `epochs`: maximum number of passes through the data.
@@ -45,7 +46,7 @@ class Training(Record):
     """
 
     optimizer: str | optax.GradientTransformation | None = None
-    learning_rate: float | Schedule | None = None
+    learning_rate: float | Schedule | Literal["edge"] | None = None
     momentum: float | None = None
     weight_decay: float | None = None
     batch: int | None = None
@@ -58,7 +59,9 @@ class Training(Record):
     def __post_init__(self) -> None:
         if self.optimizer is not None and not isinstance(self.optimizer, optax.GradientTransformation):
             checks.one_of("optimizer", self.optimizer, (*OPTIMIZERS, "kfac"))
-        if not callable(self.learning_rate):
+        if isinstance(self.learning_rate, str):
+            checks.one_of("learning_rate", self.learning_rate, ("edge",))
+        elif not callable(self.learning_rate):
             self._check("learning_rate", checks.real, above=0)
         for name in ("momentum", "weight_decay", "tol"):
             self._check(name, checks.real, least=0)
@@ -76,21 +79,30 @@ class Training(Record):
 
     @property
     def optimizer_name(self) -> str:
-        """The optimizer's name; Adam if it is left to the writer, `"optax"` for a transformation."""
-        return "adam" if self.optimizer is None else self.optimizer if isinstance(self.optimizer, str) else _CUSTOM
+        """The optimizer's name; if it is left to the writer, RMSprop at the edge, Adam elsewhere; `"optax"` for a
+        transformation."""
+        if self.optimizer is None:
+            return "rmsprop" if self.at_edge else "adam"
+        return self.optimizer if isinstance(self.optimizer, str) else _CUSTOM
+
+    @property
+    def at_edge(self) -> bool:
+        """Whether training uses the largest stable rate."""
+        return self.learning_rate == "edge"
 
     @property
     def takes_rate(self) -> bool:
         """Whether the optimizer uses `learning_rate`; K-FAC and transformations set their own steps."""
         return self.optimizer_name in OPTIMIZERS
 
-    def transformation(self, rate: float | Schedule | None, seed: int = 0) -> optax.GradientTransformation:
+    def transformation(self, rate: float | Schedule | str | None, seed: int = 0) -> optax.GradientTransformation:
         """The optimizer with a learning rate. `seed` is used by K-FAC, which samples.
 
         **Raises** `ValueError` for a setting that does not apply to the optimizer.
         """
         name = self.optimizer_name
         if self.takes_rate:
+            rate = None if isinstance(rate, str) else rate
             return optimizer(name, learning_rate=rate, momentum=self.momentum, weight_decay=self.weight_decay)
         for setting in ("learning_rate", "momentum", "weight_decay"):
             if getattr(self, setting) is not None:

@@ -85,6 +85,8 @@ class Auto(Record):
         training, augmentation = given(self.training), given(self.augmentation)
         training.pop("time_limit", None)
         settings = training | augmentation
+        if self.training.at_edge:
+            return (Gradient(**settings),)
         kfac = self.training.optimizer_name == "kfac"
         if network is None and not kfac and not END_TO_END & settings.keys():
             first = WinnerTakeAll(**settings)

@@ -26,7 +26,9 @@ from attrax.training import (
     cosine_decay,
     default_tol,
     fit,
+    fit_at_edge,
     from_record,
+    given,
     mean_squared_error,
     polish,
     to_record,
@@ -40,6 +42,7 @@ _PAPER_EPOCHS = 1_000_000
 _AUGMENTED_EPOCHS = 3_000
 _ANY_MAP_EPOCHS = 20_000
 """Epochs for a map that is not fully connected, whose steps may cost a thousand times as much."""
+_EDGE_EPOCHS = 10_000
 _KFAC_EPOCHS, _KFAC_AUGMENTED_EPOCHS = 1_000, 100
 _DECAYING_RATE = 10.0
 """Factor on the optimizer's default rate if the rate falls to zero by the last epoch."""
@@ -55,6 +58,9 @@ class Gradient(Record):
     then solves the last layer for the clean examples (`polish`). With `noise` the loss is the denoising loss E‖f(x +
     σε) − y‖² ≈ ‖f(x) − y‖² + σ²‖J‖².
 
+    With `learning_rate="edge"` it trains on the clean examples at the largest stable rate, keeps that up after the loss
+    has come down, so that examples become attractors and their basins grow, and ends in an anneal. See `fit_at_edge`.
+
     It trains any Equinox module that keeps the shape of a state. For a module that is not fully connected, there are no
     coordinates, and the last layer is not solved: with augmentation, the last quarter of its epochs uses the clean
     examples instead, at a tenth of the rate. Without augmentation it trains for 20,000 epochs at most, with a rate that
@@ -63,10 +69,10 @@ class Gradient(Record):
     **Fields:** `training` and `augmentation`, the two records of settings. Single settings can be given directly:
     `Gradient(noise=0.05, epochs=500)`. The defaults are:
 
-    - `optimizer`: Adam.
+    - `optimizer`: Adam; RMSprop at the edge.
     - `learning_rate`: the optimizer's default; ten times that if the rate falls to zero.
     - `batch`: all examples. `copies`: one.
-    - `epochs`: 10⁶, with augmentation 3,000; for K-FAC 1,000 and 100.
+    - `epochs`: 10⁶, with augmentation 3,000, at the edge 10,000; for K-FAC 1,000 and 100.
     - `tol`: 1e-8 in units of the patterns, so 1e-8 for pictures with entries from 0 to 1.
     - `coordinates`: none; training uses the states themselves.
     - `polish`: with augmentation; `False` leaves out the clean epochs of other modules, too.
@@ -80,6 +86,9 @@ class Gradient(Record):
         self, training: Training | None = None, augmentation: Augmentation | None = None, **settings: Any
     ) -> None:
         training, augmentation = with_settings("Gradient", training, augmentation, settings)
+        if training.at_edge and augmentation.changes_inputs:
+            name = min(given(augmentation))
+            raise ValueError(f"learning_rate='edge' trains on the clean examples; leave out {name}, or give a number")
         object.__setattr__(self, "training", training)
         object.__setattr__(self, "augmentation", augmentation)
 
@@ -95,6 +104,8 @@ class Gradient(Record):
         augmented = self.augmentation.changes_inputs
         if self.training.optimizer_name == "kfac":
             return _KFAC_AUGMENTED_EPOCHS if augmented else _KFAC_EPOCHS
+        if self.training.at_edge:
+            return _EDGE_EPOCHS
         if augmented:
             return _AUGMENTED_EPOCHS
         return _PAPER_EPOCHS if network is None or isinstance(network, Layered) else _ANY_MAP_EPOCHS
@@ -122,7 +133,8 @@ class Gradient(Record):
         limit = None if training.time_limit is None else training.time_limit * (1 - _CLEAN * finishing)
         batch = None if training.batch is None else min(training.batch, len(patterns))
         # Adaptive steps end in noise of their own size, and for an unknown map small steps may take too long.
-        falls = training.takes_rate and not callable(training.learning_rate) and (augmented or not layered)
+        given_rate = training.at_edge or callable(training.learning_rate)
+        falls = training.takes_rate and not given_rate and (augmented or not layered)
         rate = self._rate(falls)
         schedule: Any = rate
         if falls:
@@ -130,24 +142,43 @@ class Gradient(Record):
             schedule = cosine_decay(rate, max(steps, 1))
         tol = default_tol(patterns) if training.tol is None else training.tol
         least = tol / begin.unit**2
-        fitted = fit(
-            begin.network,
-            begin.inputs,
-            begin.targets,
-            optimizer=training.transformation(schedule, int(jr.randint(jr.fold_in(key, 3), (), 0, 2**31 - 1))),
-            epochs=epochs - last,
-            tol=None if augmented else least,
-            batch=batch,
-            copies=augmentation.copies or 1,
-            objective=begin.objective(augmentation),
-            seconds=limit,
-            anneal=falls,
-            checkpoint=checkpoint,
-            resume=resume,
-            progress=progress,
-            fingerprint=f"{replace(self, time_limit=None)} {epochs}",
-            key=jr.fold_in(key, 0),
-        )
+        common: dict[str, Any] = {
+            "batch": batch,
+            "seconds": limit,
+            "checkpoint": checkpoint,
+            "resume": resume,
+            "progress": progress,
+            "fingerprint": f"{replace(self, time_limit=None)} {epochs}",
+            "key": jr.fold_in(key, 0),
+        }
+        edge = None
+        if training.at_edge:
+            edge = fit_at_edge(
+                begin.network,
+                begin.inputs,
+                begin.targets,
+                cycles=patterns.cycles,
+                optimizer=training.optimizer_name,
+                momentum=training.momentum,
+                weight_decay=training.weight_decay,
+                epochs=epochs,
+                tol=least,
+                **common,
+            )
+            fitted = edge.fit
+        else:
+            fitted = fit(
+                begin.network,
+                begin.inputs,
+                begin.targets,
+                optimizer=training.transformation(schedule, int(jr.randint(jr.fold_in(key, 3), (), 0, 2**31 - 1))),
+                epochs=epochs - last,
+                tol=None if augmented else least,
+                copies=augmentation.copies or 1,
+                objective=begin.objective(augmentation),
+                anneal=falls,
+                **common,
+            )
         if finishing and fitted.status is not TrainingStatus.DIVERGED:
             fitted = _finished(
                 fitted,
@@ -182,6 +213,7 @@ class Gradient(Record):
             "tol": tol,
             "epochs_limit": epochs,
             "time_limited": fitted.time_limited,
+            **({} if edge is None else {"edge": edge.record()}),
         }
         return Written(trained, loss, fitted.epochs, time.perf_counter() - begun, status, details)
 

@@ -126,6 +126,8 @@ class WinnerTakeAll(Record):
                 f"optimizer must be one of {', '.join(OPTIMIZERS)}, or an Optax transformation, for winner_take_all; "
                 "got 'kfac', which trains by the mean squared error only"
             )
+        if training.at_edge:
+            raise ValueError("learning_rate='edge' does not apply to winner_take_all; give a number, or use Gradient")
         for name in sorted(END_TO_END & (given(training) | given(augmentation)).keys()):
             raise ValueError(f"{name} does not apply to winner_take_all; leave it out, or train with Gradient")
         for name, value in (

@@ -1,0 +1,396 @@
+"""Training at the largest stable rate, and the anneal that ends it."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import jax
+import jax.random as jr
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from attrax._base import checks
+from attrax._base.files import alone
+from attrax._base.shown import Record
+from attrax._base.status import TrainingStatus
+from attrax._base.types import HostStates, Map, Progress
+from attrax.training._checkpoint import digest, read_checkpoint, write_checkpoint
+from attrax.training._fit import Fit, fit
+from attrax.training._optimizers import OPTIMIZERS
+from attrax.training._optimizers import optimizer as named_optimizer
+from attrax.training._radii import CycleRadii
+from attrax.training._stable_rate import Rated, RateTried, largest_stable_rate, rated
+
+M = TypeVar("M", bound=Map)
+
+_CHECK = 200
+"""Epochs from one check of loss and radii to the next, at most."""
+_SAMPLE = 64
+"""Cycles whose radii are estimated, at most; evenly spread."""
+_LOW, _NEAR = 1e-3, 3.0
+"""Weights are candidates for the best if their mean loss is below this share of that of a constant map, or at most so
+many times the lowest so far: earlier, radii are small because the map is nearly constant."""
+_SEARCH_LOW = 1e-2
+"""A rate is not compared with smaller ones if its loss is below this share of that of a constant map: what is left may
+be the motion itself, which grows with the rate."""
+_STABLE = 0.9
+"""A cycle counts as stable if the estimate of its radius is below this."""
+_LOST, _FAR = 5, 10.0
+"""The rate is too large after so many checks in a row without a low loss, or if the mean loss exceeds that of a
+constant map this many times."""
+_LEARNED, _UNLEARNED = 0.1, 0.25
+"""The rate is also too large if the loss is not below the first share of that of a constant map, and has not fallen for
+the second share of the epochs."""
+_FALL, _CONTRACTION = 0.9, 0.02
+"""Progress: the lowest loss falls by this factor, or the mean logarithm of the radii by this much."""
+_PATIENCE, _WAITED = 15, 1 / 3
+"""Without progress for so many checks, and for this share of the epochs so far, training at the edge ends."""
+_COOLER, _COOL = 5.0, 1e-5
+"""The rate of the anneal is the last one at the edge divided by the first number; for an optimizer whose rate means
+something else than Adam's, it is the second number."""
+_PARTS, _FALLS = 20, 0.7
+"""The parts of the anneal; its rate is halved after each part in which the mean loss does not fall by this factor."""
+_DEEPER = 0.01
+"""The anneal goes on to this share of the loss to reach: the nearer a radius is to one, the farther the fixed point is
+from the example at the same loss."""
+_ANNEAL = 0.25
+"""The anneal's share of a time limit, and its epochs as a share of those at the edge."""
+_FIRST, _ANNEALING = 1000, 2**30
+"""Random keys from these numbers on are those of the edge and of the anneal; the first ones are the search's."""
+_SAVED = 5.0
+"""Seconds between checkpoints."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot(Record):
+    """Loss and radii after a number of epochs.
+
+    **Fields:** `epoch`; `rate`; `loss`, the mean since the last snapshot; `highest`, the largest since then; `median`
+    and `largest`, of the estimated spectral radii of a sample of the cycles, as logarithms (base 10).
+    """
+
+    epoch: int
+    rate: float
+    loss: float
+    highest: float
+    median: float
+    largest: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EdgeFit(Record, Generic[M]):
+    """A map trained at the largest stable rate and annealed.
+
+    **Fields:**
+
+    - `fit`: the trained map. Its epochs don't count the search; its seconds do.
+    - `rate`: the largest stable rate that was found.
+    - `tried`: the rates tried, in order.
+    - `seconds_to_find`: how long the search took.
+    - `schedule`: the name of the optimizer, the rate, and the epochs at it, one after another, that led to this map.
+      Training at the edge after the best weights is left out. The last entries are the anneal.
+    - `history`: loss and radii on the way.
+    """
+
+    fit: Fit[M]
+    rate: float
+    tried: tuple[RateTried, ...]
+    seconds_to_find: float
+    schedule: tuple[tuple[str, float, int], ...]
+    history: tuple[Snapshot, ...]
+
+    def record(self) -> dict[str, Any]:
+        """Everything but the map, for the record of a memory."""
+        return {name: value for name, value in self.as_dict().items() if name != "fit"}
+
+
+def fit_at_edge(
+    map: M,
+    inputs: HostStates,
+    targets: HostStates,
+    *,
+    cycles: Sequence[Sequence[int]],
+    optimizer: str = "rmsprop",
+    momentum: float | None = None,
+    weight_decay: float | None = None,
+    epochs: int = 10_000,
+    tol: float = 1e-8,
+    batch: int | None = None,
+    seconds: float | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    fingerprint: str = "",
+    progress: Progress | None = None,
+    key: PRNGKeyArray,
+) -> EdgeFit[M]:
+    """Trains `map` on clean examples at the largest stable rate, continues there after the loss has come down, and
+    ends with an anneal to the loss `tol`.
+
+    A network that interpolates goes on changing as long as the steps are large, and its Jacobians at the examples
+    shrink: examples become attractors, and their basins grow. This stops where the optimizer converges.
+
+    1. *Search.* Short runs from the start double the rate (or halve it) until one is unstable, then bisect. A rate is
+       stable if the mean loss of the run's last part is at most that of its first part and at most a quarter above that
+       of a smaller stable rate, and if the loss never exceeds ten times that of the start.
+    2. *The edge.* Training at that rate. At least every 200 epochs the spectral radii of a sample of the cycles are
+       estimated, and the weights with the best ones are kept. If the loss stays high for five checks, training goes
+       back to these weights and halves the rate. This phase ends when neither the loss nor the radii have improved for
+       a long time, or after `epochs`.
+    3. *Anneal.* Adam from the best weights at a fifth of the rate, halved where the loss stands still, until the loss
+       is a hundredth of `tol`, or for a quarter of `epochs`.
+
+    **Arguments:**
+
+    - `map`, `inputs`, `targets`, `batch`, `checkpoint`, `resume`, `fingerprint`, `progress`, `key`: as in `fit`.
+    - `cycles`: the rows of `inputs` in each cycle, such as `Patterns.cycles`; a fixed point is a cycle of length one.
+    - `optimizer`, `momentum`, `weight_decay`: as in `attrax.training.optimizer`.
+    - `epochs`: maximum number of passes through the data at the edge.
+    - `tol`: loss at which the map counts as trained.
+    - `seconds`: a cap, of which a quarter is kept for the anneal.
+
+    **Returns:** `EdgeFit`. **Raises** `ValueError` for a wrong argument or a checkpoint of another run.
+    """
+    checks.random_key(key)
+    checks.one_of("optimizer", optimizer, OPTIMIZERS)
+    epochs = checks.integer("epochs", epochs, least=1, most=2**29)
+    tol = checks.real("tol", tol, least=0)
+    limit = math.inf if seconds is None else checks.real("seconds", seconds, least=0)
+    begun = time.perf_counter()
+    inputs, targets = np.asarray(inputs), np.asarray(targets)
+    rule = rated(named_optimizer(optimizer, learning_rate=1.0, momentum=momentum, weight_decay=weight_decay))
+    train = partial(fit, inputs=inputs, targets=targets, batch=batch)
+    start = (map, _first(train, rule, map, key))
+    sample = np.linspace(0, len(cycles) - 1, min(len(cycles), _SAMPLE)).astype(int)
+    run = _Run(
+        train=train,
+        name=optimizer,
+        rule=rule,
+        constant=float(np.var(targets, axis=0, dtype=float).mean() or np.mean(targets**2, dtype=float)),
+        epochs=epochs,
+        tol=tol,
+        begun=begun,
+        limit=limit,
+        progress=progress,
+        key=key,
+        radii=CycleRadii(inputs.astype(start[1].total.dtype), [cycles[index] for index in sample]),
+        start=start,
+        now=start,
+        best=start,
+        log=_Log(),
+    )
+    if checkpoint is None:
+        return run.all(lambda: None)
+    settings = f"edge {fingerprint} {optimizer} {momentum} {weight_decay} {epochs} {batch} {tol}"
+    own = digest(settings, inputs, targets, map, key)
+    with alone(checkpoint):
+        if resume and Path(checkpoint).exists():
+            (run.now, run.best, run.radii.directions), facts = read_checkpoint(checkpoint, run.arrays, own)
+            run.log = _Log.of(facts)
+        return run.all(lambda: write_checkpoint(checkpoint, run.arrays, asdict(run.log), own))
+
+
+def _first(train: Callable[..., Fit[Any]], rule: Any, map: Any, key: PRNGKeyArray) -> Rated:
+    """The state of an optimizer before the first step."""
+    return _on_host(train(map, optimizer=rule, epochs=0, tol=None, key=key)).optimizer_state
+
+
+def _on_host(found: Fit[Any]) -> Fit[Any]:
+    return replace(found, optimizer_state=jax.tree.map(np.asarray, found.optimizer_state))
+
+
+@dataclass(slots=True)
+class _Log:
+    """How far training has come: what a checkpoint holds beside arrays."""
+
+    found: float = 0.0
+    rate: float = 0.0
+    seconds_to_find: float = 0.0
+    epoch: int = 0
+    since: int = 0
+    """The epoch from which on the rate has been used."""
+    progressed: int = 0
+    """The epoch in which the loss or the score last improved."""
+    lost: int = 0
+    lowest: float = math.inf
+    score: tuple[int, float] = (2**31, math.inf)
+    """Of the best weights: how many of the cycles are not stable, and the mean logarithm of all radii."""
+    best_loss: float = math.inf
+    best_path: int = 0
+    path: list[tuple[float, int]] = field(default_factory=list[tuple[float, int]])
+    """Rates and epochs that led to the present weights; the best ones are behind the first `best_path`."""
+    tried: list[RateTried] = field(default_factory=list[RateTried])
+    history: list[Snapshot] = field(default_factory=list[Snapshot])
+
+    @classmethod
+    def of(cls, facts: dict[str, Any]) -> _Log:
+        """From a checkpoint."""
+        tried, history = [RateTried(**row) for row in facts["tried"]], [Snapshot(**row) for row in facts["history"]]
+        path = [(rate, epochs) for rate, epochs in facts["path"]]
+        return cls(**facts | {"tried": tried, "history": history, "path": path, "score": tuple(facts["score"])})
+
+
+@dataclass(slots=True)
+class _Run:
+    """Search, edge and anneal of one training."""
+
+    train: Callable[..., Fit[Any]]
+    name: str
+    rule: Any
+    constant: float
+    """The loss of the best constant map."""
+    epochs: int
+    tol: float
+    begun: float
+    limit: float
+    progress: Progress | None
+    key: PRNGKeyArray
+    radii: CycleRadii
+    start: tuple[Any, Rated]
+    now: tuple[Any, Rated]
+    best: tuple[Any, Rated]
+    log: _Log
+    late: bool = False
+    """Whether the time limit ended training at the edge."""
+
+    @property
+    def arrays(self) -> Any:
+        """What a checkpoint holds."""
+        return self.now, self.best, self.radii.directions
+
+    @property
+    def check(self) -> int:
+        """Epochs until the next check."""
+        return max(1, min(_CHECK, self.epochs // 20))
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning of this call."""
+        return time.perf_counter() - self.begun
+
+    def all(self, save: Callable[[], None]) -> EdgeFit[Any]:
+        """Whatever is left to do."""
+        save()
+        log = self.log
+        if not log.found:
+            first, low = OPTIMIZERS[self.name], _SEARCH_LOW * self.constant
+            log.found, tried, log.seconds_to_find = largest_stable_rate(
+                self.segment, *self.start, first, low, self.report
+            )
+            log.rate, log.tried = log.found, list(tried)
+            save()
+        saved = time.perf_counter()
+        while not self.over():
+            self.stay()
+            if time.perf_counter() - saved > _SAVED:
+                save()
+                saved = time.perf_counter()
+        save()
+        return self.anneal()
+
+    def segment(
+        self, map: Any, state: Rated, rate: float, epochs: int, number: int, share: float = 1 - _ANNEAL, **options: Any
+    ) -> Fit[Any]:
+        """Some epochs at a rate; fewer if this share of the time limit is over."""
+        left = None if self.limit == math.inf else max(share * self.limit - self.seconds, 0.0)
+        settings = {"epochs": epochs, "seconds": left, "tol": None, "key": jr.fold_in(self.key, number)} | options
+        return _on_host(self.train(map, optimizer=self.rule, optimizer_state=state.at(rate), **settings))
+
+    def report(self, task: str, done: int, total: int, **numbers: float) -> None:
+        """Tells whoever watches."""
+        if self.progress is not None:
+            self.progress(task, done, total, numbers | {"seconds": self.seconds})
+
+    def reporting(self, task: str, before: int, total: int, **numbers: float) -> Progress:
+        """The progress of a segment as a part of the whole."""
+        return lambda _, done, __, more: self.report(task, before + done, total, loss=more["loss"], **numbers)
+
+    def over(self) -> bool:
+        """Whether it is time for the anneal."""
+        log = self.log
+        waited = log.epoch - log.progressed >= max(_PATIENCE * self.check, _WAITED * log.epoch)
+        done = log.epoch >= self.epochs or waited
+        self.late = not done and self.seconds >= (1 - _ANNEAL) * self.limit
+        return done or self.late
+
+    def stay(self) -> None:
+        """Trains until the next check, and checks."""
+        log, epochs = self.log, min(self.check, self.epochs - self.log.epoch)
+        known = {"largest_radius": 10 ** min(log.history[-1].largest, 99)} if log.history else {}
+        progress = self.reporting("training at the edge", log.epoch, self.epochs, rate=log.rate, **known)
+        found = self.segment(*self.now, log.rate, epochs, _FIRST + log.epoch, progress=progress)
+        self.now = (found.map, found.optimizer_state)
+        log.epoch += max(found.epochs, 1)
+        log.path.append((log.rate, found.epochs))
+        self.judge(*self.measure(found, log.rate))
+
+    def measure(self, found: Fit[Any], rate: float) -> tuple[float, tuple[int, float]]:
+        """The mean loss of a segment, and how many cycles are not stable after it, with the mean logarithm of all
+        radii."""
+        state: Rated = found.optimizer_state
+        finite = bool(np.isfinite([state.mean, found.loss]).all())
+        logs = self.radii(found.map) if finite else np.full(1, np.inf)
+        median, largest = (float(value) / math.log(10) for value in (np.median(logs), logs.max()))
+        self.log.history.append(Snapshot(self.log.epoch, rate, state.mean, float(state.highest), median, largest))
+        score = (int(np.sum(logs >= math.log(_STABLE))), float(np.mean(logs)))
+        return state.mean if finite else math.inf, score
+
+    def judge(self, loss: float, score: tuple[int, float]) -> None:
+        """Keeps the weights if they are the best; goes back to the best ones if the rate is too large."""
+        log, floor = self.log, max(loss, self.tol)
+        if floor < _FALL * log.lowest:
+            log.progressed = log.epoch
+        log.lowest = min(log.lowest, floor)
+        low = max(_LOW * self.constant, min(_NEAR * log.lowest, self.constant))
+        settled, learned = loss <= low, log.lowest <= _LEARNED * self.constant
+        if settled and (score < log.score or log.best_loss > low):
+            if (score[0], score[1] + _CONTRACTION) < log.score:
+                log.progressed = log.epoch
+            self.best, log.score, log.best_loss, log.best_path = self.now, score, loss, len(log.path)
+        log.lost = log.lost + 1 if learned and not settled else 0
+        stuck = not learned and log.epoch - max(log.since, log.progressed) >= _UNLEARNED * self.epochs
+        lost = not loss <= _FAR * self.constant or log.lost >= _LOST
+        if lost:
+            self.now, log.path = self.best, log.path[: log.best_path]
+        if lost or stuck:
+            log.rate, log.since, log.lost = log.rate / 2, log.epoch, 0
+
+    def anneal(self) -> EdgeFit[Any]:
+        """Adam at low rates from the best weights, until the loss is reached."""
+        log = self.log
+        path = [(self.name, rate, epochs) for rate, epochs in log.path[: log.best_path]]
+        rate = path[-1][1] if path else log.rate
+        rate, done = rate / _COOLER if self.name in ("adam", "rmsprop") else _COOL, 0
+        limit = max(_PARTS, int(_ANNEAL * self.epochs))
+        self.rule = rated(named_optimizer("adam", learning_rate=1.0))
+        map, state = self.best[0], _first(self.train, self.rule, self.best[0], self.key)
+        while True:
+            before, count = state.mean, min(limit // _PARTS, limit - done)
+            settings = {"tol": _DEEPER * self.tol, "progress": self.reporting("annealing", done, limit, rate=rate)}
+            found = self.segment(map, state, rate, count, _ANNEALING + done, 1.0, **settings)
+            map, state = found.map, found.optimizer_state
+            done += found.epochs
+            path.append(("adam", rate, found.epochs))
+            if found.status is not TrainingStatus.EPOCHS_OVER or done >= limit:
+                break
+            if before and state.mean > _FALLS * before:
+                rate /= 2
+        log.epoch += done
+        self.measure(found, rate)
+        whole = replace(
+            found,
+            status=TrainingStatus.REACHED if found.loss <= self.tol else found.status,
+            epochs=log.epoch,
+            seconds=self.seconds,
+            time_limited=self.late or found.time_limited,
+            optimizer_state=None,
+        )
+        schedule = tuple((*key, sum(row[2] for row in rows)) for key, rows in groupby(path, lambda row: row[:2]))
+        return EdgeFit(whole, log.found, tuple(log.tried), log.seconds_to_find, schedule, tuple(log.history))

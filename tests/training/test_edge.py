@@ -1,0 +1,229 @@
+"""Training at the largest stable rate: the search, what is kept on the way, the anneal, and what is on record."""
+
+import json
+import math
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.random as jr
+import numpy as np
+import pytest
+
+import attrax as ax
+from attrax.training import EdgeFit, _edge, fit, fit_at_edge, optimizer
+from attrax.training._radii import CycleRadii
+from attrax.writing import writer_of
+from tests.helpers.commands import run, strict
+
+RNG = np.random.default_rng(0)
+POINTS = RNG.uniform(size=(5, 8)).astype(np.float32)
+EPOCHS = 1000
+ALONE = [(index,) for index in range(len(POINTS))]
+
+
+class Linear(eqx.Module):
+    """x ↦ Wx."""
+
+    weight: Any
+
+    def __call__(self, x: Any) -> Any:
+        return self.weight @ x
+
+
+def network(key: int = 2, **options: Any) -> Any:
+    return ax.maps.mlp((8,), **({"width": 32, "depth": 4, "activation": "sinusoid"} | options), key=jr.key(key))
+
+
+def at_edge(**options: Any) -> EdgeFit[Any]:
+    settings = {"cycles": ALONE, "epochs": EPOCHS, "key": jr.key(1)} | options
+    return fit_at_edge(network(), POINTS, POINTS, **settings)
+
+
+@pytest.fixture(scope="module")
+def found() -> EdgeFit[Any]:
+    return at_edge()
+
+
+# --- radii ---------------------------------------------------------------------------------------
+
+
+def test_radii_of_fixed_points_and_cycles_are_those_of_the_products() -> None:
+    map, points = network(activation="cosid"), POINTS.astype(np.float32)
+    jacobians = np.asarray(jax.vmap(jax.jacobian(map))(points), float)
+    cycles = [(0,), (1, 2, 3), (4,)]
+    products = [jacobians[0], jacobians[3] @ jacobians[2] @ jacobians[1], jacobians[4]]
+    exact = [np.abs(np.linalg.eigvals(product)).max() for product in products]
+    for mixed in (cycles, ALONE):
+        radii = CycleRadii(points, mixed)
+        logs = [radii(map) for _ in range(4)][-1]
+        wanted = exact if mixed is cycles else [np.abs(np.linalg.eigvals(one)).max() for one in jacobians]
+        assert np.allclose(np.exp(logs), wanted, rtol=0.1)
+
+
+def test_radii_of_pairs_of_complex_eigenvalues_and_of_a_map_that_forgets_everything() -> None:
+    turn = 0.7 * np.array([[math.cos(1), -math.sin(1)], [math.sin(1), math.cos(1)]])
+    states = np.ones((2, 2))
+    assert np.exp(CycleRadii(states, [(0,), (1,)])(Linear(turn))) == pytest.approx([0.7, 0.7])
+    assert (CycleRadii(states, [(0,)])(Linear(np.zeros((2, 2)))) < -100).all()
+
+
+# --- the loop goes on -----------------------------------------------------------------------------
+
+
+def test_training_goes_on_from_the_optimizers_state() -> None:
+    train = partial(fit, inputs=POINTS, targets=POINTS, optimizer=optimizer("adam"), tol=None, key=jr.key(0))
+    whole, half = train(network(), epochs=20), train(network(), epochs=10)
+    rest = train(half.map, epochs=10, optimizer_state=half.optimizer_state)
+    again = train(half.map, epochs=10, optimizer_state=half.optimizer_state)  # the state is not used up
+    weights = [[np.asarray(weight) for weight in one.map.weights] for one in (whole, rest, again)]
+    assert all(
+        np.array_equal(one, other) for other in weights[1:] for one, other in zip(weights[0], other, strict=True)
+    )
+
+
+# --- the search ----------------------------------------------------------------------------------
+
+
+def test_the_rate_of_gradient_descent_is_just_below_two_over_the_sharpness() -> None:
+    inputs = (RNG.normal(size=(12, 6)) * np.array([3, 2, 1, 1, 0.5, 0.3])).astype(np.float32)
+    # The Hessian of the mean squared error of x ↦ Wx, once for each row of W.
+    sharpness = np.linalg.eigvalsh(2 / inputs.size * inputs.T.astype(float) @ inputs).max()
+    start = Linear(np.zeros((6, 6), np.float32))
+    edge = fit_at_edge(start, inputs, inputs, cycles=[(0,)], optimizer="gd", epochs=5, key=jr.key(0))
+    assert 0.8 < edge.rate * sharpness / 2 < 1
+    for tried in edge.tried:
+        assert tried.stable == (tried.rate * sharpness < 2)
+    assert edge.seconds_to_find > 0
+
+
+def test_momentum_is_taken_to_its_edge() -> None:
+    edge = at_edge(optimizer="momentum", epochs=4)
+    rates = {tried.rate: tried.stable for tried in edge.tried}
+    assert rates[edge.rate]
+    assert not all(rates.values())
+    assert edge.rate < min(rate for rate, stable in rates.items() if not stable) < 1.2 * edge.rate
+    assert edge.history[0].rate == edge.rate
+    assert edge.schedule[-1][0] == "adam"
+
+
+# --- at the edge ---------------------------------------------------------------------------------
+
+
+def test_what_goes_on_at_the_edge_contracts_where_plain_training_does_not(found: EdgeFit[Any]) -> None:
+    plain = fit(network(), POINTS, POINTS, optimizer=optimizer("adam", learning_rate=1e-3), tol=1e-10, key=jr.key(1))
+    radii = [np.exp(CycleRadii(POINTS, ALONE)(one)) for one in (plain.map, found.fit.map)]
+    assert plain.loss < 1e-8
+    assert found.fit.loss < 1e-8
+    assert radii[1].max() < 0.6 < 1 < radii[0].max()
+
+
+def test_the_record_accounts_for_every_epoch_and_for_the_radii(found: EdgeFit[Any]) -> None:
+    last = found.history[-1]
+    assert last.epoch == found.fit.epochs
+    assert [look.epoch for look in found.history[:-1]] == list(range(50, EPOCHS + 1, 50))[: len(found.history) - 1]
+    at_edge = [epochs for name, _, epochs in found.schedule if name == "rmsprop"]
+    assert sum(at_edge) in {look.epoch for look in found.history}
+    assert 10**last.largest == pytest.approx(np.exp(CycleRadii(POINTS, ALONE)(found.fit.map)).max(), rel=0.1)
+    assert all(look.highest >= look.loss > 0 for look in found.history)
+    assert strict(json.dumps(found.record())).keys() == {"rate", "tried", "seconds_to_find", "schedule", "history"}
+
+
+def test_a_rate_that_breaks_out_is_halved_from_the_best_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_edge, "largest_stable_rate", lambda *_: (0.1, (), 0.0))
+    edge = at_edge()
+    rates = [look.rate for look in edge.history[:-1]]
+    assert rates[0] == 0.1
+    assert rates[-1] < 0.02
+    assert all(after in (before, before / 2) for before, after in pairwise(rates))
+    assert edge.fit.loss < 1e-6
+
+
+def test_a_run_goes_on_from_its_checkpoint_bit_by_bit(
+    found: EdgeFit[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_edge, "_SAVED", 0.0)
+    file = tmp_path / "run"
+
+    def stop(task: str, done: int, _: int, __: dict[str, float]) -> None:
+        if task == "training at the edge" and done > EPOCHS // 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        at_edge(checkpoint=file, progress=stop)
+    tasks = list[str]()
+    again = at_edge(checkpoint=file, resume=True, progress=lambda task, *_: tasks.append(task))
+    assert "finding the rate" not in tasks
+    for one, other in zip(jax.tree.leaves(found.fit.map), jax.tree.leaves(again.fit.map), strict=True):
+        assert not eqx.is_array(one) or np.array_equal(one, other)
+    assert again.history == found.history
+    assert again.schedule == found.schedule
+    with pytest.raises(ValueError, match="other data or settings"):
+        at_edge(checkpoint=file, resume=True, epochs=EPOCHS + 1)
+
+
+def test_a_time_limit_caps_everything() -> None:
+    short = at_edge(seconds=0.3, epochs=10**6)
+    assert short.fit.time_limited
+    assert short.fit.epochs < 10**6
+
+
+def test_wrong_arguments_are_refused() -> None:
+    for options, words in (
+        ({"optimizer": "kfac"}, "optimizer must be one of"),
+        ({"epochs": 0}, "epochs must be"),
+        ({"tol": -1.0}, "tol must be"),
+        ({"key": 3}, "key"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            at_edge(**options)
+
+
+# --- as a writer ---------------------------------------------------------------------------------
+
+
+def test_a_cycle_in_doubles_is_stored_and_its_record_gives_the_writer_back() -> None:
+    film = ax.Patterns.from_cycles([POINTS])
+    recipe = partial(ax.maps.mlp, width=32, depth=2, activation="sinusoid", dtype="float64")
+    written = ax.Gradient(learning_rate="edge", optimizer="adam", epochs=EPOCHS).write(film, recipe, key=jr.key(0))
+    assert written.loss < 1e-8
+    assert CycleRadii(POINTS.astype(float), film.cycles)(written.map) < 0
+    assert written.details["optimizer"] == "adam"
+    assert written.details["learning_rate"] == "edge"
+    assert written.details["edge"]["schedule"][0][0] == "adam"
+    writer = writer_of(written.details)
+    assert isinstance(writer, ax.Gradient)
+    assert writer.training.learning_rate == "edge"
+    assert writer.epochs_limit() == EPOCHS
+
+
+def test_the_writers_say_what_goes_with_it() -> None:
+    for make, words in (
+        (lambda: ax.Training(learning_rate="edgy"), "learning_rate must be one of edge"),
+        (lambda: ax.Training(learning_rate="edge", optimizer="kfac"), "learning_rate does not apply to kfac"),
+        (lambda: ax.Gradient(learning_rate="edge", noise=0.1), "clean examples; leave out noise"),
+        (lambda: ax.WinnerTakeAll(learning_rate="edge"), "learning_rate='edge' does not apply to winner_take_all"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            make()
+    auto = ax.Auto(learning_rate="edge", epochs=7)
+    assert auto.attempts(None, ax.Patterns.from_examples(POINTS)) == (ax.Gradient(learning_rate="edge", epochs=7),)
+
+
+def test_the_command_line_says_which_rates_were_tried(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    np.save(tmp_path / "points.npy", POINTS)
+    options = ["--writer", "gradient", "--width", 32, "--depth", 2, "--activation", "sinusoid", "--epochs", EPOCHS]
+    store = ["store", tmp_path / "points.npy", *options, "--lr", "edge", "-o", tmp_path / "m.attrax"]
+    status, out, err = run(capsys, *store)
+    assert status == 0, err
+    assert "learning rates tried in" in out
+    assert "unstable" in out
+    assert "schedule: rmsprop at" in out
+    record = strict(run(capsys, "info", tmp_path / "m.attrax", "--json")[1])["written"]
+    assert record["edge"]["tried"][0].keys() == {"rate", "loss", "highest", "stable"}
+    status, _, err = run(capsys, *store[:-4], "--lr", "fast", "-o", tmp_path / "m.attrax")
+    assert status == 2
+    assert "'fast' is neither a number nor edge" in err
