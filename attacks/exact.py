@@ -15,6 +15,8 @@ from mpmath import mp, mpf
 
 DIGITS = 50
 _SELU, _ALPHA = 1.0507009873554805, 1.6732632423543772
+NEAR = 1e-12
+"""How much room proofs in 64 bits are granted beside a kink, in parts of the terms that add up to it."""
 _MOST_TRIED = 64
 
 PHI: dict[str, tuple[Any, Any]] = {
@@ -177,6 +179,28 @@ class Chain:
     def _slopes(self, name: str, z: np.ndarray) -> np.ndarray:
         return numbers([PHI[name][1](one) for one in z]) if self.digits else np.array(PHI64[name][1](z), float)
 
+    def blurred(self, x: np.ndarray) -> tuple[list[tuple[int, int]], bool]:
+        """Units that are on their kinks, and whether a choice is a tie, up to a part `NEAR` of the terms of the sum and
+        of the way to the kink. Only in float64."""
+        units: list[tuple[int, int]] = []
+        tied, terms, pushed, away = False, np.abs(x), np.eye(len(x)), float(np.linalg.norm(x))
+        for number, op in enumerate(self.ops):
+            if op.kind == "phi" and op.name in KINKED:
+                value, jacobian, _ = Chain(self.ops[:number], digits=False).run(x, pushed)
+                room = NEAR * np.maximum(terms, np.linalg.norm(jacobian, axis=1) * away)
+                chosen = np.arange(len(value)) if op.units is None else op.units
+                units += [(number, int(unit)) for unit in chosen if abs(value[unit]) <= room[unit]]
+            if op.kind == "argmax":
+                value, jacobian, _ = Chain(self.ops[:number], digits=False).run(x, pushed)
+                room = NEAR * np.maximum(terms, np.linalg.norm(jacobian, axis=1) * away)[-op.last :].max()
+                least, most = np.sort(value[-op.last :])[-2:]
+                tied |= bool(most - least <= 2 * room)
+            if op.kind == "affine":
+                assert op.weight is not None
+                before = Chain(self.ops[:number], digits=False)(x)
+                terms = np.abs(op.weight) @ np.abs(before) + (0 if op.bias is None else np.abs(op.bias))
+        return units, tied
+
     def around(self, cycle: Sequence[np.ndarray], sides: Sequence[Sides] | None = None) -> np.ndarray:
         """The Jacobian product round a cycle; `sides` for each of its states."""
         size = len(cycle[0])
@@ -224,15 +248,17 @@ class Found:
     """The exact cycle near a start.
 
     **Fields:** `cycle`, its states; `distance`, the largest from a given state; `radius`, the largest spectral radius
-    over the slopes that were tried; `kinks`, how many units stand on a kink exactly; `nearest_kink`, how far the other
-    pre-activations are from one, at least.
+    over the slopes that were tried; `kinks`, how many units stand on a kink exactly; `near`, the number of the state
+    and the place of each unit whose kink is nearer than floating point can tell apart for certain; `tied`, whether the
+    same holds of the largest score and another one.
     """
 
     cycle: list[np.ndarray]
     distance: Any
     radius: Any
     kinks: int
-    nearest_kink: Any
+    near: list[tuple[int, tuple[int, int]]]
+    tied: bool
 
 
 def exact_cycle(chain: Chain, start: Sequence[np.ndarray], rng: np.random.Generator) -> Found | None:
@@ -242,18 +268,20 @@ def exact_cycle(chain: Chain, start: Sequence[np.ndarray], rng: np.random.Genera
     if cycle is None:
         return None
     distance = max(length(one - other) for one, other in zip(cycle, begin, strict=True))
-    on_kink: list[list[tuple[int, int]]] = []
-    nearest = mpf("inf")
-    for x in cycle:
-        kinked = chain.run(x, None)[2]
-        on_kink.append([place for place, z in kinked if abs(z) < mpf(10) ** -35])
-        nearest = min([nearest, *(abs(z) for _, z in kinked if abs(z) >= mpf(10) ** -35)])
-    places = [(number, place) for number, found in enumerate(on_kink) for place in found]
-    radius = max(spectral_radius(chain.around(cycle, sides)) for sides in _all_sides(places, len(cycle), rng))
-    return Found(cycle, distance, radius, len(places), nearest)
+    places = [
+        (number, place)
+        for number, x in enumerate(cycle)
+        for place, z in chain.run(x, None)[2]
+        if abs(z) < mpf(10) ** -35
+    ]
+    radius = max(spectral_radius(chain.around(cycle, sides)) for sides in all_sides(places, len(cycle), rng))
+    double = Chain(chain.ops, digits=False)
+    blurred = [double.blurred(x.astype(float)) for x in cycle]
+    near = [(number, place) for number, (units, _) in enumerate(blurred) for place in units]
+    return Found(cycle, distance, radius, len(places), near, any(tied for _, tied in blurred))
 
 
-def _all_sides(
+def all_sides(
     places: Sequence[tuple[int, tuple[int, int]]], period: int, rng: np.random.Generator
 ) -> Iterator[list[dict[tuple[int, int], int]]]:
     """All choices of one-sided slopes, or so many at random where there are more."""

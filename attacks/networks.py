@@ -15,15 +15,18 @@ from mpmath import mp
 
 import attrax as ax
 from attacks.drawn import ASKED, SHAPES, Drawn, Shape, draw
-from attacks.exact import DIGITS, Chain, Found, comes_back, exact_cycle
+from attacks.exact import DIGITS, Chain, Found, all_sides, comes_back, exact_cycle
 from attacks.harness import Outcome
+from attacks.joint import shrink_together
 from attrax import Reason, Verdict
 
 _EACH = 17
 """Networks of each shape at full scale."""
 _SURE = 0.99
-_NEAR, _NEAR_FOREIGN = 1e-9, 1e-5
-"""Kinks nearer than this are kinks at the fixed point: proofs need some room round it, difference quotients more."""
+_MOST_KINKS = 6
+"""Of more units on kinks not all choices of slopes are tried."""
+DUE = ("bound", "dense", "probable", "of unusual size", "kinks, all slopes below .99")
+"""Kinds of attractors with a radius below .99 that have to be certified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +80,14 @@ def judge(drawn: Drawn, rng: np.random.Generator, certify: Any = ax.certify) -> 
         counts[f"inconclusive, {reason}"] = 1
     certified = verdict in (Verdict.ATTRACTOR, Verdict.DISPLACED)
     # Is there something that should have been certified?
-    if found is not None and reason not in (Reason.NO_FIXED_POINT_NEAR, Reason.SHORTER_PERIOD):
-        room = _NEAR_FOREIGN if drawn.design.kind == "foreign" else _NEAR
-        near = found.kinks > 0 or found.nearest_kink < room or (drawn.design.kind == "argmax" and drawn.made == "kink")
-        if found.radius < _SURE and found.distance < 1e-6 * drawn.unit:
-            where = "with a kink" if near else "of unusual size" if drawn.unusual else evidence
-            counts[f"attractors below .99, {where}"] = 1
-            if certified:
-                counts[f"certified below .99, {where}"] = 1
-            elif where == evidence:
-                note = f"{drawn.made}, {verdict}, {reason}: the radius is {mp.nstr(found.radius, 8)}"
+    told_apart = reason not in (Reason.NO_FIXED_POINT_NEAR, Reason.SHORTER_PERIOD)
+    if found is not None and told_apart and found.radius < _SURE and found.distance < 1e-6 * drawn.unit:
+        where = _kind_of_attractor(drawn, chain, found, evidence, rng)
+        counts[f"attractors below .99, {where}"] = 1
+        if certified:
+            counts[f"certified below .99, {where}"] = 1
+        elif where in DUE:
+            note = f"{drawn.made}, {where}, {verdict}, {reason}: the radius is {mp.nstr(found.radius, 8)}"
     if certified and told is None:
         followed = _followed(map, given.shape[1:], refined, certificate, rng)
         counts[f"starts nearby {'came back' if followed else 'did not all come back'}"] = 1
@@ -102,6 +103,26 @@ def judge(drawn: Drawn, rng: np.random.Generator, certify: Any = ax.certify) -> 
         counts[f"false, evidence {evidence}"] = 1
         return Outcome(counts, told, network_files(drawn, patterns))
     return Outcome(counts, note=note)
+
+
+def _kind_of_attractor(drawn: Drawn, chain: Chain, found: Found, evidence: str, rng: np.random.Generator) -> str:
+    """What decides whether an attractor is due a certificate: see `DUE`.
+
+    A unit whose kink floating point cannot tell from the fixed point may have the slopes of both its sides, and near
+    the fixed point it has one after the other. So all products of such Jacobians have to shrink, faster than .99.
+    """
+    if drawn.design.kind == "foreign" and drawn.made == "kink":
+        return "kinks of maps that attrax does not know"
+    if found.tied:
+        return "a tie"
+    if len(found.near) > _MOST_KINKS:
+        return f"more than {_MOST_KINKS} kinks"
+    if found.near:
+        with mp.workdps(DIGITS):
+            every = [chain.around(found.cycle, sides) for sides in all_sides(found.near, len(found.cycle), rng)]
+        below = shrink_together([one.astype(float) for one in every], _SURE)
+        return "kinks, all slopes below .99" if below else "kinks, not all slopes below .99"
+    return "of unusual size" if drawn.unusual else evidence
 
 
 def _judged(
@@ -175,7 +196,12 @@ def share(counts: dict[str, int], evidence: str) -> float:
 def table(counts: dict[str, int]) -> Sequence[tuple[str, str]]:
     """Lines beside the counts."""
     found = []
-    for evidence in ("bound", "dense", "probable", "with a kink", "of unusual size"):
-        if f"attractors below .99, {evidence}" in counts:
-            found.append((f"share certified, {evidence}", f"{share(counts, evidence):.4f}"))
+    for where in DUE:
+        if f"attractors below .99, {where}" in counts:
+            found.append((f"share certified, {where}", f"{share(counts, where):.4f}"))
+    certified, due = (
+        sum(counts.get(f"{word} below .99, {one}", 0) for one in DUE) for word in ("certified", "attractors")
+    )
+    if due:
+        found.append(("share certified of all that are due", f"{certified / due:.4f} ({certified} of {due})"))
     return found

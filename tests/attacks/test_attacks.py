@@ -23,6 +23,7 @@ from attacks.activations import checked
 from attacks.designs import Design, attention, convolutional, layered, speaking
 from attacks.drawn import SHAPES, draw
 from attacks.exact import Chain, exact_cycle
+from attacks.joint import shrink_together
 from attacks.mutate import damaged, resigned
 from attacks.networks import judge
 from attacks.placing import Drawn, chain64
@@ -78,6 +79,26 @@ def test_slopes_on_both_sides_of_a_kink_are_found() -> None:
     found = exact_cycle(chain, [np.zeros(1)], np.random.default_rng(0))
     assert found is not None
     assert (found.kinks, found.radius) == (2, 2)  # both units on, 1.5 and .5 together, is one of the choices
+
+
+def test_what_is_due_a_certificate_at_a_kink() -> None:
+    # Slopes .01 and 1 of all units; each choice has a radius of at most .9 times a factor.
+    turning = np.array([[0.9, 1.5], [-1.0, -0.9]])
+    for factor, away, below in ((1.0, 0.0, False), (0.7, 0.0, True), (0.7, 1e-15, True), (1.0, 1e-3, None)):
+        design = Design("mlp", "leaky_relu", (np.eye(2), factor * turning), (np.full(2, away - 1),) * 2, (2,))
+        design = design.shifted(1, 1 - chain64(design)(np.ones(2)))
+        outcome = judge(Drawn(design, np.ones((1, 2)), "kink"), np.random.default_rng(0))
+        where = "bound" if below is None else f"kinks, {'all' if below else 'not all'} slopes below .99"
+        assert outcome.counts[f"attractors below .99, {where}"] == 1
+        assert outcome.failure is None
+        assert ("certified" in str(outcome.counts)) == (below is not False)
+
+
+def test_the_joint_spectral_radius() -> None:
+    one, other = np.array([[0.0, 1.2], [0.0, 0.0]]), np.array([[0.0, 0.0], [0.8, 0.0]])  # it is the root of .96
+    assert shrink_together([one, other], 0.985) is True
+    assert shrink_together([one, other], 0.975) is False
+    assert shrink_together([np.array([[0.9, 50.0], [0.0, 0.9]])], 0.99) is True
 
 
 def test_too_large_a_proved_radius_is_seen() -> None:

@@ -179,14 +179,9 @@ def test_kinks_at_and_near_the_fixed_point(activation: str, away: float) -> None
         value = float(np.asarray(eqx.filter_jit(network)(jnp.array([start], jnp.float32)))[0])
         network = eqx.tree_at(lambda net: net.biases[1], network, np.array([start - value]))
         found = ax.certify(around(network, [start]))
-        # At the kink one slope stands for both, and the other lies as far beyond it as they are apart.
-        worst = max(max(steep), 2 * max(steep) - min(steep))
-        stable = factor * (worst if away < 1e-12 else steep[1]) < 1
         if factor * (max(steep) if away < 1e-12 else steep[1]) > 1:
             assert found.num_attractors == 0
-        elif not stable:
-            continue
-        elif away in (0.0, 1e-6):
+        else:
             assert found.verdict[0] == "attractor"
 
 

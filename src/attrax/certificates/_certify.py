@@ -246,7 +246,7 @@ def _with_matrix(linear: Linearization, product: Product, period: int) -> _Found
     modulus = abs(leading.value)
     log_radius = float(np.log(modulus) + product.log_scale) if modulus > 0 else -np.inf
     log_upper = power_bound(product, target=log_radius if np.isfinite(log_radius) else None)
-    if period > 1 and not log_upper < 0:
+    if not log_upper < 0:
         log_upper = min(log_upper, linear.norm_bound())
         if log_upper < log_radius:
             # What remains of the product is rounding: the exact one is smaller.

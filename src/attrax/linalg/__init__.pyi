@@ -7,6 +7,8 @@ from ._arnoldi import largest_eigenvalues as largest_eigenvalues
 from ._bounds import Leading as Leading
 from ._bounds import leading_eigenvalue as leading_eigenvalue
 from ._bounds import power_bound as power_bound
+from ._joint import Joint as Joint
+from ._joint import joint_contraction as joint_contraction
 from ._norms import SAFETY as SAFETY
 from ._norms import Norm as Norm
 from ._norms import contracting_norms as contracting_norms

@@ -29,7 +29,7 @@ class Linearization(Record):
     - `forward`, `backward`: Mv and Mᵀv, of one flat vector or of several, one per row.
     - `singular_value`: computes the largest singular value of M.
     - `norm_bound`: computes the natural logarithm of a bound on the spectral radius of M: the product of the norms of
-      the Jacobians, or the bound on a product that was not formed.
+      the Jacobians, a bound for all slopes at kinks, or the bound on a product that was not formed.
     """
 
     size: int

@@ -10,6 +10,8 @@ invertible. If the map itself contracts, A = I.
 
 *Cycles* by the contraction of the map around the cycle, in Euclidean norms whose radii differ from point to point, or
 in the norms of `contracting_norms`, where the deviations v_i = W_1(x_i − x̂_i) shrink at each step (Brouwer).
+
+*Units on kinks*, whose slopes of both sides count, and long cycles, where the above is not enough: by `contracted`.
 """
 
 from collections.abc import Sequence
@@ -18,8 +20,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from attrax._base.shown import Record
-from attrax.linalg import Factor, Product, contracting_norms, contraction_rate, frobenius_bound, gamma, two_norm_bound
+from attrax.linalg import Factor, contracting_norms, contraction_rate, frobenius_bound, gamma, two_norm_bound
+from attrax.maps.mlp._bounded import Bounded
 from attrax.maps.mlp._factors import Factors
+from attrax.maps.mlp._joint import contracted
 from attrax.maps.mlp._product import exit_factor, network_product, product_at_input, step_product
 from attrax.maps.mlp._slopes import Evaluation, step_by_step
 
@@ -72,6 +76,9 @@ def enclose(evaluation: Evaluation) -> Enclosure:
                 radius, tried = 1.1 * least, True  # the slopes vary too much in so large a ball
             else:
                 break
+    found = contracted(evaluation, nearest)
+    if found is not None:
+        return Enclosure(found.distance, slopes, step_by_step(evaluation.slope_errors(found.distance, sharp=True)))
     errors = step_by_step(evaluation.slope_errors(nearest if np.isfinite(nearest) else 0.0))
     return Enclosure(float("inf"), slopes, errors)
 
@@ -86,7 +93,7 @@ def _needed(
         return nothing
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         steps = [
-            _MatrixWithError.of(step_product(factors, slopes, errors, start, exit_factor(factors)))
+            Bounded.of(step_product(factors, slopes, errors, start, exit_factor(factors)))
             for start in range(0, len(slopes), factors.depth)
         ]
         found = _by_contraction([step.norm() for step in steps], defects)
@@ -102,27 +109,6 @@ def _needed(
     if not np.isfinite(least):
         return nothing
     return least, least / (1 - rate) * _MORE if rate < 1 else float("inf")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _MatrixWithError:
-    """A matrix, and a bound on the 2-norm of its error."""
-
-    matrix: np.ndarray
-    error: float
-
-    @classmethod
-    def of(cls, product: Product) -> "_MatrixWithError":
-        """A product with its scale, a power of two, multiplied back in."""
-        exponent = round(product.log_scale / np.log(2))
-        if abs(exponent) > 900:
-            return cls(product.matrix, float("inf"))
-        return cls(product.matrix * 2.0**exponent, product.error * 2.0**exponent)
-
-    def norm(self) -> float:
-        """Bound on the 2-norm of the exact matrix, sharper where it matters more."""
-        size = frobenius_bound(self.matrix)
-        return (size if size < 0.5 else two_norm_bound(self.matrix)) + self.error
 
 
 def _by_contraction(rates: Sequence[float], defects: np.ndarray) -> float:
@@ -142,7 +128,7 @@ def _by_contraction(rates: Sequence[float], defects: np.ndarray) -> float:
 
 
 def _newton(
-    factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray], step: _MatrixWithError
+    factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray], step: Bounded
 ) -> tuple[float, float]:
     """Bounds on ‖A‖ and on q = sup ‖I − A(I − J̃)‖, for an A near the inverse of I − J.
 
@@ -152,7 +138,7 @@ def _newton(
     active = [np.flatnonzero((slope != 0) | (error != 0)) for slope, error in zip(slopes, errors, strict=True)]
     first, last = active[0], active[-1]
     if factors.size <= len(first):
-        whole = _MatrixWithError.of(product_at_input(factors, slopes, errors, active))
+        whole = Bounded.of(product_at_input(factors, slopes, errors, active))
         eye = np.eye(factors.size)
         inverse = np.linalg.inv(eye - whole.matrix)
         size, norm = frobenius_bound(inverse), two_norm_bound(inverse)
@@ -171,7 +157,7 @@ def _newton(
     pushed = out @ inner
     pushed_error = gamma(len(last) + 2) * frobenius_bound(out) * size + factors.exit_error * size
     pushed_size, pushed_norm = frobenius_bound(pushed), two_norm_bound(pushed)
-    around = _MatrixWithError.of(
+    around = Bounded.of(
         step_product(
             factors, slopes, errors, 0, Factor(factors.joined[first], factors.joined_norm, factors.joined_error)
         )
@@ -191,7 +177,7 @@ def _in_norms(
     factors: Factors,
     slopes: Sequence[np.ndarray],
     errors: Sequence[np.ndarray],
-    steps: Sequence[_MatrixWithError],
+    steps: Sequence[Bounded],
     defects: np.ndarray,
 ) -> float:
     """The radius of balls that contain the cycle, from norms in which v_{i+1} = M_i v_i + W_1 c_i contracts.
@@ -206,10 +192,8 @@ def _in_norms(
         after = units[(step + 1) % period]
         joined = Factor(factors.joined[after], factors.joined_norm, factors.joined_error)
         start = step * depth
-        moves.append(_MatrixWithError.of(step_product(factors, slopes, errors, start, joined, inside=True)))
-        outs.append(
-            _MatrixWithError.of(step_product(factors, slopes, errors, start, exit_factor(factors), inside=True))
-        )
+        moves.append(Bounded.of(step_product(factors, slopes, errors, start, joined, inside=True)))
+        outs.append(Bounded.of(step_product(factors, slopes, errors, start, exit_factor(factors), inside=True)))
     if not all(np.isfinite(move.matrix).all() and np.isfinite(move.error) for move in moves):
         return float("inf")
     product = network_product(factors, slopes, errors)

@@ -10,11 +10,14 @@ from jaxtyping import Bool
 from attrax._base.numerics import cast, float64
 from attrax._base.shown import Record
 from attrax.activations import Activation
+from attrax.activations import activation as activation_of
 from attrax.linalg import frobenius_bound, gamma, two_norm_bound
 from attrax.maps.mlp._layers import FullyConnected, HiddenLayers
 
 MORE = 1 + 1e-9
 """Margin for the rounding of an error bound itself."""
+_UNEVEN = 1000.0
+"""By how much the sizes of a layer's units may differ before they are evened out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -80,6 +83,8 @@ def layer_factors(
     scores: int = 0,
 ) -> Factors:
     """`Factors` of affine layers with an activation between them. For `linear` and `scores`, see `Factors`."""
+    if activation_of(activation).homogeneous:
+        weights, biases = _evened(weights, biases)
     with float64():
         hidden = cast(HiddenLayers(tuple(weights[:-1]), tuple(biases[:-1]), activation), np.float64)
     weights = tuple(np.asarray(weight, np.float64) for weight in weights)
@@ -112,6 +117,32 @@ def layer_factors(
             linear=(None,) * (len(weights) - 1) if linear is None else tuple(linear),
             scores=scores,
         )
+
+
+def _evened(weights: Sequence[Any], biases: Sequence[Any]) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
+    """The same network with hidden units of similar sizes where theirs differ a lot: norms and errors of whole layers
+    would say little about small units beside large ones.
+
+    φ(cz) = cφ(z), so rows of one layer are divided by powers of two and columns of the next one multiplied by them. A
+    layer in which that is not exact is left as it is.
+    """
+    weights = [np.asarray(weight, np.float64) for weight in weights]
+    biases = [None if bias is None else np.asarray(bias, np.float64) for bias in biases]
+    for layer in range(len(weights) - 1):
+        rows, after, bias = weights[layer], weights[layer + 1], biases[layer]
+        sizes = row_norms(rows)
+        sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
+        if not len(sizes) or sizes.max() < _UNEVEN * sizes.min():
+            continue
+        sizes = row_norms(rows)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore"):
+            factor = 2.0 ** np.round(np.log2(np.where((sizes > 1e-100) & (sizes < 1e100), sizes, 1.0)))
+            fewer, more = rows / factor[:, None], after * factor
+            less = None if bias is None else bias / factor
+            exact = (fewer * factor[:, None] == rows).all() and (more / factor == after).all()
+        if exact and (bias is None or less is None or (less * factor == bias).all()):
+            weights[layer], weights[layer + 1], biases[layer] = fewer, more, less
+    return weights, biases
 
 
 def row_norms(matrix: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from attrax._base.types import HostStates
 from attrax.maps._linearization import Linearization
 from attrax.maps.mlp._existence import Enclosure, enclose
 from attrax.maps.mlp._factors import Factors
+from attrax.maps.mlp._joint import contracted
 from attrax.maps.mlp._product import (
     back_through,
     layers_met,
@@ -37,5 +38,12 @@ def linearize_network(factors: Factors, cycle: HostStates, state_error: float | 
         partial(through, layers),
         partial(back_through, layers),
         partial(network_singular_value, factors, found.slopes),
-        partial(network_norm, factors, found.slopes, found.errors),
+        partial(_norm_bound, evaluation, found),
     )
+
+
+def _norm_bound(evaluation: Evaluation, found: Enclosure) -> float:
+    """By norms; where a cycle was enclosed and units may be on kinks, also over all choices of their slopes."""
+    by_norms = network_norm(evaluation.factors, found.slopes, found.errors)
+    joint = contracted(evaluation, found.enclosure_radius) if by_norms >= 0 else None
+    return by_norms if joint is None else min(by_norms, joint.log_rate)

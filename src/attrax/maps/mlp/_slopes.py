@@ -93,6 +93,11 @@ class Evaluation:
         """
         return self._spread(np.full(len(self.states), radius), self.curved if sharp is None else sharp).slopes
 
+    def totals(self, radius: float) -> list[np.ndarray]:
+        """For each layer, p×k bounds on how far the pre-activations of states within `radius` are from the computed
+        ones."""
+        return self._spread(np.full(len(self.states), radius), sharp=True).totals
+
     def defects(self, *, sharp: bool) -> Float[np.ndarray, " p"]:
         """Bounds on ‖f(x_i) − x_{i+1}‖ for the exact f: the computed defect plus all rounding errors."""
         outputs, errors = self._outputs(self._spread(np.zeros(len(self.states)), sharp).outputs)
@@ -254,7 +259,7 @@ def _derivatives(
     for weight, bias, plain in zip(layers.weights, layers.biases, linear, strict=True):
         before = values @ np.asarray(weight).T
         before = before if bias is None else before + np.asarray(bias)
-        values, slope, curvature = _of_units(layers.activation, before, curved)
+        values, slope, curvature = derivatives_of_units(layers.activation, before, curved)
         if plain is not None:
             values, slope, curvature = np.where(plain, before, values), np.where(plain, 1.0, slope), curvature * ~plain
         pre.append(before)
@@ -271,7 +276,7 @@ def _derivatives(
     return pre, hidden, slopes, curvatures
 
 
-def _of_units(
+def derivatives_of_units(
     activation: str | Activation, before: np.ndarray, curved: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """φ, φ' and |φ''|, each of the shape of `before`, by one of a few programs, whose sizes are powers of four."""

@@ -1,0 +1,108 @@
+"""A norm in which every matrix of a set contracts: a bound on the growth of all their products."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from attrax._base.shown import Record
+from attrax.linalg._norms import SAFETY, Norm, contracting_norms, two_norm_bound
+from attrax.linalg._running_product import Product, frobenius_bound, gamma
+
+_CLOSER = (0.5, 0.75, 0.9)
+"""Rates to try, as positions between the largest spectral radius and 1."""
+_PRODUCTS, _WORK = 3000, 3e9
+"""The most products that are formed for one rate, and the most multiplications that they may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joint(Record):
+    """‖u‖ ≤ ‖u‖* ≤ `spread`·‖u‖ for a norm ‖·‖* in which every matrix of the set shrinks all vectors by `rate`.
+
+    ‖u‖ lies between |u|/`smallest` and `largest`·|u|.
+    """
+
+    rate: float
+    spread: float
+    largest: float
+    smallest: float
+
+
+def joint_contraction(matrices: Sequence[np.ndarray], errors: Sequence[float]) -> Joint | None:
+    """`Joint` of all n×n matrices within `errors[i]` of `matrices[i]` in the 2-norm, and of their convex hull.
+
+    A norm that suits the mean of the matrices is tried first. Where it is not enough, products are formed until each is
+    below q^k for its number k of factors, so that every longer product consists of such pieces; ‖u‖* is the supremum
+    of ‖Πu‖/q^k over all products Π of k factors. `None` if no such norm was found.
+
+        >>> import numpy as np
+        >>> found = joint_contraction([np.diag([0.5, 0.9]), np.diag([0.9, 0.5])], [0.0, 0.0])
+        >>> found is not None and 0.9 <= found.rate < 0.91
+        True
+
+    Source: G. Gripenberg, "Computing the joint spectral radius", Linear Algebra and its Applications 234 (1996).
+    """
+    if not all(
+        np.isfinite(matrix).all() and np.isfinite(error) for matrix, error in zip(matrices, errors, strict=True)
+    ):
+        return None
+    least = max(float(np.abs(np.linalg.eigvals(matrix)).max(initial=0.0)) for matrix in matrices)
+    mean = sum(matrices[1:], matrices[0]) / len(matrices)
+    if not least < 1:
+        return None
+    for norms, _ in contracting_norms([mean], Product(mean, 0.0, 0.0), None):
+        norm = norms[0]
+        inside = [_inside(norm, matrix, error) for matrix, error in zip(matrices, errors, strict=True)]
+        rate = max(two_norm_bound(matrix) + error for matrix, error in inside) * (1 + SAFETY)
+        if rate < 1:
+            return Joint(rate, 1.0, norm.largest, norm.smallest)
+        for closer in _CLOSER:
+            rate = least + closer * (1 - least)
+            spread = _spread(inside, rate)
+            if spread is not None:
+                return Joint(rate, spread, norm.largest, norm.smallest)
+    return None
+
+
+def _inside(norm: Norm, matrix: np.ndarray, error: float) -> tuple[np.ndarray, float]:
+    """The matrix R⁻¹AR that acts on the coordinates of `norm`, and a bound on its error."""
+    moved = norm.inner @ matrix @ norm.outer
+    rounding = (
+        2
+        * gamma(2 * len(matrix) + 4)
+        * frobenius_bound(matrix)
+        * frobenius_bound(norm.inner)
+        * frobenius_bound(norm.outer)
+    )
+    off = (norm.slack - 1) * frobenius_bound(moved) + norm.slack * rounding + norm.largest * norm.smallest * error
+    return moved, off * (1 + SAFETY)
+
+
+def _spread(matrices: Sequence[tuple[np.ndarray, float]], rate: float) -> float | None:
+    """The largest ‖Π‖/q^k of the products of k factors that are not yet below q^k, once all longer ones are."""
+    size = len(matrices[0][0])
+    most, formed = min(_PRODUCTS, _WORK / size**3), 0
+    spread, level, power = 1.0, [(np.eye(size), 0.0)], 1.0
+    while level:
+        power *= rate
+        longer: list[tuple[np.ndarray, float]] = []
+        for product in _longer(level, matrices):
+            formed += 1
+            if formed > most:
+                return None
+            length = (two_norm_bound(product[0]) + product[1]) * (1 + SAFETY)
+            if length > power:
+                spread = max(spread, length / power)
+                longer.append(product)
+        level = longer
+    return spread * (1 + SAFETY)
+
+
+def _longer(
+    level: Sequence[tuple[np.ndarray, float]], matrices: Sequence[tuple[np.ndarray, float]]
+) -> Iterator[tuple[np.ndarray, float]]:
+    for product, off in level:
+        for matrix, error in matrices:
+            sizes = frobenius_bound(matrix) * frobenius_bound(product)
+            stray = (frobenius_bound(matrix) + error) * off + error * frobenius_bound(product)
+            yield matrix @ product, (stray + gamma(len(matrix) + 2) * sizes) * (1 + SAFETY)
