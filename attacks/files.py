@@ -23,6 +23,10 @@ from attrax.files import MissingMap
 
 _LONGEST = 1000
 """Letters that a refusal may have."""
+WRITTEN = ("winner_take_all", "gradient", "margin")
+"""Writers whose memories are changed as well."""
+_MOST_EPOCHS = 1000
+"""Records that ask for more training are not followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +52,14 @@ class Files:
         rng = np.random.default_rng([seed, self.resigned, number])
         bases = memories()
         names = sorted(bases)
-        base = bases[names[int(rng.integers(len(names)))]]
+        name = names[int(rng.integers(len(names)))]
+        base, share = bases[name], 0.3 if self.resigned and name in WRITTEN else 0.05
         if self.resigned:
             content = resigned(base, rng)
         else:
             content = damaged(base, bases[names[int(rng.integers(len(names)))]], rng)
         counts = {"files": 1}
-        told = judge(content, counts, thorough=rng.random() < 0.05)
+        told = judge(content, counts, thorough=rng.random() < share)
         if told is None:
             return Outcome(counts)
         return Outcome(counts, told, {"file.attrax": content})
@@ -110,6 +115,10 @@ def _looked_at(memory: ax.Memory, path: Path, counts: dict[str, int], *, thoroug
         return "saved and loaded again, the certificate is another one"
     if memory.patterns is None or isinstance(memory.map, MissingMap):
         return None
+    if memory.written.get("writer") in WRITTEN:
+        told = _changed(memory, counts) if thorough else None
+        if told is not None:
+            return told
     if not thorough and _form(memory) not in _forms():
         return None  # it would have to be compiled for
     counts["certified anew"] = 1
@@ -120,6 +129,31 @@ def _looked_at(memory: ax.Memory, path: Path, counts: dict[str, int], *, thoroug
         return _sentence(str(error))
     if len(found.verdict) != len(found.cycles):
         return "a certificate without a verdict for each cycle"
+    return None
+
+
+def _changed(memory: ax.Memory, counts: dict[str, int]) -> str | None:
+    """A memory with one example less, and with one more, or the reason why not."""
+    patterns = memory.examples()
+    epochs = [memory.written.get(name) for name in ("epochs_limit", "scratch_epochs", "copies")]
+    if any(isinstance(count, int) and count > _MOST_EPOCHS for count in epochs):
+        return None  # a record may ask for long training
+    more = np.full((1, *patterns.shape), 0.5) * patterns.unit
+    for change in (
+        lambda: ax.forget(memory, [0], time_limit=1e-3, key=jax.random.key(0)),
+        lambda: ax.add(memory, more, time_limit=1e-3, key=jax.random.key(0)),
+    ):
+        try:
+            found = change()
+        except ValueError as error:
+            counts["changes refused"] = counts.get("changes refused", 0) + 1
+            told = _sentence(str(error))
+            if told is not None:
+                return f"of a change: {told}"
+            continue
+        counts["changes made or given up"] = counts.get("changes made or given up", 0) + 1
+        if found.accepted and not ax.certify(found.memory).all_attractors:
+            return "a change was accepted, and not all examples are attractors"
     return None
 
 
@@ -180,6 +214,15 @@ def memories() -> dict[str, bytes]:
         "conv": ax.Memory(conv, ax.Patterns.from_examples(_limits(conv, (2, 2)))),
         "recurrent": ax.Memory(talker, ax.Patterns.from_examples(_limits(talker, (4,)))),
         "function": ax.Memory(lambda x: 0.5 * jnp.cos(x), ax.Patterns.from_examples(points[:, :2])),
+    }
+    few = jax.random.key(3)
+    trained = ax.maps.mlp((4,), width=6, depth=1, key=few)
+    made |= {
+        "winner_take_all": ax.store(
+            points, writer=ax.WinnerTakeAll((8, 6), epochs=2, corruptions=("gaussian:0.1",)), key=few
+        ),
+        "gradient": ax.store(points, trained, writer=ax.Gradient(epochs=2), key=few),
+        "margin": ax.store(points, writer=ax.Constructed("margin"), key=few),
     }
     found = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -147,3 +147,64 @@ def test_wrong_examples_and_unknown_writers() -> None:
     foreign = ax.Memory(lambda x: x / 2, ax.Patterns.from_examples(np.zeros((1, 3))))
     with pytest.raises(ValueError, match="record does not name"):
         ax.add(foreign, np.ones((1, 3)), key=jr.key(0))
+
+
+@pytest.mark.parametrize("widths", [(24, 14), (14, 24), (24, 6)])
+def test_units_of_forgotten_scores_are_found_in_layers_of_any_width(widths: tuple[int, int]) -> None:
+    writer = ax.WinnerTakeAll(widths, epochs=40, corruptions=("gaussian:0.1",))
+    memory = ax.store(POINTS[:6], writer=writer, key=jr.key(0))
+    carried = min(widths) >= 12
+    assert [len(units) for units in memory.written["carriers"]] == [2 * carried] * 6
+    added = ax.add(with_record(memory, epochs_limit=160), POINTS[6:8], key=jr.key(1))
+    assert added.accepted
+    assert added.memory.map.widths[:2] == (widths[0] + 4, widths[1] + 4)
+    every = [unit for row in added.memory.written["carriers"] for unit in row]
+    assert len(set(every)) == len(every) == 12 * carried + 4
+    assert max(every) < min(widths) + 4
+    smaller = ax.forget(added.memory, [0, 7], key=jr.key(2))
+    assert smaller.accepted
+    lost = 2 * (carried + 1)
+    assert smaller.memory.map.widths[:2] == (widths[0] + 4 - lost, widths[1] + 4 - lost)
+
+
+CONTRADICTIONS = {
+    "units that there are none of": {"carriers": [[0, 999]] * 6},
+    "units below 0": {"carriers": [[-1, number] for number in range(6)]},
+    "a unit for two": {"carriers": [[0, 6]] * 6},
+    "carriers of too few": {"carriers": [[0, 6]]},
+    "carriers of nobody": {"carriers": None},
+    "carriers of texts": {"carriers": ["ab"] * 6},
+    "widths of another network": {"encoder_widths": [64, 64]},
+    "all layers": {"encoder_widths": [128] * 40},
+    "rounds of another network": {"rounds": 400},
+}
+
+
+@pytest.mark.parametrize("name", CONTRADICTIONS)
+def test_a_record_that_contradicts_its_network_is_refused_in_a_sentence(name: str) -> None:
+    memory = with_record(written("winner_take_all"), **CONTRADICTIONS[name])
+    for change in (partial(ax.forget, memory, [1]), partial(ax.add, memory, POINTS[7:8])):
+        with pytest.raises(ValueError, match="record of this memory is not that of its network") as refused:
+            change(key=jr.key(0))
+        assert "\n" not in str(refused.value)
+        assert len(str(refused.value)) < 400
+
+
+def test_a_record_for_another_kind_of_network_is_refused() -> None:
+    memory = replace(written("gradient"), written=written("winner_take_all").written)
+    with pytest.raises(ValueError, match="is not that of its network"):
+        ax.forget(memory, [1], key=jr.key(0))
+    of_scores = written("winner_take_all")
+    for wrong in (
+        with_record(written("gradient"), optimizer="x" * 100_000),
+        with_record(of_scores, rounds=10**9),
+        with_record(of_scores, encoder_widths=[]),
+    ):
+        with pytest.raises(ValueError, match="can't be made from its record") as refused:
+            ax.forget(wrong, [1], key=jr.key(0))
+        assert len(str(refused.value)) < 600
+
+
+def test_a_record_without_a_count_of_changes_begins_one() -> None:
+    memory = with_record(written("margin"), changes=None)
+    assert ax.forget(memory, [1], key=jr.key(0)).memory.written["changes"] == 1

@@ -141,7 +141,7 @@ def test_any_optax_transformation_and_any_schedule_train() -> None:
     # A record holds no functions, so whoever changes such a memory gives the writer.
     for writer in (own, ax.Gradient(learning_rate=falling, epochs=5)):
         stored = ax.store(POINTS[:4], recipe, writer=replace(writer, epochs=5), key=jr.key(0))
-        with pytest.raises(ValueError, match=r"which its record does not name .* give it"):
+        with pytest.raises(ValueError, match=r"which can't be made from its record .* give it"):
             ax.add(stored, POINTS[4:], key=jr.key(1))
     assert ax.add(memory, POINTS[4:], writer=own, key=jr.key(1)).accepted
 

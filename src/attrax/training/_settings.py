@@ -216,7 +216,7 @@ def from_record(record: Mapping[str, Any]) -> tuple[Training, Augmentation]:
             raise ValueError(f"its {name} was an object, which a record does not keep")
     kept = {name: found[name] for own in _NAMES.values() for name in own if name in found and name != "time_limit"}
     kept["epochs"] = record.get("scratch_epochs", record["epochs_limit"])
-    kept["corruptions"] = tuple(record.get("corruptions", ()))
+    kept["corruptions"] = tuple(record.get("corruptions") or ())
     if found.get("optimizer") == "kfac":
         kept.pop("learning_rate", None)
     return with_settings("the record", None, None, kept)

@@ -199,7 +199,7 @@ def _change(
                 "epochs": written.epochs,
                 "seconds": seconds,
                 "scratch_seconds": scratch,
-                "changes": int(before.get("changes", 0)) + 1,
+                "changes": int(before.get("changes") or 0) + 1,
             }
             return Change(replace(changed, written=record), True, tuple(attempts), (), seconds, scratch)
         failed = failed_examples(changed)

@@ -1,13 +1,61 @@
 """The encoder of a winner-take-all network, changed to other examples."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
+from attrax._base.arguments import printable
 from attrax.patterns import Patterns
-from attrax.training import Coordinates, Encoder, encoder, points_in_units, training_unit
+from attrax.training import Coordinates, Encoder, Layered, encoder, points_in_units, training_unit
+
+
+def check_record(network: Any, record: Mapping[str, Any], count: int) -> None:
+    """**Raises** `ValueError` if a record is not that of this network, which stores `count` examples.
+
+    The record of a file may say anything. What it says of widths, scores and units decides what is cut out of the
+    network.
+    """
+    said = _contradiction(network, record, count)
+    if said is not None:
+        raise ValueError(
+            f"the record of this memory is not that of its network ({said}), so winner_take_all can't change it; store "
+            "its examples anew, together with the new ones"
+        )
+
+
+def _contradiction(network: Any, record: Mapping[str, Any], count: int) -> str | None:
+    widths, carrying, rounds = (record.get(name) for name in ("encoder_widths", "carriers", "rounds"))
+    if not isinstance(network, Layered) or any(bias is None for bias in network.biases):
+        return "it has no fully connected layers with biases"
+    if not _whole(widths) or not len(widths):
+        return "encoder_widths must list the units of at least one layer"
+    sizes = [weight.shape[0] for weight in network.weights]
+    layers = len(widths)
+    if len(sizes) < layers + 3 or sizes[:layers] != list(widths):
+        return f"encoder_widths are {_short(widths)}, and its layers have {_short(sizes)} units"
+    if set(sizes[layers:-1]) != {count}:
+        return f"{count} examples need {count} scores, and its layers have {_short(sizes)} units"
+    if not isinstance(carrying, Sequence) or len(carrying) != count or not all(map(_whole, carrying)):
+        return f"carriers must list units for each of {count} examples"
+    units = [unit for row in carrying for unit in row]
+    if len(set(units)) < len(units) or not all(0 <= unit < min(widths) for unit in units):
+        return f"carriers must be different units of layers of {_short(widths)}"
+    if rounds is not None and (not _whole([rounds]) or not 0 <= rounds <= len(sizes)):
+        return f"rounds are {_short(rounds)}, and it has {len(sizes)} layers"
+    return None
+
+
+def _whole(values: Any) -> bool:
+    return isinstance(values, Sequence) and all(
+        isinstance(value, Integral) and not isinstance(value, bool) for value in values
+    )
+
+
+def _short(value: Any) -> str:
+    return printable(str(value), 80)
 
 
 def changed_encoder(
@@ -40,7 +88,8 @@ def changed_encoder(
         rows = np.concatenate(
             [np.arange(len(kept), len(patterns)), len(patterns) + np.arange(len(kept), len(patterns))]
         )
-        carrying += (weights[0].shape[0] + np.arange(2 * fresh).reshape(2, fresh).T).tolist()
+        first = min(len(bias) for bias in biases[:-1])
+        carrying += (first + np.arange(2 * fresh).reshape(2, fresh).T).tolist()
         weights[0] = np.concatenate([weights[0], np.asarray(model.weights[0], np.float64)[rows]])
         biases[0] = np.concatenate([biases[0], np.asarray(model.biases[0], np.float64)[rows]])
         for layer in range(1, layers + 1):
@@ -53,5 +102,11 @@ def changed_encoder(
             weights[layer] = grown
             # A new score begins at the level of the old ones, whose common level the winner-take-all does not see.
             biases[layer] = np.concatenate([biases[layer], np.zeros(outputs)])
+        for layer in range(layers):
+            # The units that carry a score have the same numbers in every layer, however many units it has.
+            old = np.arange(len(biases[layer]) - 2 * fresh)
+            order = np.concatenate([old[:first], len(old) + np.arange(2 * fresh), old[first:]])
+            weights[layer], biases[layer] = weights[layer][order], biases[layer][order]
+            weights[layer + 1] = weights[layer + 1][:, order]
     changed = Encoder(tuple(w.astype(np.float32) for w in weights), tuple(b.astype(np.float32) for b in biases))
     return changed, carrying

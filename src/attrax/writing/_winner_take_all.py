@@ -47,7 +47,7 @@ from attrax.training import (
     winner_take_all_network,
     with_settings,
 )
-from attrax.writing._changed_encoder import changed_encoder
+from attrax.writing._changed_encoder import changed_encoder, check_record
 from attrax.writing._kind import END_TO_END, SETTINGS, WriterKind
 from attrax.writing._protocol import GROWTH, Written
 
@@ -193,6 +193,7 @@ class WinnerTakeAll(Record):
             raise ValueError(
                 "winner_take_all can change only a memory that it wrote; change this one with the writer that wrote it"
             )
+        check_record(memory.map, record, len(memory.examples()))
         coordinates, planned = self.coordinates(patterns), self.planned_epochs(patterns)
         begin, carrying = changed_encoder(memory.map, record, patterns, list(kept), coordinates, key)
         for number, share in enumerate(GROWTH):
@@ -343,7 +344,7 @@ class WinnerTakeAll(Record):
             "corruptions": [corruption.name for corruption in self.training_corruptions(patterns)],
             "coordinates": None if coordinates is None else self.training.coordinates or 0.0,
             "encoder_widths": [weight.shape[0] for weight in trained.weights[:-1]],
-            "carriers": carriers(len(patterns), trained.weights[0].shape[0]),
+            "carriers": carriers(len(patterns), min(weight.shape[0] for weight in trained.weights[:-1])),
             "epochs_limit": self.planned_epochs(patterns),
             "onset": onset,
             "cross_entropy": fitted.loss,

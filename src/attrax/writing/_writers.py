@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from attrax._base import checks
+from attrax._base.arguments import printable
 from attrax._base.lazy import found
 
 if TYPE_CHECKING:
@@ -40,16 +41,17 @@ def writer_kind(name: str) -> WriterKind:
 def writer_of(record: Mapping[str, Any]) -> Writer:
     """The writer that made the memory with this record. **Raises** `ValueError` if the record does not name it."""
     name: Any = record.get("writer")
-    try:
-        known = _FORMER.get(name, str(name).replace("_", "-"))
-        if known not in WRITERS:
-            raise ValueError(f"it names {name!r}" if name else "it names none")
+    known = _FORMER.get(name, name.replace("_", "-")) if isinstance(name, str) else None
+    said, lacking = (f"it names {name!r}" if name else "it names none"), "which its record does not name"
+    if known in WRITERS:
         make = writer_kind(known).from_record
-        if make is None:
-            raise ValueError(f"{name} can't be made from it")
-        return make(record)
-    except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(
-            "a change uses the writer of the memory, which its record does not name "
-            f"({error}); give it, such as add(memory, examples, writer=Gradient(...))"
-        ) from error
+        said, lacking = f"{name} can't be made from it", "which can't be made from its record"
+        if make is not None:
+            try:
+                return make(record)
+            except (ValueError, TypeError, KeyError) as error:
+                said = str(error)
+    raise ValueError(
+        f"a change uses the writer of the memory, {lacking} ({printable(said, 300)}); give it, such as "
+        "add(memory, examples, writer=Gradient(...))"
+    )
