@@ -83,13 +83,14 @@ def _print(report: Report) -> None:
 
 
 def _markdown(reports: list[Report]) -> list[str]:
-    """A table of all counts."""
+    """The table of docs/trust.md."""
     found = ["| attack | what came of it | promises broken |", "|---|---|---|"]
     for report in reports:
         counts = {name: f"{count:,}" for name, count in report.counts.items() if name != "failures"}
         if report.name == "networks":
-            counts |= dict(networks.table(report.counts))
-        told = "; ".join(f"{name}: {count}" for name, count in counts.items())
+            told = networks.sentences(report.counts)
+        else:
+            told = "; ".join(f"{name}: {count}" for name, count in counts.items())
         run_of = f"`{report.name}`, {report.cases:,} cases, {report.seconds:.0f} s"
         found.append(f"| {run_of} | {told} | {len(report.failures):,} |")
     return found

@@ -205,3 +205,20 @@ def table(counts: dict[str, int]) -> Sequence[tuple[str, str]]:
     if due:
         found.append(("share certified of all that are due", f"{certified / due:.4f} ({certified} of {due})"))
     return found
+
+
+def sentences(counts: dict[str, int]) -> str:
+    """The counts as the page on trust tells them."""
+    of = {name: counts.get(name, 0) for name in ("networks", "of unusual size", "false certificates")}
+    made = ", ".join(f"{counts[name]:,} {name[9:]}" for name in sorted(counts) if name.startswith("of which "))
+    verdicts = ", ".join(f"{counts[name]:,} {name[8:]}" for name in sorted(counts) if name.startswith("verdict "))
+    shares = [
+        f"{counts.get(f'certified below .99, {where}', 0):,} of {counts[name]:,} {where}"
+        for name, where in sorted((name, name.split(", ", 1)[1]) for name in counts if name.startswith("attractors"))
+    ]
+    due = [(name, value) for name, value in table(counts) if name.endswith("due")]
+    return (
+        f"{of['networks']:,} networks ({made}; {of['of unusual size']:,} of unusual size): {verdicts}. False "
+        f"certificates: {of['false certificates'] or 'none'}. Certified of attractors with a radius below .99: "
+        f"{'; '.join(shares)}; of all that are due {due[0][1] if due else 'none'}"
+    )

@@ -25,7 +25,7 @@ from attacks.drawn import SHAPES, draw
 from attacks.exact import Chain, exact_cycle
 from attacks.joint import shrink_together
 from attacks.mutate import damaged, resigned
-from attacks.networks import judge
+from attacks.networks import judge, sentences
 from attacks.placing import Drawn, chain64
 from attacks.starts import Starts
 
@@ -92,6 +92,14 @@ def test_what_is_due_a_certificate_at_a_kink() -> None:
         assert outcome.counts[f"attractors below .99, {where}"] == 1
         assert outcome.failure is None
         assert ("certified" in str(outcome.counts)) == (below is not False)
+
+
+def test_counts_are_told_in_sentences() -> None:
+    counts = {"networks": 1200, "of which kink": 90, "verdict attractor": 700, "attractors below .99, bound": 600}
+    counts |= {"attractors below .99, a tie": 3, "certified below .99, bound": 597}
+    told = sentences(counts)
+    assert told.startswith("1,200 networks (90 kink; 0 of unusual size): 700 attractor. False certificates: none.")
+    assert "0 of 3 a tie; 597 of 600 bound; of all that are due 0.9950 (597 of 600)" in told
 
 
 def test_the_joint_spectral_radius() -> None:
@@ -174,6 +182,23 @@ def test_files_are_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(ax, "load", load)
     assert "RecursionError" in str(files.judge(base, {}, thorough=False))
+
+
+def test_changes_of_files_are_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = np.random.default_rng(0).random((3, 4))
+    memory = ax.store(points, writer=ax.Constructed("margin"), key=jax.random.key(0))
+    content = ax.save(tmp_path / "a.attrax", memory).read_bytes()
+    assert files.judge(content, counts := {}, thorough=True) is None
+    assert counts["changes made or given up"] == 2
+
+    def refused(*given: Any, **named: Any) -> Any:
+        raise ValueError("no\nsentence")
+
+    monkeypatch.setattr(ax, "forget", refused)
+    assert "of a change: a refusal with line breaks" in str(files.judge(content, {}, thorough=True))
+    monkeypatch.setattr(ax, "add", lambda *given, **named: 1 // 0)
+    monkeypatch.setattr(ax, "forget", lambda *given, **named: 1 // 0)
+    assert "ZeroDivisionError" in str(files.judge(content, {}, thorough=True))
 
 
 def test_what_a_kill_leaves_is_judged(tmp_path: Path) -> None:
