@@ -53,6 +53,28 @@ def test_arguments_that_ask_for_too_much_are_refused_by_name(name: str, memory: 
         ARGUMENTS[name](memory)
 
 
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("depth", lambda: ax.maps.mlp((2,), width=1, depth=1001, key=KEY)),
+        ("width", lambda: ax.maps.mlp((2,), width=[1] * 1001, key=KEY)),
+        ("width", lambda: ax.WinnerTakeAll(width=[1] * 1001)),
+        ("levels", lambda: ax.maps.conv_autoencoder((4, 4), channels=1, levels=10**9, strided=False, key=KEY)),
+    ],
+)
+def test_layers_that_take_too_long_to_compile_are_refused_by_number(name: str, make: Callable[[], Any]) -> None:
+    with pytest.raises(ValueError, match=f"^{name} would be [0-9,]+ layers; at most 1,000 are allowed"):
+        make()
+    assert ax.maps.mlp((2,), width=1, depth=1000, key=KEY).depth == 1000
+
+
+def test_rounds_and_halvings_have_an_end() -> None:
+    with pytest.raises(ValueError, match="rounds must be an integer of at least 0 and at most 500"):
+        ax.WinnerTakeAll(rounds=10**9)
+    with pytest.raises(ValueError, match="to be halved 400 times"):
+        ax.maps.conv_autoencoder((4, 4), levels=400, key=KEY)
+
+
 def test_files_are_refused_by_their_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory: ax.Memory) -> None:
     archive = zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED)
     with archive, archive.open("x.npy", "w") as stream:
@@ -94,6 +116,15 @@ def test_the_command_line_names_its_options(
         assert option in err
         assert "of memory, but only" in err
         assert err.count("\n") == 1
+
+
+def test_the_command_line_refuses_layers_without_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "a.npy", np.eye(2))
+    store = ("store", tmp_path / "a.npy", "-o", tmp_path / "b.attrax", "--writer", "gradient", "--width", 2)
+    status, _, err = run(capsys, *store, "--depth", 100_000 if (budget.available_memory() or 0) > 3e11 else 2000)
+    assert status == 2
+    assert "--depth would be" in err
+    assert "at most 1,000 are allowed" in err
 
 
 def test_limits_of_containers_and_processes_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@
 from functools import partial
 from typing import Any
 
+import equinox as eqx
+import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 import attrax as ax
 from attrax.analysis import compare, find_spurious, measured_period, noise_tolerance
 from attrax.certificates import basin_radius
+from attrax.maps import Scalable
 from attrax.training import default_tol, out_of_units
 
 POINTS = np.random.default_rng(5).random((4, 6))
@@ -69,6 +72,74 @@ def test_tolerance_of_training(scale: float) -> None:
     loss, unit = default_tol(ax.Patterns.from_examples(scale * POINTS)), ax.Patterns.from_examples(scale * POINTS).unit
     assert 0.25e-8 <= loss / unit**2 <= 4e-8
     assert default_tol(ax.Patterns.from_examples(np.array([[0.0, 1.0], [0.5, 0.0]]))) == 1e-8
+
+
+PICTURES = np.random.default_rng(6).random((2, 2, 2))
+
+
+def test_storing_in_a_convolutional_network() -> None:
+    network = partial(ax.maps.conv_autoencoder, channels=6, levels=1, activation="selu", bias="all")
+    plain, faint = (
+        ax.store(s * PICTURES, network, writer=ax.Gradient(epochs=200, noise=0.02 * s), key=KEY) for s in (1.0, FAINT)
+    )
+    assert plain.certificate is not None
+    assert faint.certificate is not None
+    assert faint.written["epochs"] == plain.written["epochs"]
+    np.testing.assert_allclose(faint.written["loss"] / FAINT**2, plain.written["loss"], rtol=1e-6)
+    assert faint.certificate.verdict == plain.certificate.verdict
+    np.testing.assert_allclose(faint.certificate.spectral_radius, plain.certificate.spectral_radius, rtol=1e-5)
+    same(faint.certificate.distance, plain.certificate.distance, FAINT)
+    assert plain.written["loss"] < 0.05  # of a variance of about .08 before
+
+
+def test_a_module_is_trained_in_the_units_of_its_data() -> None:
+    """It can't be written in others, so its weights meet faint data as they are. Only the tolerance is scaled."""
+    module = eqx.nn.MLP(4, 4, 16, 1, jax.nn.softplus, key=KEY)
+    writer = ax.Gradient(epochs=3)
+    plain, faint = (ax.store(s * PICTURES.reshape(2, 4), module, writer=writer, key=KEY) for s in (1.0, FAINT))
+    assert isinstance(faint.map, eqx.nn.MLP)
+    assert faint.written["tol"] / plain.written["tol"] == pytest.approx(FAINT**2, rel=1e-6)
+
+
+OTHER_MAPS = {
+    "convolutional": (partial(ax.maps.conv_autoencoder, (2, 2), channels=3, levels=1, activation="selu"), (2, 2)),
+    "convolutional, larger": (
+        partial(ax.maps.conv_autoencoder, (4, 4, 2), channels=2, levels=1, activation="tanh", skips=True, bias="all"),
+        (4, 4, 2),
+    ),
+    "module": (partial(eqx.nn.MLP, 4, 4, 7, 1, jnp.tanh), (4,)),
+}
+
+
+class Rescaled(eqx.Module):
+    """x ↦ s·f(x/s), for a map that can't be written so itself."""
+
+    inner: Any
+    scale: float
+
+    def __call__(self, x: Any) -> Any:
+        return self.scale * self.inner(x / self.scale)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("name", OTHER_MAPS)
+def test_certificates_and_recall_of_other_maps(name: str, scale: float) -> None:
+    make, shape = OTHER_MAPS[name]
+    map = make(key=KEY)
+    scaled = out_of_units(map, scale) if isinstance(map, Scalable) else Rescaled(map, scale)
+    limit = ax.iterate(map, np.random.default_rng(0).random((1, *shape)), max_steps=5000).value[0]
+    points = np.stack([limit, limit + np.random.default_rng(1).random(shape)])
+    plain, other = (ax.Memory(one, ax.Patterns.from_examples(s * points)) for one, s in ((map, 1.0), (scaled, scale)))
+    found, wanted = ax.certify(other), ax.certify(plain)
+    assert wanted.verdict == ("attractor", "not_attractor")
+    assert (found.verdict, found.reason, found.evidence) == (wanted.verdict, wanted.reason, wanted.evidence)
+    np.testing.assert_allclose(found.spectral_radius, wanted.spectral_radius, rtol=1e-5, atol=1e-12)
+    np.testing.assert_allclose(found.upper_bound, wanted.upper_bound, rtol=1e-2, atol=1e-9)
+    same(found.distance[1], wanted.distance[1], scale)
+    cues = points[:1] + 0.1 * np.random.default_rng(2).standard_normal((4, *shape))
+    recalled, before = ax.recall(other, scale * cues), ax.recall(plain, cues)
+    assert recalled.status == before.status
+    assert recalled.num_steps.tolist() == before.num_steps.tolist()
 
 
 @pytest.mark.parametrize("scale", SCALES)

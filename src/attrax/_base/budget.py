@@ -1,4 +1,4 @@
-"""Memory: what is available, and the one check of what an argument would take before anything is allocated."""
+"""What an argument may ask for, checked before anything is allocated: memory as there is, and layers to compile."""
 
 import os
 from pathlib import Path
@@ -12,6 +12,8 @@ except ImportError:  # not every system has it
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _LARGEST = 10**30
+MOST_LAYERS = 1000
+"""The most layers of a network. Each is compiled by itself, in every program that the network is part of."""
 
 
 def available_memory() -> int | None:
@@ -44,6 +46,16 @@ def refuse_beyond_memory(
     if available is not None and needed > available:
         size, free = _size(needed), _size(available)
         raise error(f"{what} would take about {size} of memory, but only {free} are free; {remedy}")
+
+
+def refuse_beyond_layers(what: str, layers: int) -> None:
+    """**Raises** `ArgumentError` for more than `MOST_LAYERS` layers; `what` is the argument that asks for them, with
+    `mention`."""
+    if layers > MOST_LAYERS:
+        raise ArgumentError(
+            f"{what} would be {layers:,} layers; at most {MOST_LAYERS:,} are allowed, as each is compiled by itself, "
+            "which takes minutes beyond that"
+        )
 
 
 def _size(count: float) -> str:

@@ -9,6 +9,7 @@ from ._contract import Exportable as Exportable
 from ._contract import Linearizable as Linearizable
 from ._contract import OperatorWriter as OperatorWriter
 from ._contract import Reducible as Reducible
+from ._contract import Scalable as Scalable
 from ._contract import StepBounds as StepBounds
 from ._contract import Storable as Storable
 from ._contract import describe as describe

@@ -139,6 +139,15 @@ def step_bounds(map: Map) -> BoundSteps | None:
 
 
 @runtime_checkable
+class Scalable(_Map, Protocol):
+    """A map that can be written in other units of its states, so that training does not depend on these."""
+
+    def in_units(self, unit: float) -> Self:
+        """The map of the same kind x ↦ f(unit·x)/unit."""
+        ...
+
+
+@runtime_checkable
 class Describable(_Map, Protocol):
     """A map that can describe itself by more than the name of its class."""
 

@@ -1,14 +1,13 @@
 """Training in units of the patterns, so that faint ones are learned as bright ones are."""
 
 import math
-from dataclasses import replace
 from typing import TypeVar
 
 from attrax._base.types import HostStates
+from attrax.maps import Scalable
 from attrax.patterns import Patterns
-from attrax.training._layered import Layered
 
-L = TypeVar("L", bound=Layered)
+S = TypeVar("S", bound=Scalable)
 
 TOL = 1e-8
 """The loss that counts as reached where none is given, in units of the patterns."""
@@ -45,17 +44,11 @@ def points_in_units(patterns: Patterns, unit: float | None = None) -> HostStates
     return patterns.points / patterns.points.dtype.type(training_unit(patterns) if unit is None else unit)
 
 
-def in_units(network: L, unit: float) -> L:
+def in_units(network: S, unit: float) -> S:
     """The network on states in units that `network` is on states: x ↦ f(unit·x)/unit."""
-    if unit == 1:
-        return network
-    first, *between, last = network.weights
-    *inner, end = network.biases
-    weights = (first * unit, *between, last / unit)
-    fresh = {"weights": weights, "biases": (*inner, None if end is None else end / unit)}
-    return replace(network, **fresh)  # type: ignore[type-var]  # `Layered` says that it is a dataclass
+    return network if unit == 1 else network.in_units(unit)
 
 
-def out_of_units(network: L, unit: float) -> L:
+def out_of_units(network: S, unit: float) -> S:
     """The network on states that `network` is on states in units. Inverts `in_units`."""
     return in_units(network, 1 / unit)

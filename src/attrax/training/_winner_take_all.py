@@ -31,6 +31,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.budget import MOST_LAYERS
 from attrax._base.numerics import apply_rows, cast, float64
 from attrax._base.shown import Record
 from attrax._base.types import HostStates
@@ -256,7 +257,7 @@ def winner_take_all_network(
     biases = [np.asarray(bias, np.float64) for bias in scores.biases]
     if weights[-1].shape[0] != num:
         raise ValueError(f"the encoder needs one score for each of the {num} examples; it has {weights[-1].shape[0]}")
-    rounds = rounds_for(num) if rounds is None else checks.integer("rounds", rounds, least=0)
+    rounds = rounds_for(num) if rounds is None else checks.integer("rounds", rounds, least=0, most=MOST_LAYERS // 2)
     if coordinates is not None:
         # The weights have only the precision of training, and rounded to it the layer takes half the space in a file.
         weights[0] = ((weights[0] / coordinates.scale) @ coordinates.basis.T).astype(np.float32).astype(np.float64)

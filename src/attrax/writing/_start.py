@@ -10,12 +10,11 @@ from jaxtyping import PRNGKeyArray
 from attrax._base.numerics import cast, float64
 from attrax._base.shown import Record
 from attrax._base.types import HostIndices, HostStates, Map
-from attrax.maps import Recipe
+from attrax.maps import Recipe, Scalable
 from attrax.patterns import Patterns
 from attrax.training import (
     Augmentation,
     Coordinates,
-    Layered,
     Objective,
     in_units,
     objective,
@@ -78,16 +77,17 @@ def start(network: Map | Recipe | None, patterns: Patterns, exponent: float | No
     if exponent is None:
         drawn = is_recipe(given)
         begun = made_from(given, shape, key) if drawn else given
-        unit = training_unit(patterns) if isinstance(begun, Layered) else 1.0
+        unit = training_unit(patterns) if isinstance(begun, Scalable) else 1.0
         begun = begun if drawn or unit == 1 else in_units(begun, unit)
         points = points_in_units(patterns, unit)
         return Start(begun, points, points[patterns.successor], patterns.points, patterns.successor, None, unit)
-    if not takes_coordinates(drawn_once(given, shape, key=key)):
+    drawn_network = drawn_once(given, shape, key=key)
+    if not takes_coordinates(drawn_network):
         raise ValueError(
             "coordinates are centered, which needs a fully connected network with biases in the first and the last "
             "layer; omit coordinates, or allow biases"
         )
-    unit = training_unit(patterns)
+    unit = training_unit(patterns) if isinstance(drawn_network, Scalable) else 1.0
     points = points_in_units(patterns, unit)
     coordinates = Coordinates.of(points, exponent)
     if is_recipe(given):

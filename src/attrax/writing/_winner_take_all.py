@@ -12,6 +12,8 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.arguments import mention
+from attrax._base.budget import MOST_LAYERS, refuse_beyond_layers
 from attrax._base.numerics import squared_distances
 from attrax._base.shown import Record
 from attrax._base.status import StoreStatus
@@ -117,10 +119,11 @@ class WinnerTakeAll(Record):
             width = tuple(checks.integer("each entry of width", units, least=1) for units in width)
             if not width:
                 raise ValueError("width must name at least one hidden layer; got an empty sequence")
+            refuse_beyond_layers(mention("width"), len(width))
         elif width is not None:
             width = checks.integer("width", width, least=1)
         if rounds is not None:
-            rounds = checks.integer("rounds", rounds, least=0)
+            rounds = checks.integer("rounds", rounds, least=0, most=MOST_LAYERS // 2)
         if training.optimizer_name == "kfac":
             raise ValueError(
                 f"optimizer must be one of {', '.join(OPTIMIZERS)}, or an Optax transformation, for winner_take_all; "

@@ -3,8 +3,9 @@
 import contextlib
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import equinox as eqx
 import jax
@@ -14,12 +15,15 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.arguments import mention
+from attrax._base.budget import refuse_beyond_layers
 from attrax._base.numerics import float64
 from attrax._base.shown import Record
 from attrax.activations import Activation, ActivationLike, name_for_file, reference
 from attrax.activations import activation as activation_of
 from attrax.linalg import FORMED
 from attrax.maps._description import Description
+from attrax.maps._ends import ends_in_units
 from attrax.maps._from_file import shape_from, with_axes
 from attrax.maps._initializers import check_initializer, init_linear
 from attrax.maps._linearization import Linearizer
@@ -27,6 +31,8 @@ from attrax.maps.conv._layers import Chain
 from attrax.maps.mlp import linearize_network
 from attrax.maps.wrapped import general_linearizer
 
+_MOST_HALVED = 62
+"""Sides are integers of 64 bits, which can't be halved more often."""
 BIASES = ("none", "last", "all")
 """Which convolutions of a `ConvAutoencoder` have biases."""
 
@@ -108,6 +114,11 @@ class ConvAutoencoder(Record, eqx.Module):
         return sum(array.size for array in (*self.weights, *self.biases) if array is not None)
 
     # Capabilities, see `attrax.maps._contract`.
+
+    def in_units(self, unit: float) -> Self:
+        """x ↦ f(unit·x)/unit: its first and its last layer are scaled."""
+        weights, biases = ends_in_units(self.weights, self.biases, unit)
+        return replace(self, weights=weights, biases=biases)
 
     def linearizer(self) -> Linearizer:
         """Its Jacobian products, with bounds that include every rounding error and all possible slopes at kinks.
@@ -271,6 +282,7 @@ def conv_autoencoder(
         while all(side % 2 ** (levels + 1) == 0 for side in shape[:2]):
             levels += 1
     levels = checks.integer("levels", levels, least=1)
+    refuse_beyond_layers(mention("levels"), 2 * levels + 5)
     check_picture(shape, levels, strided)
     activation = reference(activation)
     check_initializer(init)
@@ -290,9 +302,10 @@ def check_picture(shape: tuple[int, ...], levels: int, strided: bool) -> None:
     """**Raises** `ValueError` for states that are not pictures, or whose sides can't be halved `levels` times."""
     if len(shape) not in (2, 3):
         raise ValueError(f"shape must be that of a picture, (H, W) or (H, W, C); got {shape}")
-    if strided and any(side % 2**levels for side in shape[:2]):
+    if strided and (levels > _MOST_HALVED or any(side % 2**levels for side in shape[:2])):
+        multiple = 2**levels if levels <= _MOST_HALVED else f"2^{levels}"
         raise ValueError(
-            f"shape must have sides that are multiples of {2**levels}, to be halved {levels} times; got {shape}. Take "
+            f"shape must have sides that are multiples of {multiple}, to be halved {levels} times; got {shape}. Take "
             "fewer levels, pictures of another size, or strided=False"
         )
 

@@ -3,9 +3,10 @@
 import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import groupby, pairwise
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -15,13 +16,14 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from attrax._base import checks
 from attrax._base.arguments import mention
-from attrax._base.budget import refuse_beyond_memory
+from attrax._base.budget import refuse_beyond_layers, refuse_beyond_memory
 from attrax._base.numerics import float64
 from attrax._base.shown import Record
 from attrax._base.types import HostStates
 from attrax.activations import Activation, ActivationLike, name_for_file, reference
 from attrax.activations import activation as activation_of
 from attrax.maps._description import Description, count_parameters
+from attrax.maps._ends import ends_in_units
 from attrax.maps._from_file import shape_from, with_axes
 from attrax.maps._initializers import check_initializer, init_linear
 from attrax.maps._linearization import Linearizer
@@ -112,6 +114,11 @@ class MLP(Record, eqx.Module):
         return tuple(weight.shape[0] for weight in self.weights[:-1])
 
     # Capabilities, see `attrax.maps._contract`.
+
+    def in_units(self, unit: float) -> Self:
+        """x ↦ f(unit·x)/unit: its first and its last layer are scaled."""
+        weights, biases = ends_in_units(self.weights, self.biases, unit)
+        return replace(self, weights=weights, biases=biases)
 
     def reduced_map(self) -> ReducedMap | None:
         """The network iterated in the features of its last hidden layer, or `None` if that is not cheaper."""
@@ -246,3 +253,4 @@ def _refuse_large(size: int, width: Any, depth: int | None, dtype: Any) -> None:
         2 * np.dtype(dtype).itemsize * weights + _COMPILED_LAYER * sum(repeats),
         "take fewer or narrower layers",
     )
+    refuse_beyond_layers(mention("width" if several else "depth"), sum(repeats) - 1)
