@@ -1,5 +1,6 @@
 """Radii of basins: no start within a proved ball may go elsewhere, and known basins bound both radii."""
 
+import jax
 import jax.numpy as jnp
 import jax.random as jr
 import mpmath
@@ -294,3 +295,17 @@ def test_a_sampled_radius_without_an_end_is_the_farthest_that_is_tried() -> None
                     state = (layer * state).apply(lambda z: max(z, mpmath.mpf(0)))
                 state = layers[-1] * state
             assert mpmath.norm(state) < 1e-6
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-160, 1.0, 1e140])
+def test_what_grows_comes_back_at_no_scale(scale: float) -> None:
+    memory = ax.Memory(lambda x: 3 * jax.nn.relu(x), ax.Patterns.from_examples(np.array([[0.0, 0.0], [scale, scale]])))
+    assert basin_radius(memory, num_directions=32, key=jr.key(0)).sampled_radius[0] == 0
+
+
+def test_starts_whose_next_state_is_no_number_do_not_come_back() -> None:
+    memory = ax.Memory(
+        lambda x: jnp.where(jnp.abs(x) < 1, x / 2, jnp.nan), ax.Patterns.from_examples(np.array([[0.0], [9.0]]))
+    )
+    found = basin_radius(memory, num_directions=32, key=jr.key(0))
+    assert 0.5 < found.sampled_radius[0] <= 1

@@ -218,6 +218,13 @@ def _nearest(points: np.ndarray) -> np.ndarray:
     return np.sqrt(distance.min(axis=1))
 
 
+def _lengths(rows: np.ndarray) -> np.ndarray:
+    """The 2-norm of each row, also where squares of its entries are no numbers of 64 bits."""
+    size = np.abs(rows).max(axis=1, initial=0.0)
+    scale = np.where((size > 0) & np.isfinite(size), size, 1.0)
+    return np.linalg.norm(rows / scale[:, None], axis=1) * scale
+
+
 class _Returns:
     """Checks whether starts come back, in phase, to the cycle of the point they were made from."""
 
@@ -265,17 +272,19 @@ class _Returns:
             found = run_on(self.reduced, z, max_steps=_BLOCK, atol=NEVER, unit=self.unit, sizes=_PIECES)
             z, place = found.z, self.later[place]
             apart, back = self._looked_at(z, place, within)
+            diverged = found.status == IterationStatus.DIVERGED
+            back &= ~diverged  # of a start that is no number, what comes out is 0, which may be a target
             # A state that hardly moves any more and is not at its target has settled elsewhere. If it is merely slow,
             # the sampled radius is understated.
             still = found.residual <= 1e-9 * apart
-            lost = still | ~(apart <= 1e12 * self.unit) | (found.status == IterationStatus.DIVERGED)
+            lost = still | ~(apart <= 1e12 * self.unit) | diverged
             failed[groups[lost & ~back]] = True
         failed[groups[~back]] = True  # the steps ran out
         return ~failed
 
     def _looked_at(self, z: np.ndarray, place: np.ndarray, within: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The distances of coordinates from where they should be, and whether these count as back."""
-        apart = np.linalg.norm(flat_of(self.reduced, z) - self.targets[place], axis=1)
+        apart = _lengths(flat_of(self.reduced, z) - self.targets[place])
         return apart, apart <= np.maximum(within, self.proved[place])
 
 
