@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from jaxtyping import PRNGKeyArray
@@ -48,7 +48,7 @@ def _contradiction(network: Any, record: Mapping[str, Any], count: int) -> str |
     return None
 
 
-def _whole(values: Any) -> bool:
+def _whole(values: Any) -> TypeGuard[Sequence[int]]:
     return isinstance(values, Sequence) and all(
         isinstance(value, Integral) and not isinstance(value, bool) for value in values
     )

@@ -43,7 +43,7 @@ def writer_of(record: Mapping[str, Any]) -> Writer:
     name: Any = record.get("writer")
     known = _FORMER.get(name, name.replace("_", "-")) if isinstance(name, str) else None
     said, lacking = (f"it names {name!r}" if name else "it names none"), "which its record does not name"
-    if known in WRITERS:
+    if known is not None and known in WRITERS:
         make = writer_kind(known).from_record
         said, lacking = f"{name} can't be made from it", "which can't be made from its record"
         if make is not None:
