@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
@@ -43,6 +44,15 @@ class Problem(eqx.Module):
     loss: Loss = eqx.field(static=True)
 
 
+def _clean_loss(static: Any, problem: Problem, parameters: Any) -> Any:
+    outputs = jax.vmap(eqx.combine(parameters, static))(problem.inputs)
+    return jnp.mean(problem.loss(outputs, problem.targets))
+
+
+first_loss = eqx.filter_jit(_clean_loss)
+"""The loss before the first epoch, of what is not trained of the map, the problem and the parameters."""
+
+
 @eqx.filter_jit(donate="all-except-first")
 def run(fixed: tuple[Any, Problem, optax.GradientTransformation, Any, Any, Any], state: Running) -> Running:
     """Makes epochs until the loss is at most the tolerance or not finite, or `stop` epochs are done.
@@ -55,12 +65,7 @@ def run(fixed: tuple[Any, Problem, optax.GradientTransformation, Any, Any, Any],
     the weights before the last step, which is good enough for reports.
     """
     static, problem, optimizer, stop, epochs, annealing = fixed
-    num = len(problem.inputs)
-
-    def clean_loss(parameters: Any) -> Any:
-        outputs = jax.vmap(eqx.combine(parameters, static))(problem.inputs)
-        return jnp.mean(problem.loss(outputs, problem.targets))
-
+    num, clean_loss = len(problem.inputs), partial(_clean_loss, static, problem)
     optimizer = optax.with_extra_args_support(optimizer)
 
     def update(epoch: Any, parameters: Any, optimizer_state: Any, gradient: Any, **data: Any) -> tuple[Any, Any]:
@@ -119,20 +124,19 @@ def run(fixed: tuple[Any, Problem, optax.GradientTransformation, Any, Any, Any],
             data = {"inputs": disturbed, "targets": problem.targets[rows], "weights": weights, "value": value}
             return *update(now.epoch, parameters, optimizer_state, gradient, **data), carry
 
-        unfinished = now.epoch < epochs
         inner = (now.parameters, now.optimizer_state, now.carry)
-        parameters, optimizer_state, carry = jax.lax.fori_loop(0, jnp.where(unfinished, batches, 0), step, inner)
-        epoch = now.epoch + unfinished
+        parameters, optimizer_state, carry = jax.lax.fori_loop(0, batches, step, inner)
+        epoch = now.epoch + 1
         # With a tolerance, the clean loss is checked every epoch; without one, it is needed only at the end of a block.
-        wanted = (problem.tol >= 0) | (epoch >= stop)
-        loss = jax.lax.cond(wanted, clean_loss, lambda _: now.loss, parameters)
-        return Running(parameters, optimizer_state, carry, epoch, loss), wanted
+        loss = jax.lax.cond((problem.tol >= 0) | (epoch >= stop), clean_loss, lambda _: now.loss, parameters)
+        return Running(parameters, optimizer_state, carry, epoch, loss), jnp.asarray(True)
 
-    turn = clean_epoch if problem.batch == num and problem.objective is None else drawn_epoch
+    plain = problem.batch == num and problem.objective is None
+    turn = clean_epoch if plain else drawn_epoch
 
     def running(carry: tuple[Running, Any]) -> Any:
         now, known = carry
-        unfinished = (now.epoch < stop) | ((now.epoch >= epochs) & ~known)
+        unfinished = (now.epoch < stop) | (plain & (now.epoch >= epochs) & ~known)
         return unfinished & ~(now.loss <= problem.tol) & ((now.epoch == 0) | jnp.isfinite(now.loss))
 
     return jax.lax.while_loop(running, lambda carry: turn(carry[0]), (state, jnp.asarray(False)))[0]

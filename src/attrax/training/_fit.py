@@ -25,7 +25,7 @@ from attrax._base.shown import Record
 from attrax._base.status import TrainingStatus
 from attrax._base.types import HostStates, Map, Progress
 from attrax.training._checkpoint import digest, first_state, read_checkpoint, write_checkpoint
-from attrax.training._epochs import Problem, Running, run
+from attrax.training._epochs import Problem, Running, first_loss, run
 from attrax.training._losses import Loss, squared_error
 from attrax.training._objective import Objective
 from attrax.training._objective import objective as made_objective
@@ -197,8 +197,9 @@ def fit(
                 state, _ = read_checkpoint(checkpoint, state, stamp)
                 state = jax.tree.map(jnp.array, state)
             state, time_limited = _train(state, static, problem, optimizer, end, checkpoint, stamp, progress)
+        done = int(state.epoch)
+        reached = float(state.loss if done else first_loss(static, problem, state.parameters))
         trained = eqx.combine(jax.tree.map(np.asarray, state.parameters), static)
-    reached, done = float(state.loss), int(state.epoch)
     status = status_of(reached, done, tol, epochs)
     return Fit(trained, reached, done, time.perf_counter() - begun, status, time_limited, state.optimizer_state)
 
