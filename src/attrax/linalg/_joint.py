@@ -11,8 +11,8 @@ from attrax.linalg._running_product import Product, frobenius_bound, gamma
 
 _CLOSER = (0.5, 0.75, 0.9)
 """Rates to try, as positions between the largest spectral radius and 1."""
-_PRODUCTS, _WORK = 3000, 3e9
-"""The most products that are formed for one rate, and the most multiplications that they may take."""
+_PRODUCTS, _ALL_PRODUCTS, _WORK = 3000, 9000, 1e9
+"""The most products that are formed for one norm and rate, and for all; the most multiplications for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ def joint_contraction(matrices: Sequence[np.ndarray], errors: Sequence[float]) -
     mean = sum(matrices[1:], matrices[0]) / len(matrices)
     if not least < 1:
         return None
+    left = int(min(_ALL_PRODUCTS, _WORK / max(len(mean), 1) ** 3))
     for norms, _ in contracting_norms([mean], Product(mean, 0.0, 0.0), None):
         norm = norms[0]
         inside = [_inside(norm, matrix, error) for matrix, error in zip(matrices, errors, strict=True)]
@@ -58,7 +59,8 @@ def joint_contraction(matrices: Sequence[np.ndarray], errors: Sequence[float]) -
             return Joint(rate, 1.0, norm.largest, norm.smallest)
         for closer in _CLOSER:
             rate = least + closer * (1 - least)
-            spread = _spread(inside, rate)
+            spread, formed = _spread(inside, rate, min(_PRODUCTS, left))
+            left -= formed
             if spread is not None:
                 return Joint(rate, spread, norm.largest, norm.smallest)
     return None
@@ -78,24 +80,24 @@ def _inside(norm: Norm, matrix: np.ndarray, error: float) -> tuple[np.ndarray, f
     return moved, off * (1 + SAFETY)
 
 
-def _spread(matrices: Sequence[tuple[np.ndarray, float]], rate: float) -> float | None:
-    """The largest ‖Π‖/q^k of the products of k factors that are not yet below q^k, once all longer ones are."""
-    size = len(matrices[0][0])
-    most, formed = min(_PRODUCTS, _WORK / size**3), 0
-    spread, level, power = 1.0, [(np.eye(size), 0.0)], 1.0
+def _spread(matrices: Sequence[tuple[np.ndarray, float]], rate: float, most: int) -> tuple[float | None, int]:
+    """The largest ‖Π‖/q^k of the products of k factors that are not yet below q^k, once all longer ones are; `None` if
+    that takes more than so many products. And how many were formed."""
+    formed = 0
+    spread, level, power = 1.0, [(np.eye(len(matrices[0][0])), 0.0)], 1.0
     while level:
         power *= rate
         longer: list[tuple[np.ndarray, float]] = []
         for product in _longer(level, matrices):
+            if formed >= most:
+                return None, formed
             formed += 1
-            if formed > most:
-                return None
             length = (two_norm_bound(product[0]) + product[1]) * (1 + SAFETY)
             if length > power:
                 spread = max(spread, length / power)
                 longer.append(product)
         level = longer
-    return spread * (1 + SAFETY)
+    return spread * (1 + SAFETY), formed
 
 
 def _longer(

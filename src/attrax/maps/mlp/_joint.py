@@ -24,6 +24,9 @@ from attrax.maps.mlp._slopes import Evaluation, step_by_step
 _KINKS, _MOST, _SIZE = 6, 64, 512
 """The most units of which both slopes are tried; the most at all, whose mean slopes then stand for both; the most
 coordinates."""
+_WORK = 1e9
+"""The most multiplications for all choices of slopes: examples that were not learned may have kinks nearby, and there
+may be hundreds of such examples."""
 _ROUNDS, _NEXT, _MORE = 6, 1.5, 1 + 1e-6
 
 
@@ -76,9 +79,10 @@ def _choices(evaluation: Evaluation, radius: float) -> list[tuple[_Slopes, _Slop
         factors.activation, step_by_step(evaluation.pre), step_by_step(evaluation.totals(radius)), curved * period
     )
     number = len(sides.unit)
-    if number > _MOST or (not number and period == 1):
+    most = _WORK / _multiplications(factors, period)
+    if number > _MOST or (period == 1 and not (number and most >= 1)):
         return []
-    if number > _KINKS:
+    if number > _KINKS or (number and 2**number > most):
         middle = sides.slopes.mean(axis=1)
         off = np.abs(sides.slopes - middle[:, None]).max(axis=1) + sides.errors.max(axis=1)
         picked = [(middle, off * _MORE)]
@@ -94,6 +98,12 @@ def _choices(evaluation: Evaluation, radius: float) -> list[tuple[_Slopes, _Slop
             return []
         found.append((chosen, unsure))
     return found
+
+
+def _multiplications(factors: Factors, period: int) -> float:
+    """About as many as one choice takes: products of the layers, and then eigenvalues."""
+    size = min(factors.weights[0].shape)
+    return period * sum(2.0 * size * weight.size for weight in factors.weights[1:]) + 30.0 * size**3
 
 
 def _row_space(factors: Factors) -> tuple[Factors, Factor]:
