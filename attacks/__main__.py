@@ -13,6 +13,7 @@ from attacks.harness import Attack, Report, guarded, run
 ATTACKS: dict[str, Attack] = {
     "activations": activations.Activations(),
     "networks": networks.Networks(),
+    "kinks": networks.KINKS,
     "starts": starts.Starts(),
     "files": files.Files(),
     "resigned": files.Files(resigned=True),
@@ -70,7 +71,7 @@ def _print(report: Report) -> None:
     print(f"\n{report.name}: {report.cases:,} cases in {report.seconds:.0f} s, {report.memory / 2**30:.1f} GiB at most")
     for name, count in report.counts.items():
         print(f"  {name:<50} {count:>10,}")
-    if report.name == "networks":
+    if report.name in ("networks", "kinks"):
         for name, value in networks.table(report.counts):
             print(f"  {name:<50} {value:>10}")
     print(f"  {'FAILURES' if report.failures else 'failures':<50} {len(report.failures):>10,}")
@@ -87,7 +88,7 @@ def _markdown(reports: list[Report]) -> list[str]:
     found = ["| attack | what came of it | promises broken |", "|---|---|---|"]
     for report in reports:
         counts = {name: f"{count:,}" for name, count in report.counts.items() if name != "failures"}
-        if report.name == "networks":
+        if report.name in ("networks", "kinks"):
             told = networks.sentences(report.counts)
         else:
             told = "; ".join(f"{name}: {count}" for name, count in counts.items())

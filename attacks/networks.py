@@ -15,7 +15,7 @@ from mpmath import mp
 
 import attrax as ax
 from attacks.drawn import ASKED, SHAPES, Drawn, Shape, draw
-from attacks.exact import DIGITS, Chain, Found, all_sides, comes_back, exact_cycle
+from attacks.exact import DIGITS, KINKED, Chain, Found, all_sides, comes_back, exact_cycle
 from attacks.harness import Outcome
 from attacks.joint import shrink_together
 from attrax import Reason, Verdict
@@ -34,6 +34,7 @@ class Networks:
     """Every shape is one batch, so that it is compiled once."""
 
     shapes: tuple[Shape, ...] = SHAPES
+    asked: tuple[str, ...] = ASKED
     name: str = "networks"
     limit_s: float = 90.0
 
@@ -51,8 +52,12 @@ class Networks:
         rng = np.random.default_rng([seed, place, turn])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            drawn = draw(shape, ASKED[turn % len(ASKED)], rng)
+            drawn = draw(shape, self.asked[turn % len(self.asked)], rng)
         return judge(drawn, rng)
+
+
+KINKS = Networks(tuple(one for one in SHAPES if one.kind == "mlp" and one.activation in KINKED), ("odd",), "kinks")
+"""Units on a kink at the fixed point or beside it, or a fold there, in every network."""
 
 
 def judge(drawn: Drawn, rng: np.random.Generator, certify: Any = ax.certify) -> Outcome:
