@@ -83,7 +83,7 @@ def layer_factors(
     scores: int = 0,
 ) -> Factors:
     """`Factors` of affine layers with an activation between them. For `linear` and `scores`, see `Factors`."""
-    if activation_of(activation).homogeneous:
+    if activation_of(activation).homogeneous and not scores:
         weights, biases = _evened(weights, biases)
     with float64():
         hidden = cast(HiddenLayers(tuple(weights[:-1]), tuple(biases[:-1]), activation), np.float64)
