@@ -120,8 +120,11 @@ def reference(given: ActivationLike) -> str | Activation:
 def name_for_file(given: ActivationLike) -> str:
     """The name under which a file keeps an activation. **Raises** `ValueError` for one without a name.
 
+    ```python
     >>> name_for_file("relu")
     'relu'
+
+    ```
     """
     name = reference(given)
     if not isinstance(name, str):

@@ -45,9 +45,12 @@ class EigenvalueMap(Record):
 def log10_top_eigenvalue(record: SingleExample) -> float:
     """log₁₀|λ₁| as the sum over the layers; NaN if there is no answer.
 
+    ```python
     >>> from attrax import theory
     >>> round(log10_top_eigenvalue(theory.single_example("z^0.5", 2, 0.5, 0.5, 3, [0.5, 0.5])), 5)
     -0.90309
+
+    ```
     """
     if not record.status.interpolates:
         return np.nan

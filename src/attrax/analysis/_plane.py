@@ -34,9 +34,12 @@ class Plane(Record):
     def states(self, coordinates: Float[np.ndarray, "n 2"]) -> HostStates:
         """The n states with these coordinates.
 
+        ```python
         >>> import numpy as np
         >>> Plane(np.zeros(2), np.eye(2)).states(np.array([[3.0, 4.0]])).tolist()
         [[3.0, 4.0]]
+
+        ```
         """
         flat = self.origin.ravel() + np.asarray(coordinates, np.float64) @ self.axes.reshape(2, -1)
         return flat.reshape(-1, *self.origin.shape)
@@ -44,10 +47,13 @@ class Plane(Record):
     def project(self, states: HostStates) -> tuple[Float[np.ndarray, "n 2"], Float[np.ndarray, " n"]]:
         """Coordinates of the orthogonal projections of n states, and their distances from the plane.
 
+        ```python
         >>> import numpy as np
         >>> plane = Plane(np.zeros(3), np.eye(3)[:2])
         >>> [found.tolist() for found in plane.project(np.array([[1.0, 2.0, 5.0]]))]
         [[[1.0, 2.0]], [5.0]]
+
+        ```
         """
         axes = self.axes.reshape(2, -1)
         moved = np.asarray(states, np.float64).reshape(len(states), -1) - self.origin.ravel()

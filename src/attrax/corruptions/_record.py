@@ -163,9 +163,12 @@ class CorruptionKind(Record):
     def describe(self, level: float, choice: str = "") -> str:
         """What it does at a level, in words for a heading.
 
+        ```python
         >>> from attrax.corruptions import CORRUPTIONS
         >>> CORRUPTIONS["occlude"].describe(0.5)
         'lower 50 % of the rows black'
+
+        ```
         """
         words = self.words or (f"{self.name} {{level:g}}" if self.unit else self.name)
         return words.format(level=level, percent=f"{100 * level:.3g} %", choice=choice)
@@ -245,9 +248,12 @@ class Corruption(Record):
     def describe(self) -> str:
         """What it does, in words for a heading.
 
+        ```python
         >>> from attrax.corruptions import parse_corruption
         >>> parse_corruption("shift:2+drop:0.5").describe()
         'shifted by 2 pixels right and down, then 50 % of the pixels black'
+
+        ```
         """
         parts = zip(self.kinds, self.levels, self.choices, strict=True)
         return ", then ".join(kind.describe(level, choice) for kind, level, choice in parts)

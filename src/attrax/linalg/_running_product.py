@@ -9,6 +9,7 @@ from jaxtyping import Float
 from attrax._base.shown import Record
 
 UNIT_ROUNDOFF = 2.0**-53
+"""The largest relative error of one operation in float64."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,8 +40,11 @@ _MORE = 1 + 1e-9
 def frobenius_bound(matrix: np.ndarray) -> float:
     """Upper bound on the Frobenius norm, whatever the scale: 0 for zeros only, else `FLOOR` at least.
 
+    ```python
     >>> frobenius_bound(np.full((2, 2), 1e-200))
     1e-120
+
+    ```
     """
     largest = float(np.abs(matrix).max(initial=0.0))
     if largest == 0:

@@ -159,10 +159,13 @@ class Describable(_Map, Protocol):
 def describe(map: Map) -> Description:
     """A short description of `map` for people: one line, and the number of its parameters.
 
+    ```python
     >>> import jax.random as jr
     >>> from attrax.maps import mlp
     >>> describe(mlp((28, 28), width=(512, 512, 100), key=jr.key(0))).text
     '3 hidden layers of relu units (2 of 512, 1 of 100)'
+
+    ```
     """
     return map.describe() if isinstance(map, Describable) else general_description(map)
 
@@ -171,10 +174,13 @@ def shapes_of(map: Any) -> tuple[tuple[int, ...], ...]:
     """The shape of the states of `map`, as a tuple of one, if the map has an attribute `shape` that is a tuple of
     integers; else an empty tuple.
 
+    ```python
     >>> import jax.random as jr
     >>> from attrax.maps import mlp
     >>> shapes_of(mlp((28, 28), width=8, depth=1, key=jr.key(0))), shapes_of(lambda x: x / 2)
     (((28, 28),), ())
+
+    ```
     """
     shape = getattr(map, "shape", None)
     if not isinstance(shape, tuple) or not all(isinstance(size, int) for size in shape):

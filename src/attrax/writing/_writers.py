@@ -32,8 +32,11 @@ _FORMER = {"contest": "winner-take-all", "kfac": "gradient"}
 def writer_kind(name: str) -> WriterKind:
     """The description of the writer with this name. **Raises** `ValueError` for a name that is not in `WRITERS`.
 
+    ```python
     >>> writer_kind("margin").network
     'own'
+
+    ```
     """
     return found(WRITERS[checks.one_of("writer", name, tuple(WRITERS))][0])
 

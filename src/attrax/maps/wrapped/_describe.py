@@ -9,9 +9,12 @@ from attrax.maps._description import Description, count_parameters
 def general_description(map: Map) -> Description:
     """The name of a function, or that of the class of an object.
 
+    ```python
     >>> import math
     >>> general_description(math.tan).text
     'math.tan'
+
+    ```
     """
     named = map
     while isinstance(named, partial):

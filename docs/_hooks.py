@@ -1,0 +1,67 @@
+"""What the site needs beyond MkDocs: pages from outside docs/, formulas as MathML, a check that it is self-contained.
+
+MathML is made while the site is built, so a page with formulas needs no script and no fonts from elsewhere.
+"""
+
+import html
+import re
+from pathlib import Path
+
+from latex2mathml.converter import convert
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).parents[1]
+OUTSIDE = {
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "benchmarks/README.md": "benchmarks.md",
+}
+"""Files of the repository that are pages of the site as well, and the names of these pages."""
+
+_FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
+_FETCHED = re.compile(
+    r"""<(?:script|img|iframe|audio|video|source|embed)\b[^>]*\bsrc=["']?(?:https?:)?//[^\s>]*"""
+    r"""|<link\b(?![^>]*\brel=["']?canonical)[^>]*\bhref=["']?(?:https?:)?//[^\s>]*"""
+    r"""|@import\s+(?:url\()?["']?(?:https?:)?//[^\s;]*|url\(["']?(?:https?:)?//[^)]*""",
+    re.IGNORECASE,
+)
+"""What a browser would ask another host for."""
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Adds the pages that stand outside docs/, with their links as seen from docs/."""
+    for name, page in OUTSIDE.items():
+        text = (ROOT / name).read_text(encoding="utf-8")
+        files.append(File.generated(config, page, content=re.sub(r"\]\((?:\.\./)?docs/", "](", text)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Leads links to the files outside docs/ to their pages."""
+    for name, target in OUTSIDE.items():
+        markdown = markdown.replace(f"](../{name}", f"]({target}")
+    return markdown
+
+
+def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Turns formulas into MathML. A command that is not known there ends the build."""
+
+    def mathml(found: re.Match[str]) -> str:
+        formula = html.unescape(found[2]).strip()
+        made = convert(formula, display="block" if found[1] == "div" else "inline")
+        if "\\" in made:
+            raise PluginError(f"{page.file.src_uri}: cannot typeset {formula}")
+        return made
+
+    return _FORMULA.sub(mathml, content)
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Ends the build if a page would send a request to another host."""
+    for path in sorted(Path(config.site_dir).rglob("*")):
+        if path.suffix in {".html", ".css"}:
+            for found in _FETCHED.findall(path.read_text(encoding="utf-8")):
+                raise PluginError(f"{path.relative_to(config.site_dir)} asks another host: {found}")
