@@ -22,6 +22,8 @@ OUTSIDE = {
 """Files of the repository that are pages of the site as well, and the names of these pages."""
 
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
+_PRIME = re.compile(r"<msup>(<mi>[^<]*</mi>)<m[io]>&#x02032;</m[io]></msup>")
+"""A derivative. As a superscript, the prime is too small to see where no font for mathematics is installed."""
 _FETCHED = re.compile(
     r"""<(?:script|img|iframe|audio|video|source|embed)\b[^>]*\bsrc=["']?(?:https?:)?//[^\s>]*"""
     r"""|<link\b(?![^>]*\brel=["']?canonical)[^>]*\bhref=["']?(?:https?:)?//[^\s>]*"""
@@ -54,7 +56,8 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
         made = convert(formula, display="block" if found[1] == "div" else "inline")
         if "\\" in made:
             raise PluginError(f"{page.file.src_uri}: cannot typeset {formula}")
-        return made
+        made = _PRIME.sub(r'<mrow>\1<mtext class="prime">′</mtext></mrow>', made)
+        return made.replace('<mo stretchy="false">&#x0007C;</mo>', '<mo stretchy="false" lspace="0" rspace="0">|</mo>')
 
     return _FORMULA.sub(mathml, content)
 

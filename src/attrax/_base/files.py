@@ -73,6 +73,13 @@ def write_atomically(
 
     **Returns:** the path of the file, which is that of its target where `path` is a link. **Raises** `ValueError` where
     it can't be written.
+
+    ```python
+    >>> from attrax.extending import write_atomically
+    >>> write_atomically("notes.txt", b"three faces").read_bytes()
+    b'three faces'
+
+    ```
     """
     path = check_writable(path)
     _remove_left_overs(path.parent)
@@ -107,6 +114,16 @@ def alone(path: str | os.PathLike[str]) -> Iterator[Callable[[], None]]:
     **Yields** a function that raises `ValueError` where somebody who did not ask has changed the file since.
 
     **Raises** `ValueError` where another run holds the lock, or none can be made.
+
+    ```python
+    >>> from attrax.extending import alone, write_atomically
+    >>> with alone("notes.txt") as check:
+    ...     check()  # nobody has changed it
+    ...     path = write_atomically("notes.txt", b"three faces")
+    >>> path.name
+    'notes.txt'
+
+    ```
     """
     path = Path(path)
     path = path.resolve() if path.is_symlink() else path

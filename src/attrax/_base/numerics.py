@@ -20,6 +20,16 @@ def float64() -> Any:
     It applies to the current thread only and ends with the block, so the caller's configuration stays as it was.
 
     **Raises** `RuntimeError` in a process that was forked from one that has used JAX; see `refuse_forked`.
+
+    ```python
+    >>> import jax.numpy as jnp
+    >>> from attrax.extending import float64
+    >>> with float64():
+    ...     inside = jnp.ones(2).dtype
+    >>> inside, jnp.ones(2).dtype
+    (dtype('float64'), dtype('float32'))
+
+    ```
     """
     refuse_forked()
     return jax.enable_x64(True)
@@ -53,6 +63,14 @@ def squared_distances(states: np.ndarray, others: np.ndarray) -> np.ndarray:
     """‖x − y‖² for each row x of `states` (m×d) and each row y of `others` (n×d), by one matrix product: m×n.
 
     Distances below about 1e-15 of ‖x‖² + ‖y‖² are lost to cancellation, so first move the origin close to the states.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax.extending import squared_distances
+    >>> squared_distances(np.zeros((1, 2)), np.array([[3.0, 4.0], [0.0, 1.0]])).tolist()
+    [[25.0, 1.0]]
+
+    ```
     """
     one, other = (states**2).sum(axis=1), (others**2).sum(axis=1)
     return np.maximum(one[:, None] + other - 2 * states @ others.T, 0.0)

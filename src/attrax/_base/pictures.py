@@ -9,7 +9,15 @@ from attrax._base.types import HostStates
 
 
 def is_picture(shape: tuple[int, ...]) -> bool:
-    """Whether states of this shape can be drawn as pictures."""
+    """Whether states of this shape can be drawn as pictures.
+
+    ```python
+    >>> from attrax import report
+    >>> report.is_picture((25, 25)), report.is_picture((3,))
+    (True, False)
+
+    ```
+    """
     return len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3))
 
 

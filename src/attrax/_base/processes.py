@@ -41,6 +41,16 @@ def one_blas_thread() -> Iterator[None]:
 
     The limit is one of the whole process. Several threads may be within such blocks, and leave them in any order: the
     first one in sets the limit, and the last one out lifts it. Somebody else's limit goes before it.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax.extending import one_blas_thread
+    >>> with one_blas_thread():
+    ...     product = np.eye(2) @ np.eye(2)
+    >>> product.tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+
+    ```
     """
     global _inside, _limit
     with _counting:

@@ -71,6 +71,17 @@ def recovery(
     the draw; the others as in `recall`.
 
     **Returns:** `Recovery`. **Raises** `ValueError` as `corrupt` and `recall` do.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> points = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> memory = ax.store(points, writer=ax.Constructed("margin"), key=jr.key(0))
+    >>> found = ax.recovery(memory, "gaussian:0.1", key=jr.key(1))
+    >>> found.recovery_rate
+    1.0
+
+    ```
     """
     checks.random_key(key)
     check_memory(memory)
@@ -96,5 +107,15 @@ def neighbor_rates(cues: HostStates, references: HostStates, expected: HostIndic
     """For each nearest-neighbor rule, the fraction of cues whose nearest reference is the expected one.
 
     **Arguments:** `cues`, m×state shape; `references`, n×state shape; `expected`, m indices of references.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax import analysis
+    >>> references = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    >>> rates = analysis.neighbor_rates(references + 0.1, references, np.array([0, 1]))
+    >>> sorted(rates) == sorted(analysis.RULES), set(rates.values())
+    (True, {1.0})
+
+    ```
     """
     return {rule: float((nearest_neighbor(cues, references, rule=rule) == expected).mean()) for rule in RULES}

@@ -13,6 +13,15 @@ def used_in_training(memory: Memory, name: str) -> str:
     **Returns:** `"yes"`; `"kind only, …"` if only weaker ones of the kind, or another σ, were used; `"parts only"` if
     each part of a composition was used, but not together; `"no"`; `"unknown"` for a memory without a record or a
     corruption without a name.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> memory = ax.Memory(np.tanh, ax.Patterns.from_examples(np.eye(2)), written={"writer": "Gradient", "noise": 0.3})
+    >>> [ax.analysis.used_in_training(memory, name) for name in ("gaussian:0.3", "gaussian:0.5", "occlude:0.5")]
+    ['yes', 'kind only, at σ = 0.3', 'no']
+
+    ```
     """
     check_memory(memory)
     written: dict[str, Any] = memory.written

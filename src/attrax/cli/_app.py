@@ -94,6 +94,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a command and exits: 0 done, 1 a promised state was not reached, 2 wrong usage or input, 130 interrupted.
 
     Whatever goes wrong is told in one line on stderr, and with `--json` as an object on stdout as well.
+
+    ```python
+    >>> from attrax.cli import main
+    >>> try:
+    ...     main(["--version"])
+    ... except SystemExit as ended:
+    ...     print(ended.code)
+    attrax 0.1.0
+    0
+
+    ```
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     _print_anything()

@@ -96,7 +96,17 @@ def _parse_one(text: str) -> Corruption:
 
 
 def as_corruption(given: Corruption | str | Callable[..., Any]) -> Corruption:
-    """A corruption from its text, or from a function of a key and a state that returns a corrupted state."""
+    """A corruption from its text, or from a function of a key and a state that returns a corrupted state.
+
+    ```python
+    >>> from attrax.corruptions import as_corruption
+    >>> as_corruption("gaussian:0.3").levels
+    (0.3,)
+    >>> as_corruption(lambda key, state: state / 2).kind
+    'function'
+
+    ```
+    """
     if isinstance(given, Corruption):
         return given
     if isinstance(given, CorruptionKind):

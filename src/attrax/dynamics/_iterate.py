@@ -110,7 +110,20 @@ def last_states(reduced: ReducedMap, found: Run, starts: HostStates) -> HostStat
 
 
 def trajectory(reduced: ReducedMap, starts: HostStates, count: int) -> tuple[HostStates, ...]:
-    """For each start the states of `count` applications of the map, in float64; fewer where a state is not finite."""
+    """For each start the states of `count` applications of the map, in float64; fewer where a state is not finite.
+
+    ```python
+    >>> import numpy as np
+    >>> import attrax as ax
+    >>> from attrax.extending import float64
+    >>> with float64():
+    ...     reduced = ax.maps.reduced_map(lambda x: x / 2, (1,))
+    ...     states = ax.dynamics.trajectory(reduced, np.ones((1, 1)), 3)
+    >>> states[0].ravel().tolist()
+    [0.5, 0.25, 0.125]
+
+    ```
+    """
     count = checks.integer("count", count, least=1)
     starts = np.asarray(starts, np.float64)
     found = run(reduced, starts, max_steps=count, atol=NEVER, unit=UNBOUNDED, keep=2**62)

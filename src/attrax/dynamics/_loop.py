@@ -107,6 +107,18 @@ def run(
       Each is one number, or one number per start.
     - `keep`: the coordinates of all steps are kept up to this many bytes; by default none are.
     - `sizes`: rows are computed in chunks of these sizes, the largest first.
+
+    ```python
+    >>> import numpy as np
+    >>> import attrax as ax
+    >>> from attrax.extending import float64
+    >>> with float64():
+    ...     reduced = ax.maps.reduced_map(lambda x: x / 2, (1,))
+    >>> found = ax.dynamics.run(reduced, np.ones((1, 1)), max_steps=100, atol=1e-6)
+    >>> found.num_steps.tolist(), found.period.tolist()
+    ([20], [1])
+
+    ```
     """
     with float64():
         rows = in_pieces(lambda piece: _first_step(reduced, *piece), _limited(starts, atol, unit), sizes)

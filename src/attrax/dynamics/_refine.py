@@ -113,7 +113,19 @@ def refine(
 
 def fixed(reduced: ReducedMap, points: HostStates) -> np.ndarray:
     """For each of n states, whether `refine` would leave it unchanged because it is exact enough. Computed for all
-    states at once."""
+    states at once.
+
+    ```python
+    >>> import numpy as np
+    >>> import attrax as ax
+    >>> from attrax.extending import float64
+    >>> with float64():
+    ...     reduced = ax.maps.reduced_map(lambda x: x**2, (1,))
+    >>> ax.dynamics.fixed(reduced, np.array([[1.0], [2.0]])).tolist()
+    [True, False]
+
+    ```
+    """
     points = np.asarray(points, np.float64)
     if not len(points):
         return np.zeros(0, bool)

@@ -24,6 +24,16 @@ def thresholds_of(memory: Memory, reading: str = "auto", reduced: ReducedMap | N
     of the memory, if it is already known.
 
     **Raises** `ValueError` for an unknown reading, and if the memory holds no patterns.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> points = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> memory = ax.store(points, writer=ax.Constructed("margin"), key=jr.key(0))
+    >>> ax.dynamics.thresholds_of(memory)
+    Thresholds(reading: 'literal', convergence: 1.88562e-08, recovery: 1.88562e-07, unit: 1.88562)
+
+    ```
     """
     check_memory(memory)
     patterns = memory.examples()

@@ -63,6 +63,18 @@ def save(path: str | os.PathLike[str], memory: Memory, *, patterns: bool = True)
 
     **Returns:** the path. **Raises** `ValueError` for a path that can't be written, and for a memory that `load` would
     refuse, such as one whose weights are not finite although its status is not *diverged*.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> points = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> memory = ax.store(points, writer=ax.Constructed("margin"), key=jr.key(0))
+    >>> ax.save("three.attrax", memory).name
+    'three.attrax'
+    >>> ax.load("three.attrax").certificate.num_attractors
+    3
+
+    ```
     """
     check_memory(memory)
     path = Path(path)
@@ -92,6 +104,17 @@ def load(path: str | os.PathLike[str], *, map: Map | None = None) -> Memory:
     **Raises** `MemoryFileError` for a file that is missing, not a regular file, truncated, altered, of another kind or
     a newer version, or that contradicts itself; `ValueError` for a map that is not the one the memory was written with,
     or if the file holds its map itself.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> points = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> memory = ax.store(points, writer=ax.Constructed("margin"), key=jr.key(0))
+    >>> path = ax.save("three.attrax", memory)
+    >>> ax.load(path).status.value
+    'stored'
+
+    ```
     """
     path = Path(path)
     try:
@@ -148,6 +171,18 @@ def with_patterns(memory: Memory, examples: Patterns | HostStates) -> Memory:
     **Arguments:** `examples`, n×state shape, or `Patterns` if sequences were stored.
 
     **Raises** `ValueError` if they are not the same examples in the same order.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> points = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> memory = ax.store(points, writer=ax.Constructed("margin"), key=jr.key(0))
+    >>> path = ax.save("three.attrax", memory, patterns=False)  # only a digest of the examples
+    >>> complete = ax.with_patterns(ax.load(path), points)
+    >>> np.array_equal(complete.originals, points)
+    True
+
+    ```
     """
     check_memory(memory)
     if memory.patterns is not None:
@@ -190,6 +225,14 @@ def checksum(arrays: Mapping[str, np.ndarray], text: str, version: str = _VERSIO
     """The checksum that a memory file of this format version holds, as hexadecimal digits.
 
     **Arguments:** `arrays`, the tensors of the file by name; `text`, the entry `memory` of its header.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax import files
+    >>> len(files.checksum({"weight": np.eye(2)}, "{}"))
+    64
+
+    ```
     """
     total = hashlib.sha256(f"{_FORMAT} {version} {text}".encode())
     for name in sorted(arrays):

@@ -42,6 +42,16 @@ def largest_eigenvalues(
     """As many of the `count` largest eigenvalues as Arnoldi's method found. It may miss one.
 
     `forward` and `backward` are Mv and Mᵀv of a real M. The start is fixed, so the same matrix gives the same answer.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax import linalg
+    >>> matrix = np.diag(np.arange(20.0))
+    >>> found = linalg.largest_eigenvalues(lambda v: matrix @ v, lambda v: matrix.T @ v, 20, 2)
+    >>> found.values.real.round(6).tolist()
+    [19.0, 18.0]
+
+    ```
     """
     values, vectors = _leading(forward, size, count, tol, max_steps)
     order = np.argsort(-np.abs(values), kind="stable")

@@ -55,7 +55,17 @@ def _norm(inner: np.ndarray, outer: np.ndarray) -> Norm | None:
 
 
 def two_norm_bound(matrix: np.ndarray) -> float:
-    """Upper bound on the 2-norm of an m×n matrix, from the smaller Gram matrix, with a margin for its rounding."""
+    """Upper bound on the 2-norm of an m×n matrix, from the smaller Gram matrix, with a margin for its rounding.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax import linalg
+    >>> bound = linalg.two_norm_bound(np.array([[3.0, 0.0], [0.0, 4.0]]))
+    >>> 4 <= bound < 4.001
+    True
+
+    ```
+    """
     size = frobenius_bound(matrix)
     if not 1e-100 < size < 1e100:
         return size  # squares would under- or overflow
@@ -110,6 +120,18 @@ def contracting_norms(
 
     Each comes with a flag: whether it is worth trying even if another norm has already been found. `jacobians` are
     d×d; `thin` is the single Jacobian as a product of d×k and k×d matrices, if that is cheaper.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax import linalg
+    >>> matrix = np.diag([0.5, -0.25])
+    >>> running = linalg.RunningProduct(2)
+    >>> running.multiply(matrix, 0.5, 0.0)
+    >>> norms, always = next(linalg.contracting_norms([matrix], running.product(), None))
+    >>> round(linalg.contraction_rate(matrix, norms[0], norms[0], error=0.0), 3)
+    0.5
+
+    ```
     """
     period = len(jacobians)
     largest = max(two_norm_bound(jacobian) for jacobian in jacobians)
@@ -182,6 +204,16 @@ def contraction_rate(jacobian: np.ndarray, here: Norm, there: Norm, error: float
 
     It is the factor by which J stretches a deviation, measured in `here` before and in `there` after: R is `here.outer`
     and S is `there.inner`.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax import linalg
+    >>> matrix = np.diag([0.5, 0.25])
+    >>> plain = linalg.Norm(np.eye(2), np.eye(2), 1.0, 1.0, 1.0, plain=True)
+    >>> round(linalg.contraction_rate(matrix, plain, plain, error=0.1), 4)
+    0.6
+
+    ```
     """
     inner = jacobian if here.plain and there.plain else there.inner @ jacobian @ here.outer
     rounding = 2 * gamma(2 * max(inner.shape, default=0) + 4) * frobenius_bound(jacobian)

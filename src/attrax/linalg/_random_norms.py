@@ -52,7 +52,16 @@ class PowerNorms(Record):
 def power_norms(steps: Sequence[Any], size: int, seed: int = 0) -> PowerNorms:
     """Bounds from Gaussian vectors that are pushed forward repeatedly, from every state of the cycle; `steps[i]`
     applies J_i to vectors, one per row. It stops once a norm is below 1/4, or after 128 steps and at least two rounds
-    of the cycle."""
+    of the cycle.
+
+    ```python
+    >>> from attrax import linalg
+    >>> found = linalg.power_norms([lambda v: 0.5 * v], 4)
+    >>> bool(found.norms[-1] < 1 / 4)
+    True
+
+    ```
+    """
     period = len(steps)
     most = max(POWERS, 2 * period)
     probes = math.ceil(math.log10(most * period / FAILURE))
@@ -80,6 +89,15 @@ def probable_bound(
 
     `forward` applies M to vectors, one per row. The power is fixed beforehand, so that the probability is that of one
     event. It neither over- nor underflows.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax import linalg
+    >>> log_bound = linalg.probable_bound(lambda v: 0.5 * v, 4, 64, np.random.default_rng(0))
+    >>> bool(0.5 <= np.exp(log_bound) < 0.8)
+    True
+
+    ```
     """
     probes = round(-math.log10(FAILURE))
     vectors = rng.standard_normal((probes, size))

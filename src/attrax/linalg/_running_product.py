@@ -58,7 +58,15 @@ def frobenius_bound(matrix: np.ndarray) -> float:
 
 
 def gamma(count: int) -> float:
-    """Higham's γ_n = n·u/(1 − n·u): the relative error of a sum of n products in float64."""
+    """Higham's γ_n = n·u/(1 − n·u): the relative error of a sum of n products in float64.
+
+    ```python
+    >>> from attrax import linalg
+    >>> linalg.gamma(3) / linalg.UNIT_ROUNDOFF
+    3.000000000000001
+
+    ```
+    """
     return count * UNIT_ROUNDOFF / (1 - count * UNIT_ROUNDOFF)
 
 

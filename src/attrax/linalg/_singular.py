@@ -7,7 +7,16 @@ import scipy
 
 
 def dense_norm(matrix: np.ndarray) -> float:
-    """The 2-norm; NaN of a matrix that is not finite, 0 of an empty one."""
+    """The 2-norm; NaN of a matrix that is not finite, 0 of an empty one.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax import linalg
+    >>> round(linalg.dense_norm(np.array([[3.0, 0.0], [4.0, 0.0]])), 6)
+    5.0
+
+    ```
+    """
     if not np.isfinite(matrix).all():
         return float("nan")
     return float(np.linalg.norm(matrix, 2)) if matrix.size else 0.0
@@ -20,6 +29,15 @@ def largest_singular_value(
     transpose.
 
     NaN if ARPACK did not converge.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax import linalg
+    >>> matrix = np.diag([3.0, 2.0, 1.0])
+    >>> round(linalg.largest_singular_value(lambda v: matrix @ v, lambda v: matrix.T @ v, 3), 6)
+    3.0
+
+    ```
     """
 
     def matvec(vector: np.ndarray) -> np.ndarray:

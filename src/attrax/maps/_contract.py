@@ -42,6 +42,18 @@ def reduced_map(map: Map, shape: tuple[int, ...]) -> ReducedMap:
     """The cheapest way to iterate `map` on states of `shape`, in 64 bits. Call it within `float64()`.
 
     **Raises** `ValueError` if `map` does not take such a state to a state of the same shape and dtype.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> network = ax.maps.mlp((2,), width=3, depth=1, key=jr.key(0))
+    >>> from attrax.extending import float64
+    >>> with float64():
+    ...     reduced = ax.maps.reduced_map(network, (2,))
+    >>> reduced.size
+    2
+
+    ```
     """
     exact = cast(map, np.float64)
     reduced = exact.reduced_map() if isinstance(exact, Reducible) else None
@@ -134,6 +146,15 @@ def step_bounds(map: Map) -> BoundSteps | None:
     """What turns a cycle into bounds at each of its states; `None` for a map that has no bounds of its own.
 
     For such a map see `maps.quadratic_bounds`, which takes a bound on its second derivative.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> network = ax.maps.mlp((2,), width=3, depth=1, key=jr.key(0))
+    >>> ax.maps.step_bounds(network) is None, ax.maps.step_bounds(np.tanh) is None
+    (False, True)
+
+    ```
     """
     return map.step_bounds() if isinstance(map, Bounded) else None
 

@@ -30,5 +30,15 @@ class Description(Record):
 
 
 def count_parameters(map: Any) -> int:
-    """The total number of entries of a map's floating-point arrays."""
+    """The total number of entries of a map's floating-point arrays.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> network = ax.maps.mlp((2,), width=3, depth=1, key=jr.key(0))
+    >>> ax.maps.count_parameters(network)  # 2×3 + 3 into the hidden layer, 3×2 + 2 out of it
+    17
+
+    ```
+    """
     return sum(int(np.size(leaf)) for leaf in jax.tree.leaves(map) if eqx.is_inexact_array(leaf))

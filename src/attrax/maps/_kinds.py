@@ -15,5 +15,15 @@ KINDS: dict[str, type[Storable]] = {name: found(place) for name, place in _CLASS
 
 
 def kind_of(map: object) -> str | None:
-    """The name of the kind of a map; `None` for a map that files don't hold, which includes subclasses of a kind."""
+    """The name of the kind of a map; `None` for a map that files don't hold, which includes subclasses of a kind.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> network = ax.maps.mlp((2,), width=3, depth=1, key=jr.key(0))
+    >>> ax.maps.kind_of(network), ax.maps.kind_of(np.tanh)
+    ('mlp', None)
+
+    ```
+    """
     return next((name for name, kind in KINDS.items() if type(map) is kind), None)

@@ -101,7 +101,18 @@ class Memory(Record):
 
 
 def check_memory(memory: Any) -> None:
-    """**Raises** `ValueError`, with what to write in its place, unless `memory` is a `Memory`."""
+    """**Raises** `ValueError`, with what to write in its place, unless `memory` is a `Memory`.
+
+    ```python
+    >>> from attrax.memory import check_memory
+    >>> try:
+    ...     check_memory([1, 2])
+    ... except ValueError as error:
+    ...     print(error)
+    memory must be a Memory; got list
+
+    ```
+    """
     if isinstance(memory, Memory):
         return
     if isinstance(memory, str | os.PathLike):

@@ -57,5 +57,15 @@ class Thresholds(Record):
 
 
 def default_recovery_atol(patterns: Patterns) -> float:
-    """The paper's recovery threshold, a mean squared distance of 1e-7, in units of the patterns."""
+    """The paper's recovery threshold, a mean squared distance of 1e-7, in units of the patterns.
+
+    ```python
+    >>> import numpy as np
+    >>> import attrax as ax
+    >>> patterns = ax.Patterns.from_examples(np.eye(4))
+    >>> round(ax.memory.default_recovery_atol(patterns) / patterns.unit, 6)  # √(4·1e-7)
+    0.000632
+
+    ```
+    """
     return Thresholds.mean_square(math.prod(patterns.shape), patterns.unit).recovery

@@ -70,6 +70,14 @@ def picture_range(states: np.ndarray[Any, Any]) -> Range:
     """The numbers that are black and white in pictures like these: 0 and 1 where these hold all of them.
 
     Where the pictures go beyond, it is the usual range that they fill by a fifth or more, else their own ends.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax import sources
+    >>> sources.picture_range(np.array([0.0, 0.4])), sources.picture_range(np.array([0.0, 200.0]))
+    ((0.0, 1.0), (0.0, 255.0))
+
+    ```
     """
     low, high = float(np.min(states)), float(np.max(states))
     for least, most in _KNOWN:
@@ -82,6 +90,17 @@ def to_unit(states: np.ndarray[Any, Any], black_white: Range) -> tuple[np.ndarra
     """Pictures with black at 0 and white at 1, and a note where another range was scaled and where values are clipped.
 
     What lies outside by less than half a step of 8 bits is clipped without a word.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax import sources
+    >>> pictures, notes = sources.to_unit(np.array([[0.0, 127.5, 300.0]]), (0.0, 255.0))
+    >>> pictures.tolist()
+    [[0.0, 0.5, 1.0]]
+    >>> notes
+    ('0 is written as black and 255 as white', '1 of 3 values were clipped to [0, 255]')
+
+    ```
     """
     low, high = black_white
     scaled = (np.asarray(states, np.float64) - low) / (high - low)

@@ -204,7 +204,15 @@ _FILM = ("size", "fit", "gray", "fps", "start", "duration")
 
 
 def is_sequence(spec: str | os.PathLike[str]) -> bool:
-    """Whether a source is a sequence by itself: a film, a sound, a text or an animation."""
+    """Whether a source is a sequence by itself: a film, a sound, a text or an animation.
+
+    ```python
+    >>> from attrax import sources
+    >>> sources.is_sequence("clip.mp4"), sources.is_sequence("faces")
+    (True, False)
+
+    ```
+    """
     text = os.fspath(spec)
     if isinstance(spec, str) and (re.fullmatch(r"pan(:[0-9]+)?", text) or text in SHIPPED_FILMS):
         return True

@@ -52,6 +52,15 @@ def pseudoinverse(points: HostStates, targets: HostStates | None = None, *, fall
     examples span the whole space, there is no room for an inhibition, and f is `fallback` wherever no aᵢ is large.
 
     **Returns:** an `MLP` in float64. **Raises** `ValueError` for a fallback that is not a finite state.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax import training
+    >>> network = training.pseudoinverse(np.eye(3))
+    >>> np.allclose(network(np.eye(3)[0]), np.eye(3)[0], atol=1e-6)
+    True
+
+    ```
     """
     fallback = _checked_fallback(fallback, points)
     flat = np.asarray(points, np.float64).reshape(len(points), -1)
@@ -74,6 +83,15 @@ def margin(points: HostStates, targets: HostStates | None = None, *, fallback: H
     examples span the whole space, there is no room for an inhibition, and f is `fallback` wherever no aᵢ is large.
 
     **Returns:** an `MLP` in float64. **Raises** `ValueError` for a fallback that is not a finite state.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax import training
+    >>> network = training.margin(np.eye(3))
+    >>> np.allclose(network(np.array([0.9, 0.1, 0.1])), np.eye(3)[0], atol=1e-6)
+    True
+
+    ```
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import SVC
@@ -126,6 +144,14 @@ def constructed_start(
     - `key`: for the spare units.
 
     **Returns:** an `MLP` with one hidden layer of 2n + `spare` units. **Raises** `ValueError` for another kind.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> from attrax import training
+    >>> training.constructed_start("margin", np.eye(3), spare=4, key=jr.key(0)).widths
+    (10,)
+
+    ```
     """
     checks.random_key(key)
     checks.one_of("start", kind, CONSTRUCTIONS)

@@ -88,7 +88,7 @@ def kfac(
         >>> points = np.random.default_rng(0).random((5, 8))
         >>> network = mlp((8,), width=32, depth=3, init="kaiming_uniform", key=jr.key(0))
         >>> fit(network, points, points, optimizer=kfac(), epochs=100, key=jr.key(1)).status.value
-        'stored'
+        'reached'
     """
     damping = checks.real("damping", damping, above=0)
     samples = checks.integer("samples", samples, least=1)

@@ -30,5 +30,16 @@ class Layered(Protocol):
 
 
 def takes_coordinates(map: Any) -> bool:
-    """Whether `map` can be trained in centered `Coordinates`: its first and its last layer have biases."""
+    """Whether `map` can be trained in centered `Coordinates`: its first and its last layer have biases.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> network = ax.maps.mlp((2,), width=3, depth=1, key=jr.key(0))
+    >>> without = ax.maps.mlp((2,), width=3, depth=1, bias=False, key=jr.key(0))
+    >>> ax.training.takes_coordinates(network), ax.training.takes_coordinates(without)
+    (True, False)
+
+    ```
+    """
     return isinstance(map, Layered) and map.biases[0] is not None and map.biases[-1] is not None

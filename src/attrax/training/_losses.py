@@ -12,11 +12,29 @@ Loss: TypeAlias = Callable[[Array, Array], Array]
 
 
 def squared_error(outputs: Float[Array, "b *out"], targets: Float[Array, "b *out"]) -> Float[Array, " b"]:
-    """Mean of (output − target)² over the entries of each of b rows: b numbers."""
+    """Mean of (output − target)² over the entries of each of b rows: b numbers.
+
+    ```python
+    >>> import jax.numpy as jnp
+    >>> from attrax import training
+    >>> training.squared_error(jnp.zeros((1, 2)), jnp.array([[3.0, 1.0]])).tolist()
+    [5.0]
+
+    ```
+    """
     squares = (outputs - targets) ** 2
     return jnp.mean(squares.reshape(len(squares), -1), axis=1)
 
 
 def cross_entropy(outputs: Float[Array, "b n"], targets: Float[Array, "b n"]) -> Float[Array, " b"]:
-    """−Σ target·log softmax(output) for each of b rows of n scores; targets are one-hot or probabilities."""
+    """−Σ target·log softmax(output) for each of b rows of n scores; targets are one-hot or probabilities.
+
+    ```python
+    >>> import jax.numpy as jnp
+    >>> from attrax import training
+    >>> round(float(training.cross_entropy(jnp.zeros((1, 4)), jnp.eye(4)[:1])[0]), 4)  # log 4
+    1.3863
+
+    ```
+    """
     return -jnp.sum(targets * jax.nn.log_softmax(outputs, axis=-1), axis=-1)

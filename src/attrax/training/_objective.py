@@ -179,6 +179,14 @@ def objective(
     - `dtype`: the dtype of training.
 
     **Returns:** an `Objective`.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax import training
+    >>> training.objective(noise=0.1, dtype=np.dtype(np.float32)).noisy
+    True
+
+    ```
     """
     shares = Counter(corruptions)
     corruptions = tuple(shares)

@@ -50,6 +50,16 @@ def optimizer(
     compiled again.
 
     **Raises** `ValueError` for an unknown name or a number out of range.
+
+    ```python
+    >>> import jax.numpy as jnp
+    >>> from attrax import training
+    >>> rule = training.optimizer("momentum", learning_rate=0.1, momentum=0.9)
+    >>> update, state = rule.update(jnp.ones(1), rule.init(jnp.ones(1)))
+    >>> round(float(update[0]), 6)
+    -0.1
+
+    ```
     """
     checks.one_of("optimizer", name, OPTIMIZERS)
     if learning_rate is None:
@@ -74,7 +84,16 @@ def optimizer(
 @lru_cache(maxsize=128)
 def cosine_decay(learning_rate: float, steps: int) -> Schedule:
     """The schedule that falls from `learning_rate` to 0 along half a cosine in `steps` steps. Equal arguments give the
-    same object, so that training with it is not compiled again."""
+    same object, so that training with it is not compiled again.
+
+    ```python
+    >>> from attrax import training
+    >>> rate = training.cosine_decay(0.1, 100)
+    >>> [round(float(rate(step)), 3) for step in (0, 50, 100)]
+    [0.1, 0.05, 0.0]
+
+    ```
+    """
     return optax.cosine_decay_schedule(learning_rate, steps)
 
 

@@ -173,6 +173,14 @@ def with_settings(
     """The two records with `settings`, named by their fields, filled in. `Gradient(noise=0.05)` uses this.
 
     **Raises** `ValueError` if an argument is not such a record, `TypeError` for a name that neither of them has.
+
+    ```python
+    >>> from attrax.training import with_settings
+    >>> training, augmentation = with_settings("Gradient", None, None, {"epochs": 500, "noise": 0.05})
+    >>> training.epochs, augmentation.noise
+    (500, 0.05)
+
+    ```
     """
     training = Training() if training is None else training
     augmentation = Augmentation() if augmentation is None else augmentation
@@ -191,13 +199,29 @@ def with_settings(
 
 
 def given(record: Training | Augmentation) -> dict[str, Any]:
-    """The settings of a record that are not `None`."""
+    """The settings of a record that are not `None`.
+
+    ```python
+    >>> import attrax as ax
+    >>> ax.training.given(ax.Training(epochs=500))
+    {'epochs': 500}
+
+    ```
+    """
     values = {name: getattr(record, name) for name in _NAMES[type(record)]}
     return {name: value for name, value in values.items() if value is not None}
 
 
 def to_record(training: Training, augmentation: Augmentation) -> dict[str, Any]:
-    """The given settings as texts and numbers."""
+    """The given settings as texts and numbers.
+
+    ```python
+    >>> import attrax as ax
+    >>> ax.training.to_record(ax.Training(epochs=500), ax.Augmentation(noise=0.05))
+    {'epochs': 500, 'noise': 0.05, 'optimizer': 'adam', 'corruptions': []}
+
+    ```
+    """
     found = given(training) | given(augmentation) | {"optimizer": training.optimizer_name}
     if callable(training.learning_rate):
         found["learning_rate"] = _SCHEDULE
@@ -209,6 +233,14 @@ def from_record(record: Mapping[str, Any]) -> tuple[Training, Augmentation]:
     """The settings that a memory was written with, from its record. `epochs` are those for writing from scratch.
 
     **Raises** `ValueError` if the record does not determine them.
+
+    ```python
+    >>> from attrax import training
+    >>> settings, augmentation = training.from_record({"epochs_limit": 500, "noise": 0.05})
+    >>> settings.epochs, augmentation.noise
+    (500, 0.05)
+
+    ```
     """
     found = {_FORMER.get(name, name): value for name, value in record.items() if value is not None}
     for name, value in (("optimizer", _CUSTOM), ("learning_rate", _SCHEDULE)):

@@ -40,15 +40,49 @@ def training_unit(patterns: Patterns) -> float:
 
 
 def points_in_units(patterns: Patterns, unit: float | None = None) -> HostStates:
-    """The points divided by `unit`, by default their `training_unit`, in their own dtype."""
+    """The points divided by `unit`, by default their `training_unit`, in their own dtype.
+
+    ```python
+    >>> import numpy as np
+    >>> import attrax as ax
+    >>> patterns = ax.Patterns.from_examples(np.array([[200.0, 0.0], [0.0, 100.0]]))
+    >>> ax.training.points_in_units(patterns, 100.0).tolist()
+    [[2.0, 0.0], [0.0, 1.0]]
+
+    ```
+    """
     return patterns.points / patterns.points.dtype.type(training_unit(patterns) if unit is None else unit)
 
 
 def in_units(network: S, unit: float) -> S:
-    """The network on states in units that `network` is on states: x ↦ f(unit·x)/unit."""
+    """The network on states in units that `network` is on states: x ↦ f(unit·x)/unit.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> network = ax.maps.mlp((2,), width=3, depth=1, key=jr.key(0))
+    >>> scaled = ax.training.in_units(network, 10.0)
+    >>> state = np.array([0.1, 0.2], np.float32)
+    >>> np.allclose(scaled(state), network(10 * state) / 10)
+    True
+
+    ```
+    """
     return network if unit == 1 else network.in_units(unit)
 
 
 def out_of_units(network: S, unit: float) -> S:
-    """The network on states that `network` is on states in units. Inverts `in_units`."""
+    """The network on states that `network` is on states in units. Inverts `in_units`.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> network = ax.maps.mlp((2,), width=3, depth=1, key=jr.key(0))
+    >>> back = ax.training.out_of_units(ax.training.in_units(network, 10.0), 10.0)
+    >>> state = np.array([0.1, 0.2], np.float32)
+    >>> np.allclose(back(state), network(state))
+    True
+
+    ```
+    """
     return in_units(network, 1 / unit)

@@ -101,6 +101,15 @@ def encoder(
     - `key`: random key for the other weights.
 
     **Returns:** `Encoder`. **Raises** `ValueError` for an empty sequence of widths or a width below 1.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> from attrax import training
+    >>> scores = training.encoder(np.eye(3), widths=(16,), key=jr.key(0))
+    >>> training.leading(scores, np.eye(3)).tolist()
+    [True, True, True]
+
+    ```
     """
     checks.random_key(key)
     widths = [checks.integer("each entry of widths", width, least=1) for width in widths]
@@ -142,7 +151,15 @@ def encoder(
 
 
 def carriers(num: int, narrowest: int) -> list[list[int]]:
-    """For each example, the units of each hidden layer of a new `encoder` that carry its score at the start."""
+    """For each example, the units of each hidden layer of a new `encoder` that carry its score at the start.
+
+    ```python
+    >>> from attrax import training
+    >>> training.carriers(3, 8)
+    [[0, 3], [1, 4], [2, 5]]
+
+    ```
+    """
     return [[index, num + index] if narrowest >= 2 * num else [] for index in range(num)]
 
 
@@ -183,6 +200,16 @@ def ensure_lead(scores: Encoder, inputs: Float[np.ndarray, "n *state"], *, lead:
     n in general; otherwise the least-squares solution is used, and the certificates show the result. The requested lead
     shrinks with the distance to the closest competitor. A change many times as large as a typical row is not made: the
     score would also win near all other examples, and the certificate of one duplicate is not worth their basins.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> from attrax import training
+    >>> scores = training.encoder(np.eye(3), widths=(16,), key=jr.key(0))
+    >>> mended = training.ensure_lead(scores, np.eye(3), lead=0.1)
+    >>> bool(training.leading(mended, np.eye(3)).all())
+    True
+
+    ```
     """
     inputs = np.asarray(inputs, np.float64)
     if len(inputs) == 1:
@@ -213,14 +240,32 @@ def ensure_lead(scores: Encoder, inputs: Float[np.ndarray, "n *state"], *, lead:
 
 
 def leading(scores: Encoder, inputs: Float[np.ndarray, "n *state"]) -> np.ndarray:
-    """For each of n examples, whether its own score is the largest there; otherwise it can't win."""
+    """For each of n examples, whether its own score is the largest there; otherwise it can't win.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> from attrax import training
+    >>> scores = training.encoder(np.eye(3), widths=(16,), key=jr.key(0))
+    >>> training.leading(scores, np.eye(3)[::-1]).tolist()  # the first and the third are exchanged
+    [False, True, False]
+
+    ```
+    """
     with float64():
         table = apply_rows(cast(scores, np.float64), np.asarray(inputs, np.float64))
     return table.argmax(axis=1) == np.arange(len(table))
 
 
 def rounds_for(num: int) -> int:
-    """The number of rounds of inhibition before the last one: three, and more beyond 64 examples, growing as log₂ n."""
+    """The number of rounds of inhibition before the last one: three, and more beyond 64 examples, growing as log₂ n.
+
+    ```python
+    >>> from attrax import training
+    >>> training.rounds_for(20), training.rounds_for(1000)
+    (3, 7)
+
+    ```
+    """
     return max(3, math.ceil(math.log2(max(num, 2))) - 3)
 
 
@@ -248,6 +293,16 @@ def winner_take_all_network(
     **Returns:** an `MLP` in float64 with the encoder's hidden layers and `rounds` + 3 more, of n units each.
 
     **Raises** `ValueError` if there is not one score per example, and for a wrong argument.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> from attrax import training
+    >>> scores = training.encoder(np.eye(3), widths=(16,), key=jr.key(0))
+    >>> network = training.winner_take_all_network(scores, np.eye(3))
+    >>> np.allclose(network(np.eye(3)[0]), np.eye(3)[0], atol=1e-6)
+    True
+
+    ```
     """
     onset = checks.real("onset", onset, above=0)
     points = np.asarray(points)

@@ -20,6 +20,17 @@ def refine_and_certify(
     """The memory with its points refined to the exact cycles of its map, and certified there.
 
     `recovery_atol` is that of `certify`. **Raises** `ValueError` if the memory holds no patterns.
+
+    ```python
+    >>> import numpy as np
+    >>> import attrax as ax
+    >>> near = np.array([[1 + 1e-9, 0.0]])
+    >>> memory = ax.Memory(lambda x: x / 2 + np.array([0.5, 0.0]), ax.Patterns.from_examples(near))
+    >>> certified = ax.writing.refine_and_certify(memory)
+    >>> certified.certificate.verdict[0].value, certified.patterns.points.round(12).tolist()
+    ('attractor', [[1.0, 0.0]])
+
+    ```
     """
     check_memory(memory)
     patterns, originals = memory.examples(), memory.originals

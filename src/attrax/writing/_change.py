@@ -115,6 +115,17 @@ def forget(
 
     **Returns:** `Change`. **Raises** `ValueError` for indices out of range, for part of a cycle, and for everything
     that is stored.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> points = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> memory = ax.store(points, writer=ax.Constructed("margin"), key=jr.key(0))
+    >>> change = ax.forget(memory, [1], key=jr.key(1))
+    >>> len(change.memory.patterns)
+    2
+
+    ```
     """
     checks.random_key(key)
     check_memory(memory)

@@ -42,7 +42,18 @@ def writer_kind(name: str) -> WriterKind:
 
 
 def writer_of(record: Mapping[str, Any]) -> Writer:
-    """The writer that made the memory with this record. **Raises** `ValueError` if the record does not name it."""
+    """The writer that made the memory with this record. **Raises** `ValueError` if the record does not name it.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> points = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> memory = ax.store(points, writer=ax.Constructed("margin"), key=jr.key(0))
+    >>> ax.writing.writer_of(memory.written)
+    Constructed()
+
+    ```
+    """
     name: Any = record.get("writer")
     known = _FORMER.get(name, name.replace("_", "-")) if isinstance(name, str) else None
     said, lacking = (f"it names {name!r}" if name else "it names none"), "which its record does not name"

@@ -82,7 +82,19 @@ def layer_factors(
     linear: Sequence[Bool[np.ndarray, " k"] | None] | None = None,
     scores: int = 0,
 ) -> Factors:
-    """`Factors` of affine layers with an activation between them. For `linear` and `scores`, see `Factors`."""
+    """`Factors` of affine layers with an activation between them. For `linear` and `scores`, see `Factors`.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> network = ax.maps.mlp((2,), width=3, depth=1, key=jr.key(0))
+    >>> from attrax.maps.mlp import layer_factors
+    >>> factors = layer_factors(network.weights, network.biases, "relu")
+    >>> type(factors).__name__
+    'Factors'
+
+    ```
+    """
     if activation_of(activation).homogeneous and not scores:
         weights, biases = _evened(weights, biases)
     with float64():

@@ -22,7 +22,19 @@ from attrax.maps.mlp._slopes import Evaluation, step_by_step
 
 
 def linearize_network(factors: Factors, cycle: HostStates, state_error: float | None = None) -> Linearization:
-    """`Linearization` of the network with these factors at a cycle, p×state shape; see `Linearizer`."""
+    """`Linearization` of the network with these factors at a cycle, p×state shape; see `Linearizer`.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> network = ax.maps.mlp((2,), width=3, depth=1, key=jr.key(0))
+    >>> from attrax.maps.mlp import layer_factors, linearize_network
+    >>> factors = layer_factors(network.weights, network.biases, "relu")
+    >>> linearize_network(factors, np.zeros((1, 2))).size
+    2
+
+    ```
+    """
     evaluation = Evaluation(factors, np.asarray(cycle, np.float64))
     if state_error is None:
         found = enclose(evaluation)

@@ -32,6 +32,15 @@ def general_linearizer(map: Map) -> Linearizer:
 
     A given `state_error` is ignored, because nothing is known about the second derivative. Without one, the change of
     the Jacobian over a ball is estimated.
+
+    ```python
+    >>> import jax.numpy as jnp, numpy as np
+    >>> from attrax.maps.wrapped import general_linearizer
+    >>> found = general_linearizer(lambda x: 0.5 * jnp.sin(x))(np.zeros((1, 2)))
+    >>> found.size, found.evidence.value
+    (2, 'dense')
+
+    ```
     """
     with float64():
         return partial(_linearize, cast(map, np.float64))

@@ -77,6 +77,18 @@ def check_map(map: Map, shape: tuple[int, ...]) -> None:
 
 
 def plain_map(map: Map, shape: tuple[int, ...]) -> ReducedMap:
-    """Any callable, iterated on the flat state. **Raises** `ValueError` if it is not a map of such states."""
+    """Any callable, iterated on the flat state. **Raises** `ValueError` if it is not a map of such states.
+
+    ```python
+    >>> import jax.numpy as jnp
+    >>> from attrax.extending import float64
+    >>> from attrax.maps.wrapped import plain_map
+    >>> with float64():
+    ...     reduced = plain_map(jnp.tanh, (2, 2))
+    >>> reduced.size
+    4
+
+    ```
+    """
     check_map(map, shape)
     return ReducedMap(_FirstStep(map), _Step(map, shape), _ToState(shape), None, math.prod(shape))

@@ -53,6 +53,15 @@ def quadratic_bounds(
     r and all points x of the cycle. It is not checked.
 
     **Returns** a function of a cycle, p×state shape. It returns `None` if the Jacobians are too large to form.
+
+    ```python
+    >>> import jax.numpy as jnp, numpy as np
+    >>> from attrax import maps
+    >>> bounds = maps.quadratic_bounds(lambda x: 0.5 * jnp.sin(x), lambda distance: 0.5)  # |d²/dx² ½ sin x| ≤ ½
+    >>> len(bounds(np.zeros((1, 2))))
+    1
+
+    ```
     """
     with float64():
         return partial(_steps, cast(map, np.float64), second_derivative)

@@ -89,7 +89,15 @@ def sweep(
 
 
 def default_threads(jobs: int) -> int:
-    """The number of threads for each of `jobs` processes: the cores available to this process, divided among them."""
+    """The number of threads for each of `jobs` processes: the cores available to this process, divided among them.
+
+    ```python
+    >>> from attrax.paper import sweeps
+    >>> sweeps.default_threads(1) >= 1
+    True
+
+    ```
+    """
     return max(1, _cores() // jobs)
 
 
