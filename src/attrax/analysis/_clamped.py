@@ -121,6 +121,8 @@ def known_entries(
     produces: an entry is known if both come through unchanged. An entry that stays the same by chance, such as a black
     pixel that is set to black, is not known.
 
+    **Raises** `ValueError` for a key or a corruption that is none.
+
         >>> import jax.random as jr
         >>> known_entries("occlude:0.5", np.ones((1, 2, 2)), key=jr.key(0))[0].tolist()
         [[True, True], [False, False]]

@@ -53,7 +53,7 @@ def check_confidence(confidence: float) -> float:
 
 
 def chao1(counts: np.ndarray) -> float:
-    """Chao's estimate of the number of kinds, from how often each observed kind was observed.
+    """Chao's estimate of the number of kinds. `counts` says how often each was observed, one entry per kind.
 
     S + f₁(f₁ − 1)/(2(f₂ + 1)), the bias-corrected form, with f₁ kinds observed once and f₂ observed twice: a lower
     bound on the expected number, however uneven the kinds are.
@@ -70,7 +70,7 @@ def chao1(counts: np.ndarray) -> float:
 
 
 def discovery_curve(counts: np.ndarray, sizes: np.ndarray, *, total: int | None = None) -> np.ndarray:
-    """The mean number of kinds in a random part of the sample, for parts of the given `sizes`.
+    """The mean number of kinds in a random part of the sample, one per entry of `sizes`, the sizes of the parts.
 
     E[S_m] = Σᵢ (1 − C(N − Nᵢ, m) / C(N, m)): the mean over all orders of the sample. `total` is N, if part of the
     sample belongs to no kind.

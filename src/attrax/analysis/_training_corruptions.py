@@ -14,6 +14,8 @@ def used_in_training(memory: Memory, name: str) -> str:
     each part of a composition was used, but not together; `"no"`; `"unknown"` for a memory without a record or a
     corruption without a name.
 
+    **Raises** `ValueError` if `memory` is not a `Memory`.
+
     ```python
     >>> import jax.random as jr, numpy as np
     >>> import attrax as ax

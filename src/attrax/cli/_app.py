@@ -95,6 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Whatever goes wrong is told in one line on stderr, and with `--json` as an object on stdout as well.
 
+    **Raises** `SystemExit` with that number, always.
+
     ```python
     >>> from attrax.cli import main
     >>> try:

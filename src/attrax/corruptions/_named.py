@@ -98,6 +98,8 @@ def _parse_one(text: str) -> Corruption:
 def as_corruption(given: Corruption | str | Callable[..., Any]) -> Corruption:
     """A corruption from its text, or from a function of a key and a state that returns a corrupted state.
 
+    **Raises** `ValueError` for a text that `parse_corruption` does not know, and for anything else.
+
     ```python
     >>> from attrax.corruptions import as_corruption
     >>> as_corruption("gaussian:0.3").levels

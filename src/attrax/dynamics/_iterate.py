@@ -112,6 +112,8 @@ def last_states(reduced: ReducedMap, found: Run, starts: HostStates) -> HostStat
 def trajectory(reduced: ReducedMap, starts: HostStates, count: int) -> tuple[HostStates, ...]:
     """For each start the states of `count` applications of the map, in float64; fewer where a state is not finite.
 
+    **Raises** `ValueError` for a count below 1.
+
     ```python
     >>> import numpy as np
     >>> import attrax as ax

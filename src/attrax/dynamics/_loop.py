@@ -135,7 +135,7 @@ def run_on(
     keep: int | None = None,
     sizes: tuple[int, ...] = _CHUNK,
 ) -> Run:
-    """As `run`, but from coordinates instead of states; `num_steps` counts from there."""
+    """As `run`, but from coordinates instead of states, one row per start; `num_steps` counts from there."""
     with float64():
         rows = in_pieces(lambda piece: _from_coordinates(reduced, *piece), _limited(z, atol, unit), sizes)
         return _run_on(reduced, rows, max_steps, keep, sizes, None)

@@ -113,7 +113,7 @@ def refine(
 
 def fixed(reduced: ReducedMap, points: HostStates) -> np.ndarray:
     """For each of n states, whether `refine` would leave it unchanged because it is exact enough. Computed for all
-    states at once.
+    states, n×state shape, at once; n booleans.
 
     ```python
     >>> import numpy as np

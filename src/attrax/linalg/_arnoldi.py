@@ -41,7 +41,8 @@ def largest_eigenvalues(
 ) -> LargestEigenvalues:
     """As many of the `count` largest eigenvalues as Arnoldi's method found. It may miss one.
 
-    `forward` and `backward` are Mv and Mᵀv of a real M. The start is fixed, so the same matrix gives the same answer.
+    `forward` and `backward` are Mv and Mᵀv of a real `size`×`size` matrix M. The start is fixed,
+    so the same matrix gives the same answer.
 
     ```python
     >>> import numpy as np

@@ -200,7 +200,7 @@ def _lyapunov(
 
 
 def contraction_rate(jacobian: np.ndarray, here: Norm, there: Norm, error: float) -> float:
-    """Bound on ‖SJR‖₂, for a Jacobian J that is correct to within `error` in the 2-norm.
+    """Bound on ‖SJR‖₂, for a d×d Jacobian J that is correct to within `error` in the 2-norm.
 
     It is the factor by which J stretches a deviation, measured in `here` before and in `there` after: R is `here.outer`
     and S is `there.inner`.

@@ -38,7 +38,7 @@ _MORE = 1 + 1e-9
 
 
 def frobenius_bound(matrix: np.ndarray) -> float:
-    """Upper bound on the Frobenius norm, whatever the scale: 0 for zeros only, else `FLOOR` at least.
+    """Upper bound on the Frobenius norm of an m×n matrix, whatever the scale: 0 for zeros only, else `FLOOR` at least.
 
     ```python
     >>> frobenius_bound(np.full((2, 2), 1e-200))

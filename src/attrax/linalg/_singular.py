@@ -7,7 +7,7 @@ import scipy
 
 
 def dense_norm(matrix: np.ndarray) -> float:
-    """The 2-norm; NaN of a matrix that is not finite, 0 of an empty one.
+    """The 2-norm of an m×n matrix; NaN of one that is not finite, 0 of an empty one.
 
     ```python
     >>> import numpy as np

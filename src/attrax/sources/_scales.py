@@ -67,7 +67,7 @@ def divided(values: np.ndarray[Any, Any], allowed: Range) -> np.ndarray[Any, Any
 
 
 def picture_range(states: np.ndarray[Any, Any]) -> Range:
-    """The numbers that are black and white in pictures like these: 0 and 1 where these hold all of them.
+    """The numbers that are black and white in pictures like these, of any shape: 0 and 1 where these hold all of them.
 
     Where the pictures go beyond, it is the usual range that they fill by a fifth or more, else their own ends.
 
@@ -89,7 +89,7 @@ def picture_range(states: np.ndarray[Any, Any]) -> Range:
 def to_unit(states: np.ndarray[Any, Any], black_white: Range) -> tuple[np.ndarray[Any, Any], tuple[str, ...]]:
     """Pictures with black at 0 and white at 1, and a note where another range was scaled and where values are clipped.
 
-    What lies outside by less than half a step of 8 bits is clipped without a word.
+    The shape is any, and stays. What lies outside by less than half a step of 8 bits is clipped without a word.
 
     ```python
     >>> import numpy as np

@@ -240,7 +240,7 @@ def ensure_lead(scores: Encoder, inputs: Float[np.ndarray, "n *state"], *, lead:
 
 
 def leading(scores: Encoder, inputs: Float[np.ndarray, "n *state"]) -> np.ndarray:
-    """For each of n examples, whether its own score is the largest there; otherwise it can't win.
+    """For each of n examples, n×state shape, whether its own score is the largest there; otherwise it can't win.
 
     ```python
     >>> import jax.random as jr, numpy as np

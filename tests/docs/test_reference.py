@@ -1,0 +1,128 @@
+"""The reference: every public name has its place there, and every public function says what its entry needs."""
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import attrax
+
+ROOT = Path(attrax.__file__).parent
+PAGES = sorted((Path(__file__).parents[2] / "docs" / "reference").glob("*.md"))
+ENTRIES = tuple(name for page in PAGES for name in re.findall(r"^::: (\S+)", page.read_text(encoding="utf-8"), re.M))
+
+WITHOUT_EXAMPLE = {
+    "attrax.demos.demo",
+    "attrax.demos.demo_film",
+    "attrax.dynamics.flat_of",
+    "attrax.dynamics.run_on",
+    "attrax.dynamics.states_of",
+    "attrax.paper.judged",
+    "attrax.paper.repeated",
+    "attrax.paper.reproduce",
+    "attrax.paper.sweeps.echo",
+    "attrax.paper.train_plane",
+    "attrax.report.agreement_figure",
+    "attrax.report.capacity_figure",
+    "attrax.report.census_figure",
+    "attrax.report.comparison_figure",
+    "attrax.report.curve_figure",
+    "attrax.report.document",
+    "attrax.report.eigenvalue_panels",
+    "attrax.report.limits_figure",
+    "attrax.report.outcome_rates",
+    "attrax.report.period_figure",
+    "attrax.report.pixels",
+    "attrax.report.radius_plot",
+    "attrax.report.recall_strip",
+    "attrax.report.recovery_bars",
+    "attrax.report.save_figure",
+    "attrax.report.spectrum_histogram",
+    "attrax.report.theory_figure",
+    "attrax.report.theory_table",
+    "attrax.report.tolerance_figure",
+    "attrax.report.write_figure",
+    "attrax.sources.click_points",
+    "attrax.training.fit",
+}
+"""Functions that still have no example. It may only become shorter: give one an example, and take it from here."""
+
+
+def public(package: str) -> Iterator[tuple[str, str]]:
+    """The names of a package and the modules they come from, as its table of contents or its module lists them."""
+    folder = ROOT.joinpath(*package.split(".")[1:])
+    path = folder / "__init__.pyi" if folder.is_dir() else folder.with_suffix(".py")
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom):
+            source = f"{package}.{node.module or ''}".rstrip(".") if node.level else f"{node.module}"
+            for name in node.names:
+                if name.asname == name.name:
+                    yield name.name, source
+
+
+def place(name: str) -> tuple[Path, str]:
+    """The file and the name in it where a public name is defined, however many packages pass it on."""
+    package, _, own = name.rpartition(".")
+    folder = ROOT.joinpath(*package.split(".")[1:])
+    if (folder / "__init__.pyi").is_file() or package == "attrax.extending":
+        source = dict(public(package))[own]
+        inside = ROOT.joinpath(*source.split(".")[1:], own)
+        if inside.with_suffix(".py").is_file() or inside.is_dir():
+            return inside.with_suffix(".py"), ""  # a module or a package
+        return place(f"{source}.{own}")
+    passed_on = dict(public(package))
+    return place(f"{passed_on[own]}.{own}") if own in passed_on else (folder.with_suffix(".py"), own)
+
+
+PACKAGES = [
+    ".".join(("attrax", *path.parent.relative_to(ROOT).parts)) for path in sorted(ROOT.rglob("__init__.pyi"))
+] + ["attrax.extending"]
+NAMES = {name: place(name) for package in PACKAGES for name in (f"{package}.{own}" for own, _ in public(package))}
+PLACES = {entry: place(entry) for entry in ENTRIES}
+
+
+def function_at(path: Path, name: str) -> ast.FunctionDef | None:
+    found = [node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)]
+    return next((node for node in found if node.name == name), None)
+
+
+FUNCTIONS = {entry: node for entry, where in PLACES.items() if (node := function_at(*where)) is not None}
+
+
+def test_every_public_name_has_one_entry() -> None:
+    shown = set(PLACES.values())
+    packages = {".".join(("attrax", *path.parent.relative_to(ROOT).parts)) for path in ROOT.rglob("__init__.py")}
+    missing = {name for name, where in NAMES.items() if where not in shown and name not in packages}
+    assert not missing - {"attrax.extending"}, "add these to a page in docs/reference"
+    twice = [where for where, number in Counter(PLACES.values()).items() if number > 1]
+    assert not twice
+    assert not set(ENTRIES) - set(NAMES), "these are not public"
+    assert len(FUNCTIONS) > 200
+
+
+def test_functions_have_examples() -> None:
+    lacking = {entry for entry, node in FUNCTIONS.items() if ">>> " not in (ast.get_docstring(node) or "")}
+    assert lacking == WITHOUT_EXAMPLE
+
+
+CHECKS = re.compile(r"^(checks\.|checked_|state_batch$|check_)")
+"""Functions that raise for a wrong argument."""
+
+
+@pytest.mark.parametrize("entry", FUNCTIONS)
+def test_functions_tell_their_errors_and_shapes(entry: str) -> None:
+    node = FUNCTIONS[entry]
+    text = ast.get_docstring(node) or ""
+    calls = (ast.unparse(part.func) for part in ast.walk(node) if isinstance(part, ast.Call))
+    if any(isinstance(part, ast.Raise) and part.exc for part in ast.walk(node)) or any(map(CHECKS.match, calls)):
+        assert re.search(r"\braises?\b", text, re.IGNORECASE), f"{entry} does not say what it raises"
+    arguments = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+    annotations = [ast.unparse(part) for part in (*(one.annotation for one in arguments), node.returns) if part]
+    # An array whose annotation has no shape, neither in jaxtyping's way nor by the name of a type that has one.
+    if any(re.search(r"(?<!Float\[)(?<!Bool\[)(?<!Int\[)(np\.ndarray|\bArray)\b", one) for one in annotations):
+        assert re.search(r"shape|×|one (\w+ )?(per|for each)|for each|entr(y|ies)|dimension", text), (
+            f"{entry} does not say which shape its arrays have"
+        )
