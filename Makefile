@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup torch demo demo-film test lint format types layering check bench bench-start bench-write bench-sequences bench-analysis attack onnx-tests lock clean
+.PHONY: help setup torch demo demo-film test lint format types layering check docs docs-serve bench bench-start bench-write bench-sequences bench-analysis attack onnx-tests lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,13 @@ layering: setup  ## check that imports go one way
 
 check: lint types layering test  ## all of these
 
+# Material warns of MkDocs 2 on every run.
+docs: setup  ## build the site into site/; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+docs-serve: setup  ## show the site while you write, at http://127.0.0.1:8000
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --livereload
+
 bench: torch  ## time training and certification beside PyTorch and the dense route
 	$(BIN)/python -m benchmarks
 
@@ -74,4 +81,4 @@ lock:  ## pin the newest versions of all dependencies anew, in an environment of
 	rm -rf .venv-lock
 
 clean:  ## remove what the targets made
-	rm -rf .venv .venv-lock attrax-demo .pytest_cache .ruff_cache
+	rm -rf .venv .venv-lock site attrax-demo .pytest_cache .ruff_cache

@@ -59,6 +59,7 @@ _LONG = (
     "test_conv.py",
     "test_winner_take_all.py",
     "test_kfac.py",
+    "test_examples.py",
 )
 
 

@@ -1,8 +1,6 @@
 """Training beside the theory, and beyond it: real gradient descent, random starts, the map, wide networks."""
 
 import dataclasses
-import doctest
-import importlib
 
 import jax
 import jax.numpy as jnp
@@ -212,8 +210,3 @@ def test_in_double_precision_whatever_the_default() -> None:
     record = analysis.simulate_random_start(SETTINGS["equal"], spread=0.1, trials=6, rtol=1e-12, key=KEY)
     assert record.trained.all()
     assert dict(jax.config.values) == before
-
-
-@pytest.mark.parametrize("module", ["_theory_settings", "_theory_check", "_random_start", "_eigenvalue_map"])
-def test_examples_in_docstrings(module) -> None:
-    assert doctest.testmod(importlib.import_module(f"attrax.analysis.{module}")).failed == 0

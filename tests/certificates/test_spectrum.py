@@ -1,8 +1,6 @@
 """Eigenvalues against known spectra and full Jacobians, with their errors and bounds."""
 
 import dataclasses
-import doctest
-import importlib
 import json
 
 import jax
@@ -198,22 +196,6 @@ def test_commands(capsys: pytest.CaptureFixture[str], tmp_path) -> None:
         assert len(err.splitlines()) == 1
     status, _, err = run("analyze", "radius", file, "--confidence", 1.5)
     assert (status, "--confidence" in err) == (2, True)
-
-
-@pytest.mark.parametrize(
-    "module",
-    [
-        "maps._contract",
-        "maps.mlp._slope_deviation",
-        "maps.wrapped._describe",
-        "certificates._contraction",
-        "certificates._radius",
-        "certificates._spectrum",
-        "analysis._spectra",
-    ],
-)
-def test_examples_in_docstrings(module: str) -> None:
-    assert doctest.testmod(importlib.import_module(f"attrax.{module}")).failed == 0
 
 
 def test_the_bound_holds_where_the_exact_point_lies() -> None:

@@ -1,7 +1,5 @@
 """Every record of a corruption keeps its word, and a new kind needs nothing but its record."""
 
-import doctest
-import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -300,8 +298,3 @@ def test_names_are_read_without_jax() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize("module", ["_corrupt", "_named", "_record"])
-def test_examples_in_docstrings(module: str) -> None:
-    assert doctest.testmod(importlib.import_module(f"attrax.corruptions.{module}")).failed == 0

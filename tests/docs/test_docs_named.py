@@ -1,7 +1,5 @@
 """Tables of activations and corruptions in the documentation come from the records, and its Python runs."""
 
-import doctest
-import importlib
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -40,9 +38,3 @@ def test_corruptions_named_in_the_documentation_exist() -> None:
     for page in set(DOCS.glob("*.md")) - {DOCS / "extending.md"}:  # which adds a kind
         for kind in re.findall(r"--(?:train-)?corrupt(?:ion)? ([a-z]+)", page.read_text(encoding="utf-8")):
             assert kind in CORRUPTIONS, f"{page.name} names {kind}"
-
-
-def test_examples_in_docstrings() -> None:
-    assert doctest.testmod(importlib.import_module("attrax.report._named_tables")).failed == 0
-    assert doctest.testmod(importlib.import_module("attrax._base.lazy")).failed == 0
-    assert doctest.testmod(importlib.import_module("attrax._base.checks")).failed == 0

@@ -1,9 +1,5 @@
 """Right branches, traps, impossible starts, precision, and arguments that are refused."""
 
-import doctest
-import importlib
-import pkgutil
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -167,8 +163,3 @@ def test_orthonormal_examples_become_saddles() -> None:
 def test_wrong_arguments(arguments, message) -> None:
     with pytest.raises(ValueError, match=message):
         theory.single_example(*arguments)
-
-
-@pytest.mark.parametrize("module", [m.name for m in pkgutil.iter_modules(theory.__path__)])
-def test_examples_in_docstrings(module) -> None:
-    assert doctest.testmod(importlib.import_module(f"attrax.theory.{module}")).failed == 0

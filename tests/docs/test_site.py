@@ -1,0 +1,64 @@
+"""The hooks of the site: formulas become MathML, pages stand alone, and the pages are all in the navigation."""
+
+import importlib.util
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from mkdocs.exceptions import PluginError
+
+ROOT = Path(__file__).parents[2]
+_SPEC = importlib.util.spec_from_file_location("_hooks", ROOT / "docs" / "_hooks.py")
+assert _SPEC is not None
+assert _SPEC.loader is not None
+hooks: Any = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(hooks)
+PAGE = SimpleNamespace(file=SimpleNamespace(src_uri="theory.md"))
+
+
+def content(formula: str) -> str:
+    return hooks.on_page_content(rf'<p><span class="arithmatex">\({formula}\)</span></p>', PAGE, None, None)
+
+
+def test_formulas_become_mathml() -> None:
+    found = content(r"\lambda_1=\frac{h \varphi'(h)}{\varphi(h)} &lt; 1")
+    assert found.startswith("<p><math ")
+    assert "<mfrac>" in found
+    assert "′</mtext>" in found  # the prime stays readable without a font for mathematics
+    assert "arithmatex" not in found
+
+
+def test_a_formula_with_an_unknown_command_ends_the_build() -> None:
+    with pytest.raises(PluginError, match=r"theory\.md: cannot typeset"):
+        content(r"\nosuchcommand{x}")
+
+
+@pytest.mark.parametrize(
+    ("page", "other"),
+    [
+        ('<script src="https://example.org/x.js"></script>', True),
+        ('<link rel="stylesheet" href="//example.org/x.css">', True),
+        ('<img alt="" src="http://example.org/x.png">', True),
+        ("<style>a { background: url(https://example.org/x.png) }</style>", True),
+        ('<a href="https://example.org">a link is asked for by the reader</a>', False),
+        ('<script src="assets/x.js"></script><img src="images/faces.png">', False),
+    ],
+)
+def test_a_page_that_asks_another_host_ends_the_build(tmp_path: Path, page: str, other: bool) -> None:
+    (tmp_path / "index.html").write_text(page, encoding="utf-8")
+    config = SimpleNamespace(site_dir=str(tmp_path))
+    if other:
+        with pytest.raises(PluginError, match=r"index\.html asks another host"):
+            hooks.on_post_build(config)
+    else:
+        hooks.on_post_build(config)
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    named = set(re.findall(r"[\w/-]+\.md", yaml.safe_dump(yaml.safe_load(text)["nav"])))
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    assert named == pages | set(hooks.OUTSIDE.values())
