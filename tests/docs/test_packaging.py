@@ -49,7 +49,17 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: dict[str, Path]) ->
 
 
 def test_the_wheel_works_where_it_is_installed(built: dict[str, Path], tmp_path: Path) -> None:
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--target", str(tmp_path / "there")]
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-compile",
+        "--target",
+        str(tmp_path / "there"),
+    ]
     subprocess.run([*install, str(built[".whl"])], check=True, capture_output=True)
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path / 'there')!r})\n"

@@ -62,3 +62,11 @@ def test_every_page_is_in_the_navigation() -> None:
     named = set(re.findall(r"[\w/-]+\.md", yaml.safe_dump(yaml.safe_load(text)["nav"])))
     pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
     assert named == pages | set(hooks.OUTSIDE.values())
+
+
+def test_lists_in_lists_are_indented_by_four() -> None:
+    """GitHub takes fewer; Python-Markdown would put them on the level above."""
+    for path in (*(ROOT / "docs").rglob("*.md"), *(ROOT / name for name in hooks.OUTSIDE)):
+        text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+        for line in re.findall(r"^ +(?:[-*+]|\d+\.) .*", text, re.MULTILINE):
+            assert (len(line) - len(line.lstrip())) % 4 == 0, f"{path.name}: {line}"

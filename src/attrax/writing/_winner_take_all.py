@@ -89,16 +89,16 @@ class WinnerTakeAll(Record):
     - `training`, `augmentation`: the two records of settings. Single settings can be given directly, as in
       `WinnerTakeAll(epochs=500)`. The defaults are:
 
-      - `optimizer`, `learning_rate`: Adam at 6e-4, twice that for corruptions that move pixels, less for more than 150
-        examples; the rate falls along a cosine.
-      - `batch`: at most 500 examples. `copies`: up to three, so that a step has about 200 rows.
-      - `epochs`: by the number of examples, from 200 to 3,000; four times as many for corruptions that move pixels.
-      - `tol`: 1e-8 in units of the patterns, the loss of the finished network that counts as reached; training runs all
-        epochs.
-      - `coordinates`: none for states of up to 1,024 entries, else exponent 0.
-      - `corruptions`: `default_corruptions`, if there is no `noise` either.
+        - `optimizer`, `learning_rate`: Adam at 6e-4, twice that for corruptions that move pixels, less for more than
+          150 examples; the rate falls along a cosine.
+        - `batch`: at most 500 examples. `copies`: up to three, so that a step has about 200 rows.
+        - `epochs`: by the number of examples, from 200 to 3,000; four times as many for corruptions that move pixels.
+        - `tol`: 1e-8 in units of the patterns, the loss of the finished network that counts as reached; training runs
+          all epochs.
+        - `coordinates`: none for states of up to 1,024 entries, else exponent 0.
+        - `corruptions`: `default_corruptions`, if there is no `noise` either.
 
-      `polish`, `adversarial_deviation` and `jacobian_penalty` don't apply, nor does K-FAC.
+        `polish`, `adversarial_deviation` and `jacobian_penalty` don't apply, nor does K-FAC.
     """
 
     width: int | Sequence[int] | None
