@@ -26,6 +26,14 @@ def pixels(states: HostStates, references: HostStates) -> np.ndarray:
     used.
 
     Values outside are clipped; NaN is black. **Raises** `ValueError` for states that are not pictures.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax import report
+    >>> report.pixels(np.array([[[0.0, 0.5, 1.0]]]), np.zeros((1, 1, 3))).tolist()
+    [[[0, 128, 255]]]
+
+    ```
     """
     states = np.asarray(states, np.float64)
     if not is_picture(states.shape[1:]):

@@ -161,7 +161,17 @@ def repeated(
     name: str = "",
     seeds: int | None = None,
 ) -> list[Cell]:
-    """One cell for each seed of the scale, or for a given number of seeds, named after mode and repetition."""
+    """One cell for each seed of the scale, or for a given number of seeds, named after mode and repetition.
+
+    ```python
+    >>> from attrax.paper import repeated
+    >>> from attrax.paper.sweeps import echo
+    >>> cells = repeated("mine", echo, {"width": 3}, scale="quick", mode="paper", seed=0, seeds=2)
+    >>> [cell.name for cell in cells]
+    ['paper-0', 'paper-1']
+
+    ```
+    """
     count = SEEDS[scale] if seeds is None else seeds
     label = f"{name}-" if name else ""
     return [

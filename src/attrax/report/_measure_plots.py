@@ -24,6 +24,14 @@ def write_figure(figure: "Figure", folder: str | os.PathLike[str], name: str) ->
     """Saves a figure as `name`.png and `name`.svg in `folder`, which is created if it is missing.
 
     **Returns:** the two paths. **Raises** `ValueError` if they can't be written.
+
+    ```python
+    >>> from matplotlib.figure import Figure
+    >>> from attrax import report
+    >>> [path.name for path in report.write_figure(Figure(), "figures", "empty")]
+    ['empty.png', 'empty.svg']
+
+    ```
     """
     folder = Path(folder)
     png, svg = folder / f"{name}.png", folder / f"{name}.svg"

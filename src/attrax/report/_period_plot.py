@@ -19,6 +19,16 @@ def period_figure(found: MeasuredPeriod) -> "Figure":
     are those at the neighboring lags. The gray line is the mean for two random states.
 
     **Arguments:** `found`, of `analysis.measured_period`. **Returns:** a `matplotlib.figure.Figure`, 7×3.4 inches.
+
+    ```python
+    >>> import numpy as np
+    >>> import attrax as ax
+    >>> film = np.tile(np.eye(3), (6, 1))
+    >>> found = ax.analysis.measured_period(film)
+    >>> len(ax.report.period_figure(found).axes)
+    1
+
+    ```
     """
     figure, axes = _figure(7.0, 3.4, "black", False)
     lags = np.arange(1, len(found.differences))

@@ -44,6 +44,16 @@ def spectrum_histogram(certificate: Certificate, *, ink: str = "black", transpar
 
     **Arguments:** `certificate`; `ink`, the color of lines and text; `transparent`, whether to omit the background.
     **Returns:** a `matplotlib.figure.Figure`, 5×3.1 inches.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> memory = ax.Memory(lambda x: x / 2, ax.Patterns.from_examples(np.zeros((1, 4, 4))))
+    >>> figure = ax.report.spectrum_histogram(ax.certify(memory))
+    >>> figure.get_size_inches().tolist()
+    [5.0, 3.1]
+
+    ```
     """
     figure, axes = _figure(5.0, 3.1, ink, transparent)
     radii = np.asarray(certificate.spectral_radius, float)
@@ -100,6 +110,16 @@ def recovery_bars(recoveries: Sequence[Recovery], *, ink: str = "black", transpa
 
     **Returns:** a `matplotlib.figure.Figure` with a group of horizontal bars for each record. **Raises** `ValueError`
     without records.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> memory = ax.Memory(lambda x: x / 2, ax.Patterns.from_examples(np.zeros((1, 4, 4))))
+    >>> found = ax.recovery(memory, "gaussian:0.1", key=jr.key(0))
+    >>> type(ax.report.recovery_bars([found])).__name__
+    'Figure'
+
+    ```
     """
     if not recoveries:
         raise ValueError("recoveries must hold at least one record; got none")
@@ -134,6 +154,16 @@ def recall_strip(memory: Memory, recoveries: Sequence[Recovery], *, columns: int
     maximum number of examples to show.
 
     **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError` for states that are not pictures.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> memory = ax.Memory(lambda x: x / 2, ax.Patterns.from_examples(np.zeros((1, 4, 4))))
+    >>> found = ax.recovery(memory, "gaussian:0.1", key=jr.key(0))
+    >>> len(ax.report.recall_strip(memory, [found]).axes)  # stored, cue, recalled
+    3
+
+    ```
     """
     from matplotlib.figure import Figure
 

@@ -14,6 +14,14 @@ def save_figure(figure: "Figure", path: str | os.PathLike[str], *, dpi: int = 13
     """Writes a figure in the format that the suffix names; without a date, so that the same record gives the same file.
 
     **Returns:** the path. **Raises** `ValueError` where it can't be written.
+
+    ```python
+    >>> from matplotlib.figure import Figure
+    >>> from attrax import report
+    >>> report.save_figure(Figure(), "empty.svg").name
+    'empty.svg'
+
+    ```
     """
     kind = Path(path).suffix.removeprefix(".").lower()
     metadata = {"Date": None} if kind == "svg" else None

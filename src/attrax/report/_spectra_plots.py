@@ -22,6 +22,16 @@ def eigenvalue_panels(spectra: Mapping[str, Spectrum], *, bins: int = 40, column
     **Arguments:** `spectra`, at least one; `bins`; `columns`, the maximum number of panels side by side.
 
     **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError` without spectra.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> memory = ax.Memory(lambda x: x / 2, ax.Patterns.from_examples(np.zeros((1, 4, 4))))
+    >>> found = ax.spectrum(memory, top=4, key=jr.key(0))
+    >>> len(ax.report.eigenvalue_panels({"halving": found}).axes)
+    1
+
+    ```
     """
     from matplotlib.figure import Figure
 
@@ -54,6 +64,16 @@ def radius_plot(radii: BasinRadius) -> "Figure":
     counted in the label.
 
     **Arguments:** `radii`. **Returns:** a `matplotlib.figure.Figure`, 6×3.4 inches.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> memory = ax.Memory(lambda x: x / 2, ax.Patterns.from_examples(np.zeros((1, 4, 4))))
+    >>> figure = ax.report.radius_plot(ax.basin_radius(memory, key=jr.key(0)))
+    >>> figure.get_size_inches().tolist()
+    [6.0, 3.4]
+
+    ```
     """
     from matplotlib.figure import Figure
 

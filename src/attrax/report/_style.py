@@ -56,7 +56,16 @@ table.stack td small{display:inline;margin-left:.4rem}}
 
 def document(title: str, body: str, style: str = "") -> str:
     """A complete HTML page. `body` is already escaped HTML, `title` is plain text; `style` is added to the common
-    style."""
+    style.
+
+    ```python
+    >>> from attrax import report
+    >>> page = report.document("Three faces", "<p>All three came back.</p>")
+    >>> page.startswith("<!doctype html>"), "All three came back." in page
+    (True, True)
+
+    ```
+    """
     # The empty icon keeps browsers from requesting one from a server.
     return f"""<!doctype html>
 <html lang="en">

@@ -132,6 +132,18 @@ def fit(
 
     **Returns:** `Fit`. **Raises** `ValueError` for a wrong argument, a checkpoint of another run, or one that another
     run is writing to.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> network = ax.maps.mlp((2,), width=3, depth=1, key=jr.key(0))
+    >>> points = np.array([[0.0, 1.0], [1.0, 0.0]])
+    >>> adam = ax.training.optimizer("adam", learning_rate=0.01)
+    >>> found = ax.training.fit(network, points, points, optimizer=adam, epochs=20, tol=None, key=jr.key(1))
+    >>> found.epochs, found.status.value
+    (20, 'reached')
+
+    ```
     """
     checks.random_key(key)
     begun = time.perf_counter()

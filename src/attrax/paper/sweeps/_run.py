@@ -102,7 +102,15 @@ def default_threads(jobs: int) -> int:
 
 
 def echo(settings: dict[str, Any], work: Any) -> CellFound:
-    """The smallest cell: it returns its settings as its numbers. Use it to try out a cluster."""
+    """The smallest cell: it returns its settings as its numbers. Use it to try out a cluster.
+
+    ```python
+    >>> from attrax.paper import sweeps
+    >>> sweeps.echo({"width": 3}, None)
+    CellFound(numbers: {width: 3}, arrays: {}, trained: True)
+
+    ```
+    """
     return CellFound(settings)
 
 
