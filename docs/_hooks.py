@@ -5,6 +5,7 @@ MathML is made while the site is built, so a page with formulas needs no script 
 
 import html
 import re
+import unicodedata
 from pathlib import Path
 
 from latex2mathml.converter import convert
@@ -24,6 +25,8 @@ OUTSIDE = {
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
 _PRIME = re.compile(r"<msup>(<mi>[^<]*</mi>)<m[io]>&#x02032;</m[io]></msup>")
 """A derivative. As a superscript, the prime is too small to see where no font for mathematics is installed."""
+_STYLED = re.compile(r'<(m[in]) mathvariant="(bold|double-struck)">(\w)</\1>')
+"""Browsers take bold and double-struck letters and digits as characters of their own only."""
 _FETCHED = re.compile(
     r"""<(?:script|img|iframe|audio|video|source|embed)\b[^>]*\bsrc=["']?(?:https?:)?//[^\s>]*"""
     r"""|<link\b(?![^>]*\brel=["']?canonical)[^>]*\bhref=["']?(?:https?:)?//[^\s>]*"""
@@ -59,9 +62,18 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
         if "\\" in made:
             raise PluginError(f"{page.file.src_uri}: cannot typeset {formula}")
         made = _PRIME.sub(r'<mrow>\1<mtext class="prime">′</mtext></mrow>', made)
+        made = _STYLED.sub(lambda sign: f"<{sign[1]}>{_styled(sign[2], sign[3])}</{sign[1]}>", made)
         return made.replace('<mo stretchy="false">&#x0007C;</mo>', '<mo stretchy="false" lspace="0" rspace="0">|</mo>')
 
     return _FORMULA.sub(mathml, content)
+
+
+def _styled(style: str, sign: str) -> str:
+    name = f"{style.upper()} {unicodedata.name(sign).replace('LATIN ', '').replace(' LETTER', '')}"
+    try:
+        return unicodedata.lookup(f"MATHEMATICAL {name}")
+    except KeyError:
+        return unicodedata.lookup(name)  # ℝ and the like are older than the others
 
 
 def on_post_build(config: MkDocsConfig) -> None:

@@ -30,6 +30,7 @@ WITHOUT_EXAMPLE = {
     "attrax.report.curve_figure",
     "attrax.report.limits_figure",
     "attrax.report.outcome_rates",
+    "attrax.report.theory_figure",
     "attrax.report.theory_table",
     "attrax.report.tolerance_figure",
     "attrax.sources.click_points",

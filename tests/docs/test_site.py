@@ -31,6 +31,11 @@ def test_formulas_become_mathml() -> None:
     assert "arithmatex" not in found
 
 
+def test_bold_and_double_struck_signs_are_characters() -> None:
+    found = content(r"\mathbf 1\mathbf x\mathbf A\mathbb E\mathbb R")
+    assert "".join(re.findall(r"<m[in]>(.)</m[in]>", found)) == "𝟏𝐱𝐀𝔼ℝ"
+
+
 def test_a_formula_with_an_unknown_command_ends_the_build() -> None:
     with pytest.raises(PluginError, match=r"theory\.md: cannot typeset"):
         content(r"\nosuchcommand{x}")

@@ -129,14 +129,6 @@ def theory_figure(
     `intervals`), at least 6, by default 8; `progress`; `key`.
 
     **Returns** the two files. **Raises** `ValueError` for wrong arguments, before any work.
-
-    ```python
-    >>> import jax.random as jr
-    >>> from attrax import report
-    >>> [path.name for path in report.theory_figure("portrait", "figures", key=jr.key(0))]
-    ['theory-portrait.png', 'theory-portrait.svg']
-
-    ```
     """
     checks.random_key(key)
     kind = checks.one_of("kind", kind, THEORY_FIGURES)
