@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("training",),
     ("writing",),
     ("analysis", "files"),
-    ("report",),
+    ("play", "report"),
     ("demos", "paper"),
     ("cli",),
     ("__main__",),

@@ -29,6 +29,7 @@ COMMANDS = {
     "export": ("attrax.cli._export:export", "Write the network of a memory for ONNX or PyTorch."),
     "demo": ("attrax.cli._demo:demo", "Store 100 faces and write a page about it."),
     "demo-film": ("attrax.cli._demo_film:demo_film", "Store a film, recall it from noise, write it."),
+    "play": ("attrax.cli._play:play", "Open the playground in the browser."),
     "reproduce": ("attrax.cli._reproduce:reproduce", "Reproduce the paper's figures and tables."),
 }
 """Commands by name: the function that runs, and the line that `attrax --help` shows."""

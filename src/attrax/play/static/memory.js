@@ -10,6 +10,7 @@ import { sha256 } from "./sha256.js";
 /** A memory. `points` lie row by row; `certified` is what Python's certificate says, null where there is none.
  * @typedef {{title: string, network: Network, shape: number[], frame: number[] | null, points: Float64Array[],
  *   successor: number[], cycles: number[][], names: string[], atol: number, rate: number | null, media: string,
+ *   vocabulary: string[] | null,
  *   certified: Certified[] | null}} Memory */
 
 const FORMAT = "attrax memory";
@@ -146,7 +147,8 @@ export function readMemory(content, title) {
   const cycles = cyclesOf(successor);
   const names = Array.isArray(text.names) && text.names.length === count ? text.names.map(String) : [];
   const { frame } = text;
-  const fps = text.written?.media?.fps;
+  const media = text.written?.media;
+  const rate = media?.fps ?? media?.rate;
   const atol = typeof text.recovery_atol === "number" && text.recovery_atol >= 0 ? text.recovery_atol : null;
   return {
     title,
@@ -158,8 +160,9 @@ export function readMemory(content, title) {
     cycles,
     names: successor.map((_, index) => names[index] ?? `example ${index + 1}`),
     atol: atol ?? Math.sqrt(1e-7 * size),
-    rate: typeof fps === "number" && fps > 0 ? fps : (text.written?.media?.sample_rate ?? text.written?.media?.rate ?? null),
-    media: typeof text.written?.media?.kind === "string" ? text.written.media.kind : "",
+    rate: typeof rate === "number" && rate > 0 ? rate : null,
+    media: typeof media?.kind === "string" ? media.kind : "",
+    vocabulary: Array.isArray(media?.vocabulary) ? media.vocabulary.map(String) : null,
     certified: certificateOf(text, tensors, cycles),
   };
 }
