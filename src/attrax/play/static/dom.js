@@ -45,6 +45,9 @@ export function shown(value) {
   return size >= 1e-3 && size < 1e4 ? value.toPrecision(4) : value.toExponential(1);
 }
 
+/** A number of steps for people. @param {number} steps */
+export const counted = (steps) => `${steps} ${steps === 1 ? "step" : "steps"}`;
+
 /** Calls once per frame at most. @param {() => void} draw @returns {() => void} */
 export function perFrame(draw) {
   let waiting = false;

@@ -41,5 +41,5 @@ export function standing(memory) {
   const what = hasCycles(memory) ? (count === 1 ? "cycle" : "cycles") : "examples";
   if (!memory.certified) return `${count} ${what}, stored in this page or never certified: radii are computed here and prove nothing.`;
   const good = memory.certified.filter(({ verdict }) => verdict === "attractor").length;
-  return `${good} of ${count} ${what} certified as attractors, by the certificate in the file.`;
+  return `${good} of ${count} ${what} certified, by the certificate in the file.`;
 }

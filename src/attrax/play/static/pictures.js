@@ -1,7 +1,7 @@
 /** Pictures: a stored one is damaged with the mouse, and the network brings it back, or does not. */
 
 import { CORRUPTIONS, spot } from "./cues.js";
-import { byId, make, perFrame, shown, startWorker, tell } from "./dom.js";
+import { byId, counted, make, perFrame, shown, startWorker, tell } from "./dom.js";
 import { drawEigenvalues, drawPicture, ink, pictureShape } from "./draw.js";
 import { readPictures, samplePictures } from "./files.js";
 import { distance, Iteration, nearest } from "./iterate.js";
@@ -11,7 +11,8 @@ import { seeded } from "./random.js";
 /** @typedef {import("./memory.js").Memory} Memory */
 /** @typedef {import("./cues.js").Shape} Shape */
 
-const EPOCHS = 300;
+/** Epochs of storing: more for small pictures, which are harder to tell apart and quicker to train. */
+const epochsFor = (/** @type {number} */ size) => Math.round(Math.min(2000, Math.max(300, 900_000 / size)));
 const MOST = 20;
 const PATIENCE = 1000;
 /** Milliseconds of iteration in a frame. */
@@ -71,7 +72,7 @@ export function startPictures() {
     byId("pictures-progress").hidden = false;
     byId("pictures-progress").value = 0;
     tell(`Storing ${pictures.points.length} pictures.`);
-    worker.postMessage({ kind: "store", ...pictures, epochs: EPOCHS, seed: 0, job: 0 });
+    worker.postMessage({ kind: "store", ...pictures, epochs: epochsFor(pictures.points[0].length), seed: 0, job: 0 });
   }
 
   /** @param {Memory} given */
@@ -158,12 +159,12 @@ export function startPictures() {
   function verdict() {
     if (!memory || !iteration) return "";
     const { state, steps, period, diverged } = iteration.course;
-    if (diverged) return `After ${steps} steps: diverged.`;
+    if (diverged) return `After ${counted(steps)}: diverged.`;
     const found = nearest(state, memory.points);
-    if (!period) return `After ${steps} steps: nearest to ${memory.names[found.index]}, at distance ${shown(found.distance)}.`;
-    if (period > 1) return `After ${steps} steps: a cycle of ${period} that was never stored.`;
-    if (found.distance > memory.atol) return `After ${steps} steps: an attractor that was never stored.`;
-    return found.index === chosen ? `After ${steps} steps: ${memory.names[chosen]} came back.` : `After ${steps} steps: another example, ${memory.names[found.index]}.`;
+    if (!period) return `After ${counted(steps)}: nearest to ${memory.names[found.index]}, at distance ${shown(found.distance)}.`;
+    if (period > 1) return `After ${counted(steps)}: a cycle of ${period} that was never stored.`;
+    if (found.distance > memory.atol) return `After ${counted(steps)}: an attractor that was never stored.`;
+    return found.index === chosen ? `After ${counted(steps)}: ${memory.names[chosen]} came back.` : `After ${counted(steps)}: another example, ${memory.names[found.index]}.`;
   }
 
   const draw = perFrame(() => {

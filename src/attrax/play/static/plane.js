@@ -104,13 +104,14 @@ export function startPlane() {
 
   /** @param {HTMLCanvasElement} canvas */
   function listen(canvas) {
-    const place = (/** @type {PointerEvent} */ event) => {
+    const place = (/** @type {MouseEvent} */ event) => {
       const box = canvas.getBoundingClientRect();
       const x = ((event.clientX - box.left) / box.width) * 2 * REACH - REACH;
       const y = REACH - ((event.clientY - box.top) / box.height) * 2 * REACH;
       return [x, y].map((value) => Math.round(1000 * value) / 1000);
     };
-    canvas.addEventListener("pointerdown", (event) => {
+    // A click, as on a phone the finger that comes down may be about to scroll.
+    canvas.addEventListener("click", (event) => {
       cursor = null;
       act(place(event));
     });
@@ -280,7 +281,7 @@ export function startPlane() {
   }
 
   /** A memory of states of two numbers, from a file. @param {Memory} given */
-  function open2(given) {
+  function openMemory(given) {
     running = false;
     worker.postMessage({ kind: "pause" });
     memory = given;
@@ -335,5 +336,5 @@ export function startPlane() {
     const other = fromHash(location.hash.slice(1));
     if (other) show(other);
   });
-  return { draw, open: open2, state: () => ({ seen, running, computing, cycles, memory }) };
+  return { draw, open: openMemory, state: () => ({ seen, running, computing, cycles, memory }) };
 }

@@ -5,7 +5,7 @@ import { colorOf, ink, ready, rgbOf } from "./draw.js";
 /** Half the side of the square shown. */
 export const REACH = 1.5;
 /** Corners on a side of the grid on which the network is evaluated while it trains. */
-export const GRID = 49;
+export const GRID = 33;
 const CELLS = 120;
 const STEPS = 80;
 const NEAR = 0.06;
@@ -150,8 +150,8 @@ function drawField(context, field, side) {
   context.strokeStyle = ink("soft");
   context.globalAlpha = 0.75;
   context.beginPath();
-  for (let row = 2; row < GRID; row += 4) {
-    for (let col = 2; col < GRID; col += 4) {
+  for (let row = 1; row < GRID; row += 3) {
+    for (let col = 1; col < GRID; col += 3) {
       const x = -REACH + (2 * REACH * col) / (GRID - 1);
       const y = REACH - (2 * REACH * row) / (GRID - 1);
       const dx = field[2 * (row * GRID + col)] - x;

@@ -12,7 +12,9 @@ import { forwardBatch, Trainer } from "./training.js";
 
 /** Milliseconds of training between two looks at the messages, and between two snapshots. */
 const TURN = 40;
-const SNAPSHOT = 250;
+const SNAPSHOT = 200;
+/** A snapshot may take one part in so many of the time. */
+const SHARE = 6;
 
 /** @param {Network} network @param {number} grid @param {number} reach images of the corners of a grid of cells */
 export function fieldOf(network, grid, reach) {
@@ -50,6 +52,7 @@ export function planeWorker(post) {
   let running = false;
   let looping = false;
   let shown = 0;
+  let cost = 0;
   let spent = 0;
   let epochs = 0;
   /** Counts the setups, so that a loop from before one ends. */
@@ -59,7 +62,7 @@ export function planeWorker(post) {
 
   function snapshot() {
     if (!setup) return;
-    shown = performance.now();
+    const began = performance.now();
     const { points, cycles, grid, reach } = setup;
     trainers.forEach((trainer, number) => {
       const network = trainer.network();
@@ -77,14 +80,18 @@ export function planeWorker(post) {
         running,
       });
     });
+    shown = performance.now();
+    cost = shown - began;
+    if (running) spent += cost;
   }
 
   function turn() {
     if (!setup) return;
     const { recipe, points } = setup;
     const begun = performance.now();
+    const going = () => trainers.filter(({ epoch, loss }) => epoch < recipe.epochs && (epoch === 0 || Number.isFinite(loss)));
     do {
-      for (const trainer of trainers) {
+      for (const trainer of going()) {
         const share = Math.min(1, trainer.epoch / recipe.epochs);
         trainer.rate = recipe.rate * Math.max(0.01, 0.5 * (1 + Math.cos(Math.PI * share)));
         const noise = recipe.noise * Math.max(0, 1 - share / 0.7);
@@ -93,10 +100,10 @@ export function planeWorker(post) {
         trainer.train();
         epochs += 1;
       }
-    } while (performance.now() - begun < TURN);
+    } while (performance.now() - begun < TURN && going().length);
     spent += performance.now() - begun;
-    if (trainers.every((trainer) => trainer.epoch >= recipe.epochs || !Number.isFinite(trainer.loss))) running = false;
-    if (!running || performance.now() - shown > SNAPSHOT) snapshot();
+    if (!going().length) running = false;
+    if (!running || performance.now() - shown > Math.max(SNAPSHOT, SHARE * cost)) snapshot();
   }
 
   async function loop() {

@@ -1,6 +1,6 @@
 /** Sequences: films are seen, sounds heard and texts read while the network is iterated, from noise or anywhere. */
 
-import { byId, make, perFrame, shown, tell } from "./dom.js";
+import { byId, counted, make, perFrame, shown, tell } from "./dom.js";
 import { drawPicture, drawWave, pictureShape } from "./draw.js";
 import { sampleFilm, sampleTune } from "./files.js";
 import { nearest } from "./iterate.js";
@@ -164,7 +164,7 @@ export function startSequences() {
     const found = nearest(state, memory.points);
     const cycle = memory.cycles.find((one) => one.includes(found.index));
     const phase = cycle ? `phase ${cycle.indexOf(found.index) + 1} of ${cycle.length}` : "before a cycle";
-    const reached = transient === null ? "Not on a stored sequence yet." : `On the stored sequence after ${transient} steps.`;
+    const reached = transient === null ? "Not on a stored sequence yet." : `On the stored sequence after ${counted(transient)}.`;
     return `Step ${steps}. Nearest: ${memory.names[found.index]} (${phase}), distance ${shown(found.distance)}. ${reached}`;
   }
 
