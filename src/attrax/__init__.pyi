@@ -13,6 +13,7 @@ from . import maps as maps
 from . import memory as memory
 from . import paper as paper
 from . import patterns as patterns
+from . import play as play
 from . import report as report
 from . import sources as sources
 from . import theory as theory

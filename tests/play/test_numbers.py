@@ -15,7 +15,7 @@ from helpers.javascript import evaluate
 
 import attrax as ax
 from attrax.activations import ACTIVATIONS
-from attrax.files._memory_file import checksum
+from attrax.files import checksum
 from attrax.maps import MLP
 
 READ = """

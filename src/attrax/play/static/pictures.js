@@ -12,7 +12,7 @@ import { seeded } from "./random.js";
 /** @typedef {import("./cues.js").Shape} Shape */
 
 /** Epochs of storing: more for small pictures, which are harder to tell apart and quicker to train. */
-const epochsFor = (/** @type {number} */ size) => Math.round(Math.min(2000, Math.max(300, 900_000 / size)));
+const epochsFor = (/** @type {number} */ size) => Math.round(Math.min(2000, Math.max(600, 900_000 / size)));
 const MOST = 20;
 const PATIENCE = 1000;
 /** Milliseconds of iteration in a frame. */

@@ -3,12 +3,10 @@
 import { ACTIVATIONS } from "./activations.js";
 import { byId, make, perFrame, shown, startWorker, tell } from "./dom.js";
 import { colorOf, drawEigenvalues, drawLosses } from "./draw.js";
-import { radiusOf } from "./eigen.js";
-import { spectrum } from "./iterate.js";
 import { forward } from "./mlp.js";
 import { OPTIMIZERS } from "./optimizers.js";
-import { addExactRow, drawnBasins, drawPlane, EXACT_SIDE, GRID, REACH, unseen } from "./plane_view.js";
-import { fieldOf } from "./plane_worker.js";
+import { addExactRow, drawnBasins, drawPlane, EXACT_SIDE, GRID, noteCycles, REACH, unseen } from "./plane_view.js";
+import { cyclesAt, fieldOf } from "./plane_worker.js";
 import { fromHash, LIMITS, limited, PRESET, SIX_POINTS, toHash } from "./share.js";
 
 /** @typedef {import("./plane_view.js").Seen} Seen */
@@ -200,8 +198,8 @@ export function startPlane() {
     if (memory && message.kind === "snapshot") return;
     const one = seen[message.number];
     if (message.kind === "snapshot" && one) {
-      const radii = message.cycles.map((/** @type {any} */ cycle) => radiusOf(cycle.values));
-      Object.assign(one, message, { radii, exact: false });
+      Object.assign(one, message, { exact: false });
+      noteCycles(one, message.cycles);
       one.basins = drawnBasins(one, stored());
       losses[message.number].push({ epoch: message.epoch, loss: message.loss });
       if (running && !message.running && message.number === seen.length - 1) finished();
@@ -220,8 +218,8 @@ export function startPlane() {
   function finished() {
     running = false;
     byId("plane-train").textContent = "Train on";
-    const counts = seen.map(({ radii }) => `${radii.filter((radius) => radius < 1).length} of ${radii.length}`);
-    tell(seen.some(({ diverged }) => diverged) ? "Training diverged. Take a smaller learning rate." : `Trained. Radius below 1: ${counts.join("; ")}.`);
+    const counts = seen.map(({ held }) => `${held.filter(Boolean).length} of ${held.length}`);
+    tell(seen.some(({ diverged }) => diverged) ? "Training diverged. Take a smaller learning rate." : `Trained. Stored: ${counts.join("; ")}.`);
   }
 
   function toggle() {
@@ -250,10 +248,10 @@ export function startPlane() {
     canvases.forEach((canvas, number) => {
       const one = seen[number];
       drawPlane(canvas, one, now, shows, orbits[number] ?? [], open, cursor);
-      const below = one.radii.filter((radius) => radius < 1).length;
+      const held = one.held.filter(Boolean).length;
       const speed = one.rate ? `, ${Math.round(one.rate)} epochs/s` : "";
       const what = memory ? memory.title : `seed ${recipe().seed + number}, epoch ${one.epoch}${speed}, loss ${shown(one.loss)}`;
-      captions[number].textContent = `${what}: radius below 1 at ${below} of ${now.cycles.length}${one.diverged ? "; diverged" : ""}`;
+      captions[number].textContent = `${what}: ${held} of ${now.cycles.length} stored${one.diverged ? "; diverged" : ""}`;
     });
     drawEigenvalues(byId("plane-eigenvalues"), seen[0].cycles.map(({ values }, index) => ({ values, color: colorOf(index) })));
     drawLosses(byId("plane-losses"), losses);
@@ -263,12 +261,13 @@ export function startPlane() {
   /** A row of the table. @param {number[]} cycle @param {number} index */
   function row(cycle, index) {
     const radius = seen[0].radii[index];
+    const held = seen[0].held[index];
     const [x, y] = stored().points[cycle[0]];
     const where = cycle.length > 1 ? `cycle of ${cycle.length}` : `${x.toFixed(2)}, ${y.toFixed(2)}`;
     const mark = make("span", { className: "mark" }, "");
     mark.style.background = colorOf(index);
     const verdict = memory?.certified ? (memory.certified[index].verdict === "attractor" ? "certified" : memory.certified[index].verdict.replace("_", " ")) : "";
-    const state = radius === undefined ? "" : radius < 1 ? "below 1" : radius >= 1 ? "not below 1" : "unknown";
+    const state = radius === undefined ? "" : held ? "stored" : !(radius < 1) ? "not attracting" : "not reproduced yet";
     return make("tr", {}, make("td", {}, mark, where), make("td", {}, radius === undefined ? "–" : shown(radius)), make("td", {}, verdict || state));
   }
 
@@ -290,8 +289,8 @@ export function startPlane() {
     const one = unseen();
     one.network = given.network;
     one.field = fieldOf(given.network, GRID, REACH);
-    one.cycles = given.cycles.map((cycle) => ({ values: spectrum(given.network, cycle.map((index) => given.points[index])) }));
-    one.radii = one.cycles.map(({ values }) => radiusOf(values));
+    const { points, cycles: of } = stored();
+    noteCycles(one, cyclesAt(given.network, points, of));
     one.basins = drawnBasins(one, stored());
     seen = [one];
     losses = [[]];

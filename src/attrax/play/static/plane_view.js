@@ -1,6 +1,7 @@
 /** One picture of the plane: basins, vector field, stored points and an orbit, for one network. */
 
 import { colorOf, ink, ready, rgbOf } from "./draw.js";
+import { radiusOf } from "./eigen.js";
 
 /** Half the side of the square shown. */
 export const REACH = 1.5;
@@ -12,13 +13,24 @@ const NEAR = 0.06;
 
 /** @typedef {import("./mlp.js").Network} Network */
 /** @typedef {{network: Network | null, field: Float64Array | null, epoch: number, loss: number, rate: number,
- *   diverged: boolean, radii: number[], cycles: {values: {re: number, im: number}[]}[], basins: ImageData | null,
+ *   diverged: boolean, radii: number[], held: boolean[],
+ *   cycles: {values: {re: number, im: number}[], error: number}[], basins: ImageData | null,
  *   exact: boolean}} Seen */
 /** @typedef {{points: number[][], cycles: number[][]}} Stored */
 
+/** How far f may be from the next state of a cycle that counts as stored. */
+const EXACT = 1e-3;
+
+/** Notes the cycles of a network. @param {Seen} seen @param {Seen["cycles"]} cycles */
+export function noteCycles(seen, cycles) {
+  seen.cycles = cycles;
+  seen.radii = cycles.map(({ values }) => radiusOf(values));
+  seen.held = cycles.map(({ error }, index) => error < EXACT && seen.radii[index] < 1);
+}
+
 /** @returns {Seen} */
 export const unseen = () => ({
-  network: null, field: null, epoch: 0, loss: NaN, rate: 0, diverged: false, radii: [], cycles: [], basins: null, exact: false,
+  network: null, field: null, epoch: 0, loss: NaN, rate: 0, diverged: false, radii: [], held: [], cycles: [], basins: null, exact: false,
 });
 
 /** f by interpolation between the corners of the grid. @param {Float64Array} field @param {number} x @param {number} y
@@ -66,7 +78,7 @@ export function drawnBasins(seen, { points, cycles }) {
         const away = Math.hypot(px - x, py - y);
         if (away < least) [best, least] = [owner.get(index) ?? -1, away];
       });
-      paint(image, row * CELLS + col, best, best >= 0 && seen.radii[best] < 1);
+      paint(image, row * CELLS + col, best, best >= 0 && seen.held[best]);
     }
   }
   return image;
@@ -75,7 +87,7 @@ export function drawnBasins(seen, { points, cycles }) {
 /** One row of basins without interpolation. @param {Seen} seen @param {{row: number, side: number, ends: Int16Array}} found */
 export function addExactRow(seen, { row, side, ends }) {
   if (!seen.basins || seen.basins.width !== side) return;
-  ends.forEach((end, col) => paint(/** @type {ImageData} */ (seen.basins), row * side + col, end, end >= 0 && seen.radii[end] < 1));
+  ends.forEach((end, col) => paint(/** @type {ImageData} */ (seen.basins), row * side + col, end, end >= 0 && seen.held[end]));
 }
 export const EXACT_SIDE = CELLS;
 
@@ -119,9 +131,9 @@ export function drawPlane(canvas, seen, { points, cycles }, shows, orbit, open, 
       const [x, y] = toPixels(points[point][0], points[point][1], side);
       context.beginPath();
       context.arc(x, y, 6, 0, 7);
-      context.fillStyle = seen.radii[index] < 1 ? colorOf(index) : ink("paper");
+      context.fillStyle = seen.held[index] ? colorOf(index) : ink("paper");
       context.fill();
-      context.strokeStyle = seen.radii[index] < 1 ? ink("ink") : colorOf(index);
+      context.strokeStyle = seen.held[index] ? ink("ink") : colorOf(index);
       context.stroke();
     }
   });

@@ -1,7 +1,7 @@
 /** Networks on the plane in training, away from the page: several seeds in turn, with snapshots to draw. */
 
-import { nearest, spectrum, Iteration } from "./iterate.js";
-import { cycleMatrix } from "./mlp.js";
+import { distance, Iteration, nearest, spectrum } from "./iterate.js";
+import { forward } from "./mlp.js";
 import { gaussian, seeded } from "./random.js";
 import { forwardBatch, Trainer } from "./training.js";
 
@@ -28,15 +28,16 @@ export function fieldOf(network, grid, reach) {
   return forwardBatch(/** @type {any} */ (network.layers), network.activation, states, grid * grid);
 }
 
-/** The attractor near each stored cycle: how far its state is, and the eigenvalues there.
+/** For each stored cycle: how far its states are from being mapped to each other, and the eigenvalues along it.
  * @param {Network} network @param {number[][]} points @param {number[][]} cycles */
 export function cyclesAt(network, points, cycles) {
   return cycles.map((cycle) => {
     const states = cycle.map((index) => Float64Array.from(points[index]));
+    const error = Math.max(...states.map((state, step) => distance(forward(network, state), states[(step + 1) % states.length])));
     try {
-      return { values: spectrum(network, states), size: cycleMatrix(network, states).size };
+      return { values: spectrum(network, states), error };
     } catch {
-      return { values: [{ re: NaN, im: 0 }], size: 0 };
+      return { values: [{ re: NaN, im: 0 }], error };
     }
   });
 }
