@@ -164,7 +164,7 @@ def test_plane_is_clicked(empty: Opened) -> None:
     click(1, -1)
     page.click("#plane-close")
     assert page.evaluate("attrax.plane().cycles.map((cycle) => cycle.length)") == [3, 2]
-    for name in ("field", "basins", "orbit"):
+    for name in ("field", "basins", "path"):
         page.uncheck(f"#plane-{name}")
         page.check(f"#plane-{name}")
     page.locator("canvas.plane").hover()

@@ -13,7 +13,7 @@ import { fromHash, LIMITS, limited, PRESET, SIX_POINTS, toHash } from "./share.j
 /** @typedef {import("./memory.js").Memory} Memory */
 
 const HIT = 0.07;
-const ORBIT = 60;
+const LENGTH = 60;
 const STEP = 0.05;
 
 /** Wires the tab and returns what others may do with it. */
@@ -25,7 +25,7 @@ export function startPlane() {
   /** @type {number[] | null} */
   let cursor = null;
   /** @type {number[][][]} */
-  let orbits = [];
+  let paths = [];
   /** @type {Seen[]} */
   let seen = [unseen()];
   /** @type {{epoch: number, loss: number}[][]} */
@@ -73,7 +73,7 @@ export function startPlane() {
     const wanted = recipe();
     seen = Array.from({ length: wanted.seeds }, unseen);
     losses = seen.map(() => []);
-    orbits = [];
+    paths = [];
     layOut(wanted.seeds);
     worker.postMessage({ kind: "setup", setup: { recipe: wanted, ...stored(), grid: GRID, reach: REACH } });
     byId("plane-train").textContent = "Train";
@@ -115,7 +115,7 @@ export function startPlane() {
     });
     canvas.addEventListener("pointermove", (event) => follow(place(event)));
     canvas.addEventListener("pointerleave", () => {
-      orbits = [];
+      paths = [];
       draw();
     });
     canvas.addEventListener("blur", () => {
@@ -177,14 +177,14 @@ export function startPlane() {
     restart();
   }
 
-  /** The orbit of a state in each network. @param {number[]} point */
+  /** The path of a state in each network. @param {number[]} point */
   function follow(point) {
-    if (!byId("plane-orbit").checked) return;
-    orbits = seen.map(({ network }) => {
+    if (!byId("plane-path").checked) return;
+    paths = seen.map(({ network }) => {
       if (!network) return [];
       const states = [point];
       let state = Float64Array.from(point);
-      for (let step = 0; step < ORBIT && state.every((value) => Math.abs(value) < 10); step++) {
+      for (let step = 0; step < LENGTH && state.every((value) => Math.abs(value) < 10); step++) {
         state = forward(network, state);
         states.push([...state]);
       }
@@ -247,7 +247,7 @@ export function startPlane() {
     const shows = { field: byId("plane-field").checked, basins: byId("plane-basins").checked };
     canvases.forEach((canvas, number) => {
       const one = seen[number];
-      drawPlane(canvas, one, now, shows, orbits[number] ?? [], open, cursor);
+      drawPlane(canvas, one, now, shows, paths[number] ?? [], open, cursor);
       const held = one.held.filter(Boolean).length;
       const speed = one.rate ? `, ${Math.round(one.rate)} epochs/s` : "";
       const what = memory ? memory.title : `seed ${recipe().seed + number}, epoch ${one.epoch}${speed}, loss ${shown(one.loss)}`;
@@ -301,7 +301,7 @@ export function startPlane() {
   for (const name of Object.keys(OPTIMIZERS)) byId("plane-optimizer").append(make("option", { value: name }, name));
   showRecipe(PRESET);
   for (const name of [...Object.keys(LIMITS), "activation", "optimizer"]) byId(`plane-${name}`).addEventListener("change", restart);
-  for (const name of ["field", "basins", "orbit"]) byId(`plane-${name}`).addEventListener("change", draw);
+  for (const name of ["field", "basins", "path"]) byId(`plane-${name}`).addEventListener("change", draw);
   byId("plane-train").addEventListener("click", toggle);
   byId("plane-reset").addEventListener("click", () => {
     restart();

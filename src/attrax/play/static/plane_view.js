@@ -1,4 +1,4 @@
-/** One picture of the plane: basins, vector field, stored points and an orbit, for one network. */
+/** One picture of the plane: basins, vector field, stored points and a path, for one network. */
 
 import { colorOf, ink, ready, rgbOf } from "./draw.js";
 import { radiusOf } from "./eigen.js";
@@ -95,9 +95,9 @@ export const EXACT_SIDE = CELLS;
 export const toPixels = (x, y, side) => [((x + REACH) / (2 * REACH)) * side, ((REACH - y) / (2 * REACH)) * side];
 
 /** Draws everything. @param {HTMLCanvasElement} canvas @param {Seen} seen @param {Stored} stored
- * @param {{field: boolean, basins: boolean}} shows @param {number[][]} orbit @param {number[][]} open points of a cycle
+ * @param {{field: boolean, basins: boolean}} shows @param {number[][]} path @param {number[][]} open points of a cycle
  * being drawn @param {number[] | null} cursor of the keyboard */
-export function drawPlane(canvas, seen, { points, cycles }, shows, orbit, open, cursor) {
+export function drawPlane(canvas, seen, { points, cycles }, shows, path, open, cursor) {
   const { context, width: side } = ready(canvas);
   if (shows.basins && seen.basins) {
     const image = document.createElement("canvas");
@@ -142,9 +142,9 @@ export function drawPlane(canvas, seen, { points, cycles }, shows, orbit, open, 
   context.lineWidth = 1.5;
   if (open.length) curve(open, false);
   for (const [x, y] of open) context.fillRect(toPixels(x, y, side)[0] - 3, toPixels(x, y, side)[1] - 3, 6, 6);
-  if (orbit.length) {
-    curve(orbit, false);
-    orbit.forEach(([x, y], step) => {
+  if (path.length) {
+    curve(path, false);
+    path.forEach(([x, y], step) => {
       context.beginPath();
       context.arc(...toPixels(x, y, side), step ? 2 : 4, 0, 7);
       context.fill();

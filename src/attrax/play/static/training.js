@@ -20,77 +20,113 @@ export function initialLayers(size, { depth, width, seed }) {
   });
 }
 
-/** Z = A Wᵀ + b for a batch of rows. Two rows by two units at a time, so that each number read is used twice.
+/** Z = A Wᵀ + b for a batch of rows. Two units by three rows at a time, so that each number read is used again.
  * @param {Trained} layer @param {Float64Array} a @param {number} batch @param {Float64Array} z */
 function affineBatch({ rows, cols, weight, bias }, a, batch, z) {
   for (let o = 0; o < rows; o += 2) {
     const one = o * cols;
-    const two = o + 1 < rows ? one + cols : one;
-    for (let b = 0; b < batch; b += 2) {
+    const pair = o + 1 < rows;
+    const two = pair ? one + cols : one;
+    for (let b = 0; b < batch; b += 3) {
       const first = b * cols;
       const second = b + 1 < batch ? first + cols : first;
+      const third = b + 2 < batch ? second + cols : first;
       let p = 0;
       let q = 0;
       let r = 0;
       let s = 0;
+      let t = 0;
+      let u = 0;
       for (let i = 0; i < cols; i++) {
         const w = weight[one + i];
         const v = weight[two + i];
         const x = a[first + i];
         const y = a[second + i];
+        const k = a[third + i];
         p += w * x;
         q += w * y;
-        r += v * x;
-        s += v * y;
+        r += w * k;
+        s += v * x;
+        t += v * y;
+        u += v * k;
       }
-      z[b * rows + o] = p + bias[o];
-      if (b + 1 < batch) z[(b + 1) * rows + o] = q + bias[o];
-      if (o + 1 < rows) {
-        z[b * rows + o + 1] = r + bias[o + 1];
-        if (b + 1 < batch) z[(b + 1) * rows + o + 1] = s + bias[o + 1];
-      }
+      const at = b * rows + o;
+      z[at] = p + bias[o];
+      if (b + 1 < batch) z[at + rows] = q + bias[o];
+      if (b + 2 < batch) z[at + 2 * rows] = r + bias[o];
+      if (!pair) continue;
+      z[at + 1] = s + bias[o + 1];
+      if (b + 1 < batch) z[at + rows + 1] = t + bias[o + 1];
+      if (b + 2 < batch) z[at + 2 * rows + 1] = u + bias[o + 1];
     }
   }
 }
 
-/** dA = dZ W, four units at a time. @param {Trained} layer @param {Float64Array} dz @param {number} batch
+/** dA = dZ W, four units by two rows at a time. @param {Trained} layer @param {Float64Array} dz @param {number} batch
  * @param {Float64Array} da */
 function backBatch({ rows, cols, weight }, dz, batch, da) {
-  for (let b = 0; b < batch; b++) {
+  da.fill(0);
+  const whole = rows - (rows % 4);
+  for (let b = 0; b < batch; b += 2) {
+    const pair = b + 1 < batch;
     const to = b * cols;
-    for (let i = 0; i < cols; i++) da[to + i] = 0;
-    let o = 0;
-    for (; o + 3 < rows; o += 4) {
+    const next = pair ? to + cols : to;
+    for (let o = 0; o < whole; o += 4) {
       const from = b * rows + o;
       const p = dz[from];
       const q = dz[from + 1];
       const r = dz[from + 2];
       const s = dz[from + 3];
-      if (p === 0 && q === 0 && r === 0 && s === 0) continue;
-      const row = o * cols;
+      // The last row of an odd batch stands alone: its neighbor adds nothing.
+      const k = pair ? dz[from + rows] : 0;
+      const l = pair ? dz[from + rows + 1] : 0;
+      const m = pair ? dz[from + rows + 2] : 0;
+      const n = pair ? dz[from + rows + 3] : 0;
+      const one = o * cols;
+      const two = one + cols;
+      const three = two + cols;
+      const four = three + cols;
       for (let i = 0; i < cols; i++) {
-        da[to + i] +=
-          p * weight[row + i] + q * weight[row + cols + i] + r * weight[row + 2 * cols + i] + s * weight[row + 3 * cols + i];
+        const w = weight[one + i];
+        const x = weight[two + i];
+        const y = weight[three + i];
+        const z = weight[four + i];
+        da[to + i] += p * w + q * x + r * y + s * z;
+        da[next + i] += k * w + l * x + m * y + n * z;
       }
     }
-    for (; o < rows; o++) {
+  }
+  for (let b = 0; b < batch; b++) {
+    for (let o = whole; o < rows; o++) {
       const p = dz[b * rows + o];
-      for (let i = 0; i < cols; i++) da[to + i] += p * weight[o * cols + i];
+      for (let i = 0; i < cols; i++) da[b * cols + i] += p * weight[o * cols + i];
     }
   }
 }
 
-/** The gradient of one row of weights, Σ_b dZ[b, o] A[b, :]. @param {Float64Array} dz @param {Float64Array} a
- * @param {number} batch @param {number} rows @param {number} cols @param {number} o @param {Float64Array} out */
+/** The gradient of one row of weights, Σ_b dZ[b, o] A[b, :], six rows of the batch at a time. @param {Float64Array} dz
+ * @param {Float64Array} a @param {number} batch @param {number} rows @param {number} cols @param {number} o
+ * @param {Float64Array} out */
 function rowGradient(dz, a, batch, rows, cols, o, out) {
-  let b = 0;
   for (let i = 0; i < cols; i++) out[i] = 0;
-  for (; b + 2 < batch; b += 3) {
-    const p = dz[b * rows + o];
-    const q = dz[(b + 1) * rows + o];
-    const r = dz[(b + 2) * rows + o];
-    const at = b * cols;
-    for (let i = 0; i < cols; i++) out[i] += p * a[at + i] + q * a[at + cols + i] + r * a[at + 2 * cols + i];
+  let b = 0;
+  for (; b + 5 < batch; b += 6) {
+    const from = b * rows + o;
+    const p = dz[from];
+    const q = dz[from + rows];
+    const r = dz[from + 2 * rows];
+    const s = dz[from + 3 * rows];
+    const t = dz[from + 4 * rows];
+    const u = dz[from + 5 * rows];
+    const one = b * cols;
+    const two = one + cols;
+    const three = two + cols;
+    const four = three + cols;
+    const five = four + cols;
+    const six = five + cols;
+    for (let i = 0; i < cols; i++) {
+      out[i] += p * a[one + i] + q * a[two + i] + r * a[three + i] + (s * a[four + i] + t * a[five + i] + u * a[six + i]);
+    }
   }
   for (; b < batch; b++) {
     const p = dz[b * rows + o];
