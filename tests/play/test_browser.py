@@ -13,6 +13,7 @@ import pytest
 from helpers.javascript import browser
 
 import attrax as ax
+from attrax.maps import MLP
 from attrax.play import write_play_page
 
 
@@ -78,15 +79,15 @@ def started() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(digits: ax.Memory, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page without memories, one with two, and the files of these."""
     folder = tmp_path_factory.mktemp("play")
-    digits = ax.sources.load("digits", n=5).patterns.points
-    margin = ax.Constructed("margin")
+    film = ax.Patterns.from_cycles([digits.examples().points])
+    halving = MLP((np.eye(2), np.eye(2) / 2), (None, None), (2,), "identity")
     files = {
-        "digits": ax.store(digits, writer=margin, key=jr.key(0)),
-        "film": ax.store(ax.Patterns.from_cycles([digits]), writer=margin, key=jr.key(0)),
-        "points": ax.store(np.array([[0.5, 0.5], [-0.5, 0.0]]), writer=margin, key=jr.key(0)),
+        "digits": digits,
+        "film": ax.store(film, writer=ax.Constructed("margin"), key=jr.key(0)),
+        "points": ax.Memory(halving, ax.Patterns.from_examples(np.array([[0.0, 0.0], [0.5, 0.5]]))),
     }
     paths = [ax.save(folder / f"{name}.attrax", memory) for name, memory in files.items()]
     write_play_page(folder / "empty.html")
@@ -290,6 +291,7 @@ def test_dropped_memories(empty: Opened, folder: Path) -> None:
     empty.until("attrax.plane().memory")
     assert page.is_visible("#plane")
     assert page.locator("#plane-table tr").count() == 2
+    assert page.locator("#plane-table tr").all_text_contents()[0].endswith("0.5000stored")
     page.click("#plane-preset")
     empty.until("!attrax.plane().memory && attrax.plane().seen[0].network?.layers.length === 11")
 
@@ -331,16 +333,17 @@ def test_tune(empty: Opened) -> None:
     assert page.is_visible("#sequences-picture")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_accessible(started: Any, folder: Path, scheme: str) -> None:
-    """Without a violation of the rules of axe."""
+def test_accessible(started: Any, folder: Path) -> None:
+    """Without a violation of the rules of axe, in light and in dark."""
     pytest.importorskip("axe_playwright_python", reason="no axe here: pip install 'attrax[tests]'")
     from axe_playwright_python.sync_playwright import Axe
 
     # Its rules are added to the page as a script, which the page's policy forbids.
-    opened = Opened(started, folder / "full.html", color_scheme=scheme, bypass_csp=True)
-    for tab in ("plane", "pictures", "sequences"):
-        opened.page.click(f"#tab-{tab}")
-        found = Axe().run(opened.page)
-        assert found.violations_count == 0, found.generate_report()
+    opened = Opened(started, folder / "full.html", bypass_csp=True)
+    for scheme in ("light", "dark"):
+        opened.page.emulate_media(color_scheme=scheme)
+        for tab in ("plane", "pictures", "sequences"):
+            opened.page.click(f"#tab-{tab}")
+            found = Axe().run(opened.page)
+            assert found.violations_count == 0, found.generate_report()
     opened.close()

@@ -9,7 +9,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import jax.random as jr
 import numpy as np
 from helpers.javascript import evaluate
 
@@ -67,11 +66,10 @@ def drawn(activation: str, sizes: Sequence[int], random: np.random.Generator) ->
     return MLP(tuple(np.float32(weight) for weight in weights), (*biases[:-1], None), (sizes[0],), activation)
 
 
-def test_shipped_memory(tmp_path: Path) -> None:
-    points = ax.sources.load("digits", n=6).patterns.points
-    memory = ax.store(points, writer=ax.Constructed("margin"), key=jr.key(0))
+def test_shipped_memory(digits: ax.Memory, tmp_path: Path) -> None:
+    memory = digits
     file = ax.save(tmp_path / "digits.attrax", memory)
-    cue = points[2].copy()
+    cue = memory.examples().points[2].copy()
     cue[4:] = 0
     (found,) = evaluate(READ, {"files": [entry(file.read_bytes(), cue, 6)]}, tmp_path)
     state = np.asarray(cue, float).ravel()
@@ -269,19 +267,19 @@ def damaged(content: bytes) -> dict[str, bytes]:
         "version": packed(header | {"__metadata__": header["__metadata__"] | {"version": "9"}}),
         "kind": signed(map={"kind": "conv", "settings": {}}),
         "foreign": signed(map={"kind": None, "text": "a map", "parameters": 1}),
-        "layers": signed(map={"kind": "mlp", "settings": {"activation": "relu", "layers": 10**9, "shape": [4]}}),
-        "activation": signed(map={"kind": "mlp", "settings": {"activation": "toString", "layers": 2, "shape": [4]}}),
+        "layers": signed(map={"kind": "mlp", "settings": {"activation": "relu", "layers": 10**9, "shape": [8, 8]}}),
+        "activation": signed(map={"kind": "mlp", "settings": {"activation": "toString", "layers": 2, "shape": [8, 8]}}),
         "verdicts": signed(verdicts=["attractor"]),
         "examples": signed(examples=7),
         "state": signed(shape=[5]),
     }
 
 
-def test_damaged_files_are_refused(tmp_path: Path) -> None:
-    file = ax.save(tmp_path / "it.attrax", ax.store(np.eye(4), writer=ax.Constructed("margin"), key=jr.key(0)))
+def test_damaged_files_are_refused(digits: ax.Memory, tmp_path: Path) -> None:
+    file = ax.save(tmp_path / "it.attrax", digits)
     content = file.read_bytes()
     cases = damaged(content)
-    good, *found = evaluate(READ, {"files": [entry(content, np.zeros(4), 1), *map(entry, cases.values())]}, tmp_path)
+    good, *found = evaluate(READ, {"files": [entry(content, np.zeros(64), 1), *map(entry, cases.values())]}, tmp_path)
     assert "error" not in good
     for name, one in zip(cases, found, strict=True):
         assert one.get("kind") == "FileError", (name, one)

@@ -6,8 +6,6 @@ import re
 import webbrowser
 from pathlib import Path
 
-import jax.random as jr
-import numpy as np
 import pytest
 from helpers.commands import record, run
 
@@ -17,9 +15,8 @@ from attrax.play import play_page, write_play_page
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    memory = ax.store(np.eye(3).reshape(3, 3, 1), writer=ax.Constructed("margin"), key=jr.key(0))
-    return ax.save(tmp_path / 'a"b.attrax', memory)
+def file(digits: ax.Memory, tmp_path: Path) -> Path:
+    return ax.save(tmp_path / 'a"b.attrax', digits)
 
 
 def test_one_page_without_requests() -> None:

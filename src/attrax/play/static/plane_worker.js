@@ -25,7 +25,7 @@ export function fieldOf(network, grid, reach) {
       states[2 * (row * grid + col) + 1] = reach - (2 * reach * row) / (grid - 1);
     }
   }
-  return forwardBatch(/** @type {any} */ (network.layers), network.activation, states, grid * grid);
+  return forwardBatch(network, states, grid * grid);
 }
 
 /** For each stored cycle: how far its states are from being mapped to each other, and the eigenvalues along it.

@@ -134,14 +134,14 @@ function rowGradient(dz, a, batch, rows, cols, o, out) {
   }
 }
 
-/** Values of a network at many states, row by row. @param {Trained[]} layers @param {string} activation
+/** Values of any network at many states, row by row. @param {import("./mlp.js").Network} network
  * @param {Float64Array} states @param {number} batch @returns {Float64Array} */
-export function forwardBatch(layers, activation, states, batch) {
+export function forwardBatch({ layers, activation }, states, batch) {
   const { value } = ACTIVATIONS[activation];
   let a = states;
   layers.forEach((layer, number) => {
     const z = new Float64Array(batch * layer.rows);
-    affineBatch(layer, a, batch, z);
+    affineBatch(/** @type {Trained} */ ({ ...layer, bias: layer.bias ?? new Float64Array(layer.rows) }), a, batch, z);
     if (number < layers.length - 1) for (let i = 0; i < z.length; i++) z[i] = value(z[i]);
     a = z;
   });
