@@ -326,6 +326,7 @@ def test_tune(empty: Opened) -> None:
     page.click("#sequences-listen")
     empty.until("document.querySelector('#status').textContent.includes('s of sound')")
     assert page.evaluate("attrax.sequences().transient") <= 20
+    assert page.evaluate("attrax.sequences().steps") == 63
     sound = page.evaluate("[...attrax.sound().slice(-16000)]")
     assert np.abs(sound[:8000]).max() > 0.3
     np.testing.assert_allclose(sound[:8000], sound[8000:], atol=1e-6)

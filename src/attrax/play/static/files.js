@@ -61,11 +61,11 @@ export function sampleFilm() {
   return { points, shape: [side, side], names: points.map((_, frame) => `frame ${frame + 1}`) };
 }
 
-/** A tune: eight tones of an eighth of a second. */
+/** A tune: eight tones of an eighth of a second, all different, as equal states can't have different successors. */
 export function sampleTune() {
   const rate = 8000;
   const length = 1000;
-  const tones = [0, 4, 7, 12, 9, 5, 7, 2].map((half) => 262 * 2 ** (half / 12));
+  const tones = [0, 4, 7, 12, 9, 5, 11, 2].map((half) => 262 * 2 ** (half / 12));
   const points = tones.map((hertz) =>
     Float64Array.from({ length }, (_, t) => {
       const fade = Math.min(1, t / 60, (length - 1 - t) / 200);

@@ -201,7 +201,7 @@ export function startPlane() {
       Object.assign(one, message, { exact: false });
       noteCycles(one, message.cycles);
       one.basins = drawnBasins(one, stored());
-      losses[message.number].push({ epoch: message.epoch, loss: message.loss });
+      losses[message.number] = message.losses;
       if (running && !message.running && message.number === seen.length - 1) finished();
       draw();
     } else if (message.kind === "basins" && one) {

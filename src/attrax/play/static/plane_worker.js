@@ -13,6 +13,8 @@ import { forwardBatch, Trainer } from "./training.js";
 /** Milliseconds of training between two looks at the messages, and between two snapshots. */
 const TURN = 40;
 const SNAPSHOT = 200;
+/** Losses on record. */
+const CURVE = 300;
 /** A snapshot may take one part in so many of the time. */
 const SHARE = 6;
 
@@ -48,6 +50,8 @@ export function planeWorker(post) {
   let setup = null;
   /** @type {Trainer[]} */
   let trainers = [];
+  /** @type {{epoch: number, loss: number}[][]} */
+  let losses = [];
   /** @type {import("./random.js").Random} */
   let random = seeded(1);
   let running = false;
@@ -73,6 +77,7 @@ export function planeWorker(post) {
         number,
         epoch: trainer.epoch,
         loss: trainer.loss,
+        losses: losses[number],
         rate: spent ? epochs / (spent / 1000) : 0,
         diverged: !finite,
         network: { ...network, layers: trainer.layers.map((layer) => ({ ...layer, weight: layer.weight.slice(), bias: layer.bias.slice() })) },
@@ -100,6 +105,9 @@ export function planeWorker(post) {
         trainer.inputs = noise ? clean.map((value) => value + noise * gaussian(random)) : clean;
         trainer.train();
         epochs += 1;
+        if (trainer.epoch % Math.ceil(recipe.epochs / CURVE) === 1 || recipe.epochs <= CURVE || trainer.epoch === recipe.epochs) {
+          losses[trainers.indexOf(trainer)].push({ epoch: trainer.epoch, loss: trainer.loss });
+        }
       }
     } while (performance.now() - begun < TURN && going().length);
     spent += performance.now() - begun;
@@ -152,6 +160,7 @@ export function planeWorker(post) {
       trainers = Array.from({ length: recipe.seeds }, (_, number) => {
         return new Trainer(inputs, flat(successor), 2, { ...recipe, seed: recipe.seed + number });
       });
+      losses = trainers.map(() => []);
       snapshot();
     } else if (message.kind === "run") {
       if (!setup || !setup.points.length) return;

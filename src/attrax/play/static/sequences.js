@@ -54,7 +54,7 @@ export function startSequences() {
   let memory = null;
   let state = new Float64Array(1);
   let steps = 0;
-  /** Steps until it came to a stored state; null before. @type {number | null} */
+  /** Steps until it came to a stored state, where it has stayed since; null before. @type {number | null} */
   let transient = null;
   let playing = false;
   let due = 0;
@@ -121,11 +121,12 @@ export function startSequences() {
     tell("From noise.");
   }
 
-  /** Notes when the stored sequence is reached. */
+  /** Notes when the stored sequence is reached, or left. */
   function look() {
     if (!memory) return;
     const found = nearest(state, memory.points);
-    if (transient === null && found.distance <= memory.atol) transient = steps;
+    if (!(found.distance <= memory.atol)) transient = null;
+    else transient ??= steps;
   }
 
   function step() {
