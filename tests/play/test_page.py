@@ -44,6 +44,12 @@ def test_damaged_files_are_refused(file: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "page.html").exists()
 
 
+def test_patterns_are_needed(digits: ax.Memory, tmp_path: Path) -> None:
+    bare = ax.save(tmp_path / "bare.attrax", digits, patterns=False)
+    with pytest.raises(ValueError, match="saved without its patterns"):
+        play_page([bare])
+
+
 def test_command_writes_without_opening(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -30,7 +30,9 @@ def play_page(memories: Sequence[str | os.PathLike[str]] = ()) -> str:
     **Arguments:** `memories`: files that `attrax.save` wrote. Each is checked as `attrax.load` does and then stands in
     the page byte by byte; its name is that of the file.
 
-    **Returns:** the page. **Raises** `attrax.files.MemoryFileError` for a file that is no memory.
+    **Returns:** the page. **Raises** `attrax.files.MemoryFileError` for a file that is no memory, and `ValueError` for one
+    without its patterns. Memories of other maps than fully connected networks are taken, but the page only says that it
+    can't run them.
 
         >>> page = play_page()
         >>> page.startswith("<!doctype html>"), "http://" in page or "https://" in page
@@ -38,7 +40,11 @@ def play_page(memories: Sequence[str | os.PathLike[str]] = ()) -> str:
     """
     held: list[str] = []
     for path in memories:
-        load(path)  # the page reads it by itself, but what is wrong is better said here
+        # The page reads it by itself, but what is wrong is better said here.
+        if load(path).patterns is None:
+            raise ValueError(
+                f"{Path(path)} was saved without its patterns, and only they tell what came back; save it with them"
+            )
         content = base64.b64encode(read_regular(path)).decode("ascii")
         name = escape(Path(path).name, quote=True)
         held.append(f'<script type="text/plain" class="memory" data-name="{name}">{content}</script>\n')
