@@ -93,11 +93,19 @@ addEventListener("resize", () => Object.values(parts).forEach((part) => part.dra
 let first = null;
 for (const element of document.querySelectorAll("script.memory")) {
   const text = atob(element.textContent ?? "");
-  const tab = openMemory(Uint8Array.from(text, (letter) => letter.charCodeAt(0)), element.getAttribute("data-name") ?? "a memory");
+  const tab = openMemory(
+    Uint8Array.from(text, (letter) => letter.charCodeAt(0)),
+    element.getAttribute("data-name") ?? "a memory",
+  );
   first ??= tab;
 }
 select(location.hash.startsWith("#plane") ? "plane" : (first ?? "plane"));
 
 // For tests, and for the curious in the console.
-/** @type {any} */ (window).attrax = { plane: plane.state, pictures: pictures.state, sequences: sequences.state, sound: sequences.sound };
+/** @type {any} */ (window).attrax = {
+  plane: plane.state,
+  pictures: pictures.state,
+  sequences: sequences.state,
+  sound: sequences.sound,
+};
 document.documentElement.dataset.ready = "true";

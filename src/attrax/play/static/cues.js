@@ -31,7 +31,8 @@ export const CORRUPTIONS = {
       const side = Math.ceil(0.6 * Math.min(height, width));
       const top = Math.floor(random() * (height - side + 1));
       const left = Math.floor(random() * (width - side + 1));
-      for (let y = top; y < top + side; y++) cue.fill(0, (y * width + left) * channels, (y * width + left + side) * channels);
+      for (let y = top; y < top + side; y++)
+        cue.fill(0, (y * width + left) * channels, (y * width + left + side) * channels);
     },
   },
   right: { label: "Shift right", apply: (cue, shape) => shift(cue, shape, 1, 0) },

@@ -1,7 +1,18 @@
 /** Drawing on canvases: colors of the page, pictures, curves, eigenvalues. */
 
 /** Colors of attractors, told apart by most people with color blindness (after Okabe and Ito). */
-const COLORS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b3a900", "#7b5cc4", "#8c564b", "#5f8f3e"];
+const COLORS = [
+  "#0072b2",
+  "#e69f00",
+  "#009e73",
+  "#cc79a7",
+  "#56b4e9",
+  "#d55e00",
+  "#b3a900",
+  "#7b5cc4",
+  "#8c564b",
+  "#5f8f3e",
+];
 
 /** @param {number} index */
 export const colorOf = (index) => COLORS[index % COLORS.length];
@@ -75,7 +86,8 @@ export function drawWave(canvas, state) {
 export function drawEigenvalues(canvas, spectra) {
   const { context, width, height } = ready(canvas);
   let reach = 1.25;
-  for (const { values } of spectra) for (const { re, im } of values) reach = Math.max(reach, 1.1 * Math.hypot(re, im) || 0);
+  for (const { values } of spectra)
+    for (const { re, im } of values) reach = Math.max(reach, 1.1 * Math.hypot(re, im) || 0);
   const unit = Math.min(width, height) / 2 / reach;
   const [x, y] = [width / 2, height / 2];
   context.strokeStyle = ink("line");
@@ -119,7 +131,8 @@ export function drawLosses(canvas, curves) {
     context.strokeStyle = colorOf(index);
     context.beginPath();
     for (const { epoch, loss } of curve) {
-      if (loss > 0) context.lineTo((epoch / last) * width, 4 + ((high - Math.log10(loss)) / (high - low || 1)) * (height - 8));
+      if (loss > 0)
+        context.lineTo((epoch / last) * width, 4 + ((high - Math.log10(loss)) / (high - low || 1)) * (height - 8));
     }
     context.stroke();
   });

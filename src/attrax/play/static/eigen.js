@@ -1,4 +1,4 @@
-/** Eigenvalues of general real matrices: balancing, Hessenberg form by reflections, and the double-shift QR iteration. */
+/** Eigenvalues of general real matrices: balancing, Hessenberg form by reflections, double-shift QR iteration. */
 
 const EPSILON = Number.EPSILON;
 const PATIENCE = 60;
@@ -7,7 +7,7 @@ const PATIENCE = 60;
 
 /** Scales rows and columns by powers of two until they are of like size. @param {Float64Array} a @param {number} n */
 function balance(a, n) {
-  for (let changed = true; changed; ) {
+  for (let changed = true; changed;) {
     changed = false;
     for (let i = 0; i < n; i++) {
       let row = 0;
@@ -38,7 +38,8 @@ function balance(a, n) {
   }
 }
 
-/** Zeros below the first subdiagonal, by Householder reflections from both sides. @param {Float64Array} a @param {number} n */
+/** Zeros below the first subdiagonal, by Householder reflections from both sides.
+ * @param {Float64Array} a @param {number} n */
 function toHessenberg(a, n) {
   const v = new Float64Array(n);
   const sums = new Float64Array(n);
@@ -84,7 +85,7 @@ export function eigenvalues(matrix, n) {
   for (const entry of h) norm += Math.abs(entry);
   let shift = 0;
   let tries = 0;
-  for (let high = n - 1; high >= 0; ) {
+  for (let high = n - 1; high >= 0;) {
     let low = high;
     for (; low > 0; low--) {
       const size = Math.abs(h[(low - 1) * n + low - 1]) + Math.abs(h[low * n + low]) || norm;

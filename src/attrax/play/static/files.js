@@ -69,7 +69,9 @@ export function sampleTune() {
   const points = tones.map((hertz) =>
     Float64Array.from({ length }, (_, t) => {
       const fade = Math.min(1, t / 60, (length - 1 - t) / 200);
-      return 0.5 * fade * (Math.sin((2 * Math.PI * hertz * t) / rate) + 0.3 * Math.sin((4 * Math.PI * hertz * t) / rate));
+      return (
+        0.5 * fade * (Math.sin((2 * Math.PI * hertz * t) / rate) + 0.3 * Math.sin((4 * Math.PI * hertz * t) / rate))
+      );
     }),
   );
   return { points, shape: [length], names: tones.map((hertz) => `${Math.round(hertz)} Hz`), rate };

@@ -31,7 +31,14 @@ export const hasCycles = (memory) => memory.cycles.some((cycle) => cycle.length 
 export function madeHere({ media = "", rate = null, ...parts }) {
   const size = parts.points[0].length;
   return {
-    ...parts, frame: null, cycles: cyclesOf(parts.successor), atol: Math.sqrt(1e-7 * size), rate, media, vocabulary: null, certified: null,
+    ...parts,
+    frame: null,
+    cycles: cyclesOf(parts.successor),
+    atol: Math.sqrt(1e-7 * size),
+    rate,
+    media,
+    vocabulary: null,
+    certified: null,
   };
 }
 
@@ -39,7 +46,8 @@ export function madeHere({ media = "", rate = null, ...parts }) {
 export function standing(memory) {
   const count = memory.cycles.length;
   const what = hasCycles(memory) ? (count === 1 ? "cycle" : "cycles") : "examples";
-  if (!memory.certified) return `${count} ${what}, stored in this page or never certified: radii are computed here and prove nothing.`;
+  if (!memory.certified)
+    return `${count} ${what}, stored in this page or never certified: radii are computed here and prove nothing.`;
   const good = memory.certified.filter(({ verdict }) => verdict === "attractor").length;
   return `${good} of ${count} ${what} certified, by the certificate in the file.`;
 }

@@ -1,4 +1,4 @@
-/** From the bytes of an .attrax file to a memory. Nothing in the file is executed, and what contradicts itself is refused. */
+/** From the bytes of an .attrax file to a memory. Nothing in it is executed; what contradicts itself is refused. */
 
 import { ACTIVATIONS } from "./activations.js";
 import { FileError, isWhole, readSafetensors } from "./safetensors.js";
@@ -27,6 +27,7 @@ const tuple = (shape) => (shape.length === 1 ? `(${shape[0]},)` : `(${shape.join
 /** The checksum that the file has to hold. @param {Map<string, Tensor>} tensors @param {string} text */
 function checksum(tensors, text) {
   const encoder = new TextEncoder();
+  /** @type {Uint8Array[]} */
   const parts = [encoder.encode(`${FORMAT} ${VERSION} ${text}`)];
   for (const name of [...tensors.keys()].sort()) {
     const { type, shape, bytes } = /** @type {Tensor} */ (tensors.get(name));

@@ -111,6 +111,7 @@ export function cycleMatrix(network, cycle) {
     if (stage.active.length < stages[begin].active.length) begin = number;
   });
   const size = stages[begin].active.length;
+  /** @type {Float64Array} */
   let matrix = identity(size);
   let before = stages[begin].active;
   for (let step = 1; step <= stages.length && size; step++) {
@@ -129,6 +130,7 @@ export function cycleMatrix(network, cycle) {
 /** The Jacobian at x, row by row. @param {Network} network @param {Numbers} x @returns {Float64Array} */
 export function jacobian(network, x) {
   const { slopes } = slopesAt(network, x);
+  /** @type {Float64Array} */
   let matrix = identity(network.size);
   let before = all(network.size);
   network.layers.forEach((layer, number) => {

@@ -1,4 +1,4 @@
-/** How weights move, given gradients. Each optimizer changes a part of the weights in place and keeps its own averages. */
+/** How weights move, given gradients. Each optimizer changes weights in place and keeps its own averages. */
 
 /** @typedef {Float64Array} Numbers */
 /** @typedef {{begin: () => void, update: (weight: Numbers, from: number, gradient: Numbers, count: number,

@@ -53,9 +53,16 @@ export function startPictures() {
       byId("pictures-progress").hidden = true;
       const { points, shape: sides, names } = storing;
       storing = null;
-      add(madeHere({
-        title: `${points.length} pictures stored here`, network: message.network, shape: sides, points, names, successor: points.map((_, index) => index),
-      }));
+      add(
+        madeHere({
+          title: `${points.length} pictures stored here`,
+          network: message.network,
+          shape: sides,
+          points,
+          names,
+          successor: points.map((_, index) => index),
+        }),
+      );
       tell(`Stored ${points.length} pictures in ${((performance.now() - begun) / 1000).toFixed(1)} s.`);
     } else if (message.kind === "radius" && message.job === job) {
       radii[message.number] = message;
@@ -87,14 +94,24 @@ export function startPictures() {
     radii = [];
     job += 1;
     worker.postMessage({
-      kind: "radii", job, network: given.network, cycles: given.points.map((point) => [point]),
+      kind: "radii",
+      job,
+      network: given.network,
+      cycles: given.points.map((point) => [point]),
     });
     bars = given.points.map((point, index) => {
       const canvas = make("canvas", {});
       drawPicture(canvas, point, shape);
       const bar = make("span", { className: "bar" });
       const value = make("span", { className: "value" });
-      const button = make("button", { type: "button", className: "example", onclick: () => choose(index) }, canvas, make("span", { className: "name" }, given.names[index]), bar, value);
+      const button = make(
+        "button",
+        { type: "button", className: "example", onclick: () => choose(index) },
+        canvas,
+        make("span", { className: "name" }, given.names[index]),
+        bar,
+        value,
+      );
       return button;
     });
     byId("pictures-examples").replaceChildren(...bars.map((bar) => make("li", {}, bar)));
@@ -161,10 +178,13 @@ export function startPictures() {
     const { state, steps, period, diverged } = iteration.course;
     if (diverged) return `After ${counted(steps)}: diverged.`;
     const found = nearest(state, memory.points);
-    if (!period) return `After ${counted(steps)}: nearest to ${memory.names[found.index]}, at distance ${shown(found.distance)}.`;
+    if (!period)
+      return `After ${counted(steps)}: nearest to ${memory.names[found.index]}, at distance ${shown(found.distance)}.`;
     if (period > 1) return `After ${counted(steps)}: a cycle of ${period} that was never stored.`;
     if (found.distance > memory.atol) return `After ${counted(steps)}: an attractor that was never stored.`;
-    return found.index === chosen ? `After ${counted(steps)}: ${memory.names[chosen]} came back.` : `After ${counted(steps)}: another example, ${memory.names[found.index]}.`;
+    return found.index === chosen
+      ? `After ${counted(steps)}: ${memory.names[chosen]} came back.`
+      : `After ${counted(steps)}: another example, ${memory.names[found.index]}.`;
   }
 
   const draw = perFrame(() => {
@@ -187,9 +207,18 @@ export function startPictures() {
     });
     const at = radii[chosen];
     const certified = memory.certified?.[memory.cycles.findIndex(([index]) => index === chosen)];
-    const proved = certified ? (certified.verdict === "attractor" ? " Certified as an attractor by its file." : ` Its file says: ${certified.verdict.replace("_", " ")}.`) : "";
-    byId("pictures-radius").textContent = at ? `Radius at ${memory.names[chosen]}: ${shown(at.radius)}.${proved}` : "Computing the eigenvalues.";
-    drawEigenvalues(byId("pictures-eigenvalues"), at?.values ? [{ values: at.values.length ? at.values : [{ re: 0, im: 0 }], color: ink("link") }] : []);
+    const proved = certified
+      ? certified.verdict === "attractor"
+        ? " Certified as an attractor by its file."
+        : ` Its file says: ${certified.verdict.replace("_", " ")}.`
+      : "";
+    byId("pictures-radius").textContent = at
+      ? `Radius at ${memory.names[chosen]}: ${shown(at.radius)}.${proved}`
+      : "Computing the eigenvalues.";
+    drawEigenvalues(
+      byId("pictures-eigenvalues"),
+      at?.values ? [{ values: at.values.length ? at.values : [{ re: 0, im: 0 }], color: ink("link") }] : [],
+    );
   });
 
   /** The last corruption on every example, and where each cue goes. */
@@ -207,12 +236,21 @@ export function startPictures() {
       if (stored && found.index === index) counts.back += 1;
       else {
         counts[!period || diverged ? "lost" : stored ? "other" : "spurious"] += 1;
-        missed.push({ index, one, state, what: diverged ? "diverged" : stored ? "another example" : period ? "never stored" : "not settled" });
+        missed.push({
+          index,
+          one,
+          state,
+          what: diverged ? "diverged" : stored ? "another example" : period ? "never stored" : "not settled",
+        });
       }
       if (index % 5 === 4) await new Promise((go) => setTimeout(go));
     }
     const total = memory.points.length;
-    const line = `${CORRUPTIONS[last].label}: ${counts.back} of ${total} came back (nearest neighbor ${counts.neighbor}); ${counts.other} went to another example, ${counts.spurious} to what was never stored, ${counts.lost} did not settle.`;
+    const line = [
+      `${CORRUPTIONS[last].label}: ${counts.back} of ${total} came back (nearest neighbor ${counts.neighbor});`,
+      `${counts.other} went to another example, ${counts.spurious} to what was never stored,`,
+      `${counts.lost} did not settle.`,
+    ].join(" ");
     const list = make("ul", { className: "missed" });
     for (const { index, one, state, what } of missed.slice(0, 24)) {
       const canvases = [memory.points[index], one, state].map((picture) => {
@@ -241,7 +279,10 @@ export function startPictures() {
   }
   const at = (/** @type {PointerEvent} */ event) => {
     const box = canvas.getBoundingClientRect();
-    brush(((event.clientX - box.left) / box.width) * shape.width, ((event.clientY - box.top) / box.height) * shape.height);
+    brush(
+      ((event.clientX - box.left) / box.width) * shape.width,
+      ((event.clientY - box.top) / box.height) * shape.height,
+    );
   };
   canvas.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
     painting = true;
@@ -252,7 +293,12 @@ export function startPictures() {
   for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => (painting = false));
   let hand = [0.5, 0.5];
   canvas.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-    const moves = /** @type {Record<string, number[]>} */ ({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] });
+    const moves = /** @type {Record<string, number[]>} */ ({
+      ArrowLeft: [-1, 0],
+      ArrowRight: [1, 0],
+      ArrowUp: [0, -1],
+      ArrowDown: [0, 1],
+    });
     const move = moves[event.key];
     if (move) {
       hand = hand.map((value, i) => Math.min(1, Math.max(0, value + 0.05 * move[i])));
@@ -263,7 +309,9 @@ export function startPictures() {
   });
 
   for (const [name, { label }] of Object.entries(CORRUPTIONS)) {
-    byId("pictures-corruptions").append(make("button", { type: "button", id: `pictures-${name}`, onclick: () => corrupt(name) }, label));
+    byId("pictures-corruptions").append(
+      make("button", { type: "button", id: `pictures-${name}`, onclick: () => corrupt(name) }, label),
+    );
   }
   byId("pictures-original").addEventListener("click", () => choose(chosen));
   byId("pictures-step").addEventListener("click", step);
@@ -274,8 +322,12 @@ export function startPictures() {
   byId("pictures-back").addEventListener("click", again);
   byId("pictures-test").addEventListener("click", test);
   byId("pictures-sample").addEventListener("click", () => store(samplePictures()));
-  byId("pictures-files").addEventListener("change", async (/** @type {any} */ event) => storeFiles([...event.target.files]));
-  byId("pictures-memory").addEventListener("change", (/** @type {any} */ event) => open(allMemories()[Number(event.target.value)]));
+  byId("pictures-files").addEventListener("change", async (/** @type {any} */ event) =>
+    storeFiles([...event.target.files]),
+  );
+  byId("pictures-memory").addEventListener("change", (/** @type {any} */ event) =>
+    open(allMemories()[Number(event.target.value)]),
+  );
 
   /** @param {File[]} files pictures */
   async function storeFiles(files) {
@@ -293,7 +345,9 @@ export function startPictures() {
     open(given);
   });
   return {
-    draw, storeFiles, store,
+    draw,
+    storeFiles,
+    store,
     state: () => ({ memory, cue, course: iteration?.course, running, radii, rate, storing }),
   };
 }

@@ -124,7 +124,10 @@ export function startPlane() {
     });
     canvas.addEventListener("keydown", (event) => {
       const moves = /** @type {Record<string, number[]>} */ ({
-        ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, STEP], ArrowDown: [0, -STEP],
+        ArrowLeft: [-STEP, 0],
+        ArrowRight: [STEP, 0],
+        ArrowUp: [0, STEP],
+        ArrowDown: [0, -STEP],
       });
       const move = moves[event.key];
       if (move) {
@@ -183,6 +186,7 @@ export function startPlane() {
     paths = seen.map(({ network }) => {
       if (!network) return [];
       const states = [point];
+      /** @type {Float64Array} */
       let state = Float64Array.from(point);
       for (let step = 0; step < LENGTH && state.every((value) => Math.abs(value) < 10); step++) {
         state = forward(network, state);
@@ -219,7 +223,11 @@ export function startPlane() {
     running = false;
     byId("plane-train").textContent = "Train on";
     const counts = seen.map(({ held }) => `${held.filter(Boolean).length} of ${held.length}`);
-    tell(seen.some(({ diverged }) => diverged) ? "Training diverged. Take a smaller learning rate." : `Trained. Stored: ${counts.join("; ")}.`);
+    tell(
+      seen.some(({ diverged }) => diverged)
+        ? "Training diverged. Take a smaller learning rate."
+        : `Trained. Stored: ${counts.join("; ")}.`,
+    );
   }
 
   function toggle() {
@@ -250,10 +258,16 @@ export function startPlane() {
       drawPlane(canvas, one, now, shows, paths[number] ?? [], open, cursor);
       const held = one.held.filter(Boolean).length;
       const speed = one.rate ? `, ${Math.round(one.rate)} epochs/s` : "";
-      const what = memory ? memory.title : `seed ${recipe().seed + number}, epoch ${one.epoch}${speed}, loss ${shown(one.loss)}`;
-      captions[number].textContent = `${what}: ${held} of ${now.cycles.length} stored${one.diverged ? "; diverged" : ""}`;
+      const what = memory
+        ? memory.title
+        : `seed ${recipe().seed + number}, epoch ${one.epoch}${speed}, loss ${shown(one.loss)}`;
+      captions[number].textContent =
+        `${what}: ${held} of ${now.cycles.length} stored${one.diverged ? "; diverged" : ""}`;
     });
-    drawEigenvalues(byId("plane-eigenvalues"), seen[0].cycles.map(({ values }, index) => ({ values, color: colorOf(index) })));
+    drawEigenvalues(
+      byId("plane-eigenvalues"),
+      seen[0].cycles.map(({ values }, index) => ({ values, color: colorOf(index) })),
+    );
     drawLosses(byId("plane-losses"), losses);
     byId("plane-table").replaceChildren(...now.cycles.map((cycle, index) => row(cycle, index)));
   });
@@ -266,9 +280,19 @@ export function startPlane() {
     const where = cycle.length > 1 ? `cycle of ${cycle.length}` : `${x.toFixed(2)}, ${y.toFixed(2)}`;
     const mark = make("span", { className: "mark" }, "");
     mark.style.background = colorOf(index);
-    const verdict = memory?.certified ? (memory.certified[index].verdict === "attractor" ? "certified" : memory.certified[index].verdict.replace("_", " ")) : "";
+    const verdict = memory?.certified
+      ? memory.certified[index].verdict === "attractor"
+        ? "certified"
+        : memory.certified[index].verdict.replace("_", " ")
+      : "";
     const state = radius === undefined ? "" : held ? "stored" : !(radius < 1) ? "not attracting" : "not reproduced yet";
-    return make("tr", {}, make("td", {}, mark, where), make("td", {}, radius === undefined ? "–" : shown(radius)), make("td", {}, verdict || state));
+    return make(
+      "tr",
+      {},
+      make("td", {}, mark, where),
+      make("td", {}, radius === undefined ? "–" : shown(radius)),
+      make("td", {}, verdict || state),
+    );
   }
 
   /** Another set of points and settings. @param {import("./share.js").Scene} scene */
@@ -300,14 +324,17 @@ export function startPlane() {
   for (const name of Object.keys(ACTIVATIONS)) byId("plane-activation").append(make("option", { value: name }, name));
   for (const name of Object.keys(OPTIMIZERS)) byId("plane-optimizer").append(make("option", { value: name }, name));
   showRecipe(PRESET);
-  for (const name of [...Object.keys(LIMITS), "activation", "optimizer"]) byId(`plane-${name}`).addEventListener("change", restart);
+  for (const name of [...Object.keys(LIMITS), "activation", "optimizer"])
+    byId(`plane-${name}`).addEventListener("change", restart);
   for (const name of ["field", "basins", "path"]) byId(`plane-${name}`).addEventListener("change", draw);
   byId("plane-train").addEventListener("click", toggle);
   byId("plane-reset").addEventListener("click", () => {
     restart();
     tell("A new network, not yet trained.");
   });
-  byId("plane-preset").addEventListener("click", () => show({ recipe: PRESET, cycles: SIX_POINTS.map((cycle) => cycle.map((point) => [...point])) }));
+  byId("plane-preset").addEventListener("click", () =>
+    show({ recipe: PRESET, cycles: SIX_POINTS.map((cycle) => cycle.map((point) => [...point])) }),
+  );
   byId("plane-clear").addEventListener("click", () => {
     cycles = [];
     open = [];

@@ -30,7 +30,17 @@ export function noteCycles(seen, cycles) {
 
 /** @returns {Seen} */
 export const unseen = () => ({
-  network: null, field: null, epoch: 0, loss: NaN, rate: 0, diverged: false, radii: [], held: [], cycles: [], basins: null, exact: false,
+  network: null,
+  field: null,
+  epoch: 0,
+  loss: NaN,
+  rate: 0,
+  diverged: false,
+  radii: [],
+  held: [],
+  cycles: [],
+  basins: null,
+  exact: false,
 });
 
 /** f by interpolation between the corners of the grid. @param {Float64Array} field @param {number} x @param {number} y
@@ -84,10 +94,13 @@ export function drawnBasins(seen, { points, cycles }) {
   return image;
 }
 
-/** One row of basins without interpolation. @param {Seen} seen @param {{row: number, side: number, ends: Int16Array}} found */
+/** One row of basins without interpolation. @param {Seen} seen
+ * @param {{row: number, side: number, ends: Int16Array}} found */
 export function addExactRow(seen, { row, side, ends }) {
   if (!seen.basins || seen.basins.width !== side) return;
-  ends.forEach((end, col) => paint(/** @type {ImageData} */ (seen.basins), row * side + col, end, end >= 0 && seen.held[end]));
+  ends.forEach((end, col) =>
+    paint(/** @type {ImageData} */ (seen.basins), row * side + col, end, end >= 0 && seen.held[end]),
+  );
 }
 export const EXACT_SIDE = CELLS;
 
@@ -126,7 +139,11 @@ export function drawPlane(canvas, seen, { points, cycles }, shows, path, open, c
   cycles.forEach((cycle, index) => {
     context.strokeStyle = colorOf(index);
     context.lineWidth = 2;
-    if (cycle.length > 1) curve(cycle.map((point) => points[point]), true);
+    if (cycle.length > 1)
+      curve(
+        cycle.map((point) => points[point]),
+        true,
+      );
     for (const point of cycle) {
       const [x, y] = toPixels(points[point][0], points[point][1], side);
       context.beginPath();

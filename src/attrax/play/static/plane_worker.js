@@ -35,7 +35,9 @@ export function fieldOf(network, grid, reach) {
 export function cyclesAt(network, points, cycles) {
   return cycles.map((cycle) => {
     const states = cycle.map((index) => Float64Array.from(points[index]));
-    const error = Math.max(...states.map((state, step) => distance(forward(network, state), states[(step + 1) % states.length])));
+    const error = Math.max(
+      ...states.map((state, step) => distance(forward(network, state), states[(step + 1) % states.length])),
+    );
     try {
       return { values: spectrum(network, states), error };
     } catch {
@@ -63,7 +65,8 @@ export function planeWorker(post) {
   /** Counts the setups, so that a loop from before one ends. */
   let generation = 0;
 
-  const flat = (/** @type {number[]} */ order) => Float64Array.from(order.flatMap((index) => setup?.points[index] ?? []));
+  const flat = (/** @type {number[]} */ order) =>
+    Float64Array.from(order.flatMap((index) => setup?.points[index] ?? []));
 
   function snapshot() {
     if (!setup) return;
@@ -80,7 +83,10 @@ export function planeWorker(post) {
         losses: losses[number],
         rate: spent ? epochs / (spent / 1000) : 0,
         diverged: !finite,
-        network: { ...network, layers: trainer.layers.map((layer) => ({ ...layer, weight: layer.weight.slice(), bias: layer.bias.slice() })) },
+        network: {
+          ...network,
+          layers: trainer.layers.map((layer) => ({ ...layer, weight: layer.weight.slice(), bias: layer.bias.slice() })),
+        },
         field: finite ? fieldOf(network, grid, reach) : null,
         cycles: finite && points.length ? cyclesAt(network, points, cycles) : [],
         running,
@@ -95,7 +101,8 @@ export function planeWorker(post) {
     if (!setup) return;
     const { recipe, points } = setup;
     const begun = performance.now();
-    const going = () => trainers.filter(({ epoch, loss }) => epoch < recipe.epochs && (epoch === 0 || Number.isFinite(loss)));
+    const going = () =>
+      trainers.filter(({ epoch, loss }) => epoch < recipe.epochs && (epoch === 0 || Number.isFinite(loss)));
     do {
       for (const trainer of going()) {
         const share = Math.min(1, trainer.epoch / recipe.epochs);
@@ -105,7 +112,11 @@ export function planeWorker(post) {
         trainer.inputs = noise ? clean.map((value) => value + noise * gaussian(random)) : clean;
         trainer.train();
         epochs += 1;
-        if (trainer.epoch % Math.ceil(recipe.epochs / CURVE) === 1 || recipe.epochs <= CURVE || trainer.epoch === recipe.epochs) {
+        if (
+          trainer.epoch % Math.ceil(recipe.epochs / CURVE) === 1 ||
+          recipe.epochs <= CURVE ||
+          trainer.epoch === recipe.epochs
+        ) {
           losses[trainers.indexOf(trainer)].push({ epoch: trainer.epoch, loss: trainer.loss });
         }
       }
@@ -137,7 +148,8 @@ export function planeWorker(post) {
       for (let col = 0; col < side; col++) {
         const cue = [-reach + (2 * reach * (col + 0.5)) / side, reach - (2 * reach * (row + 0.5)) / side];
         const course = new Iteration(network, Float64Array.from(cue)).settle(300);
-        const found = course.diverged || !stored.length ? { index: -1, distance: Infinity } : nearest(course.state, stored);
+        const found =
+          course.diverged || !stored.length ? { index: -1, distance: Infinity } : nearest(course.state, stored);
         ends[col] = course.diverged ? -2 : found.distance < 1e-3 ? (owner.get(found.index) ?? -1) : -1;
       }
       await new Promise((go) => setTimeout(go));
@@ -164,7 +176,8 @@ export function planeWorker(post) {
       snapshot();
     } else if (message.kind === "run") {
       if (!setup || !setup.points.length) return;
-      if (trainers.every((trainer) => trainer.epoch >= message.epochs)) message.epochs = trainers[0].epoch + message.more;
+      if (trainers.every((trainer) => trainer.epoch >= message.epochs))
+        message.epochs = trainers[0].epoch + message.more;
       setup.recipe.epochs = message.epochs;
       running = true;
       loop();

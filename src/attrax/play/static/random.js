@@ -1,4 +1,4 @@
-/** Random numbers from a seed: the same seed gives the same page. (Not the numbers of Python, whose generator differs.) */
+/** Random numbers from a seed: the same seed gives the same page. Python's generator is another one. */
 
 /** @typedef {() => number} Random uniform on [0, 1) */
 

@@ -20,7 +20,10 @@ export function lastFrame(state, { shape, frame }) {
   if (!frame || String(frame) === String(shape)) return state;
   const row = shape[shape.length - 1];
   const kept = frame.length === 2 ? 1 : frame[frame.length - 1];
-  return Float64Array.from({ length: (state.length / row) * kept }, (_, i) => state[Math.floor(i / kept) * row + row - kept + (i % kept)]);
+  return Float64Array.from(
+    { length: (state.length / row) * kept },
+    (_, i) => state[Math.floor(i / kept) * row + row - kept + (i % kept)],
+  );
 }
 
 /** Scores by correlation with each state, less what the states have in common; no training is needed for states that
@@ -44,7 +47,11 @@ function plainScores(points) {
  * shape: number[], names: string[]}} parts */
 function stored(points, parts) {
   const successor = points.map((_, index) => (index + 1) % points.length);
-  const network = winnerTakeAll(plainScores(points), points, successor.map((index) => points[index]));
+  const network = winnerTakeAll(
+    plainScores(points),
+    points,
+    successor.map((index) => points[index]),
+  );
   return madeHere({ ...parts, network, points, successor });
 }
 
@@ -52,6 +59,7 @@ function stored(points, parts) {
 export function startSequences() {
   /** @type {Memory | null} */
   let memory = null;
+  /** @type {Float64Array} */
   let state = new Float64Array(1);
   let steps = 0;
   /** Steps until it came to a stored state, where it has stayed since; null before. @type {number | null} */
@@ -76,14 +84,20 @@ export function startSequences() {
     byId("sequences-picture").hidden = frameShape() === null;
     byId("sequences-wave").hidden = frameShape() !== null;
     const film = byId("sequences-strip");
-    film.replaceChildren(...given.points.slice(0, 24).map((point, index) => {
-      const shape = frameShape();
-      const canvas = make("canvas", {});
-      const button = make("button", { type: "button", title: `Begin at ${given.names[index]}`, onclick: () => begin(Float64Array.from(point)) }, ...(shape ? [canvas] : [given.names[index]]));
-      button.setAttribute("aria-label", `Begin at ${given.names[index]}`);
-      if (shape) drawPicture(canvas, lastFrame(point, given), shape);
-      return make("li", {}, button);
-    }));
+    film.replaceChildren(
+      ...given.points.slice(0, 24).map((point, index) => {
+        const shape = frameShape();
+        const canvas = make("canvas", {});
+        const button = make(
+          "button",
+          { type: "button", title: `Begin at ${given.names[index]}`, onclick: () => begin(Float64Array.from(point)) },
+          ...(shape ? [canvas] : [given.names[index]]),
+        );
+        button.setAttribute("aria-label", `Begin at ${given.names[index]}`);
+        if (shape) drawPicture(canvas, lastFrame(point, given), shape);
+        return make("li", {}, button);
+      }),
+    );
     noise();
   }
 
@@ -165,8 +179,10 @@ export function startSequences() {
     const found = nearest(state, memory.points);
     const cycle = memory.cycles.find((one) => one.includes(found.index));
     const phase = cycle ? `phase ${cycle.indexOf(found.index) + 1} of ${cycle.length}` : "before a cycle";
-    const reached = transient === null ? "Not on a stored sequence yet." : `On the stored sequence after ${counted(transient)}.`;
-    return `Step ${steps}. Nearest: ${memory.names[found.index]} (${phase}), distance ${shown(found.distance)}. ${reached}`;
+    const reached =
+      transient === null ? "Not on a stored sequence yet." : `On the stored sequence after ${counted(transient)}.`;
+    const name = memory.names[found.index];
+    return `Step ${steps}. Nearest: ${name} (${phase}), distance ${shown(found.distance)}. ${reached}`;
   }
 
   const draw = perFrame(() => {
@@ -193,7 +209,12 @@ export function startSequences() {
       pieces.push(lastFrame(state, memory));
     }
     const samples = new Float32Array(length * count);
-    pieces.forEach((piece, index) => samples.set(Float32Array.from(piece, (value) => Math.max(-1, Math.min(1, value))), index * length));
+    pieces.forEach((piece, index) =>
+      samples.set(
+        Float32Array.from(piece, (value) => Math.max(-1, Math.min(1, value))),
+        index * length,
+      ),
+    );
     return samples;
   }
 
@@ -222,13 +243,31 @@ export function startSequences() {
   byId("sequences-listen").addEventListener("click", listen);
   byId("sequences-film").addEventListener("click", () => {
     const film = sampleFilm();
-    add(stored(film.points, { title: "A turning bar, stored here", shape: film.shape, names: film.names, media: "video", rate: 12 }));
+    add(
+      stored(film.points, {
+        title: "A turning bar, stored here",
+        shape: film.shape,
+        names: film.names,
+        media: "video",
+        rate: 12,
+      }),
+    );
   });
   byId("sequences-tune").addEventListener("click", () => {
     const tune = sampleTune();
-    add(stored(tune.points, { title: "A tune, stored here", shape: tune.shape, names: tune.names, media: "audio", rate: tune.rate }));
+    add(
+      stored(tune.points, {
+        title: "A tune, stored here",
+        shape: tune.shape,
+        names: tune.names,
+        media: "audio",
+        rate: tune.rate,
+      }),
+    );
   });
-  byId("sequences-memory").addEventListener("change", (/** @type {any} */ event) => open(allMemories()[Number(event.target.value)]));
+  byId("sequences-memory").addEventListener("change", (/** @type {any} */ event) =>
+    open(allMemories()[Number(event.target.value)]),
+  );
   onAdded((given) => {
     if (!given || !hasCycles(given) || given.shape.join() === "2") return;
     byId("sequences-memory").append(make("option", { value: String(allMemories().indexOf(given)) }, given.title));

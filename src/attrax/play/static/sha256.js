@@ -60,7 +60,7 @@ export function sha256(parts) {
   /** @param {Uint8Array} bytes */
   const add = (bytes) => {
     total += bytes.length;
-    for (let from = 0; from < bytes.length; ) {
+    for (let from = 0; from < bytes.length;) {
       const count = Math.min(64 - filled, bytes.length - from);
       for (let i = 0; i < count; i++) block[filled + i] = bytes[from + i];
       filled += count;

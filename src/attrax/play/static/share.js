@@ -54,7 +54,9 @@ export function limited(name, value, otherwise) {
 export function toHash({ recipe, cycles }) {
   const parts = new URLSearchParams();
   for (const [name, value] of Object.entries(recipe)) parts.set(name, String(value));
-  const points = cycles.map((cycle) => cycle.map((point) => point.map((value) => Math.round(1000 * value)).join("_")).join("."));
+  const points = cycles.map((cycle) =>
+    cycle.map((point) => point.map((value) => Math.round(1000 * value)).join("_")).join("."),
+  );
   parts.set("points", points.join("~"));
   return `plane?${parts}`;
 }

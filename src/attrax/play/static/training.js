@@ -5,7 +5,8 @@ import { OPTIMIZERS } from "./optimizers.js";
 import { seeded } from "./random.js";
 
 /** @typedef {{rows: number, cols: number, weight: Float64Array, bias: Float64Array}} Trained */
-/** @typedef {{depth: number, width: number, activation: string, optimizer: string, rate: number, seed: number}} Recipe */
+/** @typedef {{depth: number, width: number, activation: string, optimizer: string, rate: number,
+ *   seed: number}} Recipe */
 
 /** Layers as PyTorch's Linear begins: all of U[−1/√fan_in, 1/√fan_in].
  * @param {number} size @param {Recipe} recipe @returns {Trained[]} */
@@ -16,7 +17,12 @@ export function initialLayers(size, { depth, width, seed }) {
     const cols = sizes[number];
     const limit = 1 / Math.sqrt(cols);
     const draw = () => (2 * random() - 1) * limit;
-    return { rows, cols, weight: Float64Array.from({ length: rows * cols }, draw), bias: Float64Array.from({ length: rows }, draw) };
+    return {
+      rows,
+      cols,
+      weight: Float64Array.from({ length: rows * cols }, draw),
+      bias: Float64Array.from({ length: rows }, draw),
+    };
   });
 }
 
@@ -125,7 +131,8 @@ function rowGradient(dz, a, batch, rows, cols, o, out) {
     const five = four + cols;
     const six = five + cols;
     for (let i = 0; i < cols; i++) {
-      out[i] += p * a[one + i] + q * a[two + i] + r * a[three + i] + (s * a[four + i] + t * a[five + i] + u * a[six + i]);
+      out[i] +=
+        p * a[one + i] + q * a[two + i] + r * a[three + i] + (s * a[four + i] + t * a[five + i] + u * a[six + i]);
     }
   }
   for (; b < batch; b++) {
@@ -166,11 +173,6 @@ export class Trainer {
     });
     this.memories = this.layers.map(kept());
     this.row = new Float64Array(Math.max(...this.layers.map((layer) => Math.max(layer.cols, layer.rows))));
-    this.give(inputs, targets);
-  }
-
-  /** Other examples from here on. @param {Float64Array} inputs @param {Float64Array} targets */
-  give(inputs, targets) {
     this.inputs = inputs;
     this.targets = targets;
     this.batch = inputs.length / this.size;
@@ -228,4 +230,3 @@ export class Trainer {
     return { layers: this.layers, size: this.size, activation: this.recipe.activation };
   }
 }
-

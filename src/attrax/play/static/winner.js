@@ -154,14 +154,17 @@ export function winnerTakeAll(scores, points, targets) {
   first.forEach((row, index) => {
     const own = row[index];
     const total = row.reduce((a, b) => a + b, 0);
-    if (own > 0 && own === Math.max(...row) && own < total) onset = Math.min(onset, (SAFE * count * own) / (total - own));
+    if (own > 0 && own === Math.max(...row) && own < total)
+      onset = Math.min(onset, (SAFE * count * own) / (total - own));
   });
   for (const strength of count === 1 ? [] : inhibition(count, onset)) {
     const square = new Float64Array(count * count).fill(-strength);
     for (let i = 0; i < count; i++) square[i * count + i] = 1;
     network.layers.push({ rows: count, cols: count, weight: square, bias: null });
   }
-  const won = featuresAt(network, points).map((row, index) => row[index]).filter((value) => value > 0);
+  const won = featuresAt(network, points)
+    .map((row, index) => row[index])
+    .filter((value) => value > 0);
   const gain = GAIN / (won.length ? Math.min(...won) : 1);
   const gate = new Float64Array(count * count);
   for (let i = 0; i < count; i++) gate[i * count + i] = -gain;
