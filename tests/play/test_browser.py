@@ -4,6 +4,7 @@ import base64
 import re
 import time
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,15 @@ def full(started: Any, folder: Path) -> Iterator[Opened]:
     opened.close()
 
 
+def test_every_control_is_tried() -> None:
+    page = (files("attrax.play") / "static" / "page.html").read_text("utf-8")
+    tried = Path(__file__).read_text("utf-8")
+    for name in re.findall(r'<(?:button|select|input)[^>]* id="([^"]+)"', page):
+        tab, _, short = name.partition("-")
+        in_loop = f'"#{tab}-{{' in tried and f'"{short}"' in tried
+        assert f'"#{name}"' in tried or in_loop, name
+
+
 SEEN = "attrax.plane().seen"
 
 
@@ -161,10 +171,13 @@ def test_plane_is_clicked(empty: Opened) -> None:
     for point in [(-0.5, -0.5), (-0.5, 0.5), (0.5, 0), (-0.5, -0.5)]:
         click(*point)
     assert page.evaluate("attrax.plane().cycles.map((cycle) => cycle.length)") == [3]
+    page.check("#plane-mode-point")
+    click(1.2, 1.2)
+    page.check("#plane-mode-cycle")
     click(1, 1)
     click(1, -1)
     page.click("#plane-close")
-    assert page.evaluate("attrax.plane().cycles.map((cycle) => cycle.length)") == [3, 2]
+    assert page.evaluate("attrax.plane().cycles.map((cycle) => cycle.length)") == [3, 1, 2]
     for name in ("field", "basins", "path"):
         page.uncheck(f"#plane-{name}")
         page.check(f"#plane-{name}")
@@ -273,6 +286,8 @@ def test_dropped_pictures(empty: Opened, tmp_path: Path) -> None:
     (tmp_path / "one.png").write_bytes(files["0.png"])
     empty.page.set_input_files("#pictures-files", [str(tmp_path / "one.png")])
     empty.until("attrax.pictures().memory.points.length === 1")
+    empty.page.select_option("#pictures-memory", "0")
+    assert empty.page.evaluate("attrax.pictures().memory.points.length") == 3
 
 
 def test_dropped_memories(empty: Opened, folder: Path) -> None:

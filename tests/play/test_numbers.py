@@ -16,6 +16,7 @@ import attrax as ax
 from attrax.activations import ACTIVATIONS
 from attrax.files import checksum
 from attrax.maps import MLP
+from attrax.patterns._delays import delayed
 
 READ = """
 import { readMemory } from "./memory.js";
@@ -306,3 +307,21 @@ def test_shared_links(tmp_path: Path) -> None:
     assert found["bad"] == {"recipe": found["preset"] | {"depth": 20}, "cycles": [[[0.1, 0.2]]]}
     assert found["many"] == 60
     assert found["other"] is None
+
+
+def test_latest_frames(tmp_path: Path) -> None:
+    """Of states that hold several frames, the page shows the one that attrax writes to films."""
+    random = np.random.default_rng(4)
+    frames = [random.random((7, *shape)) for shape in ((6, 5), (4, 3, 3), (5,), (4, 2, 1))]
+    states = [delayed(sequence, 3, hold=False) for sequence in frames]
+    text = """
+    import { lastFrame } from "./sequences.js";
+    const shown = ({ state, shape, frame }) => [...lastFrame(Float64Array.from(state), { shape, frame })];
+    export const result = given.map(shown);
+    """
+    given = [
+        {"state": state[2].ravel().tolist(), "shape": state.shape[1:], "frame": sequence.shape[1:]}
+        for state, sequence in zip(states, frames, strict=True)
+    ]
+    for found, sequence in zip(evaluate(text, given, tmp_path), frames, strict=True):
+        assert found == sequence[2].ravel().tolist()
