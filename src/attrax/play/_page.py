@@ -30,9 +30,9 @@ def play_page(memories: Sequence[str | os.PathLike[str]] = ()) -> str:
     **Arguments:** `memories`: files that `attrax.save` wrote. Each is checked as `attrax.load` does and then stands in
     the page byte by byte; its name is that of the file.
 
-    **Returns:** the page. **Raises** `attrax.files.MemoryFileError` for a file that is no memory, and `ValueError` for one
-    without its patterns. Memories of other maps than fully connected networks are taken, but the page only says that it
-    can't run them.
+    **Returns:** the page. **Raises** `attrax.files.MemoryFileError` for a file that is no memory, and `ValueError` for
+    one without its patterns. Memories of other maps than fully connected networks are taken, but the page only says
+    that it can't run them.
 
         >>> page = play_page()
         >>> page.startswith("<!doctype html>"), "http://" in page or "https://" in page
