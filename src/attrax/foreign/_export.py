@@ -66,6 +66,13 @@ def export(map: Any, path: str | os.PathLike[str], *, dtype: str = "float32") ->
     outputs differ from those of the map in 64 bits by more than 1e-6 of the largest, and by more than four times what
     rounding to `dtype` changes in the map itself; and `ValueError` for a wrong argument, or a file that can't be
     written.
+
+        >>> import jax.random as jr
+        >>> import attrax as ax
+        >>> network = ax.maps.mlp((2,), width=3, depth=1, key=jr.key(0))
+        >>> written = export(network, "network.onnx")
+        >>> written.path.name, written.difference < 1e-6
+        ('network.onnx', True)
     """
     path = Path(path)
     checks.one_of("dtype", dtype, _DTYPES)

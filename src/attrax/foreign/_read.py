@@ -35,6 +35,13 @@ def load(path: str | os.PathLike[str]) -> Program:
 
     **Raises** `ForeignError`, a `ValueError` of one sentence, for a file that can't be read, is damaged, needs an
     operator that attrax does not have, or more memory than there is.
+
+        >>> import jax.random as jr
+        >>> import attrax as ax
+        >>> network = ax.maps.mlp((2,), width=3, depth=1, key=jr.key(0))
+        >>> program = load(ax.foreign.export(network, "network.onnx").path)
+        >>> len(program.inputs), len(program.outputs)
+        (1, 1)
     """
     path = Path(path)
     try:
