@@ -22,6 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("training",),
     ("writing",),
     ("analysis", "files"),
+    ("audit",),
     ("play", "report"),
     ("demos", "paper"),
     ("cli",),

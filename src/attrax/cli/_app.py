@@ -27,6 +27,7 @@ COMMANDS = {
     "info": ("attrax.cli._certify:info", "Show what is in a memory file."),
     "compare": ("attrax.cli._compare:compare", "Give the same cues to other associative memories."),
     "export": ("attrax.cli._export:export", "Write the network of a memory for ONNX or PyTorch."),
+    "audit": ("attrax.cli._audit:audit", "Ask a network made elsewhere what it remembers."),
     "demo": ("attrax.cli._demo:demo", "Store 100 faces and write a page about it."),
     "demo-film": ("attrax.cli._demo_film:demo_film", "Store a film, recall it from noise, write it."),
     "play": ("attrax.cli._play:play", "Open the playground in the browser."),

@@ -1,5 +1,6 @@
 """Tables, figures and pages from records."""
 
+from ._audit_page import write_audit as write_audit
 from ._basin_plots import PANELS as PANELS
 from ._basin_plots import basin_map as basin_map
 from ._film import with_phase_bar as with_phase_bar

@@ -1,0 +1,202 @@
+"""Where starts end: iteration to a tolerance, Newton's method from there, a certificate, and a look whether the orbit
+does approach what was certified."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from attrax._base.numerics import float64
+from attrax._base.shown import Record
+from attrax._base.status import Evidence, IterationStatus, Reason, Verdict
+from attrax._base.types import HostStates, Map, Progress
+from attrax.audit._kinds import DIVERGED, UNSETTLED
+from attrax.certificates import certify
+from attrax.dynamics import NEVER, refine, run, run_on, states_of, trajectory
+from attrax.maps import ReducedMap, reduced_map
+from attrax.memory import Memory
+from attrax.patterns import Patterns
+
+SIZES = (64, 8)
+"""Rows are computed in chunks of these sizes."""
+_FINEST = 1e-10
+"""The last tolerance, in units: where states change less from step to step, nothing more is to come."""
+_FINER = 1e-2
+_LOOSEST = 1e-2
+"""The change per step, in units, below which Newton's method is tried at the step limit."""
+_SAME = 1e-6
+"""Distance, in units, up to which two refined ends are one."""
+_WATCHED = 32
+"""Steps after which, and after twice as many, an orbit has to be nearer to its end."""
+
+
+@dataclass(slots=True, eq=False)
+class Candidate(Record):
+    """A refined end while the search goes on.
+
+    **Fields:** as in `End`; `reach`, the distance within which a state is compared with this end first, without
+    Newton's method.
+    """
+
+    states: HostStates
+    residual: float
+    converged: bool
+    reach: float
+    verdict: Verdict = Verdict.INCONCLUSIVE
+    reason: Reason = Reason.EXISTENCE_NOT_SHOWN
+    evidence: Evidence = Evidence.DENSE
+    spectral_radius: float = float("nan")
+    upper_bound: float = float("inf")
+
+    @property
+    def period(self) -> int:
+        return len(self.states)
+
+    def distance(self, states: HostStates) -> np.ndarray:
+        """For each state, the distance to the nearest state of this end."""
+        flat = states.reshape(len(states), -1)
+        own = self.states.reshape(len(self.states), -1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.min([np.linalg.norm(flat - one, axis=1) for one in own], axis=0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Searched(Record):
+    """What the search found: `candidates`; for each start the index of one, or a negative label; the number of steps;
+    and the last state."""
+
+    candidates: tuple[Candidate, ...]
+    label: np.ndarray
+    num_steps: np.ndarray
+    last: HostStates
+
+
+class Search:
+    """A map with the ends that are known so far."""
+
+    def __init__(self, map: Map, shape: tuple[int, ...], unit: float, recovery_atol: float) -> None:
+        self.map, self.shape, self.unit, self.recovery_atol = map, shape, unit, recovery_atol
+        with float64():
+            self.reduced: ReducedMap = reduced_map(map, shape)
+        self.known: list[Candidate] = []
+
+    def run(self, starts: HostStates, tolerance: float, max_steps: int, progress: Progress | None) -> Searched:
+        """Runs every start to its end.
+
+        The iteration stops at the tolerance. What Newton's method finds from there counts if it is a certified
+        attractor and the orbit approaches it; otherwise the iteration goes on to a tolerance a hundred times finer.
+        """
+        num = len(starts)
+        label, steps = np.full(num, UNSETTLED), np.zeros(num, np.int64)
+        last, z = np.array(starts, np.float64), np.zeros((num, self.reduced.size))
+        active, level = np.arange(num), tolerance
+        while len(active):
+            left = max(max_steps - int(steps[active].min()), 1)
+            options = {"max_steps": left, "atol": level * self.unit, "unit": self.unit, "sizes": SIZES}
+            first = level == tolerance
+            found = (
+                run(self.reduced, starts, progress=progress, **options)
+                if first
+                else run_on(self.reduced, z[active], **options)
+            )
+            z[active], steps[active] = found.z, steps[active] + found.num_steps
+            gone = found.status == IterationStatus.DIVERGED
+            label[active[gone]] = DIVERGED
+            states = states_of(self.reduced, found.z, SIZES)
+            last[active[~gone]] = states[~gone]
+            over = (found.status == IterationStatus.NOT_CONVERGED) & (found.residual > _LOOSEST * self.unit)
+            rows = np.flatnonzero(~gone & ~over)
+            if progress is not None:
+                progress("refining", num - len(active), num, {"ends": float(len(self.known))})
+            place = self._assign(states[rows], found.z[rows], np.maximum(found.period[rows], 1))
+            final = level <= _FINEST
+            certified = np.array([one >= 0 and self.known[one].verdict is Verdict.ATTRACTOR for one in place], bool)
+            done = certified | (final & (place >= 0))
+            label[active[rows[done]]] = place[done]
+            for row, one in zip(active[rows[done]].tolist(), place[done].tolist(), strict=True):
+                last[row] = self._phase(one, last[row])
+            waits = found.status[rows] != IterationStatus.NOT_CONVERGED
+            active = active[rows[~done & waits]]
+            if final:
+                break
+            level = max(level * _FINER, _FINEST)
+        return Searched(tuple(self.known), label, steps, last)
+
+    def _phase(self, number: int, state: np.ndarray) -> np.ndarray:
+        """The state of an end that is nearest to a state."""
+        states = self.known[number].states
+        return states[int(np.argmin(np.linalg.norm((states - state).reshape(len(states), -1), axis=1)))]
+
+    def _assign(self, states: HostStates, z: np.ndarray, periods: np.ndarray) -> np.ndarray:
+        """For each state the index of the end that its orbit approaches, or −1."""
+        place = np.full(len(states), -1)
+        before = len(self.known)
+        for row, (state, period) in enumerate(zip(states, periods.tolist(), strict=True)):
+            place[row] = self._nearest(state, period)
+            if place[row] < 0:
+                place[row] = self._refined(state, period)
+        if len(self.known) > before:
+            self._certify(self.known[before:])
+        for number in np.unique(place[place >= 0]).tolist():
+            rows = np.flatnonzero(place == number)
+            end = self.known[number]
+            # An orbit that rests on a point that does not attract, as on a saddle, approaches it no more.
+            near = end.distance(states[rows])
+            rests = near <= _SAME * self.unit
+            coming = rests.copy()
+            if not rests.all():
+                some = rows[~rests]
+                coming[~rests] = self._approaches(end, z[some], near[~rests])
+            place[rows[~coming]] = -1
+        return place
+
+    def _nearest(self, state: np.ndarray, period: int) -> int:
+        """The nearest known end that reaches as far as this state."""
+        best, found = math.inf, -1
+        for number, end in enumerate(self.known):
+            if end.period == period and (distance := float(end.distance(state[None])[0])) <= min(end.reach, best):
+                best, found = distance, number
+        return found
+
+    def _refined(self, state: np.ndarray, period: int) -> int:
+        """The index of the end that Newton's method finds from a state, known or new; of a slow point, where there is
+        none."""
+        lap = state[None]
+        if period > 1:
+            lap = np.concatenate([lap, trajectory(self.reduced, lap, period - 1)[0]])
+            if len(lap) < period:
+                return -1
+        exact = refine(self.map, lap, reduced=self.reduced, unit=self.unit)
+        if not np.isfinite(exact.residual):
+            return -1
+        moved = float(np.linalg.norm(exact.points[0] - state))
+        same = _SAME * self.unit
+        for number, end in enumerate(self.known):
+            if end.period == period and float(end.distance(exact.points[:1])[0]) <= same:
+                end.reach = max(end.reach, 2 * moved)
+                return number
+        self.known.append(Candidate(exact.points, exact.residual, exact.converged, max(2 * moved, same)))
+        return len(self.known) - 1
+
+    def _certify(self, new: list[Candidate]) -> None:
+        found = certify(
+            Memory(self.map, Patterns.from_sequences([end.states for end in new])), recovery_atol=self.recovery_atol
+        )
+        first = {cycle: number for number, cycle in enumerate(found.cycles)}
+        total = 0
+        for end in new:
+            row = first[tuple(range(total, total + end.period))]
+            total += end.period
+            end.verdict, end.reason, end.evidence = found.verdict[row], found.reason[row], found.evidence[row]
+            end.spectral_radius, end.upper_bound = float(found.spectral_radius[row]), float(found.upper_bound[row])
+
+    def _approaches(self, end: Candidate, z: np.ndarray, distance: np.ndarray) -> np.ndarray:
+        """Whether orbits are nearer to an end after some steps, and nearer still after as many again."""
+        laps = end.period * -(-_WATCHED // end.period)
+        for _ in range(2):
+            after = run_on(self.reduced, z, max_steps=laps, atol=NEVER, unit=self.unit, sizes=SIZES)
+            z, before = after.z, distance
+            distance = end.distance(states_of(self.reduced, z, SIZES))
+            closer = (distance < before) | (distance <= _SAME * self.unit)
+            distance = np.where(closer, distance, math.inf)
+        return np.isfinite(distance)

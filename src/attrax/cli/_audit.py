@@ -1,0 +1,333 @@
+"""attrax audit."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from attrax._base.arguments import printable
+from attrax.cli._options import (
+    Gray,
+    Json,
+    Seed,
+    Size,
+    SkipUnreadable,
+    check_output_file,
+    load_sources,
+)
+from attrax.cli._output import number, percent, print_json, radius
+from attrax.cli._progress import progress_bar, waiting
+
+_ENDS, _EXAMPLES = 12, 20
+
+
+def audit(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="An ONNX file.")],
+    kind: Annotated[
+        Literal["image", "latent", "state"],
+        typer.Option(
+            "--map",
+            metavar="image|latent|state",
+            help="What is iterated: image, the whole network; latent, the code of an autoencoder (--split or --decoder); "
+            "state, the state of a recurrent network (--state).",
+        ),
+    ] = "image",
+    describe: Annotated[
+        bool, typer.Option("--describe", help="Only list inputs, outputs and shapes, and propose commands.")
+    ] = False,
+    train: Annotated[
+        list[str] | None,
+        typer.Option("--train", "--data", metavar="SOURCE", help="Training data: any source; repeatable."),
+    ] = None,
+    held_out: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SOURCE", help="Examples of the same kind that it was not trained on; repeatable."),
+    ] = None,
+    n: Annotated[int | None, typer.Option("--n", min=1, help="Take the first N training examples.")] = None,
+    held_out_n: Annotated[int | None, typer.Option(min=1, help="Take the first N held-out examples.")] = None,
+    split: Annotated[
+        str | None, typer.Option(metavar="NODE", help="For latent: the node whose output is the code.")
+    ] = None,
+    decoder: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="For latent: the decoder, if MODEL is only the encoder.")
+    ] = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(metavar="IN=OUT", help="For state: an input, and the output that is its next value; repeatable."),
+    ] = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            metavar="NAME=VALUE",
+            help="The constant value of a further input: zeros:1x576, a number, tone:200:1x576 (hertz), or a .npy "
+            "file; repeatable.",
+        ),
+    ] = None,
+    rate: Annotated[int, typer.Option(min=1, metavar="HERTZ", help="Samples per second of tones.")] = 16_000,
+    step_seconds: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="How long one step lasts, to print times in seconds.")
+    ] = None,
+    from_input: Annotated[str | None, typer.Option("--from", metavar="NAME", help="For image: the input.")] = None,
+    to_output: Annotated[str | None, typer.Option("--to", metavar="NAME", help="For image: the output.")] = None,
+    shape: Annotated[
+        str | None, typer.Option(metavar="1x28x28", help="The shape of a state, where the file leaves it open.")
+    ] = None,
+    starts: Annotated[int, typer.Option(min=1, help="How many starts from noise and blends.")] = 200,
+    corruption: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND:LEVEL", help="Corruptions of the examples; repeatable. [default: gaussian 0.1, 0.3]"
+        ),
+    ] = None,
+    false_rate: Annotated[
+        float, typer.Option(help="The rate of false accusations; 0.01 needs 99 held-out examples.")
+    ] = 0.01,
+    together: Annotated[
+        bool,
+        typer.Option("--together", help="Hold that rate for all accused examples together (Benjamini and Hochberg)."),
+    ] = False,
+    recovery_atol: Annotated[
+        float | None, typer.Option(metavar="DISTANCE", help="Distance up to which an attractor is that of an example.")
+    ] = None,
+    tolerance: Annotated[
+        float, typer.Option(help="Change per step, in units, at which Newton's method takes over.")
+    ] = 1e-6,
+    max_steps: Annotated[int, typer.Option(min=1, help="Maximum number of applications of the network.")] = 10_000,
+    confidence: Annotated[float, typer.Option(help="Confidence of the bounds.")] = 0.95,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE.html", help="Write a page with pictures and tables.")
+    ] = None,
+    size: Size = None,
+    gray: Gray = False,
+    skip_unreadable: SkipUnreadable = False,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> int:
+    """Ask a network that was made elsewhere what it remembers: where its states go, and which training examples it holds.
+
+    Starts are iterated, their ends refined and certified. With --train, each example gets a verdict; with --held-out,
+    a p-value and whether it is memorized. Exits with 0 whatever it finds.
+
+    Example: attrax audit model.onnx --train digits --n 20
+    """
+    import jax.random as jr
+
+    import attrax.audit as auditing
+    from attrax import foreign
+
+    if output is not None:
+        check_output_file(output, "--output")
+    with waiting(f"reading {model.name}"):
+        program = foreign.load(model)
+    if describe:
+        return _describe(auditing.proposals(program), model, as_json)
+    fixed = _fixed(inputs, program, rate)
+    sides = _shape(shape)
+    data = None if not train else _load(train, n, size, gray, skip_unreadable)
+    others = None if not held_out else _load(held_out, held_out_n, size, gray, skip_unreadable)
+    facts: dict[str, Any] = {"file": str(model), "kind": kind, "seed": seed}
+    view = None
+    with waiting(f"translating {model.name}"):
+        if kind == "image":
+            made = foreign.from_onnx(model, input=from_input, output=to_output, fixed=fixed, shape=sides)
+            network, facts["difference"], facts["against"] = made.map, made.difference, made.against
+        elif kind == "state":
+            network = auditing.state_map(program, _pairs(state), fixed=fixed)
+        else:
+            network = _latent(program, split, decoder, fixed, sides)
+            layout = auditing.layout_of(network.outer_shape, None if data is None else data.shape[1:])
+            view = auditing.LatentView(network, layout)
+    facts["map"] = _text(network)
+    with progress_bar() as progress:
+        found = auditing.audit(
+            network,
+            data,
+            others,
+            view=view,
+            num_starts=starts,
+            corruptions=tuple(corruption) if corruption else auditing.CORRUPTIONS,
+            rate=false_rate,
+            together=together,
+            recovery_atol=recovery_atol,
+            tolerance=tolerance,
+            max_steps=max_steps,
+            confidence=confidence,
+            progress=progress,
+            key=jr.key(seed),
+        )
+    if output is not None:
+        from attrax.report import write_audit
+
+        facts["page"] = str(write_audit(output, found, title=f"What {model.name} remembers", settings=facts))
+    if as_json:
+        record = found.as_dict() | facts | {"step_seconds": step_seconds}
+        if step_seconds is not None:
+            for row in record["ends"]:
+                constant = row["time_constant"]
+                row["time_constant_seconds"] = None if constant is None else constant * step_seconds
+        print_json(record)
+        return 0
+    _print(found, facts, step_seconds)
+    return 0
+
+
+def _describe(found: Any, model: Path, as_json: bool) -> int:
+    commands = [f"attrax audit {model} {one.options}" for one in found.proposals]
+    if as_json:
+        print_json(found.as_dict() | {"commands": commands})
+        return 0
+    for title, values in (("input", found.inputs), ("output", found.outputs)):
+        for name, text in values.items():
+            print(f"{title:<6}  {printable(name, 60)}  {text}")
+    print(f"{found.nodes:,} nodes, {found.parameters:,} parameters")
+    for one, command in zip(found.proposals, commands, strict=True):
+        print(f"\n{one.kind}: {printable(one.reason)}\n  {printable(command)}")
+    if not found.proposals:
+        print(
+            "no output has the shape of an input; name a state with --map state --state IN=OUT, or a code with --split"
+        )
+    return 0
+
+
+def _fixed(texts: list[str] | None, program: Any, rate: int) -> dict[str, Any]:
+    from attrax.audit import input_value
+
+    found = {}
+    for text in texts or []:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"--input must be NAME=VALUE, such as rate=16000; got {text!r}")
+        if name not in program.inputs:
+            listed = ", ".join(printable(one, 60) for one in program.inputs)
+            raise ValueError(f"--input: the network has no input {printable(name, 60)!r}; it has {listed}")
+        found[name] = input_value(name, value, program.inputs[name], rate=rate)
+    return found
+
+
+def _pairs(texts: list[str] | None) -> dict[str, str]:
+    if not texts:
+        raise ValueError("--map state needs --state IN=OUT; see --describe")
+    pairs = dict(text.partition("=")[::2] for text in texts)
+    if not all(pairs.values()):
+        raise ValueError(f"--state must be IN=OUT, such as state=stateN; got {' '.join(texts)!r}")
+    return pairs
+
+
+def _latent(program: Any, split: str | None, decoder: Path | None, fixed: Any, sides: Any) -> Any:
+    from attrax import foreign
+    from attrax.audit import latent_map, latent_map_of
+
+    if (split is None) == (decoder is None):
+        raise ValueError("--map latent needs either --split NODE or --decoder FILE; see --describe")
+    if split is not None:
+        return latent_map(program, split, fixed=fixed, shape=sides)
+    assert decoder is not None  # one of the two is there
+    return latent_map_of(program.fixed(fixed), foreign.load(decoder), shape=sides)
+
+
+def _shape(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    parts = text.lower().split("x")
+    if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
+        raise ValueError(f"--shape must be written as 1x28x28; got {text!r}")
+    return tuple(int(part) for part in parts)
+
+
+def _load(sources: list[str], n: int | None, size: str | None, gray: bool, skip_unreadable: bool) -> Any:
+    return load_sources(sources, n=n, size=size, gray=gray, skip_unreadable=skip_unreadable).values
+
+
+def _text(network: Any) -> str:
+    from attrax.maps import describe
+
+    found = describe(network)
+    return f"{found.text}, {found.parameters:,} parameters"
+
+
+def _print(found: Any, facts: dict[str, Any], step_seconds: float | None) -> None:
+    print(f"network: {printable(facts['map'])}")
+    if "against" in facts:
+        difference = facts["difference"]
+        within = "" if difference is None else f" within {number(difference)} of the largest output"
+        print(f"compared with {printable(facts['against'])}{within}" if difference is not None else facts["against"])
+    ends, shares = found.ends, found.from_noise
+    print(
+        f"{ends.num_attractors} certified attractors among {len(ends.ends)} ends of {len(ends.label)} starts; "
+        f"{ends.diverged} diverged, {ends.not_settled} not settled"
+    )
+    for place, end in enumerate(ends.ends[:_ENDS]):
+        what = f"{end.kind}{f' of period {end.period}' if end.period > 1 else ''}".replace("_", " ")
+        if end.marginal:
+            what = f"{'line' if end.marginal == 1 else 'plane' if end.marginal == 2 else 'space'} of fixed points"
+        print(
+            f"  end {place}: {what}, {str(end.verdict).replace('_', ' ')} ({end.evidence}, {end.reason}), "
+            f"radius {radius(end.spectral_radius)}, {_constant(end.time_constant, step_seconds)}, "
+            f"{end.count} starts, {percent(float(shares[place]))} of those from noise"
+        )
+    if len(ends.ends) > _ENDS:
+        print(f"  and {len(ends.ends) - _ENDS} more ends: --json has them all")
+    for one in ends.unsettled:
+        print(f"  {_motion(one)}")
+    for kind, row in found.by_start().items():
+        print(
+            f"  from {kind}: {row['attractors']}/{row['starts']} at {row['different_attractors']} certified attractors, "
+            f"elsewhere at most {percent(row['elsewhere_bound'])}"
+        )
+    if found.examples is not None:
+        _print_examples(found.examples)
+    for note in found.notes:
+        print(f"note: {note}")
+    if "page" in facts:
+        print(f"wrote {facts['page']}")
+
+
+def _print_examples(table: Any) -> None:
+    verdicts = [str(one.verdict) for one in table.examples]
+    listed = ", ".join(f"{verdicts.count(one)} {one.replace('_', ' ')}" for one in dict.fromkeys(verdicts))
+    print(f"examples: {listed}")
+    for index, one in enumerate(table.examples[:_EXAMPLES]):
+        back = ", ".join(name for name, came in one.recovered.items() if came) or "none"
+        judged = ""
+        if one.memorized is not None:
+            judged = f", {'memorized' if one.memorized else 'not shown to be memorized'} (p = {number(one.p_value)})"
+        print(
+            f"  {index}: {str(one.verdict).replace('_', ' ')} ({one.reason}), one step keeps {number(one.contraction)} of a "
+            f"deviation, recovered from {back}, nearest end {one.nearest} at {number(one.distance)} "
+            f"(cosine {number(one.cosine)}){judged}"
+        )
+    if len(table.examples) > _EXAMPLES:
+        print(f"  and {len(table.examples) - _EXAMPLES} more: --json has them all")
+    if table.num_memorized is not None:
+        whole = "of those called so" if table.procedure == "benjamini_hochberg" else "each"
+        print(
+            f"memorized: {table.num_memorized} of {len(table.examples)}, at a rate of false accusations of {table.rate:g} "
+            f"{whole} ({table.held_out} held-out examples)"
+        )
+    print(f"found from noise alone: {table.num_extracted} of {len(table.examples)}")
+
+
+def _constant(steps: float, step_seconds: float | None) -> str:
+    if steps == float("inf"):
+        return "no decay"
+    seconds = "" if step_seconds is None else f" = {number(steps * step_seconds)} s"
+    return f"time constant {number(steps)} steps{seconds}"
+
+
+def _motion(one: Any) -> str:
+    cells = ", ".join(f"{list(index)} {change:+.3g}" for index, change in one.growing[:4])
+    if one.motion == "drift":
+        left = f"{one.slowing:.3f} times as fast in the second half of the window"
+        return (
+            f"{one.count} starts not settled: drift of {number(one.rate)} per step in one direction, {left}; "
+            f"{percent(one.growing_share)} of it in these entries (change per step): {cells}. Such a state remembers "
+            "its whole past; reset it between inputs"
+        )
+    if one.motion == "divergence":
+        return f"{one.count} starts diverge, growing {number(one.rate)} times per step at the end; most in {cells}"
+    mean, low, high = one.lyapunov
+    text = f"largest Lyapunov exponent {number(mean)} per step, 95 % interval {number(low)} to {number(high)}"
+    if one.motion == "chaos":
+        return f"{one.count} starts not settled: chaos, {text}"
+    return f"{one.count} starts not settled, and no drift or chaos shown: {text}; raise --max-steps"
