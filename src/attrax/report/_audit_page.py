@@ -122,8 +122,8 @@ def _ends(audit: Audit) -> str:
     more = len(audit.ends.ends) - len(ends)
     rest = f'<p class="soft">{more} more ends are not shown.</p>\n' if more else ""
     return (
-        "<h2>Ends</h2>\n<p>Certified attractors first, by the share of starts from noise that came to them: what can be "
-        f"had from the network without its data.</p>\n{_table(head, rows, 'ends')}{rest}"
+        "<h2>Ends</h2>\n<p>Certified attractors first, by the share of starts from noise that came to them: what can "
+        f"be had from the network without its data.</p>\n{_table(head, rows, 'ends')}{rest}"
     )
 
 
@@ -178,8 +178,8 @@ def _starts(audit: Audit) -> str:
         for one in audit.ends.unsettled
     )
     return (
-        f"<h2>Where starts end</h2>\n<p>The last column is an exact bound (Clopper and Pearson) on the probability that "
-        f"one more start of the kind ends elsewhere, at {100 * audit.ends.confidence:g} % confidence.</p>\n"
+        "<h2>Where starts end</h2>\n<p>The last column is an exact bound (Clopper and Pearson) on the probability "
+        f"that one more start of the kind ends elsewhere, at {100 * audit.ends.confidence:g} % confidence.</p>\n"
         f"{_table(head, rows, 'table')}" + (f"<ul>{listed}</ul>\n" if listed else "")
     )
 
@@ -189,13 +189,13 @@ def _figures(audit: Audit) -> str:
     leading = [end for end in audit.ends.ends[:_SPECTRA] if len(end.eigenvalues)]
     if leading:
         parts.append(
-            f"<figure>{_inline(_spectrum(leading), 'Eigenvalues of the leading ends')}<figcaption>The largest eigenvalues "
-            "of the first ends, with the unit circle. Inside it, deviations die out; the nearer to it, the longer they "
-            "last.</figcaption></figure>\n"
+            f"<figure>{_inline(_spectrum(leading), 'Eigenvalues of the leading ends')}<figcaption>The largest "
+            "eigenvalues of the first ends, with the unit circle. Inside it, deviations die out; the nearer to it, the "
+            "longer they last.</figcaption></figure>\n"
         )
     if len(audit.paths):
         parts.append(
-            f"<figure>{_inline(_orbits(audit), 'Orbits')}<figcaption>Orbits from the first starts (dots), in the plane of "
+            f"<figure>{_inline(_orbits(audit), 'Orbits')}<figcaption>Some orbits, from dot to cross, in the plane of "
             "their two main directions.</figcaption></figure>\n"
         )
     return f"<h2>Dynamics</h2>\n{''.join(parts)}" if parts else ""
@@ -241,7 +241,8 @@ def _inline(figure: "Figure", label: str) -> str:
 
 def _examples(audit: Audit) -> str:
     table = audit.examples
-    assert table is not None and audit.train is not None  # a table is of these
+    assert table is not None  # `write_audit` has seen to it
+    assert audit.train is not None  # a table is of these
     shown = table.examples[:_EXAMPLES]
     pictures: list[str] = []
     if is_picture(audit.train.shape[1:]):
@@ -262,8 +263,9 @@ def _examples(audit: Audit) -> str:
     how = ""
     if table.held_out:
         how = (
-            f"An example is called memorized if its p-value is at most {table.rate:g}: an example that the network was not "
-            f"trained on, of the kind of the {table.held_out} held-out ones, is called so with at most this probability."
+            f"An example is called memorized if its p-value is at most {table.rate:g}: an example that the network was "
+            f"not trained on, of the kind of the {table.held_out} held-out ones, is called so with at most this "
+            "probability."
         )
         if table.procedure == "benjamini_hochberg":
             how = (
@@ -271,8 +273,8 @@ def _examples(audit: Audit) -> str:
                 "(Benjamini and Hochberg)."
             )
     return (
-        f"<h2>Examples</h2>\n<p>An attractor is that of an example within a distance of {number(table.recovery_atol, 3)}. "
-        f"{how}</p>\n{_table(head, rows, 'table')}{rest}"
+        "<h2>Examples</h2>\n<p>An attractor is that of an example within a distance of "
+        f"{number(table.recovery_atol, 3)}. {how}</p>\n{_table(head, rows, 'table')}{rest}"
     )
 
 
@@ -300,8 +302,8 @@ def _table(head: list[str], rows: list[list[str]], style: str) -> str:
         for row in rows
     )
     return (
-        f'<div class="scroll"><table class="stack {style}"><thead><tr>{headings}</tr></thead><tbody>{body}</tbody></table>'
-        "</div>\n"
+        f'<div class="scroll"><table class="stack {style}"><thead><tr>{headings}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>\n"
     )
 
 

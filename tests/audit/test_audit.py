@@ -1,0 +1,174 @@
+"""What an audit says of networks whose memories are known."""
+
+from pathlib import Path
+
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+from helpers.audited import autoencoder_file, digits, leaky_file, memory, memory_file, residual_file
+
+from attrax import foreign
+from attrax.audit import (
+    Audit,
+    LatentView,
+    audit,
+    benjamini_hochberg,
+    conformal_p_values,
+    input_value,
+    latent_map,
+    latent_map_of,
+    layout_of,
+    proposals,
+    state_map,
+)
+from attrax.foreign import ForeignError, Value
+
+pytest.importorskip("onnx", reason="onnx is not installed: pip install 'attrax[onnx]'")
+
+
+@pytest.fixture(scope="module")
+def audited() -> Audit:
+    """Six stored digits and two that are not, as training data; 99 others held out."""
+    train = digits()[:8]
+    return audit(memory().map, train, digits()[41:140], num_starts=40, max_steps=2000, key=jr.key(0))
+
+
+def test_stored_examples_are_told_from_others(audited: Audit) -> None:
+    table = audited.examples
+    assert table is not None
+    assert [str(one.verdict) for one in table.examples[:6]] == ["attractor"] * 6
+    assert [str(one.verdict) for one in table.examples[6:]] == ["not_attractor"] * 2
+    assert [one.memorized for one in table.examples] == [True] * 6 + [False] * 2
+    assert {one.p_value for one in table.examples[:6]} == {0.01}
+    assert all(one.evidence == "bound" and one.recovered["gaussian:0.1"] for one in table.examples[:6])
+    assert all(one.distance <= table.recovery_atol and one.cosine > 0.99999 for one in table.examples[:6])
+    assert table.num_memorized == 6
+    nearest = [one.nearest for one in table.examples[:6]]
+    assert len(set(nearest)) == 6
+
+
+def test_shares_and_kinds_of_starts_add_up(audited: Audit) -> None:
+    rows = audited.by_start()
+    assert sum(row["starts"] for row in rows.values()) == len(audited.ends.label)
+    noise = audited.from_noise
+    attractors = audited.ends.num_attractors
+    assert list(noise[:attractors]) == sorted(noise[:attractors], reverse=True)
+    assert rows["train"]["attractors"] >= 6
+    record = audited.as_dict()
+    assert {"kind", "radius", "time_constant", "share"} <= set(record["ends"][0])
+    assert {"verdict", "memorized", "p_value", "nearest"} <= set(record["examples"][0])
+    assert (
+        sum(end["count"] for end in record["ends"])
+        == len(audited.ends.label) - audited.ends.diverged - audited.ends.not_settled
+    )
+
+
+def test_false_accusations_come_at_the_rate_asked_for() -> None:
+    """A network that was trained on none of them, many times over."""
+    rng = np.random.default_rng(0)
+    accused = 0
+    for _ in range(400):
+        scores = rng.standard_t(1, size=20 + 39)
+        accused += int((conformal_p_values(scores[:20], scores[20:]) <= 0.05).sum())
+    assert 0.035 < accused / 8000 < 0.06  # two of forty at most: 5 %
+    assert conformal_p_values(np.ones(2), np.ones(99)).tolist() == [1.0, 1.0]  # ties accuse nobody
+
+
+def test_benjamini_and_hochberg() -> None:
+    values = np.array([0.001, 0.008, 0.039, 0.041, 0.042, 0.06, 0.074, 0.205, 0.212, 0.216])
+    assert benjamini_hochberg(values, 0.05).tolist() == [True, True] + [False] * 8
+    assert benjamini_hochberg(values, 0.1).sum() == 6
+    assert not benjamini_hochberg(np.ones(3), 0.5).any()
+
+
+def test_too_few_held_out_examples_are_refused_before_any_work() -> None:
+    with pytest.raises(ValueError, match="at least 99 examples"):
+        audit(memory().map, digits()[:2], digits()[10:20], key=jr.key(0))
+    with pytest.raises(ValueError, match="train"):
+        audit(memory().map, None, digits(), key=jr.key(0))
+
+
+def test_a_convolutional_network_takes_pictures_without_channels(tmp_path: Path) -> None:
+    made = foreign.from_onnx(residual_file(tmp_path))
+    train = np.random.default_rng(0).uniform(size=(3, 4, 4)).astype(np.float32)
+    found = audit(made.map, train, num_starts=12, key=jr.key(0))
+    assert found.ends.num_attractors == len(found.ends.ends) == 1
+    assert found.ends.ends[0].evidence == "dense"
+    assert found.examples is not None
+    assert [str(one.verdict) for one in found.examples.examples] == ["not_attractor"] * 3
+    assert [one.memorized for one in found.examples.examples] == [None] * 3
+
+
+def test_the_latent_map_of_a_cut_autoencoder(tmp_path: Path) -> None:
+    program = foreign.load(autoencoder_file(tmp_path))
+    latent = latent_map(program, "code")
+    assert (latent.shape, latent.outer_shape) == ((3,), (64,))
+    z = np.array([0.3, -0.2, 0.1])
+    assert np.allclose(latent(jnp.asarray(z, jnp.float32)), np.tanh(4 * z), atol=1e-6)
+    again = latent_map_of(program.until("code"), program.after("code"))
+    assert np.allclose(again.codes(latent.pictures(z[None])), np.tanh(4 * z), atol=1e-6)
+    found = audit(latent, num_starts=100, key=jr.key(0))
+    # z ↦ tanh(4z) has an attractor in each of the eight corners.
+    assert found.ends.num_attractors == 8
+    view = LatentView(latent, layout_of((64,), (8, 8)))
+    seen = audit(latent, digits()[:2], view=view, num_starts=8, key=jr.key(0))
+    assert seen.view.pictures(seen.ends.ends[0].states).shape == (1, 8, 8)
+    with pytest.raises(ForeignError, match="no node"):
+        latent_map(program, "nothing")
+
+
+def test_how_long_a_recurrent_state_remembers_and_what_adds_up(tmp_path: Path) -> None:
+    program = foreign.load(leaky_file(tmp_path))
+    silent = state_map(program, {"state": "stateN"}, fixed={"sound": np.zeros((1, 1), np.float32)})
+    (end,) = audit(silent, num_starts=8, key=jr.key(0)).ends.ends
+    # The cell that adds up holds whatever it held: a line of resting states.
+    assert (end.marginal, str(end.kind)) == (1, "line")
+    assert sorted(np.abs(end.eigenvalues).round(6).tolist()) == [0.5, 0.99, 1.0]
+    loud = state_map(program, {"state": "stateN"}, fixed={"sound": np.ones((1, 1), np.float32)})
+    moving = audit(loud, num_starts=8, max_steps=2000, key=jr.key(0)).ends.unsettled[0]
+    assert (str(moving.motion), moving.growing[0]) == ("drift", ((2,), pytest.approx(0.25)))
+    with pytest.raises(ForeignError, match="sound"):
+        state_map(program, {"state": "stateN"})
+    with pytest.raises(ForeignError, match="no output"):
+        state_map(program, {"state": "state"})
+
+
+def test_values_of_inputs() -> None:
+    sound = Value((None, None), np.dtype(np.float32))
+    tone = input_value("sound", "tone:200:1x80", sound, rate=16_000)
+    assert tone.shape == (1, 80)
+    assert tone[0, 20] == pytest.approx(1.0)  # a quarter of 80 samples
+    assert input_value("sound", "zeros:2x3", sound).shape == (2, 3)
+    assert input_value("n", "3", Value((), np.dtype(np.int64))).dtype == np.int64
+    for wrong in ("zeros:2xa", "tone:x:1x2", "loud", "missing.npy", "zeros:99999999x99999999"):
+        with pytest.raises(ForeignError):
+            input_value("sound", wrong, sound)
+    with pytest.raises(ForeignError, match="whole"):
+        input_value("n", "0.5", Value((), np.dtype(np.int64)))
+
+
+def test_layouts_are_undone() -> None:
+    color = np.random.default_rng(0).uniform(size=(2, 4, 5, 3))
+    for state in ((3, 4, 5), (60,), (4, 5, 3)):
+        layout = layout_of(state, (4, 5, 3))
+        assert layout.states(color).shape == (2, *state)
+        assert np.array_equal(layout.pictures(layout.states(color)), color)
+    assert np.array_equal(layout_of((3, 4, 5), (4, 5, 3)).states(color)[:, 1], color[..., 1])
+    with pytest.raises(ValueError, match="data have the shape"):
+        layout_of((10,), (4, 5, 3))
+
+
+def test_proposals_name_what_can_be_audited(tmp_path: Path) -> None:
+    found = proposals(foreign.load(leaky_file(tmp_path)))
+    assert found.proposals[0].options == "--map state --state state=stateN --input sound=zeros:1x1"
+    kinds = {one.options for one in proposals(foreign.load(autoencoder_file(tmp_path))).proposals}
+    assert "--map image" in kinds
+    assert "--map latent --split code" in kinds or "--map latent --split e" in kinds
+
+
+def test_an_exported_memory_is_audited_as_it_was_stored(tmp_path: Path) -> None:
+    made = foreign.from_onnx(memory_file(tmp_path))
+    found = audit(made.map, digits()[:6], num_starts=10, key=jr.key(0))
+    assert found.examples is not None
+    assert [str(one.verdict) for one in found.examples.examples] == ["attractor"] * 6

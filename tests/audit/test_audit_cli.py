@@ -1,0 +1,72 @@
+"""The command: one JSON object, text for people, a page, and one line for what is wrong."""
+
+from pathlib import Path
+
+import pytest
+from helpers.audited import autoencoder_file, leaky_file, memory_file
+from helpers.commands import record, run
+
+pytest.importorskip("onnx", reason="onnx is not installed: pip install 'attrax[onnx]'")
+
+
+def test_an_autoencoder_with_its_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, page = memory_file(tmp_path), tmp_path / "page.html"
+    found = record(capsys, "audit", model, "--train", "digits", "--n", 6, "--starts", 12, "--seed", 1, "-o", page)
+    assert [row["verdict"] for row in found["examples"]] == ["attractor"] * 6
+    assert found["attractors"] >= 6
+    assert found["difference"] is None or found["difference"] < 1e-5
+    html = page.read_text()
+    assert html.count("<img") >= 12
+    assert "http" not in html.replace("http://www.w3.org", "")
+    assert "certified attractors" in html
+    again = record(capsys, "audit", model, "--train", "digits", "--n", 6, "--starts", 12, "--seed", 1, "-o", page)
+    assert {**again, "seconds": 0} == {**found, "seconds": 0}
+
+
+def test_a_recurrent_state_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = leaky_file(tmp_path)
+    state = ("--map", "state", "--state", "state=stateN", "--starts", 6, "--step-seconds", 0.5)
+    status, out, err = run(capsys, "audit", model, *state, "--input", "sound=1", "--max-steps", 2000)
+    assert status == 0, err
+    assert "drift" in out
+    assert "[2] +0.25" in out
+    assert "reset" in out
+    status, out, err = run(capsys, "audit", model, *state, "--input", "sound=zeros")
+    assert status == 0, err
+    assert "line of fixed points" in out
+
+
+def test_a_latent_map_and_what_is_proposed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = autoencoder_file(tmp_path)
+    found = record(capsys, "audit", model, "--describe")
+    assert any("--split" in command for command in found["commands"])
+    found = record(capsys, "audit", model, "--map", "latent", "--split", "code", "--starts", 60)
+    assert found["attractors"] == 8
+    status, out, _ = run(capsys, "audit", model, "--describe")
+    assert status == 0
+    assert "float32 ?×64" in out
+
+
+def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = leaky_file(tmp_path)
+    (tmp_path / "cut.onnx").write_bytes(model.read_bytes()[:40])
+    wrong = (
+        ("audit", tmp_path / "cut.onnx"),
+        ("audit", tmp_path / "none.onnx"),
+        ("audit", model),
+        ("audit", model, "--map", "state"),
+        ("audit", model, "--map", "state", "--state", "state"),
+        ("audit", model, "--map", "state", "--state", "state=stateN"),
+        ("audit", model, "--map", "state", "--state", "state=stateN", "--input", "sound=loud"),
+        ("audit", model, "--map", "state", "--state", "state=stateN", "--input", "noise=1"),
+        ("audit", model, "--map", "latent"),
+        ("audit", model, "--shape", "axb"),
+        ("audit", autoencoder_file(tmp_path), "--train", "faces", "--n", 2),
+        ("audit", autoencoder_file(tmp_path), "--train", "digits", "--n", 2, "--held-out", "digits", "--held-out-n", 5),
+    )
+    for arguments in wrong:
+        status, out, err = run(capsys, *arguments)
+        assert status == 2, arguments
+        assert out == ""
+        assert len(err.strip().splitlines()) == 1, err
+        assert "Traceback" not in err
