@@ -157,7 +157,7 @@ def audit(
     rate: float = 0.01,
     together: bool = False,
     recovery_atol: float | None = None,
-    tolerance: float = 1e-6,
+    tolerance: float = 1e-5,
     max_steps: int = 10_000,
     confidence: float = 0.95,
     progress: Progress | None = None,

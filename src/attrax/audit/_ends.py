@@ -31,7 +31,7 @@ def find_ends(
     starts: HostStates,
     *,
     unit: float | None = None,
-    tolerance: float = 1e-6,
+    tolerance: float = 1e-5,
     max_steps: int = 10_000,
     confidence: float = 0.95,
     spectra: int = 6,
@@ -40,8 +40,8 @@ def find_ends(
     """Iterates `map` from every start, refines and certifies what they come to, and counts that.
 
     The iteration stops where the state changes by less than `tolerance`. Newton's method goes on from there in 64 bits,
-    and its result is certified. It counts as the end of a start if it is a certified attractor and the orbit gets
-    nearer to it; else the iteration goes on with a finer tolerance, down to 1e-10. Ends are told apart after
+    and its result is certified. It counts as the end of a start if it attracts, certified or by the estimate of its
+    largest eigenvalue, and the orbit gets nearer to it; else the iteration goes on with a finer tolerance, down to 1e-10. Ends are told apart after
     refinement. So neither the ends nor their number depend on `tolerance`, which only decides how long the iteration
     takes.
 
@@ -79,7 +79,8 @@ def find_ends(
     unsettled: list[Unsettled] = []
     moving, lost = np.flatnonzero(label == UNSETTLED), np.flatnonzero(label == DIVERGED)
     for row in moving[:_LOOKED_AT].tolist():
-        unsettled.append(motion_of(map, search.reduced, found.last[row], row, len(moving)))
+        seen = motion_of(map, search.reduced, found.last[row], row, len(moving))
+        unsettled += [] if seen.motion in [one.motion for one in unsettled] else [seen]
     for row in lost[:1].tolist():
         path = trajectory(search.reduced, starts[row : row + 1], max(int(found.num_steps[row]) - 1, 1))[0]
         path = np.concatenate([starts[row : row + 1], path])
@@ -139,6 +140,7 @@ def _end(one: Candidate, count: int, total: int, marginal: int, points: int) -> 
         one.reason,
         one.evidence,
         radius,
+        one.error,
         one.upper_bound,
         constant,
         one.residual,

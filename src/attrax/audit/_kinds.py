@@ -38,7 +38,8 @@ class End(Record):
     - `kind`: an `EndKind`.
     - `count`: how many starts came to it; `share`, which part of all.
     - `period`: 1 for a fixed point.
-    - `verdict`, `reason`, `evidence`, `spectral_radius`, `upper_bound`: as in `Certificate`, for the refined states.
+    - `verdict`, `reason`, `evidence`, `spectral_radius`, `error`, `upper_bound`: as in `Certificate`, for the refined
+      states.
     - `time_constant`: −1/ln ρ, the number of steps in which deviations shrink to 1/e; for a cycle, the period times
       that. Infinite if ρ ≥ 1.
     - `residual`: ‖f(x) − x‖₂ at the refined state.
@@ -56,6 +57,7 @@ class End(Record):
     reason: Reason
     evidence: Evidence
     spectral_radius: float
+    error: float
     upper_bound: float
     time_constant: float
     residual: float

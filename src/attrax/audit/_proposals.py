@@ -132,7 +132,7 @@ def _same_size(one: Value, other: Value) -> bool:
     if one.shape is None or other.shape is None:
         return False
     open_sides = None in one.shape[1:] or None in other.shape[1:]
-    return _size(one) == _size(other) or (open_sides and len(one.shape) == len(other.shape))
+    return one.shape == other.shape if open_sides else _size(one) == _size(other)
 
 
 def _fit(value: Value, out: Value) -> bool:
@@ -157,4 +157,6 @@ def _example(value: Value) -> Any:
         return "NUMBER"
     if value.shape is None:
         return "zeros:SHAPE"
-    return "zeros:" + "x".join("1" if side is None else str(side) for side in value.shape)
+    # The first axis mostly counts a batch; another open one is for the user to say.
+    sides = [("SIZE" if place else "1") if side is None else str(side) for place, side in enumerate(value.shape)]
+    return "zeros:" + "x".join(sides)

@@ -46,7 +46,14 @@ class Candidate(Record):
     reason: Reason = Reason.EXISTENCE_NOT_SHOWN
     evidence: Evidence = Evidence.DENSE
     spectral_radius: float = float("nan")
+    error: float = float("inf")
     upper_bound: float = float("inf")
+
+    @property
+    def stable(self) -> bool:
+        """Whether it is a certified attractor, or would be one by the estimate of its largest eigenvalue."""
+        estimated = self.converged and self.spectral_radius + self.error < 1
+        return self.verdict is Verdict.ATTRACTOR or (self.verdict is Verdict.INCONCLUSIVE and estimated)
 
     @property
     def period(self) -> int:
@@ -84,7 +91,7 @@ class Search:
         """Runs every start to its end.
 
         The iteration stops at the tolerance. What Newton's method finds from there counts if it is a certified
-        attractor and the orbit approaches it; otherwise the iteration goes on to a tolerance a hundred times finer.
+        attractor, or an estimated one where the bound is too coarse, and the orbit approaches it; otherwise the iteration goes on to a tolerance a hundred times finer.
         """
         num = len(starts)
         label, steps = np.full(num, UNSETTLED), np.zeros(num, np.int64)
@@ -110,13 +117,14 @@ class Search:
                 progress("refining", num - len(active), num, {"ends": float(len(self.known))})
             place = self._assign(states[rows], found.z[rows], np.maximum(found.period[rows], 1))
             final = level <= _FINEST
-            certified = np.array([one >= 0 and self.known[one].verdict is Verdict.ATTRACTOR for one in place], bool)
-            done = certified | (final & (place >= 0))
+            stable = np.array([one >= 0 and self.known[one].stable for one in place], bool)
+            timed_out = found.status[rows] == IterationStatus.NOT_CONVERGED
+            converged = np.array([one >= 0 and self.known[one].converged for one in place], bool)
+            done = stable | (final & (place >= 0)) | (timed_out & converged)
             label[active[rows[done]]] = place[done]
             for row, one in zip(active[rows[done]].tolist(), place[done].tolist(), strict=True):
                 last[row] = self._phase(one, last[row])
-            waits = found.status[rows] != IterationStatus.NOT_CONVERGED
-            active = active[rows[~done & waits]]
+            active = active[rows[~done & ~timed_out]]
             if final:
                 break
             level = max(level * _FINER, _FINEST)
@@ -188,7 +196,8 @@ class Search:
             row = first[tuple(range(total, total + end.period))]
             total += end.period
             end.verdict, end.reason, end.evidence = found.verdict[row], found.reason[row], found.evidence[row]
-            end.spectral_radius, end.upper_bound = float(found.spectral_radius[row]), float(found.upper_bound[row])
+            end.spectral_radius, end.error = float(found.spectral_radius[row]), float(found.error[row])
+            end.upper_bound = float(found.upper_bound[row])
 
     def _approaches(self, end: Candidate, z: np.ndarray, distance: np.ndarray) -> np.ndarray:
         """Whether orbits are nearer to an end after some steps, and nearer still after as many again."""

@@ -19,6 +19,7 @@ from attrax.cli._output import number, percent, print_json, radius
 from attrax.cli._progress import progress_bar, waiting
 
 _ENDS, _EXAMPLES = 12, 20
+_SLOWING = 0.98
 
 
 def audit(
@@ -92,7 +93,7 @@ def audit(
     ] = None,
     tolerance: Annotated[
         float, typer.Option(help="Change per step, in units, at which Newton's method takes over.")
-    ] = 1e-6,
+    ] = 1e-5,
     max_steps: Annotated[int, typer.Option(min=1, help="Maximum number of applications of the network.")] = 10_000,
     confidence: Annotated[float, typer.Option(help="Confidence of the bounds.")] = 0.95,
     output: Annotated[
@@ -318,11 +319,16 @@ def _constant(steps: float, step_seconds: float | None) -> str:
 def _motion(one: Any) -> str:
     cells = ", ".join(f"{list(index)} {change:+.3g}" for index, change in one.growing[:4])
     if one.motion == "drift":
-        left = f"{one.slowing:.3f} times as fast in the second half of the window"
+        cells = f"{percent(one.growing_share)} of it in these entries (change per step): {cells}"
+        if one.slowing < _SLOWING:
+            return (
+                f"{one.count} starts not settled: drift of {number(one.rate)} per step, slowing down to "
+                f"{one.slowing:.3f} over half the window; {cells}. Raise --max-steps to see where it ends"
+            )
         return (
-            f"{one.count} starts not settled: drift of {number(one.rate)} per step in one direction, {left}; "
-            f"{percent(one.growing_share)} of it in these entries (change per step): {cells}. Such a state remembers "
-            "its whole past; reset it between inputs"
+            f"{one.count} starts not settled: drift of {number(one.rate)} per step in one direction, "
+            f"{one.slowing:.3f} times as fast in the second half of the window; {cells}. Such a state adds up its past: "
+            "reset it between recordings"
         )
     if one.motion == "divergence":
         return f"{one.count} starts diverge, growing {number(one.rate)} times per step at the end; most in {cells}"
