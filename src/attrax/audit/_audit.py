@@ -91,9 +91,9 @@ class Audit(Record):
         return np.array([float((label == number).mean()) for number in range(len(self.ends.ends))])
 
     def by_start(self) -> dict[str, dict[str, Any]]:
-        """For each kind of start: how many there were, how many came to a certified attractor, how many diverged or
-        were not settled, and Clopper and Pearson's bound on the probability that one more of this kind ends
-        elsewhere."""
+        """For each kind of start: how many there were, how many settled, how many of these at a certified attractor,
+        how many diverged or were not settled, and Clopper and Pearson's bound on the probability that one more of this
+        kind ends elsewhere than at a certified attractor."""
         attracts = np.array([end.attracts for end in self.ends.ends] + [False, False], bool)
         found = {}
         for kind in dict.fromkeys(self.starts.kind.tolist()):
@@ -101,6 +101,7 @@ class Audit(Record):
             good = int(attracts[label].sum())  # the two negative labels index the last two entries
             found[kind] = {
                 "starts": len(label),
+                "settled": int((label >= 0).sum()),
                 "attractors": good,
                 "different_attractors": len(np.unique(label[(label >= 0) & attracts[label]])),
                 "diverged": int((label == DIVERGED).sum()),
@@ -122,7 +123,7 @@ class Audit(Record):
         for end, share in zip(self.ends.ends, shares.tolist(), strict=True):
             row = end.as_dict()
             del row["states"]
-            ends.append(row | {"radius": row["spectral_radius"], "share_from_noise": share})
+            ends.append(row | {"radius": row["spectral_radius"], "estimated": end.estimated, "share_from_noise": share})
         found: dict[str, Any] = {
             "attractors": self.ends.num_attractors,
             "starts": len(self.ends.label),
@@ -335,6 +336,12 @@ def _notes(ends: Ends, examples: Examples | None, blends: int) -> tuple[str, ...
     evidence = sorted({str(end.evidence) for end in ends.ends if end.attracts})
     if evidence:
         notes.append(f"Evidence of the certified attractors: {', '.join(evidence)} (see docs/verdicts.md).")
+    estimated = sum(end.estimated for end in ends.ends)
+    if estimated:
+        notes.append(
+            f"{estimated} ends are attractors by the estimate of their largest eigenvalue, which the bound on all "
+            "eigenvalues is too coarse to certify; they are not counted as certified."
+        )
     if examples is not None and not examples.held_out:
         notes.append(
             "Without held-out examples there are no p-values: an example that is no attractor may still be one that "

@@ -41,9 +41,9 @@ def find_ends(
 
     The iteration stops where the state changes by less than `tolerance`. Newton's method goes on from there in 64 bits,
     and its result is certified. It counts as the end of a start if it attracts, certified or by the estimate of its
-    largest eigenvalue, and the orbit gets nearer to it; else the iteration goes on with a finer tolerance, down to 1e-10. Ends are told apart after
-    refinement. So neither the ends nor their number depend on `tolerance`, which only decides how long the iteration
-    takes.
+    largest eigenvalue, and the orbit gets nearer to it; else the iteration goes on with a finer tolerance, down to
+    1e-10. Ends are told apart after refinement. So neither the ends nor their number depend on `tolerance`, which only
+    decides how long the iteration takes.
 
     What is certified is the end. That a start comes to it is computed, not proved.
 

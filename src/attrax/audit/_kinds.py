@@ -71,6 +71,13 @@ class End(Record):
         """Whether it is a certified attractor."""
         return self.verdict is Verdict.ATTRACTOR
 
+    @property
+    def estimated(self) -> bool:
+        """Whether it is an attractor by the estimate of its largest eigenvalue only, because the bound is too
+        coarse."""
+        close = self.kind in (EndKind.FIXED_POINT, EndKind.CYCLE) and self.verdict is Verdict.INCONCLUSIVE
+        return close and self.spectral_radius + self.error < 1
+
 
 class Motion(StrEnum):
     """How a start that came to no end moves on."""
@@ -96,6 +103,8 @@ class Unsettled(Record):
     - `start`: the one that was looked at.
     - `rate`: by how much the state moves per step, in Euclidean distance; for a divergence, the factor per step.
     - `slowing`: the rate in the second half of the window divided by that in the first half; NaN for a divergence.
+    - `time_constant`: of a drift that slows down, the number of steps in which its rate falls to 1/e; infinite for one
+      that does not, NaN for other motions.
     - `growing`: the entries that change most, with their change per step: of a drift, or of the last step before a
       divergence.
     - `growing_share`: the part of the squared rate that these entries make up.
@@ -107,6 +116,7 @@ class Unsettled(Record):
     start: int
     rate: float
     slowing: float
+    time_constant: float
     growing: tuple[tuple[tuple[int, ...], float], ...]
     growing_share: float
     lyapunov: tuple[float, float, float]

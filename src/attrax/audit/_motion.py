@@ -18,6 +18,8 @@ _WINDOW_BYTES = 2**27
 _WINDOW = 512
 _STRAIGHT = 0.9
 """Cosine between the ways of two halves of the window from which on a motion is a drift."""
+_EVEN = 1e-3
+"""A drift whose rate falls by less than this over half the window does not slow down."""
 _SHOWN = 8
 _BATCHES = 20
 _STEPS = 100
@@ -39,11 +41,12 @@ def motion_of(map: Map, reduced: ReducedMap, state: HostStates, start: int, coun
     cosine = float(np.sum(first * second)) / (rate * before) if rate * before > 0 else 0.0
     nothing = (math.nan, math.nan, math.nan)
     if cosine > _STRAIGHT:
-        return Unsettled(Motion.DRIFT, count, start, rate, slowing, growing, share, nothing)
+        left = -steps / math.log(slowing) if 0 < slowing < 1 - _EVEN else math.inf
+        return Unsettled(Motion.DRIFT, count, start, rate, slowing, left, growing, share, nothing)
     exponent = lyapunov(map, path[-1])
     motion = Motion.CHAOS if exponent[1] > 0 else Motion.WANDERING
     mean = float(np.mean(np.linalg.norm(np.diff(path.reshape(len(path), -1), axis=0), axis=1)))
-    return Unsettled(motion, count, start, mean, slowing, growing, share, exponent)
+    return Unsettled(motion, count, start, mean, slowing, math.nan, growing, share, exponent)
 
 
 def divergence_of(path: HostStates, start: int, count: int) -> Unsettled:
@@ -53,7 +56,7 @@ def divergence_of(path: HostStates, start: int, count: int) -> Unsettled:
         rate = float(sizes[-1] / sizes[-2]) if len(path) > 1 else math.nan
         growing, share = _largest(path[-1] - path[-2] if len(path) > 1 else path[-1])
     nothing = (math.nan, math.nan, math.nan)
-    return Unsettled(Motion.DIVERGENCE, count, start, rate, math.nan, growing, share, nothing)
+    return Unsettled(Motion.DIVERGENCE, count, start, rate, math.nan, math.nan, growing, share, nothing)
 
 
 def lyapunov(map: Map, state: HostStates) -> tuple[float, float, float]:

@@ -90,8 +90,9 @@ class Search:
     def run(self, starts: HostStates, tolerance: float, max_steps: int, progress: Progress | None) -> Searched:
         """Runs every start to its end.
 
-        The iteration stops at the tolerance. What Newton's method finds from there counts if it is a certified
-        attractor, or an estimated one where the bound is too coarse, and the orbit approaches it; otherwise the iteration goes on to a tolerance a hundred times finer.
+        The iteration stops at the tolerance. What Newton's method finds from there counts if it attracts, certified or
+        by the estimate of its largest eigenvalue, and the orbit approaches it; otherwise the iteration goes on to a
+        tolerance a hundred times finer.
         """
         num = len(starts)
         label, steps = np.full(num, UNSETTLED), np.zeros(num, np.int64)

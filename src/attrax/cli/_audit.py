@@ -19,7 +19,6 @@ from attrax.cli._output import number, percent, print_json, radius
 from attrax.cli._progress import progress_bar, waiting
 
 _ENDS, _EXAMPLES = 12, 20
-_SLOWING = 0.98
 
 
 def audit(
@@ -263,18 +262,19 @@ def _print(found: Any, facts: dict[str, Any], step_seconds: float | None) -> Non
         if end.marginal:
             what = f"{'line' if end.marginal == 1 else 'plane' if end.marginal == 2 else 'space'} of fixed points"
         print(
-            f"  end {place}: {what}, {str(end.verdict).replace('_', ' ')} ({end.evidence}, {end.reason}), "
+            f"  end {place}: {what}, {'attractor by estimate' if end.estimated else str(end.verdict).replace('_', ' ')} "
+            f"({end.evidence}, {str(end.reason).replace('_', ' ')}), "
             f"radius {radius(end.spectral_radius)}, {_constant(end.time_constant, step_seconds)}, "
             f"{end.count} starts, {percent(float(shares[place]))} of those from noise"
         )
     if len(ends.ends) > _ENDS:
         print(f"  and {len(ends.ends) - _ENDS} more ends: --json has them all")
     for one in ends.unsettled:
-        print(f"  {_motion(one)}")
+        print(f"  {_motion(one, step_seconds)}")
     for kind, row in found.by_start().items():
         print(
-            f"  from {kind}: {row['attractors']}/{row['starts']} at {row['different_attractors']} certified attractors, "
-            f"elsewhere at most {percent(row['elsewhere_bound'])}"
+            f"  from {kind}: {row['settled']}/{row['starts']} settled, {row['attractors']} of them at "
+            f"{row['different_attractors']} certified attractors (elsewhere at most {percent(row['elsewhere_bound'])})"
         )
     if found.examples is not None:
         _print_examples(found.examples)
@@ -294,7 +294,7 @@ def _print_examples(table: Any) -> None:
         if one.memorized is not None:
             judged = f", {'memorized' if one.memorized else 'not shown to be memorized'} (p = {number(one.p_value)})"
         print(
-            f"  {index}: {str(one.verdict).replace('_', ' ')} ({one.reason}), one step keeps {number(one.contraction)} of a "
+            f"  {index}: {str(one.verdict).replace('_', ' ')} ({str(one.reason).replace('_', ' ')}), one step keeps {number(one.contraction)} of a "
             f"deviation, recovered from {back}, nearest end {one.nearest} at {number(one.distance)} "
             f"(cosine {number(one.cosine)}){judged}"
         )
@@ -316,19 +316,16 @@ def _constant(steps: float, step_seconds: float | None) -> str:
     return f"time constant {number(steps)} steps{seconds}"
 
 
-def _motion(one: Any) -> str:
+def _motion(one: Any, step_seconds: float | None) -> str:
     cells = ", ".join(f"{list(index)} {change:+.3g}" for index, change in one.growing[:4])
     if one.motion == "drift":
-        cells = f"{percent(one.growing_share)} of it in these entries (change per step): {cells}"
-        if one.slowing < _SLOWING:
-            return (
-                f"{one.count} starts not settled: drift of {number(one.rate)} per step, slowing down to "
-                f"{one.slowing:.3f} over half the window; {cells}. Raise --max-steps to see where it ends"
-            )
+        pace = "it does not slow down"
+        if one.time_constant < float("inf"):
+            pace = f"it slows down with a {_constant(one.time_constant, step_seconds)}"
         return (
-            f"{one.count} starts not settled: drift of {number(one.rate)} per step in one direction, "
-            f"{one.slowing:.3f} times as fast in the second half of the window; {cells}. Such a state adds up its past: "
-            "reset it between recordings"
+            f"{one.count} starts not settled: drift of {number(one.rate)} per step in one direction; {pace}; "
+            f"{percent(one.growing_share)} of it in these entries (change per step): {cells}. Such a state adds up its "
+            "past for that long: reset it between recordings"
         )
     if one.motion == "divergence":
         return f"{one.count} starts diverge, growing {number(one.rate)} times per step at the end; most in {cells}"

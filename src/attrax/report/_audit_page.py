@@ -111,7 +111,7 @@ def _ends(audit: Audit) -> str:
         share = float(shares[place])
         cells += [
             escape(_kind(end)),
-            f'<b class="{good}">{escape(str(end.verdict).replace("_", " "))}</b>'
+            f'<b class="{good}">{escape("by estimate" if end.estimated else str(end.verdict).replace("_", " "))}</b>'
             f"<small>{escape(f'{end.evidence}, {end.reason}'.replace('_', ' '))}</small>",
             f"{end.spectral_radius:.6f}",
             "–" if math.isinf(end.time_constant) else f"{end.time_constant:,.4g} steps",
