@@ -60,7 +60,7 @@ def test_shares_and_kinds_of_starts_add_up(audited: Audit) -> None:
     assert {"verdict", "memorized", "p_value", "nearest"} <= set(record["examples"][0])
     assert (
         sum(end["count"] for end in record["ends"])
-        == len(audited.ends.label) - audited.ends.diverged - audited.ends.not_settled
+        == len(audited.ends.label) - audited.ends.diverged - audited.ends.not_converged
     )
 
 
@@ -126,7 +126,7 @@ def test_how_long_a_recurrent_state_remembers_and_what_adds_up(tmp_path: Path) -
     assert (end.marginal, str(end.kind)) == (1, "line")
     assert sorted(np.abs(end.eigenvalues).round(6).tolist()) == [0.5, 0.99, 1.0]
     loud = state_map(program, {"state": "stateN"}, fixed={"sound": np.ones((1, 1), np.float32)})
-    moving = audit(loud, num_starts=8, max_steps=2000, key=jr.key(0)).ends.unsettled[0]
+    moving = audit(loud, num_starts=8, max_steps=2000, key=jr.key(0)).ends.moving[0]
     assert (str(moving.motion), moving.growing[0]) == ("drift", ((2,), pytest.approx(0.25)))
     with pytest.raises(ForeignError, match="sound"):
         state_map(program, {"state": "stateN"})

@@ -53,8 +53,8 @@ def test_a_drift_names_the_entries_that_grow() -> None:
     found = find_ends(
         lambda x: 0.5 * x + jnp.array([0.0, 0.0, 1.0]) * (0.5 * x + 0.25), np.zeros((3, 3)), max_steps=300
     )
-    (moving,) = found.unsettled[:1]
-    assert found.not_settled == 3
+    (moving,) = found.moving[:1]
+    assert found.not_converged == 3
     assert moving.motion is Motion.DRIFT
     assert moving.count == 3
     assert moving.growing[0] == ((2,), pytest.approx(0.25))
@@ -65,7 +65,7 @@ def test_a_drift_names_the_entries_that_grow() -> None:
 
 def test_chaos_has_a_positive_exponent() -> None:
     found = find_ends(lambda x: 4 * x * (1 - x), STARTS[:2], max_steps=500)
-    moving = found.unsettled[0]
+    moving = found.moving[0]
     assert moving.motion is Motion.CHAOS
     mean, low, high = moving.lyapunov
     assert low < math.log(2) < high
@@ -76,13 +76,13 @@ def test_chaos_has_a_positive_exponent() -> None:
 def test_quasi_periodic_motion_is_not_called_chaos() -> None:
     turn = jnp.array([[math.cos(1), -math.sin(1)], [math.sin(1), math.cos(1)]])
     found = find_ends(lambda x: turn @ x, np.ones((1, 2)), max_steps=300)
-    assert found.unsettled[0].motion is Motion.WANDERING
+    assert found.moving[0].motion is Motion.WANDERING
 
 
 def test_divergence_says_how_fast_and_where() -> None:
     found = find_ends(lambda x: x * jnp.array([3.0, 0.5]), np.ones((2, 2)))
     assert found.diverged == 2
-    (lost,) = found.unsettled
+    (lost,) = found.moving
     assert (lost.motion, lost.rate) == (Motion.DIVERGENCE, pytest.approx(3.0))
     assert lost.growing[0][0] == (0,)
 

@@ -12,12 +12,12 @@ from ._examples import benjamini_hochberg as benjamini_hochberg
 from ._examples import conformal_p_values as conformal_p_values
 from ._inputs import input_value as input_value
 from ._kinds import DIVERGED as DIVERGED
-from ._kinds import UNSETTLED as UNSETTLED
+from ._kinds import NOT_CONVERGED as NOT_CONVERGED
 from ._kinds import End as End
 from ._kinds import EndKind as EndKind
 from ._kinds import Ends as Ends
 from ._kinds import Motion as Motion
-from ._kinds import Unsettled as Unsettled
+from ._kinds import Moving as Moving
 from ._layout import Layout as Layout
 from ._layout import layout_of as layout_of
 from ._maps import LatentMap as LatentMap

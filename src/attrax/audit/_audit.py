@@ -18,7 +18,7 @@ from attrax._base.types import HostStates, Map, Progress
 from attrax.analysis import upper_confidence_bound
 from attrax.audit._ends import find_ends
 from attrax.audit._examples import Examples, fewest_held_out, judged
-from attrax.audit._kinds import DIVERGED, UNSETTLED, Ends
+from attrax.audit._kinds import DIVERGED, NOT_CONVERGED, Ends
 from attrax.audit._layout import layout_of
 from attrax.audit._maps import LatentMap
 from attrax.audit._starts import BLENDS, HELD_OUT, NOISE, TRAIN, Starts, copies_of, starts_of
@@ -69,7 +69,7 @@ class Audit(Record):
     - `ends`: an `Ends`; `starts`, with the kind of each.
     - `examples`: an `Examples`; `None` without training data.
     - `view`: how data become states, and back; `train`, the training data as they were given.
-    - `paths`: some orbits in the plane of their two main directions, each steps×2.
+    - `paths`: some paths in the plane of their two main directions, each steps×2.
     - `notes`: what limits the answers, in sentences.
     - `seconds`: how long it took.
     """
@@ -91,8 +91,8 @@ class Audit(Record):
         return np.array([float((label == number).mean()) for number in range(len(self.ends.ends))])
 
     def by_start(self) -> dict[str, dict[str, Any]]:
-        """For each kind of start: how many there were, how many settled, how many of these at a certified attractor,
-        how many diverged or were not settled, and Clopper and Pearson's bound on the probability that one more of this
+        """For each kind of start: how many there were, how many converged, how many of these at a certified attractor,
+        how many diverged or did not converge, and Clopper and Pearson's bound on the probability that one more of this
         kind ends elsewhere than at a certified attractor."""
         attracts = np.array([end.attracts for end in self.ends.ends] + [False, False], bool)
         found = {}
@@ -101,11 +101,11 @@ class Audit(Record):
             good = int(attracts[label].sum())  # the two negative labels index the last two entries
             found[kind] = {
                 "starts": len(label),
-                "settled": int((label >= 0).sum()),
+                "converged": int((label >= 0).sum()),
                 "attractors": good,
                 "different_attractors": len(np.unique(label[(label >= 0) & attracts[label]])),
                 "diverged": int((label == DIVERGED).sum()),
-                "not_settled": int((label == UNSETTLED).sum()),
+                "not_converged": int((label == NOT_CONVERGED).sum()),
                 "elsewhere_bound": upper_confidence_bound(
                     len(label) - good, len(label), confidence=self.ends.confidence
                 ),
@@ -128,7 +128,7 @@ class Audit(Record):
             "attractors": self.ends.num_attractors,
             "starts": len(self.ends.label),
             "ends": ends,
-            "unsettled": [one.as_dict() for one in self.ends.unsettled],
+            "moving": [one.as_dict() for one in self.ends.moving],
             "by_start": self.by_start(),
             "unit": self.ends.unit,
             "confidence": self.ends.confidence,
@@ -167,7 +167,7 @@ def audit(
     """Asks a network what it remembers.
 
     Starts from noise, and from data where they are given, are followed to their ends (`find_ends`). Each training
-    example gets a certificate, and a score: how near orbits from it and from corrupted copies come back to it. With
+    example gets a certificate, and a score: how near paths from it and from corrupted copies come back to it. With
     held-out examples of the same kind the score becomes a p-value, so that the rate of false accusations is what was
     asked for.
 
@@ -233,7 +233,7 @@ def audit(
         # What diverged is as far from its example as can be.
         last = np.where((ends.label == DIVERGED).reshape(-1, *(1,) * len(shape)), np.inf, ends.last)
 
-        def orbits(name: str) -> HostStates:
+        def ended(name: str) -> HostStates:
             rows = [starts.rows(name), *(starts.rows(f"{name}, {corruption}") for corruption in own)]
             return np.stack([last[one] for one in rows])
 
@@ -244,8 +244,8 @@ def audit(
             states,
             held,
             own,
-            orbits(TRAIN),
-            None if held is None else orbits(HELD_OUT),
+            ended(TRAIN),
+            None if held is None else ended(HELD_OUT),
             ends,
             noise[noise >= 0].tolist(),
             checks.real("recovery_atol", atol, above=0),
@@ -259,23 +259,23 @@ def audit(
 
 
 def _paths(map: Map, starts: HostStates) -> tuple[np.ndarray, ...]:
-    """Orbits from a few starts, in the plane of their two main directions."""
+    """Paths from a few starts, in the plane of their two main directions."""
     chosen = starts[np.unique(np.linspace(0, len(starts) - 1, _PATHS).astype(int))]
     with float64():
         reduced = reduced_map(map, starts.shape[1:])
     steps = max(2, min(_PATH_STEPS, _PATH_BYTES // (8 * len(chosen) * starts[0].size)))
-    orbits = [
+    paths = [
         np.concatenate([start[None], path]).reshape(len(path) + 1, -1)
         for start, path in zip(chosen, trajectory(reduced, chosen, steps), strict=True)
     ]
-    together = np.concatenate(orbits)
+    together = np.concatenate(paths)
     far = np.abs(together).max(initial=0.0)
     if not np.isfinite(far) or far > 1e6 * max(float(np.abs(starts).max()), 1.0):
         return ()
     middle = together.mean(axis=0)
     directions = np.linalg.svd(together - middle, full_matrices=False)[2][:2]
     directions = np.pad(directions, ((0, 2 - len(directions)), (0, 0)))
-    return tuple((orbit - middle) @ directions.T for orbit in orbits)
+    return tuple((path - middle) @ directions.T for path in paths)
 
 
 def _check_held_out(train: HostStates | None, held_out: HostStates | None, rate: float) -> None:
@@ -324,7 +324,7 @@ def _ranked(ends: Ends, noise: np.ndarray) -> Ends:
     order = sorted(
         range(len(ends.ends)), key=lambda one: (not ends.ends[one].attracts, -often[one], -ends.ends[one].count)
     )
-    place = np.concatenate([np.argsort(order), [UNSETTLED, DIVERGED]]).astype(np.int64)
+    place = np.concatenate([np.argsort(order), [NOT_CONVERGED, DIVERGED]]).astype(np.int64)
     return replace(ends, ends=tuple(ends.ends[one] for one in order), label=place[ends.label])
 
 
@@ -336,11 +336,11 @@ def _notes(ends: Ends, examples: Examples | None, blends: int) -> tuple[str, ...
     evidence = sorted({str(end.evidence) for end in ends.ends if end.attracts})
     if evidence:
         notes.append(f"Evidence of the certified attractors: {', '.join(evidence)} (see docs/verdicts.md).")
-    estimated = sum(end.estimated for end in ends.ends)
+    estimated = [str(number) for number, end in enumerate(ends.ends) if end.estimated]
     if estimated:
         notes.append(
-            f"{estimated} ends are attractors by the estimate of their largest eigenvalue, which the bound on all "
-            "eigenvalues is too coarse to certify; they are not counted as certified."
+            f"By estimate, not certified: end {', '.join(estimated)}. The largest eigenvalue is below 1 by more than "
+            "its error, but the bound on all eigenvalues is too coarse to show it."
         )
     if examples is not None and not examples.held_out:
         notes.append(

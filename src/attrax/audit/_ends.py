@@ -11,7 +11,7 @@ from attrax._base.states import state_batch
 from attrax._base.status import Reason, Verdict
 from attrax._base.types import HostStates, Map, Progress
 from attrax.analysis import upper_confidence_bound
-from attrax.audit._kinds import DIVERGED, UNSETTLED, End, EndKind, Ends, Unsettled
+from attrax.audit._kinds import DIVERGED, NOT_CONVERGED, End, EndKind, Ends, Moving
 from attrax.audit._motion import divergence_of, motion_of
 from attrax.audit._search import Candidate, Search
 from attrax.certificates import spectrum
@@ -41,7 +41,7 @@ def find_ends(
 
     The iteration stops where the state changes by less than `tolerance`. Newton's method goes on from there in 64 bits,
     and its result is certified. It counts as the end of a start if it attracts, certified or by the estimate of its
-    largest eigenvalue, and the orbit gets nearer to it; else the iteration goes on with a finer tolerance, down to
+    largest eigenvalue, and the path gets nearer to it; else the iteration goes on with a finer tolerance, down to
     1e-10. Ends are told apart after refinement. So neither the ends nor their number depend on `tolerance`, which only
     decides how long the iteration takes.
 
@@ -76,16 +76,16 @@ def find_ends(
     search = Search(map, starts.shape[1:], unit, default_recovery_atol(patterns) / patterns.unit * unit)
     found = search.run(starts, tolerance, max_steps, progress)
     ends, label = _in_order(map, found.candidates, found.label, len(starts), spectra)
-    unsettled: list[Unsettled] = []
-    moving, lost = np.flatnonzero(label == UNSETTLED), np.flatnonzero(label == DIVERGED)
-    for row in moving[:_LOOKED_AT].tolist():
-        seen = motion_of(map, search.reduced, found.last[row], row, len(moving))
-        unsettled += [] if seen.motion in [one.motion for one in unsettled] else [seen]
+    moving: list[Moving] = []
+    going, lost = np.flatnonzero(label == NOT_CONVERGED), np.flatnonzero(label == DIVERGED)
+    for row in going[:_LOOKED_AT].tolist():
+        seen = motion_of(map, search.reduced, found.last[row], row, len(going))
+        moving += [] if seen.motion in [one.motion for one in moving] else [seen]
     for row in lost[:1].tolist():
         path = trajectory(search.reduced, starts[row : row + 1], max(int(found.num_steps[row]) - 1, 1))[0]
         path = np.concatenate([starts[row : row + 1], path])
-        unsettled.append(divergence_of(path, row, len(lost)))
-    return Ends(ends, label, found.num_steps, found.last, tuple(unsettled), unit, confidence)
+        moving.append(divergence_of(path, row, len(lost)))
+    return Ends(ends, label, found.num_steps, found.last, tuple(moving), unit, confidence)
 
 
 def _in_order(

@@ -31,7 +31,7 @@ class Example(Record):
     - `recovered`: for each corruption, whether its corrupted copy ended within the recovery threshold.
     - `nearest`: the index of the nearest certified attractor in `Audit.ends`, −1 if there is none; `distance` to it,
       and `cosine` of the angle to it.
-    - `score`: how near orbits from the example and from its corrupted copies come back to it, −log₁₀ of the distance in
+    - `score`: how near paths from the example and from its corrupted copies come back to it, −log₁₀ of the distance in
       units, averaged.
     - `p_value`: the conformal p-value of the score among those of the held-out examples; NaN without any.
     - `memorized`: whether the p-value says so; `None` without held-out examples.
@@ -130,7 +130,7 @@ def fewest_held_out(rate: float) -> int:
 
 
 def scores_of(points: HostStates, last: HostStates, floor: float, unit: float) -> np.ndarray:
-    """The score of each of n points, from the last states of c orbits each: −log₁₀ of their distances in units,
+    """The score of each of n points, from the last states of c paths each: −log₁₀ of their distances in units,
     averaged. Distances below `floor` are as good as 0. `last` is c×n×state shape."""
     flat = points.reshape(len(points), -1)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -170,7 +170,7 @@ def judged(
 ) -> Examples:
     """The table of the examples.
 
-    `copies` holds corrupted copies by the name of the corruption; `train_last` the last states of the orbits from the
+    `copies` holds corrupted copies by the name of the corruption; `train_last` the last states of the paths from the
     examples and from these copies, (1 + c)×n×state shape, and `held_out_last` those of the held-out examples;
     `from_noise` the ends that starts without data came to.
     """

@@ -1,4 +1,4 @@
-"""The ends that orbits come to, as records."""
+"""The ends that paths come to, as records."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,7 +12,7 @@ from attrax._base.status import Evidence, Reason, Verdict
 from attrax._base.types import HostStates
 from attrax.analysis import upper_confidence_bound
 
-DIVERGED, UNSETTLED = -1, -2
+DIVERGED, NOT_CONVERGED = -1, -2
 """Labels of starts that came to no end."""
 
 
@@ -93,13 +93,13 @@ class Motion(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Unsettled(Record):
+class Moving(Record):
     """What starts that came to no end do, seen at one of them.
 
     **Fields:**
 
     - `motion`: a `Motion`.
-    - `count`: how many starts are not settled, or diverge.
+    - `count`: how many starts are not converged, or diverge.
     - `start`: the one that was looked at.
     - `rate`: by how much the state moves per step, in Euclidean distance; for a divergence, the factor per step.
     - `slowing`: the rate in the second half of the window divided by that in the first half; NaN for a divergence.
@@ -129,10 +129,10 @@ class Ends(Rows):
     **Fields:**
 
     - `ends`: certified attractors first, then by how often they were reached.
-    - `label`: for each of n starts the index of its end; −1 if it diverged, −2 if it was not settled at the step limit.
+    - `label`: for each of n starts the index of its end; −1 if it diverged, −2 if it did not converge.
     - `num_steps`: for each start, how often the map was applied before its end was known.
     - `last`: n×state shape, for each start the state of its end, or the last state where it came to none.
-    - `unsettled`: how starts without an end move on.
+    - `moving`: how starts without an end move on.
     - `unit`: the unit of distances and tolerances.
     - `confidence`: that of `elsewhere_bound`.
     """
@@ -145,7 +145,7 @@ class Ends(Rows):
     label: Int[np.ndarray, " n"]
     num_steps: Int[np.ndarray, " n"]
     last: Float[np.ndarray, "n *state"]
-    unsettled: tuple[Unsettled, ...]
+    moving: tuple[Moving, ...]
     unit: float
     confidence: float
 
@@ -171,10 +171,10 @@ class Ends(Rows):
         return int((self.label == DIVERGED).sum())
 
     @property
-    def not_settled(self) -> int:
+    def not_converged(self) -> int:
         """How many had come to no end at the step limit."""
-        return int((self.label == UNSETTLED).sum())
+        return int((self.label == NOT_CONVERGED).sum())
 
     def _values(self) -> dict[str, Any]:
         found = super(Ends, self)._values()
-        return found | {"diverged": self.diverged, "not_settled": self.not_settled}
+        return found | {"diverged": self.diverged, "not_converged": self.not_converged}

@@ -10,7 +10,7 @@ import numpy as np
 
 from attrax._base.numerics import cast, float64
 from attrax._base.types import HostStates, Map
-from attrax.audit._kinds import Motion, Unsettled
+from attrax.audit._kinds import Motion, Moving
 from attrax.dynamics import trajectory
 from attrax.maps import ReducedMap
 
@@ -28,8 +28,8 @@ _STUDENT = 2.093
 """The 97.5 % quantile of Student's t for `_BATCHES` − 1 degrees of freedom."""
 
 
-def motion_of(map: Map, reduced: ReducedMap, state: HostStates, start: int, count: int) -> Unsettled:
-    """How the orbit from `state`, the last one of a start that was not settled, goes on."""
+def motion_of(map: Map, reduced: ReducedMap, state: HostStates, start: int, count: int) -> Moving:
+    """How the path from `state`, the last one of a start that was not converged, goes on."""
     steps = max(2, min(_WINDOW, _WINDOW_BYTES // (8 * state.size) // 2))
     path = np.concatenate([state[None], trajectory(reduced, state[None], 2 * steps)[0]])
     if len(path) <= 2 * steps:
@@ -42,25 +42,25 @@ def motion_of(map: Map, reduced: ReducedMap, state: HostStates, start: int, coun
     nothing = (math.nan, math.nan, math.nan)
     if cosine > _STRAIGHT:
         left = -steps / math.log(slowing) if 0 < slowing < 1 - _EVEN else math.inf
-        return Unsettled(Motion.DRIFT, count, start, rate, slowing, left, growing, share, nothing)
+        return Moving(Motion.DRIFT, count, start, rate, slowing, left, growing, share, nothing)
     exponent = lyapunov(map, path[-1])
     motion = Motion.CHAOS if exponent[1] > 0 else Motion.WANDERING
     mean = float(np.mean(np.linalg.norm(np.diff(path.reshape(len(path), -1), axis=0), axis=1)))
-    return Unsettled(motion, count, start, mean, slowing, math.nan, growing, share, exponent)
+    return Moving(motion, count, start, mean, slowing, math.nan, growing, share, exponent)
 
 
-def divergence_of(path: HostStates, start: int, count: int) -> Unsettled:
-    """How an orbit that diverges grows, from its last finite states."""
+def divergence_of(path: HostStates, start: int, count: int) -> Moving:
+    """How an path that diverges grows, from its last finite states."""
     sizes = np.linalg.norm(path.reshape(len(path), -1), axis=1)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         rate = float(sizes[-1] / sizes[-2]) if len(path) > 1 else math.nan
         growing, share = _largest(path[-1] - path[-2] if len(path) > 1 else path[-1])
     nothing = (math.nan, math.nan, math.nan)
-    return Unsettled(Motion.DIVERGENCE, count, start, rate, math.nan, math.nan, growing, share, nothing)
+    return Moving(Motion.DIVERGENCE, count, start, rate, math.nan, math.nan, growing, share, nothing)
 
 
 def lyapunov(map: Map, state: HostStates) -> tuple[float, float, float]:
-    """The largest Lyapunov exponent per step of the orbit from `state`, with a 95 % interval from batch means.
+    """The largest Lyapunov exponent per step of the path from `state`, with a 95 % interval from batch means.
 
     One deviation is carried along by the Jacobian and scaled back at each step (Benettin and others 1980).
     """

@@ -1,4 +1,4 @@
-"""Where starts end: iteration to a tolerance, Newton's method from there, a certificate, and a look whether the orbit
+"""Where starts end: iteration to a tolerance, Newton's method from there, a certificate, and a look whether the path
 does approach what was certified."""
 
 import math
@@ -10,7 +10,7 @@ from attrax._base.numerics import float64
 from attrax._base.shown import Record
 from attrax._base.status import Evidence, IterationStatus, Reason, Verdict
 from attrax._base.types import HostStates, Map, Progress
-from attrax.audit._kinds import DIVERGED, UNSETTLED
+from attrax.audit._kinds import DIVERGED, NOT_CONVERGED
 from attrax.certificates import certify
 from attrax.dynamics import NEVER, refine, run, run_on, states_of, trajectory
 from attrax.maps import ReducedMap, reduced_map
@@ -27,7 +27,7 @@ _LOOSEST = 1e-2
 _SAME = 1e-6
 """Distance, in units, up to which two refined ends are one."""
 _WATCHED = 32
-"""Steps after which, and after twice as many, an orbit has to be nearer to its end."""
+"""Steps after which, and after twice as many, an path has to be nearer to its end."""
 
 
 @dataclass(slots=True, eq=False)
@@ -91,11 +91,11 @@ class Search:
         """Runs every start to its end.
 
         The iteration stops at the tolerance. What Newton's method finds from there counts if it attracts, certified or
-        by the estimate of its largest eigenvalue, and the orbit approaches it; otherwise the iteration goes on to a
+        by the estimate of its largest eigenvalue, and the path approaches it; otherwise the iteration goes on to a
         tolerance a hundred times finer.
         """
         num = len(starts)
-        label, steps = np.full(num, UNSETTLED), np.zeros(num, np.int64)
+        label, steps = np.full(num, NOT_CONVERGED), np.zeros(num, np.int64)
         last, z = np.array(starts, np.float64), np.zeros((num, self.reduced.size))
         active, level = np.arange(num), tolerance
         while len(active):
@@ -137,7 +137,7 @@ class Search:
         return states[int(np.argmin(np.linalg.norm((states - state).reshape(len(states), -1), axis=1)))]
 
     def _assign(self, states: HostStates, z: np.ndarray, periods: np.ndarray) -> np.ndarray:
-        """For each state the index of the end that its orbit approaches, or −1."""
+        """For each state the index of the end that its path approaches, or −1."""
         place = np.full(len(states), -1)
         before = len(self.known)
         for row, (state, period) in enumerate(zip(states, periods.tolist(), strict=True)):
@@ -149,7 +149,7 @@ class Search:
         for number in np.unique(place[place >= 0]).tolist():
             rows = np.flatnonzero(place == number)
             end = self.known[number]
-            # An orbit that rests on a point that does not attract, as on a saddle, approaches it no more.
+            # An path that rests on a point that does not attract, as on a saddle, approaches it no more.
             near = end.distance(states[rows])
             rests = near <= _SAME * self.unit
             coming = rests.copy()
@@ -201,7 +201,7 @@ class Search:
             end.upper_bound = float(found.upper_bound[row])
 
     def _approaches(self, end: Candidate, z: np.ndarray, distance: np.ndarray) -> np.ndarray:
-        """Whether orbits are nearer to an end after some steps, and nearer still after as many again."""
+        """Whether paths are nearer to an end after some steps, and nearer still after as many again."""
         laps = end.period * -(-_WATCHED // end.period)
         for _ in range(2):
             after = run_on(self.reduced, z, max_steps=laps, atol=NEVER, unit=self.unit, sizes=SIZES)

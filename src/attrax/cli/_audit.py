@@ -255,7 +255,7 @@ def _print(found: Any, facts: dict[str, Any], step_seconds: float | None) -> Non
     ends, shares = found.ends, found.from_noise
     print(
         f"{ends.num_attractors} certified attractors among {len(ends.ends)} ends of {len(ends.label)} starts; "
-        f"{ends.diverged} diverged, {ends.not_settled} not settled"
+        f"{ends.diverged} diverged, {ends.not_converged} not converged"
     )
     for place, end in enumerate(ends.ends[:_ENDS]):
         what = f"{end.kind}{f' of period {end.period}' if end.period > 1 else ''}".replace("_", " ")
@@ -269,12 +269,13 @@ def _print(found: Any, facts: dict[str, Any], step_seconds: float | None) -> Non
         )
     if len(ends.ends) > _ENDS:
         print(f"  and {len(ends.ends) - _ENDS} more ends: --json has them all")
-    for one in ends.unsettled:
+    for one in ends.moving:
         print(f"  {_motion(one, step_seconds)}")
     for kind, row in found.by_start().items():
+        at = f", {row['attractors']} of them at {row['different_attractors']} certified attractors"
+        bound = f" (elsewhere at most {percent(row['elsewhere_bound'])})"
         print(
-            f"  from {kind}: {row['settled']}/{row['starts']} settled, {row['attractors']} of them at "
-            f"{row['different_attractors']} certified attractors (elsewhere at most {percent(row['elsewhere_bound'])})"
+            f"  from {kind}: {row['converged']}/{row['starts']} converged{(at + bound) if ends.num_attractors else ''}"
         )
     if found.examples is not None:
         _print_examples(found.examples)
@@ -323,7 +324,7 @@ def _motion(one: Any, step_seconds: float | None) -> str:
         if one.time_constant < float("inf"):
             pace = f"it slows down with a {_constant(one.time_constant, step_seconds)}"
         return (
-            f"{one.count} starts not settled: drift of {number(one.rate)} per step in one direction; {pace}; "
+            f"{one.count} starts not converged: drift of {number(one.rate)} per step in one direction; {pace}; "
             f"{percent(one.growing_share)} of it in these entries (change per step): {cells}. Such a state adds up its "
             "past for that long: reset it between recordings"
         )
@@ -332,5 +333,5 @@ def _motion(one: Any, step_seconds: float | None) -> str:
     mean, low, high = one.lyapunov
     text = f"largest Lyapunov exponent {number(mean)} per step, 95 % interval {number(low)} to {number(high)}"
     if one.motion == "chaos":
-        return f"{one.count} starts not settled: chaos, {text}"
-    return f"{one.count} starts not settled, and no drift or chaos shown: {text}; raise --max-steps"
+        return f"{one.count} starts not converged: chaos, {text}"
+    return f"{one.count} starts not converged, and no drift or chaos shown: {text}; raise --max-steps"

@@ -41,7 +41,7 @@ def write_audit(
     """Writes one HTML page about an audit that needs no other file, no script and no network.
 
     It shows the ends (as pictures, with their nearest training examples, if they are pictures), shares of starts, time
-    constants, the spectrum of the leading ends, orbits in the plane of their main directions, and a table of the
+    constants, the spectrum of the leading ends, paths in the plane of their main directions, and a table of the
     examples.
 
     **Arguments:** `path`, the file; `audit`; `title`, the heading; `settings`, more facts for the last section.
@@ -64,7 +64,7 @@ def _headline(audit: Audit, title: str) -> str:
     cards = [
         (f"{ends.num_attractors}", f"certified attractors that {len(ends.label):,} starts came to"),
         (f"{len(ends.ends) - ends.num_attractors}", "other ends"),
-        (f"{ends.diverged + ends.not_settled}", "starts that diverged or did not settle"),
+        (f"{ends.diverged + ends.not_converged}", "starts that diverged or did not converge"),
     ]
     if table is not None:
         held = table.count(Verdict.ATTRACTOR) + table.count(Verdict.DISPLACED)
@@ -156,13 +156,13 @@ def _starts(audit: Audit) -> str:
         "at certified attractors",
         "different ones",
         "diverged",
-        "not settled",
+        "not converged",
         "elsewhere at most",
     ]
     rows = [
         [
             escape(kind),
-            *(str(row[name]) for name in ("starts", "attractors", "different_attractors", "diverged", "not_settled")),
+            *(str(row[name]) for name in ("starts", "attractors", "different_attractors", "diverged", "not_converged")),
             f"{100 * row['elsewhere_bound']:.1f} %",
         ]
         for kind, row in audit.by_start().items()
@@ -175,7 +175,7 @@ def _starts(audit: Audit) -> str:
             else f", largest Lyapunov exponent {one.lyapunov[1]:.4f} to {one.lyapunov[2]:.4f}"
         )
         + f"; most in the entries {escape(', '.join(f'{list(i)} {change:+.3g}' for i, change in one.growing[:4]))}</li>"
-        for one in audit.ends.unsettled
+        for one in audit.ends.moving
     )
     return (
         "<h2>Where starts end</h2>\n<p>The last column is an exact bound (Clopper and Pearson) on the probability "
@@ -195,8 +195,8 @@ def _figures(audit: Audit) -> str:
         )
     if len(audit.paths):
         parts.append(
-            f"<figure>{_inline(_orbits(audit), 'Orbits')}<figcaption>Some orbits, from dot to cross, in the plane of "
-            "their two main directions.</figcaption></figure>\n"
+            f"<figure>{_inline(_paths_figure(audit), 'Paths')}<figcaption>Some paths, from dot to cross, in the plane "
+            "of their two main directions.</figcaption></figure>\n"
         )
     return f"<h2>Dynamics</h2>\n{''.join(parts)}" if parts else ""
 
@@ -215,7 +215,7 @@ def _spectrum(ends: list[End]) -> "Figure":
     return figure
 
 
-def _orbits(audit: Audit) -> "Figure":
+def _paths_figure(audit: Audit) -> "Figure":
     figure, axes = _figure(4.8, 3.6, _INK, True)
     for place, path in enumerate(audit.paths):
         color = _COLORS[place % len(_COLORS)]
