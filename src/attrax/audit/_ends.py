@@ -63,7 +63,7 @@ def find_ends(
         >>> import jax.numpy as jnp, numpy as np
         >>> found = find_ends(lambda x: jnp.tanh(2 * x), np.array([[-1.0], [0.3], [2.0]]))
         >>> found.num_attractors, found.label.tolist(), round(found.ends[0].time_constant, 2)
-        (2, [1, 0, 0], 0.57)
+        (2, [1, 0, 0], 0.56)
     """
     starts = state_batch("starts", starts, *shapes_of(map)).astype(np.float64)
     if not np.isfinite(starts).all():
