@@ -1,9 +1,7 @@
 """What a network that was made elsewhere remembers: where its states go, and which of its training data it holds."""
 
-from ._audit import CORRUPTIONS as CORRUPTIONS
 from ._audit import Audit as Audit
 from ._audit import LatentView as LatentView
-from ._audit import View as View
 from ._audit import audit as audit
 from ._ends import find_ends as find_ends
 from ._examples import Example as Example
@@ -11,22 +9,15 @@ from ._examples import Examples as Examples
 from ._examples import benjamini_hochberg as benjamini_hochberg
 from ._examples import conformal_p_values as conformal_p_values
 from ._inputs import input_value as input_value
-from ._kinds import DIVERGED as DIVERGED
-from ._kinds import NOT_CONVERGED as NOT_CONVERGED
 from ._kinds import End as End
 from ._kinds import EndKind as EndKind
 from ._kinds import Ends as Ends
 from ._kinds import Motion as Motion
 from ._kinds import Moving as Moving
-from ._layout import Layout as Layout
 from ._layout import layout_of as layout_of
 from ._maps import LatentMap as LatentMap
-from ._maps import StateMap as StateMap
 from ._maps import latent_map as latent_map
 from ._maps import latent_map_of as latent_map_of
 from ._maps import state_map as state_map
-from ._proposals import Proposal as Proposal
 from ._proposals import Proposals as Proposals
 from ._proposals import proposals as proposals
-from ._starts import NOISE as NOISE
-from ._starts import Starts as Starts

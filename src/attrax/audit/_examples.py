@@ -92,6 +92,9 @@ class Examples(Rows):
 def conformal_p_values(scores: np.ndarray, null: np.ndarray) -> np.ndarray:
     """For each score (1 + the number of scores of the null at least as high)/(1 + their number).
 
+    **Arguments:** `scores`, one for each example; `null`, one for each held-out example. **Returns:** one p-value for
+    each score.
+
     Where an example comes from the same distribution as those of the null, its p-value is at most α with a probability
     of at most α, whatever that distribution and the score are (Vovk, Gammerman and Shafer 2005).
 
@@ -105,6 +108,8 @@ def conformal_p_values(scores: np.ndarray, null: np.ndarray) -> np.ndarray:
 
 def benjamini_hochberg(p_values: np.ndarray, rate: float) -> np.ndarray:
     """Which hypotheses to reject so that the expected part of false ones among them is at most `rate`.
+
+    **Arguments:** `p_values`, one for each hypothesis; `rate`. **Returns:** a bool for each.
 
     Source: Benjamini and Hochberg, J. R. Stat. Soc. B 57 (1995). Conformal p-values that share one null sample satisfy
     its condition (Bates and others, Annals of Statistics 51, 2023).

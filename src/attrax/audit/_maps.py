@@ -108,6 +108,15 @@ def latent_map(
     **Arguments:** `split`, the name of the node, or of a value, that is the code; `fixed`, values of inputs other than
     what is encoded; `shape`, that of one encoded state, where the file leaves it open. **Raises** `ForeignError` where
     there is no such node, or something by-passes it.
+
+        >>> import tempfile, jax.random as jr, numpy as np
+        >>> import attrax as ax
+        >>> from attrax import foreign
+        >>> stored = ax.store(np.eye(3), writer=ax.Constructed(), key=jr.key(0))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     program = foreign.load(stored.to_onnx(f"{folder}/memory.onnx").path)
+        >>> latent_map(program, program.nodes[2]).shape
+        (6,)
     """
     program = program.fixed(fixed or {})
     encoder, decoder = program.until(split), program.after(split)
@@ -123,7 +132,18 @@ def latent_map(
 def latent_map_of(encoder: Program, decoder: Program, *, shape: Sequence[int] | None = None) -> LatentMap:
     """The latent map z → E(D(z)) of an encoder and a decoder, each with one input and one output.
 
-    **Raises** `ForeignError` where they have more, or do not fit together.
+    **Arguments:** `encoder`, `decoder`; `shape`, that of one encoded state, where the file leaves it open. **Raises**
+    `ForeignError` where they have more, or do not fit together.
+
+        >>> import tempfile, jax.random as jr, numpy as np
+        >>> import attrax as ax
+        >>> from attrax import foreign
+        >>> stored = ax.store(np.eye(3), writer=ax.Constructed(), key=jr.key(0))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     program = foreign.load(stored.to_onnx(f"{folder}/memory.onnx").path)
+        >>> code = program.nodes[2]
+        >>> latent_map_of(program.until(code), program.after(code)).outer_shape
+        (3,)
     """
     given, made = _only("encoder", "input", encoder.inputs), _only("encoder", "output", encoder.outputs)
     code, back = _only("decoder", "input", decoder.inputs), _only("decoder", "output", decoder.outputs)
@@ -152,6 +172,15 @@ def state_map(program: Program, pairs: Mapping[str, str], *, fixed: Mapping[str,
     **Arguments:** `pairs`, for each input that holds a part of the state the output that holds its next value; `fixed`,
     the values of all other inputs. Sizes that the file leaves open are 1. **Raises** `ForeignError` for a name that is
     not there, or a part whose input and output differ in shape.
+
+        >>> import tempfile, jax.random as jr, numpy as np
+        >>> import attrax as ax
+        >>> from attrax import foreign
+        >>> stored = ax.store(np.eye(3), writer=ax.Constructed(), key=jr.key(0))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     program = foreign.load(stored.to_onnx(f"{folder}/memory.onnx").path)
+        >>> state_map(program, {"state": "next_state"}).shape
+        (3,)
     """
     if not pairs:
         raise ForeignError("name the state: pairs such as {'state': 'next_state'} (--state in=out)")

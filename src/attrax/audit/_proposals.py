@@ -40,7 +40,17 @@ class Proposals(Rows):
 
 
 def proposals(program: Program) -> Proposals:
-    """What a program could be audited as. Nothing is computed; shapes are followed through the graph."""
+    """What a program could be audited as. Nothing is computed; shapes are followed through the graph.
+
+    >>> import tempfile, jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> from attrax import foreign
+    >>> stored = ax.store(np.eye(3), writer=ax.Constructed(), key=jr.key(0))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     program = foreign.load(stored.to_onnx(f"{folder}/memory.onnx").path)
+    >>> proposals(program).proposals[0].options
+    '--map image'
+    """
     shapes = program.shapes()
     outputs = {name: shapes.get(name, value) for name, value in program.outputs.items()}
     found = _states(program, outputs)

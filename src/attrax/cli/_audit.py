@@ -146,7 +146,7 @@ def audit(
             others,
             view=view,
             num_starts=starts,
-            corruptions=tuple(corruption) if corruption else auditing.CORRUPTIONS,
+            **({"corruptions": tuple(corruption)} if corruption else {}),
             rate=false_rate,
             together=together,
             recovery_atol=recovery_atol,

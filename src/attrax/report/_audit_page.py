@@ -47,6 +47,13 @@ def write_audit(
     **Arguments:** `path`, the file; `audit`; `title`, the heading; `settings`, more facts for the last section.
 
     **Returns:** the path. **Raises** `ValueError` if the file can't be written.
+
+        >>> import tempfile, jax.random as jr, numpy as np
+        >>> from attrax.audit import audit
+        >>> found = audit(lambda x: x / 2, np.zeros((1, 2, 2)), num_starts=4, key=jr.key(0))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_audit(f"{folder}/page.html", found).read_text().startswith("<!doctype html>")
+        True
     """
     parts = [_headline(audit, title), _ends(audit), _starts(audit), _figures(audit)]
     parts += [] if audit.examples is None else [_examples(audit)]
