@@ -95,7 +95,7 @@ class Audit(Record):
         how many diverged or did not converge, and Clopper and Pearson's bound on the probability that one more of this
         kind ends elsewhere than at a certified attractor."""
         attracts = np.array([end.attracts for end in self.ends.ends] + [False, False], bool)
-        found = {}
+        found: dict[str, dict[str, Any]] = {}
         for kind in dict.fromkeys(self.starts.kind.tolist()):
             label = self.ends.label[self.starts.rows(kind)]
             good = int(attracts[label].sum())  # the two negative labels index the last two entries
@@ -119,7 +119,7 @@ class Audit(Record):
     def as_dict(self) -> dict[str, Any]:
         """The audit as plain values that strict JSON can hold, without states."""
         shares = self.from_noise
-        ends = []
+        ends: list[dict[str, Any]] = []
         for end, share in zip(self.ends.ends, shares.tolist(), strict=True):
             row = end.as_dict()
             del row["states"]

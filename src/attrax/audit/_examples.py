@@ -208,7 +208,7 @@ def judged(
         name: np.linalg.norm(train_last[number].reshape(len(train), -1) - flat, axis=1) <= recovery_atol
         for number, name in enumerate(copies, start=1)
     }
-    table = []
+    table: list[Example] = []
     for number in range(len(train)):
         row = int(row_of[number])
         table.append(

@@ -84,7 +84,8 @@ class StateMap(Record, eqx.Module):
 
     def __call__(self, x: Any) -> Any:
         """The next state."""
-        given, first = {}, 0
+        given: dict[str, Any] = {}
+        first = 0
         for name, _, shape in self.pairs:
             size = int(np.prod(shape))
             given[name] = jnp.reshape(x[first : first + size], shape)
@@ -184,7 +185,7 @@ def state_map(program: Program, pairs: Mapping[str, str], *, fixed: Mapping[str,
     """
     if not pairs:
         raise ForeignError("name the state: pairs such as {'state': 'next_state'} (--state in=out)")
-    sides = {}
+    sides: dict[str, tuple[int, ...]] = {}
     for name, output in pairs.items():
         for kind, one, allowed in (("input", name, program.inputs), ("output", output, program.outputs)):
             if one not in allowed:

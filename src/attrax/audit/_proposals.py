@@ -112,8 +112,7 @@ def _images(program: Program, outputs: dict[str, Value]) -> list[Proposal]:
 
 def _codes(program: Program, shapes: dict[str, Value]) -> list[Proposal]:
     """Values that everything passes through and that are smaller than the input, the smallest first."""
-    ((_, value),) = [*program.inputs.items()][:1]
-    whole = _size(value)
+    whole = _size(next(iter(program.inputs.values())))
     sizes = {name: _size(one) for name, one in shapes.items() if _is_float(one) and name not in program.outputs}
     small = sorted((name for name, size in sizes.items() if 1 < size < whole), key=lambda name: sizes[name])
     found: list[Proposal] = []

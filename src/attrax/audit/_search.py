@@ -3,6 +3,7 @@ does approach what was certified."""
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -100,7 +101,7 @@ class Search:
         active, level = np.arange(num), tolerance
         while len(active):
             left = max(max_steps - int(steps[active].min()), 1)
-            options = {"max_steps": left, "atol": level * self.unit, "unit": self.unit, "sizes": SIZES}
+            options: dict[str, Any] = {"max_steps": left, "atol": level * self.unit, "unit": self.unit, "sizes": SIZES}
             first = level == tolerance
             found = (
                 run(self.reduced, starts, progress=progress, **options)

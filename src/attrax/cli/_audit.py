@@ -127,7 +127,9 @@ def audit(
     data = None if not train else _load(train, n, size, gray, skip_unreadable)
     others = None if not held_out else _load(held_out, held_out_n, size, gray, skip_unreadable)
     facts: dict[str, Any] = {"file": str(model), "kind": kind, "seed": seed}
-    view = None
+    chosen: dict[str, Any] = {"corruptions": tuple(corruption)} if corruption else {}
+    network: Any
+    view: Any = None
     with waiting(f"translating {model.name}"):
         if kind == "image":
             made = foreign.from_onnx(model, input=from_input, output=to_output, fixed=fixed, shape=sides)
@@ -146,7 +148,7 @@ def audit(
             others,
             view=view,
             num_starts=starts,
-            **({"corruptions": tuple(corruption)} if corruption else {}),
+            **chosen,
             rate=false_rate,
             together=together,
             recovery_atol=recovery_atol,
@@ -193,7 +195,7 @@ def _describe(found: Any, model: Path, as_json: bool) -> int:
 def _fixed(texts: list[str] | None, program: Any, rate: int) -> dict[str, Any]:
     from attrax.audit import input_value
 
-    found = {}
+    found: dict[str, Any] = {}
     for text in texts or []:
         name, equals, value = text.partition("=")
         if not equals:
@@ -208,7 +210,8 @@ def _fixed(texts: list[str] | None, program: Any, rate: int) -> dict[str, Any]:
 def _pairs(texts: list[str] | None) -> dict[str, str]:
     if not texts:
         raise ValueError("--map state needs --state IN=OUT; see --describe")
-    pairs = dict(text.partition("=")[::2] for text in texts)
+    parts = [text.partition("=") for text in texts]
+    pairs = {name: output for name, _, output in parts}
     if not all(pairs.values()):
         raise ValueError(f"--state must be IN=OUT, such as state=stateN; got {' '.join(texts)!r}")
     return pairs
