@@ -4,8 +4,7 @@
 
 Half of the models are trained on few pictures, with noise on the inputs, the others on thousands for a few epochs. The
 audit gets 20 training pictures of each and 99 held-out ones. A picture counts as stored if PyTorch itself says so:
-Newton's method in float64 finds a fixed point within the recovery threshold, or ten times that, where the largest
-eigenvalue of a dense Jacobian (`torch.func.jacrev`, `torch.linalg.eigvals`) is below 1.
+Newton's method in float64 finds a fixed point within 32 times the recovery threshold, where the largest eigenvalue of a dense Jacobian (`torch.func.jacrev`, `torch.linalg.eigvals`) is below 1.
 """
 
 import argparse
@@ -84,7 +83,8 @@ def stored(net: torch.nn.Module, picture: np.ndarray, atol: float) -> bool:
         jacobian = torch.func.jacrev(step)(x).detach()
         x = x + torch.linalg.solve(eye - jacobian, (step(x) - x).detach())
     jacobian = torch.func.jacrev(step)(x).detach()
-    found = float(torch.linalg.norm(step(x) - x)) < 1e-9 and float(torch.linalg.norm(x - start)) <= 10 * atol
+    residual = float(torch.linalg.norm(step(x) - x).detach())
+    found = residual < 1e-9 and float(torch.linalg.norm(x - start).detach()) <= 32 * atol
     net.float()
     return found and float(torch.linalg.eigvals(jacobian).abs().max()) < 1
 
