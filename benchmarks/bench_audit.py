@@ -4,7 +4,8 @@
 
 Half of the models are trained on few pictures, with noise on the inputs, the others on thousands for a few epochs. The
 audit gets 20 training pictures of each and 99 held-out ones. A picture counts as stored if PyTorch itself says so:
-Newton's method in float64 finds a fixed point within 32 times the recovery threshold, where the largest eigenvalue of a dense Jacobian (`torch.func.jacrev`, `torch.linalg.eigvals`) is below 1.
+Newton's method in float64 finds a fixed point within 32 times the recovery threshold, where the largest eigenvalue of a
+dense Jacobian (`torch.func.jacrev`, `torch.linalg.eigvals`) is below 1.
 """
 
 import argparse

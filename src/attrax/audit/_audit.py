@@ -254,12 +254,15 @@ def audit(
             progress,
         )
     notes = _notes(ends, examples, len(starts.rows(BLENDS)))
-    paths = _paths(map, starts.states)
+    # Those that diverge would leave the others a single point.
+    paths = _paths(map, starts.states[ends.label != DIVERGED])
     return Audit(ends, examples, starts, view, data, paths, notes, time.monotonic() - began)
 
 
 def _paths(map: Map, starts: HostStates) -> tuple[np.ndarray, ...]:
     """Paths from a few starts, in the plane of their two main directions."""
+    if not len(starts):
+        return ()
     chosen = starts[np.unique(np.linspace(0, len(starts) - 1, _PATHS).astype(int))]
     with float64():
         reduced = reduced_map(map, starts.shape[1:])

@@ -11,8 +11,9 @@ from attrax._base.types import HostStates
 from attrax.corruptions import corrupt
 
 NOISE = ("zero", "gaussian:0.1", "gaussian:1", "gaussian:3", "uniform")
-"""Starts that need no data: the zero state, Gaussian noise of three sizes, in units of a quarter of the `unit` around
-the mean, and uniform noise over the range of the data (from 0 to 1 without)."""
+"""Starts without data: the zero state, Gaussian noise of three sizes around the middle of the range, in units of the
+typical deviation of an entry, and uniform noise over the range. Of data that are given, only the range and that
+deviation are used: three numbers."""
 BLENDS = "blend"
 TRAIN, HELD_OUT = "train", "held out"
 
@@ -49,9 +50,9 @@ def starts_of(
 ) -> Starts:
     """`num` starts from noise (and blends of two examples, if there are some), then the examples and their copies."""
     rng = np.random.default_rng([int(word) for word in np.asarray(jr.key_data(key)).ravel()])
-    center = np.zeros(shape) if train is None else train.mean(axis=0, dtype=np.float64)
     low = 0.0 if train is None else min(float(train.min()), 0.0)
     high = 1.0 if train is None else max(float(train.max()), 1.0)
+    center = 0.0 if train is None else (low + high) / 2
     kinds = [kind for kind in NOISE if kind != "zero"]
     kinds += [BLENDS] if train is not None and len(train) > 1 else []
     parts: list[tuple[str, HostStates]] = [("zero", np.zeros((1, *shape)))]

@@ -108,7 +108,7 @@ def _ends(audit: Audit) -> str:
     near = _nearest_examples(audit, ends)
     shares = audit.from_noise
     head = ["end", *(["picture"] if pictures else []), *(["nearest example"] if near else [])]
-    head += ["kind", "verdict", "radius", "time constant", "starts", "of those from noise"]
+    head += ["kind", "verdict", "radius", "time constant", "starts", "from noise"]
     rows = []
     for place, end in enumerate(ends):
         cells = [str(place)]
@@ -151,8 +151,8 @@ def _nearest_examples(audit: Audit, ends: tuple[End, ...]) -> list[str]:
         if is_picture(audit.train.shape[1:]):
             (uri,) = (data_uri(one) for one in pixels(audit.train[row : row + 1], audit.train))
             picture = f'<img src="{uri}" alt="example {row}">'
-        text = f"example {row}, distance {number(float(apart[row]), 4)}, cosine {cosine:.4f}"
-        found.append(f"{picture}<small>{escape(text)}</small>")
+        text = f"example {row}<br>{number(float(apart[row]), 4)} away<br>cosine {cosine:.4f}"
+        found.append(f"{picture}<small>{text}</small>")
     return found
 
 
@@ -175,7 +175,7 @@ def _starts(audit: Audit) -> str:
         for kind, row in audit.by_start().items()
     ]
     listed = "".join(
-        f"<li>{one.count} starts: {escape(str(one.motion))}, {number(one.rate, 4)} a step"
+        f"<li>{one.count} starts: {escape(str(one.motion))}, {number(one.rate, 4)} per step"
         + (
             ""
             if math.isnan(one.lyapunov[0])
