@@ -16,7 +16,7 @@ from attrax._base.status import Verdict
 from attrax.audit import Audit, End, Example
 from attrax.report._plots import BLUE, GRAY, GREEN, ORANGE, VERMILION, _figure
 from attrax.report._style import document
-from attrax.report._text import describe_corruption, number
+from attrax.report._text import number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -287,7 +287,7 @@ def _examples(audit: Audit) -> str:
 
 def _verdict_cells(one: Example) -> list[str]:
     good = "good" if one.verdict in (Verdict.ATTRACTOR, Verdict.DISPLACED) else "bad"
-    back = ", ".join(describe_corruption(name) for name, came in one.recovered.items() if came) or "none"
+    back = ", ".join(name for name, came in one.recovered.items() if came) or "none"
     return [
         f'<b class="{good}">{escape(str(one.verdict).replace("_", " "))}</b>'
         f"<small>{escape(str(one.reason).replace('_', ' '))}</small>",
