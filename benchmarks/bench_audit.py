@@ -5,7 +5,8 @@
 Half of the models are trained on few pictures, with noise on the inputs, the others on thousands for a few epochs. The
 audit gets 20 training pictures of each and 99 held-out ones. A picture counts as stored if PyTorch itself says so:
 Newton's method in float64 finds a fixed point within 32 times the recovery threshold, where the largest eigenvalue of a
-dense Jacobian (`torch.func.jacrev`, `torch.linalg.eigvals`) is below 1.
+dense Jacobian (`torch.func.jacrev`, `torch.linalg.eigvals`) is below 1. A model is scored by the share of its pictures
+that are called memorized, a picture by its p-value.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import torch
 from scipy.stats import rankdata
 
 from attrax import foreign, sources
-from attrax.audit import audit
+from attrax.audit import audit, conformal_p_values
 
 SIDE = 16
 AUDITED = 20
@@ -126,16 +127,17 @@ def main() -> None:
         table = found.examples
         assert table is not None
         truth = [stored(net, picture, table.recovery_atol) for picture in train] if memorizes else [False] * len(train)
-        middle = float(np.median(table.held_out_scores))
-        own = [one.score for one in table.examples]
-        models[memorizes].append(float(np.mean(own)) - middle)
+        models[memorizes].append(float(np.mean([bool(one.memorized) for one in table.examples])))
         for one, true in zip(table.examples, truth, strict=True):
             if true or not memorizes:
-                scores[true].append(one.score - middle)
+                scores[true].append(-one.p_value)
             called += int(true and bool(one.memorized))
             certified += int(one.verdict in ("attractor", "displaced"))
             extracted += int(one.verdict in ("attractor", "displaced") and one.extracted)
-        scores[False] += [float(score) - middle for score in table.held_out_scores]
+        null = table.held_out_scores
+        scores[False] += [
+            -float(conformal_p_values(null[row : row + 1], np.delete(null, row))[0]) for row in range(len(null))
+        ]
         planted += sum(truth)
         fresh += 0 if memorizes else len(train)
         accused += 0 if memorizes else int(table.num_memorized or 0)
