@@ -163,7 +163,7 @@ def audit(
 
         facts["page"] = str(write_audit(output, found, title=f"What {model.name} remembers", settings=facts))
     if as_json:
-        record = found.as_dict() | facts | {"step_seconds": step_seconds}
+        record: dict[str, Any] = found.as_dict() | facts | {"step_seconds": step_seconds}
         if step_seconds is not None:
             for row in record["ends"]:
                 constant = row["time_constant"]

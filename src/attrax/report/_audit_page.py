@@ -214,7 +214,7 @@ def _spectrum(ends: list[End]) -> "Figure":
     axes.plot(np.cos(turn), np.sin(turn), color=GRAY, linewidth=1)
     for place, end in enumerate(ends):
         values = end.eigenvalues[np.isfinite(end.eigenvalues)]
-        axes.scatter(values.real, values.imag, s=12, color=_COLORS[place % len(_COLORS)], label=f"end {place}")
+        axes.scatter(np.real(values), np.imag(values), s=12, color=_COLORS[place % len(_COLORS)], label=f"end {place}")
     axes.set_aspect("equal", "datalim")
     axes.set_xlabel("real part")
     axes.set_ylabel("imaginary part")
