@@ -155,6 +155,9 @@ def test_layouts_are_undone() -> None:
         assert layout.states(color).shape == (2, *state)
         assert np.array_equal(layout.pictures(layout.states(color)), color)
     assert np.array_equal(layout_of((3, 4, 5), (4, 5, 3)).states(color)[:, 1], color[..., 1])
+    first = np.moveaxis(color, -1, 1)  # channels first already
+    assert np.array_equal(layout_of((60,), (3, 4, 5)).states(first), first.reshape(len(first), 60))
+    assert np.array_equal(layout_of((60,), (3, 4, 5)).pictures(first.reshape(len(first), 60)), first)
     with pytest.raises(ValueError, match="data have the shape"):
         layout_of((10,), (4, 5, 3))
 

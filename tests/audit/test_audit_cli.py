@@ -1,10 +1,12 @@
 """The command: one JSON object, text for people, a page, and one line for what is wrong."""
 
+import os
+import shlex
 from pathlib import Path
 
 import pytest
 from helpers.audited import autoencoder_file, leaky_file, memory_file
-from helpers.commands import record, run
+from helpers.commands import record, run, strict
 
 pytest.importorskip("onnx", reason="onnx is not installed: pip install 'attrax[onnx]'")
 
@@ -45,6 +47,64 @@ def test_a_latent_map_and_what_is_proposed(tmp_path: Path, capsys: pytest.Captur
     status, out, _ = run(capsys, "audit", model, "--describe")
     assert status == 0
     assert "float32 ?×64" in out
+
+
+def test_nothing_that_was_asked_for_is_ignored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = leaky_file(tmp_path)
+    state = ("--map", "state", "--state", "state=stateN", "--input", "sound=1")
+    wrong = (
+        (("--split", "code"), "--split is for --map latent"),
+        (("--decoder", model), "--decoder is for --map latent"),
+        (("--state", "state=stateN"), "--state is for --map state"),
+        ((*state, "--from", "state"), "--from is for --map image"),
+        ((*state, "--to", "stateN"), "--to is for --map image"),
+        ((*state, "--shape", "3"), "--shape"),
+        ((*state, "--input", "sound=2"), "'sound' twice"),
+        ((*state, "--state", "state=stateN"), "an input twice"),
+        ((*state, "--state", "sound=stateN"), "an output twice"),
+        (("--n", 3), "--n needs --train"),
+        (("--corruption", "gaussian:0.1"), "--corruption needs --train"),
+        (("--recovery-atol", 0.1), "--recovery-atol needs --train"),
+        (("--held-out", "digits"), "--held-out needs --train"),
+        (("--together",), "--together needs --held-out"),
+        (("--held-out-n", 100), "--held-out-n needs --held-out"),
+        ((*state, "--step-seconds", "nan"), "--step-seconds must be"),
+        ((*state, "--false-rate", 2), "--false-rate must be"),
+        (("--map", "image", "-o", model), "choose another place"),
+    )
+    content = model.read_bytes()
+    for options, message in wrong:
+        status, out, err = run(capsys, "audit", model, *options, "--json")
+        assert status == 2, options
+        assert message in strict(out)["error"], options
+        assert len(err.strip().splitlines()) == 1, err
+    assert model.read_bytes() == content
+
+
+def test_inputs_and_models_of_other_kinds_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = leaky_file(tmp_path)
+    state = ("--map", "state", "--state", "state=stateN")
+    (tmp_path / "empty.npy").write_bytes(b"")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.npy")
+        assert (
+            "a pipe"
+            in record(capsys, "audit", model, *state, "--input", f"sound={tmp_path / 'pipe.npy'}", status=2)["error"]
+        )
+    for value in (tmp_path / "empty.npy", tmp_path / "none.npy", "1e300", f"zeros:{'9' * 5000}"):
+        assert record(capsys, "audit", model, *state, "--input", f"sound={value}", status=2)["error"]
+    stored = tmp_path / "digits.attrax"
+    stored.write_bytes(b"0")
+    assert "attrax export" in record(capsys, "audit", stored, status=2)["error"]
+    (tmp_path / "model.pt").write_bytes(b"\x80\x02}q\x00.")
+    told = record(capsys, "audit", tmp_path / "model.pt", status=2)["error"]
+    assert "torch.onnx.export" in told
+    assert "\n" not in told
+    spaced = tmp_path / "a model.onnx"
+    model.rename(spaced)
+    commands = record(capsys, "audit", spaced, "--describe")["commands"]
+    assert commands
+    assert all(shlex.split(command)[2] == str(spaced) for command in commands)
 
 
 def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -96,6 +96,11 @@ def test_a_memory_is_exported_by_method_and_command(
     assert not ended.value.code
     assert json.loads(capsys.readouterr().out)["difference"] <= 1e-6
     assert (tmp_path / "other.onnx").stat().st_size == made.path.stat().st_size
+    for output, says in (("memory.attrax", "--output must end in"), ("none/a.onnx", "does not exist")):
+        with pytest.raises(SystemExit) as ended:
+            main(["export", "lost.attrax", "-o", output, "--json"])  # the output is looked at first
+        assert ended.value.code == 2
+        assert says in json.loads(capsys.readouterr().out)["error"]
 
 
 def test_what_has_no_such_form_is_refused(tmp_path: Path) -> None:

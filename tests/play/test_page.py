@@ -50,6 +50,12 @@ def test_patterns_are_needed(digits: ax.Memory, tmp_path: Path) -> None:
         play_page([bare])
 
 
+def test_a_memory_is_not_overwritten_by_its_page(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = file.read_bytes()
+    assert "--output" in record(capsys, "play", file, "-o", file, status=2)["error"]
+    assert file.read_bytes() == content
+
+
 def test_command_writes_without_opening(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

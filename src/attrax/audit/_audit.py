@@ -155,7 +155,7 @@ def audit(
     view: View | None = None,
     num_starts: int = 200,
     corruptions: Sequence[str] = CORRUPTIONS,
-    rate: float = 0.01,
+    false_rate: float = 0.01,
     together: bool = False,
     recovery_atol: float | None = None,
     tolerance: float = 1e-5,
@@ -180,7 +180,7 @@ def audit(
     - `view`: how data become states, if not by their shape; a `LatentView` for a latent map.
     - `num_starts`: starts from noise and, with data, blends of two examples.
     - `corruptions`: of the examples, one copy of each.
-    - `rate`: of false accusations: the probability that an example that was not trained on, of the kind of the
+    - `false_rate`: of false accusations: the probability that an example that was not trained on, of the kind of the
       held-out ones, is called memorized. With `together`, the expected part of such among those that are called so
       (Benjamini and Hochberg).
     - `recovery_atol`: the Euclidean distance up to which an attractor is that of an example; by default a mean squared
@@ -190,7 +190,7 @@ def audit(
     - `key`: random key for the starts and the corruptions.
 
     **Returns:** `Audit`. **Raises** `ValueError` for a wrong argument, and for fewer held-out examples than a p-value
-    of `rate` needs.
+    of `false_rate` needs.
 
         >>> import jax.numpy as jnp, jax.random as jr
         >>> found = audit(lambda x: jnp.tanh(2 * x), np.array([[0.9575], [0.5]]), key=jr.key(0))
@@ -200,7 +200,9 @@ def audit(
     began = time.monotonic()
     checks.random_key(key)
     checks.integer("num_starts", num_starts, least=1)
-    rate = checks.real("rate", rate, above=0, most=0.5)
+    rate = checks.real("false_rate", false_rate, above=0, most=0.5)
+    if recovery_atol is not None:
+        recovery_atol = checks.real("recovery_atol", recovery_atol, above=0)
     for corruption in corruptions:
         parse_corruption(corruption)
     data = None if train is None else state_batch("train", train)
@@ -248,7 +250,7 @@ def audit(
             None if held is None else ended(HELD_OUT),
             ends,
             noise[noise >= 0].tolist(),
-            checks.real("recovery_atol", atol, above=0),
+            atol,
             rate,
             together,
             progress,
@@ -294,8 +296,8 @@ def _check_held_out(train: HostStates | None, held_out: HostStates | None, rate:
     fewest = fewest_held_out(rate)
     if len(held_out) < fewest:
         raise ArgumentError(
-            f"{mention('held_out')} must hold at least {fewest} examples for {mention('rate', f'{rate:g}')}, because a "
-            f"p-value is at least 1/(their number + 1); got {len(held_out)}. Give more, or raise the rate"
+            f"{mention('held_out')} must hold at least {fewest} examples for {mention('false_rate', f'{rate:g}')}, "
+            f"because a p-value is at least 1/(their number + 1); got {len(held_out)}. Give more, or raise the rate"
         )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from attrax._base.arguments import printable
 from attrax._base.budget import refuse_beyond_memory
+from attrax._base.files import check_regular
 from attrax.foreign import ForeignError, Value
 
 RATE = 16_000
@@ -40,6 +41,8 @@ def input_value(name: str, text: str, value: Value, *, rate: int = RATE) -> np.n
     if number is not None:
         if dtype.kind in "iu" and number != int(number):
             raise ForeignError(f"{_called(name)} holds whole numbers; got {text}")
+        if dtype.kind in "iuf" and not _holds(dtype, number):
+            raise ForeignError(f"{_called(name)} holds {dtype}, which is too small for {printable(text, 60)}")
         return np.full(_shape(name, "", value), number, dtype)
     if Path(text).suffix == ".npy":
         return _from_file(text, dtype)
@@ -50,16 +53,24 @@ def input_value(name: str, text: str, value: Value, *, rate: int = RATE) -> np.n
 
 def _from_file(path: str, dtype: np.dtype[Any]) -> np.ndarray:
     try:
+        check_regular(path)
         # A memory map compares the header with the size of the file, and reads nothing yet.
         found = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise ForeignError(f"{printable(path, 200)} is not a readable .npy file ({error})") from None
+    except (EOFError, OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ForeignError(f"{printable(path, 200)} is not a readable .npy file: {printable(str(why), 200)}") from None
     if found.dtype.kind not in "fiub":
         raise ForeignError(f"{printable(path, 200)} must hold numbers; it holds {found.dtype}")
     refuse_beyond_memory(
         f"the array in {printable(path, 200)}", 8 * found.size, "use a smaller one", error=ForeignError
     )
     return np.asarray(found, dtype)
+
+
+def _holds(dtype: np.dtype[Any], number: float) -> bool:
+    """Whether a number is within the range of a type."""
+    limits: Any = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    return bool(float(limits.min) <= number <= float(limits.max))
 
 
 def _number(text: str) -> float | None:
@@ -77,7 +88,7 @@ def _shape(name: str, text: str, value: Value) -> tuple[int, ...]:
         sides = tuple(1 if side is None else side for side in value.shape)
     else:
         parts = text.lower().split("x")
-        if not all(part.isascii() and part.isdigit() for part in parts):
+        if not all(part.isascii() and part.isdigit() and len(part) < 20 for part in parts):
             raise ForeignError(f"{_called(name)}: a shape is written as 1x576; got {printable(text, 60)!r}")
         sides = tuple(int(part) for part in parts)
     size = 8

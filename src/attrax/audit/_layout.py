@@ -14,23 +14,31 @@ class Layout(Record):
     """How data with the shape `data` become states with the shape `state`, and back.
 
     Pictures are H×W or H×W×C in data; networks mostly take C×H×W, or all entries in a row. Color pictures that become
-    rows are put in that order, C×H×W, as PyTorch flattens them.
+    rows are put in that order, C×H×W, as PyTorch flattens them. Data with three axes that are no such pictures, as
+    those that are C×H×W already, keep their order.
     """
 
     data: tuple[int, ...]
     state: tuple[int, ...]
 
+    @property
+    def _moved(self) -> bool:
+        """Whether channels come last in data, and first in states."""
+        if self.data == self.state or len(self.data) != 3:
+            return False
+        return is_picture(self.data) or self.state == (self.data[-1], *self.data[:-1])
+
     def states(self, values: HostStates) -> HostStates:
         """The states of data."""
         values = np.asarray(values)
-        if self.data != self.state and len(self.data) == 3:
+        if self._moved:
             values = np.moveaxis(values, -1, 1)
         return values.reshape(len(values), *self.state)
 
     def pictures(self, states: HostStates) -> HostStates:
         """The data of states."""
         states = np.asarray(states)
-        if self.data != self.state and len(self.data) == 3:
+        if self._moved:
             height, width, channels = self.data
             return np.moveaxis(states.reshape(len(states), channels, height, width), 1, -1)
         return states.reshape(len(states), *self.data)

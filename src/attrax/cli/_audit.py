@@ -1,5 +1,7 @@
 """attrax audit."""
 
+import math
+import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,6 +14,7 @@ from attrax.cli._options import (
     Seed,
     Size,
     SkipUnreadable,
+    check_differ,
     check_output_file,
     load_sources,
 )
@@ -116,8 +119,26 @@ def audit(
     import attrax.audit as auditing
     from attrax import foreign
 
+    _check_belongs(
+        kind,
+        {
+            "--split": ("latent", split),
+            "--decoder": ("latent", decoder),
+            "--state": ("state", state),
+            "--from": ("image", from_input),
+            "--to": ("image", to_output),
+        },
+    )
+    if kind == "state" and shape is not None:
+        raise ValueError("--shape is not for --map state, whose shape is that of its inputs; leave it out")
+    _check_needs("--train", train, {"--n": n, "--held-out": held_out, "--corruption": corruption})
+    _check_needs("--train", train, {"--recovery-atol": recovery_atol, "--size": size, "--gray": gray})
+    _check_needs("--held-out", held_out, {"--held-out-n": held_out_n, "--together": together})
+    if step_seconds is not None and not (math.isfinite(step_seconds) and step_seconds > 0):
+        raise ValueError(f"--step-seconds must be a finite number above 0; got {step_seconds}")
     if output is not None:
         check_output_file(output, "--output")
+        check_differ(output, "--output", [model, *([] if decoder is None else [decoder])], "the networks to be read")
     with waiting(f"reading {model.name}"):
         program = foreign.load(model)
     if describe:
@@ -149,7 +170,7 @@ def audit(
             view=view,
             num_starts=starts,
             **chosen,
-            rate=false_rate,
+            false_rate=false_rate,
             together=together,
             recovery_atol=recovery_atol,
             tolerance=tolerance,
@@ -174,8 +195,20 @@ def audit(
     return 0
 
 
+def _check_belongs(kind: str, options: dict[str, tuple[str, Any]]) -> None:
+    for option, (wanted, value) in options.items():
+        if value is not None and kind != wanted:
+            raise ValueError(f"{option} is for --map {wanted}, not for --map {kind}; leave one of the two out")
+
+
+def _check_needs(needed: str, given: Any, options: dict[str, Any]) -> None:
+    for option, value in options.items():
+        if value and not given:
+            raise ValueError(f"{option} needs {needed} SOURCE; give it as well, or leave {option} out")
+
+
 def _describe(found: Any, model: Path, as_json: bool) -> int:
-    commands = [f"attrax audit {model} {one.options}" for one in found.proposals]
+    commands = [f"attrax audit {shlex.quote(str(model))} {one.options}" for one in found.proposals]
     if as_json:
         print_json(found.as_dict() | {"commands": commands})
         return 0
@@ -203,6 +236,8 @@ def _fixed(texts: list[str] | None, program: Any, rate: int) -> dict[str, Any]:
         if name not in program.inputs:
             listed = ", ".join(printable(one, 60) for one in program.inputs)
             raise ValueError(f"--input: the network has no input {printable(name, 60)!r}; it has {listed}")
+        if name in found:
+            raise ValueError(f"--input gives {printable(name, 60)!r} twice; leave one out")
         found[name] = input_value(name, value, program.inputs[name], rate=rate)
     return found
 
@@ -212,6 +247,10 @@ def _pairs(texts: list[str] | None) -> dict[str, str]:
         raise ValueError("--map state needs --state IN=OUT; see --describe")
     parts = [text.partition("=") for text in texts]
     pairs = {name: output for name, _, output in parts}
+    if len(pairs) < len(parts):
+        raise ValueError(f"--state names an input twice; got {' '.join(texts)!r}")
+    if len(set(pairs.values())) < len(pairs):
+        raise ValueError(f"--state names an output twice; got {' '.join(texts)!r}")
     if not all(pairs.values()):
         raise ValueError(f"--state must be IN=OUT, such as state=stateN; got {' '.join(texts)!r}")
     return pairs
@@ -273,7 +312,7 @@ def _print(found: Any, facts: dict[str, Any], step_seconds: float | None) -> Non
     if len(ends.ends) > _ENDS:
         print(f"  and {len(ends.ends) - _ENDS} more ends: --json has them all")
     for one in ends.moving:
-        print(f"  {_motion(one, step_seconds)}")
+        print(f"  {_motion(one, facts['kind'], step_seconds)}")
     for kind, row in found.by_start().items():
         at = f", {row['attractors']} of them at {row['different_attractors']} certified attractors"
         bound = f" (elsewhere at most {percent(row['elsewhere_bound'])})"
@@ -320,21 +359,26 @@ def _constant(steps: float, step_seconds: float | None) -> str:
     return f"time constant {number(steps)} steps{seconds}"
 
 
-def _motion(one: Any, step_seconds: float | None) -> str:
+def _motion(one: Any, kind: str, step_seconds: float | None) -> str:
     cells = ", ".join(f"{list(index)} {change:+.3g}" for index, change in one.growing[:4])
+    seen = f"{one.count} starts not converged; start {one.start}, followed further"
     if one.motion == "drift":
+        adds_up = "Such a state adds up its past for that long: reset it between recordings"
         pace = "it does not slow down"
         if one.time_constant < float("inf"):
             pace = f"it slows down with a {_constant(one.time_constant, step_seconds)}"
         return (
-            f"{one.count} starts not converged: drift of {number(one.rate)} per step in one direction; {pace}; "
-            f"{percent(one.growing_share)} of it in these entries (change per step): {cells}. Such a state adds up its "
-            "past for that long: reset it between recordings"
+            f"{seen}: drift of {number(one.rate)} per step in one direction; {pace}; "
+            f"{percent(one.growing_share)} of it in these entries (change per step): {cells}"
+            f"{f'. {adds_up}' if kind == 'state' else ''}"
         )
     if one.motion == "divergence":
-        return f"{one.count} starts diverge, growing {number(one.rate)} times per step at the end; most in {cells}"
+        return (
+            f"{one.count} starts diverge; start {one.start}, followed further: grows {number(one.rate)} times per step at "
+            f"the end; most in {cells}"
+        )
     mean, low, high = one.lyapunov
     text = f"largest Lyapunov exponent {number(mean)} per step, 95 % interval {number(low)} to {number(high)}"
     if one.motion == "chaos":
-        return f"{one.count} starts not converged: chaos, {text}"
-    return f"{one.count} starts not converged, and no drift or chaos shown: {text}; raise --max-steps"
+        return f"{seen}: chaos, {text}"
+    return f"{seen}: no drift or chaos shown, {text}; raise --max-steps"

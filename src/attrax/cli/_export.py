@@ -8,7 +8,7 @@ import typer
 from attrax.cli._certify import File
 from attrax.cli._maps import MapName
 from attrax.cli._memory_files import load_complete
-from attrax.cli._options import Json
+from attrax.cli._options import Json, check_output_file
 from attrax.cli._output import number, print_json
 from attrax.cli._progress import waiting
 
@@ -34,6 +34,9 @@ def export(
     """
     from attrax.foreign import export as export_map
 
+    if output.suffix not in (".onnx", ".pt2"):
+        raise ValueError(f"--output must end in .onnx or .pt2; got {str(output)!r}")
+    check_output_file(output, "--output")
     with waiting("reading the memory"):
         memory = load_complete(file, map_name)
     with waiting(f"writing {output.name}"):

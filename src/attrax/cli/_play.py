@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from attrax.cli._options import Json
+from attrax.cli._options import Json, check_differ, check_output_file
 from attrax.cli._output import print_json
 from attrax.cli._progress import waiting
 
@@ -28,10 +28,9 @@ def play(
 
     Example: attrax play faces.attrax film.attrax -o page.html
     """
-    from attrax._base.files import check_writable
-
     if output is not None:
-        check_writable(output)
+        check_output_file(output, "--output")
+        check_differ(output, "--output", files or [], "the memories to be read")
     page = _write(output, files or [])
     opened = output is None and _open(page)
     if as_json:

@@ -175,7 +175,8 @@ def _starts(audit: Audit) -> str:
         for kind, row in audit.by_start().items()
     ]
     listed = "".join(
-        f"<li>{one.count} starts: {escape(str(one.motion))}, {number(one.rate, 4)} per step"
+        f"<li>{one.count} starts{' not converged' if one.motion != 'divergence' else ''}; start {one.start}, followed "
+        f"further: {escape(str(one.motion))}, {number(one.rate, 4)} per step"
         + (
             ""
             if math.isnan(one.lyapunov[0])
