@@ -164,7 +164,9 @@ def _complain(message: str, status: int, given: Sequence[str]) -> int:
     if "--json" in options:
         with suppress(OSError):  # nobody reads it
             print(json.dumps({"error": message, "exit_status": status}), flush=True)
-    print(f"attrax: {printable(message)}", file=sys.stderr)
+    # Lines of code to copy stay apart on one line, too.
+    shown = printable("; ".join(line.strip() for line in message.split("\n"))).replace(":; ", ": ")
+    print(f"attrax: {shown}", file=sys.stderr)
     return status
 
 

@@ -108,13 +108,14 @@ def _refuse_other_formats(path: Path, start: bytes) -> None:
     if suffix == ".pt2":
         raise ForeignError(
             f"{shown} is a program of torch.export, and loading one can run any code, because it holds pickles, so "
-            "attrax does not. Where you trust it, load it yourself, with "
-            f"program = torch.export.load({str(path)!r}) and then attrax.foreign.from_torch(program, example)"
+            "attrax does not. Where you trust it, load it yourself:\n"
+            f"    program = torch.export.load({str(path)!r})\n"
+            "    converted = attrax.foreign.from_torch(program, example)"
         )
     if pickled or start[:4] == b"PK\x03\x04" or suffix in (".pt", ".pth", ".pkl", ".pickle", ".ckpt"):
         raise ForeignError(
             f"{shown} is a pickled checkpoint or an archive, and loading one can run any code, so attrax does not. "
-            "Where you trust it, make an ONNX file of it, with "
-            f"module.load_state_dict(torch.load({str(path)!r}, weights_only=True)) and then "
-            'torch.onnx.export(module.eval(), (example,), "model.onnx", dynamo=True)'
+            "Where you trust it, make an ONNX file of it:\n"
+            f"    module.load_state_dict(torch.load({str(path)!r}, weights_only=True))\n"
+            '    torch.onnx.export(module.eval(), (example,), "model.onnx", dynamo=True)'
         )
