@@ -89,6 +89,17 @@ def test_too_few_held_out_examples_are_refused_before_any_work() -> None:
         audit(memory().map, None, digits(), key=jr.key(0))
 
 
+def test_held_out_examples_that_were_trained_on_are_noticed() -> None:
+    train, others = np.array([[0.9575], [0.5]]), np.array([[0.5], [0.2]])
+    found = audit(lambda x: jnp.tanh(2 * x), train, others, false_rate=0.5, num_starts=5, key=jr.key(0))
+    assert [note for note in found.notes if note.startswith("1 of the held-out examples")]
+
+
+def test_a_wrong_threshold_is_refused_before_the_search() -> None:
+    with pytest.raises(ValueError, match="recovery_atol"):
+        audit(lambda x: pytest.fail("it was run"), np.ones((1, 2)), recovery_atol=-1.0, key=jr.key(0))
+
+
 def test_a_convolutional_network_takes_pictures_without_channels(tmp_path: Path) -> None:
     made = foreign.from_onnx(residual_file(tmp_path))
     train = np.random.default_rng(0).uniform(size=(3, 4, 4)).astype(np.float32)

@@ -102,6 +102,20 @@ def test_the_count_does_not_depend_on_the_tolerance(tolerance: float) -> None:
     assert np.abs(found.last - expected).max() < 1e-9
 
 
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-5, 1e-8])
+def test_an_attractor_beside_a_slow_one_is_found(tolerance: float) -> None:
+    """Attractors at 0 and 0.01: a path to the second one comes nearer to the first one as well."""
+    found = find_ends(
+        lambda x: x - 10 * x * (x - 0.005) * (x - 0.01),
+        np.array([[-0.1], [-0.01], [0.0105], [0.012]]),
+        unit=1.0,
+        tolerance=tolerance,
+        max_steps=100_000,
+    )
+    assert found.num_attractors == 2
+    assert np.abs(found.last.ravel() - [0, 0, 0.01, 0.01]).max() < 1e-6
+
+
 def test_ends_of_a_network_are_its_examples_at_every_tolerance() -> None:
     stored = memory()
     rng = np.random.default_rng(0)

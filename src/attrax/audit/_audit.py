@@ -21,7 +21,7 @@ from attrax.audit._examples import Examples, fewest_held_out, judged
 from attrax.audit._kinds import DIVERGED, NOT_CONVERGED, Ends
 from attrax.audit._layout import layout_of
 from attrax.audit._maps import LatentMap
-from attrax.audit._starts import BLENDS, HELD_OUT, NOISE, TRAIN, Starts, copies_of, starts_of
+from attrax.audit._starts import HELD_OUT, NOISE, TRAIN, Starts, copies_of, starts_of
 from attrax.corruptions import parse_corruption
 from attrax.dynamics import trajectory
 from attrax.maps import reduced_map, shapes_of
@@ -255,7 +255,7 @@ def audit(
             together,
             progress,
         )
-    notes = _notes(ends, examples, len(starts.rows(BLENDS)))
+    notes = _notes(ends, examples, 0 if data is None or others is None else _shared(data, others))
     # Those that diverge would leave the others a single point.
     paths = _paths(map, starts.states[ends.label != DIVERGED])
     return Audit(ends, examples, starts, view, data, paths, notes, time.monotonic() - began)
@@ -333,11 +333,22 @@ def _ranked(ends: Ends, noise: np.ndarray) -> Ends:
     return replace(ends, ends=tuple(ends.ends[one] for one in order), label=place[ends.label])
 
 
-def _notes(ends: Ends, examples: Examples | None, blends: int) -> tuple[str, ...]:
+def _shared(data: HostStates, others: HostStates) -> int:
+    """How many held-out examples are training examples as well."""
+    known = {one.tobytes() for one in data.astype(np.float64)}
+    return sum(one.tobytes() in known for one in others.astype(np.float64))
+
+
+def _notes(ends: Ends, examples: Examples | None, shared: int) -> tuple[str, ...]:
     notes = [
-        "Ends are certified; that a start comes to its end is computed, not proved. Shares and bounds are about starts "
-        "drawn like these."
+        "That a start comes to its end is computed, not proved, even where the end is certified. Shares and bounds are "
+        "about starts drawn like these."
     ]
+    if shared:
+        notes.append(
+            f"{shared} of the held-out examples are training examples as well. That makes p-values larger, so fewer "
+            "examples are called memorized. Hold out others."
+        )
     evidence = sorted({str(end.evidence) for end in ends.ends if end.attracts})
     if evidence:
         notes.append(f"Evidence of the certified attractors: {', '.join(evidence)} (see docs/verdicts.md).")

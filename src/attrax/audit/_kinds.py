@@ -24,7 +24,9 @@ class EndKind(StrEnum):
     CYCLE = "cycle"
     """A cycle of at least two states; `period` is its length."""
     LINE = "line"
-    """Fixed points that are not isolated: `marginal` eigenvalues equal 1 to within 1e-6. One is a line, two a plane."""
+    """Fixed points that are not isolated: `marginal` eigenvalues equal 1 to within 1e-6. One is a line, two a plane.
+    All points with the same number are counted as one end. This is computed, not proved: states that still move, but by
+    less than 1e-10 units a step, look the same."""
     SLOW_POINT = "slow_point"
     """The states hardly change any more, but Newton's method finds no fixed point there."""
 

@@ -50,7 +50,7 @@ def motion_of(map: Map, reduced: ReducedMap, state: HostStates, start: int, coun
 
 
 def divergence_of(path: HostStates, start: int, count: int) -> Moving:
-    """How an path that diverges grows, from its last finite states."""
+    """How a path that diverges grows, from its last finite states."""
     sizes = np.linalg.norm(path.reshape(len(path), -1), axis=1)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         rate = float(sizes[-1] / sizes[-2]) if len(path) > 1 else math.nan

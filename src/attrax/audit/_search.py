@@ -28,7 +28,7 @@ _LOOSEST = 1e-2
 _SAME = 1e-6
 """Distance, in units, up to which two refined ends are one."""
 _WATCHED = 32
-"""Steps after which, and after twice as many, an path has to be nearer to its end."""
+"""Steps after which, and after twice as many, a path has to be nearer to its end."""
 
 
 @dataclass(slots=True, eq=False)
@@ -117,8 +117,8 @@ class Search:
             rows = np.flatnonzero(~gone & ~over)
             if progress is not None:
                 progress("refining", num - len(active), num, {"ends": float(len(self.known))})
-            place = self._assign(states[rows], found.z[rows], np.maximum(found.period[rows], 1))
             final = level <= _FINEST
+            place = self._assign(states[rows], found.z[rows], np.maximum(found.period[rows], 1), final)
             stable = np.array([one >= 0 and self.known[one].stable for one in place], bool)
             timed_out = found.status[rows] == IterationStatus.NOT_CONVERGED
             converged = np.array([one >= 0 and self.known[one].converged for one in place], bool)
@@ -137,12 +137,16 @@ class Search:
         states = self.known[number].states
         return states[int(np.argmin(np.linalg.norm((states - state).reshape(len(states), -1), axis=1)))]
 
-    def _assign(self, states: HostStates, z: np.ndarray, periods: np.ndarray) -> np.ndarray:
-        """For each state the index of the end that its path approaches, or −1."""
+    def _assign(self, states: HostStates, z: np.ndarray, periods: np.ndarray, final: bool) -> np.ndarray:
+        """For each state the index of the end that its path approaches, or −1.
+
+        Before the final tolerance, a state within reach of a known end is compared with that one, and has to approach
+        it as fast as its eigenvalues say; otherwise it could be on its way to another end close by.
+        """
         place = np.full(len(states), -1)
         before = len(self.known)
         for row, (state, period) in enumerate(zip(states, periods.tolist(), strict=True)):
-            place[row] = self._nearest(state, period)
+            place[row] = self._nearest(state, period, _SAME * self.unit if final else math.inf)
             if place[row] < 0:
                 place[row] = self._refined(state, period)
         if len(self.known) > before:
@@ -156,15 +160,17 @@ class Search:
             coming = rests.copy()
             if not rests.all():
                 some = rows[~rests]
-                coming[~rests] = self._approaches(end, z[some], near[~rests])
+                coming[~rests] = self._approaches(end, z[some], near[~rests], final)
             place[rows[~coming]] = -1
         return place
 
-    def _nearest(self, state: np.ndarray, period: int) -> int:
-        """The nearest known end that reaches as far as this state."""
+    def _nearest(self, state: np.ndarray, period: int, within: float) -> int:
+        """The nearest known end that reaches as far as this state, and is no farther than `within`."""
         best, found = math.inf, -1
         for number, end in enumerate(self.known):
-            if end.period == period and (distance := float(end.distance(state[None])[0])) <= min(end.reach, best):
+            if end.period == period and (distance := float(end.distance(state[None])[0])) <= min(
+                end.reach, within, best
+            ):
                 best, found = distance, number
         return found
 
@@ -201,13 +207,19 @@ class Search:
             end.spectral_radius, end.error = float(found.spectral_radius[row]), float(found.error[row])
             end.upper_bound = float(found.upper_bound[row])
 
-    def _approaches(self, end: Candidate, z: np.ndarray, distance: np.ndarray) -> np.ndarray:
-        """Whether paths are nearer to an end after some steps, and nearer still after as many again."""
+    def _approaches(self, end: Candidate, z: np.ndarray, distance: np.ndarray, final: bool) -> np.ndarray:
+        """Whether paths are nearer to an end after some steps, and nearer still after as many again.
+
+        Before the final tolerance, at half the rate at least with which deviations from a stable end decay.
+        """
         laps = end.period * -(-_WATCHED // end.period)
+        pace = 1.0
+        if end.stable and not final and end.spectral_radius < 1:
+            pace = end.spectral_radius ** (laps / (2 * end.period))
+        coming = np.ones(len(distance), bool)
         for _ in range(2):
             after = run_on(self.reduced, z, max_steps=laps, atol=NEVER, unit=self.unit, sizes=SIZES)
             z, before = after.z, distance
             distance = end.distance(states_of(self.reduced, z, SIZES))
-            closer = (distance < before) | (distance <= _SAME * self.unit)
-            distance = np.where(closer, distance, math.inf)
-        return np.isfinite(distance)
+            coming &= (distance < pace * before) | (distance <= _SAME * self.unit)
+        return coming
