@@ -4,6 +4,7 @@ import os
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers.audited import autoencoder_file, leaky_file, memory_file
 from helpers.commands import record, run, strict
@@ -91,6 +92,11 @@ def test_inputs_and_models_of_other_kinds_are_refused(tmp_path: Path, capsys: py
             "a pipe"
             in record(capsys, "audit", model, *state, "--input", f"sound={tmp_path / 'pipe.npy'}", status=2)["error"]
         )
+    np.save(tmp_path / "nan.npy", np.full((1, 1), np.nan, np.float32))
+    for option in ("--from", "--to"):
+        assert option in record(capsys, "audit", model, option, "nowhere", status=2)["error"]
+    told = record(capsys, "audit", model, *state, "--input", f"sound={tmp_path / 'nan.npy'}", status=2)["error"]
+    assert "finite" in told
     for value in (tmp_path / "empty.npy", tmp_path / "none.npy", "1e300", f"zeros:{'9' * 5000}"):
         assert record(capsys, "audit", model, *state, "--input", f"sound={value}", status=2)["error"]
     stored = tmp_path / "digits.attrax"

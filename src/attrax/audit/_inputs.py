@@ -64,7 +64,13 @@ def _from_file(path: str, dtype: np.dtype[Any]) -> np.ndarray:
     refuse_beyond_memory(
         f"the array in {printable(path, 200)}", 8 * found.size, "use a smaller one", error=ForeignError
     )
-    return np.asarray(found, dtype)
+    if not np.isfinite(found).all():
+        raise ForeignError(f"{printable(path, 200)} must hold finite numbers; it holds NaN or an infinity")
+    with np.errstate(all="ignore"):
+        made = np.asarray(found, dtype)
+    if not np.isfinite(made).all() or (dtype.kind in "iub" and not np.array_equal(made, found)):
+        raise ForeignError(f"{printable(path, 200)} holds numbers that {dtype} can't; change them, or their type")
+    return made
 
 
 def _holds(dtype: np.dtype[Any], number: float) -> bool:

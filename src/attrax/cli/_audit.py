@@ -153,6 +153,10 @@ def audit(
     view: Any = None
     with waiting(f"translating {model.name}"):
         if kind == "image":
+            for option, name, known in (("--from", from_input, program.inputs), ("--to", to_output, program.outputs)):
+                if name is not None and name not in known:
+                    listed = ", ".join(printable(one, 60) for one in known)
+                    raise ValueError(f"{option} must be one of {listed}; got {printable(name, 60)!r}")
             made = foreign.from_onnx(model, input=from_input, output=to_output, fixed=fixed, shape=sides)
             network, facts["difference"], facts["against"] = made.map, made.difference, made.against
         elif kind == "state":
