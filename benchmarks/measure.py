@@ -3,14 +3,29 @@
 Imports neither JAX nor PyTorch, so that a process which measures its own memory pays for nothing else.
 """
 
+import multiprocessing
 import os
 import platform
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+
+
+def end_with_parent() -> None:
+    """Has this process end with the one that started it, however that ends: nobody asks for its result any more."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def machine() -> str:

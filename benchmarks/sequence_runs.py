@@ -17,7 +17,7 @@ import numpy as np
 
 import attrax as ax
 from attrax.sources import Clip, encode_text, load, load_sequence, snr
-from benchmarks.measure import peak_memory
+from benchmarks.measure import end_with_parent, peak_memory
 
 SEED, CUE_SEED = 0, 1_000
 """Everything is written with the one and recalled from cues drawn with the other."""
@@ -68,7 +68,7 @@ class Written:
 
 def write(patterns: Callable[[], ax.Patterns], writer: Any = None, network: Any = None) -> Written:
     """The memory of what `patterns` reads, written in a process of its own."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), end_with_parent) as pool:
         return pool.submit(_written, patterns, writer, network).result()
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 import attrax as ax
 from attrax.analysis import RULES
-from benchmarks.measure import Bars, peak_memory
+from benchmarks.measure import Bars, end_with_parent, peak_memory
 
 STORE_SEED, RECOVERY_SEED = 0, 1_000
 """Sample s is written with the seed `STORE_SEED + s` and its cues are drawn with `RECOVERY_SEED + s`, those of further
@@ -145,7 +145,7 @@ class Bench:
         if mark not in self.runs:
             job = (examples, network, writer, STORE_SEED + seed)
             if apart:
-                with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+                with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), end_with_parent) as pool:
                     self.runs[mark] = pool.submit(_written, *job).result()
             else:
                 self.runs[mark] = _written(*job)

@@ -1,5 +1,7 @@
 """The parts of the benchmarks that can be wrong without anyone noticing."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -136,3 +138,28 @@ def test_the_reference_of_a_cycle_is_trained_on_successors() -> None:
     expected = mean_squared_error(made, points, np.roll(points, -1, axis=0))
     assert training.loss().item() == pytest.approx(expected, rel=1e-10)
     assert training.loss().item() != pytest.approx(mean_squared_error(made, points, points), rel=1e-3)
+
+
+_PARENT = """
+import multiprocessing, os, time
+from concurrent.futures import ProcessPoolExecutor
+from benchmarks.measure import end_with_parent
+
+if __name__ == "__main__":
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), end_with_parent) as pool:
+        print(pool.submit(os.getpid).result(), flush=True)
+        pool.submit(time.sleep, 600).result()
+"""
+
+
+def test_a_worker_ends_with_its_parent(tmp_path: Path) -> None:
+    (tmp_path / "parent.py").write_text(_PARENT)
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    }
+    parent = subprocess.Popen([sys.executable, "parent.py"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    assert int(parent.stdout.readline()) != parent.pid
+    parent.kill()
+    # Its output ends when the worker, too, has let go of it; with what it was asked for that would take ten minutes.
+    parent.communicate(timeout=300)

@@ -247,7 +247,10 @@ def from_record(record: Mapping[str, Any]) -> tuple[Training, Augmentation]:
         if found.get(name) == value:
             raise ValueError(f"its {name} was an object, which a record does not keep")
     kept = {name: found[name] for own in _NAMES.values() for name in own if name in found and name != "time_limit"}
-    kept["epochs"] = record.get("scratch_epochs", record["epochs_limit"])
+    epochs = record.get("scratch_epochs", record.get("epochs_limit"))
+    if epochs is None:
+        raise ValueError("it has no epochs_limit, the epochs that were allowed")
+    kept["epochs"] = epochs
     kept["corruptions"] = tuple(record.get("corruptions") or ())
     if found.get("optimizer") == "kfac":
         kept.pop("learning_rate", None)
