@@ -125,6 +125,10 @@ def test_the_latent_map_of_a_cut_autoencoder(tmp_path: Path) -> None:
     view = LatentView(latent, layout_of((64,), (8, 8)))
     seen = audit(latent, digits()[:2], view=view, num_starts=8, key=jr.key(0))
     assert seen.view.pictures(seen.ends.ends[0].states).shape == (1, 8, 8)
+    for answer in (seen, seen.ends, seen.view):
+        assert repr(answer).startswith(type(answer).__name__)
+        assert len(repr(answer).splitlines()) <= 12
+        assert len(repr(answer)) <= 2000
     with pytest.raises(ForeignError, match="no node"):
         latent_map(program, "nothing")
 
