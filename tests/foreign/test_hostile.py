@@ -126,9 +126,10 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "negative size": (lambda: model([node("ConstantOfShape", "s")], constant(-5)), "would make an array of shape"),
     "step of zero": (
-        lambda: model([node("Range", "s s t", "r"), node("Cast", "r", to=1)], {
-            "s": np.array(1, np.int64), "t": np.array(0, np.int64)
-        }),
+        lambda: model(
+            [node("Range", "s s t", "r"), node("Cast", "r", to=1)],
+            {"s": np.array(1, np.int64), "t": np.array(0, np.int64)},
+        ),
         "counts in steps of 0",
     ),
     "text": (lambda: spoiled(lambda made: setattr(made.graph.initializer[0], "data_type", 8)), "type STRING"),
@@ -145,7 +146,7 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "negative offset": (lambda: outside("weights", offset="-1"), "no number of bytes"),
     "other length": (lambda: outside("weights", length="16"), "needs 64 bytes, but the file says 16"),
     "pipe": (lambda: outside("pipe"), "can't be read"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BAD)
