@@ -22,13 +22,16 @@ def pytest_configure(config: pytest.Config) -> None:
     """Much of the time goes into compiling: what one test or its subprocesses compiled serves all later ones, and
     little is optimized, which takes longer than these small networks run.
 
-    A folder a worker, as another one might read what is not written yet. It has to be known before JAX compiles for the
-    first time, which modules of tests may do while they are collected.
+    Workers and subprocesses inherit all this. It has to be known before JAX compiles for the first time, which modules
+    of tests may do while they are collected.
     """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
     folder = tempfile.mkdtemp(prefix="attrax-compiled-")
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     settings = {
         "compilation_cache_dir": folder,
+        "persistent_cache_enable_xla_caches": "none",  # they would be a part of the keys, and are for GPUs
         "persistent_cache_min_compile_time_secs": 0.0,
         "persistent_cache_min_entry_size_bytes": -1,
         "disable_most_optimizations": True,
@@ -36,8 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name, value in settings.items():
         os.environ[f"JAX_{name.upper()}"] = str(value)
         jax.config.update(f"jax_{name}", value)
-    if "PYTEST_XDIST_WORKER" not in os.environ:  # workers and subprocesses inherit it
-        _compile_faster()
+    _compile_faster()
 
 
 def _compile_faster() -> None:

@@ -48,10 +48,17 @@ def cast(tree: M, dtype: Any) -> M:
         wanted = np.result_type(dtype, np.complex64) if jnp.iscomplexobj(leaf) else np.dtype(dtype)
         if isinstance(leaf, Tracer):
             return leaf.astype(wanted)
-        # On the host, because on a device each shape would be a program to compile.
-        return leaf if isinstance(leaf, jax.Array) and leaf.dtype == wanted else jnp.asarray(np.asarray(leaf, wanted))
+        return leaf if isinstance(leaf, jax.Array) and leaf.dtype == wanted else device_array(leaf, wanted)
 
     return jax.tree.map(convert, tree)
+
+
+def device_array(values: Any, dtype: Any = None) -> jax.Array:
+    """A copy of concrete `values` on the device, cast on the host.
+
+    `jnp.asarray` would compile a program for each shape.
+    """
+    return jax.device_put(np.array(values, dtype))
 
 
 @eqx.filter_jit

@@ -159,8 +159,8 @@ def _elementwise(function: Any) -> str | None:
     try:
         jax.eval_shape(jax.vmap(jax.grad(function)), jax.ShapeDtypeStruct(entries.shape, np.float32))
         with jax.ensure_compile_time_eval():
-            together = np.asarray(function(jnp.asarray(entries)))
-            alone = [np.asarray(function(jnp.asarray(entries[i : i + 1]))) for i in range(len(entries))]
+            together = np.asarray(function(jax.device_put(entries)))
+            alone = [np.asarray(function(jax.device_put(entries[i : i + 1]))) for i in range(len(entries))]
     except Exception as error:  # whatever a foreign function raises, the answer is the same
         return (
             f"activation must be a function written with jax.numpy (not numpy or math) that acts on each entry of an "

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from attrax._base.numerics import cast, float64
+from attrax._base.numerics import cast, device_array, float64
 from attrax._base.types import HostStates, Map
 from attrax.audit._kinds import Motion, Moving
 from attrax.dynamics import trajectory
@@ -66,7 +66,7 @@ def lyapunov(map: Map, state: HostStates) -> tuple[float, float, float]:
     """
     with float64():
         start = np.random.default_rng(0).standard_normal(state.shape)
-        growth = np.asarray(_growth(cast(map, np.float64), jnp.asarray(state, np.float64), jnp.asarray(start)))
+        growth = np.asarray(_growth(cast(map, np.float64), device_array(state, np.float64), device_array(start)))
     batches = growth.reshape(_BATCHES + 1, _STEPS)[1:].mean(axis=1)
     if not np.isfinite(batches).all():
         return math.nan, math.nan, math.nan

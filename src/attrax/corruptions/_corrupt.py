@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from attrax._base import checks
-from attrax._base.numerics import float64
+from attrax._base.numerics import device_array, float64
 from attrax._base.states import state_batch
 from attrax._base.types import HostStates
 from attrax.corruptions._named import as_corruption
@@ -56,7 +56,7 @@ def corrupt(
     if corruption.partner:
         mates = np.stack([_partner(corruption, index, state, partners, key) for index, state in enumerate(states)])
     with float64():
-        level = jnp.asarray(np.asarray(corruption.level, states.dtype))
+        level = device_array(corruption.level, states.dtype)
         # A row depends on its index alone. Batches of many lengths share the programs for powers of two.
         last = np.minimum(np.arange(1 << (len(states) - 1).bit_length()), len(states) - 1)
         return np.asarray(_corrupt_rows(corruption.function, key, states[last], level, mates[last]))[: len(states)]

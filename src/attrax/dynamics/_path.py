@@ -46,15 +46,14 @@ def traces(
 
 
 def entry_of(
-    reduced: ReducedMap, stored: StoredCycles, cue: HostStates, trace: np.ndarray, met: Met
+    reduced: ReducedMap, stored: StoredCycles, cue: HostStates, trace: np.ndarray, lap: HostStates, met: Met
 ) -> tuple[int, int]:
     """The first step from which on the states match successive stored ones, and the stored state matched at that step.
 
-    The trace ends with the lap described by `met`.
+    The trace ends with the coordinates of `lap`, which lies near the cycle described by `met`.
     """
     period, last = len(met.order), len(trace)
-    lap = states_of(reduced, trace[-period:]).reshape(period, -1)
-    apart = np.linalg.norm(lap - stored.references[met.order], axis=1)
+    apart = np.linalg.norm(lap.reshape(period, -1) - stored.references[met.order], axis=1)
     if not (apart < stored.recovery).all():  # the limit is stored, but the iteration stopped short of it
         return last, int(met.order[-1])
     flat_lap, begin = flat_of(reduced, trace[-period:]), last - period + 1

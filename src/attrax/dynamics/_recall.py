@@ -211,8 +211,8 @@ def recall(
     for row, trace in traces(reduced, starts, found, needed, limits, _TRACE_BYTES):
         cue, approached = starts[row], False
         if period[row]:
-            lap = value[row : row + 1] if period[row] == 1 else states_of(reduced, trace[-period[row] :])
-            lap, met, approached = _limit(memory.map, reduced, stored, lap, thresholds)
+            last = value[[row]] if period[row] == 1 else states_of(reduced, trace[-period[row] :])
+            lap, met, approached = _limit(memory.map, reduced, stored, last, thresholds)
             value[row], nearest[row], distance[row] = lap[-1], met.nearest, met.distance
             if not approached:
                 status[row], period[row] = RecallStatus.NOT_CONVERGED, 0
@@ -220,7 +220,7 @@ def recall(
             kept += [whole_path(reduced, cue, trace)] if path else []
             continue
         if met.recovered:
-            transient[row], at = entry_of(reduced, stored, cue, trace, met)
+            transient[row], at = entry_of(reduced, stored, cue, trace, last, met)
             wanted = stored.from_here(at)
             if expected is None or stored.leads_to(int(expected[row]), met.cycle):
                 status[row] = RecallStatus.RECOVERED

@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jax.core import Tracer
@@ -12,6 +11,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from attrax._base import checks
 from attrax._base.arguments import mention
 from attrax._base.budget import refuse_beyond_memory
+from attrax._base.numerics import device_array
 
 INITIALIZERS = ("pytorch", "xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal", "uniform:A")
 """Names of the initializations; `uniform:A` stands for U[−A, A] with a number for A, such as `uniform:0.05`."""
@@ -58,10 +58,14 @@ def init_linear(
     else:
         weight = _drawn(weight_key, shape, dtype, limit)
     if not bias:
-        return jnp.asarray(weight), None
+        return _placed(weight), None
     if name == "pytorch" or name.startswith("uniform:"):
-        return jnp.asarray(weight), jnp.asarray(_drawn(bias_key, (fan_out,), dtype, limit))
-    return jnp.asarray(weight), jnp.asarray(np.zeros((fan_out,), dtype))
+        return _placed(weight), _placed(_drawn(bias_key, (fan_out,), dtype, limit))
+    return _placed(weight), _placed(np.zeros((fan_out,), dtype))
+
+
+def _placed(values: Any) -> Any:
+    return values if isinstance(values, Tracer) else device_array(values)
 
 
 def _drawn(key: PRNGKeyArray, shape: tuple[int, ...], dtype: Any, limit: float | None) -> Any:

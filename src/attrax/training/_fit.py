@@ -20,7 +20,7 @@ from attrax._base.arguments import mention
 from attrax._base.budget import refuse_beyond_memory
 from attrax._base.files import alone
 from attrax._base.lazy import lazy
-from attrax._base.numerics import float64
+from attrax._base.numerics import device_array, float64
 from attrax._base.shown import Record
 from attrax._base.status import TrainingStatus
 from attrax._base.types import HostStates, Map, Progress
@@ -185,11 +185,11 @@ def fit(
         raise ValueError(f"map must give the shape of a target, {targets.shape[1:]}; it gives {found}")
     with float64() if dtype == np.float64 else contextlib.nullcontext():
         # New arrays, because the loop overwrites its state and must not change the caller's map.
-        parameters = jax.tree.map(lambda leaf: jnp.asarray(np.array(leaf, dtype)), parameters)
+        parameters = jax.tree.map(lambda leaf: device_array(leaf, dtype), parameters)
         problem = Problem(
-            inputs=jnp.asarray(inputs, dtype),
-            targets=jnp.asarray(targets, dtype),
-            tol=jnp.asarray(tol, dtype),
+            inputs=device_array(inputs, dtype),
+            targets=device_array(targets, dtype),
+            tol=device_array(tol, dtype),
             key=key,
             objective=made_objective(noise=noise, dtype=dtype) if np.any(noise) else objective,
             batch=batch,
@@ -201,7 +201,7 @@ def fit(
             kept = first_state(optimizer, parameters)
         else:
             kept = jax.tree.map(jnp.array, optimizer_state)
-        state = Running(parameters, kept, carry, jnp.zeros((), jnp.int32), jnp.asarray(jnp.inf, dtype))
+        state = Running(parameters, kept, carry, device_array(0, np.int32), device_array(np.inf, dtype))
         stamp = "" if checkpoint is None else digest(fingerprint, problem, map)
         end = _End(epochs, tol, begun, limit, anneal)
         with contextlib.nullcontext() if checkpoint is None else alone(checkpoint):

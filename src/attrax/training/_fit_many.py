@@ -14,7 +14,7 @@ import optax
 from jaxtyping import Float, Int
 
 from attrax._base import checks
-from attrax._base.numerics import float64
+from attrax._base.numerics import device_array, float64
 from attrax._base.shown import Record
 from attrax._base.status import TrainingStatus
 from attrax._base.types import HostStates, Map, Progress
@@ -119,16 +119,16 @@ def fit_many(
     _check_data(maps, inputs, targets, own_data, dtype)
     with float64() if dtype == np.float64 else contextlib.nullcontext():
         problem = _Problem(
-            jnp.asarray(inputs, dtype), jnp.asarray(targets, dtype), jnp.asarray(least, dtype), own_data, loss
+            device_array(inputs, dtype), device_array(targets, dtype), device_array(least, dtype), own_data, loss
         )
-        stacked = jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf, dtype) for leaf in leaves]), *parameters)
+        stacked = jax.tree.map(lambda *leaves: device_array(np.stack(leaves), dtype), *parameters)
         count = len(maps)
         rows = _Rows(
             stacked,
             jax.vmap(optimizer.init)(stacked),
-            jnp.zeros(count, jnp.int32),
-            jnp.full(count, jnp.inf, dtype),
-            jnp.zeros(count, bool),
+            device_array(np.zeros(count, np.int32)),
+            device_array(np.full(count, np.inf, dtype)),
+            device_array(np.zeros(count, bool)),
         )
         rows = _train(rows, static, problem, optimizer, epochs, begun, limit, progress)
     trained = tuple(
@@ -225,7 +225,7 @@ def _train(
                 return ended
             keep = np.flatnonzero(~done)
             active = active[keep]
-            rows = jax.tree.map(lambda leaf, keep=keep: jnp.asarray(np.asarray(leaf)[keep]), rows)
+            rows = jax.tree.map(lambda leaf, keep=keep: device_array(np.asarray(leaf)[keep]), rows)
             if problem.own_data:
                 problem = _Problem(
                     problem.inputs[keep], problem.targets[keep], problem.tol, problem.own_data, problem.loss

@@ -7,11 +7,10 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from attrax._base.numerics import cast, float64
+from attrax._base.numerics import cast, device_array, float64
 from attrax._base.status import Evidence
 from attrax._base.types import HostStates, Map
 from attrax.linalg import (
@@ -50,7 +49,7 @@ def _linearize(map: Map, cycle: HostStates, state_error: float | None = None) ->
     """The product at a cycle. Without a `state_error`, an exact cycle is searched for with estimates."""
     size = cycle[0].size
     with float64():
-        states = [jnp.asarray(state, np.float64) for state in cycle]
+        states = [device_array(state, np.float64) for state in cycle]
     forward = partial(_applied, map, states, _push, _push_all)
     backward = partial(_applied, map, states[::-1], _pull, _pull_all)
     if size > FORMED:
@@ -116,7 +115,7 @@ def _dense_singular_value(product: Product) -> float:
 def state_jacobian(map: Map, state: np.ndarray) -> Float[np.ndarray, "d d"]:
     """The full d×d Jacobian at one state, of any map whose arrays are already cast to float64."""
     with float64():
-        jacobian = np.asarray(_dense_jacobian(map, jnp.asarray(state, np.float64)))
+        jacobian = np.asarray(_dense_jacobian(map, device_array(state, np.float64)))
     return jacobian.reshape(state.size, state.size)
 
 
@@ -129,7 +128,7 @@ def _applied(
     product = one if vectors.ndim == 1 else several
     with float64():
         for state in states:
-            shaped = jnp.asarray(vectors.reshape(*flat[:-1], *state.shape), np.float64)
+            shaped = device_array(vectors.reshape(*flat[:-1], *state.shape), np.float64)
             vectors = np.asarray(product(map, state, shaped))
     return vectors.reshape(flat)
 
