@@ -62,10 +62,10 @@ def ball(rng: np.random.Generator, count: int, size: int) -> np.ndarray:
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "tanh", "cosid"])
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_every_start_within_a_proved_ball_converges(activation: str, depth: int) -> None:
-    """12 × 9 networks × 1,000 starts: more than 10⁵, none of which may go elsewhere."""
+    """12 × 3 networks × 300 starts, none of which may go elsewhere; the attack on certificates takes many more."""
     rng = np.random.default_rng(depth)
     proved = 0
-    for number in range(9):
+    for number in range(3):
         # Also fewer units than entries, where directions outside the row space of W_1 do not matter.
         sizes = [8, *[16] * depth] if number % 3 else [8, 5, *[16] * (depth - 1)]
         weights, biases, x = random_network(rng, sizes, activation, [0.3, 0.8, 0.97][number % 3])
@@ -77,13 +77,14 @@ def test_every_start_within_a_proved_ball_converges(activation: str, depth: int)
         proved += 1
         assert found.factor < 1
         assert found.linear_radius[0] <= found.radius[0] * (1 + 1e-9)
-        states = x + found.radius[0] * ball(rng, 1000, 8)
-        for _ in range(5000):
-            states = apply(weights, biases, activation, states)
+        states = x + found.radius[0] * ball(rng, 300, 8)
+        for _ in range(250):
+            for _ in range(20):
+                states = apply(weights, biases, activation, states)
             if np.abs(states - x).max() < 1e-9:
                 break
         assert np.abs(states - x).max() < 1e-9
-    assert proved == 9  # the spectral radii are all below 1
+    assert proved == 3  # the spectral radii are all below 1
 
 
 @pytest.mark.parametrize("activation", PHI)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.signal import resample_poly
 
 from attrax._base import checks
 from attrax._base.arguments import mention
@@ -47,6 +46,8 @@ def read_audio(
         )
     rate = own_rate if rate is None else rate
     if rate != own_rate:
+        from scipy.signal import resample_poly  # takes a second to import
+
         common = math.gcd(rate, own_rate)
         samples = resample_poly(samples, rate // common, own_rate // common, axis=0)
     begin, length = round(start * rate), len(samples)
