@@ -25,9 +25,11 @@ from attacks.drawn import SHAPES, draw
 from attacks.exact import Chain, exact_cycle
 from attacks.joint import shrink_together
 from attacks.mutate import damaged, resigned
-from attacks.networks import judge, sentences
+from attacks.networks import KINKS, Networks, judge, sentences
 from attacks.placing import Drawn, chain64
 from attacks.starts import Starts
+
+NETWORKS = Networks()
 
 
 def pair(left: float, right: float, lift: float, kink: float = 0.0) -> Design:
@@ -92,6 +94,17 @@ def test_what_is_due_a_certificate_at_a_kink() -> None:
         assert outcome.counts[f"attractors below .99, {where}"] == 1
         assert outcome.failure is None
         assert ("certified" in str(outcome.counts)) == (below is not False)
+
+
+@pytest.mark.parametrize(
+    ("attack", "number"),
+    [(NETWORKS, 28004), (NETWORKS, 47008), (KINKS, 2008), (KINKS, 12010)],
+    ids=["a cycle far from 0", "a function far from 0", "two kinks that turn", "a cycle on a kink far from 0"],
+)
+def test_attractors_that_were_missed_once_are_certified(attack: Networks, number: int) -> None:
+    outcome = attack.case(number, 0)
+    assert (outcome.failure, outcome.note) == (None, None)
+    assert any(name.startswith("certified below .99") for name in outcome.counts)
 
 
 def test_counts_are_told_in_sentences() -> None:

@@ -27,12 +27,16 @@ def test_a_joint_norm_bounds_all_products() -> None:
     found = joint_contraction(matrices, [1e-9] * 3)
     assert found is not None
     assert found.rate < 1
-    for length in range(1, 30):
+    assert found.total < found.smallest * found.spread * found.largest / (1 - found.rate)
+    seen = 0.0
+    for length in range(60):
         product = np.eye(3)
         for choice in rng.integers(3, size=length):
             product = matrices[choice] @ product
         bound = found.smallest * found.spread * found.largest * found.rate**length
         assert np.linalg.norm(product, 2) <= bound
+        seen += np.linalg.norm(product, 2)
+    assert seen <= found.total
 
 
 def test_there_is_no_joint_norm_where_products_grow() -> None:

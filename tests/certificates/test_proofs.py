@@ -55,6 +55,16 @@ def test_a_kink_that_the_derivative_hides_is_seen(name: str) -> None:
     assert found.reason[0] in ("kink", "no_fixed_point_near", "expands", "existence_not_shown")
 
 
+@pytest.mark.parametrize("away", [1e5, 1e8])
+def test_far_from_zero_what_is_smooth_is_told_from_a_kink(away: float) -> None:
+    center = away * np.array([1.0, -0.7])
+    turned = np.array([[0.5, 0.6], [-0.6, 0.4]])
+    assert ax.certify(around(lambda x: center + jnp.tanh(turned @ (x - center)), center)).verdict[0] == "attractor"
+    for size in (3.0, 1.2):
+        bent = ax.certify(around(lambda x, size=size: center + size * jax.nn.relu(x - center), center))
+        assert bent.num_attractors == bent.num_displaced == 0
+
+
 def test_convolutions_at_black_count_all_slopes() -> None:
     network = ax.maps.conv_autoencoder(
         (4, 4), channels=4, levels=1, activation="relu", init="kaiming_uniform", bias="none", key=jr.key(0)

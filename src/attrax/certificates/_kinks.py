@@ -3,6 +3,10 @@
 At a kink JAX returns one of several slopes; at a jump it does not notice anything. Here quotients (f(x + hv) − f(x))/h
 are compared with Jv over several scales h, in random and leading directions v and along axes, with both signs, and
 deviations are iterated until they should have shrunk. Passing is no proof; failing rules out the verdict *attractor*.
+
+What a small step is depends on the map, and the unit of the patterns may be far larger: that of a single state far from
+0 is its distance from there. So where the quotients contradict the Jacobian, smaller steps are tried, as long as more
+than rounding is seen. If the quotients are then seen to come closer to Jv in proportion to h, it is no kink.
 """
 
 import math
@@ -21,6 +25,10 @@ from attrax.maps import Linearization
 
 _SCALES = (1e-6, 1e-7, 1e-8)
 """Sizes of a step in each entry, in units of the patterns (`Patterns.unit`), the smallest last."""
+_FINER = (1e-9, 1e-10, 1e-11)
+"""Steps for a second look."""
+_LINEAR = (0.05, 0.2)
+"""With a tenth of the step, what a smooth map leaves of the deviation once the steps are small: between these."""
 _STEEP = 1e-5
 """A difference quotient that is off by more than this, also at smaller steps, contradicts the Jacobian."""
 _SHRINKS = 0.3
@@ -61,22 +69,34 @@ def _directions(linear: Linearization) -> np.ndarray:
 
 def _bent(map: Map, cycle: HostStates, directions: np.ndarray, unit: float) -> bool:
     unit *= math.sqrt(directions.shape[1])
-    steps = np.array([sign * size * unit for size in _SCALES for sign in (1, -1)])
     # For a long cycle, states spread over all of it.
     chosen = np.unique(np.linspace(0, len(cycle) - 1, min(len(cycle), _STATES)).astype(int))
     for number in chosen:
-        gaps, pushed, sizes = (np.asarray(part) for part in _quotients(map, cycle[number], directions, steps))
-        # Of f(x + hv) − f(x), by the sizes that it is computed from; the rounding of x + hv is stretched as v is.
-        stretched = float(np.linalg.norm(cycle[number])) * (1 + float(pushed.max()))
-        noise = 64 * UNIT_ROUNDOFF * (float(sizes) + stretched) / np.abs(steps)
-        gaps = gaps.reshape(len(directions), len(_SCALES), 2)
-        noise = noise.reshape(len(_SCALES), 2)
+        gaps, noise = _gaps(map, cycle[number], directions, unit, _SCALES)
         if not np.isfinite(gaps).all():
             return True
         stays = gaps[:, -1] > _SHRINKS * gaps[:, -2]
-        if ((gaps[:, -1] > _STEEP + 4 * noise[-1]) & stays).any():
+        bent = (gaps[:, -1] > _STEEP + 4 * noise[-1]) & stays
+        if not bent.any():
+            continue
+        finer, noise = _gaps(map, cycle[number], directions, unit, _FINER)
+        before = np.concatenate([gaps[:, -1:], finer[:, :-1]], axis=1)
+        linear = (_LINEAR[0] * before < finer) & (finer < _LINEAR[1] * before) & (finer > 2 * noise)
+        if (bent & ~linear.any(axis=1)).any():
             return True
     return False
+
+
+def _gaps(
+    map: Map, state: np.ndarray, directions: np.ndarray, unit: float, scales: tuple[float, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """‖(f(x + hv) − f(x))/h − Jv‖ for each direction, scale and sign, and its rounding for each scale and sign."""
+    steps = np.array([sign * size * unit for size in scales for sign in (1, -1)])
+    gaps, pushed, sizes = (np.asarray(part) for part in _quotients(map, state, directions, steps))
+    # Of f(x + hv) − f(x), by the sizes that it is computed from; the rounding of x + hv is stretched as v is.
+    stretched = float(np.linalg.norm(state)) * (1 + float(pushed.max()))
+    noise = 64 * UNIT_ROUNDOFF * (float(sizes) + stretched) / np.abs(steps)
+    return gaps.reshape(len(directions), len(scales), 2), noise.reshape(len(scales), 2)
 
 
 def _grows(map: Map, cycle: HostStates, linear: Linearization, directions: np.ndarray, unit: float) -> bool:
@@ -91,7 +111,7 @@ def _grows(map: Map, cycle: HostStates, linear: Linearization, directions: np.nd
     left = np.linalg.norm(vectors, axis=1)
     unit *= math.sqrt(directions.shape[1])
     noise = linear.enclosure_radius if math.isfinite(linear.enclosure_radius) else 0.0
-    for size in _SCALES[::2]:
+    for size in (*_SCALES[::2], *_FINER[1:]):
         starts = cycle[0].ravel() + size * unit * np.concatenate([directions, -directions])
         ends = np.asarray(_run(map, cycle.shape[1:], starts, np.asarray(laps * len(cycle))))
         # A deviation that is not finite, or too large to be squared, has grown.
@@ -99,7 +119,7 @@ def _grows(map: Map, cycle: HostStates, linear: Linearization, directions: np.nd
         away = np.linalg.norm(ends - cycle[0].ravel(), axis=1) - 4 * noise - 1e-12 * float(np.linalg.norm(cycle[0]))
         allowed = size * unit * np.concatenate([left, left]) * 2 + 0.5 * size * unit
         if (away <= allowed).all():
-            return False  # the basin may be smaller than the larger step
+            return False  # the basin may be smaller than the larger steps
     return True
 
 

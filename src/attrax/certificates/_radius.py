@@ -212,10 +212,16 @@ def _nearest(points: np.ndarray) -> np.ndarray:
     flat = points.reshape(len(points), -1)
     if len(flat) == 1:
         return np.full(1, np.inf)
+    # From their middle, in units of the largest entry, so that squares neither overflow nor cancel.
+    size = float(np.abs(flat).max(initial=0.0)) or 1.0
+    flat = flat / size
+    flat = flat - flat.mean(axis=0)
+    spread = float(np.abs(flat).max(initial=0.0)) or 1.0
+    flat = flat / spread
     square = np.sum(flat**2, axis=1)
     distance = np.maximum(square[:, None] + square - 2 * flat @ flat.T, 0.0)
     np.fill_diagonal(distance, np.inf)
-    return np.sqrt(distance.min(axis=1))
+    return np.sqrt(distance.min(axis=1)) * spread * size
 
 
 def _lengths(rows: np.ndarray) -> np.ndarray:

@@ -28,8 +28,8 @@ from attrax.linalg import (
     Product,
     gamma,
     largest_eigenvalues,
-    power_bound,
     probable_bound,
+    spectral_bound,
 )
 from attrax.maps import Linearization, Linearizer, ReducedMap, linearizer, reduced_map
 from attrax.memory import Memory, check_memory
@@ -201,7 +201,7 @@ def _cycle_spectrum(
     found = _eigenvalues(matrix, min(top, len(matrix)))
     largest = float(np.abs(found.values).max(initial=0.0))
     log_largest = math.log(largest) + product.log_scale if largest else None
-    log_upper = power_bound(product, target=log_largest)
+    log_upper = spectral_bound(product, target=log_largest)
     with np.errstate(over="ignore"):
         scale, upper = float(np.exp(product.log_scale)), float(np.exp(log_upper))
     singular = linear.singular_value()

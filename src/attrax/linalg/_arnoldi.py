@@ -7,6 +7,7 @@ import numpy as np
 import scipy
 from jaxtyping import Complex, Float
 
+from attrax._base import checks
 from attrax._base.shown import Record
 
 DENSE = 160
@@ -42,7 +43,9 @@ def largest_eigenvalues(
     """As many of the `count` largest eigenvalues as Arnoldi's method found. It may miss one.
 
     `forward` and `backward` are Mv and Mᵀv of a real `size`×`size` matrix M. The start is fixed,
-    so the same matrix gives the same answer.
+    so the same matrix gives the same answer. Where nearly all eigenvalues are asked for, the matrix is formed.
+
+    **Raises** `ValueError` for a `count` that is not between 1 and `size`.
 
     ```python
     >>> import numpy as np
@@ -54,6 +57,7 @@ def largest_eigenvalues(
 
     ```
     """
+    count = checks.integer("count", count, least=1, most=size)
     values, vectors = _leading(forward, size, count, tol, max_steps)
     order = np.argsort(-np.abs(values), kind="stable")
     values, vectors = values[order], vectors[:, order]
@@ -80,7 +84,14 @@ def largest_eigenvalues(
 def _leading(
     product: Callable[[np.ndarray], np.ndarray], size: int, count: int, tol: float, max_steps: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues and eigenvectors that ARPACK found."""
+    """Eigenvalues and eigenvectors that ARPACK found; it finds no more than `size` − 2 of them."""
+    if count > size - 2:
+        columns = np.stack([product(unit) for unit in np.eye(size)], axis=1)
+        if not np.isfinite(columns).all():
+            return np.zeros(0, complex), np.zeros((size, 0), complex)
+        values, vectors = np.linalg.eig(columns)
+        largest = np.argsort(-np.abs(values), kind="stable")[:count]
+        return values[largest].astype(complex), vectors[:, largest].astype(complex)
     operator = scipy.sparse.linalg.LinearOperator((size, size), matvec=lambda x: product(np.ravel(x)), dtype=np.float64)
     start = np.random.default_rng(0).standard_normal(size)
     basis = min(size, max(2 * count + 1, 20))

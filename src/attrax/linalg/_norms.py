@@ -146,13 +146,13 @@ def contracting_norms(
     if not radius < 1:
         return
     for leeway, needed in _LEEWAY.items():
-        norms = _lyapunov(jacobians, radius + leeway * (1 - radius), thin)
+        norms = lyapunov_norms(jacobians, radius + leeway * (1 - radius), thin)
         if norms is not None:
             yield norms, needed
 
 
-def _lyapunov(
-    jacobians: Sequence[np.ndarray], rate: float, thin: tuple[np.ndarray, np.ndarray] | None
+def lyapunov_norms(
+    jacobians: Sequence[np.ndarray], rate: float, thin: tuple[np.ndarray, np.ndarray] | None = None
 ) -> list[Norm] | None:
     """Norms from P_i = I + J_iᵀ P_{i+1} J_i/q² with q = `rate`, by doubling around the whole cycle.
 

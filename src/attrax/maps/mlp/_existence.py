@@ -8,8 +8,9 @@ invertible. On the ball it has the Lipschitz constant q = sup ‖I − A(I − J
 of radius aρ/(1 − q) ≤ r is mapped into itself if q < 1, and contains exactly one fixed point (Banach); q < 1 makes A
 invertible. If the map itself contracts, A = I.
 
-*Cycles* by the contraction of the map around the cycle, in Euclidean norms whose radii differ from point to point, or
-in the norms of `contracting_norms`, where the deviations v_i = W_1(x_i − x̂_i) shrink at each step (Brouwer).
+*Cycles* by the contraction of the map around the cycle, in Euclidean norms whose radii differ from point to point;
+short ones by Newton's method for all states at once, (x_1, …, x_p) being fixed under (f(x_p), f(x_1), …); others in
+norms of `contracting_norms`, where the deviations v_i = W_1(x_i − x̂_i) shrink at each step (Brouwer).
 
 *Units on kinks*, whose slopes of both sides count, and long cycles, where the above is not enough: by `contracted`.
 """
@@ -23,13 +24,15 @@ from attrax._base.shown import Record
 from attrax.linalg import Factor, contracting_norms, contraction_rate, frobenius_bound, gamma, two_norm_bound
 from attrax.maps.mlp._bounded import Bounded
 from attrax.maps.mlp._factors import Factors
-from attrax.maps.mlp._joint import contracted
+from attrax.maps.mlp._joint import contracted, row_space_factors
 from attrax.maps.mlp._product import exit_factor, network_product, product_at_input, step_product
 from attrax.maps.mlp._slopes import Evaluation, step_by_step
 
 _FIRST, _NEXT, _ROUNDS = 32.0, 1.5, 8
 """The first radius to try, in units of the defect; the factor above the needed radius to try next; the number of
 attempts."""
+_MOST = 512
+"""The most coordinates of all states of a cycle together for Newton's method."""
 _MORE = 1 + 1e-6
 
 
@@ -100,7 +103,8 @@ def _needed(
         if np.isfinite(found):
             return found, found
         if len(steps) > 1:
-            return 0.0, _in_norms(factors, slopes, errors, steps, defects)
+            least, needed = _newton_for_cycles(factors, slopes, errors, steps, defects)
+            return least, needed if np.isfinite(needed) else _in_norms(factors, slopes, errors, steps, defects)
         try:
             inverse, rate = _newton(factors, slopes, errors, steps[0])
         except np.linalg.LinAlgError:
@@ -171,6 +175,46 @@ def _newton(
     norm = 1 + two_norm_bound(pushed @ entry) + gamma(len(first) + 4) * pushed_size * entry_size
     norm += pushed_error * (entry_size + factors.entry_error) + pushed_norm * factors.entry_error
     return norm * _MORE, rate
+
+
+def _newton_for_cycles(
+    factors: Factors,
+    slopes: Sequence[np.ndarray],
+    errors: Sequence[np.ndarray],
+    steps: Sequence[Bounded],
+    defects: np.ndarray,
+) -> tuple[float, float]:
+    """A lower bound on the radius needed, and a radius that suffices, by Newton's method in the row space of W_1.
+
+    A deviation there, y_i, leads to y_{i+1} = G_i y_i and to the deviation W_{L+1}C_i E y_i of the next state. The
+    stacked system has the matrix I − G with G_i beside its diagonal.
+    """
+    period, size = len(steps), min(factors.weights[0].shape)
+    if period * size > _MOST:
+        return 0.0, float("inf")
+    reduced, back = row_space_factors(factors)
+    whole, error = np.zeros((period * size, period * size)), 0.0
+    for step in range(period):
+        move = Bounded.of(step_product(reduced, slopes, errors, step * factors.depth, back))
+        after = (step + 1) % period * size
+        whole[after : after + size, step * size : (step + 1) * size] = move.matrix
+        error = max(error, move.error)
+    if not np.isfinite(whole).all():
+        return 0.0, float("inf")
+    eye = np.eye(len(whole))
+    try:
+        inverse = np.linalg.inv(eye - whole)
+    except np.linalg.LinAlgError:
+        return 0.0, float("inf")
+    norm, length = two_norm_bound(inverse), frobenius_bound(inverse)
+    rounding = gamma(len(whole) + 6) * (len(whole) + length * (1 + frobenius_bound(whole)))
+    rate = (frobenius_bound(eye - inverse + inverse @ whole) + rounding + norm * error) * _MORE
+    least = norm * frobenius_bound(defects[None]) * _MORE
+    if not (np.isfinite(least) and rate < 1):
+        return least if np.isfinite(least) else 0.0, float("inf")
+    inside = least / (1 - rate) * _MORE
+    states = (step.norm() * inside + float(defect) for step, defect in zip(steps, defects, strict=True))
+    return least, max(inside, *states) * _MORE
 
 
 def _in_norms(

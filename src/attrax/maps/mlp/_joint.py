@@ -2,8 +2,8 @@
 
 The Jacobian is affine in the slope of each unit, so for units on a kink all mean slopes give matrices in the convex
 hull of those with one-sided slopes. If all of these contract in one norm, then so does the map, round the whole cycle
-and within the ball in which the slopes are known: the ball is mapped into itself and holds one cycle (Banach), and no
-product of such Jacobians has an eigenvalue above the rate.
+and within the ball in which the slopes are known. If iterates from the given states stay in that ball, they converge to
+a cycle there, and no product of such Jacobians has an eigenvalue above the rate.
 
 Of cycles away from kinks there is one matrix, that of the whole round. It may contract where the single steps do not.
 """
@@ -52,7 +52,7 @@ def contracted(evaluation: Evaluation, radius: float) -> Contracted | None:
         choices = _choices(evaluation, radius)
         if not choices:
             return None
-        space = _row_space(factors) if space is None else space
+        space = row_space_factors(factors) if space is None else space
         needed, rate = _proved(*space, choices, defects)
         if needed <= radius:
             with np.errstate(divide="ignore"):
@@ -106,7 +106,7 @@ def _multiplications(factors: Factors, period: int) -> float:
     return period * sum(2.0 * size * weight.size for weight in factors.weights[1:]) + 30.0 * size**3
 
 
-def _row_space(factors: Factors) -> tuple[Factors, Factor]:
+def row_space_factors(factors: Factors) -> tuple[Factors, Factor]:
     """The factors with an orthonormal basis Q of the rows of W_1 in which W_1 = `entry`·Qᵀ, and QᵀW_{L+1}."""
     basis, triangle = np.linalg.qr(factors.weights[0].T)
     last = factors.weights[-1]
@@ -136,12 +136,12 @@ def _proved(
         joint = joint_contraction([one.matrix for one in rounds], [one.error for one in rounds])
         if joint is None:
             return nothing
-        missed, all_gains = 0.0, 1.0
+        missed = 0.0
         for gain, defect in zip(gains, defects, strict=True):
-            missed, all_gains = (gain * missed + float(defect)) * _MORE, gain * all_gains
-        inside = joint.smallest * joint.spread * joint.largest * missed / (1 - joint.rate) * _MORE
-        radius = max(inside, all_gains * inside + missed) * _MORE
-        needed = radius
+            missed = (gain * missed + float(defect)) * _MORE
+        # Followed from the given states, the map moves by Σ|Π_k|·missed at most, and comes to the cycle. Each state
+        # depends on the one before it only through the row space.
+        radius = needed = joint.total * missed * _MORE
         for gain, defect in zip(gains, defects, strict=True):
             radius = (gain * radius + float(defect)) * _MORE
             needed = max(needed, radius)
