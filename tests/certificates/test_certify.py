@@ -11,7 +11,7 @@ from helpers.slopes import network_slopes
 
 import attrax as ax
 from attrax._base.numerics import cast, float64
-from attrax.linalg import Product, dense_norm, leading_eigenvalue, spectral_bound
+from attrax.linalg import Product, basis_bound, dense_norm, leading_eigenvalue, power_bound
 from attrax.maps.mlp._factors import network_factors
 from attrax.maps.mlp._product import network_product
 
@@ -72,7 +72,7 @@ def test_the_bound_is_never_below_the_radius() -> None:
         if triangular:
             matrix = np.triu(matrix, trial % 2)
         radius = np.abs(np.linalg.eigvals(matrix)).max()
-        bound = np.exp(spectral_bound(Product(matrix, 0.0, 0.0)))
+        bound = np.exp(power_bound(Product(matrix, 0.0, 0.0)))
         assert bound >= radius * (1 - 1e-10)
         # Powers of a matrix that is far from normal fall slowly to its radius; of one that is nilpotent, to zero.
         assert triangular or bound <= max(radius, 1e-3) * 1.05
@@ -93,7 +93,7 @@ def test_matrices_far_from_normal_are_bounded(name: str) -> None:
     draw = np.random.default_rng(0)
     basis = np.linalg.qr(draw.normal(size=(4, 4)))[0]
     for turned in (matrix, basis @ matrix @ basis.T):
-        bound = np.exp(spectral_bound(Product(turned, error, 0.0), target=np.log(radius)))
+        bound = np.exp(basis_bound(Product(turned, error, 0.0), np.log(radius)))
         assert radius <= bound < 1
         # It holds for every matrix within the error: here along the vectors that matter most, and in other directions.
         values, left, right = scipy.linalg.eig(turned, left=True, right=True)
@@ -103,7 +103,7 @@ def test_matrices_far_from_normal_are_bounded(name: str) -> None:
             moved = turned + error * step / np.linalg.norm(step)
             assert np.abs(np.linalg.eigvals(moved)).max() <= bound
     # Of an error that may lead beyond 1, nothing below 1 is said.
-    assert spectral_bound(Product(matrix, 1e-2, 0.0), target=np.log(radius)) >= 0
+    assert basis_bound(Product(matrix, 1e-2, 0.0), np.log(radius)) >= 0
 
 
 @pytest.mark.parametrize("gap", [1e-3, 1e-6])
@@ -212,7 +212,7 @@ def test_long_products_neither_overflow_nor_underflow(factor: float) -> None:
     product = network_product(factors, *network_slopes(factors, np.zeros((400, 2))))
     log_radius = np.log(abs(leading_eigenvalue(product).value)) + product.log_scale
     assert log_radius == pytest.approx(400 * np.log(factor), rel=1e-12)
-    assert spectral_bound(product) >= log_radius - 1e-6
+    assert power_bound(product) >= log_radius - 1e-6
 
 
 def test_without_a_matrix_there_is_a_probable_bound(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from attrax._base.types import HostStates, Map, Progress
 from attrax.certificates._kinks import contradicted
 from attrax.certificates._open_sequences import open_sequence_errors
 from attrax.dynamics import refine
-from attrax.linalg import Product, gamma, largest_eigenvalues, leading_eigenvalue, spectral_bound
+from attrax.linalg import DENSE, Product, basis_bound, gamma, largest_eigenvalues, leading_eigenvalue, power_bound
 from attrax.maps import Linearization, Linearizer, ReducedMap, linearizer, reduced_map
 from attrax.memory import Certificate, Memory, Thresholds, check_memory, default_recovery_atol
 
@@ -245,7 +245,7 @@ def _with_matrix(linear: Linearization, product: Product, period: int) -> _Found
     leading = leading_eigenvalue(product)
     modulus = abs(leading.value)
     log_radius = float(np.log(modulus) + product.log_scale) if modulus > 0 else -np.inf
-    log_upper = spectral_bound(product, target=log_radius if np.isfinite(log_radius) else None)
+    log_upper = power_bound(product, target=log_radius if np.isfinite(log_radius) else None)
     if not log_upper < 0:
         log_upper = min(log_upper, linear.norm_bound())
         if log_upper < log_radius:
@@ -253,6 +253,10 @@ def _with_matrix(linear: Linearization, product: Product, period: int) -> _Found
             modulus, log_radius = 0.0, -np.inf
     with np.errstate(over="ignore"):
         scale = float(np.exp(product.log_scale))
+        # To first order, eigenvalues of matrices within the error may be that large, and bases of large ones take time.
+        reached = (modulus + leading.error / 2) * scale if len(product.matrix) > DENSE else 0.0
+        if not log_upper < 0 and reached < 1:
+            log_upper = min(log_upper, basis_bound(product, log_radius))
         radius, upper = float(np.exp(log_radius)), float(np.exp(log_upper))
         # The exact radius lies between 0 and the bound, so the estimate is off by no more than this. It also replaces
         # an infinite error, which times a scale of 0 is NaN.

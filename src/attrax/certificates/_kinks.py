@@ -5,8 +5,8 @@ are compared with Jv over several scales h, in random and leading directions v a
 deviations are iterated until they should have shrunk. Passing is no proof; failing rules out the verdict *attractor*.
 
 What a small step is depends on the map, and the unit of the patterns may be far larger: that of a single state far from
-0 is its distance from there. So where the quotients contradict the Jacobian, smaller steps are tried, as long as more
-than rounding is seen. If the quotients are then seen to come closer to Jv in proportion to h, it is no kink.
+0 is its distance from there. So where the quotients contradict the Jacobian, smaller steps are tried. If the quotients
+are then seen to come closer to Jv in proportion to h or its square, it is no kink.
 """
 
 import math
@@ -27,8 +27,9 @@ _SCALES = (1e-6, 1e-7, 1e-8)
 """Sizes of a step in each entry, in units of the patterns (`Patterns.unit`), the smallest last."""
 _FINER = (1e-9, 1e-10, 1e-11)
 """Steps for a second look."""
-_LINEAR = (0.05, 0.2)
-"""With a tenth of the step, what a smooth map leaves of the deviation once the steps are small: between these."""
+_SMOOTH = (0.005, 0.2)
+"""With a tenth of the step, a smooth map leaves a tenth of the deviation once the steps are small, or a hundredth where
+it is not curved: something between these."""
 _STEEP = 1e-5
 """A difference quotient that is off by more than this, also at smaller steps, contradicts the Jacobian."""
 _SHRINKS = 0.3
@@ -79,10 +80,11 @@ def _bent(map: Map, cycle: HostStates, directions: np.ndarray, unit: float) -> b
         bent = (gaps[:, -1] > _STEEP + 4 * noise[-1]) & stays
         if not bent.any():
             continue
-        finer, noise = _gaps(map, cycle[number], directions, unit, _FINER)
+        finer, _ = _gaps(map, cycle[number], directions, unit, _FINER)
         before = np.concatenate([gaps[:, -1:], finer[:, :-1]], axis=1)
-        linear = (_LINEAR[0] * before < finer) & (finer < _LINEAR[1] * before) & (finer > 2 * noise)
-        if (bent & ~linear.any(axis=1)).any():
+        # Rounding would grow tenfold instead.
+        smooth = (_SMOOTH[0] * before < finer) & (finer < _SMOOTH[1] * before)
+        if (bent & ~smooth.any(axis=1)).any():
             return True
     return False
 

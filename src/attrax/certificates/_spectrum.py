@@ -26,10 +26,11 @@ from attrax.linalg import (
     POWERS,
     UNIT_ROUNDOFF,
     Product,
+    basis_bound,
     gamma,
     largest_eigenvalues,
+    power_bound,
     probable_bound,
-    spectral_bound,
 )
 from attrax.maps import Linearization, Linearizer, ReducedMap, linearizer, reduced_map
 from attrax.memory import Memory, check_memory
@@ -201,7 +202,9 @@ def _cycle_spectrum(
     found = _eigenvalues(matrix, min(top, len(matrix)))
     largest = float(np.abs(found.values).max(initial=0.0))
     log_largest = math.log(largest) + product.log_scale if largest else None
-    log_upper = spectral_bound(product, target=log_largest)
+    log_upper = power_bound(product, target=log_largest)
+    if log_largest is not None and not log_upper < 0:
+        log_upper = min(log_upper, basis_bound(product, log_largest))
     with np.errstate(over="ignore"):
         scale, upper = float(np.exp(product.log_scale)), float(np.exp(log_upper))
     singular = linear.singular_value()

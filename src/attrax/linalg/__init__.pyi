@@ -4,8 +4,10 @@ from ._arnoldi import DENSE as DENSE
 from ._arnoldi import FORMED as FORMED
 from ._arnoldi import LargestEigenvalues as LargestEigenvalues
 from ._arnoldi import largest_eigenvalues as largest_eigenvalues
+from ._bases import basis_bound as basis_bound
 from ._bounds import Leading as Leading
 from ._bounds import leading_eigenvalue as leading_eigenvalue
+from ._bounds import power_bound as power_bound
 from ._joint import Joint as Joint
 from ._joint import joint_contraction as joint_contraction
 from ._norms import SAFETY as SAFETY
@@ -27,4 +29,3 @@ from ._running_product import frobenius_bound as frobenius_bound
 from ._running_product import gamma as gamma
 from ._singular import dense_norm as dense_norm
 from ._singular import largest_singular_value as largest_singular_value
-from ._spectral import spectral_bound as spectral_bound

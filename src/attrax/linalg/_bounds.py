@@ -31,6 +31,17 @@ def power_bound(product: Product, *, target: float | None = None, max_squarings:
     Repeated squaring, with the rounding error of each square propagated: if ‖M̂ − Mᵐ‖ ≤ e then ‖M̂² − M²ᵐ‖ ≤ 2‖M̂‖e +
     e² and computing the product adds γ‖M̂‖². It stops once the bound is within 0.1 % of `target` (the logarithm of an
     estimate), or after `max_squarings`.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax import linalg
+    >>> matrix = np.diag([0.5, -0.25])
+    >>> running = linalg.RunningProduct(2)
+    >>> running.multiply(matrix, 0.5, 0.0)
+    >>> bool(0.5 <= np.exp(linalg.power_bound(running.product())) < 0.501)
+    True
+
+    ```
     """
     matrix, error = product.matrix, product.error
     # Logarithm of the scale taken out of the current power, and its exponent m.

@@ -105,10 +105,7 @@ def _needed(
         if len(steps) > 1:
             least, needed = _newton_for_cycles(factors, slopes, errors, steps, defects)
             return least, needed if np.isfinite(needed) else _in_norms(factors, slopes, errors, steps, defects)
-        try:
-            inverse, rate = _newton(factors, slopes, errors, steps[0])
-        except np.linalg.LinAlgError:
-            return nothing
+        inverse, rate = _newton(factors, slopes, errors, steps[0])
         least = inverse * float(defects[0]) * _MORE
     if not np.isfinite(least):
         return nothing
@@ -131,6 +128,26 @@ def _by_contraction(rates: Sequence[float], defects: np.ndarray) -> float:
     return largest if np.isfinite(largest) else float("inf")
 
 
+def _inverse(matrix: np.ndarray) -> np.ndarray:
+    """The computed inverse; NaN where there is none."""
+    try:
+        return np.linalg.inv(matrix)
+    except np.linalg.LinAlgError:
+        return np.full_like(matrix, np.nan)
+
+
+def _by_inverse(jacobian: Bounded) -> tuple[float, float]:
+    """Bounds on ‖A‖ and on q = sup ‖I − A(I − J̃)‖, for the computed inverse A of I − J."""
+    eye = np.eye(len(jacobian.matrix))
+    inverse = _inverse(eye - jacobian.matrix)
+    if not np.isfinite(inverse).all():
+        return float("inf"), float("inf")
+    size, norm = frobenius_bound(inverse), two_norm_bound(inverse)
+    left = frobenius_bound(eye - inverse + inverse @ jacobian.matrix)
+    rounding = gamma(len(eye) + 6) * (len(eye) + size * (1 + frobenius_bound(jacobian.matrix)))
+    return norm, (left + rounding + norm * jacobian.error) * _MORE
+
+
 def _newton(
     factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray], step: Bounded
 ) -> tuple[float, float]:
@@ -143,19 +160,14 @@ def _newton(
     first, last = active[0], active[-1]
     if factors.size <= len(first):
         whole = Bounded.of(product_at_input(factors, slopes, errors, active))
-        eye = np.eye(factors.size)
-        inverse = np.linalg.inv(eye - whole.matrix)
-        size, norm = frobenius_bound(inverse), two_norm_bound(inverse)
-        left = frobenius_bound(eye - inverse + inverse @ whole.matrix)
-        rounding = gamma(factors.size + 6) * (factors.size + size * (1 + frobenius_bound(whole.matrix)))
-        return norm, (left + rounding + norm * whole.error) * _MORE
+        return _by_inverse(whole)
     carried = slopes[0][first]
     through = np.diag(carried)
     for layer in range(1, factors.depth):
         weight = factors.weights[layer][np.ix_(active[layer], active[layer - 1])]
         through = slopes[layer][active[layer], None] * (weight @ through)
     back = factors.joined[np.ix_(first, last)]
-    inner = through @ np.linalg.inv(np.eye(len(first)) - back @ through)
+    inner = through @ _inverse(np.eye(len(first)) - back @ through)
     entry, out = factors.entry[first], factors.exit[:, last]
     size, entry_size = frobenius_bound(inner), frobenius_bound(entry)
     pushed = out @ inner
@@ -199,16 +211,7 @@ def _newton_for_cycles(
         after = (step + 1) % period * size
         whole[after : after + size, step * size : (step + 1) * size] = move.matrix
         error = max(error, move.error)
-    if not np.isfinite(whole).all():
-        return 0.0, float("inf")
-    eye = np.eye(len(whole))
-    try:
-        inverse = np.linalg.inv(eye - whole)
-    except np.linalg.LinAlgError:
-        return 0.0, float("inf")
-    norm, length = two_norm_bound(inverse), frobenius_bound(inverse)
-    rounding = gamma(len(whole) + 6) * (len(whole) + length * (1 + frobenius_bound(whole)))
-    rate = (frobenius_bound(eye - inverse + inverse @ whole) + rounding + norm * error) * _MORE
+    norm, rate = _by_inverse(Bounded(whole, error))
     least = norm * frobenius_bound(defects[None]) * _MORE
     if not (np.isfinite(least) and rate < 1):
         return least if np.isfinite(least) else 0.0, float("inf")
