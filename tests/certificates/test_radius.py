@@ -310,3 +310,12 @@ def test_starts_whose_next_state_is_no_number_do_not_come_back() -> None:
     )
     found = basin_radius(memory, num_directions=32, key=jr.key(0))
     assert 0.5 < found.sampled_radius[0] <= 1
+
+
+def test_distances_far_from_zero_and_beyond_the_root_of_the_largest_number() -> None:
+    for points, apart in ((1e9 + np.array([[0.0, 0.0], [3.0, 4.0]]), 5.0), (1e200 * np.eye(2), 2**0.5 * 1e200)):
+        memory = ax.Memory(lambda x: x / 2, ax.Patterns.from_examples(points))
+        found = basin_radius(memory, num_directions=2, key=jr.key(0))  # warnings are errors here
+        assert ax.certify(memory).num_attractors == 0
+        assert found.distance == pytest.approx([apart, apart])
+        assert (found.proved_radius == 0).all()

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from attrax._base import checks
+from attrax._base.lengths import row_lengths
 from attrax._base.numerics import float64
 from attrax._base.processes import one_blas_thread
 from attrax._base.status import Evidence, Reason, Verdict
@@ -129,7 +130,7 @@ def _period(points: HostStates, same: float) -> int:
 
 def _distance(points: HostStates, others: HostStates) -> float:
     """The largest Euclidean distance between a state and its counterpart."""
-    return float(np.linalg.norm((points - others).reshape(len(points), -1), axis=1).max())
+    return float(row_lengths((points - others).reshape(len(points), -1)).max())
 
 
 def _shared(refined: list[HostStates], same: float) -> set[int]:
@@ -145,7 +146,7 @@ def _shared(refined: list[HostStates], same: float) -> set[int]:
         for other in order[place + 1 :]:
             if not line[other] - line[one] <= 2 * same:
                 break
-            if owner[one] != owner[other] and np.linalg.norm(points[one] - points[other]) <= same:
+            if owner[one] != owner[other] and row_lengths(points[one][None] - points[other])[0] <= same:
                 shared |= {int(owner[one]), int(owner[other])}
     return shared
 
@@ -177,6 +178,7 @@ def _placed(row: _Row, distance: float, recovery_atol: float) -> _Row:
     return replace(row, verdict=Verdict.INCONCLUSIVE, reason=Reason.DISTANCE_STRADDLES_THRESHOLD)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _certify_cycle(
     map: Map, linearize: Linearizer, reduced: ReducedMap, unit: float, recovery_atol: float, cycle: HostStates
 ) -> _Row:

@@ -15,6 +15,7 @@ from jaxtyping import Float, Int, PRNGKeyArray
 from attrax._base import checks
 from attrax._base.arguments import mention
 from attrax._base.budget import refuse_beyond_memory
+from attrax._base.lengths import row_lengths
 from attrax._base.numerics import float64
 from attrax._base.processes import one_blas_thread
 from attrax._base.shown import Rows
@@ -127,7 +128,8 @@ def basin_radius(
     confidence = checks.real("confidence", confidence, above=0, most=1 - 1e-9)
     max_steps = checks.integer("max_steps", max_steps, least=1)
     second = _second_derivative(second_derivative)
-    bound, linearize = step_bounds(memory.map), linearizer(memory.map)
+    with np.errstate(over="ignore", invalid="ignore"):
+        bound, linearize = step_bounds(memory.map), linearizer(memory.map)
     if bound is not None and second is not None:
         raise ValueError("second_derivative is for maps that don't bound their own slopes; this one does, leave it out")
     cycles = [np.asarray(patterns.points[list(cycle)], np.float64) for cycle in patterns.cycles]
@@ -182,6 +184,7 @@ def _second_derivative(given: float | Callable[[float], float] | None) -> Callab
     return lambda radius: constant
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _prove_cycle(
     map: Map,
     bound: BoundSteps | None,
@@ -222,13 +225,6 @@ def _nearest(points: np.ndarray) -> np.ndarray:
     distance = np.maximum(square[:, None] + square - 2 * flat @ flat.T, 0.0)
     np.fill_diagonal(distance, np.inf)
     return np.sqrt(distance.min(axis=1)) * spread * size
-
-
-def _lengths(rows: np.ndarray) -> np.ndarray:
-    """The 2-norm of each row, also where squares of its entries are no numbers of 64 bits."""
-    size = np.abs(rows).max(axis=1, initial=0.0)
-    scale = np.where((size > 0) & np.isfinite(size), size, 1.0)
-    return np.linalg.norm(rows / scale[:, None], axis=1) * scale
 
 
 class _Returns:
@@ -290,7 +286,7 @@ class _Returns:
 
     def _looked_at(self, z: np.ndarray, place: np.ndarray, within: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The distances of coordinates from where they should be, and whether these count as back."""
-        apart = _lengths(flat_of(self.reduced, z) - self.targets[place])
+        apart = row_lengths(flat_of(self.reduced, z) - self.targets[place])
         return apart, apart <= np.maximum(within, self.proved[place])
 
 

@@ -12,6 +12,7 @@ import scipy
 from jaxtyping import Float
 
 from attrax._base import checks
+from attrax._base.lengths import row_lengths
 from attrax._base.numerics import float64
 from attrax._base.shown import Record
 from attrax._base.states import state_batch
@@ -131,7 +132,7 @@ def fixed(reduced: ReducedMap, points: HostStates) -> np.ndarray:
         return np.zeros(0, bool)
     with float64():
         images = np.asarray(_images(reduced, points))
-    return np.linalg.norm((images - points).reshape(len(points), -1), axis=1) <= _EXACT * units_of(points)
+    return row_lengths((images - points).reshape(len(points), -1)) <= _EXACT * units_of(points)
 
 
 def _newton(reduced: ReducedMap, z: Float[np.ndarray, "p k"], max_steps: int) -> tuple[Float[np.ndarray, "p k"], float]:
@@ -169,13 +170,13 @@ def _followed(reduced: ReducedMap, z: Float[np.ndarray, "p k"]) -> Float[np.ndar
 
 def _distance(points: np.ndarray, others: np.ndarray) -> float:
     """The largest distance between corresponding states; infinite if one is not finite."""
-    distance = float(np.linalg.norm((points - others).reshape(len(points), -1), axis=1).max())
+    distance = float(row_lengths((points - others).reshape(len(points), -1)).max())
     return distance if np.isfinite(distance) else float("inf")
 
 
 def _cycle_residual(images: np.ndarray, cycle: np.ndarray) -> float:
     difference = images - np.roll(cycle, -1, axis=0)
-    residual = float(np.linalg.norm(difference.reshape(len(cycle), -1), axis=1).max())
+    residual = float(row_lengths(difference.reshape(len(cycle), -1)).max())
     return residual if np.isfinite(residual) else float("inf")
 
 

@@ -1,0 +1,15 @@
+"""Euclidean lengths at any scale."""
+
+import numpy as np
+
+
+def row_lengths(rows: np.ndarray) -> np.ndarray:
+    """The 2-norm of each of n rows, also where squares of its entries are no numbers of 64 bits.
+
+    >>> row_lengths(np.array([[3e200, 4e200], [0.0, 0.0]])).tolist()
+    [5e+200, 0.0]
+    """
+    size = np.abs(rows).max(axis=1, initial=0.0)
+    scale = np.where((size > 0) & np.isfinite(size), size, 1.0)
+    with np.errstate(over="ignore"):
+        return np.linalg.norm(rows / scale[:, None], axis=1) * scale
