@@ -1,13 +1,15 @@
 """A norm in which every matrix of a set contracts: a bound on the growth of all their products."""
 
-from collections.abc import Iterator, Sequence
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from attrax._base.shown import Record
 from attrax.linalg._norms import SAFETY, Norm, contracting_norms, two_norm_bound
-from attrax.linalg._running_product import Product, frobenius_bound, gamma
+from attrax.linalg._running_product import Product, frobenius_bound, frobenius_bounds, gamma
 
 _CLOSER = (0.9, 0.75, 0.6, 0.5)
 """Rates to try, as positions between the largest spectral radius and 1. The first is the easiest."""
@@ -51,16 +53,17 @@ def joint_contraction(matrices: Sequence[np.ndarray], errors: Sequence[float]) -
         return None
     least = max(float(np.abs(np.linalg.eigvals(matrix)).max(initial=0.0)) for matrix in matrices)
     mean = sum(matrices[1:], matrices[0]) / len(matrices)
-    if not least < 1:
+    if not least + max(errors) < 1:  # A + e·c for a number c of modulus 1 is among them
         return None
     left = int(min(_ALL_PRODUCTS, _WORK / max(len(mean), 1) ** 3))
     for norms, _ in contracting_norms([mean], Product(mean, 0.0, 0.0), None):
         norm = norms[0]
-        inside = [_inside(norm, matrix, error) for matrix, error in zip(matrices, errors, strict=True)]
-        rate, found = max(two_norm_bound(matrix) + error for matrix, error in inside) * (1 + SAFETY), None
+        moved = [_inside(norm, matrix, error) for matrix, error in zip(matrices, errors, strict=True)]
+        rate, found = max(two_norm_bound(matrix) + error for matrix, error in moved) * (1 + SAFETY), None
+        inside = _Stack(np.stack([matrix for matrix, _ in moved]), np.array([error for _, error in moved]))
         if rate < 1:
             found = rate, 1.0
-        else:
+        elif len(matrices) > 1:  # the norms to come suit a single one better
             for closer in _CLOSER:
                 rate = least + closer * (1 - least)
                 # What comes after the first rate only makes the bound sharper.
@@ -72,23 +75,23 @@ def joint_contraction(matrices: Sequence[np.ndarray], errors: Sequence[float]) -
         if found is not None:
             rate, spread = found
             gain = norm.largest * norm.smallest * spread * (1 + SAFETY)
-            total = _total(list(zip(matrices, errors, strict=True)), gain, rate)
+            total = _total(_Stack(np.stack(matrices), np.array(errors)), gain, rate)
             return Joint(rate, spread, norm.largest, norm.smallest, total)
     return None
 
 
-def _total(matrices: Sequence[tuple[np.ndarray, float]], gain: float, rate: float) -> float:
+def _total(matrices: _Stack, gain: float, rate: float) -> float:
     """Bound on Σ_k sup|Π_k|₂, where sup|Π_k|₂ ≤ `gain`·`rate`ᵏ: as many terms as can be computed, and the rest by that
     or by |Π_{k+j}| ≤ |Π_k||Π_j|."""
-    size = len(matrices[0][0])
+    size = matrices.entries.shape[-1]
     most = min(_SUMMED, _WORK / max(size, 1) ** 3)
-    level, begun, count, power, formed = [(np.eye(size), 0.0)], 1.0, len(matrices), gain, 0
+    level, begun, power, formed = _nothing_yet(size), 1.0, gain, 0
     best = gain / (1 - rate)
-    while formed + len(level) * count <= most:
-        level = list(_longer(level, matrices))
+    while formed + len(level) * len(matrices) <= most:
+        level = _longer(level, matrices)
         formed += len(level)
         power *= rate
-        largest = max(two_norm_bound(product) + off for product, off in level)
+        largest = max(two_norm_bound(product) + off for product, off in zip(level.entries, level.errors, strict=True))
         rest = power / (1 - rate)
         best = min(best, begun + rest, begun / (1 - largest) if largest < 1 else best)
         begun += min(largest, power)
@@ -111,33 +114,50 @@ def _inside(norm: Norm, matrix: np.ndarray, error: float) -> tuple[np.ndarray, f
     return moved, off * (1 + SAFETY)
 
 
-def _spread(matrices: Sequence[tuple[np.ndarray, float]], rate: float, most: int) -> tuple[float | None, int]:
+def _spread(matrices: _Stack, rate: float, most: int) -> tuple[float | None, int]:
     """The largest ‖Π‖/q^k of the products of k factors that are not yet below q^k, once all longer ones are; `None` if
     that takes more than so many products. And how many were formed."""
-    formed = 0
-    spread, level, power = 1.0, [(np.eye(len(matrices[0][0])), 0.0)], 1.0
-    while level:
+    formed, spread, power = 0, 1.0, 1.0
+    level = _nothing_yet(matrices.entries.shape[-1])
+    while len(level):
+        if formed + len(level) * len(matrices) > most:  # all of them are needed
+            return None, formed
         power *= rate
-        longer: list[tuple[np.ndarray, float]] = []
-        for product in _longer(level, matrices):
-            if formed >= most:
-                return None, formed
-            formed += 1
-            if (frobenius_bound(product[0]) + product[1]) * (1 + SAFETY) <= power:
-                continue
-            length = (two_norm_bound(product[0]) + product[1]) * (1 + SAFETY)
-            if length > power:
-                spread = max(spread, length / power)
-                longer.append(product)
-        level = longer
+        level = _longer(level, matrices)
+        formed += len(level)
+        level = level.part(~((frobenius_bounds(level.entries) + level.errors) * (1 + SAFETY) <= power))
+        norms = np.array([two_norm_bound(product) for product in level.entries])
+        lengths = (norms + level.errors) * (1 + SAFETY)
+        spread = max(spread, float(lengths.max(initial=0.0)) / power)
+        level = level.part(~(lengths <= power))
     return spread * (1 + SAFETY), formed
 
 
-def _longer(
-    level: Sequence[tuple[np.ndarray, float]], matrices: Sequence[tuple[np.ndarray, float]]
-) -> Iterator[tuple[np.ndarray, float]]:
-    for product, off in level:
-        for matrix, error in matrices:
-            sizes = frobenius_bound(matrix) * frobenius_bound(product)
-            stray = (frobenius_bound(matrix) + error) * off + error * frobenius_bound(product)
-            yield matrix @ product, (stray + gamma(len(matrix) + 2) * sizes) * (1 + SAFETY)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stack:
+    """c matrices of n×n, and bounds on the 2-norms of their errors."""
+
+    entries: np.ndarray
+    errors: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def part(self, which: np.ndarray) -> _Stack:
+        return _Stack(self.entries[which], self.errors[which])
+
+
+def _nothing_yet(size: int) -> _Stack:
+    """The product of no factors."""
+    return _Stack(np.eye(size)[None], np.zeros(1))
+
+
+def _longer(level: _Stack, matrices: _Stack) -> _Stack:
+    """The products of each of `matrices` with each product of a level."""
+    size = level.entries.shape[-1]
+    with np.errstate(over="ignore", invalid="ignore"):  # what grows without end is not below any power
+        sizes, lengths = frobenius_bounds(matrices.entries)[None], frobenius_bounds(level.entries)[:, None]
+        stray = (sizes + matrices.errors) * level.errors[:, None] + matrices.errors * lengths
+        errors = (stray + gamma(size + 2) * sizes * lengths) * (1 + SAFETY)
+        products = matrices.entries[None] @ level.entries[:, None]
+        return _Stack(products.reshape(-1, size, size), errors.ravel())

@@ -57,6 +57,17 @@ def frobenius_bound(matrix: np.ndarray) -> float:
     return max(norm * (1 + gamma(matrix.size + 8)), FLOOR)
 
 
+def frobenius_bounds(matrices: np.ndarray) -> np.ndarray:
+    """`frobenius_bound` of each of c matrices, c×m×n, at once."""
+    largest = np.abs(matrices).max(axis=(1, 2), initial=0.0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        usual = (largest > 1e-100) & (largest < 1e100)
+        scale = np.where(usual, 1.0, 2.0 ** np.round(np.log2(np.clip(largest, 1e-290, 1e300))))
+        norms = np.sqrt(((matrices / scale[:, None, None]) ** 2).sum(axis=(1, 2))) * scale
+    bounds = np.maximum(norms * (1 + gamma(matrices[0].size + 8)), FLOOR) if len(matrices) else norms
+    return np.where(largest == 0, 0.0, np.where(np.isfinite(largest), bounds, np.inf))
+
+
 def gamma(count: int) -> float:
     """Higham's γ_n = n·u/(1 − n·u): the relative error of a sum of n products in float64.
 
