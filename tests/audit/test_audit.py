@@ -8,18 +8,20 @@ import numpy as np
 import pytest
 from helpers.audited import autoencoder_file, digits, leaky_file, memory, memory_file, residual_file
 
-from attrax import foreign
+from attrax import foreign, iterate
 from attrax.audit import (
     Audit,
     LatentView,
     audit,
     benjamini_hochberg,
     conformal_p_values,
+    input_cycle,
     input_value,
     latent_map,
     latent_map_of,
     layout_of,
     proposals,
+    restore,
     state_map,
 )
 from attrax.foreign import ForeignError, Value
@@ -147,6 +149,60 @@ def test_how_long_a_recurrent_state_remembers_and_what_adds_up(tmp_path: Path) -
         state_map(program, {"state": "stateN"})
     with pytest.raises(ForeignError, match="no output"):
         state_map(program, {"state": "state"})
+
+
+def test_a_round_of_inputs_is_one_step(tmp_path: Path) -> None:
+    """The kept cells are at a·x + 1 and a·x − 1 in turn; over a round of two, deviations shrink by a²."""
+    program = foreign.load(leaky_file(tmp_path))
+    sound = np.array([1.0, -1.0], np.float32).reshape(2, 1, 1)
+    driven = state_map(program, {"state": "stateN"}, driven={"sound": sound})
+    step = state_map(program, {"state": "stateN"}, fixed={"sound": sound[0]})
+    back = state_map(program, {"state": "stateN"}, fixed={"sound": sound[1]})
+    x = jnp.array([0.3, -0.2, 0.1])
+    np.testing.assert_allclose(driven(x), back(step(x)), atol=1e-6)
+    (end,) = audit(driven, num_starts=8, key=jr.key(0)).ends.ends
+    assert sorted(np.abs(end.eigenvalues).round(6).tolist()) == [0.25, 0.9801, 1.0]
+    np.testing.assert_allclose(end.states[0, :2], [(0.99 - 1) / (1 - 0.99**2), (0.5 - 1) / (1 - 0.25)], rtol=1e-5)
+    for wrong, words in (
+        ({"nothing": sound}, "no input"),
+        ({"state": sound}, "the state"),
+        ({"sound": sound[:0]}, "steps"),
+    ):
+        with pytest.raises(ForeignError, match=words):
+            state_map(program, {"state": "stateN"}, driven=wrong)
+
+
+def test_cycles_of_inputs(tmp_path: Path) -> None:
+    sound = Value((1, None), np.dtype(np.float32))
+    tone = input_cycle("sound", "tone:100:1x80:3", sound, rate=16_000)
+    assert tone.shape == (3, 1, 80)
+    np.testing.assert_allclose(tone.ravel(), np.sin(2 * np.pi * 100 * np.arange(240) / 16_000), atol=1e-6)
+    np.save(tmp_path / "turns.npy", np.arange(6.0).reshape(2, 1, 3))
+    assert input_cycle("sound", str(tmp_path / "turns.npy"), sound).tolist() == [[[0, 1, 2]], [[3, 4, 5]]]
+    np.save(tmp_path / "flat.npy", np.arange(6.0))
+    for wrong in ("tone:100:1x80", "tone:100:1x80:0", "zeros", str(tmp_path / "flat.npy"), "missing.npy"):
+        with pytest.raises(ForeignError):
+            input_cycle("sound", wrong, sound)
+
+
+def test_an_unknown_mask_is_found_and_filled() -> None:
+    """A network that pulls toward three points: half of an entry-wise mask leaves too little for the network alone."""
+    points = np.random.default_rng(0).uniform(0.2, 1, size=(3, 40))
+
+    def nearest(x: jnp.ndarray) -> jnp.ndarray:  # the softmax of a modern Hopfield network
+        weight = jnp.exp(4 * (points @ x - (points**2).sum(1) / 2))
+        return weight @ points / weight.sum()
+
+    lost = np.arange(40) < 28
+    masked = np.where(lost, 0.0, points)
+    found = restore(nearest, masked, fill=0.0)
+    free = iterate(nearest, masked).value
+    right = [np.linalg.norm(one - points, axis=1) < 1e-3 for one in (found.value, free)]
+    assert right[0].sum() > right[1].sum()
+    assert (found.known[right[0]] == ~lost).all()
+    for wrong in ({"steps": 0}, {"fill": np.nan}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            restore(nearest, masked, **wrong)
 
 
 def test_values_of_inputs() -> None:

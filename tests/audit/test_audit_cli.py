@@ -37,6 +37,13 @@ def test_a_recurrent_state_in_words(tmp_path: Path, capsys: pytest.CaptureFixtur
     status, out, err = run(capsys, "audit", model, *state, "--input", "sound=zeros")
     assert status == 0, err
     assert "line of fixed points" in out
+    np.save(tmp_path / "turns.npy", np.ones((3, 1, 1)))
+    found = record(
+        capsys, "audit", model, *state, "--input", f"sound=cycle:{tmp_path / 'turns.npy'}", "--max-steps", 50
+    )
+    assert (found["steps_per_round"], found["step_seconds"]) == (3, 1.5)
+    status, _, err = run(capsys, "audit", model, "--input", f"sound=cycle:{tmp_path / 'turns.npy'}")
+    assert (status, "cycle is for --map state" in err) == (2, True)
 
 
 def test_a_latent_map_and_what_is_proposed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ from ._examples import Example as Example
 from ._examples import Examples as Examples
 from ._examples import benjamini_hochberg as benjamini_hochberg
 from ._examples import conformal_p_values as conformal_p_values
+from ._inputs import input_cycle as input_cycle
 from ._inputs import input_value as input_value
 from ._kinds import End as End
 from ._kinds import EndKind as EndKind
@@ -21,3 +22,5 @@ from ._maps import latent_map_of as latent_map_of
 from ._maps import state_map as state_map
 from ._proposals import Proposals as Proposals
 from ._proposals import proposals as proposals
+from ._restore import Restored as Restored
+from ._restore import restore as restore

@@ -21,6 +21,7 @@ from attrax.audit._examples import Examples, fewest_held_out, judged
 from attrax.audit._kinds import DIVERGED, NOT_CONVERGED, Ends
 from attrax.audit._layout import layout_of
 from attrax.audit._maps import LatentMap
+from attrax.audit._restore import restore
 from attrax.audit._starts import HELD_OUT, NOISE, TRAIN, Starts, copies_of, starts_of
 from attrax.corruptions import parse_corruption
 from attrax.dynamics import trajectory
@@ -179,7 +180,8 @@ def audit(
     - `held_out`: examples of the same kind that the network was not trained on.
     - `view`: how data become states, if not by their shape; a `LatentView` for a latent map.
     - `num_starts`: starts from noise and, with data, blends of two examples.
-    - `corruptions`: of the examples, one copy of each.
+    - `corruptions`: of the examples, one copy of each. Where they mask a part, `restore` is tried as well, which is not
+      told which part (not for a latent map).
     - `false_rate`: of false accusations: the probability that an example that was not trained on, of the kind of the
       held-out ones, is called memorized. With `together`, the expected part of such among those that are called so
       (Benjamini and Hochberg).
@@ -250,6 +252,7 @@ def audit(
             None if held is None else ended(HELD_OUT),
             ends,
             noise[noise >= 0].tolist(),
+            {} if isinstance(view, LatentView) else _restored(map, states, own, max_steps),
             atol,
             rate,
             together,
@@ -259,6 +262,18 @@ def audit(
     # Those that diverge would leave the others a single point.
     paths = _paths(map, starts.states[ends.label != DIVERGED])
     return Audit(ends, examples, starts, view, data, paths, notes, time.monotonic() - began)
+
+
+def _restored(map: Map, states: HostStates, copies: dict[str, HostStates], max_steps: int) -> dict[str, HostStates]:
+    """What the masked copies are restored to."""
+    found: dict[str, HostStates] = {}
+    for name, copy in copies.items():
+        if parse_corruption(name).masks:
+            lost = np.unique(copy[copy != states])
+            # Black, where it masks with black; what masks with something else may have damaged any entry.
+            fill = float(lost[0]) if len(lost) == 1 else None
+            found[name] = restore(map, copy, fill=fill, max_steps=max_steps).value
+    return found
 
 
 def _paths(map: Map, starts: HostStates) -> tuple[np.ndarray, ...]:

@@ -29,6 +29,8 @@ class Example(Record):
     - `contraction`: the factor by which one step brings corrupted copies nearer to the example: the geometric mean of
       ‖f(x̃) − x‖/‖x̃ − x‖.
     - `recovered`: for each corruption, whether its corrupted copy ended within the recovery threshold.
+    - `restored`: for each corruption that masks, whether its copy came back when the network and the copy corrected
+      each other, without being told the mask; see `restore`.
     - `nearest`: the index of the nearest certified attractor in `Audit.ends`, −1 if there is none; `distance` to it,
       and `cosine` of the angle to it.
     - `score`: how near paths from the example and from its corrupted copies come back to it, −log₁₀ of the distance in
@@ -46,6 +48,7 @@ class Example(Record):
     residual: float
     contraction: float
     recovered: dict[str, bool]
+    restored: dict[str, bool]
     nearest: int
     distance: float
     cosine: float
@@ -168,6 +171,7 @@ def judged(
     held_out_last: HostStates | None,
     ends: Ends,
     from_noise: list[int],
+    restored: dict[str, HostStates],
     recovery_atol: float,
     rate: float,
     together: bool,
@@ -177,7 +181,7 @@ def judged(
 
     `copies` holds corrupted copies by the name of the corruption; `train_last` the last states of the paths from the
     examples and from these copies, (1 + c)×n×state shape, and `held_out_last` those of the held-out examples;
-    `from_noise` the ends that starts without data came to.
+    `from_noise` the ends that starts without data came to; `restored` what masked copies were restored to.
     """
     patterns = Patterns.from_examples(train)
     kept = dict(patterns.merged)
@@ -204,10 +208,13 @@ def judged(
         extracted = benjamini_hochberg(reached, rate) if together else reached <= rate
     residual, contraction = _steps(map, train, copies)
     flat = train.reshape(len(train), -1)
-    back = {
-        name: np.linalg.norm(train_last[number].reshape(len(train), -1) - flat, axis=1) <= recovery_atol
-        for number, name in enumerate(copies, start=1)
-    }
+    back, filled = (
+        {
+            name: np.linalg.norm(one.reshape(len(train), -1) - flat, axis=1) <= recovery_atol
+            for name, one in found.items()
+        }
+        for found in (dict(zip(copies, train_last[1:], strict=True)), restored)
+    )
     table: list[Example] = []
     for number in range(len(train)):
         row = int(row_of[number])
@@ -220,6 +227,7 @@ def judged(
                 float(residual[number]),
                 float(contraction[number]),
                 {name: bool(found[number]) for name, found in back.items()},
+                {name: bool(found[number]) for name, found in filled.items()},
                 int(nearest[number]),
                 float(distance[number]),
                 float(cosine[number]),

@@ -51,6 +51,47 @@ def input_value(name: str, text: str, value: Value, *, rate: int = RATE) -> np.n
     )
 
 
+def input_cycle(name: str, text: str, value: Value, *, rate: int = RATE) -> np.ndarray:
+    """Values of an input that follow one another again and again, from a `.npy` file or `tone:HERTZ:SHAPE:STEPS`.
+
+    The first axis of the file counts the steps. A tone goes on from step to step; it begins anew after STEPS of them.
+
+    **Returns:** steps×the shape of the input. **Raises** `ForeignError` for anything else, and for a shape that does
+    not fit.
+
+        >>> import numpy as np
+        >>> sound = Value((1, None), np.dtype(np.float32))
+        >>> input_cycle("sound", "tone:4000:1x2:2", sound, rate=16_000).round(6).tolist()
+        [[[0.0, 1.0]], [[0.0, -1.0]]]
+    """
+    kind, _, rest = text.partition(":")
+    if kind == "tone":
+        pitch, _, sides = rest.partition(":")
+        sides, _, count = sides.rpartition(":")
+        if not (count.isascii() and count.isdigit() and 0 < int(count) < 10**9 and sides):
+            raise ForeignError(f"{_called(name)}: a tone in a cycle is written as tone:HERTZ:SHAPE:STEPS; got {text!r}")
+        shape = _shape(name, sides, value)
+        longer = "x".join(map(str, (*shape[:-1], shape[-1] * int(count))))
+        sound = input_value(name, f"tone:{pitch}:{longer}", Value(None, value.dtype), rate=rate)
+        return np.moveaxis(sound.reshape(*shape[:-1], int(count), shape[-1]), -2, 0)
+    if Path(text).suffix != ".npy":
+        raise ForeignError(
+            f"{_called(name)}: a cycle is a .npy file or tone:HERTZ:SHAPE:STEPS; got {printable(text, 60)!r}"
+        )
+    found = _from_file(text, np.dtype(np.float32) if value.dtype is None else value.dtype)
+    known = value.shape
+    if found.ndim == 0 or not len(found):
+        raise ForeignError(f"{_called(name)}: the first axis of {printable(text, 200)} must count the steps")
+    if known is not None and (
+        len(known) != found.ndim - 1 or any(a not in (None, b) for a, b in zip(known, found.shape[1:], strict=True))
+    ):
+        raise ForeignError(
+            f"{_called(name)} has the shape {known}, so its cycle is steps × that; {printable(text, 200)} holds "
+            f"{found.shape}"
+        )
+    return found
+
+
 def _from_file(path: str, dtype: np.dtype[Any]) -> np.ndarray:
     try:
         check_regular(path)

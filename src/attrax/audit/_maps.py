@@ -68,23 +68,35 @@ class LatentMap(Record, eqx.Module):
 
 
 class StateMap(Record, eqx.Module):
-    """One step of a recurrent network whose state is held in several inputs, all others fixed.
+    """One step of a recurrent network, or one round of a cycle of inputs.
 
-    A state is a vector: the entries of all inputs, one after another. **Fields:** the `program`; `pairs`, for each part
-    of the state the names of its input and its output and its shape.
+    A state is a vector: the entries of all inputs that hold a part of it, one after another. **Fields:** the `program`,
+    with its constant inputs fixed; `pairs`, for each part of the state the names of its input and its output and its
+    shape; `driven`, for each input that changes its values in turn, steps×shape.
     """
 
     program: Program
     pairs: tuple[tuple[str, str, tuple[int, ...]], ...] = eqx.field(static=True)
+    driven: dict[str, Any] = eqx.field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of a state: the number of entries of all parts."""
         return (sum(int(np.prod(shape)) for _, _, shape in self.pairs),)
 
+    @property
+    def steps(self) -> int:
+        """How many steps one application makes: 1, or those of a round of inputs."""
+        return next((len(one) for one in self.driven.values()), 1)
+
     def __call__(self, x: Any) -> Any:
-        """The next state."""
-        given: dict[str, Any] = {}
+        """The state after one step, or after one round of inputs."""
+        if not self.driven:
+            return self._next(x, {})
+        return jax.lax.scan(lambda now, given: (self._next(now, given).astype(now.dtype), None), x, self.driven)[0]
+
+    def _next(self, x: Any, inputs: dict[str, Any]) -> Any:
+        given = dict(inputs)
         first = 0
         for name, _, shape in self.pairs:
             size = int(np.prod(shape))
@@ -96,8 +108,9 @@ class StateMap(Record, eqx.Module):
     def describe(self) -> Description:
         """Its parts."""
         parts = ", ".join(f"{name} {'×'.join(map(str, shape))}" for name, _, shape in self.pairs)
+        round = f", a round of {self.steps} inputs" if self.driven else ""
         return Description(
-            f"recurrent network of {len(self.program.nodes)} nodes, state {parts}", self.program.parameters
+            f"recurrent network of {len(self.program.nodes)} nodes, state {parts}{round}", self.program.parameters
         )
 
 
@@ -167,11 +180,21 @@ def latent_map_of(encoder: Program, decoder: Program, *, shape: Sequence[int] | 
     return result
 
 
-def state_map(program: Program, pairs: Mapping[str, str], *, fixed: Mapping[str, Any] | None = None) -> Map:
+def state_map(
+    program: Program,
+    pairs: Mapping[str, str],
+    *,
+    fixed: Mapping[str, Any] | None = None,
+    driven: Mapping[str, Any] | None = None,
+) -> Map:
     """One step of a recurrent network, from its state to its next state, under constant other inputs.
 
+    Under inputs that repeat, it is one round of these: a fixed point of this map is a cycle in step with the inputs,
+    and its time constants count rounds.
+
     **Arguments:** `pairs`, for each input that holds a part of the state the output that holds its next value; `fixed`,
-    the values of all other inputs. Sizes that the file leaves open are 1. **Raises** `ForeignError` for a name that is
+    the values of all other inputs; `driven`, those of inputs that change from step to step and then begin anew,
+    steps×shape, all equally many. Sizes that the file leaves open are 1. **Raises** `ForeignError` for a name that is
     not there, or a part whose input and output differ in shape.
 
         >>> import tempfile, jax.random as jr, numpy as np
@@ -192,25 +215,42 @@ def state_map(program: Program, pairs: Mapping[str, str], *, fixed: Mapping[str,
                 listed = ", ".join(printable(other, 60) for other in allowed)
                 raise ForeignError(f"the network has no {kind} {printable(one, 60)!r}; it has {listed or 'none'}")
         sides[name] = closed(program.inputs[name], name)
-    lost = [name for name in program.inputs if name not in pairs and name not in (fixed or {})]
+    rounds = {name: np.asarray(values) for name, values in (driven or {}).items()}
+    _check_driven(program, rounds, (*pairs, *(fixed or {})))
+    lost = [name for name in program.inputs if name not in {*pairs, *(fixed or {}), *rounds}]
     if lost:
         raise ForeignError(
             f"the network has the further inputs {', '.join(printable(name, 60) for name in lost)}; give each a value "
             f"(--input {printable(lost[0], 60)}=zeros)"
         )
-    if len(pairs) == 1:
+    if len(pairs) == 1 and not rounds:
         ((name, output),) = pairs.items()
         known = program.inputs[name].shape or ()
         batched = len(known) > 1 and known[0] in (None, 1)
         return map_of(
             program, input=name, output=output, fixed=fixed, shape=sides[name][1:] if batched else sides[name]
         )
-    made = StateMap(program.fixed(fixed or {}), tuple((name, output, sides[name]) for name, output in pairs.items()))
+    made = StateMap(
+        program.fixed(fixed or {}), tuple((name, output, sides[name]) for name, output in pairs.items()), rounds
+    )
     with float64():
         found = eqx.filter_eval_shape(made, jax.ShapeDtypeStruct(made.shape, np.float64))
     if found.shape != made.shape:
         raise ForeignError(f"the next state has {found.shape[0]} entries, the state {made.shape[0]}; check the pairs")
     return made
+
+
+def _check_driven(program: Program, driven: Mapping[str, np.ndarray], taken: Sequence[str]) -> None:
+    for name, values in driven.items():
+        if name not in program.inputs or name in taken:
+            why = "is the state or has one value already" if name in taken else "is no input of the network"
+            raise ForeignError(f"{printable(name, 60)!r} can't change from step to step: it {why}")
+        if not values.ndim or not len(values):
+            raise ForeignError(f"the values of {printable(name, 60)!r} must be steps × its shape; got {values.shape}")
+    lengths = {name: len(values) for name, values in driven.items()}
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{printable(name, 60)!r} {length}" for name, length in lengths.items())
+        raise ForeignError(f"inputs that change from step to step must have equally many steps; got {listed}")
 
 
 def closed(value: Value, name: str) -> tuple[int, ...]:

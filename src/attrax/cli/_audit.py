@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from attrax._base.arguments import printable
+from attrax.cli._audit_text import print_audit
 from attrax.cli._options import (
     Gray,
     Json,
@@ -18,10 +19,8 @@ from attrax.cli._options import (
     check_output_file,
     load_sources,
 )
-from attrax.cli._output import number, percent, print_json, radius
+from attrax.cli._output import print_json
 from attrax.cli._progress import progress_bar, waiting
-
-_ENDS, _EXAMPLES = 12, 20
 
 
 def audit(
@@ -63,8 +62,8 @@ def audit(
         typer.Option(
             "--input",
             metavar="NAME=VALUE",
-            help="The constant value of a further input: zeros:1x576, a number, tone:200:1x576 (hertz), or a .npy "
-            "file; repeatable.",
+            help="The value of a further input: zeros:1x576, a number, tone:200:1x576 (hertz), or a .npy file. For "
+            "state, also values in turn: cycle:FILE.npy (steps first) or cycle:tone:200:1x576:STEPS. Repeatable.",
         ),
     ] = None,
     rate: Annotated[int, typer.Option(min=1, metavar="HERTZ", help="Samples per second of tones.")] = 16_000,
@@ -143,7 +142,9 @@ def audit(
         program = foreign.load(model)
     if describe:
         return _describe(auditing.proposals(program), model, as_json)
-    fixed = _fixed(inputs, program, rate)
+    fixed, driven = _inputs(inputs, program, rate)
+    if driven and kind != "state":
+        raise ValueError(f"--input: a cycle is for --map state, not for --map {kind}; give one value")
     sides = _shape(shape)
     data = None if not train else _load(train, n, size, gray, skip_unreadable)
     others = None if not held_out else _load(held_out, held_out_n, size, gray, skip_unreadable)
@@ -160,7 +161,10 @@ def audit(
             made = foreign.from_onnx(model, input=from_input, output=to_output, fixed=fixed, shape=sides)
             network, facts["difference"], facts["against"] = made.map, made.difference, made.against
         elif kind == "state":
-            network = auditing.state_map(program, _pairs(state), fixed=fixed)
+            network = auditing.state_map(program, _pairs(state), fixed=fixed, driven=driven)
+            if driven:
+                facts["steps_per_round"] = network.steps
+                step_seconds = None if step_seconds is None else step_seconds * network.steps
         else:
             network = _latent(program, split, decoder, fixed, sides)
             layout = auditing.layout_of(network.outer_shape, None if data is None else data.shape[1:])
@@ -195,7 +199,7 @@ def audit(
                 row["time_constant_seconds"] = None if constant is None else constant * step_seconds
         print_json(record)
         return 0
-    _print(found, facts, step_seconds)
+    print_audit(found, facts, step_seconds)
     return 0
 
 
@@ -229,10 +233,12 @@ def _describe(found: Any, model: Path, as_json: bool) -> int:
     return 0
 
 
-def _fixed(texts: list[str] | None, program: Any, rate: int) -> dict[str, Any]:
-    from attrax.audit import input_value
+def _inputs(texts: list[str] | None, program: Any, rate: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Constant values by the name of the input, and cycles of values."""
+    from attrax.audit import input_cycle, input_value
 
     found: dict[str, Any] = {}
+    driven: dict[str, Any] = {}
     for text in texts or []:
         name, equals, value = text.partition("=")
         if not equals:
@@ -240,10 +246,14 @@ def _fixed(texts: list[str] | None, program: Any, rate: int) -> dict[str, Any]:
         if name not in program.inputs:
             listed = ", ".join(printable(one, 60) for one in program.inputs)
             raise ValueError(f"--input: the network has no input {printable(name, 60)!r}; it has {listed}")
-        if name in found:
+        if name in found or name in driven:
             raise ValueError(f"--input gives {printable(name, 60)!r} twice; leave one out")
-        found[name] = input_value(name, value, program.inputs[name], rate=rate)
-    return found
+        kind, _, rest = value.partition(":")
+        if kind == "cycle":
+            driven[name] = input_cycle(name, rest, program.inputs[name], rate=rate)
+        else:
+            found[name] = input_value(name, value, program.inputs[name], rate=rate)
+    return found, driven
 
 
 def _pairs(texts: list[str] | None) -> dict[str, str]:
@@ -290,99 +300,3 @@ def _text(network: Any) -> str:
 
     found = describe(network)
     return f"{found.text}, {found.parameters:,} parameters"
-
-
-def _print(found: Any, facts: dict[str, Any], step_seconds: float | None) -> None:
-    print(f"network: {printable(facts['map'])}")
-    if "against" in facts:
-        difference = facts["difference"]
-        within = "" if difference is None else f" within {number(difference)} of the largest output"
-        print(f"compared with {printable(facts['against'])}{within}" if difference is not None else facts["against"])
-    ends, shares = found.ends, found.from_noise
-    print(
-        f"{ends.num_attractors} certified attractors among {len(ends.ends)} ends of {len(ends.label)} starts; "
-        f"{ends.diverged} diverged, {ends.not_converged} not converged"
-    )
-    for place, end in enumerate(ends.ends[:_ENDS]):
-        what = f"{end.kind}{f' of period {end.period}' if end.period > 1 else ''}".replace("_", " ")
-        if end.marginal:
-            what = f"{'line' if end.marginal == 1 else 'plane' if end.marginal == 2 else 'space'} of fixed points"
-        print(
-            f"  end {place}: {what}, {'attractor by estimate' if end.estimated else str(end.verdict).replace('_', ' ')} "
-            f"({end.evidence}, {str(end.reason).replace('_', ' ')}), "
-            f"radius {radius(end.spectral_radius)}, {_constant(end.time_constant, step_seconds)}, "
-            f"{end.count} starts, {percent(float(shares[place]))} of those from noise"
-        )
-    if len(ends.ends) > _ENDS:
-        print(f"  and {len(ends.ends) - _ENDS} more ends: --json has them all")
-    for one in ends.moving:
-        print(f"  {_motion(one, facts['kind'], step_seconds)}")
-    for kind, row in found.by_start().items():
-        at = f", {row['attractors']} of them at {row['different_attractors']} certified attractors"
-        bound = f" (elsewhere at most {percent(row['elsewhere_bound'])})"
-        print(
-            f"  from {kind}: {row['converged']}/{row['starts']} converged{(at + bound) if ends.num_attractors else ''}"
-        )
-    if found.examples is not None:
-        _print_examples(found.examples)
-    for note in found.notes:
-        print(f"note: {note}")
-    if "page" in facts:
-        print(f"wrote {facts['page']}")
-
-
-def _print_examples(table: Any) -> None:
-    verdicts = [str(one.verdict) for one in table.examples]
-    listed = ", ".join(f"{verdicts.count(one)} {one.replace('_', ' ')}" for one in dict.fromkeys(verdicts))
-    print(f"examples: {listed}")
-    for index, one in enumerate(table.examples[:_EXAMPLES]):
-        back = ", ".join(name for name, came in one.recovered.items() if came) or "none"
-        judged = ""
-        if one.memorized is not None:
-            judged = f", {'memorized' if one.memorized else 'not shown to be memorized'} (p = {number(one.p_value)})"
-        print(
-            f"  {index}: {str(one.verdict).replace('_', ' ')} ({str(one.reason).replace('_', ' ')}), one step keeps {number(one.contraction)} of a "
-            f"deviation, recovered from {back}, nearest end {one.nearest} at {number(one.distance)} "
-            f"(cosine {number(one.cosine)}){judged}"
-        )
-    if len(table.examples) > _EXAMPLES:
-        print(f"  and {len(table.examples) - _EXAMPLES} more: --json has them all")
-    if table.num_memorized is not None:
-        whole = "of those called so" if table.procedure == "benjamini_hochberg" else "each"
-        print(
-            f"memorized: {table.num_memorized} of {len(table.examples)}, at a rate of false accusations of {table.rate:g} "
-            f"{whole} ({table.held_out} held-out examples)"
-        )
-    print(f"found from noise alone: {table.num_extracted} of {len(table.examples)}")
-
-
-def _constant(steps: float, step_seconds: float | None) -> str:
-    if steps == float("inf"):
-        return "no decay"
-    seconds = "" if step_seconds is None else f" = {number(steps * step_seconds)} s"
-    return f"time constant {number(steps)} steps{seconds}"
-
-
-def _motion(one: Any, kind: str, step_seconds: float | None) -> str:
-    cells = ", ".join(f"{list(index)} {change:+.3g}" for index, change in one.growing[:4])
-    seen = f"{one.count} starts not converged; start {one.start}, followed further"
-    if one.motion == "drift":
-        adds_up = "Such a state adds up its past for that long: reset it between recordings"
-        pace = "it does not slow down"
-        if one.time_constant < float("inf"):
-            pace = f"it slows down with a {_constant(one.time_constant, step_seconds)}"
-        return (
-            f"{seen}: drift of {number(one.rate)} per step in one direction; {pace}; "
-            f"{percent(one.growing_share)} of it in these entries (change per step): {cells}"
-            f"{f'. {adds_up}' if kind == 'state' else ''}"
-        )
-    if one.motion == "divergence":
-        return (
-            f"{one.count} starts diverge; start {one.start}, followed further: grows {number(one.rate)} times per step at "
-            f"the end; most in {cells}"
-        )
-    mean, low, high = one.lyapunov
-    text = f"largest Lyapunov exponent {number(mean)} per step, 95 % interval {number(low)} to {number(high)}"
-    if one.motion == "chaos":
-        return f"{seen}: chaos, {text}"
-    return f"{seen}: no drift or chaos shown, {text}; raise --max-steps"

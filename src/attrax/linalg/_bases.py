@@ -6,6 +6,8 @@ with the eigenvalue λ has Y(M + E)Xv = λYXv, so |λ||v| ≤ B|v| + |λ|R|v|. F
 eigenvalue, so only the eigenvalues near 1 have to be well-conditioned.
 """
 
+from typing import Any
+
 import numpy as np
 
 from attrax.linalg._norms import contraction_rate, lyapunov_norms
@@ -103,7 +105,7 @@ def _in_basis(
     return float("inf")
 
 
-def _product(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def _product(first: Any, second: Any) -> Any:
     """A product of complex matrices by products of real ones, whose rounding is known whatever the library does."""
     if not np.iscomplexobj(first) and not np.iscomplexobj(second):
         return first @ second
