@@ -54,7 +54,7 @@ def input_value(name: str, text: str, value: Value, *, rate: int = RATE) -> np.n
 def input_cycle(name: str, text: str, value: Value, *, rate: int = RATE) -> np.ndarray:
     """Values of an input that follow one another again and again, from a `.npy` file or `tone:HERTZ:SHAPE:STEPS`.
 
-    The first axis of the file counts the steps. A tone goes on from step to step; it begins anew after STEPS of them.
+    The first axis of the file counts the steps. A tone goes on from step to step, for STEPS of them.
 
     **Returns:** steps×the shape of the input. **Raises** `ForeignError` for anything else, and for a shape that does
     not fit.

@@ -193,7 +193,7 @@ def state_map(
     and its time constants count rounds.
 
     **Arguments:** `pairs`, for each input that holds a part of the state the output that holds its next value; `fixed`,
-    the values of all other inputs; `driven`, those of inputs that change from step to step and then begin anew,
+    the values of all other inputs; `driven`, those of inputs that change from step to step and repeat,
     steps×shape, all equally many. Sizes that the file leaves open are 1. **Raises** `ForeignError` for a name that is
     not there, or a part whose input and output differ in shape.
 
