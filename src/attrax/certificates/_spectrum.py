@@ -203,13 +203,16 @@ def _cycle_spectrum(
     largest = float(np.abs(found.values).max(initial=0.0))
     log_largest = math.log(largest) + product.log_scale if largest else None
     log_upper = power_bound(product, target=log_largest)
-    if log_largest is not None and not log_upper < 0:
-        log_upper = min(log_upper, basis_bound(product, log_largest))
-    with np.errstate(over="ignore"):
-        scale, upper = float(np.exp(product.log_scale)), float(np.exp(log_upper))
-    singular = linear.singular_value()
     # The last term covers the rounding of `eig` or of the products with v.
     error = product.error + 4 * gamma(len(matrix) + 1) * float(np.linalg.norm(matrix))
+    with np.errstate(over="ignore"):
+        scale = float(np.exp(product.log_scale))
+        # As in `certify`: bases of large matrices take time.
+        reached = (largest + found.condition * error) * scale if len(matrix) > DENSE else 0.0
+        if log_largest is not None and not log_upper < 0 and reached < 1:
+            log_upper = min(log_upper, basis_bound(product, log_largest))
+        upper = float(np.exp(log_upper))
+    singular = linear.singular_value()
     return _row(found, error, product, scale, singular, upper, top, len(matrix), SpectrumStatus.BOUNDED)
 
 
