@@ -9,19 +9,18 @@ import jax.random as jr
 import numpy as np
 import pytest
 import scipy.stats
-from helpers import around, linear
+from helpers import around
 
 import attrax as ax
 from attrax.analysis import (
     CurvePoint,
     default_curves,
-    known_entries,
-    recall_clamped,
     recovery_curves,
     wilson_interval,
 )
 from attrax.analysis._curves import curve_levels
 from attrax.cli import main
+from attrax.corruptions import known_entries
 from attrax.report import curve_figure
 
 ROWS = 10
@@ -39,13 +38,15 @@ def memory() -> ax.Memory:
 
 
 def reaches_one(share: float) -> bool:
-    """Whether the clamped iteration leads to 1 where this share of the entries is held at 1, by its scalar form."""
-    free = 0.0
+    """Whether recall leads to 1 where this share of the entries is held at 1, by its scalar form.
+
+    The other entries begin at the mean of the two examples.
+    """
+    free = 0.5
     for _ in range(2000):
         mean = share + (1 - share) * free
         free = mean**2 * (3 - 2 * mean)
-    mean = share + (1 - share) * free
-    return mean > 0.5
+    return share + (1 - share) * free > 0.5
 
 
 # --- intervals -------------------------------------------------------------------------------------
@@ -70,60 +71,7 @@ def test_closed_values_of_wilsons_interval() -> None:
     assert high - low == pytest.approx(np.sqrt(square / (10 + square)))
 
 
-# --- clamped recall --------------------------------------------------------------------------------
-
-
-def test_the_clamped_fixed_point_of_a_linear_map() -> None:
-    # x₀ is held at 2, so x₁ = 0.5·2 + 0.25·x₁ in the limit, for every damping.
-    matrix = [[0.1, 0.3], [0.5, 0.25]]
-    for step in (0.3, 1.0):
-        held = recall_clamped(
-            around(linear(matrix), [0.0, 0.0]),
-            np.array([[2.0, -7.0]]),
-            np.array([[True, False]]),
-            step=step,
-            release=False,
-        )
-        np.testing.assert_allclose(held.value, [[2.0, 1.0 / 0.75]], atol=1e-7)
-        assert str(held.status[0]) == "spurious"
-    # Let go, it falls to the only fixed point of the map.
-    free = recall_clamped(around(linear(matrix), [0.0, 0.0]), np.array([[2.0, -7.0]]), np.array([[True, False]]))
-    assert free.index.tolist() == [0]
-    assert free.num_steps[0] > held.num_steps[0] > 1
-
-
-def test_a_stable_map_can_be_clamped_unstable() -> None:
-    # ρ = √0.08 < 1, but the entry that is left free has slope 1.2 by itself.
-    matrix = np.array([[-1.1, 1.4], [-1.0, 1.2]])
-    assert np.abs(np.linalg.eigvals(matrix)).max() == pytest.approx(np.sqrt(0.08))
-    memory = around(linear(matrix), [0.0, 0.0])
-    cue, known = np.array([[0.5, 0.0]]), np.array([[True, False]])
-    assert ax.recall(memory, cue).recovered.all()
-    assert str(recall_clamped(memory, cue, known, release=False).status[0]) == "diverged"
-
-
-def test_held_entries_lead_where_free_recall_does_not(memory: ax.Memory) -> None:
-    for held in range(ROWS + 1):
-        known = (np.arange(ROWS) < held).reshape(1, ROWS, 1)
-        answer = recall_clamped(memory, known.astype(float), known)
-        assert answer.index.tolist() == [int(reaches_one(held / ROWS))]
-        # At exactly half the free iteration stays where it is, which is no example.
-        free = 1 if 2 * held > ROWS else (-1 if 2 * held == ROWS else 0)
-        assert ax.recall(memory, known.astype(float)).index.tolist() == [free]
-
-
-def test_clamped_recall_refuses_what_does_not_fit(memory: ax.Memory) -> None:
-    cue = np.zeros((1, ROWS, 1))
-    for arguments, options, words in (
-        ((cue, cue > 0), {"step": 0.0}, "step"),
-        ((cue, cue > 0), {"step": 1.5}, "step"),
-        ((cue, cue > 0), {"max_steps": 0}, "max_steps"),
-        ((cue, cue), {}, "known must be true or false"),
-        ((cue, (cue > 0)[:, :3]), {}, "known must be"),
-        ((cue[:, :3], (cue > 0)[:, :3]), {}, "cues must be states of shape"),
-    ):
-        with pytest.raises(ValueError, match=words):
-            recall_clamped(memory, *arguments, **options)
+# --- known entries --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -170,10 +118,11 @@ def test_a_curve_with_known_rates(curve: tuple[CurvePoint, ...]) -> None:
     assert [point.name for point in occluded][:2] == ["occlude:0", "occlude:0.2"]
     for point in occluded:
         # All 0 always comes back. All 1 does while more than half is left, clamped as long as its scalar form says.
+        # Where nothing is left, clamped recall begins at ½, the fixed point between them.
         left = 1 - point.level
         assert point.cues == 4
         assert point.recovered == 2 * (1 + (left > 0.5))
-        assert point.clamped == 2 * (1 + reaches_one(left))
+        assert point.clamped == (2 * (1 + reaches_one(left)) if left > 0 else 0)
         assert point.interval == wilson_interval(point.recovered, 4)
         assert point.clamped_interval == wilson_interval(int(point.clamped or 0), 4)
         assert point.one_nn_rate == (1.0 if left >= 0.5 else 0.5)
@@ -227,7 +176,7 @@ def test_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
     record = json.loads(capsys.readouterr().out)
     assert [point["rate"] for point in record["curves"]] == [1.0] * 7
     assert all(Path(name).stat().st_size > 500 for name in record["files"])
-    for options, words in ((["--corrupt", "blur:1"], "must be one of"), (["--step", "2"], "step")):
+    for options, words in ((["--corrupt", "blur:1"], "must be one of"), (["--repeats", "0"], "repeats")):
         with pytest.raises(SystemExit) as ended:
             main([str(argument) for argument in [*arguments, *options]])
         assert ended.value.code == 2

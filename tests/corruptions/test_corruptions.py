@@ -1,10 +1,12 @@
 """Corruptions: each does what its name says, by its own draw."""
 
+from collections import Counter
 from functools import partial
 from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
@@ -37,6 +39,8 @@ TEXTS = [
     "elastic:1",
     "contrast:0.5",
     "blend:0.3",
+    "hide:0.75",
+    "blank:0.4",
     "none",
 ]
 PICTURE_ONLY = [
@@ -48,6 +52,7 @@ PICTURE_ONLY = [
     "rotate:10",
     "scale:2",
     "elastic:1",
+    "hide:0.5",
 ]
 WITHOUT_DRAW = ["occlude:0.5", "half:right,0.5", "shift:2", "rotate:30", "scale:1.5", "contrast:0.5", "none"]
 
@@ -300,6 +305,54 @@ def test_blend_takes_partners_that_differ() -> None:
         corrupt("blend:0.5", np.ones((1, 2)), partners=np.ones((2, 2)), key=KEY)
 
 
+@both
+@pytest.mark.parametrize(("level", "rows", "columns", "box"), [(0.75, 2, 2, (4, 3)), (0.9, 1, 1, (3, 2))])
+def test_hide_leaves_a_side_or_a_rectangle(
+    states: np.ndarray, level: float, rows: int, columns: int, box: tuple[int, int]
+) -> None:
+    found = corrupt(f"hide:{level}", states, key=KEY)
+    middle = np.broadcast_to(states.mean(axis=0), states.shape)
+    hidden = changed_pixels(found, states)
+    assert np.allclose(found[hidden], middle[hidden], atol=1e-12)
+    seen = Counter()
+    for mask in ~hidden:
+        top, left, height, width = square(mask)
+        side = {
+            (0, 0, rows, 6): "upper",
+            (8 - rows, 0, rows, 6): "lower",
+            (0, 0, 8, columns): "left",
+            (0, 6 - columns, 8, columns): "right",
+        }.get((top, left, height, width))
+        assert side is not None or (height, width) == box
+        seen[side] += 1
+    assert len(seen) == 5
+    for count in seen.values():
+        assert_rate(np.arange(MANY) < count, 0.2)
+
+
+@all_three
+def test_blank_sets_pixels_to_the_mean_of_the_partners(states: np.ndarray) -> None:
+    found = corrupt("blank:0.4", states, partners=np.stack([states[0] + 1, states[0] + 3]), key=KEY)
+    changed = changed_pixels(found, states)
+    middle = np.broadcast_to(states[0] + 2, states.shape)
+    assert np.allclose(found[changed], middle[changed], atol=1e-12)
+    assert_rate(changed, 0.4)
+
+
+def test_in_training_every_octave_of_what_is_left_has_its_turn() -> None:
+    state, mean = jnp.ones((64, 64)), jnp.zeros((64, 64))
+    train = jax.jit(jax.vmap(CORRUPTIONS["blank"].at(0.875).trained, in_axes=(0, None, None, None)))
+    left = np.asarray(train(jr.split(KEY, 600), state, 0.875, mean)).mean(axis=(1, 2))
+    octaves = np.histogram(left, [0, 0.1, 0.25, 0.5, 1.01])[0] / 600
+    assert left.min() > 0.09
+    assert np.abs(octaves - [0, 1 / 3, 1 / 3, 1 / 3]).max() < 0.12
+
+
+def test_hidden_at_the_mean_and_mixed_with_another_example_is_refused() -> None:
+    with pytest.raises(ValueError, match="only one of these is possible"):
+        parse_corruption("blend:0.5+hide:0.5")
+
+
 # --- several in a row, and functions -------------------------------------------------------------
 
 
@@ -426,12 +479,13 @@ def test_the_key_decides_the_draw(text: str) -> None:
 
 @pytest.mark.parametrize("text", [text for text in TEXTS if text != "blend:0.3"])
 def test_a_row_depends_on_itself_and_its_place_only(text: str) -> None:
-    whole = corrupt(text, GRAY, key=KEY)
+    corrupted = partial(corrupt, text, partners=GRAY, key=KEY)  # the mean of others is not a matter of the row
+    whole = corrupted(GRAY)
     if text in ("gaussian:0.3", "block:0.3"):
-        assert np.array_equal(whole[:7], corrupt(text, GRAY[:7], key=KEY))
+        assert np.array_equal(whole[:7], corrupted(GRAY[:7]))
     others = GRAY.copy()
     others[[0, 2, MANY - 1]] = 0.5
-    again = corrupt(text, others, key=KEY)
+    again = corrupted(others)
     kept = np.setdiff1d(np.arange(MANY), [0, 2, MANY - 1])
     assert np.array_equal(again[kept], whole[kept])
 

@@ -17,9 +17,19 @@ from helpers.named import forgetting
 
 import attrax as ax
 from attrax._base.numerics import float64
-from attrax.analysis import default_curves, known_entries, recovery_curves, used_in_training
+from attrax.analysis import default_curves, recovery_curves, used_in_training
 from attrax.analysis._associators import ASSOCIATORS, Task
-from attrax.corruptions import AS_IS, CORRUPTIONS, FACTOR, CorruptionKind, Motion, as_corruption, corrupt, register
+from attrax.corruptions import (
+    AS_IS,
+    CORRUPTIONS,
+    FACTOR,
+    CorruptionKind,
+    Motion,
+    as_corruption,
+    corrupt,
+    known_entries,
+    register,
+)
 from attrax.report import describe_corruption
 from attrax.training import Coordinates, objective
 
@@ -59,6 +69,7 @@ def each(records: list[CorruptionKind]) -> Any:
 def typical(kind: CorruptionKind) -> list[ax.Corruption]:
     """The kind at a level that changes nearly every state, with each of its choices."""
     level = {"scale": 1.5, "elastic": 1.0, "blocknoise": 0.3, "rotate": 30.0, "none": 0.0, "stripe": 0.5}.get(kind.name)
+    level = 0.5 if kind.mean else level
     level = kind.levels[1] if level is None else level
     return [kind.at(level, choice) for choice in kind.choices or ("",)]
 
@@ -119,7 +130,7 @@ def test_masks_only_mask(kind: CorruptionKind) -> None:
     """What a mask replaces depends on the draw alone: which pixels, and by what."""
     others = PICTURES[::-1] * 0.9
     for one in typical(kind):
-        found, also = corrupt(one, PICTURES, key=KEY), corrupt(one, others, key=KEY)
+        found, also = (corrupt(one, states, partners=PICTURES, key=KEY) for states in (PICTURES, others))
         changed = found != PICTURES
         only_masks = (
             changed.any()
@@ -180,7 +191,7 @@ def test_only_isotropic_noise_adds_what_it_would_add_to_nothing(kind: Corruption
 def test_what_is_scattered_leaves_no_neighborhood_whole(kind: CorruptionKind) -> None:
     picture = np.full((1, 40, 40), 0.3)
     for one in typical(kind):
-        changed = corrupt(kind.at(0.4, one.choices[0]), picture, key=KEY)[0] != picture[0]
+        changed = corrupt(kind.at(0.4, one.choices[0]), picture, partners=picture + 1, key=KEY)[0] != picture[0]
         neighbors = (changed[1:] == changed[:-1]).mean(), (changed[:, 1:] == changed[:, :-1]).mean()
         assert (max(neighbors) < 0.6) == kind.scattered
 
@@ -195,7 +206,7 @@ def test_one_does_nothing(kind: CorruptionKind) -> None:
 def test_partners_matter_to_those_that_need_one(kind: CorruptionKind) -> None:
     for one in typical(kind):
         found = [corrupt(one, PICTURES, partners=partners, key=KEY) for partners in (PICTURES + 1, PICTURES + 2)]
-        assert np.array_equal(*found) != kind.partner
+        assert np.array_equal(*found) != (kind.partner or kind.mean)
 
 
 @each(EVERY)

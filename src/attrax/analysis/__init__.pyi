@@ -10,8 +10,6 @@ from ._capacity import CapacityPoint as CapacityPoint
 from ._capacity import CapacitySweep as CapacitySweep
 from ._capacity import capacity_sweep as capacity_sweep
 from ._capacity import content_bits as content_bits
-from ._clamped import known_entries as known_entries
-from ._clamped import recall_clamped as recall_clamped
 from ._curves import CurvePoint as CurvePoint
 from ._curves import default_curves as default_curves
 from ._curves import recovery_curves as recovery_curves

@@ -12,10 +12,10 @@ from jaxtyping import PRNGKeyArray
 from attrax._base import checks
 from attrax._base.shown import Record
 from attrax._base.types import Progress
-from attrax.analysis._clamped import known_entries, recall_clamped
 from attrax.analysis._intervals import wilson_interval
 from attrax.analysis._recovery import recovery
-from attrax.corruptions import CORRUPTIONS, parse_corruption
+from attrax.corruptions import CORRUPTIONS, known_entries, parse_corruption
+from attrax.dynamics import recall
 from attrax.memory import Memory, check_memory
 
 _TOGETHER: dict[str, tuple[float, ...]] = {
@@ -38,8 +38,8 @@ class CurvePoint(Record):
     - `cues`: number of cues: every stored example, `repeats` times.
     - `recovered`: how many were recovered.
     - `neighbor_rates`: the rate of each nearest-neighbor rule on the same cues.
-    - `clamped`: how many were recovered with the known pixels restored at each step (`recall_clamped`); `None` if the
-      corruption leaves no pixel unchanged.
+    - `clamped`: how many were recovered from the pixels that the corruption left unchanged, with these put back at each
+      step (`recall` with `known`); `None` if it leaves none.
     - `trained`: whether such cues were used in training; see `used_in_training`.
     """
 
@@ -66,7 +66,7 @@ class CurvePoint(Record):
 
     @property
     def clamped_rate(self) -> float | None:
-        """The rate with the known pixels restored at each step."""
+        """The rate of recall from the known pixels."""
         return None if self.clamped is None else self.clamped / self.cues
 
     @property
@@ -91,7 +91,6 @@ def recovery_curves(
     *,
     repeats: int = 1,
     clamp: bool = True,
-    step: float = 1.0,
     max_steps: int = 1000,
     progress: Progress | None = None,
     key: PRNGKeyArray,
@@ -105,8 +104,7 @@ def recovery_curves(
       single level; parts joined by `+` are applied from left to right, such as `shift:1..4+occlude:0.5`, and ranges in
       one text vary together. By default, those of `default_curves`.
     - `repeats`: draws for each example and level.
-    - `clamp`: also recall with the known pixels restored at each step, if the corruption leaves some unchanged.
-    - `step`: the damping of clamped recall; see `recall_clamped`.
+    - `clamp`: also recall from the known pixels, put back at each step, if the corruption leaves some unchanged.
     - `max_steps`: maximum number of applications of the map.
     - `progress`: called with the number of finished levels.
     - `key`: random key for the draws.
@@ -122,10 +120,9 @@ def recovery_curves(
     check_memory(memory)
     patterns = memory.examples()
     repeats = checks.integer("repeats", repeats, least=1)
-    step = checks.real("step", step, above=0, most=1)
     max_steps = checks.integer("max_steps", max_steps, least=1)
-    wanted = curve_levels(corruptions, patterns.shape, len(patterns))
-    originals = np.asarray(memory.originals)
+    wanted = curve_levels(corruptions, patterns.cue_shape, len(patterns))
+    shown = patterns.cues_of(np.asarray(memory.originals))
     points = []
     for number, (corruption, level, name) in enumerate(wanted):
         recovered, clamped, trained = 0, 0, "unknown"
@@ -137,12 +134,10 @@ def recovery_curves(
             recovered += int(found.recall.recovered.sum())
             trained = found.trained
             rates = {rule: rates.get(rule, 0.0) + rate / repeats for rule, rate in found.neighbor_rates.items()}
-            known = known_entries(name, originals, key=draw) if clamp else None
+            known = known_entries(name, shown, key=draw) if clamp else None
             if known is not None:
                 maskable = True
-                answer = recall_clamped(
-                    memory, found.cues, known, step=step, expected=found.expected, max_steps=max_steps
-                )
+                answer = recall(memory, found.cues, known=known, expected=found.expected, max_steps=max_steps)
                 clamped += int(answer.recovered.sum())
         cues = repeats * len(patterns)
         points.append(

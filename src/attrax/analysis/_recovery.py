@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Bool, PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.arguments import ArgumentError, mention
 from attrax._base.shown import Record
 from attrax._base.types import HostIndices, HostStates, Progress
 from attrax.analysis._neighbors import RULES, nearest_neighbor
 from attrax.analysis._training_corruptions import used_in_training
-from attrax.corruptions import Corruption, as_corruption, corrupt
-from attrax.dynamics import Recall, recall
+from attrax.corruptions import Corruption, as_corruption, corrupt, known_entries
+from attrax.dynamics import Recall, completed, recall
 from attrax.memory import Memory, check_memory
 
 
@@ -24,10 +25,11 @@ class Recovery(Record):
     **Fields:**
 
     - `corruption`: its name, such as `gaussian:0.3`.
-    - `cues`: the corrupted examples, n×state shape.
+    - `cues`: the corrupted examples, n×state shape; of pairs the cues, n×cue shape.
     - `expected`: the example each cue was made from.
     - `recall`: the result of recall.
-    - `neighbor_rates`: for each rule in `RULES`, the fraction of the same cues whose nearest example is the right one.
+    - `neighbor_rates`: for each rule in `RULES`, the fraction of the same cues whose nearest example is the right one;
+      where a known part was given, nearest in that part.
     - `trained`: whether such corruptions were used in training; see `used_in_training`.
     """
 
@@ -58,6 +60,7 @@ def recovery(
     memory: Memory,
     corruption: Corruption | str | Callable[..., Any],
     *,
+    known: Bool[np.ndarray, "*state"] | str | None = None,
     max_steps: int = 10_000,
     reading: str = "auto",
     atol: float | None = None,
@@ -67,10 +70,14 @@ def recovery(
 ) -> Recovery:
     """Corrupts every stored example once, recalls it, and applies the nearest-neighbor rules to the same cues.
 
-    **Arguments:** `memory`; `corruption`, such as `"occlude:0.5"`, or a function as in `corrupt`; `key`, random key for
-    the draw; the others as in `recall`.
+    Of pairs (`Patterns.from_pairs`) the cue alone is corrupted and given, and the whole pair has to come back.
 
-    **Returns:** `Recovery`. **Raises** `ValueError` as `corrupt` and `recall` do.
+    **Arguments:** `memory`; `corruption`, such as `"occlude:0.5"`, or a function as in `corrupt`; `known`, as in
+    `recall`, or `"auto"`: the entries that the corruption does not touch (`attrax.corruptions.known_entries`); `key`,
+    random key for the draw; the others as in `recall`.
+
+    **Returns:** `Recovery`. **Raises** `ValueError` as `corrupt` and `recall` do, and for `"auto"` with a corruption
+    that changes every entry.
 
     ```python
     >>> import jax.random as jr, numpy as np
@@ -87,11 +94,14 @@ def recovery(
     check_memory(memory)
     corruption = as_corruption(corruption)
     originals = np.asarray(memory.originals if memory.patterns is not None else memory.examples().points)
-    cues = corrupt(corruption, originals, key=key)
-    expected = np.arange(len(originals))
+    shown = memory.examples().cues_of(originals)
+    cues = corrupt(corruption, shown, key=key)
+    expected = np.arange(len(shown))
+    part = _known_part(known, corruption, shown, key=key)
     answer = recall(
         memory,
         cues,
+        known=part,
         expected=expected,
         reading=reading,
         atol=atol,
@@ -99,14 +109,22 @@ def recovery(
         max_steps=max_steps,
         progress=progress,
     )
-    rates = neighbor_rates(cues, originals, expected)
+    mask = None if part is None else memory.examples().cues_of(completed(memory.examples(), cues, part)[1])
+    rates = neighbor_rates(cues, shown, expected, known=mask)
     return Recovery(corruption.name, cues, expected, answer, rates, used_in_training(memory, corruption.name))
 
 
-def neighbor_rates(cues: HostStates, references: HostStates, expected: HostIndices) -> dict[str, float]:
+def neighbor_rates(
+    cues: HostStates,
+    references: HostStates,
+    expected: HostIndices,
+    *,
+    known: Bool[np.ndarray, " m *state"] | None = None,
+) -> dict[str, float]:
     """For each nearest-neighbor rule, the fraction of cues whose nearest reference is the expected one.
 
-    **Arguments:** `cues`, m×state shape; `references`, n×state shape; `expected`, m indices of references.
+    **Arguments:** `cues`, m×state shape; `references`, n×state shape; `expected`, m indices of references; `known`,
+    m×state shape, the entries of each cue that are compared, by default all.
 
     ```python
     >>> import numpy as np
@@ -118,4 +136,22 @@ def neighbor_rates(cues: HostStates, references: HostStates, expected: HostIndic
 
     ```
     """
-    return {rule: float((nearest_neighbor(cues, references, rule=rule) == expected).mean()) for rule in RULES}
+    return {
+        rule: float((nearest_neighbor(cues, references, rule=rule, known=known) == expected).mean()) for rule in RULES
+    }
+
+
+def _known_part(
+    known: Any, corruption: Corruption | str, states: HostStates, *, key: PRNGKeyArray
+) -> Bool[np.ndarray, "*state"] | str | None:
+    """The mask that `known` stands for, where `corrupt` makes the cues from `states` with this key: `"auto"` becomes
+    one mask a cue, all else is left to `recall`."""
+    if not isinstance(known, str) or known != "auto":
+        return known
+    found = known_entries(corruption, states, key=key)
+    if found is None:
+        raise ArgumentError(
+            f"{mention('known')} can be auto only where the corruption leaves some pixels as they are; "
+            f"{as_corruption(corruption).name} changes all of them. Give a mask, or leave it out"
+        )
+    return found

@@ -15,9 +15,8 @@ from attrax._base.shown import Record, Rows
 from attrax._base.states import state_batch
 from attrax._base.types import HostStates, Progress
 from attrax.analysis._associators import ASSOCIATORS, DENOISER, Associator, Task, setting_text, task_of
-from attrax.analysis._clamped import known_entries
 from attrax.analysis._curves import curve_levels
-from attrax.corruptions import corrupt, parse_corruption
+from attrax.corruptions import corrupt, known_entries, parse_corruption
 from attrax.dynamics import recall
 from attrax.memory import Memory, Thresholds, check_memory
 from attrax.patterns import Patterns

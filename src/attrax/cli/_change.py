@@ -59,8 +59,12 @@ def add(
             skip_unreadable=skip_unreadable,
             like=memory,
         )
+        if memory.examples().parts is not None:
+            raise ValueError(
+                f"{file} stores pairs, and add takes single examples; add pairs in Python, with attrax.add"
+            )
         tell_notes(given)
-        tell_merged(merged_names(given))
+        tell_merged(merged_names(given.patterns, given.names))
         with progress_bar() as progress:
             change = add_examples(
                 memory, given.values, names=given.names, time_limit=time_limit, progress=progress, key=jr.key(seed)

@@ -25,9 +25,8 @@ def recovery(
     ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Random draws for each example and level.")] = 1,
     clamp: Annotated[
-        bool, typer.Option("--clamp/--no-clamp", help="Also recall with the known pixels restored at each step.")
+        bool, typer.Option("--clamp/--no-clamp", help="Also recall from the known pixels, put back at each step.")
     ] = True,
-    step: Annotated[float, typer.Option(help="Damping a of the clamped step x + a(f(x) - x), at most 1.")] = 1.0,
     max_steps: Annotated[int, typer.Option(min=1, help="Maximum number of applications of the network.")] = 1000,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder for the figure.")] = None,
     patterns: PatternSource = None,
@@ -38,8 +37,8 @@ def recovery(
     """Recovery curves: how often the stored examples come back, against the strength of the corruption.
 
     Rates have Wilson's 95 % intervals, and are shown beside nearest-neighbor rules on the same cues. If a corruption
-    keeps some pixels, the rate of clamped recall, which restores them at every step, is given too. Every point says
-    whether such corruptions were used in training. Exits with 0 whatever it finds.
+    keeps some pixels, the rate of recall from these alone (recall --known auto) is given too. Every point says whether
+    such corruptions were used in training. Exits with 0 whatever it finds.
 
     Example: attrax analyze recovery faces.attrax --corrupt gaussian:0.1..1.5 --corrupt occlude:0.1..0.9 -o curves
     """
@@ -57,7 +56,6 @@ def recovery(
             corrupt or None,
             repeats=repeats,
             clamp=clamp,
-            step=step,
             max_steps=max_steps,
             progress=progress,
             key=jr.key(seed),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -66,12 +67,11 @@ def tell_notes(examples: Any) -> None:
         typer.echo(f"attrax: {printable(text)}", err=True)
 
 
-def merged_names(examples: Any) -> list[list[str]]:
-    """The names of the duplicates, each with that of the example that it became."""
-    patterns = examples.patterns
+def merged_names(patterns: Any, names: Sequence[str]) -> list[list[str]]:
+    """The names of the duplicates, each with that of the example that it became; `names` are those of all."""
     # Of states that several frames make, positions are not those of the names.
-    whole = len(examples.names) == len(patterns) + len(patterns.merged)
-    return [[_called(examples, one, whole) for one in pair] for pair in patterns.merged]
+    whole = len(names) == len(patterns) + len(patterns.merged)
+    return [[names[one] if whole else f"state {one}" for one in pair] for pair in patterns.merged]
 
 
 def tell_merged(pairs: list[list[str]]) -> None:
@@ -83,10 +83,6 @@ def tell_merged(pairs: list[list[str]]) -> None:
     typer.echo(
         f"attrax: {len(pairs)} duplicate{'s were' if len(pairs) > 1 else ' was'} merged: {shown}{more}", err=True
     )
-
-
-def _called(examples: Any, index: int, whole: bool) -> str:
-    return examples.names[index] if whole else f"state {index}"
 
 
 def near_record(patterns: Any) -> list[dict[str, Any]]:

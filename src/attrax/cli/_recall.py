@@ -13,6 +13,7 @@ from attrax.cli._cues import one_cue
 from attrax.cli._cycles import name_of
 from attrax.cli._examples import tell_notes
 from attrax.cli._frames import check_frames_output, write_frames
+from attrax.cli._known import Known, held_record, print_held, read_known
 from attrax.cli._maps import MapName
 from attrax.cli._memory_files import load_memory
 from attrax.cli._options import (
@@ -28,11 +29,13 @@ from attrax.cli._options import (
     load_sources,
 )
 from attrax.cli._output import number, percent, print_json, spread
+from attrax.cli._pairs import answers, write_words
 from attrax.cli._progress import progress_bar
+from attrax.cli._recalled_files import check_apart, write_recalled
 from attrax.corruptions import CORRUPTIONS
 
 if TYPE_CHECKING:  # help and wrong usage don't wait for NumPy
-    import numpy as np
+    pass
 
 
 def recall(
@@ -67,6 +70,7 @@ def recall(
             "several one after another with +, as in shift:2+occlude:0.5.",
         ),
     ] = None,
+    known: Known = None,
     reading: Annotated[
         str,
         typer.Option(metavar="NAME", help="How to read the paper's thresholds: literal, mean_square or auto."),
@@ -106,7 +110,12 @@ def recall(
     says which stored cycle it is, at which phase and after how many steps it was reached, its period, and how close the
     frames are to the stored ones.
 
+    With --known only a part of each cue is used. The rest begins at the mean of the examples, and the known part is put
+    back at each step until the network settles. Then it is released.
+
     Example: attrax recall faces.attrax --corrupt occlude:0.5 -o recalled
+
+    From a part: attrax recall faces.attrax photo.png --known upper:0.25 -o recalled
 
     Sequences: attrax recall walk.attrax --from noise --cycles 2 -o frames
     """
@@ -120,13 +129,19 @@ def recall(
         "gray": gray,
         "skip_unreadable": skip_unreadable,
     }
-    options = {"reading": reading, "atol": atol, "recovery_atol": recovery_atol, "max_steps": max_steps}
+    options: dict[str, Any] = {
+        "reading": reading,
+        "atol": atol,
+        "recovery_atol": recovery_atol,
+        "max_steps": max_steps,
+    }
     if corrupt is not None:
         parse_corruption(corrupt)
     if begin is not None:
         if cues:
             raise ValueError("give either cues or --from, not both")
         memory = load_memory(file, patterns, map_name)
+        options["known"] = read_known(known, memory.examples())
         record = _from_one(memory, begin, corrupt, output, selection, seed, {**options, "cycles": cycles})
     else:
         if cycles != 1:
@@ -138,10 +153,11 @@ def recall(
             raise ValueError("--n, --shuffle, --size, --gray and --skip-unreadable are for cues, not for --corrupt")
         if output is not None:
             check_output_folder(output, "--output")
-            _check_apart(output, cues or [])
+            check_apart(output, cues or [])
         memory = load_memory(file, patterns, map_name)
+        options["known"] = read_known(known, memory.examples(), corrupted=corrupt is not None)
         record = _from_many(memory, cues or [], corrupt, output, selection, seed, options)
-    record["file"] = str(file)
+    record |= {"known_part": known, "file": str(file)}
     if as_json:
         print_json(record)
     elif begin is not None:
@@ -162,6 +178,7 @@ def _from_one(
 ) -> dict[str, Any]:
     """The path from one cue, written where it was asked for, as a record."""
     import jax.random as jr
+    import numpy as np
 
     from attrax.corruptions import corrupt as corrupted
     from attrax.dynamics import phase_errors
@@ -172,7 +189,7 @@ def _from_one(
         check_frames_output(output, facts, patterns.frame_shape)
     cue, expected = one_cue(memory, begin, selection, seed)
     if corrupt is not None:
-        cue = corrupted(corrupt, cue, key=jr.key(seed))
+        cue = corrupted(corrupt, cue, partners=np.asarray(memory.originals), key=jr.key(seed))
     with progress_bar() as progress:
         found = recall_cues(memory, cue, expected=expected, path=True, progress=progress, **options)
     assert found.path is not None  # it was asked for, as was the next
@@ -200,6 +217,7 @@ def _from_one(
             "min": float(found.psnr_min[0]) if measured else None,
         },
         "reading": found.reading,
+        "held": held_record(found),
         "frames": len(frames),
         "output": None if output is None else str(output),
     }
@@ -226,6 +244,7 @@ def _print_one(record: dict[str, Any]) -> None:
             f"period {record['period']}; PSNR: median {number(record['psnr']['median'])} dB, "
             f"least {number(record['psnr']['min'])} dB"
         )
+    print_held(record)
     if record["output"] is not None:
         print(f"{record['frames']} frames written to {record['output']}")
 
@@ -253,26 +272,34 @@ def _from_many(
     with progress_bar() as progress:
         if corrupt is not None:
             measured = recovery(memory, corrupt, progress=progress, key=jr.key(seed), **options)
-            answer, used = measured.recall, memory.patterns.as_frames(measured.cues)
-            known = memory.patterns.names
-            names = [f"example-{index:04d}" for index in range(len(used))] if known is None else list(known)
+            answer, used = measured.recall, measured.cues
+            used = used if memory.patterns.parts is not None else memory.patterns.as_frames(used)
+            given_names = memory.patterns.names
+            names = [f"example-{index:04d}" for index in range(len(used))] if given_names is None else list(given_names)
             one_nn, best_nn, trained = measured.one_nn_rate, measured.best_nn_rate, measured.trained
         else:
             given = load_sources(cues, like=memory, **selection)
             tell_notes(given)
-            if given.values.shape[1:] not in (memory.patterns.shape, memory.patterns.frame_shape):
-                pictures = len(memory.patterns.shape) > 1 and given.values.ndim > 2
+            if given.values.shape[1:] not in (memory.patterns.shape, memory.patterns.cue_shape):
+                pictures = len(memory.patterns.cue_shape) > 1 and given.values.ndim > 2
                 raise ValueError(
                     f"the cues have the shape {_shape(given.values.shape[1:])} and the memory stores "
-                    f"{_shape(memory.patterns.frame_shape)}; "
+                    f"{_shape(memory.patterns.cue_shape)}; "
                     + ("bring them to it with --size and --gray" if pictures else "give cues of that shape")
                 )
             answer = recall_cues(memory, given.values, progress=progress, **options)
             used, names = given.values, list(given.names)
             one_nn = best_nn = trained = None
     written = []
+    values, words = answers(memory, answer.value)
     if output is not None:
-        written = _write(output, answer.value, used, names, cues, corrupt is not None, memory.originals)
+        made = corrupt is not None
+        stored = answers(memory, memory.originals)[0]
+        written = (
+            write_recalled(output, values, used, names, cues, made, stored)
+            if words is None
+            else write_words(output, words)
+        )
     results = []
     for row, name in enumerate(names):
         result = {
@@ -280,6 +307,7 @@ def _from_many(
             "status": str(answer.status[row]),
             "index": answer.index[row],
             "example": name_of(memory.patterns, int(answer.index[row])),
+            **({} if words is None else {"answer": words[row]}),
             "nearest": answer.nearest[row],
             "nearest_name": name_of(memory.patterns, int(answer.nearest[row])),
             "distance": answer.distance[row],
@@ -297,6 +325,7 @@ def _from_many(
         "status_counts": dict(Counter(str(status) for status in answer.status)),
         "steps": spread(answer.num_steps),
         "reading": answer.reading,
+        "held": held_record(answer),
         "corruption": corrupt,
         "trained_on": trained,
         "results": results,
@@ -311,21 +340,24 @@ def _print_many(record: dict[str, Any], patterns: Any, output: Path | None) -> N
     if record["corruption"] is None:
         print(f"{share} reached a stored example ({rate}); whether it is the right one is not known")
     else:
+        told = "" if record["known_part"] is None else " in the known part"
         print(
-            f"{share} recovered ({rate}); nearest neighbor {percent(record['one_nn_rate'])}, best of "
+            f"{share} recovered ({rate}); nearest neighbor{told} {percent(record['one_nn_rate'])}, best of "
             f"{len(RULES)} nearest-neighbor rules {percent(record['best_nn_rate'])}; used in training: {record['trained_on']}"
         )
     # Of cues from elsewhere, the line above has said how many reached a stored example.
     said = () if record["corruption"] is not None else ("recovered",)
     others = [f"{count} {status}" for status, count in record["status_counts"].items() if status not in said]
+    print_held(record)
     print(
         f"{', '.join(others)}{'; ' if others else ''}steps: median {number(record['steps']['median'])}, most {number(record['steps']['max'])}; "
         f"{record['reading']} reading of the thresholds"
     )
-    if record["corruption"] is None:
+    if record["corruption"] is None or "answer" in record["results"][0]:
         for result in record["results"]:
             stored = result["status"] == "recovered"
             end = f"stored {patterns.name(result['index'])}" if stored else result["status"]
+            end = f"{result['answer']} ({end})" if "answer" in result else end
             print(printable(f"cue {result['name']} → {end}"))
     if output is not None:
         print(f"written to {output}")
@@ -333,58 +365,3 @@ def _print_many(record: dict[str, Any], patterns: Any, output: Path | None) -> N
 
 def _shape(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape)) + (" (color)" if len(shape) == 3 else "")
-
-
-def _write(
-    folder: Path,
-    values: np.ndarray,
-    cues: np.ndarray,
-    names: list[str],
-    given: list[str],
-    corrupted: bool,
-    stored: np.ndarray,
-) -> list[Path]:
-    """What came back, in the format of the cues; the cues as well, where they were made here."""
-    from attrax.sources import IMAGE_SUFFIXES, picture_range, save_array, save_images, to_unit
-
-    pictures = values.ndim in (3, 4) and (values.ndim == 3 or values.shape[-1] == 3)
-    arrays = [source for source in given if source.lower().endswith((".npy", ".npz")) or ".npz:" in source.lower()]
-    if not pictures or (arrays and len(arrays) == len(given)):
-        folder.mkdir(parents=True, exist_ok=True)
-        if corrupted:
-            save_array(folder / "cues.npy", cues)
-        archives = [source for source in arrays if ".npz" in source.lower()]
-        suffix = ".npz" if archives and len(archives) == len(given) else ".npy"
-        return [save_array(folder / f"recalled{suffix}", values)] * len(values)
-    black_white = picture_range(stored)
-    clipped, notes = to_unit(values, black_white)
-    for note in notes:
-        typer.echo(f"attrax: {note}", err=True)
-    if corrupted:
-        # Corruptions go beyond black and white on purpose, so nothing is said of that.
-        save_images(folder, to_unit(cues, black_white)[0], [f"{_stem(name)}-cue" for name in names])
-        return save_images(folder, clipped, [f"{_stem(name)}-recalled" for name in names])
-    kinds = [Path(name).suffix.lower() for name in names]
-    kinds = [kind if kind in IMAGE_SUFFIXES else ".png" for kind in kinds]
-    written: dict[int, Path] = {}
-    for kind in sorted(set(kinds)):  # one call a format, which keeps the names in it apart
-        rows = [row for row, other in enumerate(kinds) if other == kind]
-        stems = [_stem(names[row]) for row in rows]
-        written |= dict(zip(rows, save_images(folder, clipped[rows], stems, suffix=kind), strict=True))
-    return [written[row] for row in range(len(names))]
-
-
-def _stem(name: str) -> str:
-    """The name of an example without the suffix of an image file."""
-    from attrax.sources import IMAGE_SUFFIXES
-
-    path = Path(name)
-    return str(path.with_suffix("")) if path.suffix.lower() in IMAGE_SUFFIXES else name
-
-
-def _check_apart(folder: Path, cues: list[str]) -> None:
-    """**Raises** `ValueError` where what comes back would be written among the cues, over them if names agree."""
-    for cue in map(Path, cues):
-        home = cue if cue.is_dir() else cue.parent
-        if cue.exists() and folder.exists() and folder.samefile(home):
-            raise ValueError(f"--output must be another folder than that of the cues, {home}; name a new one")

@@ -22,6 +22,7 @@ from attrax.cli._options import (
     check_output_file,
 )
 from attrax.cli._output import print_json
+from attrax.cli._pairs import paired
 from attrax.cli._panels import with_panels
 from attrax.cli._progress import progress_bar, waiting
 from attrax.cli._settings import Setting, allowed_settings, read_settings, with_options
@@ -56,24 +57,35 @@ def store(
     the same with the images of a folder.
 
     Example: attrax store faces --n 20 -o faces.attrax
+
+    Pairs: attrax store photos/ --with names.txt -o names.attrax stores the lines of a text with the pictures.
     """
     check_output_file(output.output, "--output")
-    read_from = [Path(name) for name in [*sources, *(source.single or [])]]
+    others = [source.targets] if source.targets else []
+    read_from = [Path(name) for name in [*sources, *(source.single or []), *others]]
     check_differ(output.output, "--output", read_from, "the sources")
     check_checkpoint(training.checkpoint, training.resume, output.output)
     settings = _settings(source, method, training)
     writer = _writer(method.writer, network, training, settings)
     recipe = _recipe(method.writer, network)
+    if source.targets is not None and not output.patterns:
+        raise ValueError("--with needs the examples in the file to answer with them; leave --no-patterns out")
     sources = [_clicked(name) for name in sources]
     selection = _selection(source, method.seed, sources, settings)
     examples = _read(sources, selection)
-    near = near_record(examples.patterns)
-    warn_of_near(near, examples.patterns)
-    memory = _write(examples, writer, recipe, training, output.recovery_atol, method.seed)
+    letters = None
+    if source.targets is None:
+        patterns = examples.patterns
+    else:
+        patterns, letters = paired(examples, source.targets, selection)
+    near = near_record(patterns)
+    warn_of_near(near, patterns)
+    memory = _write(patterns, writer, recipe, training, output.recovery_atol, method.seed)
     facts = ({"ambiguities": near} if near else {}) | ({"media": examples.facts} if examples.facts else {})
+    facts |= {} if letters is None else {"letters": letters}
     drawn = {} if recipe is None else {name: value for name, value in recipe.keywords.items() if name != "activation"}
     memory.written.update(drawn, seed=method.seed, sources=list(sources), selection=selection, **facts)
-    return _finish(memory, examples, output)
+    return _finish(memory, patterns, examples, output)
 
 
 def _settings(source: SourceOptions, method: MethodOptions, training: TrainingOptions) -> dict[str, Setting]:
@@ -183,7 +195,7 @@ def _read(sources: list[str], selection: dict[str, Any]) -> Any:
 
 
 def _write(
-    examples: Any, writer: Any, recipe: Any, training: TrainingOptions, recovery_atol: float | None, seed: int
+    patterns: Any, writer: Any, recipe: Any, training: TrainingOptions, recovery_atol: float | None, seed: int
 ) -> Any:
     import jax.random as jr
 
@@ -191,7 +203,7 @@ def _write(
 
     with progress_bar() as progress:
         return store_patterns(
-            examples.patterns,
+            patterns,
             recipe,
             writer=writer,
             checkpoint=training.checkpoint,
@@ -202,13 +214,13 @@ def _write(
         )
 
 
-def _finish(memory: Any, examples: Any, output: OutputOptions) -> int:
+def _finish(memory: Any, patterns: Any, examples: Any, output: OutputOptions) -> int:
     """Saves the memory and prints the result."""
     from attrax import files
 
     files.save(output.output, memory, patterns=output.patterns)
     record = store_record(memory, output.output, [str(skipped) for skipped in examples.skipped])
-    merged = merged_names(examples)
+    merged = merged_names(patterns, examples.names)
     tell_merged(merged)
     record |= {"merged_names": merged, "notes": list(examples.notes)}
     if output.as_json:

@@ -30,6 +30,7 @@ from attrax.cli._options import (
     SkipUnreadable,
     ValueRange,
 )
+from attrax.cli._pairs import With
 from attrax.writing import WRITERS
 
 _KAIMING = [name for name, record in ACTIVATIONS.items() if record.init == "kaiming_uniform"]
@@ -88,6 +89,7 @@ class SourceOptions:
     end: End = "loop"
     context_frames: Context = "1"
     single: Single = None
+    targets: Annotated[str | None, With] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

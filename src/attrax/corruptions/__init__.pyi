@@ -1,6 +1,9 @@
 """What is done to cues: noise, masks, shifts and blends. One record a kind."""
 
 from ._corrupt import corrupt as corrupt
+from ._known import SIDES as SIDES
+from ._known import known_entries as known_entries
+from ._known import known_mask as known_mask
 from ._named import CORRUPTIONS as CORRUPTIONS
 from ._named import as_corruption as as_corruption
 from ._named import parse_corruption as parse_corruption

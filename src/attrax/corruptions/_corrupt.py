@@ -31,7 +31,8 @@ def corrupt(
 
     - `corruption`: a `Corruption`, its text, or a function of a key and a state that returns a state.
     - `states`: n×state shape.
-    - `partners`: what blends mix in, drawn for each row from those that differ from it; by default `states`.
+    - `partners`: the stored states, by default `states`. Blends mix one in, drawn for each row from those that differ
+      from it; `hide` and `blank` take their mean.
     - `key`: for the draws.
 
     **Returns:** an array of the shape and dtype of `states`. **Raises** `ValueError` where the corruption needs
@@ -53,7 +54,9 @@ def corrupt(
         return states.copy()
     partners = states if partners is None else state_batch("partners", partners, states.shape[1:]).astype(states.dtype)
     mates = states
-    if corruption.partner:
+    if corruption.mean:
+        mates = np.broadcast_to(partners.astype(np.float64).mean(axis=0).astype(states.dtype), states.shape)
+    elif corruption.partner:
         mates = np.stack([_partner(corruption, index, state, partners, key) for index, state in enumerate(states)])
     with float64():
         level = device_array(corruption.level, states.dtype)

@@ -68,6 +68,10 @@ def parse_corruption(text: str) -> Corruption:
     parts = [_parse_one(part) for part in re.split(r"\+(?!\d)", text)]
     if len(parts) == 1:
         return parts[0]
+    if any(part.partner for part in parts) and any(part.mean for part in parts):
+        raise ValueError(
+            f"{text!r} mixes in another example and hides a part at the mean; only one of these is possible"
+        )
     return Corruption(
         text,
         tuple(level for part in parts for level in part.levels),

@@ -20,7 +20,8 @@ else:
     jnp, jr = lazy("jax.numpy"), lazy("jax.random")
 
 Distortion: TypeAlias = Callable[[Any, Any, Any, Any], Any]
-"""Called as `distortion(key, state, level, partner)`; it returns a state. The partner is another stored state."""
+"""Called as `distortion(key, state, level, partner)`; it returns a state. The partner is another stored state, or the
+mean of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class CorruptionKind(Record):
     - `isotropic`: whether it adds `level`·N(0, 1) to every entry, which is the same noise in any orthonormal basis.
     - `motion`: how it moves pixels, which no linear score survives; `None` where it leaves them in place.
     - `identity`: whether it does nothing.
-    - `partner`: whether it needs another example.
+    - `partner`: whether it needs another example; `mean`: whether its partner is the mean of all examples instead.
     - `picture`: whether it needs states of at least two axes.
     - `drawn`: the levels that training draws; `trained`: what is done to examples in training, `None` for the same.
 
@@ -123,6 +124,7 @@ class CorruptionKind(Record):
     motion: Motion | None = None
     identity: bool = False
     partner: bool = False
+    mean: bool = False
     picture: bool = False
     drawn: Drawn = UP_TO
     trained: Callable[..., Any] | None = None
@@ -214,6 +216,11 @@ class Corruption(Record):
     def partner(self) -> bool:
         """Whether it needs another example."""
         return any(kind.partner for kind in self.kinds)
+
+    @property
+    def mean(self) -> bool:
+        """Whether its partner is the mean of all examples."""
+        return any(kind.mean for kind in self.kinds)
 
     @property
     def masks(self) -> bool:

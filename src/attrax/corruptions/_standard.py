@@ -1,7 +1,7 @@
 """The records of the usual kinds of corruption.
 
 Each is a pure function of a key, one state, a level and a partner. Pictures are H×W or H×W×C; a pixel is all its
-channels, black is 0. The partner is another stored state, which only blends look at.
+channels, black is 0. The partner is another stored state, for blends, or the mean of all, for what hides a part.
 """
 
 from __future__ import annotations
@@ -174,6 +174,43 @@ def elastic(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
     return _sampled(x, rows + middle_row + field[0], columns + middle_column + field[1])
 
 
+def hide(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
+    """All but the fraction 1 − `level` of the picture at the partner's values. With even chances, what is left are rows
+    or columns counted from one of the four sides (rounded up), or a rectangle at a random place."""
+    height, width = x.shape[:2]
+    kind_key, key = jr.split(key)
+    left = 1 - level
+    rows, columns = jnp.arange(height)[:, None], jnp.arange(width)[None]
+    low, wide = (jnp.maximum(jnp.round(jnp.sqrt(left) * size), 1.0) for size in (height, width))
+    row, column = jr.uniform(key, (2,))
+    top, side = jnp.floor(row * (height - low + 1)), jnp.floor(column * (width - wide + 1))
+    choices = (
+        rows < left * height,
+        height - 1 - rows < left * height,
+        columns < left * width,
+        width - 1 - columns < left * width,
+        (rows >= top) & (rows < top + low) & (columns >= side) & (columns < side + wide),
+    )
+    seen = jnp.stack([jnp.broadcast_to(choice, (height, width)) for choice in choices])
+    return jnp.where(_per_pixel(seen[jr.randint(kind_key, (), 0, len(choices))], x), x, partner)
+
+
+def blank(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
+    """Each pixel at the partner's value with probability `level`."""
+    return jnp.where(_per_pixel(jr.bernoulli(key, level, _pixels(x)), x), partner, x)
+
+
+def _hidden_by_octaves(distortion: Distortion) -> Distortion:
+    """For training: the fraction that is left is drawn from 1 − `level` to 1 on a logarithmic scale."""
+
+    def hidden(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
+        level_key, key = jr.split(key)
+        left = jnp.maximum(1 - level, 1e-3) ** jr.uniform(level_key, (), jnp.result_type(level))
+        return distortion(key, x, 1 - left, partner)
+
+    return hidden
+
+
 def contrast(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
     """mean + level·(x − mean), with the mean over all entries of the state."""
     mean = jnp.mean(x)
@@ -266,6 +303,28 @@ RECORDS = (
         choices=("left", "right", "top", "bottom"),
         masks=True,
         picture=True,
+    ),
+    CorruptionKind(
+        "hide",
+        hide,
+        about="sets all but a part at one side, or a rectangle, to the mean of the examples: F of the area",
+        words="{percent} of the area at the mean of the examples",
+        masks=True,
+        mean=True,
+        picture=True,
+        drawn=AS_IS,
+        trained=_hidden_by_octaves(hide),
+    ),
+    CorruptionKind(
+        "blank",
+        blank,
+        about="sets each pixel to the mean of the examples with probability F",
+        words="{percent} of the pixels at the mean of the examples",
+        masks=True,
+        scattered=True,
+        mean=True,
+        drawn=AS_IS,
+        trained=_hidden_by_octaves(blank),
     ),
     CorruptionKind(
         "blend",

@@ -1,5 +1,6 @@
 """Iteration of maps, recall, and the exact fixed points and cycles that iteration leads to."""
 
+from ._held import completed as completed
 from ._iterate import Iterates as Iterates
 from ._iterate import iterate as iterate
 from ._iterate import trajectory as trajectory

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from attrax._base import checks
 from attrax._base.arguments import mention
@@ -13,7 +13,8 @@ from attrax._base.numerics import float64, squared_distances
 from attrax._base.shown import Rows, Words, counts, strip
 from attrax._base.status import RecallStatus
 from attrax._base.types import HostIndices, HostStates, Map, Progress
-from attrax.dynamics._iterate import check_starts, last_states, trajectory
+from attrax.dynamics._held import completed, hold, only_part
+from attrax.dynamics._iterate import Iterates, check_starts, last_states, trajectory
 from attrax.dynamics._loop import run, states_of
 from attrax.dynamics._path import Path, entry_of, path_to_cycle, traces, whole_path
 from attrax.dynamics._refine import refine
@@ -51,6 +52,9 @@ class Recall(Rows):
       reached, not that it was the right one.
     - `reading`: which of the paper's two readings of its thresholds was used, `literal` or `mean_square`.
     - `expected`: the stored state that each cue was made from, as given by the caller, or `None`.
+    - `held`: with `known`, where the iteration with the known entries held ended, as `Iterates`. The cue was released
+      there, and everything else in this record is about what came after: the cue that `transient`, `num_steps` and
+      `path` count from is the released state. `None` without `known`, and where nothing could be held (see `recall`).
     - `path`: with `path=True`, all frames for each cue in order, float64: the cue, the transient, and the cycle as
       often as requested.
     - `psnr`: with `path=True`, the peak signal-to-noise ratio in decibels of each frame from `transient` on: through
@@ -78,6 +82,7 @@ class Recall(Rows):
     expected: HostIndices | None = None
     path: tuple[HostStates, ...] | None = None
     psnr: tuple[Float[np.ndarray, " p"], ...] | None = None
+    held: Iterates | None = None
 
     def _pictures(self) -> list[tuple[str, np.ndarray]]:
         shown, captions = self.value, [f"{row}: {self._cell(status)}" for row, status in enumerate(self.status)]
@@ -128,6 +133,7 @@ def recall(
     memory: Memory,
     cues: HostStates,
     *,
+    known: Bool[np.ndarray, "*state"] | str | None = None,
     expected: HostIndices | None = None,
     path: bool = False,
     cycles: int = 1,
@@ -150,10 +156,21 @@ def recall(
     If needed to decide whether a limit is a stored one, Newton's method refines it. The refined limit counts if the
     path approaches it; if not, the cue has not converged.
 
+    *From a part.* With `known`, only a part of each cue is used. All other entries begin at the mean of the stored
+    states, and the known ones are put back after every step until the iteration settles (`Recall.held`). Then they are
+    released, and recall goes on from there as without `known`, so the result is a limit of the map itself. In a cycle
+    the entries are put back after every round, when the state is that of the cue again; if the cycles have different
+    lengths, after their least common multiple. If that exceeds `max_steps`, or there are open sequences, the cue is
+    completed by the mean but not held. An example that agrees with the cue where it is known is a fixed point of the
+    held iteration; if the norm of its Jacobian is below 1, as in winner-take-all networks, it attracts there too. A
+    spectral radius below 1 is not enough, for a submatrix can have a larger one.
+
     **Arguments:**
 
     - `cues`: n×state shape, real and finite. If a state holds several frames, single frames are accepted too and are
-      repeated.
+      repeated; of pairs, the cues or the targets alone, of which all is known.
+    - `known`: booleans, true where an entry of the cue is known: one mask of the shape of a state, or one for each cue;
+      or `SIDE:F`, as `attrax.corruptions.known_mask` takes it. Elsewhere the cues may hold anything, NaN included.
     - `expected`: for each cue the index of the stored state it was made from; reaching another cycle than that of this
       state is then `other_attractor`. Without it every stored cycle counts as recovered.
     - `path`: keep all frames, and measure them; see `Recall`.
@@ -174,6 +191,9 @@ def recall(
         >>> found = recall(memory, film[1:2] + 0.05)
         >>> int(found.period[0]), int(found.phase[0]), int(found.transient[0])
         (3, 2, 1)
+        >>> blurred = np.array([[np.nan, 0.9, np.nan]])
+        >>> recall(memory, blurred, known=~np.isnan(blurred)).index.tolist()
+        [1]
     """
     check_memory(memory)
     patterns = memory.examples()
@@ -187,7 +207,11 @@ def recall(
         thresholds = replace(thresholds, recovery=checks.real("recovery_atol", recovery_atol, above=0))
     cycles = checks.integer("cycles", cycles, least=1)
     max_steps = checks.integer("max_steps", max_steps, least=1)
-    starts = check_starts(patterns.as_states(cues), "cues")
+    known = only_part(patterns, cues) if known is None else known
+    if known is None:
+        starts, mask = check_starts(patterns.as_states(cues), "cues"), None
+    else:
+        starts, mask = completed(patterns, cues, known)
     if expected is not None:
         expected = np.asarray(expected)
         wrong = expected.shape != (len(starts),) or expected.dtype.kind not in "iu"
@@ -195,6 +219,10 @@ def recall(
             raise ValueError(
                 f"expected must give each of the {len(starts)} cues an index of the {len(patterns)} stored states"
             )
+    held = None
+    if mask is not None:
+        held = hold(memory.map, patterns, starts, mask, thresholds, max_steps=max_steps, progress=progress)
+        starts = starts if held is None else held.value
     stored = StoredCycles.of(memory, thresholds)
     limits = {"max_steps": max_steps, "atol": thresholds.convergence, "unit": thresholds.unit}
     found = run(reduced, starts, **limits, keep=_TRACE_BYTES, progress=progress)
@@ -259,6 +287,7 @@ def recall(
         expected,
         tuple(patterns.as_frames(one.states) for one in kept) if path else None,
         tuple(one.psnr for one in kept) if path else None,
+        held,
     )
 
 

@@ -37,6 +37,8 @@ def to_contents(memory: Memory, *, patterns: bool) -> tuple[dict[str, np.ndarray
     arrays["successor"] = np.asarray(stored.successor, np.int64)
     if stored.frame is not None:
         text["frame"] = list(stored.frame)
+    if stored.parts is not None:
+        text["parts"] = [list(part) for part in stored.parts]
     if patterns and stored.names is not None:
         text["names"] = list(stored.names)
     if patterns:
@@ -101,7 +103,9 @@ def from_contents(text: Mapping[str, Any], arrays: Mapping[str, np.ndarray], ver
     originals = real_array(arrays, "originals", points.shape, finite=True)
     if digest(originals) != text["digest"]:
         raise ValueError("the originals do not have the digest on record")
-    patterns = Patterns(points, successor, _merged(text, len(successor)), _frame(text), _names(text, len(points)))
+    patterns = Patterns(
+        points, successor, _merged(text, len(successor)), _frame(text), _names(text, len(points)), _parts(text)
+    )
     return Memory(map, patterns, originals, written, certificate)
 
 
@@ -186,6 +190,17 @@ def _frame(text: Mapping[str, Any]) -> tuple[int, ...] | None:
     if text.get("frame") is None:
         return None
     return shape_of(text, "frame")  # whether it fits is for `Patterns` to say
+
+
+def _parts(text: Mapping[str, Any]) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """The shapes of the two parts of a pair; only files of pairs have them."""
+    found = text.get("parts")
+    if found is None:
+        return None
+    if not is_list(found, list) or len(found) != 2:
+        raise ValueError("parts must be two shapes")
+    first, second = (shape_of({"parts": part}, "parts") for part in found)
+    return first, second  # whether they make up a state is for `Patterns` to say
 
 
 def _names(text: Mapping[str, Any], count: int) -> tuple[str, ...] | None:

@@ -55,6 +55,7 @@ _WRITTEN: Mapping[str, Check] = {
     "carriers": _CARRIERS,
     "selection": _OBJECT,
     "media": _OBJECT,
+    "letters": _TEXTS,
 }
 _SELECTION: Mapping[str, Check] = {
     "n": _POSITIVE,

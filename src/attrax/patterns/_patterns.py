@@ -6,7 +6,7 @@ A stored picture is a cycle of length one, a film is one long cycle; both share 
 import difflib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,9 @@ from attrax._base.arguments import ArgumentError, mention
 from attrax._base.shown import Record, Words, span, strip
 from attrax._base.states import state_batch
 from attrax._base.types import HostIndices, HostStates
+from attrax.patterns._checks import check_names, checked, holds_frames
 from attrax.patterns._delays import Ambiguity, equal_rows, last_frame, near_pairs, stack
-from attrax.patterns._sequences import embedded, names_at, refuse_repeats
+from attrax.patterns._sequences import embedded, least_context, names_at, refuse_repeats
 
 ENDS = ("loop", "hold")
 """What follows the last state of a sequence: its first state again, or the last state itself."""
@@ -25,7 +26,7 @@ ENDS = ("loop", "hold")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Patterns(Record):
-    """Points and their successors. `from_examples`, `from_cycles` and `from_sequences` build them and check everything.
+    """Points and their successors. `from_examples`, `from_pairs`, `from_cycles` and `from_sequences` make them.
 
     **Fields:**
 
@@ -34,6 +35,7 @@ class Patterns(Record):
     - `merged`: pairs (given, kept) of positions in the input: duplicates that became one example.
     - `frame`: shape of one frame if a state holds several (see `from_sequences`), otherwise `None`.
     - `names`: n names, such as those of files, or `None`.
+    - `parts`: shapes of the cue and of the target if a state is a pair (see `from_pairs`), otherwise `None`.
     """
 
     points: HostStates
@@ -41,14 +43,18 @@ class Patterns(Record):
     merged: tuple[tuple[int, int], ...] = ()
     frame: tuple[int, ...] | None = None
     names: tuple[str, ...] | None = None
+    parts: tuple[tuple[int, ...], tuple[int, ...]] | None = None
 
     def __post_init__(self) -> None:
         if self.names is not None and len(self.names) != len(self.points):
             raise ValueError(f"names must be one text for each of the {len(self.points)} points; got {len(self.names)}")
-        if self.frame is not None and not _holds_frames(self.shape, self.frame):
+        if self.frame is not None and not holds_frames(self.shape, self.frame):
             raise ValueError(
                 f"frame must be the shape of one of the frames in a state of shape {self.shape}; got {self.frame}"
             )
+
+        if self.parts is not None and self.shape != (sum(map(math.prod, self.parts)),):
+            raise ValueError(f"parts must be the two shapes that make a state of shape {self.shape}; got {self.parts}")
 
     def __len__(self) -> int:
         return len(self.points)
@@ -65,6 +71,8 @@ class Patterns(Record):
             "dtype": Words(self.points.dtype),
             "values": Words(span(self.points)),
         }
+        if self.parts is not None:
+            found["pairs"] = Words(f"cues of shape {self.parts[0]}, targets of shape {self.parts[1]}")
         if self.context > 1:
             found["context"] = Words(f"{self.context} frames of shape {self.frame_shape}")
         if self.merged:
@@ -76,7 +84,7 @@ class Patterns(Record):
         return f"{facts['stored']} of shape {self.shape}"
 
     def _pictures(self) -> list[tuple[str, np.ndarray]]:
-        frames = self.as_frames(self.points)
+        frames = self.cues_of(self.as_frames(self.points))
         return strip(frames, [self.name(index) for index in range(len(self))], frames)
 
     def name(self, index: int) -> str:
@@ -156,14 +164,52 @@ class Patterns(Record):
         """The latest frame of each state, n×frame shape; without context the states themselves."""
         return last_frame(states, self.frame_shape)
 
-    def as_states(self, cues: HostStates, name: str = "cues") -> HostStates:
+    @property
+    def cue_shape(self) -> tuple[int, ...]:
+        """Shape of what recall takes as a cue: of the first part of a pair, or else of one frame."""
+        return self.frame_shape if self.parts is None else self.parts[0]
+
+    def split(self, states: HostStates) -> tuple[HostStates, HostStates]:
+        """The cue and the target of each of n pairs: n×cue shape and n×target shape.
+
+        **Raises** `ValueError` unless these patterns are pairs and `states` are states of them.
+
+            >>> import numpy as np
+            >>> pairs = Patterns.from_pairs(np.ones((1, 2, 2)), np.array([[7.0]]))
+            >>> pairs.split(pairs.points)[1].tolist()
+            [[7.0]]
+        """
+        if self.parts is None:
+            raise ValueError("these patterns are not pairs; build them by Patterns.from_pairs")
+        states = state_batch("states", states, self.shape)
+        sizes = math.prod(self.parts[0])
+        halves = states[:, :sizes], states[:, sizes:]
+        first, second = (half.reshape(-1, *shape) for half, shape in zip(halves, self.parts, strict=True))
+        return first, second
+
+    def cues_of(self, states: HostStates) -> HostStates:
+        """What recall takes as the cue of each of these states: the first part of pairs; else the states."""
+        return states if self.parts is None else self.split(states)[0]
+
+    def as_states(self, cues: HostStates, name: str = "cues", *, rest: HostStates | None = None) -> HostStates:
         """States from cues, which may be single frames: before such a frame, nothing else was seen, so it is repeated.
+
+        Of pairs, a cue may be the first part alone, or the second. The other part is then that of `rest`, one state,
+        by default the mean of the points.
 
         **Raises** `ValueError` for cues that are neither frames nor states; it calls them `name`.
         """
-        cues = state_batch(name, cues, *dict.fromkeys((self.shape, self.frame_shape)))
+        shapes = (self.shape, *(self.parts or (self.frame_shape,)))
+        cues = state_batch(name, cues, *dict.fromkeys(shapes))
         if cues.shape[1:] == self.shape:
             return cues
+        if self.parts is not None:
+            rest = np.asarray(self.points, np.float64).mean(axis=0) if rest is None else rest
+            states = np.repeat(np.asarray(rest)[None], len(cues), axis=0)
+            size = math.prod(self.parts[0])
+            place = slice(0, size) if cues.shape[1:] == self.parts[0] else slice(size, None)
+            states[:, place] = cues.reshape(len(cues), -1)
+            return states
         return stack(np.repeat(cues[:, None], self.context, axis=1))
 
     def one_state(self, frames: HostStates) -> HostStates:
@@ -232,13 +278,47 @@ class Patterns(Record):
             >>> Patterns.from_examples(np.eye(3, dtype="float32")).successor.tolist()
             [0, 1, 2]
         """
-        points = _checked(examples, "examples")
-        _check_names(names, len(points), "examples")
+        points = checked(examples, "examples")
+        check_names(names, len(points), "examples")
         first = equal_rows(points)
         kept = np.flatnonzero(first == np.arange(len(points)))
         merged = tuple((index, int(known)) for index, known in enumerate(first) if known != index)
         points = points[kept]
         return cls(points, np.arange(len(points)), merged, names=names_at(names, kept))
+
+    @classmethod
+    def from_pairs(cls, cues: HostStates, targets: HostStates, *, names: Sequence[str] | None = None) -> "Patterns":
+        """Patterns that associate each cue with a target: a state is the cue and the target, one after the other.
+
+        So a pair is an example like any other: a fixed point, certified as such. Recall takes a cue alone; the target
+        is then the unknown part (`recall`, *from a part*), and so is a target alone, if it has another shape. Cues and
+        targets may be pictures, words (`attrax.sources.encode_words`), sound, or anything else. Equal pairs are merged.
+
+        **Arguments:** `cues`, n×cue shape, and `targets`, n×target shape, real and finite; `names`, one for each pair.
+
+        **Raises** `ValueError` as `from_examples` does, where there is not one target for each cue, and where equal
+        cues have different targets.
+
+            >>> import numpy as np
+            >>> pairs = Patterns.from_pairs(np.eye(3).reshape(3, 3, 1), np.array([[1.0], [2.0], [3.0]]))
+            >>> pairs.shape, pairs.parts
+            ((4,), ((3, 1), (1,)))
+        """
+        first, second = checked(cues, "cues"), checked(targets, "targets")
+        if len(first) != len(second):
+            raise ValueError(f"targets must be one for each of the {len(first)} cues; got {len(second)}")
+        found = cls.from_examples(
+            np.concatenate([one.reshape(len(one), -1) for one in (first, second)], axis=1), names=names
+        )
+        found = replace(found, parts=(first.shape[1:], second.shape[1:]))
+        same = equal_rows(found.cues_of(found.points))
+        twice = np.flatnonzero(same != np.arange(len(found)))
+        if len(twice):
+            raise ValueError(
+                f"cues must differ where their targets do; pair {found.name(int(twice[0]))} has the cue of pair "
+                f"{found.name(int(same[twice[0]]))} and another target"
+            )
+        return found
 
     @classmethod
     def from_cycles(cls, cycles: Sequence[HostStates]) -> "Patterns":
@@ -291,7 +371,7 @@ class Patterns(Record):
         """
         if not len(sequences):
             raise ValueError("sequences must hold at least one sequence of states; got none")
-        given = [_checked(sequence, f"cycle {number}") for number, sequence in enumerate(sequences)]
+        given = [checked(sequence, f"cycle {number}") for number, sequence in enumerate(sequences)]
         shapes = {sequence.shape[1:] for sequence in given}
         if len(shapes) > 1:
             raise ValueError(f"all cycles must have states of one shape; got the shapes {sorted(shapes)}")
@@ -303,50 +383,10 @@ class Patterns(Record):
             )
         holds = [checks.one_of("end", one, ENDS) == "hold" for one in ends]
         total = sum(len(sequence) for sequence in given)
-        _check_names(names, total, "frames")
+        check_names(names, total, "frames")
         refuse_repeats(given, holds, names)
         if context != "auto":
             if isinstance(context, str):
                 raise ArgumentError(f"{mention('context')} must be an integer of at least 1 or auto; got {context!r}")
             return cls(*embedded(given, holds, checks.integer("context", context, least=1), names))
-        # It only matters which frames are equal, so the search uses a number in place of each frame.
-        numbers = equal_rows(np.concatenate(given)).astype(float)[:, None]
-        words = np.split(numbers, np.cumsum([len(sequence) for sequence in given])[:-1])
-        # Two different sequences differ within the sum of their lengths (Fine and Wilf).
-        most = 2 * max(len(sequence) for sequence in given)
-        for number in range(1, most):
-            try:
-                embedded(words, holds, number, None)
-            except ValueError:
-                continue
-            return cls(*embedded(given, holds, number, names))
-        raise ValueError(
-            f"no context tells all states apart, not even of {most} frames: an open sequence goes on differently after "
-            "its first frame and after its last, which are equal; leave one of these out"
-        )
-
-
-def _holds_frames(shape: tuple[int, ...], frame: tuple[int, ...]) -> bool:
-    """Whether `stack` makes states of this shape from frames of that shape."""
-    if shape == frame:
-        return True
-    if len(frame) == 2:
-        return shape[:-1] == frame
-    return shape[:-1] == frame[:-1] and len(shape) == len(frame) and shape[-1] % frame[-1] == 0
-
-
-def _check_names(names: Sequence[str] | None, count: int, what: str) -> None:
-    if names is not None and len(names) != count:
-        raise ValueError(f"names must be one text for each of the {count} {what}; got {len(names)}")
-
-
-def _checked(values: HostStates, name: str) -> HostStates:
-    values = state_batch(name, values)
-    if values.dtype.kind != "f":
-        # Pixels fit into float32; larger integers could become equal there.
-        narrow = values.astype(np.float32)
-        values = narrow if (narrow == values).all() else values.astype(np.float64)
-    finite = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
-    if not finite.all():
-        raise ValueError(f"{name} must be finite; state {int(np.argmin(finite))} holds NaN or an infinity")
-    return np.ascontiguousarray(values)
+        return cls(*embedded(given, holds, least_context(given, holds), names))

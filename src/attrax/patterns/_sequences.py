@@ -101,3 +101,22 @@ def refuse_repeats(sequences: list[HostStates], holds: list[bool], names: Sequen
 def names_at(names: Sequence[str] | None, indices: Sequence[int] | HostIndices) -> tuple[str, ...] | None:
     """The names at these indices; `None` if there are no names."""
     return None if names is None else tuple(names[int(index)] for index in indices)
+
+
+def least_context(sequences: list[HostStates], holds: list[bool]) -> int:
+    """The least context that leaves no state with two successors. **Raises** `ValueError` if there is none."""
+    # It only matters which frames are equal, so the search uses a number in place of each frame.
+    numbers = equal_rows(np.concatenate(sequences)).astype(float)[:, None]
+    words = np.split(numbers, np.cumsum([len(sequence) for sequence in sequences])[:-1])
+    # Two different sequences differ within the sum of their lengths (Fine and Wilf).
+    most = 2 * max(len(sequence) for sequence in sequences)
+    for number in range(1, most):
+        try:
+            embedded(words, holds, number, None)
+        except ValueError:
+            continue
+        return number
+    raise ValueError(
+        f"no context tells all states apart, not even of {most} frames: an open sequence goes on differently after its "
+        "first frame and after its last, which are equal; leave one of these out"
+    )

@@ -33,3 +33,7 @@ from ._text import encode_text as encode_text
 from ._text import save_text as save_text
 from ._video import VIDEO_SUFFIXES as VIDEO_SUFFIXES
 from ._video import save_video as save_video
+from ._words import Words as Words
+from ._words import decode_words as decode_words
+from ._words import encode_words as encode_words
+from ._words import read_lines as read_lines

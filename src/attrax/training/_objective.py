@@ -1,5 +1,6 @@
 """What training uses in place of the clean examples: noise, corruptions, and adversarial deviations."""
 
+import math
 from collections import Counter
 from itertools import accumulate, pairwise
 from typing import Any, TypeAlias
@@ -18,6 +19,9 @@ from attrax.training._coordinates import Coordinates
 from attrax.training._losses import Loss, squared_error
 
 Carry: TypeAlias = Any
+
+_BACKWARDS = 0.1
+"""How often training on pairs gives the target and hides the cue."""
 
 
 class Objective(Record, eqx.Module):
@@ -39,6 +43,7 @@ class Objective(Record, eqx.Module):
 
     noise: Any
     pictures: Any
+    middle: Any
     encode: Any
     levels: tuple[Any, ...]
     deviation: Any
@@ -48,6 +53,8 @@ class Objective(Record, eqx.Module):
     unit: Any
     functions: tuple[Any, ...] = eqx.field(static=True)
     isotropic: tuple[bool, ...] = eqx.field(static=True)
+    averaged: tuple[bool, ...] = eqx.field(static=True)
+    parts: tuple[tuple[int, ...], tuple[int, ...]] | None = eqx.field(static=True)
     shares: tuple[int, ...] = eqx.field(static=True)
     noisy: bool = eqx.field(static=True)
     deviating: bool = eqx.field(static=True)
@@ -80,14 +87,14 @@ class Objective(Record, eqx.Module):
             mine, groups = groups[0], groups[1:]
             draw = jr.normal(noise_key, (len(mine), *inputs.shape[1:]), inputs.dtype)
             disturbed = disturbed.at[mine].add(self.noise * draw)
-        parts = zip(self.functions, self.levels, self.isotropic, strict=True)
-        for number, (function, level, isotropic) in enumerate(parts):
+        parts = zip(self.functions, self.levels, self.isotropic, self.averaged, strict=True)
+        for number, (function, level, isotropic, averaged) in enumerate(parts):
             mine, groups = groups[0], groups[1:]
             kind_key = jr.fold_in(key, number)
             if isotropic:
                 disturbed = disturbed.at[mine].add(self._isotropic(level, (len(mine), *inputs.shape[1:]), kind_key))
             else:
-                disturbed = disturbed.at[mine].set(self._corrupted(function, level, rows[mine], kind_key))
+                disturbed = disturbed.at[mine].set(self._corrupted(function, level, averaged, rows[mine], kind_key))
         if not self.deviating:
             return disturbed, None
         disturbed = disturbed.at[groups[0]].add(carry[rows[groups[0]]])
@@ -100,18 +107,35 @@ class Objective(Record, eqx.Module):
         levels = level * jr.uniform(level_key, (shape[0], 1), self.levels[0].dtype)
         return levels * jr.normal(key, shape, self.levels[0].dtype) * (self.spread / self.unit)
 
-    def _corrupted(self, function: Any, level: Any, rows: Array, key: PRNGKeyArray) -> Array:
-        pictures, total = self.pictures[rows], len(self.pictures)
+    def _corrupted(self, function: Any, level: Any, averaged: bool, rows: Array, key: PRNGKeyArray) -> Array:
+        states, total = self.pictures[rows], len(self.pictures)
         mate_key, key = jr.split(key)
-        # Some other example: 1 … n − 1 positions further, cyclically.
-        steps = jr.randint(mate_key, rows.shape, 1, max(total, 2))
-        mates = self.pictures[(rows + steps) % total]
-        corrupted = jax.vmap(function, in_axes=(0, 0, None, 0))(jr.split(key, len(rows)), pictures, level, mates)
+        if averaged:
+            mates = jnp.broadcast_to(self.middle, states.shape)
+        else:
+            # Some other example: 1 … n − 1 positions further, cyclically.
+            steps = jr.randint(mate_key, rows.shape, 1, max(total, 2))
+            mates = self.pictures[(rows + steps) % total]
+        keys = jr.split(key, len(rows))
+        if self.parts is None:
+            corrupted = jax.vmap(function, in_axes=(0, 0, None, 0))(keys, states, level, mates)
+        else:
+            corrupted = jax.vmap(self._pair, in_axes=(None, 0, 0, None, 0))(function, keys, states, level, mates)
         corrupted = corrupted / self.unit
         if self.encode is None:
             return corrupted
         center, basis = self.encode
         return (corrupted.reshape(len(corrupted), -1) - center) @ basis
+
+    def _pair(self, function: Any, key: PRNGKeyArray, state: Array, level: Any, mate: Array) -> Array:
+        """The cue of a pair corrupted and its target unknown or, once in a while, its target alone."""
+        assert self.parts is not None
+        size = math.prod(self.parts[0])
+        side_key, key = jr.split(key)
+        cue, other = (one[:size].reshape(self.parts[0]) for one in (state, mate))
+        recalled = jnp.concatenate([jnp.ravel(function(key, cue, level, other)), self.middle[size:]])
+        backwards = jnp.concatenate([self.middle[:size], state[size:]])
+        return jnp.where(jr.bernoulli(side_key, _BACKWARDS), backwards, recalled)
 
     def __call__(
         self,
@@ -161,6 +185,7 @@ def objective(
     adversarial_deviation: float = 0.0,
     jacobian_penalty: float = 0.0,
     successor: HostIndices | None = None,
+    parts: tuple[tuple[int, ...], tuple[int, ...]] | None = None,
     unit: float = 1.0,
     dtype: np.dtype,
 ) -> Objective:
@@ -174,6 +199,8 @@ def objective(
       result is encoded in `coordinates` if they are given.
     - `adversarial_deviation`: root mean square of the deviations, 0 for none; `successor` gives the example that
       receives the deviation next.
+    - `parts`: of pairs, the shapes of cue and target. Corruptions then act on the cue, and the target is unknown: it is
+      at its mean. Now and then it is the other way round.
     - `jacobian_penalty`: λ.
     - `unit`: the network takes states divided by it; corruptions act on the states themselves.
     - `dtype`: the dtype of training.
@@ -193,8 +220,14 @@ def objective(
     encode = None
     if corruptions and coordinates is not None:
         encode = (coordinates.center.astype(dtype), (coordinates.basis / coordinates.scale).astype(dtype))
+    averaged = tuple(corruption.mean for corruption in corruptions)
+    middle = None
+    if any(averaged) or parts is not None:
+        middle = np.mean(np.asarray(pictures, np.float64), axis=0).astype(dtype)
     return Objective(
         noise=np.asarray(noise, dtype),
+        middle=middle,
+        averaged=averaged,
         pictures=np.asarray(pictures, dtype) if corruptions else None,
         encode=encode,
         unit=np.asarray(unit, dtype),
@@ -204,7 +237,8 @@ def objective(
         penalty=np.asarray(jacobian_penalty, dtype),
         successor=None if successor is None else np.asarray(successor),
         functions=tuple(corruption.trained for corruption in corruptions),
-        isotropic=tuple(encode is not None and corruption.isotropic for corruption in corruptions),
+        isotropic=tuple(encode is not None and parts is None and corruption.isotropic for corruption in corruptions),
+        parts=parts,
         shares=tuple(shares.values()),
         noisy=bool(np.any(noise)),
         deviating=adversarial_deviation > 0,

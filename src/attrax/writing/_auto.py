@@ -100,7 +100,7 @@ class Auto(Record):
         if not self.augmentation.changes_inputs:
             # The last share of dropped pixels is too hard for a network that has to produce the picture itself.
             kinds = [name for name in default_corruptions(patterns) if not parse_corruption(name).scattered]
-            defaults["corruptions"] = (*kinds, "drop:0.8") if len(patterns.shape) > 1 else tuple(kinds)
+            defaults["corruptions"] = (*kinds, "drop:0.8") if len(patterns.cue_shape) > 1 else tuple(kinds)
         if "coordinates" not in settings and takes_coordinates(like):
             defaults["coordinates"] = 0.0
         first = Gradient(**(defaults | settings))

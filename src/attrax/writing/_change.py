@@ -11,6 +11,7 @@ from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
 from attrax._base.shown import Record
+from attrax._base.states import state_batch
 from attrax._base.types import HostStates, Progress
 from attrax.memory import Memory, check_memory
 from attrax.patterns import Patterns
@@ -62,7 +63,7 @@ def add(
 
     **Arguments:**
 
-    - `examples`: m×state shape; `names`, one for each.
+    - `examples`: m×state shape (to pairs, add the points of `Patterns.from_pairs`); `names`, one for each.
     - `writer`: what makes the change, see `Writer.grow`. `None` for the memory's own writer, from its record; a writer
       of your own, or one with an object that records cannot hold, has to be given.
     - `time_limit`: seconds after which no further attempt starts.
@@ -83,7 +84,8 @@ def add(
     check_memory(memory)
     patterns, originals = _stored(memory)
     changer: Writer = checked_writer(writer_of(memory.written) if writer is None else writer, "grow")
-    new = Patterns.from_examples(patterns.as_states(examples, "examples"), names=names)
+    examples = patterns.as_states(examples, "examples") if patterns.parts is None else np.asarray(examples)
+    new = Patterns.from_examples(state_batch("examples", examples, patterns.shape), names=names)
     known = {(point + 0.0).tobytes() for point in np.asarray(originals, np.float64)}
     fresh = np.array([(point + 0.0).tobytes() not in known for point in np.asarray(new.points, np.float64)])
     if not fresh.any():
@@ -93,7 +95,7 @@ def add(
     points = np.concatenate([np.asarray(originals), added.astype(np.asarray(originals).dtype)])
     successor = np.concatenate([patterns.successor, np.arange(count, count + len(added))])
     every = _joined_names(patterns, new, np.flatnonzero(fresh))
-    changed = Patterns(points, successor, (), patterns.frame, every)
+    changed = Patterns(points, successor, (), patterns.frame, every, patterns.parts)
     return _change(memory, changed, list(range(count)), changer, time_limit, progress, key)
 
 
@@ -149,7 +151,7 @@ def forget(
             )
     successor = np.array([place[int(patterns.successor[index])] for index in kept])
     names = None if patterns.names is None else tuple(patterns.names[index] for index in kept)
-    changed = Patterns(np.asarray(originals)[kept], successor, (), patterns.frame, names)
+    changed = Patterns(np.asarray(originals)[kept], successor, (), patterns.frame, names, patterns.parts)
     return _change(memory, changed, kept, changer, time_limit, progress, key)
 
 
@@ -201,7 +203,7 @@ def _change(
             }
         )
         if certificate.all_attractors:
-            kept_facts = {name: before[name] for name in ("seed", "sources", "selection") if name in before}
+            kept_facts = {name: before[name] for name in ("seed", "sources", "selection", "letters") if name in before}
             record = {
                 **kept_facts,
                 **written.details,

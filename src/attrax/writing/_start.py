@@ -32,7 +32,7 @@ class Start(Record):
 
     **Fields:** `network`, which acts on coordinates if there are `coordinates`, else on states; `inputs` and `targets`,
     the patterns in the form the network takes; `pictures` and `successor`, the points and successors of the patterns;
-    `coordinates`; `unit`, by which states are divided first (`attrax.training.training_unit`).
+    `coordinates`; `unit`, by which states are divided first (`attrax.training.training_unit`); `parts` of pairs.
     """
 
     network: Any
@@ -42,6 +42,7 @@ class Start(Record):
     successor: HostIndices
     coordinates: Coordinates | None
     unit: float = 1.0
+    parts: tuple[tuple[int, ...], tuple[int, ...]] | None = None
 
     def objective(self, augmentation: Augmentation) -> Objective | None:
         """The training objective; `None` for training on the clean examples."""
@@ -51,7 +52,8 @@ class Start(Record):
             noise=np.asarray(
                 (augmentation.noise or 0.0) / self.unit / (1.0 if self.coordinates is None else self.coordinates.scale)
             ),
-            corruptions=augmentation.parsed(self.pictures.shape[1:]),
+            corruptions=augmentation.parsed(self.pictures.shape[1:] if self.parts is None else self.parts[0]),
+            parts=self.parts,
             pictures=self.pictures,
             coordinates=self.coordinates,
             adversarial_deviation=(augmentation.adversarial_deviation or 0.0) / self.unit,
@@ -72,7 +74,7 @@ def start(network: Map | Recipe | None, patterns: Patterns, exponent: float | No
 
     **Raises** `ValueError` for a network that does not fit, or for coordinates that it does not take.
     """
-    shape = patterns.shape
+    shape, parts = patterns.shape, patterns.parts
     given: Any = checked_network(DEFAULT_NETWORK if network is None else network, shape)
     if exponent is None:
         drawn = is_recipe(given)
@@ -80,7 +82,7 @@ def start(network: Map | Recipe | None, patterns: Patterns, exponent: float | No
         unit = training_unit(patterns) if isinstance(begun, Scalable) else 1.0
         begun = begun if drawn or unit == 1 else in_units(begun, unit)
         points = points_in_units(patterns, unit)
-        return Start(begun, points, points[patterns.successor], patterns.points, patterns.successor, None, unit)
+        return Start(begun, points, points[patterns.successor], patterns.points, patterns.successor, None, unit, parts)
     drawn_network = drawn_once(given, shape, key=key)
     if not takes_coordinates(drawn_network):
         raise ValueError(
@@ -96,4 +98,5 @@ def start(network: Map | Recipe | None, patterns: Patterns, exponent: float | No
         with float64():
             begun = jax.tree.map(np.asarray, cast(coordinates.unfold(in_units(given, unit)), given.weights[0].dtype))
     inputs = coordinates.encode(points)
-    return Start(begun, inputs, inputs[patterns.successor], patterns.points, patterns.successor, coordinates, unit)
+    after = patterns.successor
+    return Start(begun, inputs, inputs[after], patterns.points, after, coordinates, unit, parts)

@@ -228,8 +228,8 @@ class WinnerTakeAll(Record):
     def training_corruptions(self, patterns: Patterns) -> tuple[Corruption, ...]:
         """The corruptions that training sees."""
         if self.augmentation.corruptions is None and not self.augmentation.noise:
-            return Augmentation(corruptions=default_corruptions(patterns)).parsed(patterns.shape)
-        return self.augmentation.parsed(patterns.shape)
+            return Augmentation(corruptions=default_corruptions(patterns)).parsed(patterns.cue_shape)
+        return self.augmentation.parsed(patterns.cue_shape)
 
     def rounds_after(self, trained: Encoder) -> int:
         """Rounds of inhibition; an encoder's further layers take the place of some."""
@@ -296,6 +296,7 @@ class WinnerTakeAll(Record):
                 corruptions=self.training_corruptions(patterns),
                 pictures=patterns.points,
                 coordinates=coordinates,
+                parts=patterns.parts,
                 unit=unit,
                 dtype=np.dtype(np.float32),
             ),
@@ -362,7 +363,7 @@ def default_corruptions(patterns: Patterns) -> tuple[str, ...]:
     The noise is as strong as it can be while examples can still be told apart: a fifth of the typical distance to the
     nearest other example, and no more than 1.2 times the range of the values (1.2 for pixels).
     """
-    flat = np.asarray(patterns.points, np.float64).reshape(len(patterns), -1)
+    flat = np.asarray(patterns.cues_of(patterns.points), np.float64).reshape(len(patterns), -1)
     span = float(flat.max() - flat.min()) or 1.0
     level = 1.2 * span
     if len(flat) > 1:
@@ -370,7 +371,7 @@ def default_corruptions(patterns: Patterns) -> tuple[str, ...]:
         np.fill_diagonal(distances, np.inf)
         level = min(level, 0.2 * math.sqrt(float(np.median(distances.min(axis=1)))) or level)
     noise = f"gaussian:{level:.3g}"
-    if len(patterns.shape) < 2:
+    if len(patterns.cue_shape) < 2:
         return (noise,)
     # Three entries drop pixels. Two of them drop twice, and so more often leave only the last few percent, the hardest
     # case. Pixels set to black or white teach the scores not to rely on any single one, which helps against corruptions

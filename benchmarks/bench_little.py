@@ -1,0 +1,163 @@
+"""Recall from little, and pictures with words: `python -m benchmarks.bench_little`, or `make bench-little`.
+
+Each table is Markdown and appears row by row; `--only NAME` picks tables, `--quick` shows all of them at sizes that
+mean nothing. `ATTRAX_DATA` names the folder with the data sets.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import jax.random as jr
+import numpy as np
+
+import attrax as ax
+from attrax.analysis import nearest_neighbor, neighbor_rates
+from attrax.corruptions import known_mask
+from attrax.sources import decode_words, encode_words
+from benchmarks.measure import Bars, Table, machine, percent, title
+from benchmarks.write_runs import require
+
+PARTS = {"1/2": 0.5, "1/4": 0.25, "1/8": 0.125, "1/16": 0.0625}
+COMPLETION_BARS = {50: (1.0, 1.0, 0.98, 0.90), 250: (1.0, 0.98, 0.90, 0.70)}
+CORRECT = 1e-3
+"""The mean squared error below which a picture counts as completed (Salvatori et al. 2021)."""
+OTHER_PARTS = ("lower:0.0625", "left:0.0625", "right:0.0625", "scattered")
+CUES = ("gaussian:0.3", "occlude:0.5", "drop:0.5")
+PAIRS_BAR = 0.99
+
+
+@dataclass
+class Bench:
+    """Sizes, and the bars that were asked for."""
+
+    numbers: tuple[int, ...] = (50, 250)
+    pairs: int = 500
+    seeds: int = 5
+    epochs: int | None = None
+    bars: Bars = field(default_factory=Bars)
+
+    def pictures(self, number: int, seed: int) -> np.ndarray:
+        """Color pictures of CIFAR-10, a part of the training file that no other seed has."""
+        return ax.sources.load("cifar10", n=number * (seed + 1)).values[number * seed :]
+
+    def stored(self, examples: np.ndarray | ax.Patterns, seed: int) -> tuple[ax.Memory, float]:
+        """A memory by the default writer, and how long that took, compilation and certificates included."""
+        begun = time.perf_counter()
+        memory = ax.store(examples, writer=ax.Auto(epochs=self.epochs), key=jr.key(seed))
+        return memory, time.perf_counter() - begun
+
+
+def completion(bench: Bench) -> None:
+    """Pictures from a few of their rows."""
+    title(
+        "Completion from the upper rows",
+        "Color pictures of CIFAR-10 (32×32×3), for each seed others, by the default writer. A picture counts if the "
+        f"mean squared error is below {CORRECT:g}. *held*: the known rows are put back at each step, then released; "
+        "*not held*: the unknown part begins at the mean, and nothing is put back; *1-NN*: the Euclidean nearest "
+        "neighbor in the known rows.",
+    )
+    table = Table("pictures", "seed", "seconds", "certified", "part", "held", "not held", "1-NN", "bar")
+    for number in bench.numbers:
+        for seed in range(bench.seeds):
+            pictures = bench.pictures(number, seed)
+            memory, seconds = bench.stored(pictures, seed)
+            assert memory.certificate is not None  # `store` sets it
+            first = (number, seed, f"{seconds:.1f}", f"{memory.certificate.num_attractors}/{number}")
+            for (part, share), wanted in zip(PARTS.items(), COMPLETION_BARS.get(number, (0.0,) * 4), strict=True):
+                held, free, nearest = completed(memory, pictures, known_mask(f"upper:{share}", pictures.shape[1:]))
+                said = bench.bars.check(
+                    f"N = {number}, {part}, seed {seed}", f"≥ {100 * wanted:g} %", held >= wanted - 1e-9
+                )
+                table.row(*first, part, percent(held), percent(free), percent(nearest), said)
+                first = ("", "", "", "")
+            for name in OTHER_PARTS:
+                held, free, nearest = completed(memory, pictures, _mask(name, pictures.shape[1:]))
+                table.row("", "", "", "", name, percent(held), percent(free), percent(nearest))
+
+
+def _mask(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """A named mask, or a sixteenth of the pixels at random."""
+    if name != "scattered":
+        return known_mask(name, shape)
+    seen = np.random.default_rng(0).random(shape[:2]) < 1 / 16
+    return np.broadcast_to(seen[..., None], shape)
+
+
+def completed(memory: ax.Memory, pictures: np.ndarray, mask: np.ndarray) -> tuple[float, float, float]:
+    """The rates of recall with the known part held, without holding it, and of the nearest neighbor in that part."""
+    originals = np.asarray(memory.originals)
+    middle = memory.examples().points.mean(axis=0)
+    held = ax.recall(memory, pictures, known=mask).value
+    free = ax.recall(memory, np.where(mask, pictures, middle)).value
+    nearest = originals[nearest_neighbor(pictures, originals, known=np.broadcast_to(mask, pictures.shape))]
+    return _right(held, pictures), _right(free, pictures), _right(nearest, pictures)
+
+
+def _right(found: np.ndarray, pictures: np.ndarray) -> float:
+    return float((((found - pictures).reshape(len(pictures), -1) ** 2).mean(axis=1) < CORRECT).mean())
+
+
+def pairs(bench: Bench) -> None:
+    """Pictures that answer with a word."""
+    title(
+        f"{bench.pairs} pictures with a word each",
+        "Color pictures of CIFAR-10 and made-up words of six letters, as pairs by the default writer. The cue is the "
+        "corrupted picture alone. It counts if the whole pair is recovered and the word read from the answer is the "
+        "right one. 1-NN: the nearest picture by Euclidean distance, and by the best of three rules.",
+    )
+    table = Table("seed", "seconds", "certified", "cue", "word", "1-NN", "best 1-NN", "bar")
+    for seed in range(bench.seeds):
+        pictures, words = bench.pictures(bench.pairs, seed), made_up(bench.pairs, seed)
+        letters = encode_words(words)
+        patterns = ax.Patterns.from_pairs(pictures, letters.values, names=words)
+        memory, seconds = bench.stored(patterns, seed)
+        assert memory.certificate is not None  # `store` sets it
+        first = (seed, f"{seconds:.1f}", f"{memory.certificate.num_attractors}/{bench.pairs}")
+        for kind in CUES:
+            cues = ax.corrupt(kind, pictures, key=jr.key(1_000 + seed))
+            answer = ax.recall(memory, cues, expected=np.arange(len(pictures)))
+            said = np.array(decode_words(patterns.split(answer.value)[1], letters.letters))
+            rate = float((answer.recovered & (said == np.array(words))).mean())
+            rules = neighbor_rates(cues, pictures, np.arange(len(pictures)))
+            bar = bench.bars.check(f"pairs, {kind}, seed {seed}", f"≥ {100 * PAIRS_BAR:g} %", rate >= PAIRS_BAR - 1e-9)
+            table.row(*first, kind, percent(rate), percent(rules["euclidean"]), percent(max(rules.values())), bar)
+            first = ("", "", "")
+
+
+def made_up(number: int, seed: int) -> tuple[str, ...]:
+    """So many different words of three syllables."""
+    syllables = [consonant + vowel for consonant in "bdfgklmnprstvz" for vowel in "aeiou"]
+    found: dict[str, None] = {}
+    draw = np.random.default_rng(seed)
+    while len(found) < number:
+        found["".join(syllables[place] for place in draw.integers(len(syllables), size=3))] = None
+    return tuple(found)
+
+
+TABLES: dict[str, Callable[[Bench], None]] = {"completion": completion, "pairs": pairs}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Prints the tables that were asked for, and which bars were reached."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", action="append", choices=list(TABLES), metavar="NAME", help=", ".join(TABLES))
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see whether everything runs")
+    parser.add_argument("--number", action="append", type=int, metavar="N", help="pictures to complete, instead of all")
+    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="samples of pictures; 5 by default")
+    options = parser.parse_args(arguments)
+    names = [name for name in TABLES if options.only is None or name in options.only]
+    require({"cifar10": names[0]})
+    bench = Bench((8,), 8, 1, 20) if options.quick else Bench(seeds=options.seeds)
+    bench.numbers = tuple(options.number) if options.number else bench.numbers
+    print(machine(), flush=True)
+    if options.quick:
+        print("\nA smoke run at tiny sizes: no number and no bar below means anything.")
+    for name in names:
+        TABLES[name](bench)
+    print(f"\n{bench.bars.summary()}")
+
+
+if __name__ == "__main__":
+    main()
