@@ -71,7 +71,7 @@ def merged_names(patterns: Any, names: Sequence[str]) -> list[list[str]]:
     """The names of the duplicates, each with that of the example that it became; `names` are those of all."""
     # Of states that several frames make, positions are not those of the names.
     whole = len(names) == len(patterns) + len(patterns.merged)
-    return [[names[one] if whole else f"state {one}" for one in pair] for pair in patterns.merged]
+    return [[str(names[one]) if whole else f"state {one}" for one in pair] for pair in patterns.merged]
 
 
 def tell_merged(pairs: list[list[str]]) -> None:

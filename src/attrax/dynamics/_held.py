@@ -106,7 +106,7 @@ def hold(
     triples = np.stack([starts, starts, known * thresholds.unit], axis=1)
     with float64():
         reduced = reduced_map(_Held(map, steps), triples.shape[1:])
-    limits = {"atol": thresholds.convergence, "unit": thresholds.unit}
-    found = run(reduced, triples, max_steps=max_steps // steps, progress=progress, **limits)
+    rounds, atol = max_steps // steps, thresholds.convergence
+    found = run(reduced, triples, max_steps=rounds, atol=atol, unit=thresholds.unit, progress=progress)
     value = last_states(reduced, found, triples)[:, 0]
     return Iterates(value, found.num_steps * steps, found.residual, found.period, found.status)
