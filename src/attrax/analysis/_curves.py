@@ -104,7 +104,7 @@ def recovery_curves(
       single level; parts joined by `+` are applied from left to right, such as `shift:1..4+occlude:0.5`, and ranges in
       one text vary together. By default, those of `default_curves`.
     - `repeats`: draws for each example and level.
-    - `clamp`: also recall from the known pixels, put back at each step, if the corruption leaves some unchanged.
+    - `clamp`: also recall from the known pixels, restored at each step, if the corruption leaves some unchanged.
     - `max_steps`: maximum number of applications of the map.
     - `progress`: called with the number of finished levels.
     - `key`: random key for the draws.

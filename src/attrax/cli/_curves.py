@@ -25,7 +25,7 @@ def recovery(
     ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Random draws for each example and level.")] = 1,
     clamp: Annotated[
-        bool, typer.Option("--clamp/--no-clamp", help="Also recall from the known pixels, put back at each step.")
+        bool, typer.Option("--clamp/--no-clamp", help="Also recall from the known pixels, restored at each step.")
     ] = True,
     max_steps: Annotated[int, typer.Option(min=1, help="Maximum number of applications of the network.")] = 1000,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder for the figure.")] = None,

@@ -111,7 +111,7 @@ def recall(
     frames are to the stored ones.
 
     With --known only a part of each cue is used. The rest begins at the mean of the examples, and the known part is put
-    back at each step until the network settles. Then it is released.
+    back at each step until it converges. Then it is released.
 
     Example: attrax recall faces.attrax --corrupt occlude:0.5 -o recalled
 

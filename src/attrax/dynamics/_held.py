@@ -87,7 +87,7 @@ def hold(
     max_steps: int,
     progress: Progress | None = None,
 ) -> Iterates | None:
-    """Iterates `map` with the known entries put back after every round, until that settles.
+    """Iterates `map` with the known entries put back after every round, until that converges.
 
     A round is a step where examples are stored. A state of a cycle comes back after as many steps as the cycle has
     states; where cycles have different lengths, a round is the least common multiple. Where that is more than
