@@ -110,8 +110,8 @@ def recall(
     says which stored cycle it is, at which phase and after how many steps it was reached, its period, and how close the
     frames are to the stored ones.
 
-    With --known only a part of each cue is used. The rest begins at the mean of the examples, and the known part is put
-    back at each step until it converges. Then it is released.
+    With --known only a part of each cue is used. The rest begins at the mean of the examples, and the known part is
+    restored at each step until it converges. Then it is released.
 
     Example: attrax recall faces.attrax --corrupt occlude:0.5 -o recalled
 
