@@ -38,7 +38,7 @@ class CurvePoint(Record):
     - `cues`: number of cues: every stored example, `repeats` times.
     - `recovered`: how many were recovered.
     - `neighbor_rates`: the rate of each nearest-neighbor rule on the same cues.
-    - `clamped`: how many were recovered from the pixels that the corruption left unchanged, with these put back at each
+    - `clamped`: how many were recovered from the pixels that the corruption left unchanged, with these restored at each
       step (`recall` with `known`); `None` if it leaves none.
     - `trained`: whether such cues were used in training; see `used_in_training`.
     """
