@@ -159,10 +159,10 @@ def recall(
     *From a part.* With `known`, only a part of each cue is used. All other entries begin at the mean of the stored
     states, and the known ones are put back after every step until the iteration converges (`Recall.held`). Then they
     are released, and recall goes on from there as without `known`, so the result is a limit of the map itself. In a
-    cycle the entries are put back after every round, when the state is that of the cue again; if the cycles have different
-    lengths, after their least common multiple. If that exceeds `max_steps`, or there are open sequences, the cue is
-    completed by the mean but not held. An example that agrees with the cue where it is known is a fixed point of the
-    held iteration; if the norm of its Jacobian is below 1, as in winner-take-all networks, it attracts there too. A
+    cycle the entries are put back after every round, when the state is that of the cue again; if the cycles have
+    different lengths, after their least common multiple. If that exceeds `max_steps`, or there are open sequences, the
+    cue is completed by the mean but not held. An example that agrees with the cue where it is known is a fixed point of
+    the held iteration; if the norm of its Jacobian is below 1, as in winner-take-all networks, it attracts there too. A
     spectral radius below 1 is not enough, for a submatrix can have a larger one.
 
     **Arguments:**
