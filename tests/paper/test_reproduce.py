@@ -29,6 +29,7 @@ from helpers.commands import run, strict
 import attrax
 import attrax.paper.experiments
 from attrax.paper import (
+    COMPARISONS,
     EXPERIMENTS,
     MODES,
     SCALES,
@@ -747,5 +748,5 @@ def test_settings_in_place_of_the_scales(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_every_file_of_an_experiment_is_listed() -> None:
     files = {path.stem for path in Path(attrax.paper.experiments.__file__).parent.glob("*.py")} - {"__init__"}
-    assert files == set(EXPERIMENTS)
-    assert all(one.id == name for name, one in EXPERIMENTS.items())
+    assert files == {*EXPERIMENTS, *COMPARISONS}
+    assert all(one.id == name for name, one in (*EXPERIMENTS.items(), *COMPARISONS.items()))

@@ -20,6 +20,7 @@ from ._intervals import chao1 as chao1
 from ._intervals import discovery_curve as discovery_curve
 from ._intervals import upper_confidence_bound as upper_confidence_bound
 from ._intervals import wilson_interval as wilson_interval
+from ._map_bytes import map_bytes as map_bytes
 from ._neighbors import RULES as RULES
 from ._neighbors import nearest_neighbor as nearest_neighbor
 from ._period import MeasuredPeriod as MeasuredPeriod

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import jax
 import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
@@ -16,6 +15,7 @@ from attrax._base.states import state_batch
 from attrax._base.types import HostStates, Progress
 from attrax.analysis._associators import ASSOCIATORS, DENOISER, Associator, Task, setting_text, task_of
 from attrax.analysis._curves import curve_levels
+from attrax.analysis._map_bytes import map_bytes
 from attrax.corruptions import corrupt, known_entries, parse_corruption
 from attrax.dynamics import recall
 from attrax.memory import Memory, Thresholds, check_memory
@@ -191,18 +191,6 @@ def compare(
         if progress is not None:
             progress("comparing", number, len(chosen), {"identified": found[-1].mean_identified})
     return Comparison(tuple(found), tuple(capacities), names, len(points), points[0].size, budget)
-
-
-def map_bytes(map: Any) -> int:
-    """Bytes of the arrays of a map; float64 arrays that float32 holds exactly count as float32."""
-    total = 0
-    for leaf in jax.tree.leaves(map):
-        if hasattr(leaf, "dtype") and hasattr(leaf, "nbytes"):
-            array = np.asarray(leaf)
-            with np.errstate(over="ignore"):
-                narrow = array.dtype == np.float64 and np.array_equal(array.astype(np.float32), array)
-            total += array.nbytes // 2 if narrow else array.nbytes
-    return int(total)
 
 
 def _names(corruptions: Sequence[str] | None, shape: tuple[int, ...], num: int) -> tuple[str, ...]:

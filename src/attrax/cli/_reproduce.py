@@ -14,7 +14,11 @@ from attrax.cli._progress import progress_bar
 
 def reproduce(
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID...]", help="Experiments, as shown by --list; all by default.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[ID...]",
+            help="Experiments, as shown by --list; all (those of the paper) by default; rivals: other groups' tables.",
+        ),
     ] = None,
     scale: Annotated[str, typer.Option(metavar="SCALE", help="smoke, quick, tables or full.")] = "quick",
     mode: Annotated[str, typer.Option(metavar="MODE", help="paper, attrax or both.")] = "both",

@@ -12,6 +12,7 @@ from ._experiment import judged as judged
 from ._experiment import repeated as repeated
 from ._plane import four_circles as four_circles
 from ._plane import train_plane as train_plane
+from ._registry import COMPARISONS as COMPARISONS
 from ._registry import EXPERIMENTS as EXPERIMENTS
 from ._reproduce import Reproduction as Reproduction
 from ._reproduce import Row as Row

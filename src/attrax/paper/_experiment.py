@@ -26,6 +26,9 @@ SCALES = ("smoke", "quick", "tables", "full")
 MODES = ("paper", "attrax")
 """`paper`: the paper's optimizer on clean examples, without noise or polish. `attrax`: this library's own writers."""
 
+GROUPS = ("paper", "rivals")
+"""`paper`: figures and statements of the paper. `rivals`: tables that other groups published, beside other memories."""
+
 SEEDS = {"smoke": 1, "quick": 3, "tables": 3, "full": 5}
 """The number of networks trained for each result, by scale."""
 
@@ -78,7 +81,13 @@ class Drawing(Record):
     caption: str
 
 
-_NO_RESULT = ("attrax.paper._experiment", "attrax.paper._figures", "attrax.paper.pages", "attrax.paper.sweeps")
+_NO_RESULT = (
+    "attrax.paper._experiment",
+    "attrax.paper._figures",
+    "attrax.paper._rival_tables",
+    "attrax.paper.pages",
+    "attrax.paper.sweeps",
+)
 """Modules, with their submodules, that do not affect results."""
 
 CellMaker = Callable[[str, str, int], Sequence[Cell]]
@@ -89,7 +98,7 @@ Records = Sequence[CellRecord]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Experiment(Record):
-    """A figure or statement of the paper, and how to reproduce it.
+    """A figure or statement of the paper, or a table of another one, and how to reproduce it.
 
     **Fields:**
 
@@ -104,6 +113,7 @@ class Experiment(Record):
     - `overview`: for an experiment without its own cells: makes tables from the cells of all experiments of a run, in
       one mode, and the records of those that have run, by fingerprint.
     - `modes`: some of `MODES`.
+    - `group`: one of `GROUPS`; its name stands for all of its experiments, and `all` for those of the paper.
     - `notes`: text for the page on what is lost or was chosen here.
     """
 
@@ -118,6 +128,7 @@ class Experiment(Record):
     tabulate: Callable[[Records], Sequence[PageTable]] = field(default=lambda records: ())
     overview: Callable[[Sequence[Cell], Mapping[str, CellRecord]], Sequence[PageTable]] | None = None
     modes: tuple[str, ...] = MODES
+    group: str = "paper"
     notes: str = ""
 
     def __post_init__(self) -> None:
@@ -125,6 +136,7 @@ class Experiment(Record):
             raise ValueError(f"id must be of small letters and digits; got {self.id!r}")
         for mode in self.modes:
             checks.one_of("each of modes", mode, MODES)
+        checks.one_of("group", self.group, GROUPS)
 
 
 def cell(

@@ -81,6 +81,11 @@ def limited(settings: Mapping[str, Any]) -> dict[str, Any]:
     return found | ({"unseen": min(wanted, test + most - n)} if "unseen" in settings else {})
 
 
+def available(source: str) -> int:
+    """The number of pictures in a source; 0 if it is not there."""
+    return _count(source)
+
+
 def cut_note(settings: Mapping[str, Any]) -> str:
     """The part of a caption if `limited` found fewer pictures than requested; otherwise empty."""
     if "asked" not in settings:

@@ -1,5 +1,7 @@
 """All experiments, in the order of the page. A new one is a file in `experiments/` with an `EXPERIMENT`, and a line."""
 
+from collections import ChainMap
+from collections.abc import Mapping
 from importlib import import_module
 
 from attrax.paper._experiment import Experiment
@@ -35,7 +37,18 @@ _FILES = (
     "general",
 )
 
-EXPERIMENTS: dict[str, Experiment] = {
-    name: import_module(f"attrax.paper.experiments.{name}").EXPERIMENT for name in _FILES
-}
-"""The experiments of `attrax reproduce`, by id."""
+_RIVAL_FILES = ("salvatori", "millidge", "bayespcn", "noae", "mesh")
+
+
+def _read(names: tuple[str, ...]) -> dict[str, Experiment]:
+    return {name: import_module(f"attrax.paper.experiments.{name}").EXPERIMENT for name in names}
+
+
+EXPERIMENTS: dict[str, Experiment] = _read(_FILES)
+"""The paper's experiments, by id."""
+
+COMPARISONS: dict[str, Experiment] = _read(_RIVAL_FILES)
+"""Tables that other groups published, with this library and other memories on the same cues, by id."""
+
+EVERY: Mapping[str, Experiment] = ChainMap(COMPARISONS, EXPERIMENTS)
+"""All of them, those of the paper first."""

@@ -12,8 +12,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from attrax.extending import Progress, Record, checks, write_atomically
-from attrax.paper._experiment import MODES, SCALES, Experiment, Outcome, Records, Summary
-from attrax.paper._registry import EXPERIMENTS
+from attrax.paper._experiment import GROUPS, MODES, SCALES, Experiment, Outcome, Records, Summary
+from attrax.paper._registry import EVERY
 from attrax.paper.pages import PAGE_FORMATS, PageCell, PagePart, PageSection, PageTable, write_reproduction
 from attrax.paper.sweeps import Cell, CellRecord, CellStatus, ResultStore, default_threads, sweep
 
@@ -77,7 +77,7 @@ def planned(
     seed: int = 0,
     cells: Sequence[str] = (),
     settings: Mapping[str, Any] = MappingProxyType({}),
-    registry: Mapping[str, Experiment] = EXPERIMENTS,
+    registry: Mapping[str, Experiment] = EVERY,
 ) -> Plan:
     """The cells of each experiment and mode, in order, without running them; with `cells`, only those with these names.
 
@@ -93,12 +93,14 @@ def planned(
     checks.one_of("mode", mode, (*MODES, "both"))
     seed = checks.integer("seed", seed, most=2**32 - 1)
     given = ["all"] if ids is None else list(dict.fromkeys(ids))
+    words = {"all" if group == GROUPS[0] else group: group for group in GROUPS}
+    several = {word: [name for name, one in registry.items() if one.group == group] for word, group in words.items()}
+    several = {word: names for word, names in several.items() if names}
     for name in given:
-        checks.one_of("each experiment", name, (*registry, "all"))
+        checks.one_of("each experiment", name, (*registry, *several))
     if not given:
-        raise ValueError(f"ids must name some of {', '.join(registry)}, or all; got none")
-    if "all" in given:
-        given = list(registry)
+        raise ValueError(f"ids must name some of {', '.join(registry)}, or {' or '.join(several)}; got none")
+    given = list(dict.fromkeys(one for name in given for one in several.get(name, [name])))
     modes = MODES if mode == "both" else (mode,)
     found = [
         (registry[name], one, tuple(registry[name].cells(scale, one, seed)))
@@ -127,7 +129,7 @@ def reproduce(
     threads: int | None = None,
     dask: str | None = None,
     format: str = "html",
-    registry: Mapping[str, Experiment] = EXPERIMENTS,
+    registry: Mapping[str, Experiment] = EVERY,
     progress: Progress | None = None,
 ) -> Reproduction:
     """Runs experiments of the paper and writes a page that compares the results with the paper.
@@ -137,7 +139,7 @@ def reproduce(
 
     **Arguments:**
 
-    - `ids`: names in `EXPERIMENTS`; all by default.
+    - `ids`: names in `EXPERIMENTS` or `COMPARISONS`, `all` for the former (the default), `rivals` for the latter.
     - `folder`: created if it is missing.
     - `scale`: `smoke`, `quick`, `tables` or `full`. `mode`: `paper`, `attrax` or `both`.
     - `seed`: all seeds are derived from it.
@@ -185,6 +187,7 @@ def reproduce(
     files = write_reproduction(
         folder,
         sections,
+        title=_title(plan),
         facts={**_facts_of_run(again, cells), **_made_with(found)},
         note=_note(scale),
         command=again.of(names, cells, "" if format == "html" else format),
@@ -338,6 +341,13 @@ def _facts_of_run(run: _Command, cells: Sequence[str]) -> dict[str, Any]:
     facts: dict[str, Any] = {"scale": size, "mode": run.mode, "seed": run.seed}
     facts |= {"cells": ", ".join(cells)} if cells else {}
     return facts | ({"settings in place of the scale’s": ", ".join(run.changes)} if run.settings else {})
+
+
+def _title(plan: Plan) -> str:
+    of_rivals = sum(one.group == "rivals" for one, _, _ in plan)
+    if not of_rivals:
+        return "The paper, made again"
+    return "Other memories, side by side" if of_rivals == len(plan) else "The paper, made again, and other memories"
 
 
 def _note(scale: str) -> str:
