@@ -69,7 +69,7 @@ def test_known_entries_decide_for_masked_neighbors() -> None:
 
 def test_the_sharpness_is_the_best_on_the_tuning_cues() -> None:
     cues = ROWS + 0.01 * DRAW.normal(size=ROWS.shape)
-    chosen = modern_hopfield(ROWS, cues, ROWS, 1e-4)
+    chosen = best_of(modern_hopfield(ROWS), cues, ROWS, 1e-4)
     blunt = universal_hopfield(ROWS, "dot", "softmax", 1e-3, steps=5)
 
     def error(memory):
@@ -105,8 +105,8 @@ def test_mesh_keeps_part_of_every_pattern_beyond_capacity() -> None:
 
 
 def test_predictive_coding_writes_and_completes() -> None:
-    settings = {"units": [], "epochs": 600, "read_steps": 300, "ae": None, "task": "completion", "seed": 0}
-    (memory,) = salvatori._trained(settings, ROWS, size_of(12, 24), Work(lambda *_: None))
+    settings = {"units": [], "epochs": 600, "read_steps": [300], "ae": None, "task": "completion", "seed": 0}
+    ((memory,),) = salvatori._trained(settings, ROWS, size_of(12, 24), Work(lambda *_: None))
     assert memory.name == "predictive coding (own), size of ours"
     assert memory.parameters == size_of(12, 24)
     assert memory.num_bytes == 4 * memory.parameters

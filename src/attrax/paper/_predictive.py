@@ -8,7 +8,7 @@ the weights downhill together (incremental predictive coding); reading fixes the
 writing). Adam moves the nodes here, as in Yoo and Wood's code, because plain gradients need a rate per network.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -53,24 +53,24 @@ def units_for(dimension: int, parameters: int, layers: int = 2) -> int:
     return units
 
 
-def predictive_memory(
+def predictive_memories(
     rows: np.ndarray,
     *,
     units: int,
     layers: int = 2,
     epochs: int,
-    read_steps: int = 500,
-    rounds: int = 1,
+    read_steps: Sequence[int],
     rate: float = 2e-3,
     node_rate: float = 2e-2,
     progress: Progress | None = None,
     key: PRNGKeyArray,
-) -> RivalMemory:
-    """Writes rows, n×d, into a network with `layers` hidden layers of tanh units, and returns the memory.
+) -> list[RivalMemory]:
+    """Writes rows, n×d, into a network with `layers` hidden layers of tanh units. One memory for each way to read it.
 
     **Arguments:** `units` of each layer; `epochs`, full-batch steps of Adam on the weights and the nodes; `read_steps`,
-    steps of Adam on the nodes for a cue, the last one's prediction of the pixels being the answer; `rounds`, how often
-    that answer is read again; `rate` and `node_rate`, falling to zero along a cosine; `progress`; `key`.
+    numbers of steps of Adam on the nodes for a cue. The last one's prediction of the pixels is the answer, and few
+    steps stay near what the memory vector predicts. `rate` and `node_rate`, falling to zero along a cosine; `progress`;
+    `key`.
 
     Known entries are fixed while reading and the others free, so they have no error. An answer to a masked cue has the
     known entries of the cue.
@@ -79,16 +79,17 @@ def predictive_memory(
         jnp.asarray(rows, jnp.float32), units, layers, epochs, rate, node_rate, progress=progress, key=key
     )
 
-    def answer(cues: np.ndarray, known: np.ndarray | None) -> np.ndarray:
-        state = jnp.asarray(cues, jnp.float32)
+    def answer(cues: np.ndarray, known: np.ndarray | None, *, steps: int) -> np.ndarray:
         told = jnp.ones(cues.shape, bool) if known is None else jnp.asarray(known)
-        for _ in range(rounds if known is None else 1):
-            state = _read(weights, state, told, read_steps, node_rate)
-        values = np.asarray(state, np.float64)
+        values = np.asarray(_read(weights, jnp.asarray(cues, jnp.float32), told, steps, node_rate), np.float64)
         return values if known is None else np.where(known, cues, values)
 
     parameters = size_of(rows.shape[1], units, layers)
-    return RivalMemory(NAME, f"{layers}x{units} tanh, {epochs:,} epochs", parameters, 4 * parameters, answer)
+    setting = f"{layers}x{units} tanh, {epochs:,} epochs"
+    return [
+        RivalMemory(NAME, f"{setting}, {steps} steps", parameters, 4 * parameters, partial(answer, steps=steps))
+        for steps in read_steps
+    ]
 
 
 def _start(dimension: int, units: int, layers: int, key: PRNGKeyArray) -> dict[str, Any]:

@@ -5,7 +5,6 @@ All of them work on flat float64 rows. A memory answers cues, of which some entr
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import scipy.spatial.distance
@@ -193,10 +192,13 @@ def classical_hopfield(rows: np.ndarray, *, steps: int = 50) -> RivalMemory:
 def best_of(
     made: Sequence[RivalMemory], cues: np.ndarray, truth: np.ndarray, threshold: float, known: np.ndarray | None = None
 ) -> RivalMemory:
-    """The memory that brings most of these cues within a mean square of `threshold` of the truth; the first of equals.
+    """The memory that brings most of these cues within a mean square of `threshold` of the truth.
 
     Tuning needs cues of its own, so that no rival is judged on the cues it was chosen by.
     """
+
+    if len(made) == 1:
+        return made[0]
 
     def score(one: RivalMemory) -> tuple[float, float]:
         errors = ((one.answer(cues, known) - truth) ** 2).mean(axis=1)
@@ -205,9 +207,6 @@ def best_of(
     return max(made, key=score)
 
 
-def modern_hopfield(
-    rows: np.ndarray, cues: np.ndarray, truth: np.ndarray, threshold: float, **options: Any
-) -> RivalMemory:
-    """The modern Hopfield network (softmax of dot products, 5 steps) at the best β on these tuning cues."""
-    made = [universal_hopfield(rows, "dot", "softmax", beta, steps=5, name="modern Hopfield") for beta in BETAS]
-    return best_of(made, cues, truth, threshold, **options)
+def modern_hopfield(rows: np.ndarray) -> list[RivalMemory]:
+    """The modern Hopfield network (softmax of dot products, 5 steps) at every β of `BETAS`."""
+    return [universal_hopfield(rows, "dot", "softmax", beta, steps=5, name="modern Hopfield") for beta in BETAS]

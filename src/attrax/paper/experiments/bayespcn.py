@@ -13,7 +13,7 @@ from attrax.maps import describe
 from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, repeated, told
 from attrax.paper._figures import plain_axes
 from attrax.paper._pictures import available, data_note, data_source
-from attrax.paper._predictive import predictive_memory
+from attrax.paper._predictive import predictive_memories
 from attrax.paper._rival_counts import (
     MAX_STEPS,
     OURS,
@@ -24,7 +24,7 @@ from attrax.paper._rival_counts import (
     own_memories,
     own_memory,
 )
-from attrax.paper._rival_memories import classical_hopfield, modern_hopfield, nearest_neighbor_memory
+from attrax.paper._rival_memories import best_of, classical_hopfield, modern_hopfield, nearest_neighbor_memory
 from attrax.paper._rival_tables import COLORS, percent, pooled, side_by_side
 from attrax.paper.pages import PageTable
 from attrax.paper.sweeps import Cell, CellFound, Work
@@ -42,13 +42,13 @@ _SIZES: dict[str, dict[str, Any]] = {
     "quick": {
         "numbers": [128, 256],
         "first": 128,
-        "added": 8,
-        "seeds": 5,
+        "added": 6,
+        "seeds": 3,
         "train_to": 128,
-        "train_seeds": 3,
+        "train_seeds": 1,
         "units": 256,
         "epochs": 1000,
-        "own": {"epochs": 400},
+        "own": {"epochs": 300},
     },
     "full": {
         "numbers": [128, 256, 512, 1024],
@@ -74,11 +74,14 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     key = jr.key(settings["seed"])
     rivals: list[Any] = []
     if settings["trained"]:
-        rivals = [
-            predictive_memory(
-                flat(points), units=settings["units"], epochs=settings["epochs"], progress=work.progress, key=key
-            )
-        ]
+        rivals = predictive_memories(
+            flat(points),
+            units=settings["units"],
+            epochs=settings["epochs"],
+            read_steps=[20, 100, 300],
+            progress=work.progress,
+            key=key,
+        )
     for number, (kind, level) in enumerate(settings["corruptions"]):
         draw = np.random.default_rng([settings["seed"], number])
         cues, known = _corrupted(points, kind, level, draw)
@@ -91,13 +94,15 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
         tuning, shown = _corrupted(points[:100], kind, level, draw)
         told_tuning = None if shown is None else flat(shown).astype(bool)
         tuning = tuning if shown is None else np.where(shown, tuning, points.mean(axis=0))
-        written_down = (
-            nearest_neighbor_memory(flat(points)),
-            nearest_neighbor_memory(flat(points), masked=True),
-            modern_hopfield(flat(points), flat(tuning), flat(points)[:100], RECALLED, known=told_tuning),
-            classical_hopfield(flat(points)),
-        )
-        for rival in (*written_down, *rivals):
+        choices = [
+            [nearest_neighbor_memory(flat(points))],
+            [nearest_neighbor_memory(flat(points), masked=True)],
+            modern_hopfield(flat(points)),
+            [classical_hopfield(flat(points))],
+            *([rivals] if rivals else ()),
+        ]
+        for choice in choices:
+            rival = best_of(choice, flat(tuning), flat(points)[:100], RECALLED, told_tuning)
             rows.append(counted_rival(rival, where, start, points, **options))
     return CellFound({"rows": rows})
 
@@ -184,7 +189,9 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
             found += some[:with_rivals] if trained else some[with_rivals:]
     for kind in ("margin",) if scale == "smoke" else ("margin", "winner-take-all"):
         settings = {**settled, "first": first, "added": added, "kind": kind, "own": options if kind != "margin" else {}}
-        found += repeated("bayespcn", run_adding, settings, **made, name=f"add-{kind}", seeds=min(several, 2))
+        found += repeated(
+            "bayespcn", run_adding, settings, **made, name=f"add-{kind}", seeds=1 if scale == "quick" else several
+        )
     return found
 
 

@@ -52,10 +52,10 @@ _SIZES: dict[str, dict[str, Any]] = {
         "levels": 100,
         "noise": [0.2, 0.8, 1.5],
         "masks": [0.3, 0.5, 0.7, 0.9],
-        "seeds": 5,
+        "seeds": 3,
         "train_to": 100,
-        "train_seeds": 3,
-        "own": {"epochs": 400},
+        "train_seeds": 1,
+        "own": {"epochs": 300},
         "most": {"imagenet64": 100},
     },
     "full": {

@@ -32,7 +32,7 @@ from attrax.writing import Gradient, store
 
 _SIZES: dict[str, dict[str, Any]] = {
     "smoke": {"n": 6, "side": 8, "width": 16, "depth": 2, "epochs": 50, "copies": 5, "seeds": 1},
-    "quick": {"n": 30, "side": 16, "width": 256, "depth": 4, "epochs": 6000, "copies": 100, "seeds": 5},
+    "quick": {"n": 30, "side": 16, "width": 256, "depth": 4, "epochs": 5000, "copies": 100, "seeds": 3},
     "full": {"n": 400, "side": 32, "width": 512, "depth": 6, "epochs": 100_000, "copies": 2000, "seeds": 5},
 }
 _SIZES["tables"] = {**_SIZES["full"], "n": 100, "epochs": 20_000, "copies": 500}
