@@ -86,7 +86,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
         draw = np.random.default_rng([settings["seed"], number])
         cues, known = _corrupted(points, kind, level, draw)
         where = (settings["n"], f"{kind} {level:g}")
-        options = {"threshold": RECALLED, "known": known, "unknown_only": True}
+        options: dict[str, Any] = {"threshold": RECALLED, "known": known, "unknown_only": True}
         # The unknown part begins at the mean of the stored pictures, not at black, which is a statement.
         start = cues if known is None else np.where(known, cues, points.mean(axis=0))
         for name, memory in memories.items():
@@ -175,7 +175,7 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
     first, added = size.pop("first"), size.pop("added")
     options, source = size.pop("own"), data_source("cifar10")
     settled = {"source": source} | ({"side": size.pop("side")} if "side" in size else {})
-    made = {"scale": scale, "mode": mode, "seed": seed}
+    made: dict[str, Any] = {"scale": scale, "mode": mode, "seed": seed}
     found: list[Cell] = []
     for number in (min(number, available(source) or number) for number in numbers):
         for trained in (True, False):

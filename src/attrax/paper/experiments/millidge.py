@@ -198,7 +198,7 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
                     "gray": data == "mnist",
                 }
                 name = f"{data}-{number}"
-                made = {"scale": scale, "mode": mode, "seed": seed, "name": name, "seeds": several}
+                made: dict[str, Any] = {"scale": scale, "mode": mode, "seed": seed, "name": name, "seeds": several}
                 some = repeated("millidge", run, settings, **made)
                 with_training = train_seeds if number <= train_to else 0
                 found += some[:with_training] if trained else some[with_training:]

@@ -105,7 +105,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     others = cues(points[:_TUNED], draw)
     for (place, start, shown, threshold), (_, tuning, told, _) in zip(given, others, strict=True):
         where = (settings["n"], place)
-        options = {"threshold": threshold, "progress": work.progress}
+        options: dict[str, Any] = {"threshold": threshold, "progress": work.progress}
         for kind, memory in memories.items():
             if shown is None:
                 rows.append(counted_memory(memory, kind, where, start, points, **options))
@@ -171,7 +171,8 @@ def _trained(settings: Mapping[str, Any], points: np.ndarray, parameters: int, w
     if not settings["ae"]:
         return found
     depth, width, epochs = settings["ae"]
-    options = {"width": width, "depth": depth, "epochs": epochs, "seed": settings["seed"], "progress": work.progress}
+    options: dict[str, Any] = {"width": width, "depth": depth, "epochs": epochs, "seed": settings["seed"]}
+    options["progress"] = work.progress
     seen = ("gaussian:0.45",) if settings["task"] == "denoising" else ("occlude:0.95",)
     for corruptions in ((), seen):
         found += [[one] for one in autoencoders(points, corruptions=corruptions, **options)]
