@@ -7,7 +7,7 @@ from typing import Any
 import jax.random as jr
 import numpy as np
 
-from attrax.analysis import map_bytes, recall_clamped
+from attrax.analysis import map_bytes
 from attrax.dynamics import recall
 from attrax.extending import HostStates
 from attrax.maps import describe
@@ -103,10 +103,7 @@ def counted_memory(
 
     `unknown_only` compares only the entries that are not known.
     """
-    if known is None:
-        values = recall(memory, cues, max_steps=MAX_STEPS, progress=progress).value
-    else:
-        values = recall_clamped(memory, cues, known, max_steps=MAX_STEPS, progress=progress).value
+    values = recall(memory, cues, known=known, max_steps=MAX_STEPS, progress=progress).value
     certificate = memory.certificate
     assert certificate is not None  # `store` sets it
     said = describe(memory.map)
