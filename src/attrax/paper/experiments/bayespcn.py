@@ -126,7 +126,7 @@ def _corrupted(
 
 def run_adding(settings: Mapping[str, Any], work: Work) -> CellFound:
     """Adds pictures one at a time, and asks for the oldest ones again at the end."""
-    every = drawn_pictures(settings | {"n": settings["first"] + settings["added"]})
+    every = drawn_pictures({**settings, "n": settings["first"] + settings["added"]})
     draw = np.random.default_rng(settings["seed"])
     every = every[draw.permutation(len(every))]
     memory = own_memory(settings["kind"], every[: settings["first"]], settings["seed"], work, settings["own"])
