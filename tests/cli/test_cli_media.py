@@ -52,7 +52,7 @@ def test_sound_from_file_to_file(capsys: pytest.CaptureFixture[str], tmp_path: P
         file.setsampwidth(2)
         file.setframerate(4000)
         file.writeframes(samples.tobytes())
-    stored = record(capsys, "store", sound, "--hop", 0.25, *WRITE, "-o", memory)
+    stored = record(capsys, "store", sound, "--set", "source.hop=0.25", *WRITE, "-o", memory)
     assert (stored["examples"], stored["dimension"]) == (4, 1000)
     record(capsys, "recall", memory, "--from", "frame:0", "-o", tmp_path / "back.wav")
     with wave.open(str(tmp_path / "back.wav")) as file:
@@ -63,7 +63,7 @@ def test_sound_from_file_to_file(capsys: pytest.CaptureFixture[str], tmp_path: P
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("pan:4", "--hop", 1), "hop does not apply to a film"),
+        (("pan:4", "--set", "source.hop=1"), "hop does not apply to a film"),
         (("digits", "--n", 3, "--fps", 5), "--fps is for films"),
         (
             ("digits", "--as", "sequence", "--n", 3, "--set", "source.by=word"),

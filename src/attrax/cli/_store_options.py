@@ -17,7 +17,6 @@ from attrax.cli._options import (
     Fit,
     Fps,
     Gray,
-    Hop,
     Indices,
     Json,
     Number,
@@ -84,7 +83,6 @@ class SourceOptions:
     recursive: Recursive = True
     skip_unreadable: SkipUnreadable = False
     fps: Fps = None
-    hop: Hop = None
     cycle_length: CycleLength = None
     end: End = "loop"
     context_frames: Context = "1"
