@@ -17,6 +17,7 @@ from PIL import Image
 
 import attrax as ax
 from attrax.cli import _app, main
+from attrax.sources import load_sequence
 
 # Equal networks and numbers of examples are compiled once.
 QUICK = ["--writer", "gradient", "--width", "48", "--depth", "2", "--noise", "0.1", "--epochs", "150"]
@@ -124,6 +125,39 @@ def test_recall_of_corrupted_examples(capsys: pytest.CaptureFixture[str], stored
         assert Path(result["file"]).exists()
         assert (result["index"] >= 0) == (result["status"] == "recovered")
     assert len(list((tmp_path / "out").iterdir())) == 8
+
+
+def test_a_film_of_the_iterates(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    memory, film, again = tmp_path / "m.attrax", tmp_path / "way.gif", tmp_path / "way.mp4"
+    run(capsys, "store", "digits", "--n", "3", "--writer", "margin", "-o", memory)
+    status, out, err = run(capsys, "recall", memory, "--corrupt", "gaussian:0.1", "-o", film, "--json")
+    assert (status, err) == (0, "")
+    record = strict(out)
+    assert {result["file"] for result in record["results"]} == {str(film)}
+    assert record["recovered"] == 3
+    clip = load_sequence(film, gray=True)
+    # Three pictures of 96×96 with edges, and a line for the step; the cue stays, and so does the end.
+    assert clip.values.shape[1:] == (108 + 18, 3 * 108)
+    cells = clip.values[:, 6:102, 6:102].reshape(len(clip.values), 8, 12, 8, 12)
+    assert np.ptp(cells[:, :6, :, :6], axis=(2, 4)).max() < 0.05  # enlarged; the mark is in the corner
+    apart = np.abs(cells[:, :6, 5, :6, 5] - ax.load(memory).originals[0, :6, :6]).max(axis=(1, 2))
+    assert apart[0] > 0.1
+    assert apart[-1] < 0.05
+    status, _, err = run(capsys, "recall", memory, "--from", "frame:0", "-o", again)
+    assert (status, err) == (0, "")
+    assert load_sequence(again).values.shape[1:3] == (108 + 18, 108)
+    status, _, err = run(capsys, "recall", memory, film, "-o", film)
+    assert status == 2
+    assert "one of the files that are read" in err
+
+
+def test_a_film_of_what_is_no_picture(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    memory = tmp_path / "plane.attrax"
+    run(capsys, "store", "points:0,1;1,0", "--writer", "margin", "-o", memory)
+    status, _, err = run(capsys, "recall", memory, "--corrupt", "gaussian:0.1", "-o", tmp_path / "way.gif")
+    assert status == 2
+    assert "not pictures" in err
+    assert not (tmp_path / "way.gif").exists()
 
 
 def test_recall_of_given_cues_keeps_their_format(

@@ -12,14 +12,12 @@ _GIF_FPS = 50.0
 
 
 def write_clip(
-    path: Path, frames: np.ndarray, facts: dict[str, Any] | None, errors: np.ndarray | None, stored: np.ndarray
+    path: Path, frames: np.ndarray, facts: dict[str, Any], errors: np.ndarray | None, stored: np.ndarray
 ) -> list[str]:
     """Writes a film, a sound or a text; a film with a bar below that shows the phase error. Returns notes."""
     from attrax.report import with_phase_bar
     from attrax.sources import picture_range, save_sequence, to_unit
 
-    if facts is None:
-        raise ValueError(f"--output {path.name}: the memory holds plain arrays; name a folder or a .npy or .npz file")
     facts = {"fps": 10.0, **facts} if facts["kind"] in ("video", "images") else facts
     notes: list[str] = []
     if facts["kind"] in ("video", "images"):

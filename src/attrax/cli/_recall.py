@@ -12,7 +12,7 @@ from attrax._base.arguments import printable
 from attrax.cli._cues import one_cue
 from attrax.cli._cycles import name_of
 from attrax.cli._examples import tell_notes
-from attrax.cli._frames import check_frames_output, write_frames
+from attrax.cli._frames import FILMS, check_film_output, check_frames_output, check_many_output, film_again, write_path
 from attrax.cli._known import Known, held_record, print_held, read_known
 from attrax.cli._maps import MapName
 from attrax.cli._memory_files import load_memory
@@ -25,13 +25,12 @@ from attrax.cli._options import (
     Shuffle,
     Size,
     SkipUnreadable,
-    check_output_folder,
     load_sources,
 )
 from attrax.cli._output import number, percent, print_json, spread
 from attrax.cli._pairs import answers, write_words
 from attrax.cli._progress import progress_bar
-from attrax.cli._recalled_files import check_apart, write_recalled
+from attrax.cli._recalled_files import write_recalled
 from attrax.corruptions import CORRUPTIONS
 
 if TYPE_CHECKING:  # help and wrong usage don't wait for NumPy
@@ -48,8 +47,9 @@ def recall(
         typer.Option(
             "-o",
             "--output",
-            metavar="DIR",
-            help="Write the results here: a folder. With --from also a clip (.mp4, .gif, .wav, .txt), .npy or .npz.",
+            metavar="PATH",
+            help="Write the results here: a folder, or .gif or .mp4 for a film of the iterates of pictures. With --from "
+            "also .wav, .txt, .npy or .npz.",
         ),
     ] = None,
     begin: Annotated[
@@ -115,6 +115,8 @@ def recall(
 
     Example: attrax recall faces.attrax --corrupt occlude:0.5 -o recalled
 
+    A film of the iterates, all cues side by side: attrax recall faces.attrax --corrupt occlude:0.5 -o way.gif
+
     From a part: attrax recall faces.attrax photo.png --known upper:0.25 -o recalled
 
     Sequences: attrax recall walk.attrax --from noise --cycles 2 -o frames
@@ -152,9 +154,10 @@ def recall(
         if corrupt is not None and (n is not None or shuffle or size or gray or skip_unreadable):
             raise ValueError("--n, --shuffle, --size, --gray and --skip-unreadable are for cues, not for --corrupt")
         if output is not None:
-            check_output_folder(output, "--output")
-            check_apart(output, cues or [])
+            check_many_output(output, file, cues or [], known)
         memory = load_memory(file, patterns, map_name)
+        if output is not None:
+            check_film_output(output, memory.patterns.frame_shape)
         options["known"] = read_known(known, memory.examples(), corrupted=corrupt is not None)
         record = _from_many(memory, cues or [], corrupt, output, selection, seed, options)
     record |= {"known_part": known, "file": str(file)}
@@ -181,7 +184,6 @@ def _from_one(
     import numpy as np
 
     from attrax.corruptions import corrupt as corrupted
-    from attrax.dynamics import phase_errors
     from attrax.dynamics import recall as recall_cues
 
     patterns, facts = memory.examples(), memory.written.get("media")
@@ -196,8 +198,7 @@ def _from_one(
     assert found.psnr is not None
     frames, measured = found.path[0], len(found.psnr[0]) > 0
     if output is not None:
-        names = [f"frame-{step:05d}" for step in range(len(frames))]
-        for note in write_frames(output, frames, names, facts, phase_errors(memory, found), memory.originals):
+        for note in write_path(output, memory, found):
             typer.echo(f"attrax: {note}", err=True)
     cycle = int(found.cycle[0])
     return {
@@ -292,7 +293,12 @@ def _from_many(
             one_nn = best_nn = trained = None
     written = []
     values, words = answers(memory, answer.value)
-    if output is not None:
+    if output is not None and output.suffix.lower() in FILMS:
+        expected = None if corrupt is None else answer.expected
+        for note in film_again(output, memory, used, answer.num_steps, expected, options):
+            typer.echo(f"attrax: {note}", err=True)
+        written = [output] * len(names)
+    elif output is not None:
         made = corrupt is not None
         stored = answers(memory, memory.originals)[0]
         written = (

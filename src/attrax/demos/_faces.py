@@ -65,6 +65,12 @@ def demo(folder: str | os.PathLike[str] = "attrax-demo", *, seed: int = 0, progr
 
     **Returns:** `Demo`. **Raises** `ValueError` for a wrong seed, before any work, and for a folder that can't be
     written.
+
+    ```python
+    >>> from attrax import demos
+    >>> shown = demos.demo("attrax-demo")  # doctest: +SKIP
+
+    ```
     """
     begun = time.perf_counter()
     seed = checks.integer("seed", seed, least=0)

@@ -69,6 +69,12 @@ def demo_film(
 
     **Returns:** `FilmDemo`. **Raises** `ValueError` for a wrong seed, before any work, and for a folder that can't be
     written.
+
+    ```python
+    >>> from attrax import demos
+    >>> shown = demos.demo_film("attrax-demo")  # doctest: +SKIP
+
+    ```
     """
     begun = time.perf_counter()
     seed = checks.integer("seed", seed, least=0)

@@ -135,7 +135,20 @@ def run_on(
     keep: int | None = None,
     sizes: tuple[int, ...] = _CHUNK,
 ) -> Run:
-    """As `run`, but from coordinates instead of states, one row per start; `num_steps` counts from there."""
+    """As `run`, but from coordinates instead of states, one row per start; `num_steps` counts from there.
+
+    ```python
+    >>> import numpy as np
+    >>> import attrax as ax
+    >>> from attrax.extending import float64
+    >>> with float64():
+    ...     reduced = ax.maps.reduced_map(lambda x: x / 2, (1,))
+    >>> found = ax.dynamics.run_on(reduced, np.array([[1.0]]), max_steps=100, atol=1e-3)
+    >>> int(found.num_steps[0]), found.status[0].value
+    (10, 'converged')
+
+    ```
+    """
     with float64():
         rows = in_pieces(lambda piece: _from_coordinates(reduced, *piece), _limited(z, atol, unit), sizes)
         return _run_on(reduced, rows, max_steps, keep, sizes, None)
@@ -223,13 +236,37 @@ def _without_path(first: int, count: int, before: _Rows, result: tuple[_Rows, An
 
 
 def states_of(reduced: ReducedMap, z: Float[np.ndarray, "n k"], sizes: tuple[int, ...] = _CHUNK) -> HostStates:
-    """The states with these coordinates."""
+    """The states with these coordinates.
+
+    ```python
+    >>> import numpy as np
+    >>> import attrax as ax
+    >>> from attrax.extending import float64
+    >>> with float64():
+    ...     reduced = ax.maps.reduced_map(lambda x: x / 2, (1,))
+    >>> ax.dynamics.states_of(reduced, np.array([[3.0], [1.0]])).ravel().tolist()
+    [3.0, 1.0]
+
+    ```
+    """
     with float64():
         return in_pieces(lambda piece: _to_states(reduced, piece), z, sizes)
 
 
 def flat_of(reduced: ReducedMap, z: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
-    """Coordinates whose Euclidean distance is that of the states."""
+    """Coordinates whose Euclidean distance is that of the states.
+
+    ```python
+    >>> import numpy as np
+    >>> import attrax as ax
+    >>> from attrax.extending import float64
+    >>> with float64():
+    ...     reduced = ax.maps.reduced_map(lambda x: x / 2, (1,))
+    >>> ax.dynamics.flat_of(reduced, np.array([[3.0], [1.0]])).ravel().tolist()  # of this map, the states themselves
+    [3.0, 1.0]
+
+    ```
+    """
     return z if reduced.norm_factor is None else z @ np.asarray(reduced.norm_factor).T
 
 

@@ -36,6 +36,15 @@ def program_from_torch(module: Any, example: Any) -> Program:
     **Arguments:** `example`: a tensor, or a tuple of all arguments.
 
     **Raises** `ForeignError` where PyTorch can't export the module, or attrax lacks an operator.
+
+    ```python
+    >>> from attrax import foreign
+    >>> import torch  # doctest: +SKIP
+    >>> program = foreign.program_from_torch(torch.nn.Linear(4, 4), torch.zeros(1, 4))  # doctest: +SKIP
+    >>> len(program.inputs), len(program.outputs)  # doctest: +SKIP
+    (1, 1)
+
+    ```
     """
     torch = need_torch()
     need_onnx()
@@ -80,6 +89,15 @@ def from_torch(
 
     **Raises** `ForeignError`, a `ValueError`, where PyTorch can't export the module, attrax lacks an operator, the
     output has another shape than the input, or the outputs differ by more than 1e-5 of the largest.
+
+    ```python
+    >>> from attrax import foreign
+    >>> import torch  # doctest: +SKIP
+    >>> module = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 4))  # doctest: +SKIP
+    >>> foreign.from_torch(module.eval(), torch.zeros(1, 4)).map.shape  # doctest: +SKIP
+    (4,)
+
+    ```
     """
     torch = need_torch()
     arguments = example if isinstance(example, tuple) else (example,)

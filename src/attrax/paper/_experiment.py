@@ -297,6 +297,19 @@ def judged(
     Reproduced if `good` holds for every cell (for any cell, without `every`), not reproduced if neither `good` nor
     `partly` holds for any, partly otherwise. A network that was not trained counts against the statement and gives no
     number. If none was trained, nothing can be said.
+
+    ```python
+    >>> from attrax import paper
+    >>> from attrax.paper.sweeps import Cell, CellRecord, CellStatus
+    >>> cells = [Cell("mine", f"seed {seed}", "module:function", {"seed": seed}) for seed in (0, 1)]
+    >>> found = [CellRecord(cell, CellStatus.DONE, {"radius": 0.5 + cell.seeds[0]}, {}, 1.0) for cell in cells]
+    >>> def radius(record):
+    ...     return record.numbers["radius"]
+    >>> summary = paper.judged(found, radius, good=lambda one: radius(one) < 1, partly=lambda one: False)
+    >>> summary.here, str(summary.outcome)
+    (1.0, 'partly')
+
+    ```
     """
     if not records:
         return Summary(None, None, None, Outcome.UNFINISHED, "No cell has run.")

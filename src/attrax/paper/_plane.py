@@ -87,6 +87,14 @@ def train_plane(
 
     **Returns** the certified memory, the loss, the epochs, and the status of training. **Raises** `ValueError` for
     wrong arguments, and for a checkpoint of another training.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax import Patterns, paper
+    >>> points = Patterns.from_examples(np.array([[-0.5, 0.5], [0.5, 0.2]]))
+    >>> memory, loss, epochs, status = paper.train_plane(points, width=64, depth=5)  # doctest: +SKIP
+
+    ```
     """
     seed = checks.integer("seed", seed)
     checks.one_of("schedule", schedule, SCHEDULES)

@@ -154,6 +154,14 @@ def reproduce(
     its cells, only its own part of the page is missing.
 
     Source: Radhakrishnan, Belkin, Uhler (2020): all figures and tables whose statement is known.
+
+    ```python
+    >>> from attrax import paper
+    >>> sorted(paper.EXPERIMENTS)[:3]
+    ['audio', 'control', 'fig1']
+    >>> paper.reproduce(["fig1"], "attrax-paper", scale="smoke")  # doctest: +SKIP
+
+    ```
     """
     checks.one_of("format", format, PAGE_FORMATS)
     jobs = default_threads(1) if jobs is None else checks.integer("jobs", jobs, least=1)

@@ -11,6 +11,7 @@ from ._measure_plots import curve_figure as curve_figure
 from ._measure_plots import limits_figure as limits_figure
 from ._measure_plots import outcome_rates as outcome_rates
 from ._measure_plots import write_figure as write_figure
+from ._motion import path_film as path_film
 from ._named_tables import activation_table as activation_table
 from ._named_tables import corruption_table as corruption_table
 from ._period_plot import period_figure as period_figure

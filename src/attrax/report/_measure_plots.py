@@ -50,6 +50,20 @@ def census_figure(census: Census) -> "Figure":
     fractions that ended at a stored example, ended elsewhere, diverged, or did not converge.
 
     **Returns:** a `matplotlib.figure.Figure`, 9×3.6 inches.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax import report
+    >>> from attrax.analysis import Census, Limit, LimitKind
+    >>> limits = (
+    ...     Limit(LimitKind.STORED, 3, 1, 0, np.zeros((2, 2)), 0, 0.0),
+    ...     Limit(LimitKind.SPURIOUS, 1, 1, -1, np.ones((2, 2)), 0, 2.0),
+    ... )
+    >>> census = Census(limits, np.array([0, 0, 1, 0]), np.array(["uniform"] * 4), np.full(4, 9), 1, 0.95)
+    >>> len(report.census_figure(census).axes)
+    2
+
+    ```
     """
     figure, left = _figure(9.0, 3.6, "black", False)
     left.set_subplotspec(left.get_gridspec().figure.add_gridspec(1, 2)[0, 0])
@@ -113,6 +127,20 @@ def limits_figure(census: Census, originals: HostStates, *, columns: int = 8) ->
 
     **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError` for states that are not pictures, and if every
     limit is a stored one.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax import report
+    >>> from attrax.analysis import Census, Limit, LimitKind
+    >>> limits = (
+    ...     Limit(LimitKind.STORED, 3, 1, 0, np.zeros((2, 2)), 0, 0.0),
+    ...     Limit(LimitKind.SPURIOUS, 1, 1, -1, np.ones((2, 2)), 0, 2.0),
+    ... )
+    >>> census = Census(limits, np.array([0, 0, 1, 0]), np.array(["uniform"] * 4), np.full(4, 9), 1, 0.95)
+    >>> len(report.limits_figure(census, np.zeros((1, 2, 2))).axes)
+    2
+
+    ```
     """
     from matplotlib.figure import Figure
 
@@ -147,7 +175,22 @@ def limits_figure(census: Census, originals: HostStates, *, columns: int = 8) ->
 
 
 def outcome_rates(census: Census) -> dict[str, dict[str, float]]:
-    """For each kind of start, the fraction of each outcome: the kinds of limits, `diverged` and `not converged`."""
+    """For each kind of start, the fraction of each outcome: the kinds of limits, `diverged` and `not converged`.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax import report
+    >>> from attrax.analysis import Census, Limit, LimitKind
+    >>> limits = (
+    ...     Limit(LimitKind.STORED, 3, 1, 0, np.zeros((2, 2)), 0, 0.0),
+    ...     Limit(LimitKind.SPURIOUS, 1, 1, -1, np.ones((2, 2)), 0, 2.0),
+    ... )
+    >>> census = Census(limits, np.array([0, 0, 1, 0]), np.array(["uniform"] * 4), np.full(4, 9), 1, 0.95)
+    >>> report.outcome_rates(census)
+    {'uniform': {'stored': 0.75, 'spurious': 0.25}}
+
+    ```
+    """
     names = [str(limit.kind) for limit in census.limits] + ["not converged", "diverged"]
     found: dict[str, dict[str, float]] = {}
     for kind in census.by_kind:
@@ -171,6 +214,18 @@ def curve_figure(points: Sequence[CurvePoint]) -> "Figure":
     **Arguments:** `points`, from `analysis.recovery_curves`, at least one.
 
     **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError` without points.
+
+    ```python
+    >>> from attrax import report
+    >>> from attrax.analysis import CurvePoint
+    >>> points = [
+    ...     CurvePoint("gaussian", level, f"gaussian:{level}", 10, right, {"euclidean": 0.8}, None, "no")
+    ...     for level, right in ((0.1, 9), (0.5, 6))
+    ... ]
+    >>> len(report.curve_figure(points).axes)
+    1
+
+    ```
     """
     from matplotlib.figure import Figure
 
@@ -234,6 +289,16 @@ def comparison_figure(comparison: Comparison) -> "Figure":
     bytes.
 
     **Returns:** a `matplotlib.figure.Figure`.
+
+    ```python
+    >>> import jax.numpy as jnp, jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> memory = ax.Memory(lambda x: jnp.where(x > 0.5, 1.0, 0.0), ax.Patterns.from_examples(np.eye(3)))
+    >>> found = ax.analysis.compare(memory, ["gaussian:0.05"], rivals=["1-NN cosine"], key=jr.key(0))
+    >>> len(ax.report.comparison_figure(found).axes)
+    2
+
+    ```
     """
     from matplotlib.figure import Figure
 

@@ -21,6 +21,19 @@ def capacity_figure(sweep: CapacitySweep) -> "Figure":
     includes partial recovery. The dotted line is the first number of examples for which less than half were recovered.
 
     **Returns:** a `matplotlib.figure.Figure`, 8.6×3.5 inches.
+
+    ```python
+    >>> from attrax import report
+    >>> from attrax.analysis import CapacityPoint, CapacitySweep
+    >>> points = [
+    ...     CapacityPoint(count, 1e-8, right, count, right, 8.0 * right, 9.0 * right, 700, 1.0)
+    ...     for count, right in ((8, 8), (64, 3))
+    ... ]
+    >>> sweep = CapacitySweep(tuple(points), "gaussian:0.1", 16, 16, 1, "relu")
+    >>> report.capacity_figure(sweep).get_size_inches().tolist()
+    [8.6, 3.5]
+
+    ```
     """
     from matplotlib.figure import Figure
 
@@ -88,6 +101,18 @@ def agreement_figure(
     **Arguments:** `agreements`, from `analysis.nearest_agreement`, by the names of the memories, at least one; `sizes`,
     entries per state and hidden layers of each. **Returns:** a `matplotlib.figure.Figure`. **Raises** `ValueError`
     without points.
+
+    ```python
+    >>> from attrax import report
+    >>> from attrax.analysis import AgreementPoint
+    >>> points = [
+    ...     AgreementPoint("gaussian", level, f"gaussian:{level}", 10, right, 8, right, 0, 9)
+    ...     for level, right in ((0.1, 9), (0.5, 6))
+    ... ]
+    >>> len(report.agreement_figure({"faces": points}).axes)
+    1
+
+    ```
     """
     from matplotlib.figure import Figure
 
@@ -151,6 +176,17 @@ def tolerance_figure(tolerance: NoiseTolerance) -> "Figure":
     axis. The heading has Spearman's correlation, if it is defined.
 
     **Returns:** a `matplotlib.figure.Figure`, 8.2×3.4 inches.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax import report
+    >>> from attrax.analysis import NoiseTolerance
+    >>> sigma, singular = np.array([0.1, 0.3, 0.2]), np.array([2.0, 1.1, 1.4])
+    >>> found = NoiseTolerance(np.arange(3), sigma, 1.05 * sigma, np.full(3, 0.95), singular, np.full(3, 0.5), 0.9, 100)
+    >>> len(report.tolerance_figure(found).axes)
+    2
+
+    ```
     """
     from matplotlib.figure import Figure
 

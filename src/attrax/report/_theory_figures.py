@@ -129,6 +129,15 @@ def theory_figure(
     `intervals`), at least 6, by default 8; `progress`; `key`.
 
     **Returns** the two files. **Raises** `ValueError` for wrong arguments, before any work.
+
+    ```python
+    >>> import jax.random as jr
+    >>> from attrax import report
+    >>> report.THEORY_FIGURES
+    ('portrait', 'curves', 'intervals', 'map', 'random', 'initial')
+    >>> report.theory_figure("portrait", "figures", activation="sigmoid", key=jr.key(0))  # doctest: +SKIP
+
+    ```
     """
     checks.random_key(key)
     kind = checks.one_of("kind", kind, THEORY_FIGURES)

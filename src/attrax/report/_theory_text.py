@@ -32,6 +32,15 @@ def theory_table(checks: Sequence[TheoryCheck]) -> str:
     of the trained Jacobian, which the theory says are 0.
 
     **Arguments:** `checks`, of `analysis.check_training`. **Returns:** lines of text.
+
+    ```python
+    >>> import jax.random as jr
+    >>> from attrax import analysis, report, theory
+    >>> check = analysis.check_training(theory.corollary1("cosid", 2, 0.7), key=jr.key(0))
+    >>> report.theory_table([check]).splitlines()[-1].split()[:3]
+    ['Corollary', '1', 'cosid']
+
+    ```
     """
     rows = [_row(check) for check in checks]
     widths = [max(len(row[i]) for row in [_HEAD, *rows]) for i in range(len(_HEAD))]

@@ -20,6 +20,14 @@ def click_points(*, extent: tuple[float, float, float, float] = (-1.5, 1.5, -1.5
     **Returns:** the points in the order in which they were clicked, to three decimals.
 
     **Raises** `SourceError` where no window can be opened, and where none was clicked.
+
+    ```python
+    >>> from attrax import sources
+    >>> text = sources.click_points()  # opens a window  # doctest: +SKIP
+    >>> sources.load("points:-0.8,-0.6;0.1,-0.9").values.shape
+    (2, 2)
+
+    ```
     """
     from matplotlib import pyplot as plt
 
