@@ -44,8 +44,12 @@ layering: setup  ## check that imports go one way
 
 check: lint types layering test  ## all of these
 
+# From nothing all lessons are executed, which takes minutes and needs PyTorch; afterwards those that changed.
+LESSONS ?= $(if $(wildcard site),--changed,--all)
+
 # Material warns of MkDocs 2 on every run.
-docs: setup  ## build the site into site/; a warning is an error
+docs: torch  ## execute the lessons, build the site into site/; a warning is an error
+	$(BIN)/python docs/_lessons.py $(LESSONS)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 docs-serve: setup  ## show the site while you write, at http://127.0.0.1:8000

@@ -1,12 +1,16 @@
-"""What the site needs beyond MkDocs: pages from outside docs/, formulas as MathML, a check that it is self-contained.
+"""What the site needs beyond MkDocs: pages from outside docs/, pages of lessons and of the gallery with their outputs,
+formulas as MathML, a check that it is self-contained.
 
 MathML is made while the site is built, so a page with formulas needs no script and no fonts from elsewhere.
 """
 
 import html
+import importlib.util
 import re
+import sys
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 from latex2mathml.converter import convert
 from mkdocs.config.defaults import MkDocsConfig
@@ -22,9 +26,24 @@ OUTSIDE = {
 }
 """Files of the repository that are pages of the site as well, and the names of these pages."""
 
+
+def _beside(name: str) -> Any:
+    """A module of this folder, which is not a package and not on the path."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+lessons = _beside("_lessons")
+
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
 _PRIME = re.compile(r"<msup>(<mi>[^<]*</mi>)<m[io]>&#x02032;</m[io]></msup>")
 """A derivative. As a superscript, the prime is too small to see where no font for mathematics is installed."""
+_SKIPPED = re.compile(r'\s*<span class="c1"># doctest: \+SKIP</span>')
+"""What keeps examples that take minutes, a window or PyTorch from the tests, and is of no use to a reader."""
 _STYLED = re.compile(r'<(m[in]) mathvariant="(bold|double-struck)">(\w)</\1>')
 """Browsers take bold and double-struck letters and digits as characters of their own only."""
 _FETCHED = re.compile(
@@ -37,10 +56,25 @@ _FETCHED = re.compile(
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds the pages that stand outside docs/, with their links as seen from docs/."""
+    """Adds the pages that stand outside docs/, with their links as seen from docs/, and those of lessons and gallery.
+
+    A lesson whose outputs are out of date ends the build.
+    """
+    kept = lessons.record()
+    for script in lessons.scripts():
+        if reason := lessons.outdated(script, kept):
+            raise PluginError(
+                f"docs/{script.name}.py: {reason}; run `python docs/_lessons.py` and commit what it changes"
+            )
+    made = {"gallery/index.md": lessons.gallery()}
     for name, page in OUTSIDE.items():
-        text = (ROOT / name).read_text(encoding="utf-8")
-        files.append(File.generated(config, page, content=re.sub(r"\]\((?:\.\./)?docs/", "](", text)))
+        made[page] = re.sub(r"\]\((?:\.\./)?docs/", "](", (ROOT / name).read_text(encoding="utf-8"))
+    for script in lessons.scripts():
+        made[f"{script.name}.ipynb"] = lessons.notebook(script)
+    for script in lessons.scripts("lessons"):
+        made[f"{script.name}.md"] = lessons.page(script)
+    for page, content in made.items():
+        files.append(File.generated(config, page, content=content))
     return files
 
 
@@ -54,7 +88,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Turns formulas into MathML. A command that is not known there ends the build."""
+    """Turns formulas into MathML; a command that is not known there ends the build. Takes marks for doctest away."""
 
     def mathml(found: re.Match[str]) -> str:
         formula = html.unescape(found[2]).strip()
@@ -65,7 +99,7 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
         made = _STYLED.sub(lambda sign: f"<{sign[1]}>{_styled(sign[2], sign[3])}</{sign[1]}>", made)
         return made.replace('<mo stretchy="false">&#x0007C;</mo>', '<mo stretchy="false" lspace="0" rspace="0">|</mo>')
 
-    return _FORMULA.sub(mathml, content)
+    return _SKIPPED.sub("", _FORMULA.sub(mathml, content))
 
 
 def _styled(style: str, sign: str) -> str:

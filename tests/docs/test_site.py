@@ -65,8 +65,9 @@ def test_a_page_that_asks_another_host_ends_the_build(tmp_path: Path, page: str,
 def test_every_page_is_in_the_navigation() -> None:
     text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     named = set(re.findall(r"[\w/-]+\.md", yaml.safe_dump(yaml.safe_load(text)["nav"])))
-    pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
-    assert named == pages | set(hooks.OUTSIDE.values())
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("[!_]*.md")}
+    made = {f"{script.name}.md" for script in hooks.lessons.scripts("lessons")} | {"gallery/index.md"}
+    assert named == pages | made | set(hooks.OUTSIDE.values())
 
 
 def test_lists_in_lists_are_indented_by_four() -> None:

@@ -11,6 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = (
     *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "lessons").glob("*.*")),
+    *sorted((ROOT / "docs" / "gallery").glob("*.*")),
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     ROOT / "benchmarks" / "README.md",
