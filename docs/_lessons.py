@@ -127,15 +127,16 @@ def shown(script: Script, cell: Any, output: dict[str, Any]) -> str:
     """A code cell with what it printed and drew."""
     parts = [f"```python\n{cell.source}\n```"]
     if output["text"]:
-        parts.append("```text\n" + output["text"].rstrip("\n") + "\n```")
+        parts.append("```{ .text .output }\n" + output["text"].rstrip("\n") + "\n```")
     parts += pictures(script, cell, output)
     return "\n\n".join(parts)
 
 
 def pictures(script: Script, cell: Any, output: dict[str, Any]) -> list[str]:
-    """The pictures of a cell, with its title as their description."""
+    """The pictures of a cell, with its title as their caption."""
     caption = cell.metadata.get("title", script.title)
-    return [f"![{caption}](outputs/{script.path.stem}/{name})" for name in output["figures"]]
+    shown = [f"![{caption}](outputs/{script.path.stem}/{name})" for name in output["figures"]]
+    return [*shown, f"*{caption.rstrip('.')}.*"] if shown and "title" in cell.metadata else shown
 
 
 def notebook(script: Script) -> str:
@@ -149,6 +150,8 @@ def notebook(script: Script) -> str:
             cell.source = re.sub(r"\[([^\]]+)\]\((?!https?:)[^)]+\)", r"\1", cell.source)
             if "answer" in _tags(cell):
                 cell.source = f"<details><summary>Answer</summary>\n\n{cell.source}\n\n</details>"
+        elif "title" in cell.metadata:  # which notebooks do not show
+            cell.source = f"# {cell.metadata['title']}\n{cell.source}"
     made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return jupytext.writes(made, fmt="ipynb")
 

@@ -99,13 +99,14 @@ def test_the_gallery_holds_short_scripts_with_their_pictures() -> None:
 
 def test_a_page_shows_code_output_pictures_and_folded_answers(small: Any) -> None:
     page = lessons.page(small)
-    assert "```text\nprinted\n```\n\n![A line](outputs/small/1.png)" in page
-    assert "```python\nax.report.is_picture((2, 2))\n```\n\n```text\nTrue\n```" in page
+    assert "```{ .text .output }\nprinted\n```\n\n![A line](outputs/small/1.png)\n\n*A line.*" in page
+    assert "```python\nax.report.is_picture((2, 2))\n```\n\n```{ .text .output }\nTrue\n```" in page
     assert '??? success "Answer"\n\n    Because.' in page
     made = json.loads(lessons.notebook(small))
     assert made["nbformat"] == 4
     assert [cell["cell_type"] for cell in made["cells"]] == ["markdown", "code", "code", "markdown"]
     assert "".join(made["cells"][0]["source"]).endswith("See verdicts.")  # which is no file beside the notebook
+    assert "".join(made["cells"][1]["source"]).startswith("# A line\nimport")
     assert "<details>" in "".join(made["cells"][3]["source"])
 
 
