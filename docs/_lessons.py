@@ -5,9 +5,10 @@
     python docs/_lessons.py lessons/NAME executes one
 
 The outputs (text, pictures) are committed beside the files, and docs/executed.json holds for each file a digest of its
-code, of every function and class of attrax that it names, and of its outputs. A file is out of date where one of these
-differs; the site is not built with one that is. Prose may be changed without executing anything, and so may comments
-and docstrings of attrax.
+code, of the interface of every function and class of attrax that it names (arguments, fields, defaults), and of its
+outputs. A file is out of date where one of these differs; the site is not built with one that is. Prose may be changed
+without executing anything. That attrax computes the same behind an interface is for its tests to show; before a release
+all files are executed.
 """
 
 import argparse
@@ -79,7 +80,7 @@ class Script:
         files = sorted(self.made.glob("*")) if self.made.is_dir() else []
         return {
             "code": _digest("\n".join(self.code)),
-            "attrax": {name: named and _digest(_statements(named)) for name, named in _named("\n".join(self.code))},
+            "attrax": {name: named and _digest(_interface(named)) for name, named in _named("\n".join(self.code))},
             "outputs": _digest(*(part for file in files for part in (file.name, file.read_bytes()))),
         }
 
@@ -314,15 +315,20 @@ def _resolved(name: str) -> Any:
     return inspect.unwrap(value) if inspect.isfunction(value) else value
 
 
-def _statements(named: Any) -> str:
-    """The source of a function or class without comments, docstrings and blank lines."""
-    source = textwrap.dedent(inspect.getsource(named))
-    dropped: set[int] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            dropped |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-    lines = [line.rstrip() for number, line in enumerate(source.splitlines(), 1) if number not in dropped]
-    return "\n".join(line for line in lines if line and not line.lstrip().startswith("#"))
+def _interface(named: Any) -> str:
+    """The arguments of a function, or the fields of a class, with their defaults."""
+    node = ast.parse(textwrap.dedent(inspect.getsource(named))).body[0]
+    lines = []
+    for part in (node, *(node.body if isinstance(node, ast.ClassDef) else ())):
+        if isinstance(part, ast.FunctionDef) and (part is node or part.name == "__init__"):
+            for argument in ast.walk(part.args):
+                if isinstance(argument, ast.arg):
+                    argument.annotation = None
+            lines.append(f"{part.name}({ast.unparse(part.args)})")
+        elif isinstance(part, ast.AnnAssign):
+            default = f" = {ast.unparse(part.value)}" if part.value else ""
+            lines.append(f"{ast.unparse(part.target)}{default}")
+    return "\n".join(lines)
 
 
 def main() -> int:

@@ -128,7 +128,7 @@ def test_what_is_out_of_date_is_found_out(small: Any, monkeypatch: pytest.Monkey
     picture.write_bytes(kept + b"0")
     assert why() == "its outputs are not those that were recorded"
     picture.write_bytes(kept)
-    monkeypatch.setattr(lessons, "_statements", lambda named: "another body")
+    monkeypatch.setattr(lessons, "_interface", lambda named: "is_picture(shape, other)")
     assert why() == "attrax.report.is_picture changed"
     monkeypatch.setattr(lessons, "record", dict)
     monkeypatch.setattr(lessons, "scripts", lambda *folders: [small])
@@ -136,13 +136,13 @@ def test_what_is_out_of_date_is_found_out(small: Any, monkeypatch: pytest.Monkey
         hooks.on_files([], SimpleNamespace())
 
 
-def test_comments_and_docstrings_do_not_count() -> None:
-    from attrax.report import is_picture
+def test_what_counts_is_the_interface() -> None:
+    from attrax import Training
+    from attrax.report import is_picture, save_figure
 
-    body = lessons._statements(is_picture)
-    assert body.startswith("def is_picture(")
-    assert '"""' not in body
-    assert "return" in body
+    assert lessons._interface(is_picture) == "is_picture(shape)"
+    assert lessons._interface(save_figure) == "save_figure(figure, path, *, dpi=130)"
+    assert lessons._interface(Training).splitlines()[:2] == ["optimizer = None", "learning_rate = None"]
 
 
 def test_ci_refuses_more_than_it_has_time_for(
