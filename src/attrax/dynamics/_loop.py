@@ -111,8 +111,7 @@ def run(
     ```python
     >>> import numpy as np
     >>> import attrax as ax
-    >>> from attrax.extending import float64
-    >>> with float64():
+    >>> with ax.extending.float64():
     ...     reduced = ax.maps.reduced_map(lambda x: x / 2, (1,))
     >>> found = ax.dynamics.run(reduced, np.ones((1, 1)), max_steps=100, atol=1e-6)
     >>> found.num_steps.tolist(), found.period.tolist()
@@ -137,17 +136,14 @@ def run_on(
 ) -> Run:
     """As `run`, but from coordinates instead of states, one row per start; `num_steps` counts from there.
 
-    ```python
-    >>> import numpy as np
-    >>> import attrax as ax
-    >>> from attrax.extending import float64
-    >>> with float64():
-    ...     reduced = ax.maps.reduced_map(lambda x: x / 2, (1,))
-    >>> found = ax.dynamics.run_on(reduced, np.array([[1.0]]), max_steps=100, atol=1e-3)
-    >>> int(found.num_steps[0]), found.status[0].value
-    (10, 'converged')
+    With the map x ↦ x/2, whose coordinates are its states:
 
-    ```
+        >>> import attrax as ax
+        >>> with ax.extending.float64():
+        ...     reduced = ax.maps.reduced_map(lambda x: x / 2, (1,))
+        >>> found = ax.dynamics.run_on(reduced, np.array([[1.0]]), max_steps=100, atol=1e-3)
+        >>> int(found.num_steps[0]), found.status[0].value
+        (10, 'converged')
     """
     with float64():
         rows = in_pieces(lambda piece: _from_coordinates(reduced, *piece), _limited(z, atol, unit), sizes)
@@ -238,16 +234,13 @@ def _without_path(first: int, count: int, before: _Rows, result: tuple[_Rows, An
 def states_of(reduced: ReducedMap, z: Float[np.ndarray, "n k"], sizes: tuple[int, ...] = _CHUNK) -> HostStates:
     """The states with these coordinates.
 
-    ```python
-    >>> import numpy as np
-    >>> import attrax as ax
-    >>> from attrax.extending import float64
-    >>> with float64():
-    ...     reduced = ax.maps.reduced_map(lambda x: x / 2, (1,))
-    >>> ax.dynamics.states_of(reduced, np.array([[3.0], [1.0]])).ravel().tolist()
-    [3.0, 1.0]
+    With the map x ↦ x/2, whose coordinates are its states:
 
-    ```
+        >>> import attrax as ax
+        >>> with ax.extending.float64():
+        ...     reduced = ax.maps.reduced_map(lambda x: x / 2, (1,))
+        >>> ax.dynamics.states_of(reduced, np.array([[3.0], [1.0]])).ravel().tolist()
+        [3.0, 1.0]
     """
     with float64():
         return in_pieces(lambda piece: _to_states(reduced, piece), z, sizes)
@@ -256,16 +249,13 @@ def states_of(reduced: ReducedMap, z: Float[np.ndarray, "n k"], sizes: tuple[int
 def flat_of(reduced: ReducedMap, z: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
     """Coordinates whose Euclidean distance is that of the states.
 
-    ```python
-    >>> import numpy as np
-    >>> import attrax as ax
-    >>> from attrax.extending import float64
-    >>> with float64():
-    ...     reduced = ax.maps.reduced_map(lambda x: x / 2, (1,))
-    >>> ax.dynamics.flat_of(reduced, np.array([[3.0], [1.0]])).ravel().tolist()  # of this map, the states themselves
-    [3.0, 1.0]
+    With the map x ↦ x/2, whose coordinates are its states:
 
-    ```
+        >>> import attrax as ax
+        >>> with ax.extending.float64():
+        ...     reduced = ax.maps.reduced_map(lambda x: x / 2, (1,))
+        >>> ax.dynamics.flat_of(reduced, np.array([[3.0], [1.0]])).ravel().tolist()
+        [3.0, 1.0]
     """
     return z if reduced.norm_factor is None else z @ np.asarray(reduced.norm_factor).T
 

@@ -158,16 +158,8 @@ def fit_at_edge(
 
     **Returns:** `EdgeFit`. **Raises** `ValueError` for a wrong argument or a checkpoint of another run.
 
-    ```python
-    >>> import jax.random as jr, numpy as np
-    >>> from attrax import Patterns, maps, training
-    >>> points = Patterns.from_examples(np.eye(3, dtype="float32"))
-    >>> network = maps.mlp((3,), width=32, depth=2, key=jr.key(0))
-    >>> found = training.fit_at_edge(
-    ...     network, points.points, points.targets, cycles=points.cycles, key=jr.key(1)
-    ... )  # doctest: +SKIP
-
-    ```
+        >>> from attrax import training
+        >>> found = training.fit_at_edge(network, points, points, cycles=[[0], [1]], key=key)  # doctest: +SKIP
     """
     checks.random_key(key)
     checks.one_of("optimizer", optimizer, OPTIMIZERS)
