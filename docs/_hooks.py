@@ -82,6 +82,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Leads links to the files outside docs/ to their pages. In a search, what explains comes before what lists."""
     if page.file.src_uri.startswith("results/") or page.file.src_uri == "changelog.md":
         page.meta["search"] = {"boost": 0.2}
+    if page.file.src_uri == "lessons/index.md":  # in the repository, its links lead to the files
+        markdown = markdown.replace(".py)", ".md)")
     for name, target in OUTSIDE.items():
         markdown = markdown.replace(f"](../{name}", f"]({target}")
     return markdown
