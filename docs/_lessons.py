@@ -5,10 +5,10 @@
     python docs/_lessons.py lessons/NAME executes one
 
 The outputs (text, pictures) are committed beside the files, and docs/executed.json holds for each file a digest of its
-code, of the interface of every function and class of attrax that it names (arguments, fields, defaults), and of its
-outputs. A file is out of date where one of these differs; the site is not built with one that is. Prose may be changed
-without executing anything. That attrax computes the same behind an interface is for its tests to show; before a release
-all files are executed.
+code and of its outputs, and the arguments, fields and defaults of every function and class of attrax that it names. A
+file is out of date where one of these changed, other than by an addition; the site is not built with one that is. Prose
+may be changed without executing anything. That attrax computes the same behind an interface is for its tests to show;
+before a release all files are executed.
 """
 
 import argparse
@@ -80,7 +80,7 @@ class Script:
         files = sorted(self.made.glob("*")) if self.made.is_dir() else []
         return {
             "code": _digest("\n".join(self.code)),
-            "attrax": {name: named and _digest(_interface(named)) for name, named in _named("\n".join(self.code))},
+            "attrax": {name: named and _interface(named) for name, named in _named("\n".join(self.code))},
             "outputs": _digest(*(part for file in files for part in (file.name, file.read_bytes()))),
         }
 
@@ -103,7 +103,7 @@ def outdated(script: Script, kept: dict[str, dict[str, Any]]) -> str:
         return "its code changed"
     if old["outputs"] != new["outputs"]:
         return "its outputs are not those that were recorded"
-    changed = [name for name, digest in new["attrax"].items() if old["attrax"].get(name) != digest]
+    changed = [name for name, used in new["attrax"].items() if not _fits(old["attrax"].get(name), used)]
     return f"{', '.join(changed)} changed" if changed else ""
 
 
@@ -316,19 +316,31 @@ def _resolved(name: str) -> Any:
 
 
 def _interface(named: Any) -> str:
-    """The arguments of a function, or the fields of a class, with their defaults."""
+    """The arguments of a function, or the fields of a class, with their defaults, one per line."""
     node = ast.parse(textwrap.dedent(inspect.getsource(named))).body[0]
-    lines = []
+    lines: list[str] = []
     for part in (node, *(node.body if isinstance(node, ast.ClassDef) else ())):
         if isinstance(part, ast.FunctionDef) and (part is node or part.name == "__init__"):
-            for argument in ast.walk(part.args):
-                if isinstance(argument, ast.arg):
-                    argument.annotation = None
-            lines.append(f"{part.name}({ast.unparse(part.args)})")
+            given = part.args
+            plain = [*given.posonlyargs, *given.args]
+            defaults = [None] * (len(plain) - len(given.defaults)) + given.defaults
+            pairs = [*zip(plain, defaults, strict=True), *zip(given.kwonlyargs, given.kw_defaults, strict=True)]
+            lines += [_entry(one.arg, default) for one, default in pairs]
         elif isinstance(part, ast.AnnAssign):
-            default = f" = {ast.unparse(part.value)}" if part.value else ""
-            lines.append(f"{ast.unparse(part.target)}{default}")
+            lines.append(_entry(ast.unparse(part.target), part.value))
     return "\n".join(lines)
+
+
+def _entry(name: str, default: ast.expr | None) -> str:
+    return name if default is None else f"{name}={ast.unparse(default)}"
+
+
+def _fits(old: str | None, new: str | None) -> bool:
+    """Whether what was there still is, in its order and with its defaults, and what was added has a default."""
+    if old is None or new is None:
+        return False
+    before, now = old.splitlines(), new.splitlines()
+    return [one for one in now if one in before] == before and all("=" in one for one in now if one not in before)
 
 
 def main() -> int:

@@ -128,7 +128,9 @@ def test_what_is_out_of_date_is_found_out(small: Any, monkeypatch: pytest.Monkey
     picture.write_bytes(kept + b"0")
     assert why() == "its outputs are not those that were recorded"
     picture.write_bytes(kept)
-    monkeypatch.setattr(lessons, "_interface", lambda named: "is_picture(shape, other)")
+    monkeypatch.setattr(lessons, "_interface", lambda named: "shape\nother=None")
+    assert why() == ""
+    monkeypatch.setattr(lessons, "_interface", lambda named: "form")
     assert why() == "attrax.report.is_picture changed"
     monkeypatch.setattr(lessons, "record", dict)
     monkeypatch.setattr(lessons, "scripts", lambda *folders: [small])
@@ -140,9 +142,12 @@ def test_what_counts_is_the_interface() -> None:
     from attrax import Training
     from attrax.report import is_picture, save_figure
 
-    assert lessons._interface(is_picture) == "is_picture(shape)"
-    assert lessons._interface(save_figure) == "save_figure(figure, path, *, dpi=130)"
-    assert lessons._interface(Training).splitlines()[:2] == ["optimizer = None", "learning_rate = None"]
+    assert lessons._interface(is_picture) == "shape"
+    assert lessons._interface(save_figure).splitlines() == ["figure", "path", "dpi=130"]
+    assert lessons._interface(Training).splitlines()[:2] == ["optimizer=None", "learning_rate=None"]
+    assert lessons._fits("a\nb=1", "a\nb=1\nc=2")
+    assert not lessons._fits("a\nb=1", "a\nb=2")
+    assert not lessons._fits("a\nb=1", "a\nb=1\nc")
 
 
 def test_ci_refuses_more_than_it_has_time_for(
