@@ -147,7 +147,7 @@ def _one_structure(maps: list[Any]) -> tuple[list[Any], Any, np.dtype]:
     """The trained arrays of each map, what all share, and the dtype. **Raises** `ValueError` if maps differ."""
     if not maps:
         raise ValueError("maps must hold at least one map; got none")
-    parts = [eqx.partition(map, _is_trained) for map in maps]
+    parts = [eqx.partition(one, _is_trained) for one in maps]  # not `map`, which the next line calls
     shapes = [[(leaf.shape, leaf.dtype) for leaf in map(np.asarray, jax.tree.leaves(part))] for part, _ in parts]
     first = parts[0][1]
     for number, (part, static) in enumerate(parts[1:], start=1):

@@ -35,8 +35,8 @@ CREATE TABLE IF NOT EXISTS results (
 """
 
 _ADD = f"""
-INSERT OR REPLACE INTO results SELECT {", ".join(f"?{place + 1}" for place in range(13))}
-WHERE NOT (?8 = 'failed' AND EXISTS (SELECT 1 FROM results WHERE fingerprint = ?1 AND status != 'failed'))
+INSERT OR REPLACE INTO results SELECT {", ".join(f":{place}" for place in range(13))}
+WHERE NOT (:7 = 'failed' AND EXISTS (SELECT 1 FROM results WHERE fingerprint = :0 AND status != 'failed'))
 """
 
 
@@ -122,7 +122,7 @@ class ResultStore:
             json.dumps(dict(record.made_by)),
         )
         with self._told(), self._connection:
-            self._connection.execute(_ADD, row)
+            self._connection.execute(_ADD, {str(place): value for place, value in enumerate(row)})
 
     def get(self, cell: Cell) -> CellRecord | None:
         """The record of a cell, with the name of this `cell`; `None` if there is none."""
