@@ -91,7 +91,7 @@ def read_lines(path: str | os.PathLike[str]) -> tuple[str, ...]:
 
         >>> from pathlib import Path
         >>> from attrax.sources import read_lines
-        >>> _ = Path("names.txt").write_text("anna\nben\n")
+        >>> _ = Path("names.txt").write_text("anna\\nben\\n")
         >>> read_lines("names.txt")
         ('anna', 'ben')
     """
