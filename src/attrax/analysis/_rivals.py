@@ -158,6 +158,7 @@ def compare(
 
     **Returns:** `Comparison`. **Raises** `ValueError` for wrong arguments.
 
+        >>> import jax
         >>> from attrax import Patterns
         >>> memory = Memory(lambda x: jax.numpy.where(x > 0.5, 1.0, 0.0), Patterns.from_examples(np.eye(3)))
         >>> compare(memory, ["gaussian:0.05"], rivals=["1-NN cosine"], key=jr.key(0)).rivals[1].recovered

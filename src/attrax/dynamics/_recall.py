@@ -192,8 +192,8 @@ def recall(
         >>> int(found.period[0]), int(found.phase[0]), int(found.transient[0])
         (3, 2, 1)
         >>> blurred = np.array([[np.nan, 0.9, np.nan]])
-        >>> recall(memory, blurred, known=~np.isnan(blurred)).index.tolist()
-        [1]
+        >>> recall(memory, blurred, known=~np.isnan(blurred)).cycle.tolist()
+        [0]
     """
     check_memory(memory)
     patterns = memory.examples()

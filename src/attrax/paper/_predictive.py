@@ -33,7 +33,7 @@ def size_of(dimension: int, units: int, layers: int = 2) -> int:
     """The number of parameters of a network with these hidden units: weights, biases and the memory vector.
 
     >>> size_of(3072, 512)
-    1838592
+    1839104
     """
     return dimension * units + dimension + (layers - 1) * (units * units + units) + units
 

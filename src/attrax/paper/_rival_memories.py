@@ -47,8 +47,8 @@ def similarities(rows: np.ndarray, cues: np.ndarray, similarity: str, known: np.
 
     **Raises** `ValueError` for an unknown similarity.
 
-        >>> similarities(np.eye(2), np.array([[1.0, 0.0]]), "euclidean").tolist()
-        [[0.0, -2.0]]
+        >>> similarities(np.eye(2), np.array([[1.0, 1.0]]), "euclidean").tolist()
+        [[-1.0, -1.0]]
     """
     checks.one_of("similarity", similarity, SIMILARITIES)
     if known is not None:
@@ -80,7 +80,7 @@ def separated(scores: np.ndarray, separation: str, sharpness: float) -> np.ndarr
 
     **Raises** `ValueError` for an unknown separation.
 
-        >>> separated(np.array([[-1.0, -2.0]]), "polynomial", 2.0).tolist()
+        >>> separated(np.array([[-1.0, -2.0]]), "polynomial", 2.0).round(6).tolist()
         [[0.8, 0.2]]
     """
     checks.one_of("separation", separation, SEPARATIONS)
