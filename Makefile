@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup torch demo demo-film test lint format types layering check docs docs-serve bench bench-start bench-write bench-sequences bench-analysis bench-play attack onnx-tests lock clean
+.PHONY: help setup torch demo demo-film test lint format types layering check docs docs-serve bench bench-start bench-write bench-sequences bench-analysis bench-little bench-play attack onnx-tests lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -66,6 +66,9 @@ bench-write: torch  ## time writing beside PyTorch, and what memories recover; n
 
 bench-sequences: torch  ## time films, sounds and texts as limit cycles beside PyTorch; some rows need ATTRAX_DATA
 	$(BIN)/python -m benchmarks.bench_sequences
+
+bench-little: setup  ## recall from a part of a picture, and words from pictures; needs ATTRAX_DATA
+	$(BIN)/python -m benchmarks.bench_little
 
 bench-play: setup  ## what the playground does in a second, in headless Chromium
 	$(BIN)/python -m benchmarks.bench_play

@@ -38,7 +38,7 @@ ax.report.path_strip(film, answer, columns=8)
 print(f"in the film after {answer.transient[0]} steps, period {answer.period[0]}, at least {answer.psnr_min[0]:.0f} dB")
 
 # %% The same path as a film
-frames = answer.path[0].repeat(4, axis=1).repeat(4, axis=2)
+frames = answer.path[0].repeat(2, axis=1).repeat(2, axis=2)
 ax.sources.save_video("film.gif", frames, 8).path
 
 # %% [markdown]
