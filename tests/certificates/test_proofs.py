@@ -310,3 +310,15 @@ def test_an_exact_point_that_was_not_refined_may_be_far_away() -> None:
     found = ax.certify(around(halves, [1, 1.1]), recovery_atol=0.06)
     assert found.residual[0] < 0.06 < 0.1 <= found.distance_error[0]
     assert (found.verdict[0], found.reason[0]) == ("inconclusive", "distance_straddles_threshold")
+
+
+def test_one_active_unit_among_large_rounds_of_inhibition() -> None:
+    """Norms of whole layers would multiply rounding to more than 1; all paths but one are off, and that one is lost."""
+    size, rounds = 3, 6
+    inhibition = 1e4 * (2 * np.eye(size) - np.ones((size, size)))
+    weights = (1000 * np.eye(size), *[inhibition] * rounds, -np.eye(size), -np.eye(size))
+    biases = (np.full(size, -500.0), *[np.zeros(size)] * rounds, np.ones(size), np.ones(size))
+    network = ax.maps.MLP(weights, biases, (size,), "relu")
+    found = ax.certify(ax.Memory(network, ax.Patterns.from_examples(np.eye(size))))
+    assert [str(verdict) for verdict in found.verdict] == ["attractor"] * size
+    assert not found.spectral_radius.any()

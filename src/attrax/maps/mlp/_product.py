@@ -125,8 +125,10 @@ def _factor(weight: np.ndarray, norm: float, weight_error: float, slope: np.ndar
     part = slope[:, None] * weight
     # Per unit where errors differ a lot, as at kinks: ‖diag(error)·W‖ is at most its Frobenius norm.
     strayed = min(worst * norm, frobenius_bound(error[:, None] * weight)) if np.isfinite(worst) else np.inf
-    rounding = UNIT_ROUNDOFF * frobenius_bound(part)
-    size = largest * (norm + weight_error) + rounding
+    length = frobenius_bound(part)
+    rounding = UNIT_ROUNDOFF * length
+    # Of a layer with few active units, the block between them is far smaller than the layer.
+    size = min(largest * norm, length) + largest * weight_error + rounding
     return Factor(part, size, strayed + rounding + (largest + worst) * weight_error)
 
 
