@@ -27,10 +27,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if "PYTEST_XDIST_WORKER" in os.environ:
         return
-    folder = tempfile.mkdtemp(prefix="attrax-compiled-")
-    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     settings = {
-        "compilation_cache_dir": folder,
+        "compilation_cache_dir": str(_compiled(config)),
         "persistent_cache_enable_xla_caches": "none",  # they would be a part of the keys, and are for GPUs
         "persistent_cache_min_compile_time_secs": 0.0,
         "persistent_cache_min_entry_size_bytes": -1,
@@ -40,6 +38,25 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[f"JAX_{name.upper()}"] = str(value)
         jax.config.update(f"jax_{name}", value)
     _compile_faster()
+
+
+def _compiled(config: pytest.Config) -> Path:
+    """The folder of compiled programs, which is kept for the next run: it is under `.pytest_cache`, and
+    `pytest --cache-clear` empties it.
+
+    JAX names each program by all that it depends on. What no longer is asked for stays, so too large a folder is begun
+    again.
+    """
+    folder = config.cache.mkdir("compiled") if config.cache else Path(tempfile.mkdtemp(prefix="attrax-compiled-"))
+    if not config.cache:
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    elif sum(file.stat().st_size for file in folder.iterdir()) > _LARGEST_CACHE:
+        shutil.rmtree(folder, ignore_errors=True)
+    return folder
+
+
+_LARGEST_CACHE = 2 * 2**30
+"""Bytes."""
 
 
 def _compile_faster() -> None:

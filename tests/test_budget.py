@@ -65,6 +65,9 @@ def test_arguments_that_ask_for_too_much_are_refused_by_name(name: str, memory: 
 def test_layers_that_take_too_long_to_compile_are_refused_by_number(name: str, make: Callable[[], Any]) -> None:
     with pytest.raises(ValueError, match=f"^{name} would be [0-9,]+ layers; at most 1,000 are allowed"):
         make()
+
+
+def test_as_many_layers_as_are_allowed() -> None:
     assert ax.maps.mlp((2,), width=1, depth=1000, key=KEY).depth == 1000
 
 

@@ -149,7 +149,7 @@ def test_wrong_examples_and_unknown_writers() -> None:
         ax.add(foreign, np.ones((1, 3)), key=jr.key(0))
 
 
-@pytest.mark.parametrize("widths", [(24, 14), (14, 24), (24, 6)])
+@pytest.mark.parametrize("widths", [(14, 24), (24, 6)])
 def test_units_of_forgotten_scores_are_found_in_layers_of_any_width(widths: tuple[int, int]) -> None:
     writer = ax.WinnerTakeAll(widths, epochs=40, corruptions=("gaussian:0.1",))
     memory = ax.store(POINTS[:6], writer=writer, key=jr.key(0))
