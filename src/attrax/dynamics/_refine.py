@@ -19,7 +19,7 @@ from attrax._base.states import state_batch
 from attrax._base.types import HostStates, Map
 from attrax.dynamics._iterate import follow, units_of
 from attrax.linalg import FORMED
-from attrax.maps import ReducedMap, reduced_map, shapes_of
+from attrax.maps import ReducedMap, host_function, reduced_map, shapes_of
 
 _EXACT = 1e-12
 """Residual, in units of a state, below which a state is left unchanged."""
@@ -84,28 +84,28 @@ def refine(
     limit = 0.01 * np.sqrt(size) * unit if max_move is None else checks.real("max_move", max_move, above=0)
     with float64():
         reduced = reduced_map(map, cycle.shape[1:]) if reduced is None else reduced
-        images = np.asarray(_images(reduced, cycle))
+        images = _images(reduced, cycle)
         residual = _cycle_residual(images, cycle)
         if residual <= atol:
             return Refined(cycle, residual, 0.0, True)
         applied = np.roll(images, 1, axis=0)
         if (moved := _distance(applied, cycle)) <= limit:
             # If the map is flat around the cycle, as constructed networks are, one round is enough.
-            images = np.asarray(_images(reduced, applied))
+            images = _images(reduced, applied)
             if (once := _cycle_residual(images, applied)) <= atol:
                 return Refined(applied, once, moved, True)
         # Coordinate i represents f(cycle[i-1]), that is, cycle[i] up to the residual.
-        z = np.roll(np.asarray(_first_steps(reduced, cycle)), 1, axis=0)
+        z = np.roll(_rows(reduced, "first_step", cycle), 1, axis=0)
         best_z, best = _newton(reduced, z, max_steps)
         if len(cycle) > 1 and best > max(atol, 1e-12 * float(np.abs(z).max())):
             # Newton's method can fail where the slope of a unit jumps nearby. A stable cycle is also found by iterating
             # the map.
             other_z, other = _newton(reduced, _followed(reduced, best_z if np.isfinite(best) else z), max_steps)
             # The iteration may lead to another cycle, far from this one.
-            near = other < best and _distance(np.asarray(_to_states(reduced, other_z)), cycle) <= limit
+            near = other < best and _distance(_rows(reduced, "to_state", other_z), cycle) <= limit
             best_z = other_z if near else best_z
-        points = np.asarray(_to_states(reduced, best_z))
-        residual_after = _cycle_residual(np.asarray(_images(reduced, points)), points)
+        points = _rows(reduced, "to_state", best_z)
+        residual_after = _cycle_residual(_images(reduced, points), points)
     moved = _distance(points, cycle)
     if not (residual_after < residual and moved <= limit):
         return Refined(cycle, residual, 0.0, False)
@@ -131,7 +131,7 @@ def fixed(reduced: ReducedMap, points: HostStates) -> np.ndarray:
     if not len(points):
         return np.zeros(0, bool)
     with float64():
-        images = np.asarray(_images(reduced, points))
+        images = _images(reduced, points)
     return row_lengths((images - points).reshape(len(points), -1)) <= _EXACT * units_of(points)
 
 
@@ -139,7 +139,7 @@ def _newton(reduced: ReducedMap, z: Float[np.ndarray, "p k"], max_steps: int) ->
     """Runs Newton's method as long as it lowers the defect; returns the result and the remaining defect."""
     best_z, best = z, np.inf
     for _ in range(max_steps):
-        stepped = np.asarray(_step(reduced, z))
+        stepped = _rows(reduced, "step", z)
         defect = stepped - np.roll(z, -1, axis=0)
         size = float(np.abs(defect).max())
         if not np.isfinite(size) or size >= best:
@@ -192,14 +192,14 @@ def _newton_correction(
     def around(start: np.ndarray) -> np.ndarray:
         deviation = start
         for step in range(period):
-            deviation = np.asarray(_push(reduced, z[step], deviation)) + defect[step]
+            deviation = _pushed(reduced, z[step], deviation) + defect[step]
         return deviation
 
     try:
         if size <= FORMED:
             product, constant = np.eye(size), np.zeros(size)
             for step in range(period):
-                jacobian = np.asarray(_jacobian(reduced, z[step]))
+                jacobian = _jacobian(reduced, z[step])
                 product, constant = jacobian @ product, jacobian @ constant + defect[step]
             with warnings.catch_warnings():
                 # The defect after the step shows whether an ill-conditioned system still helped.
@@ -218,28 +218,33 @@ def _newton_correction(
         return None  # singular or not finite: no isolated cycle here
     corrections = [first]
     for step in range(period - 1):
-        corrections.append(np.asarray(_push(reduced, z[step], corrections[-1])) + defect[step])
+        corrections.append(_pushed(reduced, z[step], corrections[-1]) + defect[step])
     return np.stack(corrections)
 
 
-@eqx.filter_jit
-def _images(reduced: ReducedMap, points: Any) -> Any:
-    return reduced.each(lambda point: reduced.to_state(reduced.first_step(point)), points)
+def _rows(reduced: ReducedMap, part: str, rows: np.ndarray) -> np.ndarray:
+    """A part of a reduced map, `first_step`, `step` or `to_state`, applied to each row."""
+    host = host_function(getattr(reduced, part))
+    return np.asarray(_each(reduced, part, rows)) if host is None else host.rows(rows)
+
+
+def _images(reduced: ReducedMap, points: np.ndarray) -> np.ndarray:
+    return _rows(reduced, "to_state", _rows(reduced, "first_step", points))
+
+
+def _pushed(reduced: ReducedMap, z: np.ndarray, tangent: np.ndarray) -> np.ndarray:
+    host = host_function(reduced.step)
+    return np.asarray(_push(reduced, z, tangent)) if host is None else host.push(z, tangent)
+
+
+def _jacobian(reduced: ReducedMap, z: np.ndarray) -> np.ndarray:
+    host = host_function(reduced.step)
+    return np.asarray(_formed(reduced, z)) if host is None else host.push(z, None)
 
 
 @eqx.filter_jit
-def _first_steps(reduced: ReducedMap, points: Any) -> Any:
-    return reduced.each(reduced.first_step, points)
-
-
-@eqx.filter_jit
-def _to_states(reduced: ReducedMap, z: Any) -> Any:
-    return reduced.each(reduced.to_state, z)
-
-
-@eqx.filter_jit
-def _step(reduced: ReducedMap, z: Any) -> Any:
-    return reduced.each(reduced.step, z)
+def _each(reduced: ReducedMap, part: str, rows: Any) -> Any:
+    return reduced.each(getattr(reduced, part), rows)
 
 
 @eqx.filter_jit
@@ -248,5 +253,5 @@ def _push(reduced: ReducedMap, z: Any, tangent: Any) -> Any:
 
 
 @eqx.filter_jit
-def _jacobian(reduced: ReducedMap, z: Any) -> Any:
+def _formed(reduced: ReducedMap, z: Any) -> Any:
     return jax.jacfwd(reduced.step)(z)

@@ -24,6 +24,10 @@ from ._kinds import KINDS as KINDS
 from ._kinds import kind_of as kind_of
 from ._linearization import Linearization as Linearization
 from ._linearization import Linearizer as Linearizer
+from ._on_host import HostFunction as HostFunction
+from ._on_host import OnHost as OnHost
+from ._on_host import each_row as each_row
+from ._on_host import host_function as host_function
 from ._reduced_map import ReducedMap as ReducedMap
 from .conv import BIASES as BIASES
 from .conv import ConvAutoencoder as ConvAutoencoder

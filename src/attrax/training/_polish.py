@@ -7,6 +7,7 @@ import numpy as np
 
 from attrax._base.numerics import apply_rows, cast, float64
 from attrax._base.types import HostStates, Map
+from attrax.maps import each_row
 from attrax.training._layered import Layered
 
 L = TypeVar("L", bound=Layered)
@@ -67,7 +68,7 @@ def mean_squared_error(network: Map, inputs: HostStates, targets: HostStates) ->
     _check(inputs, targets)
     with float64():
         exact = cast(network, np.float64)
-        outputs = apply_rows(exact, np.asarray(inputs, np.float64))
+        outputs = each_row(exact, np.asarray(inputs, np.float64))
     return float(np.mean((outputs - np.asarray(targets, np.float64)) ** 2))
 
 

@@ -36,7 +36,7 @@ from attrax._base.numerics import apply_rows, cast, float64
 from attrax._base.shown import Record
 from attrax._base.types import HostStates
 from attrax.activations import activation as named_activation
-from attrax.maps import MLP
+from attrax.maps import MLP, each_row
 from attrax.maps._initializers import init_linear
 from attrax.training._coordinates import Coordinates
 
@@ -322,7 +322,7 @@ def winner_take_all_network(
     flat = points.reshape(num, -1).astype(np.float64)
     none = np.zeros((goals.shape[1], num))
     with float64():
-        first = apply_rows(cast(MLP((*weights, none), (*biases, None), shape, "relu"), np.float64).features, flat)
+        first = each_row(cast(MLP((*weights, none), (*biases, None), shape, "relu"), np.float64).hidden, flat)
     own, total = np.diagonal(first), first.sum(axis=1)
     leads = (own > 0) & (own >= first.max(axis=1)) & (own < total)
     if leads.any():
@@ -332,7 +332,7 @@ def winner_take_all_network(
         biases.append(np.zeros(num))
     winner = MLP((*weights, none), (*biases, None), shape, "relu")
     with float64():
-        active = apply_rows(cast(winner, np.float64).features, flat)
+        active = each_row(cast(winner, np.float64).hidden, flat)
     won = np.diagonal(active)
     # An example whose own score does not win is left to its certificate and does not affect the gain of the others.
     least = float(won[won > 0].min()) if (won > 0).any() else 1.0

@@ -1,12 +1,24 @@
-"""The hidden layers of a fully connected network, from its input or its last features to the next features."""
+"""The hidden layers of a fully connected network, from its input or its last features to the next features.
 
+On the host they are computed one after the other: a single program would have to be compiled for each network. Only the
+activation is JAX's then, in a few programs.
+"""
+
+from functools import partial
 from typing import Any, Protocol
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
+import numpy as np
 
+from attrax._base.numerics import float64
 from attrax.activations import Activation
 from attrax.activations import activation as activation_of
+from attrax.maps._on_host import HostFunction, quietly
+
+_MANY = 32
+"""From this many rows on, one matrix product is worth a copy of the weights."""
 
 
 class FullyConnected(Protocol):
@@ -35,3 +47,63 @@ class HiddenLayers(eqx.Module):
             z = jnp.asarray(weight @ x)
             x = phi(z if bias is None else jnp.asarray(z + bias))
         return x
+
+    def on_host(self) -> HostFunction:
+        """Its `HostFunction`."""
+        layers = [(np.asarray(weight), bias) for weight, bias in zip(self.weights, self.biases, strict=True)]
+
+        def rows(values: np.ndarray) -> np.ndarray:
+            for weight, bias in layers:
+                values = derivatives_of_units(self.activation, _affine(values, weight, bias), False)[0]
+            return values
+
+        def push(value: np.ndarray, tangents: np.ndarray | None) -> np.ndarray:
+            values = value[None]
+            for weight, bias in layers:
+                values, slopes, _ = derivatives_of_units(self.activation, _affine(values, weight, bias), False)
+                moved = weight if tangents is None else weight @ tangents
+                tangents = slopes[0].reshape(-1, *[1] * (moved.ndim - 1)) * moved
+            assert tangents is not None
+            return tangents
+
+        return HostFunction(quietly(rows), quietly(push))
+
+
+def readout_on_host(weight: Any, bias: Any, shape: tuple[int, ...]) -> HostFunction:
+    """The last layer as a `HostFunction` of features, whose values have `shape`."""
+    weight = np.asarray(weight)
+    return HostFunction(
+        quietly(lambda values: _affine(values, weight, bias).reshape(len(values), *shape)),
+        quietly(lambda value, tangents: weight if tangents is None else weight @ tangents),
+    )
+
+
+def _affine(values: np.ndarray, weight: np.ndarray, bias: Any) -> np.ndarray:
+    """Wx + b for each row x."""
+    few = 0 < len(values) < _MANY
+    product = np.stack([weight @ row for row in values]) if few else values @ weight.T
+    return product if bias is None else product + np.asarray(bias)
+
+
+def derivatives_of_units(
+    activation: str | Activation, before: np.ndarray, curved: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """φ, φ' and |φ''| (0 unless `curved`), each of the shape of `before`, by one of a few programs, whose sizes are
+    powers of four."""
+    length = 64
+    while length < before.size:
+        length *= 4
+    padded = np.zeros(length)
+    padded[: before.size] = before.ravel()
+    with float64():
+        found = _elementwise(activation, padded, curved)
+    value, slope, curvature = (np.array(flat)[: before.size].reshape(before.shape) for flat in found)
+    return value, slope, curvature
+
+
+@partial(jax.jit, static_argnames=("activation", "curved"))
+def _elementwise(activation: str | Activation, before: Any, curved: bool) -> tuple[Any, Any, Any]:
+    phi = activation_of(activation)
+    slope_of = jax.grad(phi)
+    curvature_of = jax.grad(slope_of) if curved else jnp.zeros_like
+    return phi(before), jax.vmap(slope_of)(before), jnp.abs(jax.vmap(curvature_of)(before))

@@ -27,10 +27,11 @@ from attrax.maps._ends import ends_in_units
 from attrax.maps._from_file import shape_from, with_axes
 from attrax.maps._initializers import check_initializer, init_linear
 from attrax.maps._linearization import Linearizer
+from attrax.maps._on_host import HostFunction
 from attrax.maps._reduced_map import ReducedMap
 from attrax.maps.mlp._factors import network_factors
 from attrax.maps.mlp._growth import StepAt, row_space, steps_at
-from attrax.maps.mlp._layers import HiddenLayers
+from attrax.maps.mlp._layers import HiddenLayers, readout_on_host
 from attrax.maps.mlp._linearize import linearize_network
 from attrax.maps.mlp._reduced import network_reduced_map
 
@@ -123,6 +124,14 @@ class MLP(Record, eqx.Module):
     def reduced_map(self) -> ReducedMap | None:
         """The network iterated in the features of its last hidden layer, or `None` if that is not cheaper."""
         return network_reduced_map(self.hidden, self.weights[-1], self.biases[-1], self.shape)
+
+    def on_host(self) -> HostFunction:
+        """The network computed by NumPy."""
+        hidden, last = self.hidden.on_host(), readout_on_host(self.weights[-1], self.biases[-1], self.shape)
+        return HostFunction(
+            lambda states: last.rows(hidden.rows(states.reshape(len(states), -1))),
+            lambda state, tangents: last.push(state, hidden.push(state.ravel(), tangents)),
+        )
 
     def linearizer(self) -> Linearizer:
         """Its Jacobian products, with bounds that include the rounding error of every slope and product."""

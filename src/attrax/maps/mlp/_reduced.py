@@ -1,13 +1,15 @@
 """A fully connected network iterated in the features of its last hidden layer."""
 
+from dataclasses import replace
 from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from attrax.maps._on_host import HostFunction
 from attrax.maps._reduced_map import ReducedMap
-from attrax.maps.mlp._layers import HiddenLayers
+from attrax.maps.mlp._layers import HiddenLayers, readout_on_host
 
 _BATCH = 32
 """Rows computed at once, so that the weights, which may be far larger than a row, are read once for all of them."""
@@ -19,6 +21,10 @@ class _Features(eqx.Module):
     def __call__(self, x: Any) -> Any:
         return self.hidden(jnp.ravel(x))
 
+    def on_host(self) -> HostFunction:
+        host = self.hidden.on_host()
+        return replace(host, rows=lambda states: host.rows(states.reshape(len(states), -1)))
+
 
 class _Readout(eqx.Module):
     weight: Any
@@ -29,6 +35,9 @@ class _Readout(eqx.Module):
         output = jnp.asarray(self.weight @ z)
         output = output if self.bias is None else output + jnp.asarray(self.bias)
         return output.reshape(self.shape)
+
+    def on_host(self) -> HostFunction:
+        return readout_on_host(self.weight, self.bias, self.shape)
 
 
 def network_reduced_map(hidden: HiddenLayers, last: Any, last_bias: Any, shape: tuple[int, ...]) -> ReducedMap | None:

@@ -9,8 +9,8 @@ from attrax._base.numerics import float64
 from attrax._base.shown import Record
 from attrax.activations import Activation
 from attrax.activations import activation as activation_of
+from attrax.maps.mlp._layers import derivatives_of_units
 from attrax.maps.mlp._slope_deviation import slope_deviation
-from attrax.maps.mlp._slopes import derivatives_of_units
 
 _FAR, _SLIVER, _MARGIN = 1e-9, 1e-6, 1 + 1e-5
 

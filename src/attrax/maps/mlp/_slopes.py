@@ -2,21 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from attrax._base.numerics import float64
 from attrax._base.types import HostStates
-from attrax.activations import Activation
 from attrax.activations import activation as activation_of
 from attrax.linalg import UNIT_ROUNDOFF, frobenius_bound, gamma
 from attrax.maps.mlp._factors import MORE, Factors, row_norms
-from attrax.maps.mlp._layers import HiddenLayers
+from attrax.maps.mlp._layers import HiddenLayers, derivatives_of_units
 from attrax.maps.mlp._reach import Reach, reach_of
 from attrax.maps.mlp._slope_deviation import slope_deviation
 
@@ -274,25 +271,3 @@ def _derivatives(
         if curved:
             curvatures[-1][:, -scores:] = 0.0
     return pre, hidden, slopes, curvatures
-
-
-def derivatives_of_units(
-    activation: str | Activation, before: np.ndarray, curved: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """φ, φ' and |φ''|, each of the shape of `before`, by one of a few programs, whose sizes are powers of four."""
-    length = 64
-    while length < before.size:
-        length *= 4
-    padded = np.zeros(length)
-    padded[: before.size] = before.ravel()
-    found = _elementwise(activation, padded, curved)
-    value, slope, curvature = (np.array(flat)[: before.size].reshape(before.shape) for flat in found)
-    return value, slope, curvature
-
-
-@partial(jax.jit, static_argnames=("activation", "curved"))
-def _elementwise(activation: str | Activation, before: Any, curved: bool) -> tuple[Any, Any, Any]:
-    phi = activation_of(activation)
-    slope_of = jax.grad(phi)
-    curvature_of = jax.grad(slope_of) if curved else jnp.zeros_like
-    return phi(before), jax.vmap(slope_of)(before), jnp.abs(jax.vmap(curvature_of)(before))

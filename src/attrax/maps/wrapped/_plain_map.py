@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from attrax._base.types import Map
+from attrax.maps._on_host import HostFunction, host_function
 from attrax.maps._reduced_map import ReducedMap
 
 
@@ -19,6 +20,9 @@ class _Step(eqx.Module):
     def __call__(self, z: Any) -> Any:
         return jnp.ravel(self.map(z.reshape(self.shape)))
 
+    def on_host(self) -> HostFunction | None:
+        return _flat(self.map, self.shape)
+
 
 class _FirstStep(eqx.Module):
     map: Map
@@ -26,12 +30,34 @@ class _FirstStep(eqx.Module):
     def __call__(self, x: Any) -> Any:
         return jnp.ravel(self.map(x))
 
+    def on_host(self) -> HostFunction | None:
+        return _flat(self.map)
+
 
 class _ToState(eqx.Module):
     shape: tuple[int, ...] = eqx.field(static=True)
 
     def __call__(self, z: Any) -> Any:
         return z.reshape(self.shape)
+
+    def on_host(self) -> HostFunction:
+        return HostFunction(
+            lambda rows: rows.reshape(len(rows), *self.shape),
+            lambda value, tangents: np.eye(len(value)) if tangents is None else tangents,
+        )
+
+
+def _flat(map: Map, shape: tuple[int, ...] | None = None) -> HostFunction | None:
+    """The map with flat values, of states or, with their `shape`, of flat states."""
+    host = host_function(map)
+    if host is None:
+        return None
+
+    def rows(states: np.ndarray) -> np.ndarray:
+        states = states if shape is None else states.reshape(len(states), *shape)
+        return host.rows(states).reshape(len(states), -1)
+
+    return HostFunction(rows, host.push)
 
 
 def check_map(map: Map, shape: tuple[int, ...]) -> None:
