@@ -13,7 +13,7 @@ import typer
 from typer.main import get_command
 
 from attrax._base.arguments import printable
-from attrax.cli._commands import Group, Later, group, options_of
+from attrax.cli._commands import Group, Later, command_of, group
 from attrax.cli._error_text import replaced, told
 
 ABOUT = "Associative memory in over-parameterized neural networks: store, recall, certify."
@@ -135,7 +135,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     stream.flush()
         os._exit(130)
     except ValueError as error:
-        status = _complain(told(error, given, options_of(app, given)), 2, given)
+        name, options = command_of(app, given)
+        message = told(error, given, options)
+        status = _complain(f"{message} (try {name} --help)" if message.startswith("--") else message, 2, given)
     except SystemExit as ended:
         # Typer ends with 1 when whoever read our output has left, which is nobody's fault.
         status = 0 if isinstance(ended.__context__, BrokenPipeError) else ended.code

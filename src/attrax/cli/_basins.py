@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from attrax.cli._maps import MapName
-from attrax.cli._memory_files import load_memory
+from attrax.cli._memory_files import File, load_memory
 from attrax.cli._options import Json, PatternSource, check_output_folder
 from attrax.cli._output import percent, print_json
 from attrax.cli._progress import progress_bar
@@ -29,7 +29,7 @@ def _numbers(text: str | None, option: str, count: int, kind: type) -> tuple[Any
 
 
 def basins(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A memory written by attrax store.")],
+    file: File,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for basins.png, basins.svg and basins.npz.")
     ] = Path("attrax-basins"),

@@ -5,7 +5,17 @@ from typing import Annotated, Any
 
 import typer
 
-from attrax.cli._options import Gray, Json, Seed, Shuffle, Size, SkipUnreadable, check_output_folder, load_sources
+from attrax.cli._options import (
+    Gray,
+    Json,
+    Seed,
+    Shuffle,
+    Size,
+    SkipUnreadable,
+    check_output_folder,
+    known_activation,
+    load_sources,
+)
 from attrax.cli._output import number, percent, print_json
 from attrax.cli._progress import progress_bar
 
@@ -20,7 +30,9 @@ def capacity(
     ] = None,
     width: Annotated[int, typer.Option(min=1, help="Units of each hidden layer.")] = 128,
     depth: Annotated[int, typer.Option(min=1, help="Hidden layers.")] = 3,
-    activation: Annotated[str, typer.Option(help="Name of the activation.")] = "relu",
+    activation: Annotated[
+        str, typer.Option(metavar="NAME", callback=known_activation, help="Name of the activation.")
+    ] = "relu",
     corrupt: Annotated[
         str,
         typer.Option(metavar="KIND:LEVEL", help="Corruption of the cues and in training; none for clean examples."),

@@ -1,15 +1,12 @@
 """attrax certify and attrax info."""
 
 import math
-from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from attrax._base.arguments import printable
 from attrax.cli._cycles import cycle_rows, open_sequence_rows, print_cycles, print_reasons
 from attrax.cli._maps import MapName, named_map
-from attrax.cli._memory_files import load_memory
+from attrax.cli._memory_files import File, load_memory
 from attrax.cli._options import Json, PatternSource, StoredRecoveryAtol
 from attrax.cli._output import number, print_json, radius, spread
 from attrax.cli._progress import progress_bar
@@ -17,7 +14,6 @@ from attrax.cli._progress import progress_bar
 _SHOWN = 6  # names of examples
 _WRITTEN = ("writer", "status", "loss", "epochs", "seconds", "sources", "corruptions")
 """What is told of how a memory was written; `--json` has the rest of the record."""
-File = Annotated[Path, typer.Argument(metavar="FILE", help="A memory written by attrax store.")]
 
 
 def certify(
@@ -93,7 +89,7 @@ def info(file: File, map_name: MapName = None, as_json: Json = False) -> int:
 
     memory = files.load(file, map=named_map(map_name))
     network = maps.describe(memory.map)
-    shape = getattr(memory.map, "shape", ()) if memory.patterns is None else memory.patterns.shape
+    shape = next(iter(maps.shapes_of(memory.map)), ()) if memory.patterns is None else memory.patterns.shape
     record: dict[str, Any] = {
         "file": str(file),
         "bytes": file.stat().st_size,

@@ -12,11 +12,15 @@ from attrax._base.arguments import printable
 from attrax._base.files import alone
 from attrax.cli._certify import totals
 from attrax.cli._examples import merged_names, tell_merged, tell_notes
+from attrax.cli._memory_files import readable
 from attrax.cli._options import Gray, Json, Number, Seed, Shuffle, Size, SkipUnreadable, check_output_file, load_sources
 from attrax.cli._output import number, print_json
 from attrax.cli._progress import progress_bar
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="A memory written by attrax store; it is changed in place.")]
+File = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", callback=readable, help="A memory written by attrax store; it is changed in place."),
+]
 TimeLimit = Annotated[
     float | None, typer.Option(metavar="SECONDS", help="No further attempt starts after this time.", show_default=False)
 ]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -11,8 +12,11 @@ from typer.main import get_command
 from attrax._base.checks import LARGEST
 from attrax._base.lazy import found
 
-_METAVARS = {"int": "N", "float": "X", "str": "TEXT"}
+_METAVARS = {"int": "N", "float": "X", "str": "TEXT", "list[str]": "TEXT"}
 """What stands for the value of an option in the help, by its type, where nothing better is said."""
+_HYPHEN = re.compile(r"(?<=\w)-(?=\w)")
+_KEPT = "\ue000"
+"""Stands for a hyphen while lines are broken: a private-use code point, which no help contains."""
 _RANGE = re.compile(r"\b(\d+<=?)?x([<>]=?\d+)?(?=\])")
 
 
@@ -25,6 +29,15 @@ class _Read:
     def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
         if value is None:  # not given, and nothing to read
             return () if param.multiple or param.nargs == -1 else None
+        words = value if isinstance(value, list | tuple) else (value,)
+        typed = [one for one in words if isinstance(one, str)]
+        about = param.type_descriptor
+        if not typed or value in (about.choices or ()):
+            return value  # a default, or one of the choices as it stands in the help
+        if all(map(str.isascii, typed)) and about.annotation in (str, Path):
+            return about.annotation(value)
+        if all(map(str.isascii, typed)) and about.annotation == list[str]:
+            return [*typed]
         read = self._make().coerce(value, param=param, ctx=ctx)
         for one in read if isinstance(read, list | tuple) else (read,):
             if isinstance(one, int) and abs(one) > LARGEST:
@@ -37,6 +50,17 @@ class _Quick:
 
     def get_help_option_names(self, ctx: Any) -> list[str]:
         return list(ctx.help_option_names)  # in this order; Typer's is that of a set
+
+    def get_help(self, ctx: Any) -> str:
+        """The help, in which no line ends within a name, such as --no-patterns."""
+        formatter = ctx.make_formatter()
+        write_text, write_dl = formatter.write_text, formatter.write_dl
+        formatter.write_text = lambda text: write_text(_HYPHEN.sub(_KEPT, text))
+        formatter.write_dl = lambda rows, *rest, **more: write_dl(
+            [(name, _HYPHEN.sub(_KEPT, text)) for name, text in rows], *rest, **more
+        )
+        self.format_help(ctx, formatter)  # pyright: ignore[reportAttributeAccessIssue]
+        return formatter.getvalue().replace(_KEPT, "-").rstrip("\n")
 
     def get_params(self, ctx: Any) -> list[Any]:
         parameters = super().get_params(ctx)  # pyright: ignore[reportAttributeAccessIssue]
@@ -126,18 +150,22 @@ def group(name: str, line: str, table: dict[str, tuple[str, str]]) -> Group:
     return Group(name=name, help=line, short_help=line, commands=commands, rich_markup_mode=None)
 
 
-def options_of(app: Group, arguments: Sequence[str]) -> dict[str, str]:
-    """The options of the command that these arguments call, by the names of its parameters, as the help has them.
+def command_of(app: Group, arguments: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """The command that these arguments call, and its options by the names of its parameters, as the help has them.
 
     Of a flag that is on by default it is the name that switches it off.
     """
     found: Any = app
+    path = [str(app.name)]
     for word in arguments:
         if not isinstance(found, Group):
             break
-        found = found.commands.get(word, found)
+        if word in found.commands:
+            found = found.commands[word]
+            path.append(word)
+    name = " ".join(path)
     if not isinstance(found, Later):
-        return {}
+        return name, {}
     options = [one for one in found.load().params if one.param_type_name == "option"]
     off = {one.name: one.secondary_opts[0] for one in options if one.secondary_opts and one.default}
-    return {one.name: max(one.opts, key=len) for one in options} | off
+    return name, {one.name: max(one.opts, key=len) for one in options} | off

@@ -5,9 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from attrax.cli._certify import File
 from attrax.cli._maps import MapName
-from attrax.cli._memory_files import load_complete
+from attrax.cli._memory_files import File, load_complete
 from attrax.cli._options import Json, check_output_file
 from attrax.cli._output import number, print_json
 from attrax.cli._progress import waiting

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
+
+from attrax._base.files import check_regular
 from attrax.cli._examples import read_selected
 from attrax.cli._maps import named_map
 from attrax.cli._progress import waiting
+
+
+def readable(file: Path) -> Path:
+    """The path, if it is that of a file. Otherwise it is refused before anything is imported that takes long."""
+    try:
+        check_regular(file)
+    except OSError as error:
+        raise ValueError(f"{file} can't be read: {error.strerror or error}") from None
+    return file
+
+
+File = Annotated[Path, typer.Argument(metavar="FILE", callback=readable, help="A memory written by attrax store.")]
 
 
 def load_complete(file: Path, map: str | None = None) -> Any:

@@ -19,7 +19,7 @@ def nearest(
         typer.Option(metavar="KIND:LO..HI", help="A corruption over six levels, or KIND:LEVEL; may be repeated."),
     ] = None,
     rule: Annotated[
-        str, typer.Option(help="Rule of the nearest neighbor: euclidean, cosine or correlation.")
+        str, typer.Option(metavar="NAME", help="Rule of the nearest neighbor: euclidean, cosine or correlation.")
     ] = "euclidean",
     repeats: Annotated[int, typer.Option(min=1, help="Random draws for each example and level.")] = 1,
     max_steps: Annotated[int, typer.Option(min=1, help="Maximum number of applications of the network.")] = 1000,

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from attrax.activations import activation
 from attrax.cli._progress import waiting
 
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
@@ -132,6 +133,13 @@ Context = Annotated[
         "successors. auto takes the least K that is enough.",
     ),
 ]
+
+
+def known_activation(name: str | None) -> str | None:
+    """The name, if there is such an activation. Otherwise it is refused before any work, as wrong usage."""
+    if name is not None:
+        activation(name)
+    return name
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:

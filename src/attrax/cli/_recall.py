@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -15,7 +15,7 @@ from attrax.cli._examples import tell_notes
 from attrax.cli._frames import FILMS, check_film_output, check_frames_output, check_many_output, film_again, write_path
 from attrax.cli._known import Known, held_record, print_held, read_known
 from attrax.cli._maps import MapName
-from attrax.cli._memory_files import load_memory
+from attrax.cli._memory_files import File, load_memory
 from attrax.cli._options import (
     Gray,
     Json,
@@ -33,12 +33,9 @@ from attrax.cli._progress import progress_bar
 from attrax.cli._recalled_files import write_recalled
 from attrax.corruptions import CORRUPTIONS
 
-if TYPE_CHECKING:  # help and wrong usage don't wait for NumPy
-    pass
-
 
 def recall(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A memory written by attrax store.")],
+    file: File,
     cues: Annotated[
         list[str] | None, typer.Argument(metavar="CUE...", help="Cues: any source, as in attrax store.")
     ] = None,

@@ -33,7 +33,9 @@ def reproduce(
         str | None,
         typer.Option(metavar="ADDRESS", help="Address of a Dask scheduler whose workers run the cells instead."),
     ] = None,
-    cell: Annotated[list[str] | None, typer.Option("--cell", help="Only cells of this name; may be repeated.")] = None,
+    cell: Annotated[
+        list[str] | None, typer.Option("--cell", metavar="NAME", help="Only cells of this name; may be repeated.")
+    ] = None,
     change: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Replace a setting of the scale, such as seconds=600."),

@@ -6,12 +6,11 @@ from typing import Annotated, Any
 import typer
 
 from attrax.cli._maps import MapName
-from attrax.cli._memory_files import load_memory
+from attrax.cli._memory_files import File, load_memory
 from attrax.cli._options import Json, PatternSource, Seed, check_output_folder
 from attrax.cli._output import number, print_json, spread
 from attrax.cli._progress import progress_bar
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="A memory written by attrax store.")]
 Folder = Annotated[
     Path | None, typer.Option("-o", "--output", metavar="DIR", help="A folder for the figure and the numbers.")
 ]

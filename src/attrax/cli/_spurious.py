@@ -5,9 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from attrax.cli._certify import File
 from attrax.cli._maps import MapName
-from attrax.cli._memory_files import load_memory
+from attrax.cli._memory_files import File, load_memory
 from attrax.cli._options import (
     Gray,
     Json,

@@ -11,6 +11,8 @@ from attrax.activations import activation as activation_of
 from attrax.cli._examples import (
     merged_names,
     near_record,
+    parse_context,
+    parse_indices,
     read_selected,
     tell_merged,
     tell_notes,
@@ -20,6 +22,8 @@ from attrax.cli._options import (
     check_checkpoint,
     check_differ,
     check_output_file,
+    parse_range,
+    parse_size,
 )
 from attrax.cli._output import print_json
 from attrax.cli._pairs import paired
@@ -65,6 +69,9 @@ def store(
     read_from = [Path(name) for name in [*sources, *(source.single or []), *others]]
     check_differ(output.output, "--output", read_from, "the sources")
     check_checkpoint(training.checkpoint, training.resume, output.output)
+    # Before anything is imported that takes long, so that what can't be read is said at once.
+    parse_size(source.size), parse_range(source.value_range)
+    parse_indices(source.indices), parse_context(source.context_frames)
     settings = _settings(source, method, training)
     writer = _writer(method.writer, network, training, settings)
     recipe = _recipe(method.writer, network)

@@ -8,7 +8,6 @@ import typer
 
 from attrax._base import checks
 from attrax.activations import ACTIVATIONS
-from attrax.activations import activation as activation_of
 from attrax.cli._options import (
     As,
     Context,
@@ -28,18 +27,20 @@ from attrax.cli._options import (
     Size,
     SkipUnreadable,
     ValueRange,
+    known_activation,
 )
 from attrax.cli._pairs import With
+from attrax.corruptions import parse_corruption
 from attrax.writing import WRITERS
 
 _KAIMING = [name for name, record in ACTIVATIONS.items() if record.init == "kaiming_uniform"]
 
 
-def _known(activation: str | None) -> str | None:
-    """The name, if there is such an activation. Otherwise it is refused before any work, as wrong usage."""
-    if activation is not None:
-        activation_of(activation)
-    return activation
+def _known_corruptions(texts: list[str] | None) -> list[str] | None:
+    """The texts, if they are corruptions. Otherwise they are refused before any work, as wrong usage."""
+    for text in texts or ():
+        parse_corruption(text)
+    return texts
 
 
 def _named_writer(name: str) -> str:
@@ -108,6 +109,7 @@ class MethodOptions:
         list[str] | None,
         typer.Option(
             metavar="KIND:LEVEL",
+            callback=_known_corruptions,
             help="Train on examples corrupted up to this level, such as occlude:0.7; repeatable. attrax "
             "recall --help lists the kinds.",
         ),
@@ -139,7 +141,7 @@ class NetworkOptions:
         str | None,
         typer.Option(
             metavar="NAME",
-            callback=_known,
+            callback=known_activation,
             help=f"{', '.join(ACTIVATIONS)}, or a power such as z^2. [default: relu]",
         ),
     ] = None

@@ -4,11 +4,14 @@ from typing import Annotated, Any
 
 import typer
 
-from attrax.cli._options import Json
+from attrax.cli._options import Json, known_activation
 from attrax.cli._output import print_json
 from attrax.cli._progress import waiting
 
-Activation = Annotated[str, typer.Option(metavar="NAME", help="sigmoid, tanh, z^0.5, …; a wrong name lists all.")]
+Activation = Annotated[
+    str,
+    typer.Option(metavar="NAME", callback=known_activation, help="sigmoid, tanh, z^0.5, …; a wrong name lists all."),
+]
 Width = Annotated[int, typer.Option("--k", help="Width: units in each hidden layer.")]
 Norm = Annotated[float, typer.Option(help="‖x‖ of the example.")]
 

@@ -1,5 +1,7 @@
 """Examples and sequences from files, folders and known data sets, and images, films, sound and text written back."""
 
+from ._arguments import KINDS as KINDS
+from ._arguments import MEDIA as MEDIA
 from ._audio import AUDIO_SUFFIXES as AUDIO_SUFFIXES
 from ._audio import save_audio as save_audio
 from ._clicked import CLICKED as CLICKED
@@ -13,8 +15,6 @@ from ._films import SHIPPED_FILMS as SHIPPED_FILMS
 from ._load import count as count
 from ._load import load as load
 from ._pixels import FITS as FITS
-from ._read import KINDS as KINDS
-from ._read import MEDIA as MEDIA
 from ._read import read as read
 from ._records import Examples as Examples
 from ._records import SourceError as SourceError

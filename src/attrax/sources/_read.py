@@ -10,17 +10,13 @@ import numpy as np
 from attrax._base import checks
 from attrax._base.arguments import ArgumentError, mention
 from attrax.patterns import ENDS
+from attrax.sources._arguments import KINDS
 from attrax.sources._clips import Clip
 from attrax.sources._load import load
 from attrax.sources._records import Examples, SourceError
 from attrax.sources._sequences import is_sequence, load_sequence
 
 Spec = str | os.PathLike[str]
-
-KINDS = ("images", "sequence")
-"""What states are read as: each an example of its own, or each source one sequence."""
-MEDIA = ("fps", "start", "duration", "hop", "rate", "mono", "by")
-"""Arguments of films, sound and text."""
 
 
 def read(

@@ -8,15 +8,15 @@ from inspect import isfunction
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import jax
-
 from attrax._base import checks
 from attrax._base.lazy import lazy
 
 if TYPE_CHECKING:
+    import jax
     import optax
 else:
-    optax = lazy("optax")  # a memory is recalled and certified without it
+    # Names of optimizers are looked up without JAX, and a memory is recalled and certified without Optax.
+    jax, optax = lazy("jax"), lazy("optax")
 
 Schedule = Callable[[Any], Any]
 

@@ -11,7 +11,6 @@ from attrax._base import checks
 from attrax._base.lazy import lazy
 from attrax._base.shown import Record
 from attrax.corruptions import Corruption, as_corruption
-from attrax.training._kfac import kfac
 from attrax.training._optimizers import OPTIMIZERS, Schedule, optimizer
 
 if TYPE_CHECKING:
@@ -108,7 +107,11 @@ class Training(Record):
             if getattr(self, setting) is not None:
                 whose = "kfac, which finds its own steps" if name == "kfac" else "an Optax transformation, which has it"
                 raise ValueError(f"{setting} does not apply to {whose}; leave it out")
-        return self.optimizer if isinstance(self.optimizer, optax.GradientTransformation) else kfac(seed=seed)
+        if isinstance(self.optimizer, optax.GradientTransformation):
+            return self.optimizer
+        from attrax.training._kfac import kfac  # names of settings are looked up without JAX
+
+        return kfac(seed=seed)
 
 
 @dataclass(frozen=True, slots=True)
