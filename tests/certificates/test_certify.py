@@ -224,6 +224,9 @@ def test_without_a_matrix_there_is_a_probable_bound(monkeypatch: pytest.MonkeyPa
     assert 0.8 < found.upper_bound[0] < 1
     assert (found.verdict[0], found.evidence[0], found.failure_probability[0]) == ("attractor", "probable", 1e-10)
     assert ax.certify(around(linear(2 * contracting), np.zeros(8))).verdict[0] == "not_attractor"
+    found = ax.certify(around(linear(1.24 * contracting), np.zeros(8)))
+    assert found.spectral_radius[0] + found.error[0] < 1 < found.upper_bound[0]
+    assert (found.verdict[0], found.reason[0]) == ("inconclusive", "partial_spectrum")
 
 
 def test_arnoldi_and_dense_agree(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,6 +75,11 @@ class Reason(_Advised):
         "bound_straddles_one",
         "The radius is too close to one for its error bound: train with noise, or longer.",
     )
+    PARTIAL_SPECTRUM = (
+        "partial_spectrum",
+        "The eigenvalues that were found are below one, but they are only a part of the spectrum, and the bound on all "
+        "of it is not below one: train with noise, or longer.",
+    )
     KINK = (
         "kink",
         "Difference quotients contradict the Jacobian, or small deviations grow: the map has a kink or jump here.",

@@ -236,6 +236,8 @@ def _verdict(residual: float, recovery_atol: float, enclosure_radius: float, fou
         return Verdict.INCONCLUSIVE, Reason.NOT_FINITE
     if found.log_lower > 0:
         return Verdict.NOT_ATTRACTOR, Reason.EXPANDS
+    if found.method != "dense" and found.radius + found.error < 1 <= found.upper:
+        return Verdict.INCONCLUSIVE, Reason.PARTIAL_SPECTRUM
     if not np.isfinite(enclosure_radius):
         return Verdict.INCONCLUSIVE, Reason.EXISTENCE_NOT_SHOWN
     if found.upper < 1:

@@ -35,7 +35,13 @@ _WHY: Mapping[Verdict, tuple[Reason, ...]] = {
         Reason.SHORTER_PERIOD,
         Reason.NOT_FINITE,
     ),
-    Verdict.INCONCLUSIVE: (Reason.EXISTENCE_NOT_SHOWN, Reason.BOUND_STRADDLES_ONE, Reason.KINK, Reason.NOT_FINITE),
+    Verdict.INCONCLUSIVE: (
+        Reason.EXISTENCE_NOT_SHOWN,
+        Reason.BOUND_STRADDLES_ONE,
+        Reason.PARTIAL_SPECTRUM,
+        Reason.KINK,
+        Reason.NOT_FINITE,
+    ),
 }
 _SLACK = 1e-6
 """Relative difference of numbers that are the same but for rounding."""
