@@ -205,6 +205,7 @@ def test_a_record_for_another_kind_of_network_is_refused() -> None:
         assert len(str(refused.value)) < 600
 
 
-def test_a_record_without_a_count_of_changes_begins_one() -> None:
-    memory = with_record(written("margin"), changes=None)
-    assert ax.forget(memory, [1], key=jr.key(0)).memory.written["changes"] == 1
+def test_a_record_without_a_count_of_changes_begins_one_and_keeps_where_examples_came_from() -> None:
+    memory = with_record(written("margin"), changes=None, media={"kind": "video", "fps": 4.0})
+    record = ax.forget(memory, [1], key=jr.key(0)).memory.written
+    assert (record["changes"], record["media"]) == (1, {"kind": "video", "fps": 4.0})

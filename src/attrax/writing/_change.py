@@ -19,6 +19,9 @@ from attrax.writing._certified import failed_examples, refine_and_certify
 from attrax.writing._protocol import Writer, checked_writer
 from attrax.writing._writers import writer_of
 
+_OF_THE_EXAMPLES = ("seed", "sources", "selection", "media", "letters")
+"""Entries of a record about where the examples came from, which a change leaves as they are."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Change(Record):
@@ -203,9 +206,8 @@ def _change(
             }
         )
         if certificate.all_attractors:
-            kept_facts = {name: before[name] for name in ("seed", "sources", "selection", "letters") if name in before}
             record = {
-                **kept_facts,
+                **{name: before[name] for name in _OF_THE_EXAMPLES if name in before},
                 **written.details,
                 "status": "stored",
                 "loss": written.loss,
