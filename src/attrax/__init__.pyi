@@ -2,12 +2,14 @@
 
 from . import activations as activations
 from . import analysis as analysis
+from . import audit as audit
 from . import certificates as certificates
 from . import corruptions as corruptions
 from . import demos as demos
 from . import dynamics as dynamics
 from . import extending as extending
 from . import files as files
+from . import foreign as foreign
 from . import linalg as linalg
 from . import maps as maps
 from . import memory as memory
