@@ -377,13 +377,15 @@ def test_a_new_activation_is_one_record(capsys: pytest.CaptureFixture[str], tmp_
 
 
 def test_of_no_name_there_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"only activations that have a name .*register the record of sin,"):
-        ax.save(tmp_path / "sine.attrax", memory_of(jnp.sin))
+    plain = memory_of(jnp.sin)
+    with pytest.raises(ValueError, match=r"only activations that have a name .*register a record of sin,"):
+        ax.save(tmp_path / "sine.attrax", plain)
     memory = memory_of(SINE)
     with pytest.raises(ValueError, match="only activations that have a name"):
         ax.save(tmp_path / "sine.attrax", memory)
     register(SINE)
-    ax.save(tmp_path / "sine.attrax", memory)  # the record that the network holds has a name now
+    for one in (plain, memory):  # what the network holds, the function or its record, has a name now
+        ax.save(tmp_path / "sine.attrax", one)
     with forgetting():
         from attrax.activations import _named
 

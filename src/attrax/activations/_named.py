@@ -127,9 +127,11 @@ def name_for_file(given: ActivationLike) -> str:
     ```
     """
     name = reference(given)
+    if not isinstance(name, str):  # its function may have been registered since
+        name = reference(name.function)
     if not isinstance(name, str):
         raise ValueError(
-            f"only activations that have a name have a file form: give attrax.activations.register the record of "
+            f"only activations that have a name have a file form: give attrax.activations.register a record of "
             f"{name}, here and wherever the file is loaded"
         )
     return name

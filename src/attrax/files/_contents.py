@@ -11,7 +11,7 @@ from attrax.files._digest import digest
 from attrax.files._foreign import MissingMap, probe
 from attrax.files._plain import is_list, is_whole, real_array, shape_of
 from attrax.files._record import checked_record
-from attrax.maps import KINDS, Storable, describe, kind_of
+from attrax.maps import FIRST_KIND, KINDS, Storable, describe, kind_of, shapes_of
 from attrax.memory import Memory
 from attrax.patterns import Patterns
 
@@ -134,7 +134,7 @@ def _map(
         if not array.size:
             raise ValueError(f"{name[:80]!r} of the map is empty")
     if version == "1":
-        map = KINDS["mlp"].from_arrays(parts, text)
+        map = KINDS[FIRST_KIND].from_arrays(parts, text)
     else:
         own = text["map"]
         if not isinstance(own, dict):
@@ -149,7 +149,7 @@ def _map(
         if not isinstance(own["settings"], dict):
             raise ValueError("the settings of the map must be an object")
         map = KINDS[own["kind"]].from_arrays(parts, own["settings"])
-    if getattr(map, "shape", shape) != shape:
+    if shape not in (shapes_of(map) or (shape,)):
         raise ValueError("the map is for states of another shape")
     unused = set(parts) - set(map.to_arrays()[0])
     if unused:

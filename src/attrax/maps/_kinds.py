@@ -10,6 +10,9 @@ _CLASSES = {
 }
 """The classes, by the name that files use for them. To add a kind that has `to_arrays`, add one line."""
 
+FIRST_KIND = "mlp"
+"""The kind of the map in files of format version 1, which do not say which it is."""
+
 KINDS: dict[str, type[Storable]] = {name: found(place) for name, place in _CLASSES.items()}
 """The classes of maps that memory files hold, by the names they have there."""
 
