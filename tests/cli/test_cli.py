@@ -371,9 +371,10 @@ def test_wrong_input_is_refused_in_a_sentence(
 
 def test_relu_without_biases_is_warned_of(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     arguments = ["--n", 4, *SMALL, "--epochs", 1, "--no-bias", "-o", tmp_path / "x"]
-    status, _, err = run(capsys, "store", "digits", *arguments)
+    status, out, err = run(capsys, "store", "digits", *arguments)
     assert status == 1
     assert "without biases" in err
+    assert "not certified: digits[0], digits[1], digits[2], digits[3]\n" in out
 
 
 def test_an_interruption_is_told_in_one_line(tmp_path: Path) -> None:

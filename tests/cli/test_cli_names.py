@@ -82,9 +82,14 @@ def test_answers_say_names_and_keep_indices(capsys: pytest.CaptureFixture[str], 
 def test_forget_and_add_by_name(capsys: pytest.CaptureFixture[str], stored: Path, pets: Path, tmp_path: Path) -> None:
     file = tmp_path / "changed.attrax"
     file.write_bytes(stored.read_bytes())
-    assert record(capsys, "forget", file, "cat/2.png", "2")["examples"] == 2
+    found = record(capsys, "forget", file, "cat/2.png", "2")
+    assert (found["examples"], found["forgotten"], found["added"]) == (2, ["cat/2.png", "dog/1.png"], [])
     assert record(capsys, "info", file)["names"] == ["cat/1.png", "dog/\x1b[31m.png"]
-    assert record(capsys, "add", file, pets / "cat" / "2.png", "--size", "6x6")["examples"] == 3
+    status, out, err = run(capsys, "add", file, pets / "cat", "--size", "6x6", "--json")
+    found = strict(out)
+    assert (status, found["examples"], found["added"], found["forgotten"]) == (0, 3, ["2.png"], [])
+    assert found["merged_names"] == [["1.png", "cat/1.png"], ["3.png", "cat/1.png"]]
+    assert "2 duplicates were merged: 1.png equals cat/1.png; 3.png equals cat/1.png" in err
     assert record(capsys, "info", file)["names"][2] == "2.png"
     status, _, err = run(capsys, "forget", file, "cat/9.png")
     assert status == 2

@@ -103,8 +103,9 @@ def test_a_change_that_cannot_be_certified_leaves_the_memory() -> None:
 
 def test_what_is_stored_already_is_passed_over() -> None:
     memory = written("margin")
-    change = ax.add(memory, POINTS[4:7], key=jr.key(1))
+    change = ax.add(memory, POINTS[[4, 6, 5, 6]], key=jr.key(1))
     assert len(change.memory.patterns) == 7
+    assert change.merged == (("0", "4"), ("2", "5"), ("3", "6"))
     with pytest.raises(ValueError, match="nothing to add"):
         ax.add(memory, POINTS[:2], key=jr.key(1))
 

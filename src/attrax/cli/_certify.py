@@ -108,7 +108,8 @@ def info(file: File, map_name: MapName = None, as_json: Json = False) -> int:
     if as_json:
         print_json(record)
         return 0
-    print(f"{file}: {record['bytes'] / 1e6:.2f} MB")
+    size = record["bytes"]
+    print(f"{file}: {size / 1e3:.1f} kB" if size < 1e6 else f"{file}: {size / 1e6:.2f} MB")
     print(f"map: {printable(network.text)}, {network.parameters:,} parameters, {'×'.join(map(str, shape))} states")
     print(_examples(record))
     if memory.certificate is not None:

@@ -1,5 +1,6 @@
 """attrax add and attrax forget."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +12,7 @@ import typer
 from attrax._base.arguments import printable
 from attrax._base.files import alone
 from attrax.cli._certify import totals
-from attrax.cli._examples import merged_names, tell_merged, tell_notes
+from attrax.cli._examples import tell_merged, tell_notes
 from attrax.cli._memory_files import readable
 from attrax.cli._options import Gray, Json, Number, Seed, Shuffle, Size, SkipUnreadable, check_output_file, load_sources
 from attrax.cli._output import number, print_json
@@ -68,13 +69,13 @@ def add(
                 f"{file} stores pairs, and add takes single examples; add pairs in Python, with attrax.add"
             )
         tell_notes(given)
-        tell_merged(merged_names(given.patterns, given.names))
         with progress_bar() as progress:
             change = add_examples(
                 memory, given.values, names=given.names, time_limit=time_limit, progress=progress, key=jr.key(seed)
             )
         replace_file(change)
-    return _report(file, change, len(memory.patterns), compare, seed, as_json)
+    tell_merged(change.merged)
+    return _report(file, memory.patterns, change, compare, seed, as_json)
 
 
 def forget(
@@ -103,7 +104,7 @@ def forget(
                 memory, _chosen(memory.patterns, examples), time_limit=time_limit, progress=progress, key=jr.key(seed)
             )
         replace_file(change)
-    return _report(file, change, len(memory.patterns), compare, seed, as_json)
+    return _report(file, memory.patterns, change, compare, seed, as_json)
 
 
 def _chosen(patterns: Any, examples: list[str]) -> list[int]:
@@ -144,7 +145,8 @@ def _changing(file: Path) -> Iterator[tuple[Any, Callable[[Any], None]]]:
         yield memory, replace_file
 
 
-def _report(file: Path, change: Any, before: int, compare: bool, seed: int, as_json: bool) -> int:
+def _report(file: Path, before: Any, change: Any, compare: bool, seed: int, as_json: bool) -> int:
+    """Prints how the change of the patterns `before` ended. Returns the exit status."""
     import jax.random as jr
 
     from attrax.writing import Auto, store
@@ -160,12 +162,15 @@ def _report(file: Path, change: Any, before: int, compare: bool, seed: int, as_j
     record: dict[str, Any] = {
         "file": str(file),
         "accepted": change.accepted,
-        "examples_before": before,
+        "examples_before": len(before),
         "examples": len(change.memory.patterns),
         **({} if certificate is None else totals(certificate)),
         "attempts": list(change.attempts),
         "failed": list(change.failed),
         "failed_names": list(change.failed_names),
+        "added": _others(change.memory.patterns, before),
+        "forgotten": _others(before, change.memory.patterns),
+        "merged_names": [list(pair) for pair in change.merged],
         "seconds": change.seconds,
         "scratch_seconds": scratch,
         "scratch_measured": bool(compare and change.accepted),
@@ -178,7 +183,19 @@ def _report(file: Path, change: Any, before: int, compare: bool, seed: int, as_j
             f"{record['examples']}/{record['examples']} certified in {number(change.seconds)} s "
             f"(writing from scratch: {number(scratch)} s{'' if compare else ', as on record'})"
         )
+        for done in ("added", "forgotten"):
+            if record[done]:
+                print(f"{done}: {', '.join(map(printable, record[done]))}")
         print(f"changed: {file}")
     else:
         print(f"not certified in the end: {', '.join(map(printable, change.failed_names))}; {file} is as it was")
     return 0 if change.accepted else 1
+
+
+def _others(patterns: Any, known: Any) -> list[str]:
+    """The names of the patterns that the `known` ones lack; where they have none there is nothing to tell."""
+    if patterns.names is None or known.names is None:
+        return []
+    left = Counter(known.names)
+    left.subtract(patterns.names)
+    return [name for name in dict.fromkeys(patterns.names) for _ in range(-left[name])]

@@ -74,7 +74,7 @@ def merged_names(patterns: Any, names: Sequence[str]) -> list[list[str]]:
     return [[str(names[one]) if whole else f"state {one}" for one in pair] for pair in patterns.merged]
 
 
-def tell_merged(pairs: list[list[str]]) -> None:
+def tell_merged(pairs: Sequence[Sequence[str]]) -> None:
     """Says on stderr which examples were merged."""
     if not pairs:
         return

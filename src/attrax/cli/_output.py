@@ -24,7 +24,7 @@ def spread(values: Any) -> dict[str, float | None]:
 
 def number(value: Any) -> str:
     """A number for people; a dash where there is none."""
-    return "–" if value is None else f"{value:.4g}"
+    return "–" if value is None or value != value else f"{value:.4g}"
 
 
 def radius(value: float) -> str:

@@ -7,6 +7,8 @@ from attrax._base.arguments import printable
 from attrax.cli._cycles import cycle_rows, open_sequence_rows, print_cycles, print_reasons
 from attrax.cli._output import number, spread
 
+_SHOWN = 12  # names of examples that are not certified
+
 
 def store_record(memory: Any, file: Path, skipped: list[str]) -> dict[str, Any]:
     """What `attrax store --json` prints."""
@@ -66,8 +68,11 @@ def print_store_record(record: dict[str, Any], memory: Any) -> None:
             f"attempt: {attempt['writer']}{_optimizer(attempt)}, {attempt['network']}, "
             f"{attempt['attractors']}/{attempt['cycles']} certified in {number(attempt['seconds'])} s"
         )
-    if record.get("failed"):
-        print(f"not certified: {', '.join(printable(memory.patterns.name(index)) for index in record['failed'])}")
+    left = [cycle for cycle, verdict in zip(cycles, memory.certificate.verdict, strict=True) if verdict != "attractor"]
+    if left:
+        names = [printable(memory.patterns.name(cycle["cycles"][0])) for cycle in left[:_SHOWN]]
+        more = f" and {len(left) - _SHOWN} more (attrax certify lists all)" if len(left) > _SHOWN else ""
+        print(f"not certified: {', '.join(names)}{more}")
     if record.get("closest_pair"):
         pair = record["closest_pair"]
         one, other = (printable(memory.patterns.name(index)) for index in pair["examples"])

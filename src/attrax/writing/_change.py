@@ -36,6 +36,8 @@ class Change(Record):
       their names, or the indices as texts.
     - `seconds`: the duration of all attempts.
     - `scratch_seconds`: how long writing from scratch took when that was last done; `None` if not on record.
+    - `merged`: of `add`, the names of examples that were not added because they equal another one, each with the name
+      of that one; indices as texts where there are no names.
     """
 
     memory: Memory
@@ -45,6 +47,7 @@ class Change(Record):
     seconds: float
     scratch_seconds: float | None
     failed_names: tuple[str, ...] = ()
+    merged: tuple[tuple[str, str], ...] = ()
 
 
 def add(
@@ -61,8 +64,8 @@ def add(
     unchanged.
 
     A winner-take-all network gets a score for each new example, and units for it; a network written by gradients keeps
-    its size; a constructed one is constructed again. Examples that are already stored are skipped. The recovery
-    threshold stays that of the memory's certificate.
+    its size; a constructed one is constructed again. Examples that are already stored are left out (`merged`). The
+    recovery threshold stays that of the memory's certificate.
 
     **Arguments:**
 
@@ -89,17 +92,26 @@ def add(
     changer: Writer = checked_writer(writer_of(memory.written) if writer is None else writer, "grow")
     examples = patterns.as_states(examples, "examples") if patterns.parts is None else np.asarray(examples)
     new = Patterns.from_examples(state_batch("examples", examples, patterns.shape), names=names)
-    known = {(point + 0.0).tobytes() for point in np.asarray(originals, np.float64)}
-    fresh = np.array([(point + 0.0).tobytes() not in known for point in np.asarray(new.points, np.float64)])
+    known = {(point + 0.0).tobytes(): index for index, point in enumerate(np.asarray(originals, np.float64))}
+    same = np.array([known.get((point + 0.0).tobytes(), -1) for point in np.asarray(new.points, np.float64)])
+    fresh = same < 0
     if not fresh.any():
         raise ValueError("there is nothing to add: all of these examples are already stored")
     added = new.points[fresh]
     count = len(patterns)
+    place = np.where(fresh, count + np.cumsum(fresh) - 1, same)  # of each new point, in the changed memory
     points = np.concatenate([np.asarray(originals), added.astype(np.asarray(originals).dtype)])
     successor = np.concatenate([patterns.successor, np.arange(count, count + len(added))])
     every = _joined_names(patterns, new, np.flatnonzero(fresh))
     changed = Patterns(points, successor, (), patterns.frame, every, patterns.parts)
-    return _change(memory, changed, list(range(count)), changer, time_limit, progress, key)
+    found = _change(memory, changed, list(range(count)), changer, time_limit, progress, key)
+    given = np.setdiff1d(np.arange(len(examples)), [one for one, _ in new.merged])  # the position of each new point
+    equal = dict(new.merged) | {int(given[index]): int(given[index]) for index in np.flatnonzero(~fresh)}
+    pairs = [(one, int(place[np.searchsorted(given, first)])) for one, first in sorted(equal.items())]
+    return replace(
+        found,
+        merged=tuple((str(one) if names is None else names[one], changed.name(index)) for one, index in pairs),
+    )
 
 
 def forget(
