@@ -107,7 +107,7 @@ def _prove(steps: Sequence[StepBounds], norms: Sequence[Norm], residual: float, 
 
     most = _MOST * unit
     linear = min(min(ball.linear_radius() for ball in balls), most)
-    low = _search(growth, linear or min(*(ball.start for ball in balls), most), away, unit)
+    low = _search(growth, linear or min(*(ball.first_radius for ball in balls), most), away, unit)
     return None if low is None else _found(norms, low, away, linear, growth(low))
 
 

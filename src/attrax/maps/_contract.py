@@ -89,7 +89,7 @@ class BallBounds(Protocol):
 
     contraction: float
     """Bound on the stretching factor for infinitesimal deviations."""
-    start: float
+    first_radius: float
     """A radius to start a search from: one at which the bound begins to change."""
 
     def growth(self, radius: float, away: float = 0.0) -> float:

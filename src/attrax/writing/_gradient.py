@@ -35,8 +35,8 @@ from attrax.training import (
     with_settings,
 )
 from attrax.writing._kind import SETTINGS, WriterKind
+from attrax.writing._prepared import Prepared, prepared
 from attrax.writing._protocol import GROWTH, Written
-from attrax.writing._start import Start, start
 
 _PAPER_EPOCHS = 1_000_000
 _AUGMENTED_EPOCHS = 3_000
@@ -124,7 +124,7 @@ class Gradient(Record):
         """Trains `network` to send each point of `patterns` to its successor. See `Writer`."""
         begun = time.perf_counter()
         training, augmentation = self.training, self.augmentation
-        begin = start(network, patterns, training.coordinates, key=jr.fold_in(key, 1))
+        begin = prepared(network, patterns, training.coordinates, key=jr.fold_in(key, 1))
         layered, augmented = isinstance(begin.network, Layered), augmentation.changes_inputs
         self._check(begin.network)
         epochs = self.epochs_limit(begin.network)
@@ -256,7 +256,7 @@ class Gradient(Record):
             )
 
 
-def _finished(fitted: Fit[Any], begin: Start, **options: Any) -> Fit[Any]:
+def _finished(fitted: Fit[Any], begin: Prepared, **options: Any) -> Fit[Any]:
     """Trains further on the clean examples; epochs and time count from the beginning."""
     clean = fit(fitted.map, begin.inputs, begin.targets, **options)
     limited = fitted.time_limited or clean.time_limited

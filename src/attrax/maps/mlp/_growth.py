@@ -155,7 +155,7 @@ class BallGrowth:
         self.known: dict[tuple[str, int, int], float] = {}
         # The radius at which pre-activations move by up to a tenth.
         longest = float(self.lengths[0].max(initial=0.0))
-        self.start = 0.1 / longest if longest > 0 else np.inf
+        self.first_radius = 0.1 / longest if longest > 0 else np.inf
         self._moves: dict[float, list[np.ndarray]] = {}
 
     def linear_radius(self) -> float:

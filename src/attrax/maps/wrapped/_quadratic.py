@@ -31,7 +31,7 @@ class _QuadraticBall:
     def __init__(self, step: _QuadraticStep, here: Norm, there: Norm) -> None:
         self.second_derivative, self.here, self.there = step.second_derivative, here, there
         self.contraction = contraction_rate(step.jacobian, here, there, ROUNDING * frobenius_bound(step.jacobian))
-        self.start = 1 / here.smallest
+        self.first_radius = 1 / here.smallest
 
     def growth(self, radius: float, away: float = 0.0) -> float:
         bend = self.second_derivative(self.here.smallest * (radius + away))

@@ -1,4 +1,4 @@
-"""Where training starts: the network and the patterns, in the coordinates to train in."""
+"""The network and the patterns, prepared for training: in units of the patterns, and in the coordinates to train in."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -27,8 +27,8 @@ from attrax.writing._network import DEFAULT_NETWORK, checked_network, drawn_once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Start(Record):
-    """Where training starts.
+class Prepared(Record):
+    """The network and the patterns as training takes them; `finish` leads back to states.
 
     **Fields:** `network`, which acts on coordinates if there are `coordinates`, else on states; `inputs` and `targets`,
     the patterns in the form the network takes; `pictures` and `successor`, the points and successors of the patterns;
@@ -69,8 +69,10 @@ class Start(Record):
         return trained if self.unit == 1 else out_of_units(trained, self.unit)
 
 
-def start(network: Map | Recipe | None, patterns: Patterns, exponent: float | None, *, key: PRNGKeyArray) -> Start:
-    """Where to start training `network` on `patterns`, in coordinates with this whitening exponent unless `None`.
+def prepared(
+    network: Map | Recipe | None, patterns: Patterns, exponent: float | None, *, key: PRNGKeyArray
+) -> Prepared:
+    """`network` and `patterns` prepared for training, in coordinates with this whitening exponent unless `None`.
 
     **Raises** `ValueError` for a network that does not fit, or for coordinates that it does not take.
     """
@@ -82,7 +84,9 @@ def start(network: Map | Recipe | None, patterns: Patterns, exponent: float | No
         unit = training_unit(patterns) if isinstance(begun, Scalable) else 1.0
         begun = begun if drawn or unit == 1 else in_units(begun, unit)
         points = points_in_units(patterns, unit)
-        return Start(begun, points, points[patterns.successor], patterns.points, patterns.successor, None, unit, parts)
+        return Prepared(
+            begun, points, points[patterns.successor], patterns.points, patterns.successor, None, unit, parts
+        )
     drawn_network = drawn_once(given, shape, key=key)
     if not takes_coordinates(drawn_network):
         raise ValueError(
@@ -99,4 +103,4 @@ def start(network: Map | Recipe | None, patterns: Patterns, exponent: float | No
             begun = jax.tree.map(np.asarray, cast(coordinates.unfold(in_units(given, unit)), given.weights[0].dtype))
     inputs = coordinates.encode(points)
     after = patterns.successor
-    return Start(begun, inputs, inputs[after], patterns.points, after, coordinates, unit, parts)
+    return Prepared(begun, inputs, inputs[after], patterns.points, after, coordinates, unit, parts)
