@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 import attrax as ax
-from attrax._base.shown import Record, Rows
-from attrax._base.states import state_batch
+from attrax._base.states import state_batch  # how states are read, whoever reads them
+from attrax.extending import Record, Rows
 
 ROOT = Path(ax.__file__).parent
 PACKAGES = [

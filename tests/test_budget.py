@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import attrax as ax
-from attrax._base import budget
+from attrax._base import budget  # how memory is counted, whoever asks for it
 from attrax.sources import load, load_sequence, read
 from tests.helpers.commands import run
 

@@ -218,3 +218,18 @@ def test_every_public_name_has_a_docstring() -> None:
 def test_modules_stay_small_enough_to_own_one_thing() -> None:
     long = {dotted(path): lines for path in modules() if (lines := len(path.read_text().splitlines())) > 400}
     assert not long, f"split these modules by what they own: {long}"
+
+
+def test_private_names_are_tested_for_a_reason() -> None:
+    """A comment beside the import says why no public name will do. Experiments have no other names."""
+    tests = Path(__file__).parent
+    for path in sorted(tests.rglob("*.py")):
+        lines = path.read_text().splitlines()
+        for node in ast.walk(ast.parse("\n".join(lines))):
+            if not isinstance(node, ast.ImportFrom) or (node.module or "").split(".")[0] != "attrax":
+                continue
+            own = node.module or ""
+            private = [f"{own}.{alias.name}" for alias in node.names if "._" in f"{own}.{alias.name}"]
+            if private and not (own.startswith("attrax.paper") and path.parent.name == "paper"):
+                shown = "".join(lines[node.lineno - 1 : node.end_lineno])
+                assert "  # " in shown, f"{path.relative_to(tests)}:{node.lineno} imports {private[0]} without a reason"

@@ -10,7 +10,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import attrax as ax
-from attrax._base.processes import one_blas_thread
+from attrax.extending import one_blas_thread
 
 
 def blas_threads() -> set[int]:

@@ -8,6 +8,7 @@
 from attrax._base import checks as checks
 from attrax._base.files import alone as alone
 from attrax._base.files import write_atomically as write_atomically
+from attrax._base.numerics import cast as cast
 from attrax._base.numerics import float64 as float64
 from attrax._base.numerics import squared_distances as squared_distances
 from attrax._base.processes import one_blas_thread as one_blas_thread

@@ -23,7 +23,6 @@ from scipy import integrate
 import attrax as ax
 from attacks.exact import PHI
 from attrax import theory
-from attrax._base.numerics import float64
 from attrax.activations import (
     ACTIVATIONS,
     Activation,
@@ -36,8 +35,9 @@ from attrax.activations import (
     register,
 )
 from attrax.certificates import contraction
-from attrax.maps._initializers import check_initializer
-from attrax.maps.mlp._factors import network_factors
+from attrax.extending import float64
+from attrax.maps._initializers import check_initializer  # the weights of one layer by themselves
+from attrax.maps.mlp._factors import network_factors  # slopes and their errors, which a certificate does not show
 
 SINE = Activation("sine", jnp.sin, formula="sin z", about="periodic", bounds=Smooth(second=1.0, third=1.0, width=2.0))
 HARD_TANH = Activation(
@@ -387,7 +387,7 @@ def test_of_no_name_there_is_no_file(tmp_path: Path) -> None:
     for one in (plain, memory):  # what the network holds, the function or its record, has a name now
         ax.save(tmp_path / "sine.attrax", one)
     with forgetting():
-        from attrax.activations import _named
+        from attrax.activations import _named  # its table is put back
 
         del _named._TABLE["sine"]
         with pytest.raises(ValueError, match=r"needs an activation that has no name here: .*register"):

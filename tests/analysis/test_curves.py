@@ -18,7 +18,7 @@ from attrax.analysis import (
     recovery_curves,
     wilson_interval,
 )
-from attrax.analysis._curves import curve_levels
+from attrax.analysis._curves import curve_levels  # the choice of levels by itself
 from attrax.cli import main
 from attrax.corruptions import known_entries
 from attrax.report import curve_figure

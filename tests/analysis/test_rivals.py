@@ -11,9 +11,8 @@ import pytest
 from helpers import around
 
 import attrax as ax
-from attrax.analysis import RIVALS, RULES, _associators, compare, nearest_neighbor
-from attrax.analysis._associators import ASSOCIATORS, Associator, Task, entry_bytes
-from attrax.analysis._rivals import map_bytes
+from attrax.analysis import RIVALS, RULES, _associators, compare, map_bytes, nearest_neighbor  # one rival by itself
+from attrax.analysis._associators import ASSOCIATORS, Associator, Task, entry_bytes  # one rival by itself
 from attrax.cli import main
 from attrax.report import comparison_figure
 

@@ -18,13 +18,13 @@ from attrax.analysis import (
     START_KINDS,
     Census,
     LimitKind,
-    _spurious,
+    _spurious,  # its blocks are made small
     chao1,
     discovery_curve,
     find_spurious,
     upper_confidence_bound,
 )
-from attrax.analysis._starts import allot, make_starts
+from attrax.analysis._starts import allot, make_starts  # one kind of starts by itself
 from attrax.cli import main
 from attrax.report import census_figure, limits_figure, outcome_rates
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from attrax import analysis, theory
-from attrax.analysis._theory_check import extrapolate
+from attrax.analysis._theory_check import extrapolate  # the extrapolation by itself
 
 KEY = jr.key(3)
 
@@ -136,7 +136,7 @@ def test_without_randomness_a_random_start_is_the_theorem() -> None:
 
 
 def test_random_starts_have_the_scale_of_the_theorem() -> None:
-    from attrax.analysis._random_start import _random
+    from attrax.analysis._random_start import _random  # the same draw, to compare with
 
     record = analysis.scaled_start("tanh", 256, 3, 20)
     matrices, x = _random(record, 1.0, 20, KEY)

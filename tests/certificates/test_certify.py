@@ -10,10 +10,10 @@ from helpers import SPECTRA, around, linear, logistic, logistic_cycle
 from helpers.slopes import network_slopes
 
 import attrax as ax
-from attrax._base.numerics import cast, float64
+from attrax.extending import cast, float64
 from attrax.linalg import Product, basis_bound, dense_norm, leading_eigenvalue, power_bound
-from attrax.maps.mlp._factors import network_factors
-from attrax.maps.mlp._product import network_product
+from attrax.maps.mlp._factors import network_factors  # slopes and their errors, which a certificate does not show
+from attrax.maps.mlp._product import network_product  # the product by itself
 
 
 def shift_to_fixed(network: ax.maps.MLP, x: np.ndarray) -> ax.maps.MLP:

@@ -11,10 +11,10 @@ from scipy.special import expit
 
 import attrax as ax
 from attacks.exact import PHI as EXACT_PHI
-from attrax._base.numerics import cast, float64
 from attrax.certificates import basin_radius, contraction
+from attrax.extending import cast, float64
 from attrax.maps import linearizer, step_bounds
-from attrax.maps.mlp._slope_deviation import slope_deviation
+from attrax.maps.mlp._slope_deviation import slope_deviation  # the bound by itself
 
 PHI = {
     "relu": lambda z: np.maximum(z, 0),

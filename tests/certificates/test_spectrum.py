@@ -11,9 +11,9 @@ import pytest
 from helpers import SPECTRA, around, linear, logistic, logistic_cycle
 
 import attrax as ax
-from attrax._base.numerics import cast, float64
 from attrax.analysis import eigenvalue_histogram
 from attrax.certificates import spectrum
+from attrax.extending import cast, float64
 from attrax.linalg import largest_eigenvalues, probable_bound
 from attrax.maps import linearizer
 from attrax.report import eigenvalue_panels, radius_plot
@@ -156,7 +156,7 @@ def test_histograms_and_figures() -> None:
 
 
 def test_commands(capsys: pytest.CaptureFixture[str], tmp_path) -> None:
-    from attrax.cli._app import main
+    from attrax.cli import main
 
     def run(*arguments) -> tuple[int | str | None, str, str]:
         with pytest.raises(SystemExit) as ended:

@@ -16,7 +16,7 @@ from helpers.commands import run, strict
 from PIL import Image
 
 import attrax as ax
-from attrax.cli import _app, main
+from attrax.cli import _app, main  # the tables of commands
 from attrax.sources import load_sequence
 
 # Equal networks and numbers of examples are compiled once.

@@ -10,7 +10,7 @@ from helpers.commands import record, run
 
 import attrax as ax
 from attrax.report import path_strip, with_phase_bar
-from attrax.report._sequence_plots import shown_steps
+from attrax.report._sequence_plots import shown_steps  # the choice of steps by itself
 from attrax.sources import load_sequence, save_sequence, save_video
 
 WRITE = ("--writer", "margin")

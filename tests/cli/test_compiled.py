@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from attrax.cli import _cache
-from attrax.cli._cache import keep_compiled
+from attrax.cli import _cache  # the cache without a command
+from attrax.cli._cache import keep_compiled  # the cache without a command
 
 
 @pytest.fixture

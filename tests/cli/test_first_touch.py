@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from attrax.cli import _app
+from attrax.cli import _app  # the tables of commands
 from tests.helpers.commands import run, strict
 
 COMMANDS = [
@@ -268,6 +268,6 @@ def test_what_is_done_is_shown_on_a_terminal_only() -> None:
 
 
 def test_a_line_appears_within_the_first_second() -> None:
-    from attrax.cli import _progress
+    from attrax.cli import _progress  # the display without a command
 
     assert 0 < _progress._PATIENCE < 1

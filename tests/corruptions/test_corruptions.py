@@ -14,7 +14,7 @@ import scipy.ndimage
 
 import attrax as ax
 from attrax import CORRUPTIONS, corrupt, parse_corruption
-from attrax._base.numerics import float64
+from attrax.extending import float64
 
 RNG = np.random.default_rng(0)
 MANY = 200

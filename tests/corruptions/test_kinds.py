@@ -16,9 +16,8 @@ from helpers.commands import run, strict
 from helpers.named import forgetting
 
 import attrax as ax
-from attrax._base.numerics import float64
 from attrax.analysis import default_curves, recovery_curves, used_in_training
-from attrax.analysis._associators import ASSOCIATORS, Task
+from attrax.analysis._associators import ASSOCIATORS, Task  # one rival by itself
 from attrax.corruptions import (
     AS_IS,
     CORRUPTIONS,
@@ -30,6 +29,7 @@ from attrax.corruptions import (
     known_entries,
     register,
 )
+from attrax.extending import float64
 from attrax.report import describe_corruption
 from attrax.training import Coordinates, objective
 

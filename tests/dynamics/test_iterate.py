@@ -8,8 +8,8 @@ import pytest
 from helpers import linear, logistic, logistic_cycle, newton_cube
 
 import attrax as ax
-from attrax._base.numerics import cast, float64
-from attrax.dynamics import _refine
+from attrax.dynamics import _refine  # what it does by default is turned off
+from attrax.extending import cast, float64
 from attrax.maps import reduced_map
 
 

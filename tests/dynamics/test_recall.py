@@ -8,7 +8,7 @@ import pytest
 from helpers import around, logistic, logistic_cycle, newton_cube
 
 import attrax as ax
-from attrax.dynamics import _recall
+from attrax.dynamics import _recall  # its room is made small
 
 ROOTS = np.array([[1.0, 0.0], [-0.5, np.sqrt(0.75)], [-0.5, -np.sqrt(0.75)]])
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import attrax as ax
-from attrax._base import files
-from attrax._base.checked_arrays import read_checked
-from attrax._base.files import alone, write_atomically
+from attrax._base import files  # how files are written, whoever writes them
+from attrax._base.checked_arrays import read_checked  # how files are read, whoever reads them
+from attrax.extending import alone, write_atomically
 from attrax.sources import SourceError, save_array, save_images
 from tests.helpers.commands import run
 

@@ -3,7 +3,7 @@
 import pytest
 from helpers.onnx_nodes import TABLE, cases, run
 
-from attrax.foreign._operators import OPERATORS
+from attrax.foreign._operators import OPERATORS  # the table of operators
 
 pytest.importorskip("onnx", reason="onnx is not installed: pip install 'attrax[onnx]'")
 pytestmark = pytest.mark.filterwarnings("ignore")

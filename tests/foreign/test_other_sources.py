@@ -9,7 +9,7 @@ from sklearn.preprocessing import MinMaxScaler, PowerTransformer, StandardScaler
 
 import attrax as ax
 from attrax import foreign
-from attrax._base.states import as_array
+from attrax._base.states import as_array  # how states are read, whoever reads them
 from attrax.foreign import ForeignError
 
 POINTS = np.random.default_rng(0).normal(size=(5, 4)) * [1, 10, 100, 0.1] + [0, 5, 0, 3]

@@ -11,7 +11,7 @@ from helpers.graphs import model, node
 
 import attrax as ax
 from attrax import foreign
-from attrax._base.numerics import cast, float64
+from attrax.extending import cast, float64
 from attrax.foreign import ForeignError
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install 'attrax[onnx]'")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from attrax.play._bundle import bundle
+from attrax.play._bundle import bundle  # the script without its page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 

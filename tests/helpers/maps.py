@@ -11,8 +11,7 @@ import jax.random as jr
 import numpy as np
 
 import attrax as ax
-from attrax._base.numerics import cast, float64
-from attrax._base.types import Map
+from attrax.extending import Map, cast, float64
 from attrax.maps import kind_of
 
 

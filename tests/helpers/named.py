@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from attrax.activations import _named as activations
-from attrax.corruptions import _named as corruptions
+from attrax.activations import _named as activations  # its table is put back
+from attrax.corruptions import _named as corruptions  # its table is put back
 
 
 @contextmanager

@@ -15,10 +15,10 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from attrax._base.numerics import float64
+from attrax.extending import float64
 from attrax.foreign import ForeignError
-from attrax.foreign._operators import OPERATORS
-from attrax.foreign._read import program_of
+from attrax.foreign._operators import OPERATORS  # the table of operators
+from attrax.foreign._read import program_of  # a program that is no map
 
 TABLE = Path(__file__).parents[2] / "docs" / "onnx-operators.md"
 _ROUNDED = {"DFT": 1e-6}

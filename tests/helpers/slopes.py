@@ -2,9 +2,12 @@
 
 import numpy as np
 
-from attrax._base.types import HostStates
-from attrax.maps.mlp._factors import Factors
-from attrax.maps.mlp._slopes import Evaluation, step_by_step
+from attrax.extending import HostStates
+from attrax.maps.mlp import Factors
+from attrax.maps.mlp._slopes import (  # slopes and their errors, which a certificate does not show
+    Evaluation,
+    step_by_step,
+)
 
 
 def network_slopes(

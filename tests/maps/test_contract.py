@@ -10,7 +10,7 @@ import pytest
 from helpers.maps import MAPS, check_map
 
 import attrax as ax
-from attrax._base.numerics import cast, float64
+from attrax.extending import cast, float64
 from attrax.maps import KINDS, MLP, describe, kind_of, linearizer, mlp, reduced_map, step_bounds
 
 

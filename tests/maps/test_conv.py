@@ -12,7 +12,7 @@ import pytest
 
 import attrax as ax
 from attrax.maps import ConvAutoencoder, conv_autoencoder
-from attrax.maps.conv._network import _interpolation
+from attrax.maps.conv._network import _interpolation  # the matrix by itself
 
 # 3 → 64, fifteen of 64 → 64, 64 → 3, all 3×3; then what biases and skip connections add.
 PAPER = 9 * (3 * 64 + 15 * 64 * 64 + 64 * 3)

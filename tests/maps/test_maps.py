@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import scipy.special
 
-from attrax._base.numerics import float64
 from attrax.activations import ACTIVATIONS, activation
+from attrax.extending import float64
 from attrax.maps import INITIALIZERS, MLP, mlp
-from attrax.maps._initializers import check_initializer, init_linear
+from attrax.maps._initializers import check_initializer, init_linear  # the weights of one layer by themselves
 
 # λ and α of Klambauer et al. (2017), equation 14.
 LAMBDA, ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717

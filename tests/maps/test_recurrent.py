@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import attrax as ax
-from attrax._base.numerics import cast, float64
+from attrax.extending import cast, float64
 from attrax.maps import recurrent
 from attrax.training import fit_recurrent
 

@@ -15,7 +15,7 @@ from helpers.commands import record, run
 from helpers.maps import MAPS
 
 import attrax as ax
-from attrax._base.types import Map
+from attrax.extending import Map
 from attrax.maps import kind_of
 
 

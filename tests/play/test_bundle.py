@@ -2,7 +2,7 @@
 
 import pytest
 
-from attrax.play._bundle import bundle
+from attrax.play._bundle import bundle  # the script without its page
 
 
 def joined(**modules: str) -> str:

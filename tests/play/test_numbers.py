@@ -16,7 +16,7 @@ import attrax as ax
 from attrax.activations import ACTIVATIONS
 from attrax.files import checksum
 from attrax.maps import MLP
-from attrax.patterns._delays import delayed
+from attrax.patterns._delays import delayed  # the states without their patterns
 
 READ = """
 import { readMemory } from "./memory.js";

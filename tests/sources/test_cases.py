@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from attrax._base.arguments import ArgumentError, mention
-from attrax._base.checks import integer
+from attrax._base.arguments import ArgumentError, mention  # how arguments are named, whoever names them
+from attrax._base.checks import integer  # checks, whoever calls them
 from attrax.patterns import Patterns
 from attrax.sources import SourceError, is_sequence, load, load_sequence, picture_range, read, save_video, to_unit
 

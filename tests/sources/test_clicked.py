@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 from matplotlib.backend_bases import KeyEvent, MouseEvent
 
 from attrax.cli import main
-from attrax.sources import SourceError, _clicked, click_points, load
+from attrax.sources import SourceError, _clicked, click_points, load  # nobody clicks
 
 
 def hand(*acts: tuple[Any, ...]) -> Callable[..., None]:

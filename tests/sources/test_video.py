@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from attrax.sources import VIDEO_SUFFIXES, SourceError, load_sequence, psnr, save_video
-from attrax.sources._timing import take
+from attrax.sources._timing import take  # the choice of frames by itself
 
 
 def encode(path: Path, frames: np.ndarray, rate=25, codec="mpeg4", pixels="yuv420p", options=None, times=None) -> Path:

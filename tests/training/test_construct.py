@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import attrax as ax
-from attrax._base.numerics import float64
+from attrax.extending import float64
 from attrax.training import CONSTRUCTIONS, constructed_start, margin, pseudoinverse
 
 BUILD = {"pseudoinverse": pseudoinverse, "margin": margin}

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import attrax as ax
-from attrax._base.numerics import float64
+from attrax.extending import float64
 from attrax.maps import MLP, mlp
 from attrax.training import Coordinates
-from attrax.training._coordinates import EXACT_RANK
+from attrax.training._coordinates import EXACT_RANK  # a limit that only large data reach
 
 
 def pictures(n: int, *shape: int, rank: int | None = None, seed: int = 0) -> np.ndarray:

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import attrax as ax
-from attrax.training import EdgeFit, _edge, fit, fit_at_edge, optimizer
-from attrax.training._radii import CycleRadii
+from attrax.training import EdgeFit, _edge, fit, fit_at_edge, optimizer  # its search is left out
+from attrax.training._radii import CycleRadii  # the estimate by itself
 from attrax.writing import writer_of
 from tests.helpers.commands import run, strict
 

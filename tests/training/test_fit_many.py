@@ -9,7 +9,7 @@ import pytest
 from helpers.training import ADAM, FAST_ADAM, FAST_GD, GD, HUGE, INPUTS, TARGETS, affine, arrays, network, same_bits
 
 import attrax as ax
-from attrax.training import OPTIMIZERS, _fit_many, fit, fit_many, optimizer
+from attrax.training import OPTIMIZERS, _fit_many, fit, fit_many, optimizer  # its blocks are made short
 
 KEY = jax.random.key(0)
 

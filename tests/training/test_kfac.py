@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import attrax as ax
-from attrax._base.numerics import float64
+from attrax.extending import float64
 from attrax.maps import MLP, mlp
 from attrax.training import fit, kfac, mean_squared_error, optimizer
-from attrax.training._kfac import _matrices, _solve, factor_rows
+from attrax.training._kfac import _matrices, _solve, factor_rows  # one step by itself
 
 POINTS = np.random.default_rng(0).random((6, 10))
 

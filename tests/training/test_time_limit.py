@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import attrax as ax
-from attrax.training import _fit, cosine_decay, fit, optimizer
+from attrax.training import _fit, cosine_decay, fit, optimizer  # its clock is replaced
 
 POINTS = np.random.default_rng(0).uniform(size=(4, 6)).astype(np.float32)
 

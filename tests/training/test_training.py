@@ -35,8 +35,17 @@ from helpers.training import (
 )
 
 import attrax as ax
-from attrax.training import OPTIMIZERS, _fit, cosine_decay, fit, kfac, mean_squared_error, optimizer, polish
-from attrax.training._checkpoint import read_checkpoint, write_checkpoint
+from attrax.training import (  # its clock is replaced
+    OPTIMIZERS,
+    _fit,
+    cosine_decay,
+    fit,
+    kfac,
+    mean_squared_error,
+    optimizer,
+    polish,
+)
+from attrax.training._checkpoint import read_checkpoint, write_checkpoint  # a checkpoint without training
 
 
 def affine_step(matrix: np.ndarray, shift: np.ndarray, rows: list[int], rate: float) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import attrax as ax
-from attrax._base.numerics import cast, float64
+from attrax.extending import cast, float64
 
 POINTS = np.random.default_rng(0).uniform(size=(9, 4, 4)).astype(np.float32)
 WRITERS = {

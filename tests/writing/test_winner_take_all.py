@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 
 import attrax as ax
-from attrax._base.numerics import cast, float64
+from attrax.extending import cast, float64
 from attrax.training import (
     Coordinates,
     Encoder,
-    _winner_take_all,
+    _winner_take_all,  # one part of the network by itself
     encoder,
     ensure_lead,
     leading,
     rounds_for,
     winner_take_all_network,
 )
-from attrax.training._winner_take_all import inhibition
+from attrax.training._winner_take_all import inhibition  # one part of the network by itself
 
 DRAW = np.random.default_rng(0)
 POINTS = DRAW.uniform(size=(12, 5, 6)).astype(np.float32)

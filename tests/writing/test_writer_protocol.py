@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import attrax as ax
-from attrax._base.status import StoreStatus
+from attrax import StoreStatus
 from attrax.training import pseudoinverse
 from attrax.writing import WRITERS, Writer, Written, writer_kind, writer_of
 

@@ -40,6 +40,16 @@ def cast(tree: M, dtype: Any) -> M:
 
     Python numbers are left alone: they take the precision of the arrays they are combined with, and code may branch on
     them. For 64-bit types, call this within `float64()`.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax.extending import cast, float64
+    >>> with float64():
+    ...     found = cast({"weight": np.ones(2, np.float32), "rate": 0.1}, np.float64)
+    >>> found["weight"].dtype, found["rate"]
+    (dtype('float64'), 0.1)
+
+    ```
     """
 
     def convert(leaf: Any) -> Any:
