@@ -14,7 +14,7 @@ import attrax as ax
 from attrax.analysis import eigenvalue_histogram
 from attrax.certificates import spectrum
 from attrax.extending import cast, float64
-from attrax.linalg import largest_eigenvalues, probable_bound
+from attrax.linalg import probable_bound
 from attrax.maps import linearizer
 from attrax.report import eigenvalue_panels, radius_plot
 
@@ -206,15 +206,3 @@ def test_the_bound_holds_where_the_exact_point_lies() -> None:
     assert abs(found.eigenvalues[0, 0]) < 0.496 < 0.5 <= found.upper_bound[0] < 1
     assert found.upper_bound[0] == pytest.approx(certificate.upper_bound[0], rel=1e-9)
     assert np.isfinite(certificate.distance_error[0])
-
-
-@pytest.mark.parametrize(("size", "count"), [(1, 1), (2, 1), (3, 2), (4, 4)])
-def test_of_few_eigenvalues_nearly_all_can_be_asked_for(size: int, count: int) -> None:
-    matrix = np.arange(1.0, size * size + 1).reshape(size, size) + np.diag(np.arange(size))
-    found = largest_eigenvalues(lambda v: matrix @ v, lambda v: matrix.T @ v, size, count)
-    known = np.linalg.eigvals(matrix)
-    assert found.values == pytest.approx(known[np.argsort(-np.abs(known))][:count])
-    assert (found.residuals < 1e-12).all()
-    assert np.isfinite(found.condition)
-    with pytest.raises(ValueError, match=f"count must be .*{size}"):
-        largest_eigenvalues(lambda v: matrix @ v, lambda v: matrix.T @ v, size, size + 1)
