@@ -135,11 +135,18 @@ def test_what_is_unknown_goes_on_being_led_where_it_was() -> None:
 
 @pytest.mark.parametrize(
     ("indices", "message"),
-    [([6], "at most 5"), ([-1], "at least 0"), ([], "at least one"), (range(6), "can't forget everything")],
+    [
+        ([6], "at most 5"),
+        ([-1], "at least 0"),
+        ([], "at least one"),
+        (range(6), "can't forget everything"),
+        (1, r"write \[1\]"),
+        ("cat.png", r"write \['cat.png'\]"),
+    ],
 )
 def test_wrong_indices(indices, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        ax.forget(written("margin"), list(indices), key=jr.key(0))
+        ax.forget(written("margin"), indices, key=jr.key(0))
 
 
 def test_wrong_examples_and_unknown_writers() -> None:

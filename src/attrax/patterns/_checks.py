@@ -22,6 +22,17 @@ def check_names(names: Sequence[str] | None, count: int, what: str) -> None:
         raise ValueError(f"names must be one text for each of the {count} {what}; got {len(names)}")
 
 
+def check_several(sequences: Sequence[HostStates], name: str) -> None:
+    """**Raises** `ValueError` for anything but a list of sequences. One array could be a single sequence or several."""
+    if hasattr(sequences, "shape"):
+        raise ValueError(
+            f"{name} must be a list of sequences; got one array of shape {np.shape(sequences)}. For a single sequence "
+            f"write [{name}], for several list({name})"
+        )
+    if not len(sequences):
+        raise ValueError(f"{name} must hold at least one sequence of states; got none")
+
+
 def checked(values: HostStates, name: str) -> HostStates:
     values = state_batch(name, values)
     if values.dtype.kind != "f":

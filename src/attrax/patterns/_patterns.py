@@ -16,7 +16,7 @@ from attrax._base.arguments import ArgumentError, mention
 from attrax._base.shown import Record, Words, span, strip
 from attrax._base.states import state_batch
 from attrax._base.types import HostIndices, HostStates
-from attrax.patterns._checks import check_names, checked, holds_frames
+from attrax.patterns._checks import check_names, check_several, checked, holds_frames
 from attrax.patterns._delays import Ambiguity, equal_rows, last_frame, near_pairs, stack
 from attrax.patterns._sequences import embedded, least_context, names_at, refuse_repeats
 
@@ -331,8 +331,7 @@ class Patterns(Record):
             >>> Patterns.from_cycles([np.eye(3, dtype="float32")]).successor.tolist()
             [1, 2, 0]
         """
-        if not len(cycles):
-            raise ValueError("cycles must hold at least one sequence of states; got none")
+        check_several(cycles, "cycles")
         return cls.from_sequences(cycles)
 
     @classmethod
@@ -369,8 +368,7 @@ class Patterns(Record):
             >>> Patterns.from_sequences([np.stack([a, b, a, c])], context="auto").context
             2
         """
-        if not len(sequences):
-            raise ValueError("sequences must hold at least one sequence of states; got none")
+        check_several(sequences, "sequences")
         given = [checked(sequence, f"cycle {number}") for number, sequence in enumerate(sequences)]
         shapes = {sequence.shape[1:] for sequence in given}
         if len(shapes) > 1:

@@ -2,7 +2,7 @@
 certified."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -149,6 +149,8 @@ def forget(
     patterns, originals = _stored(memory)
     changer: Writer = checked_writer(writer_of(memory.written) if writer is None else writer, "grow")
     total = len(patterns)
+    if isinstance(indices, str) or not isinstance(indices, Iterable):
+        raise ValueError(f"indices must be a list of indices or names; for a single one write [{indices!r}]")
     found = [patterns.find(index) if isinstance(index, str) else index for index in indices]
     gone = sorted({checks.integer("each index", index, least=0, most=total - 1) for index in found})
     if not gone:

@@ -34,7 +34,8 @@ def checked_network(network: Any, shape: tuple[int, ...]) -> Any:
         found = f"arrays of {', '.join(sorted(map(str, dtypes)))}" if dtypes else "none"
         raise ValueError(
             f"network must have arrays of one real floating-point type to be trained; {_name(network)} "
-            f"has {found}. Give an Equinox module"
+            f"has {found}. Give an Equinox module; a map that needs no training becomes a memory by "
+            "attrax.Memory(map, attrax.Patterns.from_examples(points))"
         )
     dtype = dtypes.pop()
     module: Any = network
