@@ -7,6 +7,7 @@ import threading
 import jax.random as jr
 import numpy as np
 import pytest
+from helpers import PATIENCE
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import attrax as ax
@@ -85,7 +86,7 @@ def test_a_forked_process_says_why_it_cannot_go_on() -> None:
                 os.write(writer, f"{name}: {error}\n".encode())
         os._exit(0)
     os.close(writer)
-    timer = threading.Timer(20, os.kill, (child, signal.SIGKILL))
+    timer = threading.Timer(PATIENCE, os.kill, (child, signal.SIGKILL))
     timer.start()
     with os.fdopen(reader) as stream:
         said = stream.read()

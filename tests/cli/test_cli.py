@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers import PATIENCE
 from helpers.commands import run, strict
 from PIL import Image
 
@@ -399,14 +400,13 @@ def test_an_interruption_is_told_in_one_line(tmp_path: Path) -> None:
         str(tmp_path / "m"),
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        for _ in range(600):
-            if (tmp_path / "c").exists():
-                break
+        limit = time.monotonic() + PATIENCE
+        while not (tmp_path / "c").exists() and time.monotonic() < limit:
             time.sleep(0.1)
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         try:
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=PATIENCE)
         finally:
             process.kill()
     assert (process.returncode, out, err) == (130, "", "attrax: interrupted\n")

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from attrax.play._bundle import bundle  # the script without its page
+from helpers import PATIENCE
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -54,7 +55,7 @@ def evaluate(text: str, given: Any, folder: Path) -> Any:
     node = shutil.which("node")
     if node is not None:
         (folder / "entry.cjs").write_text(f"{script}console.log(JSON.stringify(module_entry.result));")
-        ran = subprocess.run([node, str(folder / "entry.cjs")], capture_output=True, text=True, timeout=120)
+        ran = subprocess.run([node, str(folder / "entry.cjs")], capture_output=True, text=True, timeout=PATIENCE)
         assert ran.returncode == 0, ran.stderr
         return json.loads(ran.stdout)
     with browser() as started:

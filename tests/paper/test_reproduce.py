@@ -24,6 +24,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from helpers import PATIENCE
 from helpers.commands import run, strict
 
 import attrax
@@ -225,7 +226,7 @@ def test_a_killed_run_ends_in_the_page_of_an_undisturbed_one(tmp_path: Path) -> 
     command = [sys.executable, "-c", KILLED]
     running = subprocess.Popen([*command, str(tmp_path / "killed")])
     cells = [part for _, _, own in planned(registry={"toy": toy(0.15)}) for part in own]
-    limit, file = time.monotonic() + 60, tmp_path / "killed" / "results.sqlite"
+    limit, file = time.monotonic() + PATIENCE, tmp_path / "killed" / "results.sqlite"
     finished: set[str] = set()
     while time.monotonic() < limit and len(finished) < 3:
         time.sleep(0.02)

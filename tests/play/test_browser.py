@@ -11,6 +11,7 @@ from typing import Any
 import jax.random as jr
 import numpy as np
 import pytest
+from helpers import PATIENCE
 from helpers.javascript import browser
 
 import attrax as ax
@@ -34,7 +35,7 @@ class Opened:
         self.page.goto(path.as_uri())
         self.page.wait_for_selector("html[data-ready]", state="attached")
 
-    def until(self, expression: str, seconds: float = 60) -> Any:
+    def until(self, expression: str, seconds: float = PATIENCE) -> Any:
         """What the expression gives as soon as it holds. The page's policy forbids to wait for it inside the page."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

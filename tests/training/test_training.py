@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import safetensors
 import safetensors.numpy
+from helpers import PATIENCE
 from helpers.training import (
     ADAM,
     FAST_ADAM,
@@ -305,7 +306,7 @@ network = ax.maps.MLP((np.full((3, 2), np.nan), np.ones((2, 3))), (None, None), 
 found = ax.training.fit(network, np.ones((1, 2)), np.ones((1, 2)), optimizer=ax.training.optimizer("gd"), key=jr.key(0))
 print(found.status, found.epochs)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=15, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True)
     assert done.stdout.startswith("diverged ")
 
 
