@@ -11,8 +11,8 @@ import attrax as ax
 Map = Callable[[Any], Any]
 
 PATIENCE = 300.0
-"""Seconds after which a test that waits fails, so that it does not wait forever. Nothing is timed: this is far more than
-anything takes, however busy the machine is."""
+"""Seconds after which a test that waits fails, so that it does not wait forever. Nothing is timed: this is far more
+than anything takes, however busy the machine is."""
 
 
 def linear(matrix: Any) -> Map:

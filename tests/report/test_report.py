@@ -199,6 +199,8 @@ def test_a_page_says_what_the_records_say(page: Page, memory: ax.Memory) -> None
     for words in ("another stored", "never stored", "into a cycle", "1 diverged", "1 not converged at the step limit"):
         assert words in page.text
     assert "4 attractor; 1 not attractor; 0 displaced; 1 inconclusive" in page.text
+    assert f"Bound straddles one: 4. {Reason.BOUND_STRADDLES_ONE.advice}" in page.text
+    assert f"Expands: 5. {Reason.EXPANDS.advice}" in page.text
     for rule in ax.analysis.RULES:
         assert f"1-NN {rule}" in page.text
     assert f"attrax {ax.__version__}" in page.text

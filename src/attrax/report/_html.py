@@ -14,7 +14,7 @@ import numpy as np
 
 from attrax._base.files import write_atomically
 from attrax._base.pictures import data_uri, is_picture, pixels
-from attrax._base.status import RecallStatus, StoreStatus, Verdict
+from attrax._base.status import Reason, RecallStatus, StoreStatus, Verdict
 from attrax._base.types import HostStates
 from attrax.analysis import Recovery, used_in_training, wilson_interval
 from attrax.maps import describe
@@ -27,6 +27,8 @@ from attrax.report._text import describe_corruption, number
 _INK = "#010203"
 """A color that occurs nowhere else in a figure; on the page it is replaced by the color of the text, light or dark."""
 
+_NAMED = 8
+"""Examples that a note names at most."""
 _STATUS = {
     RecallStatus.RECOVERED: ("✓", "recovered"),
     RecallStatus.OTHER_ATTRACTOR: ("⇄", "another example"),
@@ -244,6 +246,22 @@ bound on all eigenvalues below 1, not an estimate of the largest. Evidence: {esc
 """
 
 
+def _reasons(certificate: Certificate, patterns: Patterns) -> list[str]:
+    """For each reason why an example is not certified, which ones it concerns and what to do."""
+    found = []
+    for reason in dict.fromkeys(certificate.reason):
+        rows = [row for row, why in enumerate(certificate.reason) if why is reason]
+        if reason is Reason.CONTRACTS:
+            continue
+        names = ", ".join(patterns.name(certificate.cycles[row][0]) for row in rows[:_NAMED])
+        more = f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
+        found.append(f"{_capital(str(reason).replace('_', ' '))}: {names}{more}. {reason.advice}")
+        if reason in (Reason.DISPLACED, Reason.DISTANCE_STRADDLES_THRESHOLD):
+            largest = float(np.max(certificate.distance[rows]))
+            found[-1] += f" Largest distance {largest:.2g}, recovery threshold {certificate.recovery_atol:.2g}."
+    return found
+
+
 def _notes(memory: Memory, recoveries: Sequence[Recovery]) -> str:
     notes = []
     certificate = memory.certificate
@@ -257,6 +275,7 @@ def _notes(memory: Memory, recoveries: Sequence[Recovery]) -> str:
             f"{number(np.nanmax(certificate.largest_singular_value), 2)} (above 1, a deviation may grow before it "
             "shrinks)."
         )
+        notes += _reasons(certificate, memory.examples())
     if memory.status is not None and memory.status is not StoreStatus.STORED:
         notes.append(f"Writing ended as {memory.status}: {memory.status.advice}")
     missed = [(record, Counter(record.recall.status)) for record in recoveries if not record.recall.recovered.all()]
