@@ -166,7 +166,7 @@ def test_commands(capsys: pytest.CaptureFixture[str], tmp_path) -> None:
 
     file, folder = tmp_path / "m.attrax", tmp_path / "out"
     points = np.random.default_rng(0).random((3, 4, 5))
-    memory = ax.Memory(ax.training.margin(points), ax.Patterns.from_examples(points))
+    memory = ax.Memory(ax.training.margin(points), ax.Patterns.from_examples(points, names=["a.png", "b.png", "c.png"]))
     ax.save(file, memory)
     status, out, err = run("analyze", "spectrum", file, "--top", 2, "-o", folder, "--json")
     record = json.loads(out)
@@ -184,12 +184,15 @@ def test_commands(capsys: pytest.CaptureFixture[str], tmp_path) -> None:
     assert record["proved"] == 3
     assert all(row["sampled_radius"] >= row["proved_radius"] > 0 for row in record["examples"])
     assert record["confidence"] == 0.95
-    assert record["examples"][0].keys() == ax.basin_radius(memory, num_directions=1, key=KEY).as_rows()[0].keys()
+    assert (
+        record["examples"][0].keys() - {"name"}
+        == ax.basin_radius(memory, num_directions=1, key=KEY).as_rows()[0].keys()
+    )
     assert (folder / "radius.png").stat().st_size > 1000
-    status, out, _ = run("analyze", "radius", file, "--directions", 0)
-    assert (status, len(out.splitlines())) == (0, 5)
-    status, out, _ = run("analyze", "spectrum", file)
-    assert (status, len(out.splitlines())) == (0, 5)
+    for command in (("radius", file, "--directions", 0), ("spectrum", file)):
+        status, out, _ = run("analyze", *command)
+        assert (status, len(out.splitlines())) == (0, 5)
+        assert [line.split()[0] for line in out.splitlines()[1:4]] == ["a.png", "b.png", "c.png"]
     for wrong in (("--top", 21), ("-o", file)):
         status, _, err = run("analyze", "spectrum", file, *wrong)
         assert status == 2

@@ -65,7 +65,7 @@ def recovery(
         return 0
     width = max(len(point.name) for point in points)
     print(
-        f"{'corruption':<{width}}  {'rate':>7}  {'95 % interval':>18}  {'clamped':>7}  {'1-NN':>7}  {'best NN':>7}  seen"
+        f"{'corruption':<{width}}  {'rate':>7}  {'95 % interval':>18}  {'clamped':>7}  {'1-NN':>7}  {'best NN':>7}  used in training"
     )
     for point in points:
         low, high = point.interval

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from attrax._base.arguments import printable
+from attrax.cli._cycles import name_of
 from attrax.cli._maps import MapName
 from attrax.cli._memory_files import File, load_memory
 from attrax.cli._options import Json, PatternSource, Seed, check_output_folder
@@ -14,6 +16,13 @@ from attrax.cli._progress import progress_bar
 Folder = Annotated[
     Path | None, typer.Option("-o", "--output", metavar="DIR", help="A folder for the figure and the numbers.")
 ]
+
+
+def _called(patterns: Any, indices: Any) -> list[str]:
+    """The first column of a table: its head and the names of these states, in one width."""
+    names = ["example", *(printable(patterns.name(int(index))) for index in indices)]
+    width = max(map(len, names))
+    return [f"{name:<{width}}" for name in names]
 
 
 def spectrum(
@@ -47,6 +56,7 @@ def spectrum(
     record: dict[str, Any] = {
         "file": str(file),
         "top": found.eigenvalues.shape[1],
+        "names": [name_of(memory.patterns, cycle[0]) for cycle in found.cycles],
         "spectral_radius": spread(np.abs(found.eigenvalues[:, 0])),
         "histogram": histogram.as_dict(),
         **found.as_dict(),
@@ -69,10 +79,11 @@ def spectrum(
     if as_json:
         print_json(record)
         return 0
-    print(f"{'index':>6} {'radius':>10} {'backward':>9} {'condition':>10} {'bound':>10} {'sigma_1':>9}  status")
+    called = _called(memory.patterns, [cycle[0] for cycle in found.cycles])
+    print(f"{called[0]} {'radius':>10} {'backward':>9} {'condition':>10} {'bound':>10} {'sigma_1':>9}  status")
     for row, status in enumerate(found.status):
         print(
-            f"{row:>6} {abs(found.eigenvalues[row, 0]):>10.6f} {found.backward_error[row, 0]:>9.1e} "
+            f"{called[row + 1]} {abs(found.eigenvalues[row, 0]):>10.6f} {found.backward_error[row, 0]:>9.1e} "
             f"{found.condition[row]:>10.3g} {found.upper_bound[row]:>10.6f} {found.largest_singular_value[row]:>9.4f}  "
             f"{status}"
         )
@@ -127,7 +138,7 @@ def radius(
         else None,
         "confidence": found.confidence,
         "num_directions": found.num_directions,
-        "examples": found.as_rows(),
+        "examples": [{"name": name_of(memory.patterns, row["points"]), **row} for row in found.as_rows()],
     }
     if output is not None:
         from attrax.report import radius_plot, save_figure
@@ -146,13 +157,14 @@ def radius(
     if as_json:
         print_json(record)
         return 0
-    print(f"{'index':>6} {'proved':>10} {'linear':>10} {'sampled':>10} {'share':>7} {'nearest':>9}  status")
-    for row, point in enumerate(found.points):
+    called = _called(memory.patterns, found.points)
+    print(f"{called[0]} {'proved':>10} {'linear':>10} {'sampled':>10} {'share':>7} {'nearest':>9}  status")
+    for row, name in enumerate(called[1:]):
         sampled = (
             f"{found.sampled_radius[row]:>10.4g} {found.share[row]:>7.3f}" if directions else f"{'–':>10} {'–':>7}"
         )
         print(
-            f"{point:>6} {found.proved_radius[row]:>10.4g} {found.linear_radius[row]:>10.4g} {sampled} "
+            f"{name} {found.proved_radius[row]:>10.4g} {found.linear_radius[row]:>10.4g} {sampled} "
             f"{found.distance[row]:>9.4g}  {found.status[row]}"
         )
     print(

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from attrax._base.arguments import printable
 from attrax.cli._maps import MapName
 from attrax.cli._memory_files import File, load_memory
 from attrax.cli._options import (
@@ -148,7 +149,8 @@ def spurious(
     for limit in [limit for limit in census.limits if str(limit.kind) != "stored"][:20]:
         print(
             f"{limit.kind} of period {limit.period}: {limit.count} starts, radius {number(limit.spectral_radius)}, "
-            f"{limit.verdict or 'not examined'}, {number(limit.distance)} from example {limit.nearest}"
+            f"{limit.verdict or 'not examined'}, {number(limit.distance)} from "
+            f"{printable(memory.patterns.name(limit.nearest))}"
         )
     if files:
         print("written: " + ", ".join(files))
