@@ -36,7 +36,7 @@ from attrax.activations import (
 )
 from attrax.certificates import contraction
 from attrax.extending import float64
-from attrax.maps._initializers import check_initializer  # the weights of one layer by themselves
+from attrax.maps._initializers import check_initializer  # the check by itself
 from attrax.maps.mlp._factors import network_factors  # slopes and their errors, which a certificate does not show
 
 SINE = Activation("sine", jnp.sin, formula="sin z", about="periodic", bounds=Smooth(second=1.0, third=1.0, width=2.0))

@@ -14,8 +14,8 @@ import scipy.special
 
 from attrax.activations import ACTIVATIONS, activation
 from attrax.extending import float64
-from attrax.maps import INITIALIZERS, MLP, mlp
-from attrax.maps._initializers import check_initializer, init_linear  # the weights of one layer by themselves
+from attrax.maps import INITIALIZERS, MLP, init_linear, mlp
+from attrax.maps._initializers import check_initializer  # the check by itself
 
 # λ and α of Klambauer et al. (2017), equation 14.
 LAMBDA, ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717

@@ -15,8 +15,7 @@ from attrax._base.types import Progress
 from attrax.activations import ActivationLike
 from attrax.activations import activation as activation_of
 from attrax.analysis._plain_descent import Descent, Matrices, Phi, descend, jacobian, sharpness
-from attrax.theory import InitialJacobian, SingleExample, initial_jacobian, single_example
-from attrax.theory._scalar import scalar
+from attrax.theory import InitialJacobian, SingleExample, initial_jacobian, scalar, single_example
 
 LEAST_TRIALS = 6
 """Fewer samples give no distribution-free 95 % confidence interval of a median."""

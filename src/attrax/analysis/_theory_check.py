@@ -25,8 +25,7 @@ from attrax.analysis._theory_networks import (
     steepest,
     trained,
 )
-from attrax.theory import InterpolatingNetwork, SingleExample, sequence
-from attrax.theory._scalar import scalar
+from attrax.theory import InterpolatingNetwork, SingleExample, scalar, sequence
 
 _FIRST = 0.1
 _TRAINED = 1e-9

@@ -7,8 +7,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax.analysis._plain_descent import Descent, Matrices, descend, jacobian, sharpness
-from attrax.theory import SingleExample
-from attrax.theory._scalar import scalar
+from attrax.theory import SingleExample, scalar
 
 _RTOL = 2e-14
 _MAX_STEPS = 4_000_000

@@ -39,6 +39,15 @@ def init_linear(
     - `uniform:A`: both U[−A, A] (Fig. 16).
     - `xavier_uniform` ±√(6/(fan_in + fan_out)), `xavier_normal` with variance 2/(fan_in + fan_out),
       `kaiming_uniform` ±√(6/fan_in), `kaiming_normal` with variance 2/fan_in: biases start at zero.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> from attrax.maps import init_linear
+    >>> weight, bias = init_linear("pytorch", 3, 2, bias=True, dtype=np.float32, key=jr.key(0))
+    >>> weight.shape, bias.shape
+    ((2, 3), (2,))
+
+    ```
     """
     shape = (fan_out, fan_in)
     what = f"{mention('width')}: a layer with {fan_out * fan_in:,} weights"

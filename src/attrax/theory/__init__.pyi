@@ -21,7 +21,9 @@ from ._initial import initial_jacobian as initial_jacobian
 from ._orthonormal import OrthonormalExtension as OrthonormalExtension
 from ._orthonormal import orthonormal_extension as orthonormal_extension
 from ._scalar import Activation as Activation
+from ._scalar import Scalar as Scalar
 from ._scalar import names as names
+from ._scalar import scalar as scalar
 from ._sequences import SequenceCycle as SequenceCycle
 from ._sequences import sequence as sequence
 from ._single_example import SingleExample as SingleExample

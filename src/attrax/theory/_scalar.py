@@ -94,9 +94,17 @@ def _elementwise(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def scalar(activation: ActivationLike) -> Scalar:
-    """The activation with its derivative and closed forms.
+    """The activation in the form the theory needs: with its slope and, where they are known, closed forms.
 
     **Raises** `ValueError` for an unknown name, and for a function that JAX cannot differentiate elementwise.
+
+    ```python
+    >>> from attrax import theory
+    >>> phi = theory.scalar("tanh")
+    >>> float(phi.value(0.0)), float(phi.slope(0.0))
+    (0.0, 1.0)
+
+    ```
     """
     record = activation_of(activation)
     try:

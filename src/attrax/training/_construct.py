@@ -28,8 +28,7 @@ from attrax._base import checks
 from attrax._base.arguments import mention
 from attrax._base.budget import refuse_beyond_memory
 from attrax._base.types import HostStates
-from attrax.maps import MLP
-from attrax.maps._initializers import init_linear
+from attrax.maps import MLP, init_linear
 
 CONSTRUCTIONS = ("pseudoinverse", "margin")
 """Names of the constructions."""

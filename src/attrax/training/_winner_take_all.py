@@ -36,8 +36,7 @@ from attrax._base.numerics import apply_rows, cast, float64
 from attrax._base.shown import Record
 from attrax._base.types import HostStates
 from attrax.activations import activation as named_activation
-from attrax.maps import MLP, each_row
-from attrax.maps._initializers import init_linear
+from attrax.maps import MLP, each_row, init_linear
 from attrax.training._coordinates import Coordinates
 
 _GAIN = 1e4
