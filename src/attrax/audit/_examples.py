@@ -63,7 +63,7 @@ class Example(Record):
 class Examples(Rows):
     """The examples of the training data, one row each.
 
-    **Fields:** `examples`; `recovery_atol`, the Euclidean distance up to which an attractor is that of its example;
+    **Fields:** `examples`; `recovery_atol`, the Euclidean distance up to which an attractor counts as that of an example;
     `held_out`, how many examples the p-values rest on; `rate`, the false accusations asked for; `procedure`, `each`
     (the rate holds for each example) or `benjamini_hochberg` (for the accused ones together); `held_out_scores`.
     """

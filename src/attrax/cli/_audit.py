@@ -90,7 +90,7 @@ def audit(
         typer.Option("--together", help="Hold that rate for all accused examples together (Benjamini and Hochberg)."),
     ] = False,
     recovery_atol: Annotated[
-        float | None, typer.Option(metavar="DISTANCE", help="Distance up to which an attractor is that of an example.")
+        float | None, typer.Option(metavar="DISTANCE", help="How far an attractor may lie from its example.")
     ] = None,
     tolerance: Annotated[
         float, typer.Option(help="Change per step, in units, at which Newton's method takes over.")

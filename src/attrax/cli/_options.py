@@ -43,7 +43,7 @@ Recursive = Annotated[
 ]
 Gray = Annotated[bool, typer.Option("--gray", help="One channel instead of color.")]
 SkipUnreadable = Annotated[bool, typer.Option("--skip-unreadable", help="Skip unreadable image files.")]
-_ATOL = "Euclidean distance up to which an attractor is that of its example. "
+_ATOL = "How far an attractor may lie from its example, as a Euclidean distance. "
 _PAPERS = "a mean squared distance of 1e-7, for entries between 0 and 1"
 RecoveryAtol = Annotated[
     float | None, typer.Option("--recovery-atol", metavar="DISTANCE", help=f"{_ATOL}[default: {_PAPERS}]")

@@ -281,7 +281,7 @@ def _examples(audit: Audit) -> str:
                 "(Benjamini and Hochberg)."
             )
     return (
-        "<h2>Examples</h2>\n<p>An attractor is that of an example within a distance of "
+        "<h2>Examples</h2>\n<p>An attractor counts as that of an example within a distance of "
         f"{number(table.recovery_atol, 3)}. {how}</p>\n{_table(head, rows, 'table')}{rest}"
     )
 
