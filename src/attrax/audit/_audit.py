@@ -185,8 +185,8 @@ def audit(
     - `false_rate`: of false accusations: the probability that an example that was not trained on, of the kind of the
       held-out ones, is called memorized. With `together`, the expected part of such among those that are called so
       (Benjamini and Hochberg).
-    - `recovery_atol`: the Euclidean distance up to which one counts as that of an example; by default a mean squared
-      distance of 1e-7, in units of the training data.
+    - `recovery_atol`: how far an attractor may lie from its example, a Euclidean distance; by default a mean
+      squared distance of 1e-7, in units of the training data.
     - `tolerance`, `max_steps`, `confidence`: as in `find_ends`.
     - `progress`: called as `progress(task, done, total, numbers)`.
     - `key`: random key for the starts and the corruptions.

@@ -63,7 +63,7 @@ class Example(Record):
 class Examples(Rows):
     """The examples of the training data, one row each.
 
-    **Fields:** `examples`; `recovery_atol`, the Euclidean distance up to which an attractor counts as that of an example;
+    **Fields:** `examples`; `recovery_atol`, how far an attractor may lie from its example (Euclidean distance);
     `held_out`, how many examples the p-values rest on; `rate`, the false accusations asked for; `procedure`, `each`
     (the rate holds for each example) or `benjamini_hochberg` (for the accused ones together); `held_out_scores`.
     """
