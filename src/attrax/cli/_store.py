@@ -70,8 +70,10 @@ def store(
     check_differ(output.output, "--output", read_from, "the sources")
     check_checkpoint(training.checkpoint, training.resume, output.output)
     # Before anything is imported that takes long, so that what can't be read is said at once.
-    parse_size(source.size), parse_range(source.value_range)
-    parse_indices(source.indices), parse_context(source.context_frames)
+    parse_size(source.size)
+    parse_range(source.value_range)
+    parse_indices(source.indices)
+    parse_context(source.context_frames)
     settings = _settings(source, method, training)
     writer = _writer(method.writer, network, training, settings)
     recipe = _recipe(method.writer, network)
