@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import safetensors.numpy
 
 import attrax as ax
+from attrax._base.status import Reason, Verdict
 from attrax.files import checksum
 from tests.helpers.commands import record, run
 
@@ -200,6 +202,29 @@ def test_what_cannot_be_loaded_is_not_saved(file: Path, tmp_path: Path) -> None:
     # Training that diverged is on record as such, so that people can see what it came to.
     diverged = ax.Memory(lost, memory.patterns, None, {"status": "diverged"})
     assert np.isnan(ax.load(ax.save(tmp_path / "lost.attrax", diverged)).map.weights[0]).all()
+
+
+def test_no_verdict_keeps_a_memory_from_being_saved(file: Path, tmp_path: Path) -> None:
+    memory = ax.load(file)
+    found = memory.certificate
+    assert found is not None
+    count = len(found.verdict)
+    verdicts = {
+        Reason.CONTRACTS: Verdict.ATTRACTOR,
+        Reason.DISPLACED: Verdict.DISPLACED,
+        **dict.fromkeys((Reason.EXPANDS, Reason.NO_FIXED_POINT_NEAR), Verdict.NOT_ATTRACTOR),
+        **dict.fromkeys((Reason.SHARED, Reason.SHORTER_PERIOD), Verdict.NOT_ATTRACTOR),
+    }
+    numbers = {"residual": np.zeros(count), "period": np.ones(count, int)}
+    for reason in Reason:
+        verdict = verdicts.get(reason, Verdict.INCONCLUSIVE)
+        distance = np.full(count, 2.0 if verdict is Verdict.DISPLACED else 0.5)
+        said = replace(
+            found, verdict=(verdict,) * count, reason=(reason,) * count, distance=distance, recovery_atol=1.0, **numbers
+        )
+        again = ax.load(ax.save(tmp_path / "a.attrax", replace(memory, certificate=said))).certificate
+        assert again is not None
+        assert (again.verdict, again.reason) == (said.verdict, said.reason)
 
 
 def test_weights_of_types_that_numpy_lacks_are_kept(file: Path, tmp_path: Path) -> None:

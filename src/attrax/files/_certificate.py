@@ -39,6 +39,7 @@ _WHY: Mapping[Verdict, tuple[Reason, ...]] = {
         Reason.EXISTENCE_NOT_SHOWN,
         Reason.BOUND_STRADDLES_ONE,
         Reason.PARTIAL_SPECTRUM,
+        Reason.DISTANCE_STRADDLES_THRESHOLD,
         Reason.KINK,
         Reason.NOT_FINITE,
     ),
