@@ -3,6 +3,7 @@
 import os
 import struct
 import wave
+import zlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -227,6 +228,66 @@ def test_pages_of_a_tiff_are_examples_but_for_previews(tmp_path):
     assert load(tmp_path / "p.tif").values.shape == (1, 16, 16)
 
 
+def tiff(path: Path, pages: np.ndarray, *, white: bool = False) -> Path:
+    """Gray pages (n×H×W) or, of n×3×H×W, colors in planes one after another, in any dtype."""
+    content = bytearray(b"II*\0")
+    for page in pages:
+        planes = page.reshape(-1, *page.shape[-2:])
+        count, (height, width) = planes.shape[0], planes.shape[1:]
+        data = planes.astype(page.dtype.newbyteorder("<")).tobytes()
+        size = len(data) // count
+        places = [len(content) + 4 + plane * size for plane in range(count)]
+        lists = places + [size] * count  # where they do not fit into their entries
+        after = places[0] + len(data)
+        tags = [
+            (256, 1, width),
+            (257, 1, height),
+            (258, 1, 8 * page.dtype.itemsize),
+            (262, 1, 2 if count > 1 else 0 if white else 1),
+            (273, count, after if count > 1 else places[0]),
+            (277, 1, count),
+            (278, 1, height),
+            (279, count, after + 4 * count if count > 1 else size),
+            (284, 1, 2 if count > 1 else 1),
+            (339, 1, {"u": 1, "i": 2, "f": 3}[page.dtype.kind]),
+        ]
+        content += struct.pack("<I", after + 4 * len(lists)) + data + struct.pack(f"<{len(lists)}I", *lists)
+        content += struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", tag, 4, n, v) for tag, n, v in tags)
+    path.write_bytes(content + bytes(4))
+    return path
+
+
+@pytest.mark.parametrize(("dtype", "low", "high"), [("i1", -100, 100), ("i2", -30000, 30000), ("u4", 0, 60000)])
+def test_pages_of_a_tiff_have_the_numbers_of_its_type(tmp_path, dtype, low, high):
+    pages = RNG.integers(low, high, (3, 4, 5)).astype(dtype)
+    largest = {"i1": 127, "i2": 32767, "u4": 65535}[dtype]
+    np.testing.assert_allclose(load(tiff(tmp_path / "x.tif", pages)).values, pages / largest, atol=1e-6)
+    alone = load(tiff(tmp_path / "y.tif", pages[:1])).values
+    np.testing.assert_allclose(alone, pages[:1] / largest, atol=1e-6)
+
+
+def test_pages_of_a_tiff_beyond_the_usual_ranges_are_refused(tmp_path):
+    pages = RNG.integers(0, 2**20, (3, 4, 5)).astype("i4")
+    with pytest.raises(SourceError, match=r"x\.tif: whole numbers .* fit none of the usual ranges"):
+        load(tiff(tmp_path / "x.tif", pages))
+
+
+def test_a_tiff_in_which_white_is_zero(tmp_path):
+    for dtype in ("u1", "u2"):
+        pages = RNG.integers(0, 255, (2, 4, 5)).astype(dtype)
+        found = load(tiff(tmp_path / "x.tif", pages, white=True)).values
+        np.testing.assert_allclose(found, 1 - pages / np.iinfo(dtype).max, atol=1e-6)
+
+
+def test_colors_of_16_bits_in_planes_are_refused(tmp_path):
+    pages = RNG.integers(0, 65536, (1, 3, 4, 5)).astype("u2")
+    with pytest.raises(SourceError, match=r"x\.tif: 16-bit numbers in planes.*Save the image"):
+        load(tiff(tmp_path / "x.tif", pages))
+    eight = (pages >> 8).astype("u1")
+    found = load(tiff(tmp_path / "x.tif", eight)).values
+    np.testing.assert_allclose(found, np.moveaxis(eight, 1, -1) / 255, atol=1e-6)
+
+
 def test_the_pictures_in_one_file_are_counted_before_they_are_decoded(tmp_path, monkeypatch):
     shown = frames()
     shown[0].save(tmp_path / "x.gif", save_all=True, append_images=shown[1:])
@@ -257,12 +318,12 @@ def test_transparency_of_16_bits(tmp_path):
     np.testing.assert_allclose(load(tmp_path / "g.png").values[0] * 65535, [[0, 1001], [40000, 0]], rtol=1e-6)
 
 
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """A chunk of a PNG."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
 def test_transparency_of_16_bit_color(tmp_path):
-    import zlib
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
     rows = np.array([[[40000, 300, 20], [65535, 65535, 65535]]], ">u2")
     header = struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0)
     clear = struct.pack(">3H", 40000, 300, 20)
@@ -270,6 +331,14 @@ def test_transparency_of_16_bit_color(tmp_path):
     content = [chunk(b"IHDR", header), chunk(b"tRNS", clear), chunk(b"IDAT", data), chunk(b"IEND", b"")]
     (tmp_path / "c.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(content))
     assert load(tmp_path / "c.png").values[0, 0].tolist() == [[0, 0, 0], [1, 1, 1]]
+
+
+def test_gray_of_16_bits_with_transparency_stays_gray(tmp_path):
+    rows = np.array([[[40000, 65535], [65535, 0]]], ">u2")
+    data = zlib.compress(b"\0" + rows.tobytes())
+    content = [chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, 16, 4, 0, 0, 0)), chunk(b"IDAT", data), chunk(b"IEND", b"")]
+    (tmp_path / "g.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(content))
+    np.testing.assert_allclose(load(tmp_path / "g.png").values, [[[40000 / 65535, 0]]], atol=1 / 255)
 
 
 def test_a_png_with_text_is_no_animation(tmp_path):

@@ -3,6 +3,7 @@
 import os
 import warnings
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,8 @@ PICTURE_SUFFIXES = (
 )
 _COLORLESS = ("GIF", "WEBP")  # formats or readers that know color only, whose frames are gray where they look so
 _GRAY = ("1", "L", "LA", "La")
-_BITS_PER_SAMPLE, _SAMPLE_FORMAT, _SUBFILE = 258, 339, 254  # TIFF tags
+# TIFF tags
+_BITS_PER_SAMPLE, _BLACK_OR_WHITE, _PLANES, _SAMPLE_FORMAT, _SUBFILE = 258, 262, 284, 339, 254
 _REDUCED_OR_MASK = 1 | 4  # a page that is a preview or a mask of another one
 _HEAD = 65_536  # bytes; what says that a PNG moves stands before its pixels
 _PIXEL = 32  # bytes of a pixel on its way from bytes to floats
@@ -116,9 +118,9 @@ def _opened(path: Path) -> Generator[Any, int, None]:
                 warnings.simplefilter("ignore")
                 image.seek(page)
                 _refuse_bomb(path, image.width * image.height)
-                deep = _is_deep(image)
+                stored = _stored(path, image)
                 image.load()
-                pixels = pixels_of(ImageOps.exif_transpose(image), deep=deep)
+                pixels = pixels_of(ImageOps.exif_transpose(image), stored)
             pixels = without_equal_channels(pixels) if colorless else pixels
 
 
@@ -183,8 +185,8 @@ def _may_have_several(path: Path) -> bool:
 def read_picture(path: Path) -> np.ndarray[Any, Any]:
     """The pixels of an image file: the first frame, upright, laid over black where it is transparent.
 
-    **Returns** H×W for gray and H×W×3 for color; uint8, or for gray also uint16, integers of 32 bits or float32,
-    as the file has it. 16-bit color is read at 8 bits.
+    **Returns** H×W for gray and H×W×3 for color; uint8, or for gray also other integers of up to 32 bits or
+    float32, as the file has it. 16-bit color is read at 8 bits.
 
     **Raises** `SourceError` for a file that is not an image, is damaged, or claims more than 100 million pixels.
     """
@@ -194,10 +196,9 @@ def read_picture(path: Path) -> np.ndarray[Any, Any]:
         try:
             with Image.open(path, formats=_formats()) as image:
                 _refuse_bomb(path, image.width * image.height)
-                deep = _is_deep(image)
+                stored = _stored(path, image)
                 image.load()
-                ImageOps.exif_transpose(image, in_place=True)
-                return pixels_of(image, deep=deep)
+                return pixels_of(ImageOps.exif_transpose(image), stored)
         except Exception as error:  # Pillow's decoders raise nearly every type of error on damaged files.
             raise _unreadable(path, error) from error
 
@@ -233,32 +234,64 @@ def _refuse_flood(path: Path, count: int, pixels: int) -> None:
         )
 
 
-def _is_deep(image: Image.Image) -> bool:
-    """Whether a file that is not loaded yet has 16 bits a channel, which Pillow brings to 8 in color."""
-    return any("16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a file says of its numbers, and Pillow's modes do not.
 
-
-def pixels_of(image: Image.Image, *, deep: bool = False) -> np.ndarray[Any, Any]:
-    """The pixels of a loaded image or frame, in the dtypes of `read_picture`, laid over black where transparent.
-
-    `deep`: the file has 16 bits a channel, and so has the color that it calls transparent.
+    **Fields:** `deep`, whether a channel has 16 bits, of which color keeps 8; `gray`, whether it is gray with
+    transparency; `whole`, the dtype of whole numbers; `inverted`, whether the largest number is black and Pillow leaves
+    it so.
     """
+
+    deep: bool = False
+    gray: bool = False
+    whole: str = "u2"
+    inverted: bool = False
+
+
+def _stored(path: Path, image: Image.Image) -> Stored:
+    """Of a file that is not loaded yet. **Raises** `SourceError` where Pillow would read other numbers."""
+    parts = [tile[3] for tile in getattr(image, "tile", ())]
+    layouts = [str(part[0] if isinstance(part, tuple) and part else part) for part in parts]
+    deep, gray = any("16" in str(part) for part in parts), any(layout.startswith("LA") for layout in layouts)
+    if image.format != "TIFF":
+        return Stored(deep, gray)
+    tags: Any = getattr(image, "tag_v2", {})
+    bits, signed = tags.get(_BITS_PER_SAMPLE, (1,))[0], tags.get(_SAMPLE_FORMAT, (1,))[0] == 2
+    if tags.get(_PLANES) == 2 and bits > 8:
+        raise SourceError(
+            f"{path}: {bits}-bit numbers in planes, one after another, cannot be read. Save the image with its "
+            "channels interleaved, or with 8 bits"
+        )
+    inverted = tags.get(_BLACK_OR_WHITE) == 0 and not any(layout.endswith(";I") for layout in layouts)
+    return Stored(deep, gray, f"{'i' if signed else 'u'}{max(bits // 8, 1)}", inverted)
+
+
+def pixels_of(image: Image.Image, stored: Stored | None = None) -> np.ndarray[Any, Any]:
+    """The pixels of a loaded image or frame, in the dtypes of `read_picture`, laid over black where transparent."""
+    stored = stored or Stored()
     mode, clear = image.mode, image.info.get("transparency")
     if mode.startswith("I;16") or mode == "I":
-        values = np.asarray(image).astype(np.uint16) if mode != "I" else _whole_numbers(image)
+        # Pillow reads several widths into 32 bits.
+        values = np.asarray(image).astype(stored.whole)
+        if stored.inverted and values.dtype == np.uint16:
+            values = 65535 - values
         return np.where(values == clear, 0, values).astype(values.dtype) if isinstance(clear, int) else values
     if mode == "F":
         return np.asarray(image)
-    if deep and mode == "RGB" and isinstance(clear, tuple):
+    if mode == "L" and stored.whole == "i1":
+        return np.asarray(image).view(np.int8)
+    if stored.deep and mode == "RGB" and isinstance(clear, tuple):
         # Of its 16 bits the upper 8 were read, and by these the color is found.
         values = np.asarray(image).copy()
         values[(values == [part >> 8 for part in clear]).all(axis=2)] = 0
         return values
+    gray = mode in _GRAY or stored.gray
     if image.has_transparency_data:
         layers = np.asarray(image.convert("LA" if mode in _GRAY else "RGBA")).astype(np.uint16)
-        over_black = (layers[:, :, :-1] * layers[:, :, -1:] + 127) // 255
-        return np.squeeze(over_black.astype(np.uint8), 2) if mode in _GRAY else over_black.astype(np.uint8)
-    return np.asarray(image.convert("L" if mode in _GRAY else "RGB"))
+        over_black = ((layers[:, :, :-1] * layers[:, :, -1:] + 127) // 255).astype(np.uint8)
+        return over_black[:, :, 0] if gray else over_black
+    return np.asarray(image.convert("L" if gray else "RGB"))
 
 
 def without_equal_channels(pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -266,15 +299,3 @@ def without_equal_channels(pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]
     if pixels.ndim == 3 and (pixels == pixels[:, :, :1]).all():
         return np.ascontiguousarray(pixels[:, :, 0])
     return pixels
-
-
-def _whole_numbers(image: Image.Image) -> np.ndarray[Any, Any]:
-    """Mode I with the dtype of the file: Pillow reads several widths into 32 bits."""
-    values = np.asarray(image)
-    if image.format != "TIFF":
-        return values.astype(np.uint16)
-    tags = getattr(image, "tag_v2", {})
-    unsigned = tags.get(_SAMPLE_FORMAT, (1,))[0] == 1
-    if tags.get(_BITS_PER_SAMPLE, (32,))[0] == 16:
-        return values.astype(np.uint16 if unsigned else np.int16)
-    return values.astype(np.int32).view(np.uint32) if unsigned else values.astype(np.int32)
