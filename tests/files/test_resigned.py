@@ -180,7 +180,7 @@ def test_arrays_that_fit_no_memory_are_refused(name: str, file: Path, tmp_path: 
         ax.load(resigned(tmp_path / "forged.attrax", text, arrays))
 
 
-@pytest.mark.parametrize("number", ["upper_bound", "residual", "period"])
+@pytest.mark.parametrize("number", ["upper_bound", "residual", "period", "distance", "distance_error"])
 def test_an_attractor_has_to_have_the_numbers_of_one(number: str, tmp_path: Path) -> None:
     patterns = ax.Patterns.from_examples(np.array([[0.5, 0.3]]))
     network = ax.maps.MLP((np.eye(3, 2) / 4, np.zeros((2, 3))), (np.zeros(3), np.array([0.5, 0.3])), (2,), "tanh")
@@ -189,7 +189,7 @@ def test_an_attractor_has_to_have_the_numbers_of_one(number: str, tmp_path: Path
     text, arrays = opened(ax.save(tmp_path / "a.attrax", ax.Memory(network, patterns, None, {}, found)))
     name = f"certificate.{number}"
     arrays[name] = np.zeros(1, int) if number == "period" else np.array([np.inf if number == "residual" else 1.0])
-    with pytest.raises(ax.MemoryFileError, match="cycle 0 is on record as attractor with"):
+    with pytest.raises(ax.MemoryFileError, match=r"cycle 0 is on record as attractor (with|at a distance)"):
         ax.load(resigned(tmp_path / "b.attrax", text, arrays))
 
 
@@ -215,12 +215,21 @@ def test_no_verdict_keeps_a_memory_from_being_saved(file: Path, tmp_path: Path) 
         **dict.fromkeys((Reason.EXPANDS, Reason.NO_FIXED_POINT_NEAR), Verdict.NOT_ATTRACTOR),
         **dict.fromkeys((Reason.SHARED, Reason.SHORTER_PERIOD), Verdict.NOT_ATTRACTOR),
     }
-    numbers = {"residual": np.zeros(count), "period": np.ones(count, int)}
+    zeros = np.zeros(count)
     for reason in Reason:
         verdict = verdicts.get(reason, Verdict.INCONCLUSIVE)
-        distance = np.full(count, 2.0 if verdict is Verdict.DISPLACED else 0.5)
+        radius = 2.0 if reason is Reason.EXPANDS else 0.5
         said = replace(
-            found, verdict=(verdict,) * count, reason=(reason,) * count, distance=distance, recovery_atol=1.0, **numbers
+            found,
+            verdict=(verdict,) * count,
+            reason=(reason,) * count,
+            period=np.ones(count, int),
+            residual=zeros,
+            spectral_radius=zeros + radius,
+            log_spectral_radius=zeros + np.log(radius),
+            distance=zeros + (2.0 if verdict is Verdict.DISPLACED else 0.5),
+            distance_error=zeros + 0.1,
+            recovery_atol=1.0,
         )
         again = ax.load(ax.save(tmp_path / "a.attrax", replace(memory, certificate=said))).certificate
         assert again is not None

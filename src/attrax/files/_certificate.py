@@ -161,8 +161,9 @@ def _refuse_contradiction(found: Certificate, number: int, verdict: Verdict, len
         return
     if found.reason[number] not in _WHY[verdict]:
         raise ValueError(f"{said} for the reason {found.reason[number]}")
-    inside = found.distance[number] <= found.recovery_atol
-    if (verdict is Verdict.ATTRACTOR and not inside) or (verdict is Verdict.DISPLACED and inside):
-        raise ValueError(
-            f"{said} at a distance of {found.distance[number]:g}, with a threshold of {found.recovery_atol:g}"
-        )
+    distance, error, threshold = found.distance[number], found.distance_error[number], found.recovery_atol
+    inside, outside = distance + error <= (1 + _SLACK) * threshold, distance - error > (1 - _SLACK) * threshold
+    if (verdict is Verdict.ATTRACTOR and not inside) or (verdict is Verdict.DISPLACED and not outside):
+        raise ValueError(f"{said} at a distance of {distance:g} ± {error:g}, with a threshold of {threshold:g}")
+    if found.reason[number] is Reason.EXPANDS and not radius > 1 - _SLACK:
+        raise ValueError(f"{said}, as it expands, with a spectral radius of {radius:g}")
