@@ -89,6 +89,28 @@ def test_pipes_of_any_name(tmp_path: Path, file: Path, capsys: pytest.CaptureFix
     assert note.endswith("b.png")
 
 
+def test_files_of_a_terabyte_are_refused_by_their_size(
+    tmp_path: Path, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "a.npy", np.eye(2))
+    heads = {
+        ".wav": b"RIFF\xff\xff\xff\xffWAVE",
+        ".mp3": b"ID3",
+        ".gif": b"GIF89a",
+        ".jpg": b"\xff\xd8\xff",
+        ".webp": b"RIFF",
+    }
+    for suffix, head in {**heads, ".txt": b"a", ".run": b"", ".toml": b""}.items():
+        with (tmp_path / f"a{suffix}").open("wb") as stream:
+            stream.write(head)
+            stream.truncate(2**40)
+    for suffix in (*heads, ".txt"):
+        assert "GB of memory, but only" in refused(capsys, "store", tmp_path / f"a{suffix}", "-o", tmp_path / "m")
+    store = ("store", tmp_path / "a.npy", "--writer", "gradient", "--width", 2, "--depth", 1, "-o", tmp_path / "m")
+    assert "more than 1,048,576 bytes" in refused(capsys, *store, "--config", tmp_path / "a.toml")
+    assert "GB of memory, but only" in refused(capsys, *store, "--checkpoint", tmp_path / "a.run", "--resume")
+
+
 @pytest.mark.parametrize(
     "environment",
     [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}],

@@ -10,6 +10,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from attrax._base.budget import refuse_beyond_memory
 from attrax._base.files import check_regular, write_atomically
 
 
@@ -43,7 +44,8 @@ def read_checked(
     """
     path = Path(path)
     try:
-        check_regular(path)
+        # Each array, and its bytes for the checksum.
+        refuse_beyond_memory(str(path), 2 * check_regular(path), "delete it to start again")
         with safetensors.safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping

@@ -6,7 +6,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from attrax._base.files import read_regular
+from attrax._base.files import check_regular, read_regular
+
+_LONGEST_FILE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ def with_options(settings: Mapping[str, Setting], options: Mapping[str, Setting]
 
 
 def _from_file(file: Path, allowed: Mapping[str, Sequence[str]]) -> dict[str, Setting]:
+    if check_regular(file) > _LONGEST_FILE:
+        raise ValueError(f"--config: {file} has more than {_LONGEST_FILE:,} bytes, which no settings need")
     try:
         tables = tomllib.loads(read_regular(file).decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

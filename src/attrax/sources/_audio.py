@@ -152,6 +152,8 @@ def _decoded(path: Path, most: float | None) -> tuple[np.ndarray[Any, Any], int]
 
     parts: list[np.ndarray[Any, Any]] = []
     available, count = available_memory(), 0
+    if most is None and path.is_file():
+        _refuse_long(path, path.stat().st_size, available)  # as 32-bit floats it is no shorter
     try:
         # A stream and not a name, which FFmpeg might take for an address.
         with path.open("rb") as stream, av.open(stream, "r", options={"format_whitelist": FORMATS}) as container:
@@ -161,6 +163,11 @@ def _decoded(path: Path, most: float | None) -> tuple[np.ndarray[Any, Any], int]
             track.codec_context.options = {"err_detect": "explode"}
             rate = track.rate
             claimed = float(track.duration * track.time_base) if track.duration and track.time_base else None
+            if most is None and claimed is not None:
+                # Plain samples are no more than the file has room for, whatever its header says.
+                plain = (track.codec_context.name or "").startswith("pcm_")
+                room = path.stat().st_size // track.format.bytes if plain else np.inf
+                _refuse_long(path, 4 * 4 * min(claimed * rate * track.channels, room), available)
             resampler = av.AudioResampler(format="fltp")  # of the numbers only: 16 bits are divided by 2¹⁵
             whole = True
             for frame in container.decode(track):
@@ -170,13 +177,7 @@ def _decoded(path: Path, most: float | None) -> tuple[np.ndarray[Any, Any], int]
                     parts.append(part.to_ndarray())
                     count += parts[-1].shape[1]
                 if parts:
-                    refuse_beyond_memory(
-                        f"{path}: its sound",
-                        4 * count * parts[-1].nbytes // parts[-1].shape[1],
-                        f"give a {mention('duration')}",
-                        available=available,
-                        error=SourceError,
-                    )
+                    _refuse_long(path, 4 * count * parts[-1].nbytes // parts[-1].shape[1], available)
                 if most is not None and count >= most * rate:
                     whole = False
                     break
@@ -198,3 +199,8 @@ def _decoded(path: Path, most: float | None) -> tuple[np.ndarray[Any, Any], int]
             f"damaged. Replace it, or take a {mention('duration')} within what is there"
         )
     return samples, rate
+
+
+def _refuse_long(path: Path, needed: float, available: int | None) -> None:
+    remedy = f"give a {mention('duration')}"
+    refuse_beyond_memory(f"{path}: its sound", needed, remedy, available=available, error=SourceError)

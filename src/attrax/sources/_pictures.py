@@ -139,6 +139,10 @@ def pages(path: Path) -> tuple[int, ...]:
     if not _may_have_several(path):
         return (0,)
     try:
+        _refuse_heavy(path)
+    except SourceError:
+        return (0,)
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(path, formats=_formats()) as image:
@@ -194,6 +198,7 @@ def read_picture(path: Path) -> np.ndarray[Any, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
+            _refuse_heavy(path)
             with Image.open(path, formats=_formats()) as image:
                 _refuse_bomb(path, image.width * image.height)
                 stored = _stored(path, image)
@@ -216,6 +221,12 @@ def _unreadable(path: Path, error: Exception) -> SourceError:
     return SourceError(
         f"{path}: the image cannot be read ({reason(error)}); it may be truncated or damaged. Replace or remove it"
     )
+
+
+def _refuse_heavy(path: Path) -> None:
+    """Some of Pillow's readers take in the whole file, or look through it for a picture."""
+    if path.is_file():
+        refuse_beyond_memory(str(path), 2 * path.stat().st_size, "reduce or remove it", error=SourceError)
 
 
 def _refuse_bomb(path: Path, pixels: int) -> None:
