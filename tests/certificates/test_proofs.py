@@ -55,6 +55,33 @@ def test_a_kink_that_the_derivative_hides_is_seen(name: str) -> None:
     assert found.reason[0] in ("kink", "no_fixed_point_near", "expands", "existence_not_shown")
 
 
+def flip(x: Any) -> Any:
+    """Jumps to and fro between 1e-5 and −1e-5, far nearer than the recovery threshold; its derivative is 0."""
+    return jnp.where(x >= 0, -1e-5, 1e-5)
+
+
+def test_between_jumps_there_is_no_fixed_point() -> None:
+    found = ax.certify(around(flip, [5e-5], [1.0]))
+    assert (found.verdict[0], found.reason[0]) == ("inconclusive", "kink")
+    assert found.distance_error[0] < 1e-4  # by its slopes there should be one
+
+
+def test_a_cycle_between_jumps_is_none() -> None:
+    # It comes back after four steps, not two.
+    swap = ax.Memory(
+        lambda x: jnp.where(x > 0.5, flip(1 - x), 1 + flip(x)), ax.Patterns.from_cycles([np.array([[5e-5], [1.0]])])
+    )
+    found = ax.certify(swap)
+    assert (found.verdict[0], found.reason[0]) == ("inconclusive", "kink")
+
+
+def test_what_newton_leaves_inexact_is_certified_where_the_path_settles() -> None:
+    """Newton's step would be longer than a refinement may be."""
+    found = ax.certify(around(lambda x: x / 2, [0.04], [1.0]), recovery_atol=0.1)
+    assert found.residual[0] == 0.02
+    assert found.verdict[0] == "attractor"
+
+
 @pytest.mark.parametrize("away", [1e5, 1e8])
 def test_far_from_zero_what_is_smooth_is_told_from_a_kink(away: float) -> None:
     center = away * np.array([1.0, -0.7])

@@ -2,7 +2,9 @@
 
 At a kink JAX returns one of several slopes; at a jump it does not notice anything. Here quotients (f(x + hv) − f(x))/h
 are compared with Jv over several scales h, in random and leading directions v and along axes, with both signs, and
-deviations are iterated until they should have shrunk. Passing is no proof; failing rules out the verdict *attractor*.
+deviations are iterated until they should have shrunk. So is the cycle itself: where Newton's method left a residual,
+the path from there has to settle, and at its end the quotients are looked at again. Passing is no proof; failing rules
+out the verdict *attractor*.
 
 What a small step is depends on the map, and the unit of the patterns may be far larger: that of a single state far from
 0 is its distance from there. So where the quotients contradict the Jacobian, smaller steps are tried. If the quotients
@@ -34,7 +36,11 @@ _STEEP = 1e-5
 """A difference quotient that is off by more than this, also at smaller steps, contradicts the Jacobian."""
 _SHRINKS = 0.3
 """With a tenth of the step, a smooth map leaves a tenth of the deviation; a kink leaves more than this fraction."""
-_RANDOM, _AXES, _STATES = 6, 16, 64
+_SETTLED, _UNSETTLED = 0.01, 0.05
+"""Of a cycle that Newton's method left inexact, the path is followed until this part of what was missing should be
+left, and what is left may differ by that part."""
+_RANDOM, _ENTRIES, _AXES, _STATES = (6, 64), 2048, 16, 64
+"""The least and the largest number of random directions; in between, they have so many entries in all."""
 _MOST_STEPS, _MOST_STEPS_LARGE = 512, 64
 
 
@@ -52,7 +58,8 @@ def contradicted(map: Map, cycle: HostStates, linear: Linearization, unit: float
 def _directions(linear: Linearization) -> np.ndarray:
     """Unit vectors, one per row."""
     size, draw = linear.size, np.random.default_rng(1)
-    rows = [draw.standard_normal((_RANDOM, size)), np.ones((1, size))]
+    few, many = _RANDOM
+    rows = [draw.standard_normal((min(max(_ENTRIES // size, few), many), size)), np.ones((1, size))]
     if size <= _AXES:
         rows.append(np.eye(size))
     eigen, stretched = draw.standard_normal(size), draw.standard_normal(size)
@@ -102,25 +109,45 @@ def _gaps(
 
 
 def _grows(map: Map, cycle: HostStates, linear: Linearization, directions: np.ndarray, unit: float) -> bool:
-    """Whether a deviation is larger than the linear map predicts, once it should have shrunk."""
-    most = (_MOST_STEPS if linear.product is not None else _MOST_STEPS_LARGE) // len(cycle)
-    laps, vectors = 0, directions
+    """Whether paths from the cycle and from beside it do something else than the linear map predicts, once deviations
+    should have shrunk."""
+    center, lap = cycle[0].ravel(), len(cycle)
+    unit *= math.sqrt(len(center))
+    both = np.concatenate([np.zeros((1, len(center))), directions, -directions])
+
+    def after(starts: np.ndarray, laps: int) -> np.ndarray:
+        ends = np.asarray(_run(map, cycle.shape[1:], starts, np.asarray(laps * lap)))
+        # A deviation that is not finite, or too large to be squared, has grown.
+        return np.clip(np.nan_to_num(ends, nan=np.inf), -1e100, 1e100)
+
+    # What is still missing: one lap from the given states.
+    missing = after(center + 0 * both, 1)[0] - center
+    missed = float(np.linalg.norm(missing))
+    vectors = np.concatenate([missing[None] / (missed or 1.0), directions])
+    pushed = float(np.linalg.norm(linear.forward(vectors), axis=1).max())
+    rounding = 64 * UNIT_ROUNDOFF * (float(np.linalg.norm(center)) + unit) * (1 + pushed)
+    goal = 0.1 if missed <= rounding else _SETTLED
+    most = (_MOST_STEPS if linear.product is not None else _MOST_STEPS_LARGE) // lap
+    laps = 0
     # Applies the linear map to the directions until all are small.
     while laps < max(most, 1):
         vectors, laps = linear.forward(vectors), laps + 1
-        if frobenius_bound(vectors) < 0.1:
+        if frobenius_bound(vectors[1:]) < 0.1 and float(np.linalg.norm(vectors[0])) < goal:
             break
-    left = np.linalg.norm(vectors, axis=1)
-    unit *= math.sqrt(directions.shape[1])
-    noise = linear.enclosure_radius if math.isfinite(linear.enclosure_radius) else 0.0
+    ends = after(center + _SCALES[0] * unit * both, laps)
+    still = after(ends, 1)[0] - ends[0]
+    if float(np.linalg.norm(still - missed * vectors[0])) > _UNSETTLED * missed + rounding:
+        return True
+    if missed > rounding and _bent(
+        map, ends[:1].reshape(1, *cycle.shape[1:]), directions, unit / math.sqrt(len(center))
+    ):
+        return True
+    left = np.linalg.norm(vectors[1:], axis=1)
+    allowed = np.concatenate([left, left]) * 2 + 0.5
     for size in (*_SCALES[::2], *_FINER[1:]):
-        starts = cycle[0].ravel() + size * unit * np.concatenate([directions, -directions])
-        ends = np.asarray(_run(map, cycle.shape[1:], starts, np.asarray(laps * len(cycle))))
-        # A deviation that is not finite, or too large to be squared, has grown.
-        ends = np.clip(np.nan_to_num(ends, nan=np.inf), -1e100, 1e100)
-        away = np.linalg.norm(ends - cycle[0].ravel(), axis=1) - 4 * noise - 1e-12 * float(np.linalg.norm(cycle[0]))
-        allowed = size * unit * np.concatenate([left, left]) * 2 + 0.5 * size * unit
-        if (away <= allowed).all():
+        ends = ends if size == _SCALES[0] else after(center + size * unit * both, laps)
+        away = np.linalg.norm(ends[1:] - ends[0], axis=1) - 1e-12 * float(np.linalg.norm(center))
+        if (away <= allowed * size * unit).all():
             return False  # the basin may be smaller than the larger steps
     return True
 
