@@ -288,6 +288,10 @@ WRONG = {
     "a branch": (lambda x: x if x.sum() > 0 else -x, "branches in Python"),
     "NumPy": (lambda x: np.tanh(x), "passes a state to NumPy"),
     "float32": (lambda x: x.astype(jnp.float32), "must compute in the dtype"),
+    "float32 inside": (
+        lambda x: jax.lax.cond(True, lambda: jnp.tanh(x.astype(jnp.float32)).astype(x.dtype), lambda: x),
+        "casts float64 values to float32 on the way",
+    ),
     "an error of its own": (lambda x: {}["weights"], "KeyError"),
     "a batch": (lambda x: x @ jnp.ones((3, 5)), "cannot be applied"),
 }
@@ -307,6 +311,23 @@ def test_maps_are_refused_at_the_door_in_one_sentence(name: str) -> None:
             ask(memory)
         assert "<lambda>" in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+def test_without_a_derivative_that_jax_can_take_the_map_is_named() -> None:
+    def asks_python(x: Any) -> Any:
+        return jax.pure_callback(lambda y: np.asarray(y) / 2, jax.ShapeDtypeStruct(x.shape, x.dtype), x)
+
+    memory = around(asks_python, np.zeros(2))
+    for ask in (ax.certify, lambda memory: ax.spectrum(memory, key=jr.key(0))):
+        with pytest.raises(ValueError, match=r"^map asks_python cannot be differentiated by JAX \(.*\); use [^\n]*$"):
+            ask(memory)
+
+
+def test_loops_that_run_forward_only_are_certified() -> None:
+    def looped(x: Any) -> Any:
+        return jax.lax.while_loop(lambda c: c[0] < 3, lambda c: (c[0] + 1, 0.5 * c[1]), (0, x))[1]
+
+    assert ax.certify(around(looped, np.zeros(2))).verdict[0] == "attractor"
 
 
 def test_of_values_that_are_no_numbers_the_reason_says_so() -> None:

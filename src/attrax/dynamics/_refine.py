@@ -12,6 +12,7 @@ import scipy
 from jaxtyping import Float
 
 from attrax._base import checks
+from attrax._base.differentiation import differentiating
 from attrax._base.lengths import row_lengths
 from attrax._base.numerics import float64
 from attrax._base.shown import Record
@@ -94,16 +95,8 @@ def refine(
             images = _images(reduced, applied)
             if (once := _cycle_residual(images, applied)) <= atol:
                 return Refined(applied, once, moved, True)
-        # Coordinate i represents f(cycle[i-1]), that is, cycle[i] up to the residual.
-        z = np.roll(_rows(reduced, "first_step", cycle), 1, axis=0)
-        best_z, best = _newton(reduced, z, max_steps)
-        if len(cycle) > 1 and best > max(atol, 1e-12 * float(np.abs(z).max())):
-            # Newton's method can fail where the slope of a unit jumps nearby. A stable cycle is also found by iterating
-            # the map.
-            other_z, other = _newton(reduced, _followed(reduced, best_z if np.isfinite(best) else z), max_steps)
-            # The iteration may lead to another cycle, far from this one.
-            near = other < best and _distance(_rows(reduced, "to_state", other_z), cycle) <= limit
-            best_z = other_z if near else best_z
+        with differentiating(map):
+            best_z = _solved(reduced, cycle, limit, atol, max_steps)
         points = _rows(reduced, "to_state", best_z)
         residual_after = _cycle_residual(_images(reduced, points), points)
     moved = _distance(points, cycle)
@@ -133,6 +126,23 @@ def fixed(reduced: ReducedMap, points: HostStates) -> np.ndarray:
     with float64():
         images = _images(reduced, points)
     return row_lengths((images - points).reshape(len(points), -1)) <= _EXACT * units_of(points)
+
+
+def _solved(
+    reduced: ReducedMap, cycle: HostStates, limit: float, atol: float, max_steps: int
+) -> Float[np.ndarray, "p k"]:
+    """The coordinates that Newton's method comes to from a cycle."""
+    # Coordinate i represents f(cycle[i-1]), that is, cycle[i] up to the residual.
+    z = np.roll(_rows(reduced, "first_step", cycle), 1, axis=0)
+    best_z, best = _newton(reduced, z, max_steps)
+    if len(cycle) > 1 and best > max(atol, 1e-12 * float(np.abs(z).max())):
+        # Newton's method can fail where the slope of a unit jumps nearby. A stable cycle is also found by iterating
+        # the map.
+        other_z, other = _newton(reduced, _followed(reduced, best_z if np.isfinite(best) else z), max_steps)
+        # The iteration may lead to another cycle, far from this one.
+        near = other < best and _distance(_rows(reduced, "to_state", other_z), cycle) <= limit
+        best_z = other_z if near else best_z
+    return best_z
 
 
 def _newton(reduced: ReducedMap, z: Float[np.ndarray, "p k"], max_steps: int) -> tuple[Float[np.ndarray, "p k"], float]:

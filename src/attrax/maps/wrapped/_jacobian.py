@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from attrax._base.differentiation import differentiating
 from attrax._base.numerics import cast, device_array, float64
 from attrax._base.status import Evidence
 from attrax._base.types import HostStates, Map
@@ -50,11 +51,13 @@ def _linearize(map: Map, cycle: HostStates, state_error: float | None = None) ->
     size = cycle[0].size
     with float64():
         states = [device_array(state, np.float64) for state in cycle]
-    forward = partial(_applied, map, states, _push, _push_all)
-    backward = partial(_applied, map, states[::-1], _pull, _pull_all)
     if size > FORMED:
+        forward = partial(_applied, map, states, _push, _push_all)
+        backward = partial(_applied, map, states[::-1], _pull, _pull_all)
         return _without_matrix(map, cycle, states, forward, backward, state_error)
     jacobians = [state_jacobian(map, state) for state in cycle]
+    forward = partial(_multiplied, [jacobian.T for jacobian in jacobians])
+    backward = partial(_multiplied, jacobians[::-1])
     ball = Ball(float("inf"), np.zeros(len(cycle)))
     if state_error is None and all(np.isfinite(jacobian).all() for jacobian in jacobians):
         ball = enclose_dense(Sampler(map, cycle, _leading(jacobians)), jacobians)
@@ -114,9 +117,19 @@ def _dense_singular_value(product: Product) -> float:
 
 def state_jacobian(map: Map, state: np.ndarray) -> Float[np.ndarray, "d d"]:
     """The full d×d Jacobian at one state, of any map whose arrays are already cast to float64."""
-    with float64():
+    with float64(), differentiating(map):
         jacobian = np.asarray(_dense_jacobian(map, device_array(state, np.float64)))
     return jacobian.reshape(state.size, state.size)
+
+
+def _multiplied(matrices: Sequence[np.ndarray], vectors: np.ndarray) -> np.ndarray:
+    """One flat vector, or several, one per row, times each of the matrices in turn."""
+    vectors = np.asarray(vectors, np.float64)
+    # Around a long expanding cycle the products may overflow.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for matrix in matrices:
+            vectors = vectors @ matrix
+    return vectors
 
 
 def _applied(
@@ -126,7 +139,7 @@ def _applied(
     vectors = np.asarray(vectors, np.float64)
     flat = vectors.shape
     product = one if vectors.ndim == 1 else several
-    with float64():
+    with float64(), differentiating(map):
         for state in states:
             shaped = device_array(vectors.reshape(*flat[:-1], *state.shape), np.float64)
             vectors = np.asarray(product(map, state, shaped))

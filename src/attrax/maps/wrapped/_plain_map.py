@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from attrax._base.differentiation import name_of
 from attrax._base.types import Map
 from attrax.maps._on_host import HostFunction, host_function
 from attrax.maps._reduced_map import ReducedMap
@@ -63,10 +64,9 @@ def _flat(map: Map, shape: tuple[int, ...] | None = None) -> HostFunction | None
 def check_map(map: Map, shape: tuple[int, ...]) -> None:
     """**Raises** `ValueError`, naming the map and what to change, unless it takes a state to one of the same shape in
     64 bits. Call it within `float64()`."""
-    name = getattr(map, "__name__", None) or type(map).__name__
-    errors = jax.errors
+    name, errors = name_of(map), jax.errors
     try:
-        found = eqx.filter_eval_shape(map, jax.ShapeDtypeStruct(shape, np.float64))
+        program, found = jax.make_jaxpr(lambda x: map(x), return_shape=True)(jax.ShapeDtypeStruct(shape, np.float64))
     except (errors.TracerBoolConversionError, errors.TracerIntegerConversionError) as error:
         raise ValueError(
             f"map {name} branches in Python on the values of a state, which JAX cannot follow; write the branch with "
@@ -100,6 +100,27 @@ def check_map(map: Map, shape: tuple[int, ...]) -> None:
             f"map {name} must compute in the dtype of its state; it turns a float64 state into {found.dtype}. Remove "
             "casts such as astype(float32)"
         )
+    if (rounded := _rounded_to(program.jaxpr)) is not None:
+        raise ValueError(
+            f"map {name} must compute in the dtype of its state; it casts float64 values to {rounded} on the way, "
+            "which makes it a step function. Remove casts such as astype(float32)"
+        )
+
+
+def _rounded_to(program: Any) -> str | None:
+    """The first shorter floating-point type that a program casts 64-bit values to, those in its loops and branches
+    included."""
+    for equation in program.eqns:
+        if equation.primitive.name == "convert_element_type" and equation.invars[0].aval.dtype == np.float64:
+            wanted = equation.params["new_dtype"]
+            if jnp.issubdtype(wanted, jnp.floating) and wanted != np.float64:
+                return str(np.dtype(wanted))
+        for value in equation.params.values():
+            for one in value if isinstance(value, list | tuple) else (value,):
+                inner = getattr(one, "jaxpr", one)
+                if hasattr(inner, "eqns") and (found := _rounded_to(inner)) is not None:
+                    return found
+    return None
 
 
 def plain_map(map: Map, shape: tuple[int, ...]) -> ReducedMap:
