@@ -2,6 +2,7 @@
 
 import math
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -43,10 +44,18 @@ def test_a_line_of_fixed_points_is_one_end() -> None:
 
 
 def test_where_there_is_no_fixed_point_there_is_a_slow_point_or_none() -> None:
-    # The narrow gap between x + x² + 1e-10 and the diagonal takes 3e5 steps.
-    found = find_ends(lambda x: x + x**2 + 1e-10, np.array([[-0.5]]), max_steps=1000)
+    # The narrow gap between x + x² + 1e-12 and the diagonal takes 3e6 steps.
+    found = find_ends(lambda x: x + x**2 + 1e-12, np.array([[-0.5], [-1e-6]]), max_steps=1000)
     assert found.num_attractors == 0
-    assert found.elsewhere == 1
+    assert found.elsewhere == 2
+    assert [(end.kind, end.marginal, end.count) for end in found.ends] == [(EndKind.SLOW_POINT, 0, 1)]
+
+
+def test_what_repels_on_one_side_of_a_kink_is_no_attractor_by_estimate() -> None:
+    found = find_ends(lambda x: 3 * jax.nn.relu(x), np.array([[-0.5], [0.5]]), max_steps=100)
+    (end,) = found.ends
+    assert (str(end.reason), end.spectral_radius, end.estimated) == ("kink", 0, False)
+    assert found.label.tolist() == [0, -1]
 
 
 def test_a_drift_names_the_entries_that_grow() -> None:

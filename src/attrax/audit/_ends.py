@@ -2,26 +2,32 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import jax.random as jr
 import numpy as np
 
 from attrax._base import checks
 from attrax._base.states import state_batch
-from attrax._base.status import Reason, Verdict
+from attrax._base.status import IterationStatus, Reason, Verdict
 from attrax._base.types import HostStates, Map, Progress
 from attrax.analysis import upper_confidence_bound
 from attrax.audit._kinds import DIVERGED, NOT_CONVERGED, End, EndKind, Ends, Moving
 from attrax.audit._motion import divergence_of, motion_of
-from attrax.audit._search import Candidate, Search
+from attrax.audit._search import FINEST, SIZES, Candidate, Search
 from attrax.certificates import spectrum
-from attrax.dynamics import trajectory
-from attrax.maps import shapes_of
+from attrax.dynamics import run, states_of, trajectory
+from attrax.maps import linearizer, shapes_of
 from attrax.memory import Memory, default_recovery_atol
 from attrax.patterns import Patterns
 
 _MARGINAL = 1e-6
 _EIGENVALUES = 16
+_DECAYED = 256
+"""Products with the Jacobian after which only directions are left that don't decay."""
+_BESIDE, _RESTING = 1e-3, 5000
+"""How far beside a point of a line, in each entry and in units, a path should come to rest, and within how many
+steps."""
 _LOOKED_AT = 2
 """Starts without an end that are followed further."""
 
@@ -75,7 +81,7 @@ def find_ends(
     upper_confidence_bound(0, 1, confidence=confidence)  # which checks it
     search = Search(map, starts.shape[1:], unit, default_recovery_atol(patterns) / patterns.unit * unit)
     found = search.run(starts, tolerance, max_steps, progress)
-    ends, label = _in_order(map, found.candidates, found.label, len(starts), spectra)
+    ends, label = _in_order(search, found.candidates, found.label, len(starts), spectra)
     moving: list[Moving] = []
     going, lost = np.flatnonzero(label == NOT_CONVERGED), np.flatnonzero(label == DIVERGED)
     for row in going[:_LOOKED_AT].tolist():
@@ -89,18 +95,22 @@ def find_ends(
 
 
 def _in_order(
-    map: Map, candidates: tuple[Candidate, ...], label: np.ndarray, total: int, spectra: int
+    search: Search, candidates: tuple[Candidate, ...], label: np.ndarray, total: int, spectra: int
 ) -> tuple[tuple[End, ...], np.ndarray]:
     """The ends that starts came to, certified attractors first, with labels that fit."""
     groups: dict[object, list[int]] = {}
     eigenvalues: dict[int, np.ndarray] = {}
-    marginal: dict[int, int] = {}
-    for number in np.unique(label[label >= 0]).tolist():
+    reached = np.unique(label[label >= 0]).tolist()
+    marginal = dict.fromkeys(reached, 0)
+    for number in reached:
         one = candidates[number]
-        marginal[number] = 0
         if one.reason in (Reason.BOUND_STRADDLES_ONE, Reason.EXISTENCE_NOT_SHOWN) and one.period == 1:
-            eigenvalues[number] = _leading(map, one)
+            eigenvalues[number] = _leading(search.map, one)
             marginal[number] = int((np.abs(eigenvalues[number] - 1) <= _MARGINAL).sum())
+    alone = [number for number in reached if marginal[number]]
+    for number, rests in zip(alone, _on_lines(search, [candidates[number] for number in alone]), strict=True):
+        marginal[number] = marginal[number] if rests else 0
+    for number in reached:
         # The points of a line are one end.
         group: object = ("line", marginal[number]) if marginal[number] else number
         groups.setdefault(group, []).append(number)
@@ -117,8 +127,37 @@ def _in_order(
     listed = [end for end, _ in ends]
     for number, (end, members) in enumerate(ends[:spectra]):
         if not len(end.eigenvalues):
-            listed[number] = replace(end, eigenvalues=_leading(map, candidates[members[0]]))
+            listed[number] = replace(end, eigenvalues=_leading(search.map, candidates[members[0]]))
     return tuple(listed), renamed
+
+
+def _on_lines(search: Search, points: list[Candidate]) -> list[bool]:
+    """For each point, whether paths that begin beside it, in directions that don't decay and in both senses, come to
+    rest there.
+
+    Beside a point where an eigenvalue is 1 there need not be another fixed point, nor at the point itself: x + x² + gap
+    has none. The state is slow there, but it moves on, and faster the farther away it is.
+    """
+    if not points:
+        return []
+    draw = np.random.default_rng(0)
+    far = _BESIDE * search.unit * math.sqrt(math.prod(search.shape))
+    starts: list[np.ndarray] = []
+    for one in points:
+        linear = linearizer(search.map)(one.states, 0.0)
+        vectors = draw.standard_normal((2, linear.size))
+        for _ in range(_DECAYED):
+            vectors = linear.forward(vectors)
+            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        starts.append(one.states[0] + far * np.concatenate([vectors, -vectors]).reshape(-1, *search.shape))
+    options: dict[str, Any] = {"max_steps": _RESTING, "atol": FINEST * search.unit, "unit": search.unit, "sizes": SIZES}
+    found = run(search.reduced, np.concatenate(starts), **options)
+    last = states_of(search.reduced, found.z, SIZES)
+    rests = found.status == IterationStatus.CONVERGED
+    return [
+        bool((rests[rows] & (one.distance(last[rows]) > far / 4)).all())
+        for one, rows in zip(points, np.arange(len(last)).reshape(len(points), -1), strict=True)
+    ]
 
 
 def _end(one: Candidate, count: int, total: int, marginal: int, points: int) -> End:

@@ -24,9 +24,9 @@ class EndKind(StrEnum):
     CYCLE = "cycle"
     """A cycle of at least two states; `period` is its length."""
     LINE = "line"
-    """Fixed points that are not isolated: `marginal` eigenvalues equal 1 to within 1e-6. One is a line, two a plane.
-    All points with the same number are counted as one end. This is computed, not proved: states that still move, but by
-    less than 1e-10 units a step, look the same."""
+    """Fixed points that are not isolated: `marginal` eigenvalues equal 1 to within 1e-6, and paths from both sides of
+    the point come to rest there. One is a line, two a plane. All points with the same number are counted as one end.
+    This is computed, not proved: states that still move, but by less than 1e-10 units a step, look the same."""
     SLOW_POINT = "slow_point"
     """The states hardly change any more, but Newton's method finds no fixed point there."""
 
@@ -45,7 +45,7 @@ class End(Record):
     - `time_constant`: −1/ln ρ, the number of steps in which deviations shrink to 1/e; for a cycle, the period times
       that. Infinite if ρ ≥ 1.
     - `residual`: ‖f(x) − x‖₂ at the refined state.
-    - `marginal`: number of eigenvalues within 1e-6 of 1.
+    - `marginal`: number of eigenvalues within 1e-6 of 1, if these belong to a line or plane.
     - `points`: how many different points were found; above 1 only for a line or plane.
     - `states`: period×state shape, float64.
     - `eigenvalues`: the leading ones, by decreasing modulus; empty where they were not asked for.
@@ -75,10 +75,10 @@ class End(Record):
 
     @property
     def estimated(self) -> bool:
-        """Whether it is an attractor by the estimate of its largest eigenvalue only, because the bound is too
-        coarse."""
+        """Whether it is an attractor by the estimate of its largest eigenvalue only, because the bound is too coarse.
+        Never where the map contradicts its Jacobian."""
         close = self.kind in (EndKind.FIXED_POINT, EndKind.CYCLE) and self.verdict is Verdict.INCONCLUSIVE
-        return close and self.spectral_radius + self.error < 1
+        return close and self.reason is not Reason.KINK and self.spectral_radius + self.error < 1
 
 
 class Motion(StrEnum):

@@ -20,7 +20,7 @@ from attrax.patterns import Patterns
 
 SIZES = (64, 8)
 """Rows are computed in chunks of these sizes."""
-_FINEST = 1e-10
+FINEST = 1e-10
 """The last tolerance, in units: where states change less from step to step, nothing more is to come."""
 _FINER = 1e-2
 _LOOSEST = 1e-2
@@ -53,7 +53,7 @@ class Candidate(Record):
     @property
     def stable(self) -> bool:
         """Whether it is a certified attractor, or would be one by the estimate of its largest eigenvalue."""
-        estimated = self.converged and self.spectral_radius + self.error < 1
+        estimated = self.converged and self.reason is not Reason.KINK and self.spectral_radius + self.error < 1
         return self.verdict is Verdict.ATTRACTOR or (self.verdict is Verdict.INCONCLUSIVE and estimated)
 
     @property
@@ -117,7 +117,7 @@ class Search:
             rows = np.flatnonzero(~gone & ~over)
             if progress is not None:
                 progress("refining", num - len(active), num, {"ends": float(len(self.known))})
-            final = level <= _FINEST
+            final = level <= FINEST
             place = self._assign(states[rows], found.z[rows], np.maximum(found.period[rows], 1), final)
             stable = np.array([one >= 0 and self.known[one].stable for one in place], bool)
             timed_out = found.status[rows] == IterationStatus.NOT_CONVERGED
@@ -129,7 +129,7 @@ class Search:
             active = active[rows[~done & ~timed_out]]
             if final:
                 break
-            level = max(level * _FINER, _FINEST)
+            level = max(level * _FINER, FINEST)
         return Searched(tuple(self.known), label, steps, last)
 
     def _phase(self, number: int, state: np.ndarray) -> np.ndarray:
