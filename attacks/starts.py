@@ -26,6 +26,8 @@ _EACH = 7
 """Networks of each shape at full scale."""
 _TURNS = ("plain", "plain", "odd", "critical")
 _ROUNDS, _STEPS = 8, 3
+_LOOKED = 64
+"""Steps between two looks whether all starts are back: most are, long before the proof says so."""
 _SLOWEST = 0.9995
 """Contraction of the proof beyond which a start would take too long to come back."""
 _SAFE = 1e-9
@@ -90,11 +92,14 @@ class Starts:
             late = 0
             x, walked = begin, 0
             floor = 1e-11 * (1 + np.linalg.norm(refined, axis=1).max()) / (1 - rate)
+            near = np.maximum(1e-4 * radius, floor)
             for attempt in range(3):
                 count = steps * (1, 4, 16)[attempt]
-                x, walked = np.asarray(_walk(exact, x, np.asarray(count))), walked + count
+                x, taken = _walk(exact, x, np.asarray(count), refined, phase + walked, near)
+                x = np.asarray(x)
+                walked += int(taken)
                 away = np.linalg.norm(x - refined[(phase + walked) % period], axis=1)
-                lost = ~(away <= np.maximum(1e-4 * radius, floor))
+                lost = ~(away <= near)
                 if not lost.any():
                     break
                 late = int(lost.sum()) if attempt == 0 else late
@@ -154,9 +159,22 @@ def _singular(drawn: Drawn, refined: np.ndarray, start: int) -> list[np.ndarray]
 
 
 @eqx.filter_jit
-def _walk(map: Any, starts: Any, count: Any) -> Any:
+def _walk(map: Any, starts: Any, count: Any, cycle: Any, phase: Any, near: Any) -> tuple[Any, Any]:
+    """The states after `count` steps, or after fewer once all are as near to their cycle as `near`; and how many."""
     step = partial(jax.vmap(lambda flat: jnp.ravel(map(flat.reshape(map.shape)))))
-    return jax.lax.fori_loop(0, count, lambda _, states: step(states), jnp.asarray(starts))
+    cycle = jnp.asarray(cycle)
+
+    def going(now: tuple[Any, Any]) -> Any:
+        states, walked = now
+        away = jnp.linalg.norm(states - cycle[(phase + walked) % len(cycle)], axis=1)
+        return (walked < count) & ~(away <= near).all()
+
+    def some(now: tuple[Any, Any]) -> tuple[Any, Any]:
+        states, walked = now
+        more = jnp.minimum(_LOOKED, count - walked)
+        return jax.lax.fori_loop(0, more, lambda _, states: step(states), states), walked + more
+
+    return jax.lax.while_loop(going, some, (jnp.asarray(starts), jnp.asarray(0)))
 
 
 @eqx.filter_jit
