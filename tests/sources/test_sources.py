@@ -859,6 +859,13 @@ def test_names_of_written_images(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in paths}
 
 
+def test_long_names_are_cut_in_the_middle(tmp_path):
+    given = [f"{400 * letter}-{end}" for letter in "aé" for end in ("cue", "recalled", "recalled")]
+    names = [path.name for path in save_images(tmp_path, np.zeros((6, 2, 2)), given)]
+    assert [name.partition("-")[2] for name in names] == 2 * ["cue.png", "recalled.png", "recalled-2.png"]
+    assert all(len(name.encode()) <= 255 for name in names)
+
+
 def test_an_image_is_replaced_in_one_step(tmp_path, monkeypatch):
     (path,) = save_images(tmp_path, np.zeros((1, 2, 2)), ["x"])
     save_images(tmp_path, np.ones((1, 2, 2)), ["x"])

@@ -26,6 +26,8 @@ _FORMATS: dict[str, tuple[str, tuple[int, ...], dict[str, Any]]] = {
 }
 IMAGE_SUFFIXES = tuple(_FORMATS)
 """Suffixes of the image files that `save_images` writes. `.jpg` and `.jpeg` lose a little, the others nothing."""
+_LONGEST_STEM = 200
+"""Bytes of a file name; file systems take 255, with the suffix and what tells equal names apart."""
 
 
 def save_images(
@@ -150,6 +152,9 @@ def file_names(names: Sequence[str], suffix: str) -> list[str]:
         stem = stem if last.lower() in (*_FORMATS, ".gif") else name
         # A leading dot would hide the file; separators would leave the folder.
         stem = re.sub(r'[\x00-\x1f/\\:*?"<>|]|^\.', "_", stem) or "_"
+        raw = stem.encode("utf-8", "replace")
+        if len(raw) > _LONGEST_STEM:  # the beginning and the end, which says what kind of picture it is
+            stem = "~".join(part.decode("utf-8", "ignore") for part in (raw[: _LONGEST_STEM - 80], raw[-79:]))
         candidate, count = stem, 1
         # Without regard to case, for some file systems have none.
         while candidate.casefold() in used:
