@@ -471,7 +471,13 @@ def test_an_index_column_is_recognized_or_asked_about(tmp_path):
     assert "counts the rows" in found.notes[0]
     assert rows(tmp_path / "x.csv", "id,a\n1,.5\n2,.25\n").values.shape == (2, 1)
     assert rows(tmp_path / "x.csv", "time,a\n0,.5\n1,.25\n").values.shape == (2, 2)
-    for text in (",a,b\n7,.5,.25\n3,.1,.2\n", "0,.5,.1\n1,.25,.2\n2,.75,.3\n"):
+    unclear = (
+        ",a,b\n7,.5,.25\n3,.1,.2\n",
+        "0,.5,.1\n1,.25,.2\n2,.75,.3\n",
+        "Unnamed: 0,a\n3,.5\n9,.1\n",
+        "id,a\n17,.5\n4,.1\n",
+    )
+    for text in unclear:
         with pytest.raises(SourceError, match="Delete it if it is an index"):
             rows(tmp_path / "x.csv", text)
 

@@ -119,12 +119,11 @@ def _without_index(
     if name in _COUNTERS:
         if counts:
             return rest, None, (f"{path}: left out the first column, which counts the rows",)
-        if name == "":
-            raise SourceError(
-                f"{path}: the first column has no name in the header, as an index has, but does not count the rows. "
-                "Delete it if it is an index; name it if it is part of each example"
-            )
-        return rows, None, ()
+        called = "has no name" if name == "" else f"is called {name}"
+        raise SourceError(
+            f"{path}: the first column {called} in the header, as an index would be, but does not count the rows. "
+            "Delete it if it is an index; give it another name if it is part of each example"
+        )
     fractions = any("." in entry or "e" in entry.casefold() for row in rest for entry in row)
     if name is None and counts and len(rows) > 2 and fractions:
         raise SourceError(
