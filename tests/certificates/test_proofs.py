@@ -60,10 +60,23 @@ def flip(x: Any) -> Any:
     return jnp.where(x >= 0, -1e-5, 1e-5)
 
 
-def test_between_jumps_there_is_no_fixed_point() -> None:
-    found = ax.certify(around(flip, [5e-5], [1.0]))
+def fall(x: Any) -> Any:
+    """Nearly at 0, where its slope promises a fixed point, the path is thrown back by 1e-5."""
+    return 0.5 * x - jnp.where(x < -1e-8, 0.0, 1e-5)
+
+
+@pytest.mark.parametrize(("map", "point"), [(flip, 5e-5), (fall, -1e-5)])
+def test_between_jumps_there_is_no_fixed_point(map: Any, point: float) -> None:
+    found = ax.certify(around(map, [point], [1.0]))
     assert (found.verdict[0], found.reason[0]) == ("inconclusive", "kink")
     assert found.distance_error[0] < 1e-4  # by its slopes there should be one
+
+
+def test_beyond_a_jump_the_fixed_point_is_not_where_it_is_claimed() -> None:
+    # From 2e-5 on, the map is higher by 1e-5: its fixed point is not at 3e-5 but at 5e-5.
+    found = ax.certify(around(lambda x: 0.5 * x + jnp.where(x > 2e-5, 2.5e-5, 1.5e-5), [0.0], [1.0]))
+    assert found.distance[0] + found.distance_error[0] < 4e-5
+    assert (found.verdict[0], found.reason[0]) == ("inconclusive", "kink")
 
 
 def test_a_cycle_between_jumps_is_none() -> None:

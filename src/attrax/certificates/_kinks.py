@@ -36,9 +36,9 @@ _STEEP = 1e-5
 """A difference quotient that is off by more than this, also at smaller steps, contradicts the Jacobian."""
 _SHRINKS = 0.3
 """With a tenth of the step, a smooth map leaves a tenth of the deviation; a kink leaves more than this fraction."""
-_SETTLED, _UNSETTLED = 0.01, 0.05
-"""Of a cycle that Newton's method left inexact, the path is followed until this part of what was missing should be
-left, and what is left may differ by that part."""
+_INEXACT, _UNSETTLED = 4e-12, 0.05
+"""A residual that Newton's method leaves alone, relative to the sizes of states. Where a path is too slow to lose it,
+what is left may differ by this part of it from what the Jacobian says."""
 _RANDOM, _ENTRIES, _AXES, _STATES = (6, 64), 2048, 16, 64
 """The least and the largest number of random directions; in between, they have so many entries in all."""
 _MOST_STEPS, _MOST_STEPS_LARGE = 512, 64
@@ -126,22 +126,27 @@ def _grows(map: Map, cycle: HostStates, linear: Linearization, directions: np.nd
     vectors = np.concatenate([missing[None] / (missed or 1.0), directions])
     pushed = float(np.linalg.norm(linear.forward(vectors), axis=1).max())
     rounding = 64 * UNIT_ROUNDOFF * (float(np.linalg.norm(center)) + unit) * (1 + pushed)
-    goal = 0.1 if missed <= rounding else _SETTLED
+    goal = min(0.1, rounding / missed) if missed > 0 else 0.1
     most = (_MOST_STEPS if linear.product is not None else _MOST_STEPS_LARGE) // lap
     laps = 0
-    # Applies the linear map to the directions until all are small.
+    # Applies the linear map to the directions until all are small, and until nothing should be missing any more.
     while laps < max(most, 1):
         vectors, laps = linear.forward(vectors), laps + 1
-        if frobenius_bound(vectors[1:]) < 0.1 and float(np.linalg.norm(vectors[0])) < goal:
+        if frobenius_bound(vectors[1:]) < 0.1 and float(np.linalg.norm(vectors[0])) <= goal:
             break
     ends = after(center + _SCALES[0] * unit * both, laps)
-    still = after(ends, 1)[0] - ends[0]
-    if float(np.linalg.norm(still - missed * vectors[0])) > _UNSETTLED * missed + rounding:
-        return True
-    if missed > rounding and _bent(
-        map, ends[:1].reshape(1, *cycle.shape[1:]), directions, unit / math.sqrt(len(center))
-    ):
-        return True
+    if missed > rounding:
+        left = missed * vectors[0]
+        settled = float(np.linalg.norm(left)) <= rounding
+        if not settled and missed > _INEXACT * (float(np.linalg.norm(center)) + unit):
+            return True  # too slow to be tried
+        still = after(ends, 1)[0] - ends[0]
+        if float(np.linalg.norm(still - left)) > (4 * rounding if settled else _UNSETTLED * missed):
+            return True
+        if float(np.linalg.norm(ends[0] - center)) > 1.01 * linear.enclosure_radius + 4 * rounding:
+            return True
+        if _bent(map, ends[:1].reshape(1, *cycle.shape[1:]), directions, unit / math.sqrt(len(center))):
+            return True
     left = np.linalg.norm(vectors[1:], axis=1)
     allowed = np.concatenate([left, left]) * 2 + 0.5
     for size in (*_SCALES[::2], *_FINER[1:]):
