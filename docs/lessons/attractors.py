@@ -106,8 +106,9 @@ print([str(verdict) for verdict in plain.certificate.verdict])
 
 # %% [markdown]
 # The network *interpolates*, but does it *store*? Only two of the four points have slopes below 1. (*Displaced* means
-# that an attractor is there, but a little farther from −0.8 than the paper's threshold of 10⁻⁷ for the mean squared
-# distance: a loss of 10⁻⁸ is an average over the points.) The other two repel.
+# that an attractor is there, but a little farther from −0.8 than the threshold allows. A loss of 10⁻⁸ leaves small
+# errors $f(x) - x$, and where the slope is close to 1 a small error moves the fixed point far: by the error times
+# $1/(1 - f')$, here about five times the error.) The other two repel.
 
 
 # %% Left: the trained network. Circles: the four points, filled if the radius is below 1. Right: where each start ends
@@ -131,7 +132,7 @@ both(plain)
 
 # %% [markdown]
 # Where the blue curve crosses the diagonal from below, it is steeper than the diagonal: the slope is above 1, and the
-# point repels. This happens at −0.1 and at 0.9. In their place most starts end at −0.21, and some at 0.94. Nobody
+# point repels. This happens at −0.1 and at 0.9. So almost half of the starts end at −0.21, and some at 0.94. Nobody
 # stored these two numbers. They are *spurious* attractors.
 #
 # This is the first thing to remember: **interpolating is not storing**. A loss of 10⁻⁸ says that the points are fixed
@@ -153,8 +154,8 @@ both(noisy)
 
 # %% [markdown]
 # Each start now ends at one of the four points. The stretch of starts that end at the same point is its **basin of
-# attraction**. Between two basins there is always a fixed point that repels: a continuous curve that crosses the
-# diagonal twice from above must cross it from below in between.
+# attraction**. Between two attractors there is always a fixed point that repels: a continuous curve that crosses the
+# diagonal twice from above must cross it from below in between, and there it is steeper than the diagonal.
 #
 # ## Exercises
 #
@@ -180,11 +181,14 @@ figure, axes = plt.subplots(figsize=(3.8, 3.8))
 cobweb(axes, steep, [0.2], -0.5, 0.5)
 
 # %% [markdown]
-# **2.** A map contracts everywhere if its slope is below 1 in modulus everywhere. How many attractors does it have?
+# **2.** The slope of a map is at most 0.9 in modulus everywhere. How many attractors does it have?
 
 # %% [markdown] tags=["answer"]
-# Exactly one. If there were two, take starts at both: the distance between them would have to shrink, but it stays
-# the same. So a memory with several attractors must be steep somewhere, between the basins.
+# Exactly one. There are not two fixed points: one step makes the distance between any two numbers smaller, but the
+# distance between two fixed points stays the same. And there is one: each step of a path is at most 0.9 times as long
+# as the step before, so the path settles. (A slope below 1 everywhere is not enough for that. Where it comes as close
+# to 1 as one likes, as for $\sqrt{1 + x^2}$, paths can go on forever.) So a memory with several attractors must be
+# steep somewhere, between the basins.
 
 # %% [markdown]
 # **3.** Train the network without noise from other initial weights (`key=jr.key(1)`, `2`, `3`). How many of the four

@@ -35,10 +35,10 @@ def show(pictures, titles=None):
 show(faces[:10])
 
 # %% [markdown]
-# The network has three hidden layers of 256 units. It is trained on damaged faces, half of them with noise and half
-# with a black lower part, and the target is the clean face. So the map is made flat around each face, as in the first
-# lesson, and flattest in the directions of this damage. `coordinates=0` trains in the 20-dimensional space that the
-# faces span, which is faster; the result is a plain network on pixels.
+# The network has three hidden layers of 256 units. The `Gradient` writer trains it by gradient descent, on damaged
+# faces, half of them with noise and half with a black lower part; the target is the clean face. So the map is made
+# flat around each face, as in the first lesson, and flattest in the directions of this damage. `coordinates=0` trains
+# in the 20-dimensional space that the faces span, which is faster; the result is a plain network on pixels.
 
 # %%
 network = ax.maps.mlp((25, 25), width=256, depth=3, activation="selu", key=jr.key(0))
@@ -157,5 +157,6 @@ for axes, picture in zip(rows.flat, [*new, *found.value], strict=True):
 print([str(status) for status in found.status], found.nearest)
 
 # %% [markdown] tags=["answer"]
-# Each new face ends at a stored one, which need not look very much like it. The memory has no answer such as
-# "unknown". Other memories end at mixtures that nobody stored; the [sixth lesson](spurious.md) looks for these.
+# Each new face ends at a stored one, which need not look very much like it. (`recovered` means only this here, as
+# nothing was expected: the path ended at a stored face.) The memory has no answer such as "unknown". Other memories
+# end at mixtures that nobody stored; the [sixth lesson](spurious.md) looks for these.

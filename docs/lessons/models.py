@@ -79,9 +79,11 @@ for index, (verdict, reason, radius) in enumerate(
 #
 # ## What comes out of noise?
 #
-# `audit` goes further. It follows starts from noise to their ends, certifies the ends, and compares them with the
-# training data. For every training example it asks how strongly paths come back to it, and compares this with the
-# held-out pictures. The share of held-out pictures that do as well is the *p-value*.
+# `audit` goes further. It follows many starts to their ends, certifies the ends, and compares them with the training
+# data. `num_starts` of them are noise and blends of two examples; the training and held-out pictures and damaged
+# copies of them are added, so the counts below are higher. For every training example it asks how closely paths from
+# it and from its copies come back to it, and compares this with the held-out pictures. The share of held-out pictures
+# that do as well is the *p-value*.
 
 # %%
 found = audit(conversion.map, train, held_out, num_starts=200, key=jr.key(0))
@@ -101,7 +103,8 @@ for axes in rows.flat:
     axes.axis("off")
 
 # %% [markdown]
-# These pictures were found without the training data. Whoever has the network has these pictures.
+# The starts of pure noise alone lead to both, as the next table says (*found from noise*). So these pictures can be
+# found without the training data: whoever has the network has them.
 
 # %%
 for index, example in enumerate(found.examples.examples):
@@ -115,7 +118,9 @@ for index, example in enumerate(found.examples.examples):
 #
 # All of this on one page, with pictures and spectra, for people who do not write Python:
 #
-# ```sh attrax audit model.onnx --train train.npy --held-out held_out.npy -o audit.html ```
+# ```sh
+# attrax audit model.onnx --train train.npy --held-out held_out.npy -o audit.html
+# ```
 #
 # [What does my model remember?](../audit.md) explains each column.
 #
@@ -164,7 +169,8 @@ for steps in (30, 100, 300):
 
 # %% [markdown] tags=["answer"]
 # Early. After 30 steps everything leads to one picture, which is none of the ten. After 100 steps the loss is still
-# large, and one example is memorized. After 300 steps both attractors of the long training are there.
+# large, and one example is memorized. After 300 steps there are two attractors and two memorized pictures, as after
+# the long training.
 
 # %% [markdown]
 # **3.** Why are 150 held-out pictures used, and not 50?

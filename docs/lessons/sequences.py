@@ -17,8 +17,9 @@ import attrax as ax
 # %% [markdown]
 # ## A film
 #
-# The film is a slow pan over photographs that come with scikit-image: 48 frames of 48×48 pixels. The `margin` writer
-# computes a network with one hidden layer directly, without training. That takes a second.
+# The film is a slow pan over photographs that come with scikit-image: 48 frames of 48×48 pixels. The `margin` writer,
+# `ax.Constructed()` in Python, computes a network with one hidden layer directly, without training. That takes a
+# second.
 
 # %%
 clip = ax.sources.load_sequence("pan:48", size=(48, 48), gray=True, fps=4)
@@ -93,8 +94,9 @@ def from_noise(memory):
 from_noise(two)
 
 # %% [markdown]
-# None: they end somewhere else. The eigenvalues say that deviations shrink if they are small. They do not say how
-# small. Three layers that are trained with noise on the inputs have larger basins, as exercise 3 shows:
+# None: they end at *spurious* attractors, which nobody stored. The eigenvalues say that deviations shrink if they are
+# small. They do not say how small. Three layers that are trained with noise on the inputs have larger basins, as
+# exercise 3 shows. Are they large enough for pure noise?
 
 # %%
 network = ax.maps.mlp((8, 8), width=256, depth=3, activation="selu", key=jr.key(0))
@@ -104,7 +106,7 @@ print([str(verdict) for verdict in wide.certificate.verdict])
 from_noise(wide)
 
 # %% [markdown]
-# But pure noise is far from all digits, and what a trained network does there was never asked for. The `margin`
+# They are not. Pure noise is far from all digits, and training never asked what the network does there. The `margin`
 # network of the film is built for this case: it has a state of its own for everything that it does not recognize, and
 # that state leads to the first frame.
 

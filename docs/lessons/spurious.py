@@ -40,9 +40,9 @@ ax.report.limits_figure(census, small.originals)
 
 # %% [markdown]
 # A blue frame means that Newton's method found an exact fixed point and that a bound on all eigenvalues is below 1.
-# So these really are attractors. The numbers below are root mean square distances. Two of the three are close to a
-# digit: the network has stored something there, only not exactly the digit. The one that most starts reach is none of
-# the ten.
+# So these really are attractors. The numbers below the pictures are root mean square distances. Two of the three are
+# close to a digit: the network has stored something there, only not exactly the digit. The one that most starts reach
+# is none of the ten.
 #
 # ## A memory that does not seem to
 #
@@ -85,9 +85,10 @@ for point in sweep.points:
     )
 
 # %% [markdown]
-# Up to 64 examples most are attractors, and at least half of these very noisy cues come back. One doubling later
-# nothing does: the *capacity cliff*. The network has not forgotten the last examples and kept the first ones. It has
-# lost them all together, because all examples share all weights.
+# *Bits per weight* counts one bit for each entry that surely comes back, and less for each the more entries come back
+# wrong; this is divided by the number of weights. Up to 64 examples most are attractors, and at least half of these
+# very noisy cues come back. One doubling later nothing does: the *capacity cliff*. The network has not forgotten the
+# last examples and kept the first ones. It has lost them all together, because all examples share all weights.
 #
 # ## Exercises
 #
@@ -122,5 +123,6 @@ print(f"the mixture misses {rest:.0%} of the length of the state")
 # weights of 32 bits each. How many bits per weight is this? What is the rest good for?
 
 # %% [markdown] tags=["answer"]
-# $64\cdot 64/66\,112 \approx 0.06$ bits per weight, of 32. The network is a very wasteful way of keeping bits. What
-# the other weights do is recall: they decide for every state in 64 dimensions where it should go.
+# $64\cdot 64/66\,112 \approx 0.06$ bits per weight, of 32. (The table says 0.04, as it counts only what came back.)
+# The network is a very wasteful way of keeping bits. What the other weights do is recall: they decide for every state
+# in 64 dimensions where it should go.

@@ -131,11 +131,13 @@ left.set_ylabel("$|\\lambda_1|$")
 left.legend(frameon=False)
 
 # %% [markdown]
-# In a wide network each unit has to change only a little. So $v$ stays near its start, and the eigenvalue comes close
-# to the value of the formula there. Depth multiplies one factor per layer. For the sigmoid and tanh all factors are
-# below 1, and deep networks contract strongly. For Swish they are above 1 from this start. The network then
-# interpolates and does not store, and depth makes it worse. The theorem does not promise an attractor. It says
-# exactly when there is one.
+# From this start the output of a wide network is far too large, as it is the sum over all units. So training makes
+# $u$ or $\varphi(v)$ small, and with more and more units the eigenvalue settles. For the sigmoid $u$ goes to 0, which
+# leaves $v = 0.45$ and an eigenvalue of 0.18. For tanh and Swish $v$ comes near 0, where these functions are almost
+# straight lines, and the eigenvalue of a straight line is 1. Depth multiplies one factor per layer. For the sigmoid
+# and tanh all factors are below 1, and deep networks contract strongly. For Swish they are above 1 from this start.
+# The network then interpolates and does not store, and depth makes it worse. The theorem does not promise an
+# attractor. It says exactly when there is one.
 #
 # ## Where it fails
 #
@@ -178,6 +180,9 @@ second = theory.single_example("swish", 3, -0.4, -0.5)
 product = theory.sequence([first, second])
 print(first.top_eigenvalue, "·", second.top_eigenvalue, "=", product.top_eigenvalue)
 
+# %% [markdown] tags=["answer"]
+# The product decides. It is below 1, so the cycle is stable, although one of the two steps expands.
+
 # %% [markdown]
 # **3.** Change `rate` in the training above to 0.5. Does the path still end at the same point?
 
@@ -188,4 +193,5 @@ for other in (0.05, 0.5, 2.0):
 
 # %% [markdown] tags=["answer"]
 # Not exactly. The theorem is about infinitely small steps, and the larger the steps, the farther the end is from the
-# one of the theorem. `gradient_descent` computes the same numbers as the training above, without the matrices.
+# one of the theorem. With a rate of 2 the path jumps to another part of the curve of zero error. `gradient_descent`
+# computes the same numbers as the training above, without the matrices.
