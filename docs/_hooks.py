@@ -1,5 +1,5 @@
 """What the site needs beyond MkDocs: pages from outside docs/, pages of lessons and of the gallery with their outputs,
-formulas as MathML, a check that it is self-contained.
+the playground, formulas as MathML, a check that it is self-contained.
 
 MathML is made while the site is built, so a page with formulas needs no script and no fonts from elsewhere.
 """
@@ -17,6 +17,8 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+
+from attrax.play import play_page
 
 ROOT = Path(__file__).parents[1]
 OUTSIDE = {
@@ -56,9 +58,8 @@ _FETCHED = re.compile(
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds the pages that stand outside docs/, with their links as seen from docs/, and those of lessons and gallery.
-
-    A lesson whose outputs are out of date ends the build.
+    """Adds the pages that stand outside docs/, with their links as seen from docs/, those of lessons and gallery,
+    and the playground. A lesson whose outputs are out of date ends the build.
     """
     kept = lessons.record()
     for script in lessons.scripts():
@@ -66,7 +67,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             raise PluginError(
                 f"docs/{script.name}.py: {reason}; run `python docs/_lessons.py` and commit what it changes"
             )
-    made = {"gallery/index.md": lessons.gallery()}
+    made = {"gallery/index.md": lessons.gallery(), "play.html": play_page()}
     for name, page in OUTSIDE.items():
         made[page] = re.sub(r"\]\((?:\.\./)?docs/", "](", (ROOT / name).read_text(encoding="utf-8"))
     for script in lessons.scripts():

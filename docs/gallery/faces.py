@@ -1,7 +1,7 @@
 # %% [markdown]
-# # Faces from half a face
+# # Faces from damaged faces
 #
-# Thirty faces, computed into one hidden layer, and cues with noise.
+# Thirty faces, computed into one hidden layer. The cues have noise, or their lower third is black.
 
 # %% Stored faces, cues, and what came back
 import jax.random as jr

@@ -18,7 +18,8 @@ import attrax
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 # Made from what a clean clone holds: a folder with other things in it would give another archive.
-CLONED = ("pyproject.toml", "README.md", "LICENSE", "THIRD_PARTY_NOTICES.md", "src")
+CLONED = ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "THIRD_PARTY_NOTICES.md", "src")
+SOURCE = "https://example.org/them/attrax"
 BUILD = "import sys, hatchling.build as b; print(b.build_sdist(sys.argv[1])); print(b.build_wheel(sys.argv[1]))"
 
 
@@ -30,6 +31,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / name, clone / name)
+    project = (clone / "pyproject.toml").read_text(encoding="utf-8")
+    assert project.count("[project.urls]\n") == 1
+    project = project.replace("[project.urls]\n", f'[project.urls]\nSource = "{SOURCE}"\n')
+    (clone / "pyproject.toml").write_text(project, encoding="utf-8")
     subprocess.run([sys.executable, "-c", BUILD, str(out)], cwd=clone, check=True, capture_output=True)
     return {path.suffix: path for path in out.iterdir()}
 
@@ -46,6 +51,20 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: dict[str, Path]) ->
         inside = {name.partition("/")[2] for name in archive.getnames()}
     assert set(CLONED) - {"src"} <= inside
     assert {f"src/{name}" for name in source} <= inside
+
+
+def test_an_index_page_shows_the_pictures_of_the_readme(built: dict[str, Path]) -> None:
+    with zipfile.ZipFile(built[".whl"]) as wheel:
+        (name,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+        text = wheel.read(name).decode()
+    told = re.findall(r"(!?)\[[^\]]*\]\(([^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    shown = re.findall(r"(!?)\[[^\]]*\]\(([^)]+)\)", text)
+    here = {"!": f"{SOURCE}/raw/v{attrax.__version__}/", "": f"{SOURCE}/blob/v{attrax.__version__}/"}
+    paths = [path for _, path in told if not path.startswith("https:")]
+    assert len(paths) > 20
+    assert all((ROOT / path.partition("#")[0]).exists() for path in paths)
+    assert shown == [(kind, to if to.startswith("https:") else here[kind] + to) for kind, to in told]
+    assert f"Project-URL: Source, {SOURCE}" in text
 
 
 def test_the_wheel_works_where_it_is_installed(built: dict[str, Path], tmp_path: Path) -> None:
@@ -79,6 +98,7 @@ def test_the_version_is_one() -> None:
     page = re.search(r"version = \{(.+)\}", (ROOT / "docs" / "cite.md").read_text(encoding="utf-8"))
     assert page is not None
     assert {citation["version"], recipe["context"]["version"], page[1]} == {attrax.__version__}
+    assert citation.get("repository-code") == recipe["about"].get("repository") == PROJECT["urls"].get("Source")
     assert citation["license"] == recipe["about"]["license"] == PROJECT["license"]
 
 

@@ -10,6 +10,8 @@ import pytest
 import yaml
 from mkdocs.exceptions import PluginError
 
+from attrax.play import play_page
+
 ROOT = Path(__file__).parents[2]
 _SPEC = importlib.util.spec_from_file_location("_hooks", ROOT / "docs" / "_hooks.py")
 assert _SPEC is not None
@@ -60,6 +62,17 @@ def test_a_page_that_asks_another_host_ends_the_build(tmp_path: Path, page: str,
             hooks.on_post_build(config)
     else:
         hooks.on_post_build(config)
+
+
+def test_the_playground_is_on_the_site(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hooks.lessons, "scripts", lambda *folders: [])
+    config: Any = SimpleNamespace(
+        site_dir="site", use_directory_urls=False, plugins=SimpleNamespace(_current_plugin="")
+    )
+    files = {file.src_uri: file for file in hooks.on_files([], config)}
+    assert files["play.html"].content_string == play_page()
+    assert not hooks._FETCHED.search(play_page())
+    assert "](play.html)" in (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
 
 
 def test_every_page_is_in_the_navigation() -> None:

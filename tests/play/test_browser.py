@@ -3,7 +3,7 @@
 import base64
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,18 @@ class Opened:
         for name, value in {"depth": 2, "width": 12, "epochs": 60}.items():
             self.page.fill(f"#plane-{name}", str(value))
             self.page.press(f"#plane-{name}", "Tab")
+
+    def changes(self, act: Callable[[], Any], not_at_all: bool = False) -> None:
+        """The plane looks different after this, or (`not_at_all`) the same."""
+        looks = "document.querySelector('canvas.plane').toDataURL()"
+        self.page.wait_for_timeout(100)  # what was asked for before is drawn
+        self.page.evaluate(f"() => {{ window.before = {looks}; }}")
+        act()
+        if not_at_all:
+            self.page.wait_for_timeout(100)
+            assert self.page.evaluate(f"{looks} === window.before")
+        else:
+            self.until(f"{looks} !== window.before")
 
     def drop(self, files: dict[str, bytes], kind: str = "") -> None:
         self.page.evaluate(
@@ -106,7 +118,7 @@ def empty(started: Any, folder: Path) -> Iterator[Opened]:
 
 @pytest.fixture
 def full(started: Any, folder: Path) -> Iterator[Opened]:
-    opened = Opened(started, folder / "full.html", viewport={"width": 390, "height": 800})
+    opened = Opened(started, folder / "full.html", viewport={"width": 390, "height": 800}, has_touch=True)
     yield opened
     opened.close()
 
@@ -179,10 +191,16 @@ def test_plane_is_clicked(empty: Opened) -> None:
     click(1, -1)
     page.click("#plane-close")
     assert page.evaluate("attrax.plane().cycles.map((cycle) => cycle.length)") == [3, 1, 2]
-    for name in ("field", "basins", "path"):
-        page.uncheck(f"#plane-{name}")
-        page.check(f"#plane-{name}")
-    page.locator("canvas.plane").hover()
+    empty.until(f"{SEEN}[0].network && {SEEN}[0].basins")
+    page.mouse.move(0, 0)
+    for name in ("field", "basins"):
+        empty.changes(lambda name=name: page.uncheck(f"#plane-{name}"))
+        empty.changes(lambda name=name: page.check(f"#plane-{name}"))
+    empty.changes(page.locator("canvas.plane").hover)  # the path from here
+    page.mouse.move(0, 0)
+    page.uncheck("#plane-path")
+    empty.changes(page.locator("canvas.plane").hover, not_at_all=True)
+    page.check("#plane-path")
     page.click("#plane-exact")
     empty.until(f"{SEEN}[0].exact")
     page.click("#plane-preset")
@@ -204,6 +222,9 @@ def test_plane_by_keyboard(empty: Opened) -> None:
     for key in ["ArrowLeft"] * 6 + ["Enter"] + ["ArrowDown"] * 6 + [" ", "c"]:
         page.keyboard.press(key)
     assert page.evaluate("attrax.plane().cycles.map((cycle) => cycle.length)") == [1, 2]
+    for key in ["ArrowRight"] * 4 + ["Enter", "Escape", "c"]:
+        page.keyboard.press(key)
+    assert "at least two states" in empty.said()
     page.focus("#tab-plane")
     page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.id") == "tab-pictures"
@@ -267,6 +288,12 @@ def test_pictures_are_stored_and_recalled(empty: Opened) -> None:
     page.focus("#pictures-cue")
     page.keyboard.press("Enter")
     assert page.evaluate("attrax.pictures().cue[12 * 24 + 12]") == 0
+    page.click("#pictures-original")
+    page.select_option("#pictures-tool", "paint")
+    page.focus("#pictures-cue")
+    for key in ["ArrowLeft"] * 9 + ["ArrowDown"] * 9 + ["Enter"]:
+        page.keyboard.press(key)
+    assert page.evaluate("attrax.pictures().cue[22 * 24 + 1]") > 0.999
     page.check("#pictures-live")
     page.locator("#pictures-cue").click()
     empty.until("!attrax.pictures().running && attrax.pictures().course.period > 0")
@@ -328,8 +355,21 @@ def test_memories_in_the_page(full: Opened) -> None:
     assert page.evaluate("attrax.sequences().steps") == begun + 1
     page.locator("#sequences-strip button").nth(2).click()
     assert page.evaluate("attrax.sequences().steps") == 0
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    assert wide <= 390
+
+
+def test_on_a_phone(full: Opened) -> None:
+    page = full.page
+    for tab in ("sequences", "plane", "pictures"):
+        page.locator(f"#tab-{tab}").tap()
+        assert page.is_visible(f"#{tab}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, tab
+    before = page.evaluate("[...attrax.pictures().cue]")
+    page.locator("#pictures-cue").tap()
+    assert page.evaluate("[...attrax.pictures().cue]") != before
+    page.locator("#tab-plane").tap()
+    page.locator("#plane-clear").tap()
+    page.locator("canvas.plane").tap(position={"x": 60, "y": 60})
+    assert page.evaluate("attrax.plane().cycles.length") == 1
 
 
 def test_tune(empty: Opened) -> None:
