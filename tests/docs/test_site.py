@@ -83,6 +83,25 @@ def test_every_page_is_in_the_navigation() -> None:
     assert named == pages | made | set(hooks.OUTSIDE.values())
 
 
+@pytest.mark.parametrize(
+    ("question", "link", "answer"),
+    [
+        ("store my photos", "](getting-started.md)", "attrax store photos/ "),
+        ("*inconclusive*", "](verdicts.md)", "| `inconclusive` |"),
+        ("eigenvalues", "[attrax.spectrum][]", "::: attrax.spectrum\n"),
+    ],
+)
+def test_the_start_page_leads_to_answers(question: str, link: str, answer: str) -> None:
+    """One click from the start."""
+    (row,) = [line for line in _page("index.md").splitlines() if line.startswith("|") and question in line]
+    assert link in row
+    assert answer in _page(link[2:-1] if link.startswith("](") else "reference/certificates.md")
+
+
+def _page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
 def test_lists_in_lists_are_indented_by_four() -> None:
     """GitHub takes fewer; Python-Markdown would put them on the level above."""
     for path in (*(ROOT / "docs").rglob("*.md"), *(ROOT / name for name in hooks.OUTSIDE)):
