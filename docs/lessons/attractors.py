@@ -186,7 +186,7 @@ cobweb(axes, steep, [0.2], -0.5, 0.5)
 # %% [markdown] tags=["answer"]
 # Exactly one. There are not two fixed points: one step makes the distance between any two numbers smaller, but the
 # distance between two fixed points stays the same. And there is one: each step of a path is at most 0.9 times as long
-# as the step before, so the path settles. (A slope below 1 everywhere is not enough for that. Where it comes as close
+# as the step before, so the path converges. (A slope below 1 everywhere is not enough for that. Where it comes as close
 # to 1 as one likes, as for $\sqrt{1 + x^2}$, paths can go on forever.) So a memory with several attractors must be
 # steep somewhere, between the basins.
 

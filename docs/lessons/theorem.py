@@ -132,7 +132,7 @@ left.legend(frameon=False)
 
 # %% [markdown]
 # From this start the output of a wide network is far too large, as it is the sum over all units. So training makes
-# $u$ or $\varphi(v)$ small, and with more and more units the eigenvalue settles. For the sigmoid $u$ goes to 0, which
+# $u$ or $\varphi(v)$ small, and with more and more units the eigenvalue converges. For the sigmoid $u$ goes to 0, which
 # leaves $v = 0.45$ and an eigenvalue of 0.18. For tanh and Swish $v$ comes near 0, where these functions are almost
 # straight lines, and the eigenvalue of a straight line is 1. Depth multiplies one factor per layer. For the sigmoid
 # and tanh all factors are below 1, and deep networks contract strongly. For Swish they are above 1 from this start.
