@@ -82,6 +82,7 @@ def test_lessons_have_pictures_and_exercises_with_answers() -> None:
     assert len(lessons.scripts("lessons")) == 8
     for script in lessons.scripts("lessons"):
         page = lessons.page(script)
+        assert not re.search("```.+```", page), f"{script.name}: a block of code that was filled as prose"
         exercises = re.findall(r"^\*\*\d\.\*\* ", page, re.MULTILINE)
         assert len(exercises) >= 3, script.name
         assert page.count('??? success "Answer"') == len(exercises), script.name
