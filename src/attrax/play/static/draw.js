@@ -119,11 +119,12 @@ export function drawLosses(canvas, curves) {
   if (!points.length) return;
   const last = Math.max(...points.map(({ epoch }) => epoch), 1);
   const logs = points.map(({ loss }) => Math.log10(loss));
-  const [low, high] = [Math.min(...logs, -4), Math.max(...logs, 0)];
+  const [low, high] = [Math.floor(Math.min(...logs, -4)), Math.ceil(Math.max(...logs, 0))];
+  const edge = 18; // above and below the curves, for the labels
   context.font = "12px system-ui, sans-serif";
   context.fillStyle = ink("soft");
-  context.fillText(`1e${Math.ceil(high)}`, 2, 12);
-  context.fillText(`1e${Math.floor(low)}`, 2, height - 4);
+  context.fillText(`1e${high}`, 2, 12);
+  context.fillText(`1e${low}`, 2, height - 4);
   context.textAlign = "right";
   context.fillText(`${last} epochs`, width - 2, height - 4);
   context.textAlign = "left";
@@ -132,7 +133,7 @@ export function drawLosses(canvas, curves) {
     context.beginPath();
     for (const { epoch, loss } of curve) {
       if (loss > 0)
-        context.lineTo((epoch / last) * width, 4 + ((high - Math.log10(loss)) / (high - low || 1)) * (height - 8));
+        context.lineTo((epoch / last) * width, edge + ((high - Math.log10(loss)) / (high - low)) * (height - 2 * edge));
     }
     context.stroke();
   });

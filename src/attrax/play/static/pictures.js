@@ -240,7 +240,7 @@ export function startPictures() {
           index,
           one,
           state,
-          what: diverged ? "diverged" : stored ? "another example" : period ? "never stored" : "not settled",
+          what: diverged ? "diverged" : stored ? "another example" : period ? "never stored" : "did not converge",
         });
       }
       if (index % 5 === 4) await new Promise((go) => setTimeout(go));
@@ -249,7 +249,7 @@ export function startPictures() {
     const line = [
       `${CORRUPTIONS[last].label}: ${counts.back} of ${total} came back (nearest neighbor ${counts.neighbor});`,
       `${counts.other} went to another example, ${counts.spurious} to what was never stored,`,
-      `${counts.lost} did not settle.`,
+      `${counts.lost} did not converge.`,
     ].join(" ");
     const list = make("ul", { className: "missed" });
     for (const { index, one, state, what } of missed.slice(0, 24)) {
