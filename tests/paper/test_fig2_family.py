@@ -379,6 +379,25 @@ def test_settings_hold_what_decides_the_network_and_no_more(name: str) -> None:
     assert not {*recipe, "width", "depth", "activation", "epochs"} & mine.keys()
     assert EXPERIMENTS[name].cells("smoke", "attrax", 0)[0].settings["auto_epochs"] == 150
     assert network_settings({"rate": 0.5}, "paper")["rate"] == 0.5
+    edge = EXPERIMENTS[name].cells("quick", "edge", 0)[0].settings
+    assert (edge["rate"], edge["optimizer"], edge["dtype"]) == ("edge", "rmsprop", "float32")
+    assert {*RECIPE, "width", "depth", "activation", "epochs", "seed"} <= edge.keys()
+    assert not {"edge", "auto_epochs", "schedule"} & {*edge, *paper, *mine} - {*PLANE_RECIPE}
+    assert EXPERIMENTS[name].cells("smoke", "edge", 0)[0].settings["epochs"] == 1500
+
+
+def test_a_cell_tells_how_the_edge_was_found_and_left() -> None:
+    way = [
+        {"epoch": n, "rate": 0.1, "loss": 1 / n, "highest": 2.0, "median": -n / 10, "largest": 0.0}
+        for n in range(1, 99)
+    ]
+    edge = {"rate": 0.1, "tried": way[:3], "schedule": [["rmsprop", 0.1, 90], ["adam", 0.02, 8]], "history": way}
+    memory = refine_and_certify(ax.Memory(lambda x: 0.5 * x, ax.Patterns.from_examples(np.zeros((1, 2)))))
+    assert "edge_rate" not in _networks.stored_numbers(memory)
+    numbers = _networks.stored_numbers(replace(memory, written={"edge": edge}))
+    assert (numbers["edge_rate"], numbers["rates_tried"], numbers["schedule"]) == (0.1, 3, edge["schedule"])
+    found = numbers["on_the_way"]
+    assert (len(found), found[0], found[-1]) == (20, [1, 1.0, 0.794, 1.0], [98, 0.0102, 1.58e-10, 1.0])
 
 
 def test_each_setting_of_the_paper_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -387,9 +406,13 @@ def test_each_setting_of_the_paper_is_used(monkeypatch: pytest.MonkeyPatch) -> N
     others = {"optimizer": "gd", "rate": 0.1, "tol": 0.5, "init": "xavier_uniform", "bias": False, "dtype": "float32"}
     assert others.keys() == RECIPE.keys()
     network = {"width": 4, "depth": 1, "activation": "relu"}
-    for given, used in (({}, RECIPE), (others, others)):
+    for mode, given, used in (
+        ("paper", {}, RECIPE),
+        ("paper", others, others),
+        ("edge", {"rate": "edge"}, {**RECIPE, "rate": "edge"}),
+    ):
         handed.clear()
-        settings = {**network, **given, "epochs": 3, "mode": "paper", "seed": 1}
+        settings = {**network, **given, "epochs": 3, "mode": mode, "seed": 1}
         _networks.write(SIX_POINTS, settings, Work(lambda *_: None))
         recipe, writer = handed
         assert recipe.keywords == network | {name: used[name] for name in ("init", "bias", "dtype")}

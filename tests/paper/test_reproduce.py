@@ -101,13 +101,13 @@ def record(value: float | None, status: CellStatus = CellStatus.DONE) -> CellRec
     return CellRecord(one, status, {} if value is None else {"value": value}, {}, 0.0)
 
 
-def judge(*records: CellRecord, every: bool = True) -> Summary:
+def judge(*records: CellRecord, share: float = 1.0) -> Summary:
     return judged(
         records,
         lambda r: r.numbers["value"],
         lambda r: r.numbers["value"] > 2,
         lambda r: r.numbers["value"] > 1,
-        every=every,
+        share=share,
     )
 
 
@@ -122,7 +122,11 @@ def test_verdicts() -> None:
     assert judge(missed).here is None
     assert judge(record(3), failed).outcome is Outcome.UNFINISHED
     assert judge().outcome is Outcome.UNFINISHED
-    assert judge(record(3), record(0), every=False).outcome is Outcome.REPRODUCED
+    assert judge(record(3), record(0), share=0).outcome is Outcome.REPRODUCED
+    assert judge(record(0), record(0), share=0).outcome is Outcome.NOT
+    four = [record(3)] * 4
+    assert judge(*four, missed, share=0.8).outcome is Outcome.REPRODUCED
+    assert judge(*four[1:], missed, share=0.8).outcome is Outcome.PARTLY
     summary = judge(record(3), record(5), missed)
     assert (summary.here, summary.low, summary.high) == (4, 3, 5)
     assert "1 of 3 networks were not trained" in summary.text
@@ -131,9 +135,9 @@ def test_verdicts() -> None:
 
 def test_seeds_follow_from_the_cell() -> None:
     assert 0 <= cell_seed(0, "a") < 2**31
-    one, other = (repeated("toy", measure, {}, scale="quick", mode=mode, seed=3) for mode in MODES)
-    seeds = [part.settings["seed"] for part in (*one, *other)]
-    assert len(set(seeds)) == 6
+    one, *others = (repeated("toy", measure, {}, scale="quick", mode=mode, seed=3) for mode in MODES)
+    seeds = [part.settings["seed"] for cells in (one, *others) for part in cells]
+    assert len(set(seeds)) == 9
     again = repeated("toy", measure, {"sleep": 1}, scale="quick", mode="paper", seed=3)
     assert [part.settings["seed"] for part in again] == seeds[:3]
     assert one[0].time_limit == LIMITS["quick"]
@@ -183,12 +187,26 @@ def test_the_plan_of_everything(scale: str) -> None:
     assert planned(scale=scale, seed=2)[3][2] != plan[3][2]
 
 
+def test_the_modes_of_a_plan() -> None:
+    def modes(name: str, mode: str) -> list[str]:
+        return [one for _, one, _ in planned([name], scale="quick", mode=mode)]
+
+    assert modes("fig3", "all") == ["paper", "edge", "attrax"]
+    assert modes("fig3", "both") == ["paper", "attrax"]
+    assert modes("fig12", "all") == ["paper", "edge"]
+    assert modes("fig9", "all") == ["paper"]
+    # Five networks where each takes less than a minute, and both activations of the network of Fig. 2.
+    names = [cell.name for _, _, cells in planned(["fig4c", "fig14"], scale="quick", mode="edge") for cell in cells]
+    assert names == [f"edge-{n}" for n in range(5)] + [f"{f}-edge-{n}" for f in ("cosid", "selu") for n in range(3)]
+
+
 def test_wrong_arguments(tmp_path: Path) -> None:
     for arguments, options, message in (
         (["fig99"], {}, "each experiment must be one of fig1"),
         (["fig3"], {"scale": "huge"}, "scale must be one of smoke"),
         (["fig3"], {"mode": "mine"}, "mode must be one of paper"),
         (["rnn"], {"mode": "attrax"}, "mode must be one that rnn has"),
+        (["rnn"], {"mode": "edge"}, "mode must be one that rnn has"),
         (["fig3"], {"cells": ["nowhere"]}, "cells must name some of paper-0"),
         (["fig3"], {"cells": ["paper-0", "paper-O"]}, "; got paper-O"),
         ([], {}, "ids must name some of fig1"),

@@ -236,7 +236,7 @@ def test_texts_hold_the_rules_that_decide() -> None:
         ("rnn", "51 times"),
         ("audio", "Wilson's 95 %"),
         ("fig4a", "Wilson's 95 %"),
-        ("fig4b", "radii below 0.1"),
+        ("fig4b", "radii below 0.034"),
         ("theory", "0.0005"),
         ("power", "at least 0.9"),
         ("local", "no fewer than"),

@@ -21,7 +21,9 @@ def reproduce(
         ),
     ] = None,
     scale: Annotated[str, typer.Option(metavar="SCALE", help="smoke, quick, tables or full.")] = "quick",
-    mode: Annotated[str, typer.Option(metavar="MODE", help="paper, attrax or both.")] = "both",
+    mode: Annotated[
+        str, typer.Option(metavar="MODE", help="paper, edge, attrax, both (paper and attrax) or all.")
+    ] = "both",
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the page and the results.")
     ] = Path("attrax-paper"),
@@ -50,7 +52,7 @@ def reproduce(
     """Reproduce the paper's figures and tables, on a page that compares the results with the paper.
 
     Scales: smoke is tiny but real and takes a few minutes; quick takes up to an hour; tables takes a night; full has
-    the paper's sizes. Modes: paper trains as in the paper; attrax uses attrax's writers. Each cell (a network and
+    the paper's sizes. Modes: paper trains as in the paper; edge does so at the largest stable rate; attrax uses attrax's writers. Each cell (a network and
     everything measured on it) is saved in DIR/results.sqlite when it is done and never runs again, so an interrupted
     run resumes where it stopped. Exits with 0 whatever it finds. Failed cells are counted on stderr, and run again next
     time.

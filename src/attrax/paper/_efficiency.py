@@ -14,7 +14,7 @@ from attrax.extending import HostStates, Record, checks
 from attrax.maps import describe
 from attrax.memory import Memory
 from attrax.paper._experiment import Drawing, Outcome, Records, Summary, cell
-from attrax.paper._networks import RECIPE, radii_at, reached, write
+from attrax.paper._networks import EDGE, RECIPE, edge_numbers, radii_at, reached, write
 from attrax.paper._pictures import data_note, data_source, least_distance, pictures
 from attrax.paper.sweeps import Cell, CellFound, CellRecord, CellStatus, Work
 from attrax.patterns import Patterns
@@ -29,15 +29,18 @@ _SIZES: dict[str, dict[str, Any]] = {
 }
 _FASTER = {"smoke": 3e-3}
 """Rates of the mode `paper` in place of the paper's."""
+_FEWER_AT_EDGE = {"smoke": {"epochs": 1500}}
 _GRIDS: dict[str, tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], int]] = {
     "smoke": ((1, 4), (1, 2), (24,), 1),
     "quick": ((1, 4, 10, 20), (1, 3, 6), (64, 128), 1),
     "tables": ((1, 10, 20, 50, 100), (1, 3, 6, 11), (64, 128, 256, 512), 1),
     "full": ((1, 10, 20, 50, 100), (1, 6, 11, 16, 21, 26, 31), (64, 128, 256, 512), 3),
 }
+_GRIDS_AT_EDGE = {**_GRIDS, "quick": ((1,), (1, 3, 11), (64, 256), 3)}
 """Lengths of the sequences (1 for single examples), depths, widths, and the number of networks of each."""
 _WRITERS: dict[str, dict[str, dict[str, Any] | None]] = {
     "paper": {"Adam": None},
+    "edge": {"RMSprop at the edge": None},
     "attrax": {
         "K-FAC in whitened coordinates": {"optimizer": "kfac", "coordinates": 1.0},
         "Adam with noise in coordinates": {"noise": 0.3, "coordinates": 0.0},
@@ -49,9 +52,12 @@ is tried if the previous one leaves something uncertified."""
 
 def efficiency_cells(scale: str, mode: str, seed: int, *, alone: bool = False) -> Sequence[Cell]:
     """One cell for each network of the study; with `alone`, only those that store the examples one by one."""
-    lengths, depths, widths, count = _GRIDS[scale]
+    lengths, depths, widths, count = (_GRIDS_AT_EDGE if mode == "edge" else _GRIDS)[scale]
     shared = {**_SHARED, **_SIZES[scale], "source": data_source(_WANTED)}
-    shared |= {"rate": _FASTER.get(scale, RECIPE["rate"])} if mode == "paper" else {}  # others have their own
+    if mode == "paper":  # the writers of attrax have rates of their own
+        shared |= {"rate": _FASTER.get(scale, RECIPE["rate"])}
+    elif mode == "edge":
+        shared |= {**EDGE, "activation": "sinusoid", "seconds": None, **_FEWER_AT_EDGE.get(scale, {})}
     return [
         cell(
             "efficiency",
@@ -90,7 +96,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     """Trains one network and certifies what it stores.
 
     In the mode `attrax`, several writers are tried in turn until everything is certified, and the network with most
-    certified examples is kept. In both modes it is a plain network of the given depth and width. Nothing counts as
+    certified examples is kept. In all modes it is a plain network of the given depth and width. Nothing counts as
     stored above the requested loss.
     """
     examples = pictures(settings)
@@ -110,7 +116,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     assert best is not None  # there is at least one writer
     (trained, certified), name, memory = best
     arrays: dict[str, np.ndarray] = {"radii": np.zeros(0), "eigenvalues": np.zeros(0)}
-    if settings["mode"] == "paper" and settings["length"] == 1 and memory.status is not StoreStatus.DIVERGED:
+    if settings["mode"] != "attrax" and settings["length"] == 1 and memory.status is not StoreStatus.DIVERGED:
         top = math.ceil(examples[0].size / 100)
         found = spectrum(Memory(memory.map, patterns), top=top, key=jr.key(settings["seed"]))
         arrays = {"radii": radii_at(memory.map, examples), "eigenvalues": np.abs(found.eigenvalues).ravel()}
@@ -123,6 +129,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
         "certified": certified if trained else 0,
         "stable": _examples_where(memory, _stable) if trained else 0,
         "nearest": least_distance(examples),
+        **edge_numbers(memory),
     }
     return CellFound(numbers, arrays, trained=trained)
 
@@ -153,7 +160,7 @@ class Trial(Record):
     examples that count as stored: in the paper's mode by its own criterion, a spectral radius below 1 around the cycle,
     otherwise the certified ones; `radii`, the spectral radius at each example as given, and `eigenvalues`, the moduli
     of the top one percent at the exact fixed points nearest to the examples. The last two are only for single examples
-    in the paper's mode, otherwise empty.
+    outside of the mode `attrax`, otherwise empty.
     """
 
     length: int

@@ -233,7 +233,7 @@ def spectra_experiment(
         summarize=partial(concluded, judge=judged),
         draw=partial(spectra_drawings, what=what),
         tabulate=partial(spectra_tables, what=what, words=words),
-        modes=("paper",),
+        modes=("paper", "edge"),
         notes=f"{notes}The networks are those of Fig. 5 that store the examples one by one.",
         **said,
     )

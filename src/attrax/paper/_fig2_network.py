@@ -43,6 +43,8 @@ never stored, or at another limit, does not converge, or diverges."""
 
 _PAPER_N, _PAPER_SIDE = 500, 64
 _FAILED_SHOWN = 10
+_AT_EDGE = ("cosid", "selu")
+"""Activations at the edge; the paper's, and another one."""
 _SHARES = {"test": 4, "uniform": 1, "gaussian": 1}
 
 _STEPS = (1, 2, 5)
@@ -59,6 +61,7 @@ _SIZES: dict[str, dict[str, Any]] = {
         "auto_epochs": 150,
         "levels": [0.5, 0.8],
         "starts": 60,
+        "edge": {"epochs": 1500},
     },
     "quick": {
         "n": 50,
@@ -69,6 +72,7 @@ _SIZES: dict[str, dict[str, Any]] = {
         "epochs": 20_000,
         "levels": [0.1, 0.3, 0.5, 0.7, 0.8, 0.9],
         "starts": 1000,
+        "edge": {"width": 128, "init": "pytorch", "epochs": 60_000},
     },
     "tables": {
         "n": 100,
@@ -268,7 +272,8 @@ def _census_numbers(census: Census) -> dict[str, Any]:
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
-    """One network per seed; the same cells for all experiments that use it."""
+    """One network per seed, at the edge one for each activation as well; the same cells for all experiments that use
+    it."""
     size = _SIZES[scale]
     pictures_among_starts = size["starts"] * _SHARES["test"] // sum(_SHARES.values())
     settings = limited(
@@ -280,7 +285,16 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
             "max_steps": 1000,
         }
     )
-    return repeated("fig2a", run, network_settings(settings, mode), scale=scale, mode=mode, seed=seed)
+    own = network_settings(settings, mode)
+    if mode != "edge":
+        return repeated("fig2a", run, own, scale=scale, mode=mode, seed=seed)
+    return [
+        cell
+        for activation in _AT_EDGE
+        for cell in repeated(
+            "fig2a", run, {**own, "activation": activation}, scale=scale, mode=mode, seed=seed, name=activation
+        )
+    ]
 
 
 def curve_points(record: CellRecord) -> list[CurvePoint]:

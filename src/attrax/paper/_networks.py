@@ -32,6 +32,12 @@ RECIPE: dict[str, Any] = {
 }
 """The training settings of the mode `paper`, unless an experiment overrides them."""
 
+EDGE: dict[str, Any] = {"optimizer": "rmsprop", "rate": "edge", "dtype": "float32", "epochs": 10_000}
+"""What the mode `edge` has in place of these. `epochs` are those at the largest stable rate, before the anneal."""
+
+_WAY = 20
+"""Rows of loss and radii on the way, at most."""
+
 _OF_THE_WRITER = ("width", "depth", "activation", "epochs")
 _NO_CHOICE = (
     "attempts",
@@ -53,14 +59,20 @@ _NO_CHOICE = (
 def network_settings(settings: Mapping[str, Any], mode: str, recipe: Mapping[str, Any] = RECIPE) -> dict[str, Any]:
     """The settings of a cell with everything that determines its network in this mode, and without unused ones.
 
-    In the mode `paper` that is the recipe, except where the settings override it. In the mode `attrax` the writer
-    chooses; its choices are among the numbers of the cell.
+    In the mode `paper` that is the recipe, except where the settings override it. In the mode `edge` it is that of
+    `RECIPE` and `EDGE`, overridden by what the settings have under `edge`. In the mode `attrax` the writer chooses; its
+    choices are among the numbers of the cell.
 
-    >>> network_settings({"n": 3, "depth": 2, "auto_epochs": 9}, "attrax")
+    >>> settings = {"n": 3, "depth": 2, "edge": {"depth": 4}, "auto_epochs": 9}
+    >>> network_settings(settings, "attrax")
     {'n': 3, 'auto_epochs': 9}
+    >>> network_settings(settings, "edge")["depth"]
+    4
     """
-    unused = ("auto_epochs",) if mode == "paper" else (*_OF_THE_WRITER, *recipe)
+    unused = ("edge", *_OF_THE_WRITER, *recipe) if mode == "attrax" else ("edge", "auto_epochs")
     kept = {name: value for name, value in settings.items() if name not in unused}
+    if mode == "edge":
+        return {**RECIPE, **kept, **EDGE, **settings.get("edge", {})}
     return {**recipe, **kept} if mode == "paper" else kept
 
 
@@ -79,14 +91,15 @@ def write(
 ) -> Memory:
     """Writes a memory as the mode requires.
 
-    In the mode `paper` from settings with `width`, `depth`, `activation` and `epochs`, with `seconds` if training has a
-    time limit, and with names of `RECIPE` that override it. In the mode `attrax` by `Auto`, which chooses network and
+    In the modes `paper` and `edge` from settings with `width`, `depth`, `activation` and `epochs`, with `seconds` if
+    training has a time limit, and with names of `RECIPE` that override it; at the edge, `rate` is `"edge"`. In the mode
+    `attrax` by `Auto`, which chooses network and
     training; `auto_epochs` bounds each of its attempts. With `options`, these options of `Gradient` replace the
     recipe's optimizer in both modes, and the network is the one described by the settings. By default, `key` is derived
     from the seed.
     """
     network, writer = None, Auto(epochs=settings.get("auto_epochs"))
-    if settings["mode"] == "paper" or options is not None:
+    if settings["mode"] != "attrax" or options is not None:
         settings = {**RECIPE, **settings}
         chosen = {"optimizer": settings["optimizer"], "learning_rate": settings["rate"]} if options is None else options
         limits = {"tol": settings["tol"], "epochs": settings["epochs"], "time_limit": settings.get("seconds")}
@@ -160,7 +173,32 @@ def stored_numbers(memory: Memory) -> dict[str, Any]:
         "epochs": memory.written.get("epochs"),
         "writer": memory.written.get("writer"),
         "status": str(memory.status),
+        **edge_numbers(memory),
         **_chosen(memory),
+    }
+
+
+def edge_numbers(memory: Memory) -> dict[str, Any]:
+    """The rate that was found, the schedule, and loss and radii on the way, if the memory was trained at the edge.
+
+    `on_the_way` has rows of epoch, loss, and median and largest spectral radius, evenly spread.
+    """
+    edge = memory.written.get("edge")
+    if edge is None:
+        return {}
+    history = edge["history"]
+    rows = [history[place] for place in np.unique(np.linspace(0, len(history) - 1, _WAY).round().astype(int))]
+    return {
+        "edge_rate": edge["rate"],
+        "rates_tried": len(edge["tried"]),
+        "schedule": [[name, float(f"{rate:.3g}"), epochs] for name, rate, epochs in edge["schedule"]],
+        "on_the_way": [
+            [
+                row["epoch"],
+                *(float(f"{value:.3g}") for value in (row["loss"], 10 ** row["median"], 10 ** row["largest"])),
+            ]
+            for row in rows
+        ],
     }
 
 

@@ -214,7 +214,7 @@ def plane_cell(patterns: Patterns, settings: Mapping[str, Any], work: Work) -> C
     """Trains a network on patterns in the plane as the mode requires, certifies it, and finds where a grid of starts
     ends.
 
-    Settings are those of `write`, with the names of `PLANE_RECIPE` in the mode `paper`, and `resolution`.
+    Settings are those of `write`, in the mode `paper` with the names of `PLANE_RECIPE`, and `resolution`.
     """
     if settings["mode"] == "paper":
         names = ("width", "depth", "activation", "epochs", "seed", *PLANE_RECIPE)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from attrax.extending import Progress, Record, checks, write_atomically
-from attrax.paper._experiment import GROUPS, MODES, SCALES, Experiment, Outcome, Records, Summary
+from attrax.paper._experiment import GROUPS, MODES, SCALES, USUAL_MODES, Experiment, Outcome, Records, Summary
 from attrax.paper._registry import EVERY
 from attrax.paper.pages import PAGE_FORMATS, PageCell, PagePart, PageSection, PageTable, write_reproduction
 from attrax.paper.sweeps import Cell, CellRecord, CellStatus, ResultStore, default_threads, sweep
@@ -24,6 +24,9 @@ _ROOM = 60
 """Maximum length of a text in the list of facts of a cell."""
 _ROOM_CSV = 2000
 """Maximum length of a text, or of a list as JSON, in the CSV file; longer ones are only mentioned."""
+
+_SEVERAL_MODES = {"both": USUAL_MODES, "all": MODES}
+"""Words for several modes."""
 
 Plan = Sequence[tuple[Experiment, str, tuple[Cell, ...]]]
 """Experiments, each in a mode, with their cells."""
@@ -90,7 +93,7 @@ def planned(
         [('fig3', 'paper', 1), ('fig3', 'attrax', 1)]
     """
     checks.one_of("scale", scale, SCALES)
-    checks.one_of("mode", mode, (*MODES, "both"))
+    checks.one_of("mode", mode, (*MODES, *_SEVERAL_MODES))
     seed = checks.integer("seed", seed, most=2**32 - 1)
     given = ["all"] if ids is None else list(dict.fromkeys(ids))
     words = {"all" if group == GROUPS[0] else group: group for group in GROUPS}
@@ -101,7 +104,7 @@ def planned(
     if not given:
         raise ValueError(f"ids must name some of {', '.join(registry)}, or {' or '.join(several)}; got none")
     given = list(dict.fromkeys(one for name in given for one in several.get(name, [name])))
-    modes = MODES if mode == "both" else (mode,)
+    modes = _SEVERAL_MODES.get(mode, (mode,))
     found = [
         (registry[name], one, tuple(registry[name].cells(scale, one, seed)))
         for name in given
@@ -141,7 +144,8 @@ def reproduce(
 
     - `ids`: names in `EXPERIMENTS` or `COMPARISONS`, `all` for the former (the default), `rivals` for the latter.
     - `folder`: created if it is missing.
-    - `scale`: `smoke`, `quick`, `tables` or `full`. `mode`: `paper`, `attrax` or `both`.
+    - `scale`: `smoke`, `quick`, `tables` or `full`.
+    - `mode`: `paper`, `edge` or `attrax`; `both` for the first and the last, `all` for the three.
     - `seed`: all seeds are derived from it.
     - `cells`: only cells with these names; the others count as not run.
     - `settings`: such as `{"seconds": 600}`; they replace those of the scale in every cell that has one of this name.

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from attrax.paper._cycles import sequence_cell, sequence_table, start_note, summarize_cycle
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, labeled, of_one_network, repeated
+from attrax.paper._experiment import MODES, Drawing, Experiment, Records, Summary, labeled, of_one_network, repeated
 from attrax.paper._figures import waveforms
 from attrax.paper._networks import network_settings
 from attrax.paper.sweeps import Cell, CellFound, CellRecord, Work
@@ -15,7 +15,16 @@ from attrax.patterns import Patterns
 _SECONDS = 8
 
 _SIZES: dict[str, dict[str, Any]] = {
-    "smoke": {"rate_hz": 400, "width": 128, "depth": 2, "epochs": 4000, "rate": 1e-3, "auto_epochs": 150, "cues": 8},
+    "smoke": {
+        "rate_hz": 400,
+        "width": 128,
+        "depth": 2,
+        "epochs": 4000,
+        "rate": 1e-3,
+        "auto_epochs": 150,
+        "cues": 8,
+        "edge": {"epochs": 1500},
+    },
     "quick": {"rate_hz": 2205, "width": 256, "depth": 1, "epochs": 20_000, "cues": 20},
     "tables": {"rate_hz": 11_025, "width": 512, "depth": 1, "epochs": 50_000, "cues": 20},
     "full": {"rate_hz": 22_050, "width": 1024, "depth": 1, "epochs": 1_000_000, "cues": 20},
@@ -81,6 +90,7 @@ EXPERIMENT = Experiment(
     cells=cells,
     summarize=summarize,
     draw=draw,
+    modes=MODES,
     tabulate=sequence_table,
     notes="The network is lost; one hidden layer is chosen.",
 )

@@ -11,6 +11,7 @@ from attrax.certificates import certify
 from attrax.dynamics import iterate
 from attrax.memory import Memory
 from attrax.paper._experiment import (
+    MODES,
     Drawing,
     Experiment,
     Records,
@@ -33,7 +34,7 @@ _RANGE = (-1.3, 1.3)
 _COBWEB = 0.55
 
 _SIZES: dict[str, dict[str, Any]] = {
-    "smoke": {"width": 32, "depth": 4, "epochs": 3000, "rate": 1e-3, "auto_epochs": 150},
+    "smoke": {"width": 32, "depth": 4, "epochs": 3000, "rate": 1e-3, "auto_epochs": 150, "edge": {"epochs": 1500}},
     "quick": {"width": 128, "depth": 10, "epochs": 20_000, "rate": 1e-3},
     "tables": {"width": 128, "depth": 10, "epochs": 50_000},
     "full": {"width": 128, "depth": 10, "epochs": 1_000_000},
@@ -155,5 +156,6 @@ EXPERIMENT = Experiment(
     cells=cells,
     summarize=summarize,
     draw=draw,
+    modes=MODES,
     notes="The paper's illustrations have no numbers; points and networks are chosen here.",
 )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from attrax.analysis import wilson_interval
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labeled, of_one_network
+from attrax.paper._experiment import MODES, Drawing, Experiment, Records, Summary, judged, labeled, of_one_network
 from attrax.paper._fig2_network import SHOWN, cells, note
 from attrax.paper._figures import picture_rows
 from attrax.paper.sweeps import CellRecord
@@ -112,6 +112,7 @@ EXPERIMENT = Experiment(
     cells=cells,
     summarize=summarize,
     draw=draw,
+    modes=MODES,
     notes="The initialization and the corruptions shown are lost. Chosen are PyTorch's default, at smoke and "
     "quick U[−0.02, 0.02], from which networks this narrow get to their loss, and the corruptions named below.",
 )

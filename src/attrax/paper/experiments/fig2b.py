@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labeled, of_one_network
+from attrax.paper._experiment import MODES, Drawing, Experiment, Records, Summary, judged, labeled, of_one_network
 from attrax.paper._fig2_network import MORE, cells, note
 from attrax.paper._figures import picture_rows
 from attrax.paper.sweeps import CellRecord
@@ -46,6 +46,7 @@ EXPERIMENT = Experiment(
     cells=cells,
     summarize=summarize,
     draw=draw,
+    modes=MODES,
     notes="Which pictures and corruptions the paper shows is lost; here they are the first, with 30 % of the pixels "
     "noise.",
 )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from attrax.analysis import CurvePoint, wilson_interval
-from attrax.paper._experiment import Drawing, Experiment, Outcome, Records, Summary, judged, labeled, trained
+from attrax.paper._experiment import MODES, Drawing, Experiment, Outcome, Records, Summary, judged, labeled, trained
 from attrax.paper._fig2_network import cells, curve_points, note, rate_table
 from attrax.paper.pages import PageTable
 from attrax.paper.sweeps import CellRecord
@@ -74,6 +74,7 @@ EXPERIMENT = Experiment(
     cells=cells,
     summarize=summarize,
     draw=draw,
+    modes=MODES,
     tabulate=tabulate,
     notes="The kinds of corruption are lost; four are chosen, each example once at each level.",
 )

@@ -3,14 +3,24 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, repeated, trained
+from attrax.paper._experiment import (
+    MODES,
+    Drawing,
+    Experiment,
+    Records,
+    Summary,
+    judged,
+    repeated,
+    seeds_at_edge,
+    trained,
+)
 from attrax.paper._networks import network_settings
 from attrax.paper._plane import PLANE_RECIPE, SIX_POINTS, basin_drawing, plane_cell
 from attrax.paper.sweeps import Cell, CellFound, Work
 from attrax.patterns import Patterns
 
 _SIZES: dict[str, dict[str, Any]] = {
-    "smoke": {"width": 64, "depth": 8, "epochs": 3000, "auto_epochs": 150, "resolution": 32},
+    "smoke": {"width": 64, "depth": 8, "epochs": 3000, "auto_epochs": 150, "resolution": 32, "edge": {"epochs": 1500}},
     "quick": {"width": 128, "depth": 20, "epochs": 20_000, "resolution": 96},
     "tables": {"width": 128, "depth": 20, "epochs": 20_000, "resolution": 192},
     "full": {"width": 128, "depth": 20, "epochs": 20_000, "resolution": 256},
@@ -27,9 +37,9 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
-    """One network per seed."""
+    """One network per seed; at the edge at least five, as each takes less than a minute."""
     settings = network_settings({**_SIZES[scale], "activation": "cosid"}, mode, PLANE_RECIPE)
-    return repeated("fig3", run, settings, scale=scale, mode=mode, seed=seed)
+    return repeated("fig3", run, settings, scale=scale, mode=mode, seed=seed, seeds=seeds_at_edge(scale, mode))
 
 
 def summarize(records: Records) -> Summary:
@@ -44,6 +54,7 @@ def summarize(records: Records) -> Summary:
         ),
         lambda record: record.numbers["attractors"] >= 1,
         _told(records),
+        share=0.8,
     )
 
 
@@ -55,8 +66,9 @@ def _told(records: Records) -> str:
         for record in trained(records)
     ]
     rule = (
-        "Reproduced where all six are attractors, no attractor is met that was never stored, and less than "
-        f"{100 * _AGREEMENT:.0f} % of the area ends in the nearest point; partly where one is an attractor."
+        "Reproduced where in four networks of five all six are attractors, no attractor is met that was never stored, "
+        f"and less than {100 * _AGREEMENT:.0f} % of the area ends in the nearest point; partly where one point is an "
+        "attractor."
     )
     return rule + (" Network by network: " + "; ".join(parts) + "." if parts else "")
 
@@ -79,6 +91,7 @@ EXPERIMENT = Experiment(
     cells=cells,
     summarize=summarize,
     draw=draw,
+    modes=MODES,
     notes="The paper's coordinates, depth and width are lost; chosen here: cosid, Adam at 1e-3 falling along a cosine "
     "to 0, loss 1e-10.",
 )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrax.paper._cycles import sequence_cell, sequence_table, start_note, summarize_cycle
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, labeled, of_one_network, repeated
+from attrax.paper._experiment import MODES, Drawing, Experiment, Records, Summary, labeled, of_one_network, repeated
 from attrax.paper._figures import picture_rows
 from attrax.paper._networks import network_settings
 from attrax.paper.sweeps import Cell, CellFound, CellRecord, Work
@@ -21,6 +21,7 @@ _SIZES: dict[str, dict[str, Any]] = {
         "rate": 1e-3,
         "auto_epochs": 150,
         "cues": 8,
+        "edge": {"epochs": 1500},
     },
     "quick": {"frames": 40, "side": 24, "width": 256, "depth": 3, "epochs": 20_000, "cues": 20},
     "tables": {"frames": 200, "side": 64, "width": 1024, "depth": 3, "epochs": 50_000, "cues": 20},
@@ -73,6 +74,7 @@ EXPERIMENT = Experiment(
     cells=cells,
     summarize=summarize,
     draw=draw,
+    modes=MODES,
     tabulate=sequence_table,
     notes="The released recording repeats after 382 frames, not 389. The network is lost; depth and width are chosen.",
 )

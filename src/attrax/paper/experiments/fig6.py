@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrax.paper._experiment import Experiment, Outcome, Records, Summary
+from attrax.paper._experiment import MODES, Experiment, Outcome, Records, Summary
 from attrax.paper.pages import PageTable
 from attrax.paper.sweeps import Cell, CellRecord
 
@@ -69,4 +69,5 @@ EXPERIMENT = Experiment(
     cells=lambda scale, mode, seed: (),
     summarize=summarize,
     overview=overview,
+    modes=MODES,
 )

@@ -7,7 +7,17 @@ import numpy as np
 
 from attrax import RecallStatus
 from attrax.dynamics import recall
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labeled, of_one_network, repeated
+from attrax.paper._experiment import (
+    MODES,
+    Drawing,
+    Experiment,
+    Records,
+    Summary,
+    judged,
+    labeled,
+    of_one_network,
+    repeated,
+)
 from attrax.paper._figures import picture_rows
 from attrax.paper._networks import iterated_states, network_settings, reached, stored_numbers, write
 from attrax.paper._pictures import cut_note, data_note, data_source, limited, pictures, unseen_pictures
@@ -23,6 +33,7 @@ _SIZES: dict[str, dict[str, Any]] = {
         "epochs": 4000,
         "rate": 1e-3,
         "auto_epochs": 150,
+        "edge": {"epochs": 1500},
     },
     "quick": {"n": 50, "side": 14, "unseen": 50, "width": 256, "depth": 6, "epochs": 20_000},
     "tables": {"n": 100, "side": 28, "unseen": 100, "width": 512, "depth": 10, "epochs": 50_000},
@@ -122,5 +133,6 @@ EXPERIMENT = Experiment(
     cells=cells,
     summarize=summarize,
     draw=draw,
+    modes=MODES,
     notes="Network and number of examples are lost; SELU is chosen.",
 )

@@ -7,14 +7,33 @@ import jax.random as jr
 import numpy as np
 
 from attrax.analysis import recovery
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labeled, of_one_network, repeated
+from attrax.paper._experiment import (
+    MODES,
+    Drawing,
+    Experiment,
+    Records,
+    Summary,
+    judged,
+    labeled,
+    of_one_network,
+    repeated,
+)
 from attrax.paper._figures import picture_rows
 from attrax.paper._networks import network_settings, reached, stored_numbers, write
 from attrax.paper._pictures import cut_note, data_note, data_source, limited, pictures
 from attrax.paper.sweeps import Cell, CellFound, CellRecord, Work
 
 _SIZES: dict[str, dict[str, Any]] = {
-    "smoke": {"n": 10, "side": 8, "width": 96, "depth": 3, "epochs": 4000, "rate": 1e-3, "auto_epochs": 150},
+    "smoke": {
+        "n": 10,
+        "side": 8,
+        "width": 96,
+        "depth": 3,
+        "epochs": 4000,
+        "rate": 1e-3,
+        "auto_epochs": 150,
+        "edge": {"epochs": 1500},
+    },
     "quick": {"n": 50, "side": 16, "width": 256, "depth": 6, "epochs": 20_000},
     "tables": {"n": 100, "side": 32, "width": 512, "depth": 10, "epochs": 50_000},
     "full": {"n": 100, "side": 32, "width": 1024, "depth": 10, "epochs": 1_000_000},
@@ -88,5 +107,6 @@ EXPERIMENT = Experiment(
     cells=cells,
     summarize=summarize,
     draw=draw,
+    modes=MODES,
     notes="Network and number of examples are lost; Leaky ReLU is chosen.",
 )

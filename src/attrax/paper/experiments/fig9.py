@@ -30,7 +30,7 @@ def summarize(records: Records) -> Summary:
         lambda record: record.numbers["spurious"] >= 1,
         lambda record: False,
         "Reproduced where one network has a certified attractor that was never stored.",
-        every=False,
+        share=0,
     )
 
 

@@ -10,13 +10,16 @@ from attrax.paper.pages import PageTable
 from attrax.paper.sweeps import Cell, CellFound, Work
 
 _SIZES: dict[str, dict[str, Any]] = {
-    "smoke": {"n": 4, "side": 8, "width": 32, "depth": 2, "epochs": 4000, "rate": 1e-3},
+    "smoke": {"n": 4, "side": 8, "width": 32, "depth": 2, "epochs": 4000, "rate": 1e-3, "edge": {"epochs": 1500}},
     "quick": {"n": 20, "side": 28, "width": 128, "depth": 10, "epochs": 30_000},
     "tables": {"n": 100, "side": 28, "width": 256, "depth": 10, "epochs": 100_000},
     "full": {"n": 100, "side": 28, "width": 1024, "depth": 10, "epochs": 1_000_000},
 }
-_ACTIVATIONS = ("selu", "leaky_relu", "cosid", "sinusoid")
-_OPTIMIZERS = ("adam", "rmsprop")
+_ACTIVATIONS = {
+    "paper": ("selu", "leaky_relu", "cosid", "sinusoid"),
+    "edge": ("relu", "leaky_relu", "selu", "swish", "cosid", "sinusoid"),
+}
+_OPTIMIZERS = {"paper": ("adam", "rmsprop"), "edge": ("rmsprop", "adam", "momentum", "gd")}
 
 
 def run(settings: Mapping[str, Any], work: Work) -> CellFound:
@@ -30,8 +33,8 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
     settings = network_settings(limited({**_SIZES[scale], "source": data_source("mnist")}), mode)
     return [
         cell
-        for activation in _ACTIVATIONS
-        for optimizer in _OPTIMIZERS
+        for activation in _ACTIVATIONS[mode]
+        for optimizer in _OPTIMIZERS[mode]
         for cell in repeated(
             "recipe",
             run,
@@ -107,6 +110,6 @@ EXPERIMENT = Experiment(
     cells=cells,
     summarize=summarize,
     tabulate=tabulate,
-    modes=("paper",),
+    modes=("paper", "edge"),
     notes="Figs. 15 and 16 ask the same of other pictures and of the spectral radius alone; here every verdict counts.",
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from attrax.paper._experiment import Drawing, Experiment, Records, Summary, judged, labeled, of_one_network
+from attrax.paper._experiment import MODES, Drawing, Experiment, Records, Summary, judged, labeled, of_one_network
 from attrax.paper._fig2_network import ENDS, cells, note
 from attrax.paper._figures import BLUE, GRAY, GREEN, ORANGE, VERMILION, plain_axes
 from attrax.paper.pages import PageTable
@@ -85,6 +85,7 @@ EXPERIMENT = Experiment(
     cells=cells,
     summarize=summarize,
     draw=draw,
+    modes=MODES,
     tabulate=tabulate,
     notes="How many starts there were is only recollected: 40,000 test pictures, 10,000 uniform and 10,000 Gaussian "
     "noise. Two thirds of the starts are pictures that were not stored at every scale; where the data have fewer, each "

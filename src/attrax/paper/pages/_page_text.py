@@ -17,7 +17,11 @@ MARKS = {
 }
 """Symbol, style and meaning of each verdict."""
 
-MODES = {"paper": "the paper’s recipe", "attrax": "attrax’s writers"}
+MODES = {
+    "paper": "the paper’s recipe",
+    "edge": "the paper’s recipe at the largest stable rate",
+    "attrax": "attrax’s writers",
+}
 """Words for each mode."""
 
 READING = (
