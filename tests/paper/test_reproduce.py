@@ -43,6 +43,7 @@ from attrax.paper import (
     reproduce,
 )
 from attrax.paper._experiment import LIMITS, cell, cell_seed, code_version, spread
+from attrax.paper._registry import EVERY
 from attrax.paper._tables import run as run_table
 from attrax.paper.pages import PageCell, PagePart, PageSection, PageTable, write_reproduction
 from attrax.paper.pages._page_text import MARKS
@@ -767,5 +768,6 @@ def test_settings_in_place_of_the_scales(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_every_file_of_an_experiment_is_listed() -> None:
     files = {path.stem for path in Path(attrax.paper.experiments.__file__).parent.glob("*.py")} - {"__init__"}
-    assert files == {*EXPERIMENTS, *COMPARISONS}
-    assert all(one.id == name for name, one in (*EXPERIMENTS.items(), *COMPARISONS.items()))
+    assert files == {*EVERY}
+    assert {*EXPERIMENTS, *COMPARISONS} == {*EVERY} - {"edge"}
+    assert all(one.id == name for name, one in EVERY.items())

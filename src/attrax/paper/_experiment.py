@@ -31,8 +31,9 @@ MODES = ("paper", "edge", "attrax")
 USUAL_MODES = ("paper", "attrax")
 """The modes of an experiment that doesn't name its own."""
 
-GROUPS = ("paper", "rivals")
-"""`paper`: figures and statements of the paper. `rivals`: tables that other groups published, beside other memories."""
+GROUPS = ("paper", "rivals", "own")
+"""`paper`: figures and statements of the paper. `rivals`: tables that other groups published, beside other memories.
+`own`: questions of this project."""
 
 SEEDS = {"smoke": 1, "quick": 3, "tables": 3, "full": 5}
 """The number of networks trained for each result, by scale."""

@@ -37,6 +37,8 @@ _FILES = (
     "general",
 )
 
+_OWN_FILES = ("edge",)
+
 _RIVAL_FILES = ("salvatori", "millidge", "bayespcn", "noae", "mesh")
 
 
@@ -50,5 +52,5 @@ EXPERIMENTS: dict[str, Experiment] = _read(_FILES)
 COMPARISONS: dict[str, Experiment] = _read(_RIVAL_FILES)
 """Tables that other groups published, with this library and other memories on the same cues, by id."""
 
-EVERY: Mapping[str, Experiment] = ChainMap(COMPARISONS, EXPERIMENTS)
-"""All of them, those of the paper first."""
+EVERY: Mapping[str, Experiment] = ChainMap(_read(_OWN_FILES), COMPARISONS, EXPERIMENTS)
+"""All of them, those of the paper first, with this project's own questions at the end."""
