@@ -19,7 +19,7 @@ from attrax.memory import Memory
 from attrax.paper._pictures import least_distance
 from attrax.paper.sweeps import Work
 from attrax.patterns import Patterns
-from attrax.training import fit, optimizer
+from attrax.training import fit, fit_at_edge, optimizer
 from attrax.writing import Auto, Gradient, refine_and_certify, store
 
 RECIPE: dict[str, Any] = {
@@ -130,22 +130,25 @@ def fitted(
     """
     # Not `store`: a rule of learning may train a map around the network, and `Gradient` lets the rate of maps that it
     # does not know fall, where the paper keeps it.
-    found = fit(
-        network,
-        examples,
-        examples,
-        optimizer=optimizer(settings["optimizer"], learning_rate=settings["rate"]),
-        epochs=settings["epochs"],
-        seconds=settings.get("seconds"),
-        tol=settings["tol"],
-        checkpoint=work.checkpoint,
-        resume=work.checkpoint is not None,
-        progress=work.progress,
-        key=key,
-    )
-    memory = refine_and_certify(Memory(trained(found.map), Patterns.from_examples(examples)), progress=work.progress)
+    name, patterns = settings["optimizer"], Patterns.from_examples(examples)
+    common: dict[str, Any] = {
+        "epochs": settings["epochs"],
+        "seconds": settings.get("seconds"),
+        "tol": settings["tol"],
+        "checkpoint": work.checkpoint,
+        "resume": work.checkpoint is not None,
+        "progress": work.progress,
+        "key": key,
+    }
+    edge = {}
+    if settings["rate"] == "edge":
+        at_edge = fit_at_edge(network, examples, examples, cycles=patterns.cycles, optimizer=name, **common)
+        found, edge = at_edge.fit, {"edge": at_edge.record()}
+    else:
+        found = fit(network, examples, examples, optimizer=optimizer(name, learning_rate=settings["rate"]), **common)
+    memory = refine_and_certify(Memory(trained(found.map), patterns), progress=work.progress)
     written = {"writer": "fit", "loss": found.loss, "epochs": found.epochs, "status": str(found.status.of_memory)}
-    return replace(memory, written=written)
+    return replace(memory, written=written | edge)
 
 
 def reached(memory: Memory) -> bool:

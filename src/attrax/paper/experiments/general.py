@@ -8,6 +8,7 @@ import numpy as np
 
 from attrax.analysis import recovery_curves
 from attrax.paper._experiment import (
+    MODES,
     Drawing,
     Experiment,
     Records,
@@ -36,7 +37,7 @@ _RATES = ("rate", "euclidean", "best")
 
 
 def run(settings: Mapping[str, Any], work: Work) -> CellFound:
-    """Stores pictures, and recalls each from cues that are not used in training in the mode `paper`."""
+    """Stores pictures, and recalls each from cues that are not used in training but in the mode `attrax`."""
     memory = write(pictures(settings), settings, work)
     key = jr.fold_in(jr.key(settings["seed"]), 1)
     points = recovery_curves(memory, CUES, clamp=False, progress=work.progress, key=key)
@@ -56,6 +57,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
     """One memory per seed."""
     settings = limited({**_SIZES[scale], "source": data_source("mnist"), "gray": True, "activation": "leaky_relu"})
+    settings |= {"edge": {"activation": "cosid", "epochs": 1500 if scale == "smoke" else 20_000}}
     return repeated("general", run, network_settings(settings, mode), scale=scale, mode=mode, seed=seed)
 
 
@@ -129,6 +131,7 @@ EXPERIMENT = Experiment(
     cells=cells,
     summarize=summarize,
     draw=draw,
+    modes=MODES,
     tabulate=tabulate,
     notes="The paper asks how memorization and generalization are related; kinds and levels are chosen here.",
 )

@@ -28,14 +28,14 @@ from attrax.paper._experiment import (
     trained,
 )
 from attrax.paper._figures import picture_rows
-from attrax.paper._networks import RECIPE, fitted, iterated_states, stored_numbers
+from attrax.paper._networks import fitted, iterated_states, network_settings, stored_numbers
 from attrax.paper._pictures import data_note, data_source, limited, pictures
 from attrax.paper.pages import PageTable
 from attrax.paper.sweeps import Cell, CellFound, CellRecord, Work
 
 _SIZES: dict[str, dict[str, Any]] = {
-    "smoke": {"n": 2, "side": 4, "channels": 16, "epochs": 1500, "rate": 2e-3},
-    "quick": {"n": 4, "side": 8, "channels": 32, "epochs": 8000, "rate": 1e-3},
+    "smoke": {"n": 2, "side": 4, "channels": 16, "epochs": 1500, "rate": 2e-3, "edge": {"epochs": 500}},
+    "quick": {"n": 4, "side": 8, "channels": 32, "epochs": 8000, "rate": 1e-3, "edge": {"epochs": 4000}},
     "tables": {"n": 10, "side": 32, "channels": 64, "epochs": 50_000, "rate": 1e-4},
     "full": {"n": 10, "side": 64, "channels": 64, "epochs": 1_000_000, "rate": 1e-4},
 }
@@ -86,7 +86,6 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
     """One network per seed."""
     settings = limited(
         {
-            **RECIPE,
             **_SIZES[scale],
             "activation": "cosid",
             "bias": "last",
@@ -97,7 +96,7 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
             "noise": 0.05,
         }
     )
-    return repeated("unet", run, settings, scale=scale, mode=mode, seed=seed)
+    return repeated("unet", run, network_settings(settings, mode), scale=scale, mode=mode, seed=seed)
 
 
 def summarize(records: Records) -> Summary:
@@ -194,6 +193,6 @@ EXPERIMENT = Experiment(
     summarize=summarize,
     draw=draw,
     tabulate=tabulate,
-    modes=("paper",),
+    modes=("paper", "edge"),
     notes="The architecture is the one released; how many pictures were stored is lost.",
 )
