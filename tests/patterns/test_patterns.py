@@ -138,7 +138,7 @@ def test_cycles_of_several_lengths() -> None:
 
 def test_cycles_of_one_state_are_examples() -> None:
     examples = RNG.random((3, 2))
-    one, other = Patterns.from_examples(examples), Patterns.from_cycles(list(examples[:, None]))
+    one, other = Patterns.from_examples(examples), Patterns.from_cycles(examples[:, None])
     assert np.array_equal(one.points, other.points)
     assert np.array_equal(one.successor, other.successor)
     assert one.cycles == other.cycles
@@ -159,10 +159,7 @@ def test_a_state_with_two_successors_is_refused() -> None:
 def test_cycles_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="cycles must hold at least one sequence"):
         Patterns.from_cycles([])
-    # One film, or as many cycles as it has frames? The array does not say.
-    with pytest.raises(ValueError, match=r"single sequence write \[cycles\], for several list\(cycles\)"):
-        Patterns.from_cycles(np.zeros((5, 8, 8)))
-    with pytest.raises(ValueError, match=r"sequences must be a list of sequences; got one array of shape \(5, 8\)"):
+    with pytest.raises(ValueError, match=r"got an array of shape \(5, 8\). For a single sequence write \[sequences\]"):
         Patterns.from_sequences(np.zeros((5, 8)))
     with pytest.raises(ValueError, match=r"one shape; got the shapes \[\(2,\), \(3,\)\]"):
         Patterns.from_cycles([np.ones((1, 2)), np.zeros((1, 3))])

@@ -23,11 +23,11 @@ def check_names(names: Sequence[str] | None, count: int, what: str) -> None:
 
 
 def check_several(sequences: Sequence[HostStates], name: str) -> None:
-    """**Raises** `ValueError` for anything but a list of sequences. One array could be a single sequence or several."""
-    if hasattr(sequences, "shape"):
+    """**Raises** `ValueError` for no sequence, and for an array that is a single one."""
+    if hasattr(sequences, "shape") and len(np.shape(sequences)) < 3:
         raise ValueError(
-            f"{name} must be a list of sequences; got one array of shape {np.shape(sequences)}. For a single sequence "
-            f"write [{name}], for several list({name})"
+            f"{name} must be a list of sequences of states, or one array with axes for sequences, steps and entries; "
+            f"got an array of shape {np.shape(sequences)}. For a single sequence write [{name}]"
         )
     if not len(sequences):
         raise ValueError(f"{name} must hold at least one sequence of states; got none")

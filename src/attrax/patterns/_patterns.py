@@ -324,6 +324,9 @@ class Patterns(Record):
     def from_cycles(cls, cycles: Sequence[HostStates]) -> "Patterns":
         """Patterns in which each given sequence is one cycle: its last state is followed by its first.
 
+        `cycles` is a list of n sequences, each p×state shape, or an array n×p×state shape. A single film is `[film]`:
+        an array of frames is taken for as many sequences as it has frames.
+
         **Raises** `ValueError` as `from_examples` does, and if a state would need two successors, which is impossible
         for a map of one state.
 
