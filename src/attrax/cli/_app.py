@@ -4,6 +4,7 @@ import codecs
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,6 +17,7 @@ from attrax._base.arguments import printable
 from attrax.cli._commands import Group, Later, command_of, group
 from attrax.cli._error_text import replaced, told
 
+_OPTION = re.compile(r"(?<!\S)--[a-z]")
 ABOUT = "Associative memory in over-parameterized neural networks: store, recall, certify."
 
 COMMANDS = {
@@ -137,7 +139,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ValueError as error:
         name, options = command_of(app, given)
         message = told(error, given, options)
-        status = _complain(f"{message} (try {name} --help)" if message.startswith("--") else message, 2, given)
+        # Whoever reads of an option wants to know where it is explained.
+        status = _complain(f"{message} (try {name} --help)" if _OPTION.search(message) else message, 2, given)
     except SystemExit as ended:
         # Typer ends with 1 when whoever read our output has left, which is nobody's fault.
         status = 0 if isinstance(ended.__context__, BrokenPipeError) else ended.code
