@@ -7,13 +7,14 @@ import platform
 import sys
 from pathlib import Path
 
-from attacks import activations, files, kills, networks, starts
+from attacks import activations, files, jumps, kills, networks, starts
 from attacks.harness import Attack, Report, guarded, run
 
 ATTACKS: dict[str, Attack] = {
     "activations": activations.Activations(),
     "networks": networks.Networks(),
     "kinks": networks.KINKS,
+    "jumps": jumps.Jumps(),
     "starts": starts.Starts(),
     "files": files.Files(),
     "resigned": files.Files(resigned=True),

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from attacks.designs import Design, attention, convolutional, layered, speaking
 from attacks.drawn import SHAPES, draw
 from attacks.exact import Chain, exact_cycle
 from attacks.joint import shrink_together
+from attacks.jumps import Jumps, Pieces
+from attacks.jumps import judge as judge_jumps
 from attacks.mutate import damaged, resigned
 from attacks.networks import KINKS, Networks, judge, sentences
 from attacks.placing import Drawn, chain64
@@ -228,3 +231,19 @@ def test_what_a_kill_leaves_is_judged(tmp_path: Path) -> None:
     assert "does not load" in str(kills.left_whole("store", tmp_path, whole, {}))
     (tmp_path / "m.attrax").unlink()
     assert "gone" in str(kills.left_whole("store", tmp_path, whole, {}))
+
+
+def test_false_certificates_at_jumps_are_seen() -> None:
+    attack = Jumps()
+    assert [len(batch) for batch in attack.batches(0.02)] == [4, 4, 4, 4]
+    counts: Counter[str] = Counter()
+    for turn in range(8):
+        outcome = attack.case(3000 + turn, 0)
+        assert outcome.failure is None
+        counts.update(outcome.counts)
+    assert counts["verdict attractor"] > 1
+    assert counts["without a fixed point"] == 3
+    pieces = Pieces(
+        np.eye(1) / 2, np.zeros(1), np.ones((1, 1)), np.array([-1e-8]), np.zeros((1, 1)), np.array([[-1e-5]])
+    )
+    assert "the fixed points: none" in (judge_jumps(pieces, np.array([-1e-5]), lying()).failure or "")
