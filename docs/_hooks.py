@@ -83,6 +83,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Leads links to the files outside docs/ to their pages. In a search, what explains comes before what lists."""
     if page.file.src_uri.startswith("results/") or page.file.src_uri == "changelog.md":
         page.meta["search"] = {"boost": 0.2}
+    elif not page.file.src_uri.startswith("reference/"):
+        page.meta["search"] = {"boost": 2}
     if page.file.src_uri == "lessons/index.md":  # in the repository, its links lead to the files
         markdown = markdown.replace(".py)", ".md)")
     for name, target in OUTSIDE.items():
@@ -114,7 +116,13 @@ def _styled(style: str, sign: str) -> str:
 
 
 def on_post_build(config: MkDocsConfig) -> None:
-    """Ends the build if a page would send a request to another host."""
+    """Ends the build if a page would send a request to another host.
+
+    The index of the search is written as a script as well, which a page that is read from the disk may load.
+    """
+    index = Path(config.site_dir) / "search" / "search_index.json"
+    if index.exists():
+        index.with_suffix(".js").write_text(f"var __index = {index.read_text(encoding='utf-8')}", encoding="utf-8")
     for path in sorted(Path(config.site_dir).rglob("*")):
         if path.suffix in {".html", ".css"}:
             for found in _FETCHED.findall(path.read_text(encoding="utf-8")):

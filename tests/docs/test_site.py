@@ -2,12 +2,14 @@
 
 import importlib.util
 import re
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
+from helpers.javascript import browser
 from mkdocs.exceptions import PluginError
 
 from attrax.play import play_page
@@ -73,6 +75,25 @@ def test_the_playground_is_on_the_site(monkeypatch: pytest.MonkeyPatch) -> None:
     assert files["play.html"].content_string == play_page()
     assert not hooks._FETCHED.search(play_page())
     assert "](play.html)" in (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+
+
+def test_pages_from_the_disk_can_be_searched(tmp_path: Path) -> None:
+    """Their browser loads the index as a script, and starts no worker but that of assets/offline.js."""
+    (tmp_path / "search").mkdir()
+    (tmp_path / "search" / "search_index.json").write_text('{"docs": []}', encoding="utf-8")
+    hooks.on_post_build(SimpleNamespace(site_dir=str(tmp_path)))
+    assert (tmp_path / "search" / "search_index.js").read_text(encoding="utf-8") == 'var __index = {"docs": []}'
+    shutil.copy(ROOT / "docs" / "assets" / "offline.js", tmp_path)
+    (tmp_path / "worker.js").write_text("addEventListener('message', (event) => postMessage(event.data + 1));")
+    script = (
+        "const worker = new Worker('worker.js'); worker.addEventListener('message', ({ data }) => { got = data; });"
+    )
+    page = f"<script src=offline.js></script><body><script>let got; {script} worker.postMessage(41);</script>"
+    (tmp_path / "index.html").write_text(f"<!doctype html>{page}", encoding="utf-8")
+    with browser() as started:
+        opened = started.new_page()
+        opened.goto((tmp_path / "index.html").as_uri())
+        opened.wait_for_function("got === 42")
 
 
 def test_every_page_is_in_the_navigation() -> None:
