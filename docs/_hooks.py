@@ -48,6 +48,8 @@ _SKIPPED = re.compile(r'\s*<span class="c1"># doctest: \+SKIP</span>')
 """What keeps examples that take minutes, a window or PyTorch from the tests, and is of no use to a reader."""
 _STYLED = re.compile(r'<(m[in]) mathvariant="(bold|double-struck)">(\w)</\1>')
 """Browsers take bold and double-struck letters and digits as characters of their own only."""
+_CELL = re.compile(r"<t[dh][ >].*?</t[dh]>", re.DOTALL)
+_CODE = re.compile(r"<code>\w+</code>")
 _FETCHED = re.compile(
     r"""<(?:script|img|iframe|audio|video|source|embed)\b[^>]*\bsrc=["']?(?:https?:)?//[^\s>]*"""
     r"""|<link\b(?![^>]*\brel=["']?canonical)[^>]*\bhref=["']?(?:https?:)?//[^\s>]*"""
@@ -93,7 +95,10 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Turns formulas into MathML; a command that is not known there ends the build. Takes marks for doctest away."""
+    """Turns formulas into MathML; a command that is not known there ends the build. Takes marks for doctest away.
+
+    In tables, long names may be broken after an underscore, so that a phone shows the columns beside them.
+    """
 
     def mathml(found: re.Match[str]) -> str:
         formula = html.unescape(found[2]).strip()
@@ -104,7 +109,10 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
         made = _STYLED.sub(lambda sign: f"<{sign[1]}>{_styled(sign[2], sign[3])}</{sign[1]}>", made)
         return made.replace('<mo stretchy="false">&#x0007C;</mo>', '<mo stretchy="false" lspace="0" rspace="0">|</mo>')
 
-    return _SKIPPED.sub("", _FORMULA.sub(mathml, content))
+    def breakable(cell: re.Match[str]) -> str:
+        return _CODE.sub(lambda code: code[0].replace("_", "_<wbr>"), cell[0])
+
+    return _CELL.sub(breakable, _SKIPPED.sub("", _FORMULA.sub(mathml, content)))
 
 
 def _styled(style: str, sign: str) -> str:

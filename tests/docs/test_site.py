@@ -35,6 +35,11 @@ def test_formulas_become_mathml() -> None:
     assert "arithmatex" not in found
 
 
+def test_long_names_in_tables_may_be_broken() -> None:
+    found = hooks.on_page_content("<td><code>one_two</code> a_b</td><p><code>one_two</code></p>", PAGE, None, None)
+    assert found == "<td><code>one_<wbr>two</code> a_b</td><p><code>one_two</code></p>"
+
+
 def test_bold_and_double_struck_signs_are_characters() -> None:
     found = content(r"\mathbf 1\mathbf x\mathbf A\mathbb E\mathbb R")
     assert "".join(re.findall(r"<m[in]>(.)</m[in]>", found)) == "𝟏𝐱𝐀𝔼ℝ"
