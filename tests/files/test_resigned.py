@@ -13,7 +13,6 @@ import pytest
 import safetensors.numpy
 
 import attrax as ax
-from attrax._base.status import Reason, Verdict
 from attrax.files import checksum
 from tests.helpers.commands import record, run
 
@@ -210,15 +209,15 @@ def test_no_verdict_keeps_a_memory_from_being_saved(file: Path, tmp_path: Path) 
     assert found is not None
     count = len(found.verdict)
     verdicts = {
-        Reason.CONTRACTS: Verdict.ATTRACTOR,
-        Reason.DISPLACED: Verdict.DISPLACED,
-        **dict.fromkeys((Reason.EXPANDS, Reason.NO_FIXED_POINT_NEAR), Verdict.NOT_ATTRACTOR),
-        **dict.fromkeys((Reason.SHARED, Reason.SHORTER_PERIOD), Verdict.NOT_ATTRACTOR),
+        ax.Reason.CONTRACTS: ax.Verdict.ATTRACTOR,
+        ax.Reason.DISPLACED: ax.Verdict.DISPLACED,
+        **dict.fromkeys((ax.Reason.EXPANDS, ax.Reason.NO_FIXED_POINT_NEAR), ax.Verdict.NOT_ATTRACTOR),
+        **dict.fromkeys((ax.Reason.SHARED, ax.Reason.SHORTER_PERIOD), ax.Verdict.NOT_ATTRACTOR),
     }
     zeros = np.zeros(count)
-    for reason in Reason:
-        verdict = verdicts.get(reason, Verdict.INCONCLUSIVE)
-        radius = 2.0 if reason is Reason.EXPANDS else 0.5
+    for reason in ax.Reason:
+        verdict = verdicts.get(reason, ax.Verdict.INCONCLUSIVE)
+        radius = 2.0 if reason is ax.Reason.EXPANDS else 0.5
         said = replace(
             found,
             verdict=(verdict,) * count,
@@ -227,7 +226,7 @@ def test_no_verdict_keeps_a_memory_from_being_saved(file: Path, tmp_path: Path) 
             residual=zeros,
             spectral_radius=zeros + radius,
             log_spectral_radius=zeros + np.log(radius),
-            distance=zeros + (2.0 if verdict is Verdict.DISPLACED else 0.5),
+            distance=zeros + (2.0 if verdict is ax.Verdict.DISPLACED else 0.5),
             distance_error=zeros + 0.1,
             recovery_atol=1.0,
         )

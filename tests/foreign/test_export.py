@@ -98,7 +98,7 @@ def test_a_memory_is_exported_by_method_and_command(
     assert (tmp_path / "other.onnx").stat().st_size == made.path.stat().st_size
     for output, says in (("memory.attrax", "--output must end in"), ("none/a.onnx", "does not exist")):
         with pytest.raises(SystemExit) as ended:
-            main(["export", "lost.attrax", "-o", output, "--json"])  # the output is looked at first
+            main(["export", "memory.attrax", "-o", output, "--json"])
         assert ended.value.code == 2
         assert says in json.loads(capsys.readouterr().out)["error"]
 

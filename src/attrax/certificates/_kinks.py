@@ -3,8 +3,8 @@
 At a kink JAX returns one of several slopes; at a jump it does not notice anything. Here quotients (f(x + hv) − f(x))/h
 are compared with Jv over several scales h, in random and leading directions v and along axes, with both signs, and
 deviations are iterated until they should have shrunk. So is the cycle itself: where Newton's method left a residual,
-the path from there has to settle, and at its end the quotients are looked at again. Passing is no proof; failing rules
-out the verdict *attractor*.
+the path from there has to converge, and at its end the quotients are looked at again. Passing is no proof; failing
+rules out the verdict *attractor*.
 
 What a small step is depends on the map, and the unit of the patterns may be far larger: that of a single state far from
 0 is its distance from there. So where the quotients contradict the Jacobian, smaller steps are tried. If the quotients

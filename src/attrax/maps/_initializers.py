@@ -49,6 +49,8 @@ def init_linear(
 
     ```
     """
+    if not isinstance(key, Tracer):
+        checks.random_key(key)
     shape = (fan_out, fan_in)
     what = f"{mention('width')}: a layer with {fan_out * fan_in:,} weights"
     # The draw has up to twice as many numbers.
