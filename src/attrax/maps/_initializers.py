@@ -33,7 +33,7 @@ def init_linear(
     name: str, fan_in: int, fan_out: int, *, bias: bool, dtype: Any, key: PRNGKeyArray
 ) -> tuple[Float[Array, "out in"], Float[Array, " out"] | None]:
     """Weight (`fan_out`×`fan_in`) and bias (`fan_out`) of one linear layer. **Raises** `ValueError` for an unknown
-    name.
+    name and for what is no key.
 
     - `pytorch`: both U[−1/√fan_in, 1/√fan_in], the default of PyTorch's Linear.
     - `uniform:A`: both U[−A, A] (Fig. 16).
@@ -49,8 +49,7 @@ def init_linear(
 
     ```
     """
-    if not isinstance(key, Tracer):
-        checks.random_key(key)
+    checks.random_key(key)
     shape = (fan_out, fan_in)
     what = f"{mention('width')}: a layer with {fan_out * fan_in:,} weights"
     # The draw has up to twice as many numbers.
