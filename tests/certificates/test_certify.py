@@ -10,7 +10,7 @@ from helpers.slopes import network_slopes
 
 import attrax as ax
 from attrax.extending import cast, float64
-from attrax.linalg import leading_eigenvalue, power_bound
+from attrax.linalg import Product, basis_bound, dense_norm, eigenvector, leading_eigenvalue, power_bound
 from attrax.maps.mlp._factors import network_factors  # slopes and their errors, which a certificate does not show
 from attrax.maps.mlp._product import network_product  # the product by itself
 
@@ -159,6 +159,19 @@ def test_the_product_round_a_cycle_does_not_depend_on_where_it_starts() -> None:
         product = network_product(factors, *network_slopes(factors, np.roll(states, -start, axis=0)))
         found = abs(leading_eigenvalue(product).value) * np.exp(product.log_scale)
         assert found == pytest.approx(radius, rel=1e-9)
+
+
+def test_eigenvalues_of_one_modulus_which_arnoldi_cannot_tell_apart() -> None:
+    # A rotation of the entries, in a skewed basis: 200 eigenvalues of modulus .9.
+    basis = np.eye(200) + np.triu(np.random.default_rng(0).normal(size=(200, 200)), 1) / 200
+    matrix = basis @ np.roll(0.9 * np.eye(200), 1, axis=0) @ np.linalg.inv(basis)
+    found = leading_eigenvalue(Product(matrix, 0.0, 0.0))
+    assert found.complete
+    assert abs(abs(found.value) - 0.9) <= found.error < 1e-10
+    assert (
+        np.linalg.norm(matrix @ eigenvector(matrix, found.value) / found.value - eigenvector(matrix, found.value))
+        < 1e-9
+    )
 
 
 @pytest.mark.parametrize("factor", [1e-3, 1e3])

@@ -27,6 +27,7 @@ from attrax.linalg import (
     UNIT_ROUNDOFF,
     Product,
     basis_bound,
+    eigenvector,
     gamma,
     largest_eigenvalues,
     power_bound,
@@ -260,24 +261,8 @@ def _eigenvalues(matrix: np.ndarray, count: int) -> _Found:
 
 
 def _condition(matrix: np.ndarray, value: complex, vector: np.ndarray) -> float:
-    """1/|yᴴx|, with the left eigenvector by inverse iteration: a second `eig` would cost as much as the first."""
-    size = len(matrix)
-    shifted = matrix.T.astype(complex)
-    # yᴴM = λyᴴ is Mᵀȳ = λȳ. The shift is inexact due to rounding, so the factors exist.
-    shifted[np.diag_indices(size)] -= value * (1 + 1e-10)
-    left = np.random.default_rng(0).standard_normal(size) + 0j
-    routines: Any = scipy.linalg.get_lapack_funcs(("getrf", "getrs"), (shifted,))
-    factor, solve = routines
-    with np.errstate(all="ignore"):
-        factored, pivots, singular = factor(shifted)
-        if singular:  # exactly singular: replace the zero pivots by values below rounding
-            diagonal = np.diagonal(factored)
-            tiny = UNIT_ROUNDOFF * float(np.abs(factored).max())
-            factored[np.diag_indices(size)] = np.where(diagonal == 0, tiny, diagonal)
-        for _ in range(3):
-            left, _ = solve(factored, pivots, left)
-            left = left / np.linalg.norm(left)
-    overlap = abs(left @ vector) / np.linalg.norm(vector)
+    """1/|yᴴx| with the left eigenvector y. yᴴM = λyᴴ is Mᵀȳ = λȳ."""
+    overlap = abs(eigenvector(matrix.T, value) @ vector) / np.linalg.norm(vector)
     return float(1 / overlap) if overlap > 0 else float("inf")
 
 

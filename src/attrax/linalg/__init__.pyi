@@ -3,6 +3,7 @@
 from ._arnoldi import DENSE as DENSE
 from ._arnoldi import FORMED as FORMED
 from ._arnoldi import LargestEigenvalues as LargestEigenvalues
+from ._arnoldi import eigenvector as eigenvector
 from ._arnoldi import largest_eigenvalues as largest_eigenvalues
 from ._bases import basis_bound as basis_bound
 from ._bounds import Leading as Leading

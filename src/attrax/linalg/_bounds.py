@@ -7,7 +7,7 @@ import numpy as np
 import scipy
 
 from attrax._base.shown import Record
-from attrax.linalg._arnoldi import DENSE, largest_eigenvalues
+from attrax.linalg._arnoldi import DENSE, eigenvector, largest_eigenvalues
 from attrax.linalg._running_product import Product, frobenius_bound, gamma
 
 
@@ -96,10 +96,14 @@ def leading_eigenvalue(product: Product) -> Leading:
         if np.isfinite(found.condition):  # otherwise the dense route, which always answers
             rounding = product.error + gamma(size) * float(np.linalg.norm(matrix)) + float(found.residuals[0])
             return Leading(complex(found.values[0]), 2 * rounding * found.condition, False)
+    rounding = product.error + 4 * gamma(size) * float(np.linalg.norm(matrix))
+    if size > DENSE:  # all eigenvectors would take three times as long as the eigenvalues
+        values = np.linalg.eigvals(matrix)
+        value = complex(values[int(np.argmax(np.abs(values)))])
+        return Leading(value, _error(eigenvector(matrix.T, value).conj(), eigenvector(matrix, value), rounding), True)
     decomposition: Any = scipy.linalg.eig(matrix, left=True, right=True)
     values, left, right = decomposition
     largest = int(np.argmax(np.abs(values)))
-    rounding = product.error + 4 * gamma(size) * float(np.linalg.norm(matrix))
     return Leading(complex(values[largest]), _error(left[:, largest], right[:, largest], rounding), True)
 
 
