@@ -106,9 +106,11 @@ def _leading(
 
 
 def eigenvector(matrix: np.ndarray, value: complex) -> Complex[np.ndarray, " d"]:
-    """A right eigenvector of a square matrix for an eigenvalue that is known to rounding, of length 1.
+    """A right eigenvector of a real d×d matrix for an eigenvalue that is known to rounding: d entries, of length 1.
 
     By inverse iteration: one factorization, where all eigenvectors together cost as much as thirty.
+
+    **Raises** `ValueError` for a matrix that is not square.
 
     ```python
     >>> import numpy as np
@@ -119,6 +121,8 @@ def eigenvector(matrix: np.ndarray, value: complex) -> Complex[np.ndarray, " d"]
     ```
     """
     size = len(matrix)
+    if matrix.shape != (size, size):
+        raise ValueError(f"matrix must be square; got shape {matrix.shape}")
     shifted = matrix.astype(complex)
     # The shift is inexact due to rounding, so the factors exist.
     shifted[np.diag_indices(size)] -= value * (1 + 1e-10)
