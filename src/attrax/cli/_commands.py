@@ -35,7 +35,7 @@ class _Read:
         if not typed or value in (about.choices or ()):
             return value  # a default, or one of the choices as it stands in the help
         if all(map(str.isascii, typed)) and about.annotation in (str, Path):
-            return about.annotation(value)
+            return about.annotation(typed[0])
         if all(map(str.isascii, typed)) and about.annotation == list[str]:
             return [*typed]
         read = self._make().coerce(value, param=param, ctx=ctx)
