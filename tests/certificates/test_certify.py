@@ -10,7 +10,7 @@ from helpers.slopes import network_slopes
 
 import attrax as ax
 from attrax.extending import cast, float64
-from attrax.linalg import Product, basis_bound, dense_norm, eigenvector, leading_eigenvalue, power_bound
+from attrax.linalg import Product, eigenvector, leading_eigenvalue, power_bound
 from attrax.maps.mlp._factors import network_factors  # slopes and their errors, which a certificate does not show
 from attrax.maps.mlp._product import network_product  # the product by itself
 
