@@ -128,6 +128,12 @@ def _page(name: str) -> str:
     return (ROOT / "docs" / name).read_text(encoding="utf-8")
 
 
+def test_formulas_are_marked_as_the_site_reads_them() -> None:
+    """GitHub takes a block of the language `math` as well; the site would show it as code."""
+    for path in (ROOT / "docs").rglob("*.md"):
+        assert "```math" not in path.read_text(encoding="utf-8"), path.name
+
+
 def test_lists_in_lists_are_indented_by_four() -> None:
     """GitHub takes fewer; Python-Markdown would put them on the level above."""
     for path in (*(ROOT / "docs").rglob("*.md"), *(ROOT / name for name in hooks.OUTSIDE)):

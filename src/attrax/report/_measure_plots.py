@@ -301,6 +301,7 @@ def comparison_figure(comparison: Comparison) -> "Figure":
     ```
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     rivals, names = comparison.rivals, comparison.corruptions
     figure = Figure(
@@ -324,17 +325,27 @@ def comparison_figure(comparison: Comparison) -> "Figure":
     left.set_xticks(range(len(names)), names, rotation=50, ha="right", fontsize=8)
     left.set_yticks(range(len(rivals)), [rival.name for rival in rivals], fontsize=9)
     left.set_title("% identified (· fewer recovered exactly)", fontsize=9)
-    heights = _apart([rival.mean_identified for rival in rivals], 0.03)
+    line = 0.14 / (figure.get_figheight() - 1.2)  # of a label, as a fraction; the titles and ticks take the rest
+    heights = _apart([rival.mean_identified for rival in rivals], line)
     for rival, height in zip(rivals, heights, strict=True):
         color = BLUE if rival.name == "memory" else GRAY
         size = max(rival.num_bytes, 1)  # a function without arrays keeps 0 bytes
         right.plot(size, rival.mean_identified, "o", color=color, markerfacecolor="none", markersize=7)
         right.plot(size, rival.mean_recovered, "o", color=color, markersize=4)
-        right.annotate(rival.name, (size, height), xytext=(6, 0), textcoords="offset points", va="center", fontsize=7)
+        right.annotate(
+            rival.name,
+            (size, height),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=7,
+            annotation_clip=False,
+        )
     right.set_xscale("log")
     right.set_ylim(-0.03, 1.05)
     right.set_xlabel("bytes kept", fontsize=9)
-    right.set_ylabel("mean fraction: open identified, filled recovered", fontsize=8)
+    right.set_ylabel("mean fraction:\nopen identified, filled recovered", fontsize=8)
+    right.xaxis.set_minor_formatter(NullFormatter())  # within one decade they would overlap
     right.tick_params(labelsize=8)
     for side in ("right", "top"):
         right.spines[side].set_visible(False)
