@@ -49,7 +49,7 @@ _SKIPPED = re.compile(r'\s*<span class="c1"># doctest: \+SKIP</span>')
 _STYLED = re.compile(r'<(m[in]) mathvariant="(bold|double-struck)">(\w)</\1>')
 """Browsers take bold and double-struck letters and digits as characters of their own only."""
 _CELL = re.compile(r"<t[dh][ >].*?</t[dh]>", re.DOTALL)
-_CODE = re.compile(r"<code>\w+</code>")
+_NAME = re.compile(r"(?<=>)[A-Za-z][\w.]*(?=</(?:code|a|autoref)>)")
 _FETCHED = re.compile(
     r"""<(?:script|img|iframe|audio|video|source|embed)\b[^>]*\bsrc=["']?(?:https?:)?//[^\s>]*"""
     r"""|<link\b(?![^>]*\brel=["']?canonical)[^>]*\bhref=["']?(?:https?:)?//[^\s>]*"""
@@ -97,7 +97,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Turns formulas into MathML; a command that is not known there ends the build. Takes marks for doctest away.
 
-    In tables, long names may be broken after an underscore, so that a phone shows the columns beside them.
+    In tables, long names may be broken after a dot or an underscore, so that a phone shows the columns beside them.
     """
 
     def mathml(found: re.Match[str]) -> str:
@@ -110,7 +110,7 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
         return made.replace('<mo stretchy="false">&#x0007C;</mo>', '<mo stretchy="false" lspace="0" rspace="0">|</mo>')
 
     def breakable(cell: re.Match[str]) -> str:
-        return _CODE.sub(lambda code: code[0].replace("_", "_<wbr>"), cell[0])
+        return _NAME.sub(lambda name: re.sub(r"([._])(?=\w)", r"\1<wbr>", name[0]), cell[0])
 
     return _CELL.sub(breakable, _SKIPPED.sub("", _FORMULA.sub(mathml, content)))
 

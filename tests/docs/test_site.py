@@ -36,8 +36,9 @@ def test_formulas_become_mathml() -> None:
 
 
 def test_long_names_in_tables_may_be_broken() -> None:
-    found = hooks.on_page_content("<td><code>one_two</code> a_b</td><p><code>one_two</code></p>", PAGE, None, None)
-    assert found == "<td><code>one_<wbr>two</code> a_b</td><p><code>one_two</code></p>"
+    inside, outside = "<code>one_two.three</code> a_b <code>0.1</code>", "<p><code>one_two</code></p>"
+    found = hooks.on_page_content(f"<td>{inside}</td>{outside}", PAGE, None, None)
+    assert found == f"<td>{inside.replace('one_two.', 'one_<wbr>two.<wbr>')}</td>{outside}"
 
 
 def test_bold_and_double_struck_signs_are_characters() -> None:
