@@ -142,7 +142,7 @@ for corruption in ("gaussian:0.5", "occlude:0.5", "drop:0.5"):
 # smaller?
 
 # %% [markdown] tags=["answer"]
-# $0.9^n = 10^{-6}$ gives $n = \ln 10^{-6}/\ln 0.9 \approx 131$. With a radius of 0.5 it takes 20 steps.
+# $0.9^n = 10^{-6}$ gives $n = \ln(10^{-6})/\ln(0.9) \approx 131$. With a radius of 0.5 it takes 20 steps.
 
 # %% [markdown]
 # **3.** What does the memory do with a face that it has not stored?

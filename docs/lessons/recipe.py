@@ -19,7 +19,7 @@ digits = ax.sources.load("digits", n=10).values
 # %% [markdown]
 # ## One network
 #
-# Ten digits of 8×8 pixels, PyTorch's initialization, and the activation $\varphi(z) = z + \tfrac15\sin 10z$ of the
+# Ten digits of 8×8 pixels, PyTorch's initialization, and the activation $\varphi(z) = z + \tfrac15\sin(10z)$ of the
 # paper, the *sinusoid*.
 
 

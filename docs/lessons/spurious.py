@@ -97,7 +97,7 @@ for point in sweep.points:
 
 # %% [markdown] tags=["answer"]
 # If a fraction $p$ of the starts ended elsewhere, none of 500 would with probability $(1-p)^{500}$. This is at least
-# 0.05 for $p \le 1 - 0.05^{1/500} \approx 0.006$. For $10^{-4}$ one needs $\ln 0.05/\ln(1-10^{-4}) \approx 30\,000$
+# 0.05 for $p \le 1 - 0.05^{1/500} \approx 0.006$. For $10^{-4}$ one needs $\ln(0.05)/\ln(1-10^{-4}) \approx 30\,000$
 # starts.
 
 # %% [markdown]
