@@ -49,6 +49,8 @@ _SKIPPED = re.compile(r'\s*<span class="c1"># doctest: \+SKIP</span>')
 _STYLED = re.compile(r'<(m[in]) mathvariant="(bold|double-struck)">(\w)</\1>')
 """Browsers take bold and double-struck letters and digits as characters of their own only."""
 _CELL = re.compile(r"<t[dh][ >].*?</t[dh]>", re.DOTALL)
+_CODE = re.compile(r"<code>[^<]*</code>")
+_OPTION = re.compile(r"(?<![\w-])-{1,2}\w")
 _NAME = re.compile(r"(?<=>)[A-Za-z][\w.]*(?=</(?:code|a|autoref)>)")
 _FETCHED = re.compile(
     r"""<(?:script|img|iframe|audio|video|source|embed)\b[^>]*\bsrc=["']?(?:https?:)?//[^\s>]*"""
@@ -98,6 +100,7 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
     """Turns formulas into MathML; a command that is not known there ends the build. Takes marks for doctest away.
 
     In tables, long names may be broken after a dot or an underscore, so that a phone shows the columns beside them.
+    The hyphens of an option stay together with its name.
     """
 
     def mathml(found: re.Match[str]) -> str:
@@ -112,7 +115,10 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
     def breakable(cell: re.Match[str]) -> str:
         return _NAME.sub(lambda name: re.sub(r"([._])(?=\w)", r"\1<wbr>", name[0]), cell[0])
 
-    return _CELL.sub(breakable, _SKIPPED.sub("", _FORMULA.sub(mathml, content)))
+    def joined(code: re.Match[str]) -> str:
+        return _OPTION.sub(r'<span class="option">\g<0></span>', code[0])
+
+    return _CODE.sub(joined, _CELL.sub(breakable, _SKIPPED.sub("", _FORMULA.sub(mathml, content))))
 
 
 def _styled(style: str, sign: str) -> str:

@@ -41,6 +41,11 @@ def test_long_names_in_tables_may_be_broken() -> None:
     assert found == f"<td>{inside.replace('one_two.', 'one_<wbr>two.<wbr>')}</td>{outside}"
 
 
+def test_an_option_is_not_broken_after_its_hyphens() -> None:
+    found = hooks.on_page_content("<code>store --n 3 -o a-b</code> --n", PAGE, None, None)
+    assert found == ('<code>store <span class="option">--n</span> 3 <span class="option">-o</span> a-b</code> --n')
+
+
 def test_bold_and_double_struck_signs_are_characters() -> None:
     found = content(r"\mathbf 1\mathbf x\mathbf A\mathbb E\mathbb R")
     assert "".join(re.findall(r"<m[in]>(.)</m[in]>", found)) == "𝟏𝐱𝐀𝔼ℝ"
