@@ -92,6 +92,24 @@ def test_a_cycle_between_jumps_is_none() -> None:
     assert (found.verdict[0], found.reason[0]) == ("inconclusive", "kink")
 
 
+class Bend(eqx.Module):
+    """One slope below 0, another above. JAX names the one below."""
+
+    below: np.ndarray
+    above: np.ndarray
+
+    def __call__(self, x: Any) -> Any:
+        return jnp.where(x > 0, self.above * x, self.below * x)
+
+
+@pytest.mark.parametrize("small", [4e-6, 4e-8])
+def test_near_one_a_slight_bend_counts(small: float) -> None:
+    for above, verdict in ((1 + small, "inconclusive"), (1 - small, "attractor")):
+        found = ax.certify(around(Bend(np.array(1 - small), np.array(above)), [0.0], [1.0]))
+        assert found.upper_bound[0] < 1
+        assert found.verdict[0] == verdict
+
+
 def test_what_newton_leaves_inexact_is_certified_where_the_path_converges() -> None:
     """Newton's step would be longer than a refinement may be. The loop is one that JAX differentiates forward only."""
 

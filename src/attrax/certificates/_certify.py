@@ -193,7 +193,8 @@ def _certify_cycle(
     verdict, reason = _verdict(residual, recovery_atol, linear.enclosure_radius, found)
     # A map that does not know its own kinks may contradict its Jacobian, so this is tested.
     put_to_test = linear.evidence is not Evidence.BOUND and reason in (Reason.CONTRACTS, Reason.EXPANDS)
-    if put_to_test and contradicted(map, points, linear, unit, contracts=reason is Reason.CONTRACTS):
+    margin = 1 - found.upper if reason is Reason.CONTRACTS else None
+    if put_to_test and contradicted(map, points, linear, unit, margin=margin):
         verdict, reason = Verdict.INCONCLUSIVE, Reason.KINK
     return _Row(
         points,

@@ -44,15 +44,16 @@ _RANDOM, _ENTRIES, _AXES, _STATES = (6, 64), 2048, 16, 64
 _MOST_STEPS, _MOST_STEPS_LARGE = 512, 64
 
 
-def contradicted(map: Map, cycle: HostStates, linear: Linearization, unit: float, *, contracts: bool) -> bool:
-    """Whether the map behaves differently near a cycle than its Jacobians say and, if these say that it contracts
-    (`contracts`), whether small deviations grow."""
+def contradicted(map: Map, cycle: HostStates, linear: Linearization, unit: float, *, margin: float | None) -> bool:
+    """Whether the map behaves differently near a cycle than its Jacobians say and, if these say that it contracts,
+    whether small deviations grow. Then `margin` is what the bound lacks to 1, and slopes have to be known that well."""
     with float64():
         exact = cast(map, np.float64)
         directions = _directions(linear)
-        if _bent(exact, cycle, directions, unit):
+        steep = _STEEP if margin is None else min(_STEEP, margin / 2)
+        if _bent(exact, cycle, directions, unit, steep):
             return True
-        return contracts and _grows(exact, cycle, linear, directions, unit)
+        return margin is not None and _grows(exact, cycle, linear, directions, unit, steep)
 
 
 def _directions(linear: Linearization) -> np.ndarray:
@@ -75,7 +76,7 @@ def _directions(linear: Linearization) -> np.ndarray:
     return found[kept] / lengths[kept, None]
 
 
-def _bent(map: Map, cycle: HostStates, directions: np.ndarray, unit: float) -> bool:
+def _bent(map: Map, cycle: HostStates, directions: np.ndarray, unit: float, steep: float) -> bool:
     unit *= math.sqrt(directions.shape[1])
     # For a long cycle, states spread over all of it.
     chosen = np.unique(np.linspace(0, len(cycle) - 1, min(len(cycle), _STATES)).astype(int))
@@ -83,8 +84,10 @@ def _bent(map: Map, cycle: HostStates, directions: np.ndarray, unit: float) -> b
         gaps, noise = _gaps(map, cycle[number], directions, unit, _SCALES)
         if not np.isfinite(gaps).all():
             return True
-        stays = gaps[:, -1] > _SHRINKS * gaps[:, -2]
-        bent = (gaps[:, -1] > _STEEP + 4 * noise[-1]) & stays
+        stays = gaps[:, 1:] > _SHRINKS * gaps[:, :-1]
+        clear = gaps > steep + 4 * noise
+        # Rounding hides a small one at the smallest steps, but not at those before.
+        bent = stays[:, -1] & (clear[:, -1] | (clear[:, -2] & stays[:, -2]))
         if not bent.any():
             continue
         finer, _ = _gaps(map, cycle[number], directions, unit, _FINER)
@@ -108,7 +111,9 @@ def _gaps(
     return gaps.reshape(len(directions), len(scales), 2), noise.reshape(len(scales), 2)
 
 
-def _grows(map: Map, cycle: HostStates, linear: Linearization, directions: np.ndarray, unit: float) -> bool:
+def _grows(
+    map: Map, cycle: HostStates, linear: Linearization, directions: np.ndarray, unit: float, steep: float
+) -> bool:
     """Whether paths from the cycle and from beside it do something else than the linear map predicts, once deviations
     should have shrunk."""
     center, lap = cycle[0].ravel(), len(cycle)
@@ -145,7 +150,7 @@ def _grows(map: Map, cycle: HostStates, linear: Linearization, directions: np.nd
             return True
         if float(np.linalg.norm(ends[0] - center)) > 1.01 * linear.enclosure_radius + 4 * rounding:
             return True
-        if _bent(map, ends[:1].reshape(1, *cycle.shape[1:]), directions, unit / math.sqrt(len(center))):
+        if _bent(map, ends[:1].reshape(1, *cycle.shape[1:]), directions, unit / math.sqrt(len(center)), steep):
             return True
     left = np.linalg.norm(vectors[1:], axis=1)
     allowed = np.concatenate([left, left]) * 2 + 0.5
