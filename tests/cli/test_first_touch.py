@@ -271,3 +271,10 @@ def test_a_line_appears_within_the_first_second() -> None:
     from attrax.cli import _progress  # the display without a command
 
     assert 0 < _progress._PATIENCE < 1
+
+
+def test_a_missing_source_is_told_without_jax() -> None:
+    code = "import sys; from attrax.cli import main\ntry: main()\nfinally: print('jax' in sys.modules)"
+    told = plain("store", "lost.png", "-o", "x.attrax", code=code)
+    assert (told.returncode, told.stdout) == (2, "False\n")
+    assert "'lost.png': no such file or folder" in told.stderr

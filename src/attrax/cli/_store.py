@@ -74,6 +74,7 @@ def store(
     parse_range(source.value_range)
     parse_indices(source.indices)
     parse_context(source.context_frames)
+    _present([*sources, *(source.single or []), *others])
     settings = _settings(source, method, training)
     writer = _writer(method.writer, network, training, settings)
     recipe = _recipe(method.writer, network)
@@ -95,6 +96,13 @@ def store(
     drawn = {} if recipe is None else {name: value for name, value in recipe.keywords.items() if name != "activation"}
     memory.written.update(drawn, seed=method.seed, sources=list(sources), selection=selection, **facts)
     return _finish(memory, patterns, examples, output)
+
+
+def _present(names: list[str]) -> None:
+    from attrax.sources import check_source
+
+    for name in names:
+        check_source(name)
 
 
 def _settings(source: SourceOptions, method: MethodOptions, training: TrainingOptions) -> dict[str, Setting]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,39 @@ from attrax._base import checks
 from attrax._base.arguments import ArgumentError, mention
 from attrax.patterns import ENDS
 from attrax.sources._arguments import KINDS
+from attrax.sources._clicked import CLICKED
 from attrax.sources._clips import Clip
 from attrax.sources._load import load
 from attrax.sources._records import Examples, SourceError
 from attrax.sources._sequences import is_sequence, load_sequence
+from attrax.sources._specs import SHIPPED, open_source
 
 Spec = str | os.PathLike[str]
+
+
+def check_source(spec: str | os.PathLike[str]) -> None:
+    """Says at once what is missing, before anything is read or JAX is imported.
+
+    **Raises** `SourceError` if `spec` is neither the name of a data set nor a file or folder that is there.
+
+    ```python
+    >>> from attrax import sources
+    >>> sources.check_source("faces")
+    >>> try:
+    ...     sources.check_source("facse")
+    ... except sources.SourceError as error:
+    ...     print(str(error)[:79])
+    'facse': no such file or folder, and no name of a data set (did you mean faces?
+
+    ```
+    """
+    text = os.fspath(spec)
+    if text in (*SHIPPED, CLICKED) or os.path.exists(text):
+        return
+    if not is_sequence(spec):
+        open_source(spec)
+    elif Path(text).suffix:
+        load_sequence(spec)
 
 
 def read(

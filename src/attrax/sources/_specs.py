@@ -14,7 +14,7 @@ from attrax.sources._published import cifar10, imagenet64, mnist
 from attrax.sources._records import Source, SourceError
 from attrax.sources._shipped import digits, faces, natural
 
-_SHIPPED: dict[str, Callable[[], Source]] = {"digits": digits, "faces": faces, "natural": natural}
+SHIPPED: dict[str, Callable[[], Source]] = {"digits": digits, "faces": faces, "natural": natural}
 _PUBLISHED: dict[str, tuple[Callable[[Path, str, bool], Source], str]] = {
     "mnist": (mnist, "mnist"),
     "cifar10": (cifar10, "cifar-10-batches-bin"),
@@ -24,7 +24,7 @@ _VARIABLE = "ATTRAX_DATA"
 _ALLOWED = (
     "a folder of images, an image file, a .npy or .npz file (FILE.npz:NAME for one of several arrays), a .csv file, "
     "points:X,Y;X,Y;… (points:click opens a window to click them in), "
-    f"{', '.join(_SHIPPED)}, or {', '.join(_PUBLISHED)}, each with an optional folder and part, as in mnist:DIR@test"
+    f"{', '.join(SHIPPED)}, or {', '.join(_PUBLISHED)}, each with an optional folder and part, as in mnist:DIR@test"
 )
 
 
@@ -40,10 +40,10 @@ def open_source(spec: str | os.PathLike[str], *, recursive: bool = True) -> Sour
         if spec.startswith("points:") and spec != CLICKED:
             return points(spec)
         named = re.fullmatch(r"([A-Za-z0-9]+)(?::(.+?))?(?:@([A-Za-z]+))?", spec)
-        if named and named[1] in _SHIPPED:
+        if named and named[1] in SHIPPED:
             if named[2] or named[3]:
                 raise SourceError(f"{spec!r}: {named[1]} has neither a folder nor parts; write {named[1]}")
-            return _SHIPPED[named[1]]()
+            return SHIPPED[named[1]]()
         if spec == CLICKED:
             return points(click_points())
         if named and named[1] in _PUBLISHED:
@@ -96,7 +96,7 @@ def _close(path: str) -> str:
         beside = {entry: os.path.join(parent, entry) for entry in sorted(os.listdir(parent or os.curdir))}
     except (OSError, ValueError):
         beside = {}
-    known = {} if parent else {entry: entry for entry in (*_SHIPPED, *_PUBLISHED)}
+    known = {} if parent else {entry: entry for entry in (*SHIPPED, *_PUBLISHED)}
     candidates = {entry.casefold(): shown for entry, shown in (beside | known).items()}
     stem = re.split("[:@]", name)[0]
     close = difflib.get_close_matches(name.casefold(), candidates, 3)
