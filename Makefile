@@ -76,7 +76,7 @@ bench-play: setup  ## what the playground does in a second, in headless Chromium
 bench-analysis: torch  ## time spectra, radii and basins beside dense and plain routes
 	$(BIN)/python -m benchmarks.bench_analysis
 
-attack: setup  ## attack certificates, radii, files and writing for half an hour; see docs/trust.md
+attack: setup  ## attack certificates, radii, files and writing for a quarter of an hour; see docs/trust.md
 	$(BIN)/python -m attacks
 
 onnx-tests: torch  ## run all node tests of ONNX, write docs/onnx-operators.md, convert all networks of the tests

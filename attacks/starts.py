@@ -39,7 +39,7 @@ class Starts:
     """A case is one network and `each` starts."""
 
     shapes: tuple[Shape, ...] = (*[one for one in SHAPES if one.kind == "mlp"], *_LARGER)
-    each: int = 5400
+    each: int = 5600
     name: str = "starts"
     limit_s: float = 120.0
 
