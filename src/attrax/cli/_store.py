@@ -74,8 +74,8 @@ def store(
     parse_range(source.value_range)
     parse_indices(source.indices)
     parse_context(source.context_frames)
-    _present([*sources, *(source.single or []), *others])
     settings = _settings(source, method, training)
+    _present([*sources, *(source.single or []), *others])
     writer = _writer(method.writer, network, training, settings)
     recipe = _recipe(method.writer, network)
     if source.targets is not None and not output.patterns:
