@@ -42,12 +42,15 @@ class OnHost(Protocol):
 def host_function(function: Any) -> HostFunction | None:
     """`function` for NumPy; `None` if only JAX can compute it.
 
+    ```python
     >>> import jax.random as jr, numpy as np
     >>> import attrax as ax
     >>> network = ax.maps.mlp((2,), width=3, depth=1, key=jr.key(0))
     >>> host = host_function(network)
     >>> host.rows(np.zeros((5, 2))).shape, host.push(np.zeros(2), None).shape
     ((5, 2), (2, 2))
+
+    ```
     """
     return function.on_host() if isinstance(function, OnHost) else None
 
@@ -59,12 +62,15 @@ def each_row(function: Any, rows: np.ndarray) -> np.ndarray:
 
     **Raises** what `function` raises for such a row.
 
+    ```python
     >>> import numpy as np
     >>> from attrax.extending import float64
     >>> with float64():
     ...     found = each_row(lambda x: x / 2, np.ones((2, 1)))
     >>> found.tolist()
     [[0.5], [0.5]]
+
+    ```
     """
     host = host_function(function)
     return apply_rows(function, rows) if host is None else host.rows(rows)
