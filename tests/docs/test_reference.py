@@ -4,6 +4,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,13 @@ PAGES = sorted((Path(__file__).parents[2] / "docs" / "reference").glob("*.md"))
 ENTRIES = tuple(name for page in PAGES for name in re.findall(r"^::: (\S+)", page.read_text(encoding="utf-8"), re.M))
 
 
-def public(package: str) -> Iterator[tuple[str, str]]:
+@cache
+def public(package: str) -> tuple[tuple[str, str], ...]:
     """The names of a package and the modules they come from, as its table of contents or its module lists them."""
+    return tuple(_listed(package))
+
+
+def _listed(package: str) -> Iterator[tuple[str, str]]:
     folder = ROOT.joinpath(*package.split(".")[1:])
     path = folder / "__init__.pyi" if folder.is_dir() else folder.with_suffix(".py")
     for node in ast.parse(path.read_text(encoding="utf-8")).body:

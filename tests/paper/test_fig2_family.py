@@ -400,6 +400,20 @@ def test_a_cell_tells_how_the_edge_was_found_and_left() -> None:
     assert (len(found), found[0], found[-1]) == (20, [1, 1.0, 0.794, 1.0], [98, 0.0102, 1.58e-10, 1.0])
 
 
+def test_in_the_span_training_starts_from_the_network_of_the_pixels() -> None:
+    pictures = np.random.default_rng(0).random((3, 4, 2), np.float32)
+    settings = {**network_settings({"n": 3, "width": 5, "depth": 1}, "paper"), "mode": "paper", "seed": 0}
+    settings |= {"activation": "relu", "epochs": 0, "dtype": "float32", "coordinates": 0}
+    key = jr.key(0)
+    written = _networks.write(pictures, settings, Work(lambda *_: None), key=key).map
+    begun = _networks.recipe(settings)((4, 2), key=jr.fold_in(key, 1))
+    flat = pictures.reshape(3, -1)
+    basis = np.linalg.svd(flat - flat.mean(axis=0))[2][:2]
+    assert np.allclose(written.weights[0], np.asarray(begun.weights[0]) @ basis.T @ basis, atol=1e-6)
+    moved = (np.asarray(step(pictures[0])).ravel() - flat.mean(axis=0) for step in (begun, written))
+    assert np.allclose(basis.T @ basis @ next(moved), next(moved), atol=1e-5)
+
+
 def test_each_setting_of_the_paper_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     handed: list[Any] = []
     monkeypatch.setattr(_networks, "store", lambda patterns, recipe, *, writer, **_: handed.extend((recipe, writer)))

@@ -82,6 +82,7 @@ _SIZES: dict[str, dict[str, Any]] = {
         "epochs": 50_000,
         "levels": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9],
         "starts": 20_000,
+        "edge": {"coordinates": 0, "epochs": 60_000, "seconds": 7_200},
     },
     "full": {
         "n": 500,
@@ -91,6 +92,7 @@ _SIZES: dict[str, dict[str, Any]] = {
         "epochs": 1_000_000,
         "levels": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9],
         "starts": 60_000,
+        "edge": {"coordinates": 0, "epochs": 100_000, "seconds": 150_000},
     },
 }
 
@@ -331,6 +333,12 @@ def rate_table(
     return (PageTable(caption, ("corruption", "level", *head), tuple(rows)),)
 
 
+_SPAN = (
+    " Trained in orthonormal coordinates of the span of the examples, from the network of the pixels, projected. Only "
+    "the steps of the first and the last layer differ from those on pixels: RMSprop scales each entry by itself."
+)
+
+
 def note(record: CellRecord) -> str:
     """The part of a caption about the data."""
     settings = record.cell.settings
@@ -344,4 +352,5 @@ def note(record: CellRecord) -> str:
         + " "
         + data_note("imagenet64", settings["source"])
         + near
+        + ("" if "coordinates" not in settings else _SPAN)
     )

@@ -92,18 +92,27 @@ def write(
     """Writes a memory as the mode requires.
 
     In the modes `paper` and `edge` from settings with `width`, `depth`, `activation` and `epochs`, with `seconds` if
-    training has a time limit, and with names of `RECIPE` that override it; at the edge, `rate` is `"edge"`. In the mode
-    `attrax` by `Auto`, which chooses network and
-    training; `auto_epochs` bounds each of its attempts. With `options`, these options of `Gradient` replace the
-    recipe's optimizer in both modes, and the network is the one described by the settings. By default, `key` is derived
-    from the seed.
+    training has a time limit, and with names of `RECIPE` that override it; at the edge, `rate` is `"edge"`. With
+    `coordinates`, training is in the span of the examples, and starts from the network of the states, projected. In the
+    mode `attrax` by `Auto`, which chooses network and training; `auto_epochs` bounds each of its attempts. With
+    `options`, these options of `Gradient` replace the recipe's optimizer in both modes, and the network is the one
+    described by the settings. By default, `key` is derived from the seed.
     """
+    key = jr.key(settings["seed"]) if key is None else key
     network, writer = None, Auto(epochs=settings.get("auto_epochs"))
     if settings["mode"] != "attrax" or options is not None:
         settings = {**RECIPE, **settings}
-        chosen = {"optimizer": settings["optimizer"], "learning_rate": settings["rate"]} if options is None else options
+        chosen: Mapping[str, Any] = {
+            "optimizer": settings["optimizer"],
+            "learning_rate": settings["rate"],
+            "coordinates": settings.get("coordinates"),
+        }
+        chosen = chosen if options is None else options
         limits = {"tol": settings["tol"], "epochs": settings["epochs"], "time_limit": settings.get("seconds")}
         network, writer = recipe(settings), Gradient(**chosen, **limits)
+        if options is None and writer.training.coordinates is not None:
+            shape = patterns.shape if isinstance(patterns, Patterns) else np.shape(patterns)[1:]
+            network = network(shape, key=jr.fold_in(key, 1))
     return store(
         patterns,
         network,
@@ -111,7 +120,7 @@ def write(
         checkpoint=work.checkpoint,
         resume=work.checkpoint is not None,
         progress=work.progress,
-        key=jr.key(settings["seed"]) if key is None else key,
+        key=key,
     )
 
 

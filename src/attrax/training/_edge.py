@@ -65,8 +65,8 @@ _ANNEAL = 0.25
 """The anneal's share of a time limit, and its epochs as a share of those at the edge."""
 _FIRST, _ANNEALING = 1000, 2**30
 """Random keys from these numbers on are those of the edge and of the anneal; the first ones are the search's."""
-_SAVED = 5.0
-"""Seconds between checkpoints."""
+_SAVED, _SAVING = 5.0, 50
+"""Seconds between checkpoints, at least; and this many times as long as the last one took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,13 +288,17 @@ class _Run:
                 self.segment, *self.start, first, low, self.report
             )
             log.rate, log.tried = log.found, list(tried)
-            save()
+            begun = time.perf_counter()
+        save()
         saved = time.perf_counter()
+        pause = max(_SAVED, _SAVING * (saved - begun))
         while not self.over():
             self.stay()
-            if time.perf_counter() - saved > _SAVED:
+            begun = time.perf_counter()
+            if begun - saved > pause:
                 save()
                 saved = time.perf_counter()
+                pause = max(_SAVED, _SAVING * (saved - begun))
         save()
         return self.anneal()
 
