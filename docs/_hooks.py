@@ -50,6 +50,7 @@ _STYLED = re.compile(r'<(m[in]) mathvariant="(bold|double-struck)">(\w)</\1>')
 """Browsers take bold and double-struck letters and digits as characters of their own only."""
 _CELL = re.compile(r"<t[dh][ >].*?</t[dh]>", re.DOTALL)
 _CODE = re.compile(r"<code>[^<]*</code>")
+_NUMBER = re.compile(r"(?<![\w.\-])[−-]?\d[\d.,]*(?:e[−-]\d+| %)(?![^<]*>)")
 _OPTION = re.compile(r"(?<![\w-])-{1,2}\w")
 _NAME = re.compile(r"(?<=>)[A-Za-z][\w.]*(?=</(?:code|a|autoref)>)")
 _FETCHED = re.compile(
@@ -100,7 +101,7 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
     """Turns formulas into MathML; a command that is not known there ends the build. Takes marks for doctest away.
 
     In tables, long names may be broken after a dot or an underscore, so that a phone shows the columns beside them.
-    The hyphens of an option stay together with its name.
+    An example that Markdown took for a quotation ends the build, too. Numbers stay together with their exponent or percent sign, and the hyphens of an option with its name.
     """
 
     def mathml(found: re.Match[str]) -> str:
@@ -113,11 +114,14 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
         return made.replace('<mo stretchy="false">&#x0007C;</mo>', '<mo stretchy="false" lspace="0" rspace="0">|</mo>')
 
     def breakable(cell: re.Match[str]) -> str:
-        return _NAME.sub(lambda name: re.sub(r"([._])(?=\w)", r"\1<wbr>", name[0]), cell[0])
+        named = _NAME.sub(lambda name: re.sub(r"([._])(?=\w)", r"\1<wbr>", name[0]), cell[0])
+        return _NUMBER.sub(r'<span class="whole">\g<0></span>', named)
 
     def joined(code: re.Match[str]) -> str:
-        return _OPTION.sub(r'<span class="option">\g<0></span>', code[0])
+        return _OPTION.sub(r'<span class="whole">\g<0></span>', code[0])
 
+    if re.search(r"<blockquote>\s*<blockquote>\s*<blockquote>", content):
+        raise PluginError(f"{page.file.src_uri}: an example that begins with >>> needs a fence, ```python")
     return _CODE.sub(joined, _CELL.sub(breakable, _SKIPPED.sub("", _FORMULA.sub(mathml, content))))
 
 

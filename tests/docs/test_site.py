@@ -41,9 +41,17 @@ def test_long_names_in_tables_may_be_broken() -> None:
     assert found == f"<td>{inside.replace('one_two.', 'one_<wbr>two.<wbr>')}</td>{outside}"
 
 
+def test_a_number_in_a_table_stays_together_with_its_exponent_or_percent_sign() -> None:
+    found = hooks.on_page_content('<td title="1e-3 %">9.9e-09 of 20, 99.8 %, 3 in all</td><p>5 %</p>', PAGE, None, None)
+    whole = (
+        '<td title="1e-3 %"><span class="whole">9.9e-09</span> of 20, <span class="whole">99.8 %</span>, 3 in all</td>'
+    )
+    assert found == f"{whole}<p>5 %</p>"
+
+
 def test_an_option_is_not_broken_after_its_hyphens() -> None:
     found = hooks.on_page_content("<code>store --n 3 -o a-b</code> --n", PAGE, None, None)
-    assert found == ('<code>store <span class="option">--n</span> 3 <span class="option">-o</span> a-b</code> --n')
+    assert found == ('<code>store <span class="whole">--n</span> 3 <span class="whole">-o</span> a-b</code> --n')
 
 
 def test_bold_and_double_struck_signs_are_characters() -> None:
@@ -54,6 +62,12 @@ def test_bold_and_double_struck_signs_are_characters() -> None:
 def test_a_formula_with_an_unknown_command_ends_the_build() -> None:
     with pytest.raises(PluginError, match=r"theory\.md: cannot typeset"):
         content(r"\nosuchcommand{x}")
+
+
+def test_an_example_without_a_fence_ends_the_build() -> None:
+    quoted = "<blockquote>\n<blockquote>\n<blockquote>\n<p>import attrax</p>"
+    with pytest.raises(PluginError, match=r"theory\.md: an example"):
+        hooks.on_page_content(quoted, PAGE, None, None)
 
 
 @pytest.mark.parametrize(

@@ -57,11 +57,14 @@ class Activation(Record):
       be off as JAX computes it in 64 bits. It is believed; a test compares the named ones with arbitrary precision.
     - `init`: the initialization that networks of this activation begin with unless another is asked for.
 
-        >>> import jax.numpy as jnp
-        >>> from attrax.activations import Smooth
-        >>> sine = Activation("sine", jnp.sin, formula="sin z", bounds=Smooth(second=1.0, third=1.0, width=2.0))
-        >>> float(sine(0.0)), sine.homogeneous
-        (0.0, False)
+    ```python
+    >>> import jax.numpy as jnp
+    >>> from attrax.activations import Smooth
+    >>> sine = Activation("sine", jnp.sin, formula="sin z", bounds=Smooth(second=1.0, third=1.0, width=2.0))
+    >>> float(sine(0.0)), sine.homogeneous
+    (0.0, False)
+
+    ```
     """
 
     name: str

@@ -42,6 +42,7 @@ class Proposals(Rows):
 def proposals(program: Program) -> Proposals:
     """What a program could be audited as. Nothing is computed; shapes are followed through the graph.
 
+    ```python
     >>> import tempfile, jax.random as jr, numpy as np
     >>> import attrax as ax
     >>> from attrax import foreign
@@ -50,6 +51,8 @@ def proposals(program: Program) -> Proposals:
     ...     program = foreign.load(stored.to_onnx(f"{folder}/memory.onnx").path)
     >>> proposals(program).proposals[0].options
     '--map image'
+
+    ```
     """
     shapes = program.shapes()
     outputs = {name: shapes.get(name, value) for name, value in program.outputs.items()}

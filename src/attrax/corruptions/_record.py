@@ -103,9 +103,12 @@ class CorruptionKind(Record):
     - `picture`: whether it needs states of at least two axes.
     - `drawn`: the levels that training draws; `trained`: what is done to examples in training, `None` for the same.
 
-        >>> kind = CorruptionKind("fade", lambda key, x, level, partner: (1 - level) * x, about="darkens by F")
-        >>> kind.usage, kind.at(0.25).name
-        ('fade:F', 'fade:0.25')
+    ```python
+    >>> kind = CorruptionKind("fade", lambda key, x, level, partner: (1 - level) * x, about="darkens by F")
+    >>> kind.usage, kind.at(0.25).name
+    ('fade:F', 'fade:0.25')
+
+    ```
     """
 
     name: str

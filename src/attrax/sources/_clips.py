@@ -33,12 +33,15 @@ class Clip(Record):
     - `by`, `vocabulary`: `"word"` or `"character"`, and what the entries of a state stand for; of text.
     - `notes`: one sentence for each thing that was left out or changed on reading.
 
-        >>> from attrax.sources import encode_text
-        >>> clip = encode_text("to be or not to be")
-        >>> clip.values.shape, clip.vocabulary
-        ((6, 4), ('to', 'be', 'or', 'not'))
-        >>> clip.facts()
-        {'kind': 'text', 'by': 'word', 'vocabulary': ['to', 'be', 'or', 'not']}
+    ```python
+    >>> from attrax.sources import encode_text
+    >>> clip = encode_text("to be or not to be")
+    >>> clip.values.shape, clip.vocabulary
+    ((6, 4), ('to', 'be', 'or', 'not'))
+    >>> clip.facts()
+    {'kind': 'text', 'by': 'word', 'vocabulary': ['to', 'be', 'or', 'not']}
+
+    ```
     """
 
     values: HostStates

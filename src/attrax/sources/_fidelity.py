@@ -20,11 +20,14 @@ class Fidelity(Record):
     - `decibels`: n, float64: infinite where a state came back exactly, minus infinity where it is not finite or where
       there is noise without signal.
 
-        >>> import numpy as np
-        >>> from attrax.sources import psnr
-        >>> fidelity = psnr(np.zeros((2, 4)), np.array([[0.0] * 4, [0.1] * 4]))
-        >>> fidelity.decibels.tolist(), fidelity.worst, fidelity.exact
-        ([inf, 20.0], 20.0, 1)
+    ```python
+    >>> import numpy as np
+    >>> from attrax.sources import psnr
+    >>> fidelity = psnr(np.zeros((2, 4)), np.array([[0.0] * 4, [0.1] * 4]))
+    >>> fidelity.decibels.tolist(), fidelity.worst, fidelity.exact
+    ([inf, 20.0], 20.0, 1)
+
+    ```
     """
 
     measure: str

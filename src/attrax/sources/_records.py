@@ -36,10 +36,13 @@ class Examples(Record):
     - `context`: how many frames make a state, or `auto`; see `Patterns.from_sequences`.
     - `facts`: what is needed to write the states back as a film, a sound or a text; `None` of plain arrays.
 
-        >>> from attrax.sources import load
-        >>> examples = load("digits", n=2)
-        >>> examples.names, examples.labels, examples.values.shape
-        (('digits[0]', 'digits[1]'), ('0', '1'), (2, 8, 8))
+    ```python
+    >>> from attrax.sources import load
+    >>> examples = load("digits", n=2)
+    >>> examples.names, examples.labels, examples.values.shape
+    (('digits[0]', 'digits[1]'), ('0', '1'), (2, 8, 8))
+
+    ```
     """
 
     values: HostStates
