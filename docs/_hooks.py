@@ -101,7 +101,8 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
     """Turns formulas into MathML; a command that is not known there ends the build. Takes marks for doctest away.
 
     In tables, long names may be broken after a dot or an underscore, so that a phone shows the columns beside them.
-    An example that Markdown took for a quotation ends the build, too. Numbers stay together with their exponent or percent sign, and the hyphens of an option with its name.
+    Numbers stay together with their exponent or percent sign, and the hyphens of an option with its name. An example
+    that Markdown took for a quotation ends the build, too.
     """
 
     def mathml(found: re.Match[str]) -> str:

@@ -24,8 +24,11 @@ def one_of(name: str, value: Any, allowed: Collection[str]) -> str:
 def did_you_mean(value: Any, allowed: Iterable[Any]) -> str:
     """The end of a message: the allowed name that is most like `value`, if one is.
 
+    ```python
     >>> did_you_mean("rely", ["relu", "tanh"])
     '. Did you mean relu?'
+
+    ```
     """
     near = difflib.get_close_matches(value, [str(name) for name in allowed], n=1) if isinstance(value, str) else []
     return f". Did you mean {near[0]}?" if near else ""
