@@ -70,6 +70,8 @@ def test_every_public_name_has_one_entry() -> None:
     twice = [where for where, number in Counter(PLACES.values()).items() if number > 1]
     assert not twice
     assert not set(ENTRIES) - set(NAMES), "these are not public"
+    hidden = {entry for entry in ENTRIES if entry in packages and PLACES[entry][1]}
+    assert not hidden, "these are packages, too, which would be shown in place of the function; name it twice: a.b.b"
     assert len(FUNCTIONS) > 200
 
 
