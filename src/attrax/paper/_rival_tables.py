@@ -160,8 +160,10 @@ def curves(
 
     `published` are dashed lines: panel, name, places and rates.
     """
-    figure, grid = plain_axes(4.2, 3.4, len(panels))
     methods = list(dict.fromkeys(one.method for one in found))
+    alone, columns = len(panels) == 1, min(len(panels), 3)
+    rows = -(-(len(methods) + len(published)) // columns)
+    figure, grid = plain_axes(6.8, 3.4) if alone else plain_axes(4.2, 2.8 + 0.16 * rows, len(panels))
     for number, (axes, (title, chosen)) in enumerate(zip(grid[0], panels, strict=True)):
         for place, method in enumerate(methods):
             mine = sorted((one for one in found if one.method == method and chosen(one)), key=at)
@@ -180,5 +182,6 @@ def curves(
             axes.set_xscale("log")
     grid[0, 0].set_ylabel("fraction recalled")
     handles = {text: line for axes in grid[0] for line, text in zip(*axes.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles.keys(), fontsize=7, frameon=False, ncols=3, loc="outside lower center")
+    place = "outside right center" if alone else "outside lower center"
+    figure.legend(handles.values(), handles.keys(), fontsize=7, frameon=False, ncols=columns, loc=place)
     return figure
