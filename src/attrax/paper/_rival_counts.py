@@ -11,13 +11,13 @@ from attrax.analysis import map_bytes
 from attrax.dynamics import recall
 from attrax.extending import HostStates
 from attrax.maps import describe
-from attrax.memory import Memory
+from attrax.memory import Memory, Thresholds
 from attrax.paper._pictures import available, pictures
 from attrax.paper._rival_memories import RivalMemory
 from attrax.paper.sweeps import Work
 from attrax.writing import Constructed, WinnerTakeAll, store
 
-EXACT = 1e-7
+EXACT = round(Thresholds.mean_square(1).recovery ** 2, 12)
 """The mean square within which this library calls a picture recovered."""
 MAX_STEPS = 300
 """Applications of a map to a cue, at most."""

@@ -288,7 +288,7 @@ class _Run:
                 self.segment, *self.start, first, low, self.report
             )
             log.rate, log.tried = log.found, list(tried)
-            begun = time.perf_counter()
+        begun = time.perf_counter()
         save()
         saved = time.perf_counter()
         pause = max(_SAVED, _SAVING * (saved - begun))

@@ -43,28 +43,32 @@ class Problem(eqx.Module):
     copies: int = eqx.field(static=True)
     loss: Loss = eqx.field(static=True)
 
+    @property
+    def plain(self) -> bool:
+        """Whether a step uses the examples as they are, all of them."""
+        return self.batch == len(self.inputs) and self.objective is None
+
 
 def _clean_loss(static: Any, problem: Problem, parameters: Any) -> Any:
     outputs = jax.vmap(eqx.combine(parameters, static))(problem.inputs)
     return jnp.mean(problem.loss(outputs, problem.targets))
 
 
-first_loss = eqx.filter_jit(_clean_loss)
-"""The loss before the first epoch, of what is not trained of the map, the problem and the parameters."""
+loss_of = eqx.filter_jit(_clean_loss)
+"""The loss of parameters, after what is not trained of the map and the problem."""
 
 
 @eqx.filter_jit(donate="all-except-first")
 def run(fixed: tuple[Any, Problem, optax.GradientTransformation, Any, Any, Any], state: Running) -> Running:
     """Makes epochs until the loss is at most the tolerance or not finite, or `stop` epochs are done.
 
-    **Arguments:** `fixed` holds what is not trained of the map, the problem, the optimizer, `stop`, the last epoch of
-    the run, and `None` or the two epochs between which the steps fall to zero. `stop` and the last epoch are traced:
-    other numbers need no new compilation.
+    **Arguments:** `fixed` holds what is not trained of the map, the problem, the optimizer, `stop`, and `None` or the
+    two epochs between which the steps fall to zero. `stop` is traced: other numbers need no new compilation.
 
-    **Returns:** the state there. Its loss is that of its weights if the run is over, otherwise in a full batch that of
-    the weights before the last step, which is good enough for reports.
+    **Returns:** the state there. In a full batch without an objective, its loss is that of the weights before the last
+    step, which comes with the gradient; `loss_of` has that of its weights.
     """
-    static, problem, optimizer, stop, epochs, annealing = fixed
+    static, problem, optimizer, stop, annealing = fixed
     num, clean_loss = len(problem.inputs), partial(_clean_loss, static, problem)
     optimizer = optax.with_extra_args_support(optimizer)
 
@@ -78,24 +82,11 @@ def run(fixed: tuple[Any, Problem, optax.GradientTransformation, Any, Any, Any],
             change = jax.tree.map(lambda leaf: leaf * factor.astype(leaf.dtype), change)
         return optax.apply_updates(parameters, change), optimizer_state
 
-    # A turn of the loop makes an epoch, or none if all have been made and only the loss is wanted; the program then
-    # contains the map once for each use.
-
-    def clean_epoch(now: Running) -> tuple[Running, Any]:
-        # The loss that comes with the gradient is that of the weights before the step, which is good enough for
-        # reports.
+    def clean_epoch(now: Running) -> Running:
         loss, gradient = jax.value_and_grad(clean_loss)(now.parameters)
-
-        def step(_: Any) -> Running:
-            data = {"inputs": problem.inputs, "targets": problem.targets, "value": loss}
-            parameters, optimizer_state = update(now.epoch, now.parameters, now.optimizer_state, gradient, **data)
-            return Running(parameters, optimizer_state, now.carry, now.epoch + 1, loss)
-
-        def stop_here(_: Any) -> Running:
-            return Running(now.parameters, now.optimizer_state, now.carry, now.epoch, loss)
-
-        last = (loss <= problem.tol) | (now.epoch >= epochs)
-        return jax.lax.cond(last, stop_here, step, None), last  # NaN continues, and leaves the loop
+        data = {"inputs": problem.inputs, "targets": problem.targets, "value": loss}
+        parameters, optimizer_state = update(now.epoch, now.parameters, now.optimizer_state, gradient, **data)
+        return Running(parameters, optimizer_state, now.carry, now.epoch + 1, loss)
 
     def drawn_loss(
         parameters: Any, carry: Any, rows: Any, weights: Any, key: PRNGKeyArray
@@ -105,7 +96,7 @@ def run(fixed: tuple[Any, Problem, optax.GradientTransformation, Any, Any, Any],
             return weighted_mean(problem.loss(jax.vmap(map)(inputs), targets), weights), (carry, inputs)
         return problem.objective(map, carry, inputs, targets, weights, rows, key, problem.loss)
 
-    def drawn_epoch(now: Running) -> tuple[Running, Any]:
+    def drawn_epoch(now: Running) -> Running:
         order_key, step_key = jr.split(jr.fold_in(problem.key, now.epoch))
         batches = -(-num // problem.batch)
         order = jr.permutation(order_key, num) if batches > 1 else jnp.arange(num)
@@ -129,14 +120,9 @@ def run(fixed: tuple[Any, Problem, optax.GradientTransformation, Any, Any, Any],
         epoch = now.epoch + 1
         # With a tolerance, the clean loss is checked every epoch; without one, it is needed only at the end of a block.
         loss = jax.lax.cond((problem.tol >= 0) | (epoch >= stop), clean_loss, lambda _: now.loss, parameters)
-        return Running(parameters, optimizer_state, carry, epoch, loss), jnp.asarray(True)
+        return Running(parameters, optimizer_state, carry, epoch, loss)
 
-    plain = problem.batch == num and problem.objective is None
-    turn = clean_epoch if plain else drawn_epoch
+    def running(now: Running) -> Any:
+        return (now.epoch < stop) & ~(now.loss <= problem.tol) & ((now.epoch == 0) | jnp.isfinite(now.loss))
 
-    def running(carry: tuple[Running, Any]) -> Any:
-        now, known = carry
-        unfinished = (now.epoch < stop) | (plain & (now.epoch >= epochs) & ~known)
-        return unfinished & ~(now.loss <= problem.tol) & ((now.epoch == 0) | jnp.isfinite(now.loss))
-
-    return jax.lax.while_loop(running, lambda carry: turn(carry[0]), (state, jnp.asarray(False)))[0]
+    return jax.lax.while_loop(running, clean_epoch if problem.plain else drawn_epoch, state)

@@ -25,7 +25,7 @@ from attrax._base.shown import Record
 from attrax._base.status import TrainingStatus
 from attrax._base.types import HostStates, Map, Progress
 from attrax.training._checkpoint import digest, first_state, read_checkpoint, write_checkpoint
-from attrax.training._epochs import Problem, Running, first_loss, run
+from attrax.training._epochs import Problem, Running, loss_of, run
 from attrax.training._losses import Loss, squared_error
 from attrax.training._objective import Objective
 from attrax.training._objective import objective as made_objective
@@ -105,8 +105,11 @@ def fit(
 ) -> Fit[M]:
     """Trains `map` to send each input to its target: by default the mean squared error over all entries, full batch.
 
-    It stops as soon as the loss on the clean inputs is at most `tol`, or after `epochs`. The loop is compiled as a
-    whole and returns to the host only about twice per second. It computes in the precision of the parameters of `map`.
+    It stops when the loss on the clean inputs is at most `tol` (in a full batch before and after a step, as the first
+    of the two comes with the gradient), or after `epochs`. A map that is within `tol` is returned as it is.
+
+    The loop is compiled as a whole and returns to the host only about twice per second. It computes in the precision of
+    the parameters of `map`.
 
     **Arguments:**
 
@@ -201,7 +204,9 @@ def fit(
             kept = first_state(optimizer, parameters)
         else:
             kept = jax.tree.map(jnp.array, optimizer_state)
-        state = Running(parameters, kept, carry, device_array(0, np.int32), device_array(np.inf, dtype))
+        # A map that is good enough is not trained.
+        start = loss_of(static, problem, parameters) if tol >= 0 else device_array(np.inf, dtype)
+        state = Running(parameters, kept, carry, device_array(0, np.int32), start)
         stamp = "" if checkpoint is None else digest(fingerprint, problem, map)
         end = _End(epochs, tol, begun, limit, anneal)
         with contextlib.nullcontext() if checkpoint is None else alone(checkpoint):
@@ -210,7 +215,7 @@ def fit(
                 state = jax.tree.map(jnp.array, state)
             state, time_limited = _train(state, static, problem, optimizer, end, checkpoint, stamp, progress)
         done = int(state.epoch)
-        reached = float(state.loss if done else first_loss(static, problem, state.parameters))
+        reached = float(state.loss if done or tol >= 0 else loss_of(static, problem, state.parameters))
         trained = eqx.combine(jax.tree.map(np.asarray, state.parameters), static)
     status = status_of(reached, done, tol, epochs)
     return Fit(trained, reached, done, time.perf_counter() - begun, status, time_limited, state.optimizer_state)
@@ -263,14 +268,14 @@ def _train(
         start = time.perf_counter()
         before = int(state.epoch)
         stop = np.asarray(min(before + block, last))
-        state = run((static, problem, optimizer, stop, np.asarray(last), annealing), state)
+        state = run((static, problem, optimizer, stop, annealing), state)
         jax.block_until_ready(state.loss)
         loss, done = float(state.loss), int(state.epoch)
         now = time.perf_counter()
         late, was_annealing = now - end.begun > end.limit, annealing is not None
-        if late and done < last:
-            # No further epoch, only the loss of the last weights.
-            state = run((static, problem, optimizer, np.asarray(done), np.asarray(done), annealing), state)
+        if problem.plain and (done >= last or late or loss <= end.tol):
+            # What the loop knows is the loss before the last step. If that has missed the tolerance, it goes on.
+            state = eqx.tree_at(lambda state: state.loss, state, loss_of(static, problem, state.parameters))
             loss = float(state.loss)
         finished = done >= last or loss <= end.tol or not np.isfinite(loss) or late
         if progress is not None:

@@ -253,15 +253,15 @@ def _run(fixed: tuple[Any, _Problem, optax.GradientTransformation, Any], rows: _
     count, only_loss = len(rows.done), stop == _ONLY_LOSS
 
     def advance(now: _Rows, inputs: Any, targets: Any) -> _Rows:
-        # As in `fit`: the loss that comes with the gradient is that of the weights before the step, and a loss that is
-        # not finite ends training after that step.
+        # As in `fit`: the loss that comes with the gradient is that of the weights before the step. Training ends when
+        # the losses before and after a step are within the tolerance, or after a step from a loss that is not finite.
         loss, gradient = jax.value_and_grad(lambda part: _clean_loss(static, problem, part, inputs, targets))(
             now.parameters
         )
         change, optimizer_state = optimizer.update(
             gradient, now.optimizer_state, now.parameters, inputs=inputs, targets=targets
         )
-        reached = loss <= problem.tol
+        reached = (loss <= problem.tol) & ((now.epoch == 0) | (now.loss <= problem.tol))
         moved = _Rows(
             optax.apply_updates(now.parameters, change),
             optimizer_state,
