@@ -15,10 +15,13 @@ from attrax._base.status import Evidence, Reason, Verdict
 from attrax._base.types import HostStates, Map, Progress
 from attrax.certificates._kinks import contradicted
 from attrax.certificates._open_sequences import open_sequence_errors
-from attrax.dynamics import refine
+from attrax.dynamics import Refined, refine, refine_each
 from attrax.linalg import DENSE, Product, basis_bound, gamma, largest_eigenvalues, leading_eigenvalue, power_bound
-from attrax.maps import Linearization, Linearizer, ReducedMap, linearizer, reduced_map
+from attrax.maps import FlatLinearizer, Linearization, Linearizer, ReducedMap, linearizer, reduced_map
 from attrax.memory import Certificate, Memory, Thresholds, check_memory, default_recovery_atol
+
+_PIECE, _TOGETHER = 64, 32
+"""How many cycles are looked at together, and from how many on that is done at all."""
 
 
 def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Progress | None = None) -> Certificate:
@@ -29,8 +32,8 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
     the error of that distance. *not_attractor*: an eigenvalue exceeds 1 by more than its error, the map moves the
     points by more than `recovery_atol`, another example has the same cycle, so that recall cannot tell the two apart,
     or the cycle repeats before it has visited all its states. *inconclusive*: none of these could be shown. `reason`
-    says which case applies. Each row is what it would be alone, except for the comparison with the others and the unit
-    of the thresholds.
+    says which case applies. Each row is what it would be alone up to rounding, except for the comparison with the
+    others and the unit of the thresholds.
 
     The `evidence` says what a verdict rests on. For maps that bound their own slopes (attrax's networks) it is a proof,
     rounding included. For other callables, rounding and the change of the Jacobian nearby are estimated, and
@@ -72,12 +75,18 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
     rows: list[_Row] = []
     # One example per thread is faster than one matrix product over all threads: these matrices are small, and on a busy
     # machine threads that share a product wait for each other. The limit ends with the block.
-    with one_blas_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        for row in pool.map(partial(_certify_cycle, memory.map, linearize, reduced, unit, recovery_atol), cycles):
-            rows.append(row)
-            if progress is not None:
-                largest = max(row.radius for row in rows)
-                progress("certifying", len(rows), len(cycles), {"largest_radius": largest})
+    workers = os.cpu_count() or 1
+    prepare = partial(_prepared, memory.map, linearize, reduced, unit, len(cycles) >= _TOGETHER)
+    with one_blas_thread(), ThreadPoolExecutor(workers) as pool:
+        for start in range(0, len(cycles), _PIECE * workers):
+            here = cycles[start : start + _PIECE * workers]
+            pieces = [here[at : at + _PIECE] for at in range(0, len(here), _PIECE)]
+            ready = [one for piece in pool.map(prepare, pieces) for one in piece]
+            for row in pool.map(partial(_certify_cycle, memory.map, linearize, reduced, unit, recovery_atol), ready):
+                rows.append(row)
+                if progress is not None:
+                    largest = max(row.radius for row in rows)
+                    progress("certifying", len(rows), len(cycles), {"largest_radius": largest})
 
     given = patterns.points if memory.originals is None else memory.originals
     originals = [np.asarray(given[list(cycle)], np.float64) for cycle in patterns.cycles]
@@ -178,17 +187,46 @@ def _placed(row: _Row, distance: float, recovery_atol: float) -> _Row:
     return replace(row, verdict=Verdict.INCONCLUSIVE, reason=Reason.DISTANCE_STRADDLES_THRESHOLD)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Prepared:
+    """A cycle as given and, where that was done for many at once, refined and linearized."""
+
+    cycle: HostStates
+    refined: Refined | None = None
+    linear: Linearization | None = None
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _prepared(
+    map: Map, linearize: Linearizer, reduced: ReducedMap, unit: float, together: bool, cycles: list[HostStates]
+) -> list[_Prepared]:
+    """What is quicker for a piece of the cycles at once than for each: the fixed points around which the map is
+    constant."""
+    if not together or not isinstance(linearize, FlatLinearizer):
+        return [_Prepared(cycle) for cycle in cycles]
+    refined = refine_each(map, cycles, reduced=reduced, unit=unit)
+    alone = [number for number, one in enumerate(refined) if len(one.points) == 1 and np.isfinite(one.residual)]
+    linear: dict[int, Linearization | None] = {}
+    if alone:
+        states = np.concatenate([refined[number].points for number in alone])
+        linear = dict(zip(alone, linearize.flat(states), strict=True))
+    return [
+        _Prepared(cycle, one, linear.get(number))
+        for number, (cycle, one) in enumerate(zip(cycles, refined, strict=True))
+    ]
+
+
 @np.errstate(over="ignore", invalid="ignore")
 def _certify_cycle(
-    map: Map, linearize: Linearizer, reduced: ReducedMap, unit: float, recovery_atol: float, cycle: HostStates
+    map: Map, linearize: Linearizer, reduced: ReducedMap, unit: float, recovery_atol: float, given: _Prepared
 ) -> _Row:
     """The row of one cycle, before it is compared with the other cycles and with the points as given."""
-    refined = refine(map, cycle, reduced=reduced, unit=unit)
+    refined = refine(map, given.cycle, reduced=reduced, unit=unit) if given.refined is None else given.refined
     points, residual = refined.points, refined.residual
     if not np.isfinite(residual):
         inf = float("inf")
         return _Row(points, residual, refined.moved, inf, Evidence.DENSE, Verdict.NOT_ATTRACTOR, Reason.NOT_FINITE)
-    linear = linearize(points)
+    linear = linearize(points) if given.linear is None else given.linear
     found = _Found.of(linear, len(points))
     verdict, reason = _verdict(residual, recovery_atol, linear.enclosure_radius, found)
     # A map that does not know its own kinks may contradict its Jacobian, so this is tested.

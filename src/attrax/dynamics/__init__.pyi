@@ -16,5 +16,6 @@ from ._recall import recall as recall
 from ._refine import Refined as Refined
 from ._refine import fixed as fixed
 from ._refine import refine as refine
+from ._refine import refine_each as refine_each
 from ._stored import StoredCycles as StoredCycles
 from ._stored import thresholds_of as thresholds_of

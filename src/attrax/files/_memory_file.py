@@ -9,6 +9,9 @@ loading; the JSON lists these.
 The kinds of maps are those of `maps.KINDS`. For any other map the file has the name, the number of parameters and
 `map.probe`, its outputs at a few fixed states, by which a map that is given again is recognized.
 
+A hidden layer whose weight is a diagonal plus a matrix of rank one is held as three vectors, `map.weight.N.diagonal`,
+`.left` and `.right`. Version 2 is the same with matrices only.
+
 In version 1 the arrays of the map have no prefix, its settings are mixed with the rest, and it is always an `MLP`.
 """
 
@@ -39,8 +42,8 @@ from attrax.memory import Memory, check_memory
 from attrax.patterns import Patterns
 from attrax.writing import refine_and_certify
 
-_FORMAT, _VERSION = "attrax memory", "2"
-_READABLE = ("1", "2")
+_FORMAT, _VERSION = "attrax memory", "3"
+_READABLE = ("1", "2", "3")
 _METADATA = {"format", "version", "memory", "checksum"}
 
 
@@ -214,7 +217,7 @@ def _metadata(path: Path, content: bytes) -> dict[str, str]:
     if not all(isinstance(value, str) for value in metadata.values()):
         raise foreign
     if metadata.get("version") not in _READABLE:
-        readable = " and ".join(_READABLE)
+        readable = ", ".join(_READABLE)
         raise MemoryFileError(
             f"{path} has format version {metadata.get('version')!r}, this attrax reads {readable}; update attrax"
         )

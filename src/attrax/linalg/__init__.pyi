@@ -22,6 +22,7 @@ from ._random_norms import POWERS as POWERS
 from ._random_norms import PowerNorms as PowerNorms
 from ._random_norms import power_norms as power_norms
 from ._random_norms import probable_bound as probable_bound
+from ._rank_one import RankOneBlock as RankOneBlock
 from ._running_product import UNIT_ROUNDOFF as UNIT_ROUNDOFF
 from ._running_product import Factor as Factor
 from ._running_product import Product as Product

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import scipy
 
 from attrax._base.shown import Record
 from attrax.linalg._bounds import leading_eigenvalue
+from attrax.linalg._rank_one import RankOneBlock
 from attrax.linalg._running_product import Product, frobenius_bound, gamma
 
 SAFETY = 1e-6
@@ -54,7 +55,7 @@ def _norm(inner: np.ndarray, outer: np.ndarray) -> Norm | None:
     return Norm(inner, outer, two_norm_bound(inner) / (1 - off), two_norm_bound(outer), 1 / (1 - off))
 
 
-def two_norm_bound(matrix: np.ndarray) -> float:
+def two_norm_bound(matrix: np.ndarray | RankOneBlock) -> float:
     """Upper bound on the 2-norm of an m×n matrix, from the smaller Gram matrix, with a margin for its rounding.
 
     ```python
@@ -66,6 +67,9 @@ def two_norm_bound(matrix: np.ndarray) -> float:
 
     ```
     """
+    if isinstance(matrix, RankOneBlock):
+        scattered = float(np.abs(matrix.entries).max(initial=0.0))
+        return scattered * (1 + 1e-9) + frobenius_bound(replace(matrix, entries=np.zeros_like(matrix.entries)))
     size = frobenius_bound(matrix)
     if not 1e-100 < size < 1e100:
         return size  # squares would under- or overflow

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from attrax._base.shown import Record
+from attrax.linalg._rank_one import RankOneBlock
 
 UNIT_ROUNDOFF = 2.0**-53
 """The largest relative error of one operation in float64."""
@@ -37,8 +38,10 @@ _MORE = 1 + 1e-9
 """Margin for the rounding of an error bound itself, which is a sum of a few products."""
 
 
-def frobenius_bound(matrix: np.ndarray) -> float:
+def frobenius_bound(matrix: np.ndarray | RankOneBlock) -> float:
     """Upper bound on the Frobenius norm of an m×n matrix, whatever the scale: 0 for zeros only, else `FLOOR` at least.
+
+    Of a `RankOneBlock` S + l·rᵀ, ‖S‖ + ‖l‖‖r‖, which is also a bound on the sizes that its rounding is relative to.
 
     ```python
     >>> frobenius_bound(np.full((2, 2), 1e-200))
@@ -46,6 +49,10 @@ def frobenius_bound(matrix: np.ndarray) -> float:
 
     ```
     """
+    if isinstance(matrix, RankOneBlock):
+        scattered, left, right = map(frobenius_bound, (matrix.entries[None], matrix.left[None], matrix.right[None]))
+        outer = left * right if left and right else 0.0
+        return (scattered + outer) * _MORE
     largest = float(np.abs(matrix).max(initial=0.0))
     if largest == 0:
         return 0.0
@@ -85,9 +92,15 @@ def gamma(count: int) -> float:
 class Factor(Record):
     """A matrix, a bound on its 2-norm, and a bound on the 2-norm of its error."""
 
-    matrix: np.ndarray
+    matrix: np.ndarray | RankOneBlock
     norm: float
     error: float
+
+    def formed(self) -> tuple[np.ndarray, float]:
+        """The matrix entry by entry, and a bound on what rounding adds to its error by that."""
+        if isinstance(self.matrix, RankOneBlock):
+            return np.asarray(self.matrix), gamma(2) * frobenius_bound(self.matrix)
+        return self.matrix, 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,7 +149,8 @@ class RunningProduct:
             block, log_scale = _unit_scale(block)
             sizes = [frobenius_bound(factor.matrix) for factor in block]
             gains = [1.0]
-            suffix, suffix_error, suffix_norm = block[-1].matrix, 0.0, block[-1].norm
+            suffix, suffix_error = block[-1].formed()
+            suffix_norm = block[-1].norm
             for factor, size in zip(block[-2::-1], sizes[-2::-1], strict=True):
                 length = frobenius_bound(suffix)
                 gains.append(min(length + suffix_error, suffix_norm))
@@ -146,9 +160,9 @@ class RunningProduct:
                 suffix = suffix @ factor.matrix
             gains.reverse()
             # `reached` bounds the error of the prefix by norms alone, which suffices because it only multiplies δ.
-            prefix, length, error, reached = block[0].matrix, 1.0, 0.0, 0.0
+            prefix, rounding = block[0].formed()
+            length, error, reached = 1.0, 0.0, 0.0
             for number, (factor, size, gain) in enumerate(zip(block, sizes, gains, strict=True)):
-                rounding = 0.0
                 if number:
                     rounding = gamma(prefix.shape[0] + 2) * size * length
                     prefix = factor.matrix @ prefix
@@ -202,7 +216,7 @@ def _unit_scale(block: Sequence[Factor]) -> tuple[list[Factor], float]:
     """The factors scaled to entries of at most 1, and the logarithm of the total scale."""
     scaled, log_scale = [], 0.0
     for factor in block:
-        largest = float(np.abs(factor.matrix).max(initial=0.0))
+        largest = _largest(factor.matrix)
         if 0.25 <= largest <= 4 or largest == 0 or not np.isfinite(largest):
             scaled.append(factor)
             continue
@@ -210,3 +224,11 @@ def _unit_scale(block: Sequence[Factor]) -> tuple[list[Factor], float]:
         scaled.append(Factor(factor.matrix / scale, factor.norm / scale, factor.error / scale + _LOST))
         log_scale += float(np.log(scale))
     return scaled, log_scale
+
+
+def _largest(matrix: np.ndarray | RankOneBlock) -> float:
+    """The largest absolute value of an entry, or a bound on it."""
+    if isinstance(matrix, RankOneBlock):
+        scattered, left, right = map(_largest, (matrix.entries, matrix.left, matrix.right))
+        return scattered + left * right
+    return float(np.abs(matrix).max(initial=0.0))

@@ -4,6 +4,7 @@ recurrent networks."""
 from ._contract import BallBounds as BallBounds
 from ._contract import Bounded as Bounded
 from ._contract import BoundSteps as BoundSteps
+from ._contract import Densifiable as Densifiable
 from ._contract import Describable as Describable
 from ._contract import Exportable as Exportable
 from ._contract import Linearizable as Linearizable
@@ -12,6 +13,7 @@ from ._contract import Reducible as Reducible
 from ._contract import Scalable as Scalable
 from ._contract import StepBounds as StepBounds
 from ._contract import Storable as Storable
+from ._contract import dense_map as dense_map
 from ._contract import describe as describe
 from ._contract import linearizer as linearizer
 from ._contract import reduced_map as reduced_map
@@ -24,6 +26,7 @@ from ._initializers import init_linear as init_linear
 from ._kinds import FIRST_KIND as FIRST_KIND
 from ._kinds import KINDS as KINDS
 from ._kinds import kind_of as kind_of
+from ._linearization import FlatLinearizer as FlatLinearizer
 from ._linearization import Linearization as Linearization
 from ._linearization import Linearizer as Linearizer
 from ._on_host import HostFunction as HostFunction
@@ -35,6 +38,7 @@ from .conv import BIASES as BIASES
 from .conv import ConvAutoencoder as ConvAutoencoder
 from .conv import conv_autoencoder as conv_autoencoder
 from .mlp import MLP as MLP
+from .mlp import DiagonalPlusRankOne as DiagonalPlusRankOne
 from .mlp import Recipe as Recipe
 from .mlp import mlp as mlp
 from .recurrent import FEEDBACKS as FEEDBACKS

@@ -210,6 +210,29 @@ def shapes_of(map: Any) -> tuple[tuple[int, ...], ...]:
 
 
 @runtime_checkable
+class Densifiable(_Map, Protocol):
+    """A map that may keep matrices as fewer numbers than they have entries."""
+
+    def dense(self) -> Self:
+        """The same map with these matrices formed; itself if there are none."""
+        ...
+
+
+def dense_map(map: Map) -> Map:
+    """`map` with all its matrices formed, equal to it up to rounding.
+
+    ```python
+    >>> from attrax import maps
+    >>> halves = lambda x: x / 2
+    >>> maps.dense_map(halves) is halves
+    True
+
+    ```
+    """
+    return map.dense() if isinstance(map, Densifiable) else map
+
+
+@runtime_checkable
 class Storable(_Map, Protocol):
     """A map that files can hold. Its class has a name in `maps.KINDS`. For any other map, a file holds everything
     except the map."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -57,4 +57,14 @@ class Linearizer(Protocol):
         hold. If it is not given, such a bound is searched for, together with a proof that an exact cycle exists: see
         `enclosure_radius`.
         """
+        ...
+
+
+@runtime_checkable
+class FlatLinearizer(Linearizer, Protocol):
+    """A linearizer that finds out for many fixed points at once where the map is constant around them."""
+
+    def flat(self, states: HostStates) -> list[Linearization | None]:
+        """The `Linearization` at each of n fixed points, n×state shape, around which the map is certainly constant, as
+        a call of each alone would find it; `None` at the others."""
         ...

@@ -1,7 +1,7 @@
 """A memory: plain data without verbs."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from attrax._base.shown import Record, Words
 from attrax._base.status import StoreStatus
 from attrax._base.types import HostStates, Map
-from attrax.maps import describe
+from attrax.maps import dense_map, describe
 from attrax.memory._certificate import Certificate
 from attrax.memory._thresholds import default_recovery_atol
 from attrax.patterns import Patterns
@@ -61,6 +61,25 @@ class Memory(Record):
                 "supply the same examples again (with_patterns, or --patterns SOURCE on the command line)"
             )
         return self.patterns
+
+    def dense(self) -> "Memory":
+        """The memory with a matrix in every layer of its network, where some are kept as a diagonal plus a matrix of
+        rank one; its outputs are equal up to rounding. Without a certificate, because the certificate is about the
+        weights as they were.
+
+        ```python
+        >>> import jax.random as jr, numpy as np
+        >>> import attrax as ax
+        >>> scores = ax.training.encoder(np.eye(3), widths=(8,), key=jr.key(0))
+        >>> network = ax.training.winner_take_all_network(scores, np.eye(3))
+        >>> memory = ax.Memory(network, ax.Patterns.from_examples(np.eye(3)))
+        >>> memory.map.weights[2].left.shape, memory.dense().map.weights[2].shape
+        ((3,), (3, 3))
+
+        ```
+        """
+        map = dense_map(self.map)
+        return self if map is self.map else replace(self, map=map, certificate=None)
 
     def to_onnx(self, path: str | os.PathLike[str], *, dtype: str = "float32") -> "Export":
         """Writes the map as an ONNX file, from batches of states to those of next states.

@@ -23,6 +23,7 @@ the winner-take-all. Thresholds fail if a corruption shifts all scores together,
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -36,7 +37,7 @@ from attrax._base.numerics import apply_rows, cast, float64
 from attrax._base.shown import Record
 from attrax._base.types import HostStates
 from attrax.activations import activation as named_activation
-from attrax.maps import MLP, each_row, init_linear
+from attrax.maps import MLP, DiagonalPlusRankOne, each_row, init_linear
 from attrax.training._coordinates import Coordinates
 
 _GAIN = 1e4
@@ -289,7 +290,8 @@ def winner_take_all_network(
       survives whose own score is the largest. Closer scores need a smaller `onset`. It has no effect without rounds or
       with fewer than four examples.
 
-    **Returns:** an `MLP` in float64 with the encoder's hidden layers and `rounds` + 3 more, of n units each.
+    **Returns:** an `MLP` in float64 with the encoder's hidden layers and `rounds` + 3 more, of n units each, whose
+    weights are `DiagonalPlusRankOne` from the first inhibition on.
 
     **Raises** `ValueError` if there is not one score per example, and for a wrong argument.
 
@@ -307,7 +309,7 @@ def winner_take_all_network(
     points = np.asarray(points)
     goals = np.asarray(points if targets is None else targets, np.float64).reshape(len(points), -1)
     num = len(points)
-    weights = [np.asarray(weight, np.float64) for weight in scores.weights]
+    weights: list[Any] = [np.asarray(weight, np.float64) for weight in scores.weights]
     biases = [np.asarray(bias, np.float64) for bias in scores.biases]
     if weights[-1].shape[0] != num:
         raise ValueError(f"the encoder needs one score for each of the {num} examples; it has {weights[-1].shape[0]}")
@@ -327,7 +329,7 @@ def winner_take_all_network(
     if leads.any():
         onset = min(onset, _SAFE * num * float((own / (total - own + (~leads)))[leads].min()))
     for strength in inhibition(num, rounds, onset):
-        weights.append((1 + strength) * np.eye(num) - strength)
+        weights.append(DiagonalPlusRankOne(np.full(num, 1 + strength), np.full(num, -strength), np.ones(num)))
         biases.append(np.zeros(num))
     winner = MLP((*weights, none), (*biases, None), shape, "relu")
     with float64():
@@ -336,7 +338,7 @@ def winner_take_all_network(
     # An example whose own score does not win is left to its certificate and does not affect the gain of the others.
     least = float(won[won > 0].min()) if (won > 0).any() else 1.0
     middle = goals.mean(axis=0)
-    weights += [-(_GAIN / least) * np.eye(num), -(goals - middle).T]
+    weights += [DiagonalPlusRankOne(np.full(num, -_GAIN / least), np.zeros(num), np.zeros(num)), -(goals - middle).T]
     return MLP((*weights,), (*biases, np.ones(num), middle), shape, "relu")
 
 

@@ -10,7 +10,7 @@ from jaxtyping import PRNGKeyArray
 
 from attrax._base.numerics import float64
 from attrax._base.types import Map
-from attrax.maps import Recipe, mlp
+from attrax.maps import Recipe, dense_map, mlp
 from attrax.training import Layered
 
 DEFAULT_NETWORK = partial(mlp, width=512, depth=5, init="kaiming_uniform")
@@ -24,6 +24,7 @@ def checked_network(network: Any, shape: tuple[int, ...]) -> Any:
     """
     if network is None or is_recipe(network):
         return network
+    network = dense_map(network)  # training takes each weight as a parameter of its own
     wanted = f"network must be a module from a state of shape {shape} to one of the same shape, or a recipe for one"
     if not callable(network) or isinstance(network, type):
         raise ValueError(f"{wanted}, such as functools.partial(attrax.maps.mlp, width=512, depth=5); got {network!r}")

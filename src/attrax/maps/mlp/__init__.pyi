@@ -6,3 +6,4 @@ from ._linearize import linearize_network as linearize_network
 from ._network import MLP as MLP
 from ._network import Recipe as Recipe
 from ._network import mlp as mlp
+from ._weights import DiagonalPlusRankOne as DiagonalPlusRankOne

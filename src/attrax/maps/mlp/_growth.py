@@ -9,10 +9,20 @@ from jaxtyping import Float
 from attrax._base.shown import Record
 from attrax._base.types import HostStates
 from attrax.activations import activation as activation_of
-from attrax.linalg import SAFETY, Norm, contraction_rate, gamma, two_norm_bound
+from attrax.linalg import (
+    SAFETY,
+    Factor,
+    Norm,
+    RankOneBlock,
+    contraction_rate,
+    frobenius_bound,
+    gamma,
+    two_norm_bound,
+)
 from attrax.maps.mlp._factors import Factors
 from attrax.maps.mlp._slope_deviation import slope_deviation
 from attrax.maps.mlp._slopes import Evaluation
+from attrax.maps.mlp._weights import block, columns_times, rows_times
 
 _FEW = 160
 """Up to this many units a weighted norm is computed; beyond that it is bounded by norms already known."""
@@ -36,7 +46,7 @@ class RowSpace(Record):
 def row_space(factors: Factors) -> RowSpace:
     """`RowSpace` of a network. If states have no more entries than the first layer has units, they are used as they
     are."""
-    first, last = factors.weights[0], factors.weights[-1]
+    first, last = factors.first, factors.last
     if first.shape[1] <= first.shape[0]:
         return RowSpace(factors, first, last, 0.0, float(np.linalg.norm(last)))
     basis, triangle = np.linalg.qr(first.T)
@@ -52,15 +62,15 @@ class _Chain:
     matrix: np.ndarray
     error: float
 
-    def after(self, left: np.ndarray, left_norm: float) -> "_Chain":
+    def after(self, left: np.ndarray | RankOneBlock, left_norm: float) -> "_Chain":
         """left·self."""
-        size = float(np.linalg.norm(left))
+        size = frobenius_bound(left)
         rounding = gamma(left.shape[1] + 2) * size * float(np.linalg.norm(self.matrix))
         return _Chain(left @ self.matrix, min(left_norm, size) * self.error + rounding)
 
-    def before(self, right: np.ndarray, right_norm: float) -> "_Chain":
+    def before(self, right: np.ndarray | RankOneBlock, right_norm: float) -> "_Chain":
         """self·right."""
-        size = float(np.linalg.norm(right))
+        size = frobenius_bound(right)
         rounding = gamma(right.shape[0] + 2) * size * float(np.linalg.norm(self.matrix))
         return _Chain(self.matrix @ right, min(right_norm, size) * self.error + rounding)
 
@@ -89,7 +99,7 @@ class StepAt:
         for source in range(self.depth):
             chains: dict[int, _Chain] = {}
             if source + 1 < self.depth:
-                chains[source + 1] = _Chain(factors.weights[source + 1], 0.0)
+                chains[source + 1] = _Chain(*Factor(block(factors.weights[source + 1], None, None), 0.0, 0.0).formed())
             for layer in range(source + 2, self.depth):
                 chains[layer] = self._through(layer, chains[layer - 1])
             self.cross.append(chains)
@@ -97,7 +107,7 @@ class StepAt:
         exits = [_Chain(space.exit, space.error * space.last_norm)]
         for layer in range(self.depth - 1, 0, -1):
             on = self.on[layer]
-            weight = self.slopes[layer][on, None] * factors.weights[layer][on]
+            weight = rows_times(self.slopes[layer][on], block(factors.weights[layer], on, None))
             bound = float(np.abs(self.slopes[layer]).max(initial=0.0)) * factors.norms[layer]
             exits.append(_Chain(exits[-1].matrix[:, on], exits[-1].error).before(weight, bound))
         self.exits = exits[::-1]
@@ -121,7 +131,7 @@ class StepAt:
         weights, norms = self.space.factors.weights, self.space.factors.norms
         on, slope = self.on[layer - 1], self.slopes[layer - 1]
         weight = self.space.exit if layer == self.depth else weights[layer]
-        part = weight[:, on] * slope[on]
+        part = columns_times(block(weight, None, on), slope[on])
         extra = _Chain(chain.matrix[on], chain.error)
         bound = float(np.abs(slope).max(initial=0.0)) * norms[layer] * (1 + self.space.error)
         result = extra.after(part, bound)

@@ -44,7 +44,7 @@ def contracted(evaluation: Evaluation, radius: float) -> Contracted | None:
     `None` if nothing was proved, and of a fixed point without units on kinks, for which Newton's method is sharper.
     """
     factors = evaluation.factors
-    if min(factors.weights[0].shape) > _SIZE or not np.isfinite(radius):
+    if min(factors.weights[0].shape) > _SIZE or not np.isfinite(radius) or evaluation.heavy():
         return None
     defects = evaluation.defects(sharp=True)
     space = None
@@ -103,13 +103,14 @@ def _choices(evaluation: Evaluation, radius: float) -> list[tuple[_Slopes, _Slop
 def _multiplications(factors: Factors, period: int) -> float:
     """About as many as one choice takes: products of the layers, and then eigenvalues."""
     size = min(factors.weights[0].shape)
-    return period * sum(2.0 * size * weight.size for weight in factors.weights[1:]) + 30.0 * size**3
+    entries = sum(float(np.prod(weight.shape)) for weight in factors.weights[1:])
+    return period * 2.0 * size * entries + 30.0 * size**3
 
 
 def row_space_factors(factors: Factors) -> tuple[Factors, Factor]:
     """The factors with an orthonormal basis Q of the rows of W_1 in which W_1 = `entry`·Qᵀ, and QᵀW_{L+1}."""
-    basis, triangle = np.linalg.qr(factors.weights[0].T)
-    last = factors.weights[-1]
+    basis, triangle = np.linalg.qr(factors.first.T)
+    last = factors.last
     size = frobenius_bound(last)
     lost = (gamma(8 * basis.size) + gamma(len(last) + 2)) * frobenius_bound(basis) * size
     return replace(factors, entry=triangle.T), Factor(basis.T @ last, factors.norms[-1] + lost, lost)

@@ -16,6 +16,7 @@ from attrax._base.numerics import float64
 from attrax.activations import Activation
 from attrax.activations import activation as activation_of
 from attrax.maps._on_host import HostFunction, quietly
+from attrax.maps.mlp._weights import host_weight
 
 _MANY = 32
 """From this many rows on, one matrix product is worth a copy of the weights."""
@@ -50,7 +51,7 @@ class HiddenLayers(eqx.Module):
 
     def on_host(self) -> HostFunction:
         """Its `HostFunction`."""
-        layers = [(np.asarray(weight), bias) for weight, bias in zip(self.weights, self.biases, strict=True)]
+        layers = [(host_weight(weight), bias) for weight, bias in zip(self.weights, self.biases, strict=True)]
 
         def rows(values: np.ndarray) -> np.ndarray:
             for weight, bias in layers:
@@ -61,7 +62,7 @@ class HiddenLayers(eqx.Module):
             values = value[None]
             for weight, bias in layers:
                 values, slopes, _ = derivatives_of_units(self.activation, _affine(values, weight, bias), False)
-                moved = weight if tangents is None else weight @ tangents
+                moved = np.asarray(weight) if tangents is None else weight @ tangents
                 tangents = slopes[0].reshape(-1, *[1] * (moved.ndim - 1)) * moved
             assert tangents is not None
             return tangents
@@ -71,10 +72,10 @@ class HiddenLayers(eqx.Module):
 
 def readout_on_host(weight: Any, bias: Any, shape: tuple[int, ...]) -> HostFunction:
     """The last layer as a `HostFunction` of features, whose values have `shape`."""
-    weight = np.asarray(weight)
+    weight = host_weight(weight)
     return HostFunction(
         quietly(lambda values: _affine(values, weight, bias).reshape(len(values), *shape)),
-        quietly(lambda value, tangents: weight if tangents is None else weight @ tangents),
+        quietly(lambda value, tangents: np.asarray(weight) if tangents is None else weight @ tangents),
     )
 
 

@@ -1,13 +1,17 @@
 """The Jacobian product of a fully connected network around a cycle, with bounds that include every rounding error."""
 
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
+from attrax._base.shown import Record
 from attrax._base.status import Evidence
 from attrax._base.types import HostStates
+from attrax.activations import activation as activation_of
+from attrax.linalg import Product
 from attrax.maps._linearization import Linearization
-from attrax.maps.mlp._existence import Enclosure, enclose
+from attrax.maps.mlp._existence import Enclosure, enclose, enclose_flat
 from attrax.maps.mlp._factors import Factors
 from attrax.maps.mlp._joint import contracted
 from attrax.maps.mlp._product import (
@@ -19,6 +23,50 @@ from attrax.maps.mlp._product import (
     through,
 )
 from attrax.maps.mlp._slopes import Evaluation, step_by_step
+
+_PIECE = 5_000_000
+"""The most units, of all layers and states together, that are evaluated at once."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NetworkLinearizer(Record):
+    """The linearizer of a network with these factors."""
+
+    factors: Factors
+
+    def __call__(self, cycle: HostStates, state_error: float | None = None) -> Linearization:
+        """See `linearize_network`."""
+        return linearize_network(self.factors, cycle, state_error)
+
+    def flat(self, states: HostStates) -> list[Linearization | None]:
+        """See `attrax.maps.FlatLinearizer`."""
+        factors = self.factors
+        if factors.depth < 2 or not activation_of(factors.activation).piecewise_linear:
+            return [None] * len(states)
+        flat = np.asarray(states, np.float64).reshape(len(states), -1)
+        piece = max(1, _PIECE // sum(len(row) for row in factors.row_norms))
+        found: list[Linearization | None] = []
+        for start in range(0, len(flat), piece):
+            evaluation = Evaluation(factors, flat[start : start + piece], fixed=True)
+            radii = enclose_flat(evaluation)
+            narrow = np.min([np.count_nonzero(slopes, axis=1) for slopes in evaluation.slopes], axis=0)
+            found += [
+                _constant(factors, radius, int(rank)) if np.isfinite(radius) else None
+                for radius, rank in zip(radii, narrow, strict=True)
+            ]
+        return found
+
+
+def _constant(factors: Factors, radius: float, rank: int) -> Linearization:
+    """At a fixed point of which an exact one lies within `radius`, and round which the network is constant."""
+
+    def zeros(vectors: np.ndarray) -> np.ndarray:
+        return np.zeros_like(vectors)
+
+    product = Product(np.zeros((rank, rank)), 0.0, 0.0)
+    return Linearization(
+        factors.size, radius, Evidence.BOUND, product, zeros, zeros, lambda: 0.0, lambda: float("-inf")
+    )
 
 
 def linearize_network(factors: Factors, cycle: HostStates, state_error: float | None = None) -> Linearization:
@@ -41,7 +89,7 @@ def linearize_network(factors: Factors, cycle: HostStates, state_error: float | 
     else:
         errors = step_by_step(evaluation.slope_errors(state_error))
         found = Enclosure(float("inf"), step_by_step(evaluation.slopes), errors)
-    layers = layers_met(factors, found.slopes, factors.weights[0], factors.weights[-1])
+    layers = layers_met(factors, found.slopes, factors.first, factors.last)
     return Linearization(
         factors.size,
         found.enclosure_radius,

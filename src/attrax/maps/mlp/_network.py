@@ -24,7 +24,7 @@ from attrax.activations import Activation, ActivationLike, name_for_file, refere
 from attrax.activations import activation as activation_of
 from attrax.maps._description import Description, count_parameters
 from attrax.maps._ends import ends_in_units
-from attrax.maps._from_file import shape_from, with_axes
+from attrax.maps._from_file import shape_from
 from attrax.maps._initializers import check_initializer, init_linear
 from attrax.maps._linearization import Linearizer
 from attrax.maps._on_host import HostFunction
@@ -32,8 +32,9 @@ from attrax.maps._reduced_map import ReducedMap
 from attrax.maps.mlp._factors import network_factors
 from attrax.maps.mlp._growth import StepAt, row_space, steps_at
 from attrax.maps.mlp._layers import HiddenLayers, readout_on_host
-from attrax.maps.mlp._linearize import linearize_network
+from attrax.maps.mlp._linearize import NetworkLinearizer
 from attrax.maps.mlp._reduced import network_reduced_map
+from attrax.maps.mlp._weights import DiagonalPlusRankOne, formed, weight_arrays, weight_from
 
 _COMPILED_LAYER = 2_000_000
 """Bytes that JAX takes to compile a layer, whatever its width."""
@@ -46,7 +47,8 @@ class MLP(Record, eqx.Module):
 
     **Fields:**
 
-    - `weights`: L + 1 matrices, the first k_1×d, the last d×k_L, where d is the number of entries of a state.
+    - `weights`: L + 1 matrices, the first k_1×d, the last d×k_L, where d is the number of entries of a state. Others
+      may be `DiagonalPlusRankOne`.
     - `biases`: L + 1 vectors, or `None` for a layer without one.
     - `shape`: the shape of a state.
     - `activation`: the name of φ, or its `Activation` record if it has no name. A function is accepted too.
@@ -54,7 +56,7 @@ class MLP(Record, eqx.Module):
     **Raises** `ValueError` if the shapes do not fit together.
     """
 
-    weights: tuple[Float[Array, "out in"] | Float[np.ndarray, "out in"], ...]
+    weights: tuple[Float[Array, "out in"] | Float[np.ndarray, "out in"] | DiagonalPlusRankOne, ...]
     biases: tuple[Float[Array, " out"] | Float[np.ndarray, " out"] | None, ...]
     shape: tuple[int, ...] = eqx.field(static=True)
     activation: str | Activation = eqx.field(static=True, converter=reference)
@@ -69,6 +71,8 @@ class MLP(Record, eqx.Module):
         if not all(hasattr(weight, "shape") for weight in self.weights):
             return  # a tree of placeholders, as JAX creates inside transformations
         width_in = size
+        if any(isinstance(self.weights[end], DiagonalPlusRankOne) for end in (0, -1)):
+            raise ValueError("the first and the last weight must be matrices; form them with numpy.asarray")
         for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True), start=1):
             if weight.ndim < 2 or weight.shape[-1] != width_in:
                 raise ValueError(f"weight {number} must take {width_in} values; its shape is {weight.shape}")
@@ -121,6 +125,12 @@ class MLP(Record, eqx.Module):
         weights, biases = ends_in_units(self.weights, self.biases, unit)
         return replace(self, weights=weights, biases=biases)
 
+    def dense(self) -> Self:
+        """The same network with a matrix in every layer, equal to it up to rounding; itself if it has these already."""
+        if not any(isinstance(weight, DiagonalPlusRankOne) for weight in self.weights):
+            return self
+        return replace(self, weights=tuple(formed(weight) for weight in self.weights))
+
     def reduced_map(self) -> ReducedMap | None:
         """The network iterated in the features of its last hidden layer, or `None` if that is not cheaper."""
         return network_reduced_map(self.hidden, self.weights[-1], self.biases[-1], self.shape)
@@ -135,7 +145,7 @@ class MLP(Record, eqx.Module):
 
     def linearizer(self) -> Linearizer:
         """Its Jacobian products, with bounds that include the rounding error of every slope and product."""
-        return partial(linearize_network, network_factors(self))
+        return NetworkLinearizer(network_factors(self))
 
     def step_bounds(self) -> Callable[[HostStates], list[StepAt]] | None:
         """Bounds on its slopes over balls, in the coordinates of the row space of W_1; `None` if φ' has no known
@@ -161,14 +171,17 @@ class MLP(Record, eqx.Module):
         """Writes its layers, between a flat vector and the shape of a state; see `attrax.maps.Exportable`."""
         x = write.apply("Reshape", x, write.constant(np.array([-1, self.size])))
         for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            arrays = [write.constant(array) for array in (weight, bias) if array is not None]
+            arrays = [write.constant(array) for array in (formed(weight), bias) if array is not None]
             x = write.apply("Gemm", x, *arrays, transB=1)
             x = write.activate(self.activation, x) if number < self.depth else x
         return write.apply("Reshape", x, write.constant(np.array([-1, *self.shape])))
 
     def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Arrays `weight.i` and `bias.i` with i from 0, and the settings for a file."""
-        arrays = {f"weight.{i}": np.asarray(weight) for i, weight in enumerate(self.weights)}
+        """Arrays `weight.i` and `bias.i` with i from 0, and the settings for a file.
+
+        Of a `DiagonalPlusRankOne` there are `weight.i.diagonal`, `weight.i.left` and `weight.i.right` instead.
+        """
+        arrays = dict(pair for i, weight in enumerate(self.weights) for pair in weight_arrays(f"weight.{i}", weight))
         arrays |= {f"bias.{i}": np.asarray(bias) for i, bias in enumerate(self.biases) if bias is not None}
         activation = name_for_file(self.activation)
         return arrays, {"shape": list(self.shape), "activation": activation, "layers": len(self.weights)}
@@ -177,7 +190,7 @@ class MLP(Record, eqx.Module):
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> "MLP":
         """The network rebuilt from these; see `to_arrays`."""
         layers = range(checks.integer("layers", settings["layers"], least=2))
-        weights = tuple(with_axes(arrays[f"weight.{i}"], 2) for i in layers)
+        weights = tuple(weight_from(f"weight.{i}", arrays) for i in layers)
         biases = tuple(arrays.get(f"bias.{i}") for i in layers)
         return cls(weights, biases, shape_from(settings), checks.text("activation", settings["activation"]))
 

@@ -7,12 +7,21 @@ units.
 """
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
-from attrax.linalg import UNIT_ROUNDOFF, Factor, Product, RunningProduct, frobenius_bound, largest_singular_value
+from attrax.linalg import (
+    UNIT_ROUNDOFF,
+    Factor,
+    Product,
+    RankOneBlock,
+    RunningProduct,
+    frobenius_bound,
+    largest_singular_value,
+)
 from attrax.maps.mlp._factors import Factors
+from attrax.maps.mlp._weights import Weight, block, rows_times
 
 
 def network_product(factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray]) -> Product:
@@ -27,22 +36,23 @@ def network_product(factors: Factors, slopes: Sequence[np.ndarray], errors: Sequ
     start = int(np.argmin(sizes))
     if factors.size < sizes[start]:
         return product_at_input(factors, slopes, errors, active)
+    if cut(factors, active):
+        return Product(np.zeros((sizes[start], sizes[start])), 0.0, 0.0)
     running = RunningProduct(sizes[start])
-    block: list[Factor] = []
+    met: list[Factor] = []
     for offset in range(1, total + 1):
         here, before = (start + offset) % total, (start + offset - 1) % total
-        layer = here % depth
+        layer, units = here % depth, active[here]
         weight, norm, weight_error = (
             (factors.joined, factors.joined_norm, factors.joined_error)
             if layer == 0
             else (factors.weights[layer], factors.norms[layer], 0.0)
         )
-        units = active[here]
-        part = weight[np.ix_(units, active[before])]
-        block.append(_factor(part, norm, weight_error, slopes[here][units], errors[here][units]))
-        if len(block) == depth:
-            running.multiply_block(block)
-            block = []
+        part = block(weight, units, active[before])
+        met.append(_factor(part, norm, weight_error, slopes[here][units], errors[here][units]))
+        if len(met) == depth:
+            running.multiply_block(met)
+            met = []
     return running.product()
 
 
@@ -51,17 +61,17 @@ def product_at_input(
 ) -> Product:
     """The same product from the state back to itself, for states with fewer entries than any layer has units."""
     running = RunningProduct(factors.size)
-    before: Any = slice(None)
-    block: list[Factor] = []
+    before: np.ndarray | None = None
+    met: list[Factor] = []
     for here, units in enumerate(active):
         layer = here % factors.depth
-        part = factors.weights[layer][units][:, before]
-        block.append(_factor(part, factors.norms[layer], 0.0, slopes[here][units], errors[here][units]))
+        part = block(factors.weights[layer], units, before)
+        met.append(_factor(part, factors.norms[layer], 0.0, slopes[here][units], errors[here][units]))
         before = units
         if layer == factors.depth - 1:
-            block.append(Factor(factors.weights[-1][:, before], factors.norms[-1], 0.0))
-            running.multiply_block(block)
-            before, block = slice(None), []
+            met.append(Factor(factors.last[:, before], factors.norms[-1], 0.0))
+            running.multiply_block(met)
+            before, met = None, []
     return running.product()
 
 
@@ -101,30 +111,49 @@ def step_product(
     It begins at the state (with E, where E·Eᵀ = W_1·W_1ᵀ) or, if `inside`, at the first pre-activations of the active
     units. `start` is the index of the application's first layer among the slopes.
     """
-    block: list[Factor] = []
-    before: Any = slice(None)
-    for layer in range(factors.depth):
-        slope, error = slopes[start + layer], errors[start + layer]
-        units = np.flatnonzero((slope != 0) | (error != 0))
+    steps = range(start, start + factors.depth)
+    active = [np.flatnonzero((slopes[here] != 0) | (errors[here] != 0)) for here in steps]
+    out = np.asarray(last.matrix)
+    if cut(factors, active):
+        return Product(np.zeros((len(out), len(active[0]) if inside else factors.entry.shape[1])), 0.0, 0.0)
+    met: list[Factor] = []
+    for layer, (here, units) in enumerate(zip(steps, active, strict=True)):
+        slope, error = slopes[here][units], errors[here][units]
         if layer == 0 and inside:
-            block.append(_factor(np.eye(len(units)), 1.0, 0.0, slope[units], error[units]))
+            met.append(_factor(np.eye(len(units)), 1.0, 0.0, slope, error))
+        elif layer == 0:
+            met.append(_factor(factors.entry[units], factors.norms[0], factors.entry_error, slope, error))
         else:
-            weight = (factors.entry if layer == 0 else factors.weights[layer])[units][:, before]
-            lost = factors.entry_error if layer == 0 else 0.0
-            block.append(_factor(weight, factors.norms[layer], lost, slope[units], error[units]))
-        before = units
-    block.append(Factor(last.matrix[:, before], last.norm, last.error))
-    running = RunningProduct(block[0].matrix.shape[1])
-    running.multiply_block(block)
+            part = block(factors.weights[layer], units, active[layer - 1])
+            met.append(_factor(part, factors.norms[layer], 0.0, slope, error))
+    met.append(Factor(out[:, active[-1]], last.norm, last.error))
+    running = RunningProduct(met[0].matrix.shape[1])
+    running.multiply_block(met)
     return running.product()
 
 
-def _factor(weight: np.ndarray, norm: float, weight_error: float, slope: np.ndarray, error: np.ndarray) -> Factor:
+def cut(factors: Factors, active: Sequence[np.ndarray]) -> bool:
+    """Whether the active units of two successive hidden layers are certainly not connected, so that the Jacobian is 0.
+
+    Only the connections of the narrowest layer are looked at. In a winner-take-all network it has one unit, whose path
+    ends in the next layer: then nothing of the size of the others is formed.
+    """
+    narrow = int(np.argmin([len(units) for units in active]))
+    for layer in (narrow, narrow + 1):
+        inside = layer % factors.depth > 0 and layer < len(active)
+        if inside and not block(factors.weights[layer % factors.depth], active[layer], active[layer - 1]).any():
+            return True
+    return False
+
+
+def _factor(
+    weight: np.ndarray | RankOneBlock, norm: float, weight_error: float, slope: np.ndarray, error: np.ndarray
+) -> Factor:
     """diag(slope) · weight, with bounds on its 2-norm and error."""
     largest, worst = float(np.abs(slope).max(initial=0.0)), float(error.max(initial=0.0))
-    part = slope[:, None] * weight
+    part = rows_times(slope, weight)
     # Per unit where errors differ a lot, as at kinks: ‖diag(error)·W‖ is at most its Frobenius norm.
-    strayed = min(worst * norm, frobenius_bound(error[:, None] * weight)) if np.isfinite(worst) else np.inf
+    strayed = min(worst * norm, frobenius_bound(rows_times(error, weight))) if np.isfinite(worst) else np.inf
     length = frobenius_bound(part)
     rounding = UNIT_ROUNDOFF * length
     # Of a layer with few active units, the block between them is far smaller than the layer.
@@ -134,6 +163,8 @@ def _factor(weight: np.ndarray, norm: float, weight_error: float, slope: np.ndar
 
 def network_singular_value(factors: Factors, slopes: Sequence[np.ndarray]) -> float:
     """The largest singular value of the Jacobian product around a cycle with the given slopes."""
+    if cut(factors, [np.flatnonzero(slope) for slope in slopes]):
+        return 0.0
     # W_1 and W_{L+1} touch the state only at the two ends, where smaller matrices have the same singular values.
     layers = _live(layers_met(factors, slopes, factors.entry, factors.exit))
     rows, columns = factors.exit.shape[0], factors.entry.shape[1]
@@ -148,7 +179,7 @@ def network_singular_value(factors: Factors, slopes: Sequence[np.ndarray]) -> fl
     return largest_singular_value(forward, backward, size)
 
 
-Met: TypeAlias = tuple[np.ndarray, np.ndarray | None]
+Met: TypeAlias = tuple[Weight | RankOneBlock, np.ndarray | None]
 """A weight and the slopes of the units it leads to, if it leads to units."""
 
 
@@ -164,13 +195,10 @@ def layers_met(factors: Factors, slopes: Sequence[np.ndarray], entry: np.ndarray
 def _live(layers: Sequence[Met]) -> list[Met]:
     """The same layers without the units of slope 0, which contribute nothing."""
     found: list[Met] = []
-    before: Any = slice(None)
+    before: np.ndarray | None = None
     for weight, slope in layers:
-        if slope is None:
-            found.append((weight[:, before], None))
-            continue
-        units = np.flatnonzero(slope)
-        found.append((weight[units][:, before], slope[units]))
+        units = None if slope is None else np.flatnonzero(slope)
+        found.append((block(weight, units, before), None if slope is None else slope[units]))
         before = units
     return found
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attrax.linalg import frobenius_bound, gamma
-from attrax.maps.mlp._factors import MORE, Factors, row_norms
+from attrax.linalg import Factor, frobenius_bound, gamma
+from attrax.maps.mlp._factors import Factors
+from attrax.maps.mlp._weights import MORE, block, columns_times, row_norms
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +30,10 @@ def reach_of(factors: Factors, slopes: Sequence[np.ndarray]) -> Reach:
     """`Reach` at a state where the units have these slopes, one array per layer."""
     depth = factors.depth
     live = [np.flatnonzero(slope) for slope in slopes]
-    through = [factors.weights[layer + 1][:, live[layer]] * slopes[layer][live[layer]] for layer in range(depth - 1)]
+    through = [
+        columns_times(block(factors.weights[layer + 1], None, live[layer]), slopes[layer][live[layer]])
+        for layer in range(depth - 1)
+    ]
     sizes = [frobenius_bound(part) for part in through]
     exit = factors.exit[:, live[-1]] * slopes[-1][live[-1]]
     exit_norm = float(np.abs(slopes[-1]).max(initial=0.0)) * factors.norms[-1]
@@ -61,7 +65,7 @@ def reach_of(factors: Factors, slopes: Sequence[np.ndarray]) -> Reach:
             layers.append([])
             outputs.append(factors.norms[-1])
             continue
-        later, output = onward(factors.weights[source + 1], 0.0, source + 1)
+        later, output = onward(*Factor(block(factors.weights[source + 1], None, None), 0.0, 0.0).formed(), source + 1)
         layers.append([factors.row_norms[source + 1], *later])
         outputs.append(output)
     return Reach([factors.row_norms[0], *state], layers, outputs)

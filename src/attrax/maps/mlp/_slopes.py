@@ -12,13 +12,18 @@ from attrax._base.numerics import float64
 from attrax._base.types import HostStates
 from attrax.activations import activation as activation_of
 from attrax.linalg import UNIT_ROUNDOFF, frobenius_bound, gamma
-from attrax.maps.mlp._factors import MORE, Factors, row_norms
+from attrax.maps.mlp._factors import Factors
 from attrax.maps.mlp._layers import HiddenLayers, derivatives_of_units
 from attrax.maps.mlp._reach import Reach, reach_of
 from attrax.maps.mlp._slope_deviation import slope_deviation
+from attrax.maps.mlp._weights import MORE, DiagonalPlusRankOne, Weight, block_norms, host_weight, row_sizes
 
 _MANY = 32
 """From this many states on, one matrix product is worth a copy of the weights."""
+_LARGE = 2**18
+"""Blocks of so many entries are looked at only if they are a small part of their matrix."""
+_WORK = 3e11
+"""The most multiplications for errors carried by products of layers. Without structure they grow as n³."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,13 +43,15 @@ class Evaluation:
     computed ones, and so how far the slopes of the units can be from those at the given states.
     """
 
-    def __init__(self, factors: Factors, cycle: HostStates) -> None:
+    def __init__(self, factors: Factors, cycle: HostStates, *, fixed: bool = False) -> None:
+        """At the states of a cycle or, with `fixed`, at as many fixed points."""
         self.factors = factors
         phi = activation_of(factors.activation)
         self.curved = not phi.piecewise_linear
         needs_curvature = phi.bounds is not None and not phi.bounds.linear
         self.activation_rounding = phi.rounding
         self.states = np.asarray(cycle, np.float64).reshape(len(cycle), -1)
+        self.following = self.states if fixed else np.roll(self.states, -1, axis=0)
         # A diverging iteration may overflow here. The certificate then has an infinite error.
         with float64(), np.errstate(over="ignore", invalid="ignore"):
             self.pre, self.hidden, self.slopes, self.curvatures = _derivatives(
@@ -59,10 +66,9 @@ class Evaluation:
         factors, inputs = self.factors, np.abs(self.states)
         sum_errors, activation_errors = [], []
         for layer, values in enumerate(self.pre):
-            on = [np.flatnonzero(row) for row in inputs]
             # The rounding of a sum of n nonzero products in any order, and more than underflow can add.
-            counts = np.array([[gamma(len(units) + 4)] for units in on])
-            total = counts * _reaches(factors.absolute[layer], inputs, on) + 1e-300
+            counts = _gammas(np.count_nonzero(inputs, axis=1) + 4)[:, None]
+            total = counts * _reaches(factors.absolute[layer], inputs) + 1e-300
             bias = factors.biases[layer]
             if bias is not None:
                 total = total + 2 * UNIT_ROUNDOFF * (np.abs(bias) + np.abs(values))
@@ -78,17 +84,19 @@ class Evaluation:
             activation_errors.append(rounded)
         return sum_errors, activation_errors
 
-    def slope_errors(self, radius: float, *, sharp: bool | None = None) -> list[np.ndarray]:
+    def slope_errors(self, radius: float | np.ndarray, *, sharp: bool | None = None) -> list[np.ndarray]:
         """For each layer, p×k bounds on |slope − computed slope|.
 
-        The slopes are all difference quotients and derivatives within `radius` of the given states.
+        The slopes are all difference quotients and derivatives within `radius` of the given states: one number, or one
+        for each.
 
         If a unit is closer to a kink of its activation than the error of its pre-activation, both slopes are possible,
         and the error covers both. With `sharp`, errors are carried through the layers by the products of these; without
         it, by the norms of the layers, which overstates the errors in a deep network. The default is `sharp` where φ is
         curved.
         """
-        return self._spread(np.full(len(self.states), radius), self.curved if sharp is None else sharp).slopes
+        radii = np.broadcast_to(radius, len(self.states))
+        return self._spread(radii, self.curved if sharp is None else sharp).slopes
 
     def totals(self, radius: float) -> list[np.ndarray]:
         """For each layer, p×k bounds on how far the pre-activations of states within `radius` are from the computed
@@ -99,10 +107,21 @@ class Evaluation:
         """Bounds on ‖f(x_i) − x_{i+1}‖ for the exact f: the computed defect plus all rounding errors."""
         outputs, errors = self._outputs(self._spread(np.zeros(len(self.states)), sharp).outputs)
         with np.errstate(over="ignore", invalid="ignore"):
-            gaps = outputs - np.roll(self.states, -1, axis=0)
+            gaps = outputs - self.following
             sizes = np.array([frobenius_bound(gap[None]) for gap in gaps])
             found = (sizes * (1 + 2 * UNIT_ROUNDOFF) + errors) * MORE
         return np.where(np.isfinite(found), found, np.inf)
+
+    def heavy(self) -> bool:
+        """Whether errors of p states carried by products of layers would take too long."""
+        live = [float(np.count_nonzero(layer, axis=1).max()) for layer in self.slopes]
+        widths = [float(layer.shape[1]) for layer in self.slopes]
+        products = (
+            widths[source] * live[layer] * widths[layer + 1]
+            for source in range(len(widths))
+            for layer in range(source, len(widths) - 1)
+        )
+        return len(self.states) * sum(products) > _WORK
 
     def rounding(self) -> tuple[list[np.ndarray], Float[np.ndarray, " p"]]:
         """Bounds on the rounding of the pre-activations, p×k for each layer, and of the outputs, in the 2-norm."""
@@ -112,19 +131,22 @@ class Evaluation:
     def _outputs(self, before: np.ndarray) -> tuple[Float[np.ndarray, "p d"], Float[np.ndarray, " p"]]:
         """f(x_i) as computed, and bounds on its error; `before` is the contribution of the hidden layers to it."""
         factors = self.factors
-        last, bias = factors.weights[-1], factors.biases[-1]
-        outputs, errors = np.zeros_like(self.states), np.zeros(len(self.states))
+        last, bias, features = factors.last, factors.biases[-1], self.hidden[-1]
         with np.errstate(over="ignore", invalid="ignore"):
-            for step, features in enumerate(self.hidden[-1]):
-                on = np.flatnonzero(features)
-                output = last @ features if 8 * len(on) > len(features) else last[:, on] @ features[on]
-                size = float(factors.column_norms[on] @ np.abs(features[on]))
-                error = gamma(len(on) + 4) * size + 1e-290
-                if bias is not None:
-                    output = output + bias
-                    error += 2 * UNIT_ROUNDOFF * (frobenius_bound(bias[None]) + frobenius_bound(output[None]))
-                outputs[step], errors[step] = output, (error + before[step]) * MORE
-        return outputs, errors
+            if len(features) >= _MANY:
+                outputs = features @ last.T
+            else:
+                rows = zip(features, map(np.flatnonzero, features), strict=True)
+                outputs = np.stack(
+                    [last @ row if 8 * len(on) > len(row) else last[:, on] @ row[on] for row, on in rows]
+                )
+            sizes = np.abs(features) @ factors.column_norms
+            errors = _gammas(np.count_nonzero(features, axis=1) + 4) * sizes * MORE + 1e-290
+            if bias is not None:
+                outputs = outputs + bias
+                lengths = frobenius_bound(bias[None]) + np.array([frobenius_bound(output[None]) for output in outputs])
+                errors = errors + 2 * UNIT_ROUNDOFF * lengths
+            return outputs, (errors + before) * MORE
 
     def _spread(self, radius: np.ndarray, sharp: bool) -> "_Spread":
         """How errors of up to `radius` in the states, and all rounding, spread through the network."""
@@ -134,29 +156,48 @@ class Evaluation:
     def _by_norms(self, radius: np.ndarray) -> "_Spread":
         factors = self.factors
         away = radius[:, None].astype(float)  # bound on the 2-norm of the error of a layer's input
-        live: list[np.ndarray | None] = [None] * len(radius)  # units that can have an error at all
+        live: np.ndarray | None = None  # units that can have an error at all
         errors, totals = [], []
         for layer in range(factors.depth):
-            weight, rounding = factors.weights[layer], self.sum_errors[layer]
-            rows = np.stack(
-                [factors.row_norms[layer] if units is None else row_norms(weight[:, units]) for units in live]
-            )
-            total = (rounding + away * rows) * MORE
+            rounding = self.sum_errors[layer]
+            total = (rounding + away * self._row_norms(layer, live)) * MORE
             error = self._slope_error(layer, total)
             errors.append(error)
             totals.append(total)
             on = (self.slopes[layer] != 0) | (error != 0)
-            now = [np.flatnonzero(row) for row in on]
-            norms = np.array(
-                [[_block_norm(weight, *pair, factors.norms[layer])] for pair in zip(now, live, strict=True)]
-            )
+            norms = self._block_norms(layer, on, live)
             steepest = (np.abs(self.slopes[layer]) + error).max(axis=1, keepdims=True, initial=0.0)
             # A unit that is certainly on a flat piece has the same value whatever the error of its input.
             before = away * norms + _row_lengths(np.where(on, rounding, 0.0))
             away = (steepest * before + _row_lengths(self.activation_errors[layer])) * MORE
             # The value of such a unit may still be nonzero, and is rounded then.
-            live = [*map(np.flatnonzero, on | (self.hidden[layer] != 0))]
+            live = on | (self.hidden[layer] != 0)
         return _Spread(errors, np.where(np.isnan(away[:, 0]), np.inf, away[:, 0]) * factors.norms[-1], totals)
+
+    def _row_norms(self, layer: int, live: np.ndarray | None) -> np.ndarray:
+        """Bounds on the norms of a layer's rows between live units, for each state."""
+        weight, whole = self.factors.weights[layer], self.factors.row_norms[layer]
+        if live is None:
+            return whole[None]
+        if isinstance(weight, DiagonalPlusRankOne):
+            return row_sizes(weight, live)
+        most = [_most(weight, weight.shape[0], int(columns.sum())) for columns in live]
+        return np.stack(
+            [whole if much else row_sizes(weight, columns[None])[0] for much, columns in zip(most, live, strict=True)]
+        )
+
+    def _block_norms(self, layer: int, on: np.ndarray, live: np.ndarray | None) -> np.ndarray:
+        """Bounds on the norms of a layer's blocks from live units to those that are on, for each state."""
+        weight, norm = self.factors.weights[layer], self.factors.norms[layer]
+        if live is None:
+            return np.full((len(on), 1), norm)
+        if isinstance(weight, DiagonalPlusRankOne):
+            return np.minimum(norm, block_norms(weight, on, live, sharp=len(on) < _MANY))
+        found = np.full((len(on), 1), norm)
+        for step, (rows, columns) in enumerate(zip(on, live, strict=True)):
+            if not _most(weight, int(rows.sum()), int(columns.sum())):
+                found[step] = min(norm, block_norms(weight, rows[None], columns[None], sharp=True)[0, 0])
+        return found
 
     def _by_products(self, radius: np.ndarray) -> "_Spread":
         count, depth = len(self.states), self.factors.depth
@@ -223,25 +264,26 @@ def _row_lengths(rows: np.ndarray) -> np.ndarray:
     return np.linalg.norm(rows, axis=1, keepdims=True) * MORE + 1e-150 * (rows != 0).any(axis=1, keepdims=True)
 
 
-def _reaches(sizes: np.ndarray, inputs: np.ndarray, on: Sequence[np.ndarray]) -> np.ndarray:
+def _gammas(counts: np.ndarray) -> np.ndarray:
+    """`gamma` of each."""
+    return np.array([gamma(int(count)) for count in counts])
+
+
+def _reaches(sizes: Weight, inputs: np.ndarray) -> np.ndarray:
     """|W||x| for each state x. Where most of x is 0, only the columns of W that matter are used."""
-    if len(inputs) >= _MANY:
+    if len(inputs) >= _MANY or isinstance(sizes, DiagonalPlusRankOne):
         return inputs @ sizes.T
     return np.stack(
         [
             sizes @ row if 8 * len(units) > len(row) else sizes[:, units] @ row[units]
-            for row, units in zip(inputs, on, strict=True)
+            for row, units in zip(inputs, map(np.flatnonzero, inputs), strict=True)
         ]
     )
 
 
-def _block_norm(weight: np.ndarray, rows: np.ndarray, columns: np.ndarray | None, norm: float) -> float:
-    """A bound on the 2-norm of a block B of `weight`, whose own norm is at most `norm`: ‖B‖₂² ≤ ‖B‖₁·‖B‖_∞."""
-    if columns is None or not len(rows) or not len(columns):
-        return norm if columns is None else 0.0
-    block = np.abs(weight[np.ix_(rows, columns)])
-    bound = float(np.sqrt(block.sum(axis=0).max()) * np.sqrt(block.sum(axis=1).max()))
-    return min(norm, bound * (1 + gamma(sum(block.shape))))
+def _most(weight: np.ndarray, rows: int, columns: int) -> bool:
+    """Whether the norm of so many rows and columns is hardly less than that of the weight, or not worth the time."""
+    return rows * columns > _LARGE and 8 * rows * columns > weight.size
 
 
 def _derivatives(
@@ -254,7 +296,7 @@ def _derivatives(
     pre, hidden, slopes, curvatures = [], [], [], []
     values = states
     for weight, bias, plain in zip(layers.weights, layers.biases, linear, strict=True):
-        before = values @ np.asarray(weight).T
+        before = values @ host_weight(weight).T
         before = before if bias is None else before + np.asarray(bias)
         values, slope, curvature = derivatives_of_units(layers.activation, before, curved)
         if plain is not None:

@@ -14,7 +14,8 @@ import { sha256 } from "./sha256.js";
  *   certified: Certified[] | null}} Memory */
 
 const FORMAT = "attrax memory";
-const VERSION = "2";
+/** Format versions. In version 3, a layer may be three vectors in place of a matrix. */
+const READABLE = ["2", "3"];
 const VERDICTS = ["attractor", "displaced", "not_attractor", "inconclusive"];
 const KINDS = new Map([
   ["conv", "a convolutional network"],
@@ -24,11 +25,12 @@ const KINDS = new Map([
 /** A shape as Python prints it. @param {number[]} shape */
 const tuple = (shape) => (shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`);
 
-/** The checksum that the file has to hold. @param {Map<string, Tensor>} tensors @param {string} text */
-function checksum(tensors, text) {
+/** The checksum that the file has to hold.
+ * @param {Map<string, Tensor>} tensors @param {string} text @param {string} version */
+function checksum(tensors, text, version) {
   const encoder = new TextEncoder();
   /** @type {Uint8Array[]} */
-  const parts = [encoder.encode(`${FORMAT} ${VERSION} ${text}`)];
+  const parts = [encoder.encode(`${FORMAT} ${version} ${text}`)];
   for (const name of [...tensors.keys()].sort()) {
     const { type, shape, bytes } = /** @type {Tensor} */ (tensors.get(name));
     parts.push(encoder.encode(`|${name} ${type} ${tuple(shape)}|`), bytes);
@@ -72,6 +74,23 @@ function real(tensors, name, shape) {
   return { shape: tensor.shape, values: /** @type {Float32Array | Float64Array} */ (tensor.values) };
 }
 
+/** A matrix, which a diagonal plus a matrix of rank one is made into.
+ * @param {Map<string, Tensor>} tensors @param {string} name */
+function weightOf(tensors, name) {
+  if (tensors.has(name) || !tensors.has(`${name}.diagonal`)) return real(tensors, name, null);
+  const { shape, values: diagonal } = real(tensors, `${name}.diagonal`, null);
+  const count = shape[0];
+  need(shape.length === 1 && count <= 5_000, "its layers do not fit together");
+  const left = real(tensors, `${name}.left`, [count]).values;
+  const right = real(tensors, `${name}.right`, [count]).values;
+  const values = new Float64Array(count * count);
+  for (let row = 0; row < count; row++) {
+    for (let col = 0; col < count; col++) values[row * count + col] = left[row] * right[col];
+    values[row * count + row] += diagonal[row];
+  }
+  return { shape: [count, count], values };
+}
+
 /** @param {any} text @param {Map<string, Tensor>} tensors @param {number} size @returns {Network} */
 function networkOf(text, tensors, size) {
   const kind = text.map?.kind;
@@ -86,7 +105,7 @@ function networkOf(text, tensors, size) {
   const layers = [];
   let cols = size;
   for (let number = 0; number < count; number++) {
-    const { shape, values } = real(tensors, `map.weight.${number}`, null);
+    const { shape, values } = weightOf(tensors, `map.weight.${number}`);
     need(shape.length === 2 && shape[1] === cols && shape[0] > 0, "its layers do not fit together");
     const bias = tensors.has(`map.bias.${number}`) ? real(tensors, `map.bias.${number}`, [shape[0]]).values : null;
     need(values.every(Number.isFinite) && (!bias || bias.every(Number.isFinite)), "a weight is not finite");
@@ -119,11 +138,12 @@ function certificateOf(text, tensors, cycles) {
 export function readMemory(content, title) {
   const { tensors, metadata } = readSafetensors(content);
   if (metadata.get("format") !== FORMAT) throw new FileError("not an attrax memory file");
-  if (metadata.get("version") !== VERSION) {
-    throw new FileError(`of format version ${String(metadata.get("version")).slice(0, 8)}; this page reads ${VERSION}`);
+  const version = metadata.get("version") ?? "";
+  if (!READABLE.includes(version)) {
+    throw new FileError(`of format version ${version.slice(0, 8)}; this page reads ${READABLE.join(" and ")}`);
   }
   const json = metadata.get("memory") ?? "";
-  need(metadata.get("checksum") === checksum(tensors, json), "its checksum does not match");
+  need(metadata.get("checksum") === checksum(tensors, json, version), "its checksum does not match");
   let text;
   try {
     text = JSON.parse(json);

@@ -1,0 +1,242 @@
+"""The weights of fully connected layers: matrices, or a diagonal plus a matrix of rank one, which is never formed."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeAlias
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from attrax._base.shown import Record
+from attrax.linalg import RankOneBlock, frobenius_bound, gamma, two_norm_bound
+from attrax.maps._from_file import with_axes
+
+MORE = 1 + 1e-9
+"""Margin for the rounding of an error bound itself."""
+_SMALL = 4096
+"""Blocks of no more entries are formed, because their norms are then known better."""
+
+
+class DiagonalPlusRankOne(Record, eqx.Module):
+    """The k×k matrix diag(d) + l·rᵀ of a layer, kept as three vectors and applied in 3k multiplications.
+
+    Such are the layers of lateral inhibition, (1 + ε)I − ε·11ᵀ. It can stand wherever a hidden layer of an `MLP` has a
+    matrix; `numpy.asarray` forms the matrix.
+
+    **Fields:** `diagonal` = d, `left` = l and `right` = r, k entries each.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax.maps import DiagonalPlusRankOne
+    >>> weight = DiagonalPlusRankOne(np.array([2.0, 2.0]), np.array([-1.0, -1.0]), np.array([1.0, 1.0]))
+    >>> np.asarray(weight).tolist(), (weight @ np.array([3.0, 1.0])).tolist()
+    ([[1.0, -1.0], [-1.0, 1.0]], [2.0, -2.0])
+
+    ```
+    """
+
+    __array_ufunc__: ClassVar[None] = None  # so that NumPy leaves array @ weight to the weight
+
+    diagonal: Float[Array, " k"] | Float[np.ndarray, " k"]
+    left: Float[Array, " k"] | Float[np.ndarray, " k"]
+    right: Float[Array, " k"] | Float[np.ndarray, " k"]
+
+    def __check_init__(self) -> None:
+        parts = (self.diagonal, self.left, self.right)
+        if not all(hasattr(part, "shape") for part in parts):
+            return  # a tree of placeholders, as JAX creates inside transformations
+        if len({part.shape for part in parts}) > 1 or self.diagonal.ndim < 1:
+            raise ValueError(
+                "diagonal, left and right must be vectors of one length; got the shapes "
+                f"{', '.join(str(part.shape) for part in parts)}"
+            )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """k×k, as a matrix; inside transformations with axes of a batch before it."""
+        return (*self.diagonal.shape, self.diagonal.shape[-1])
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> Any:
+        """That of its vectors."""
+        return self.diagonal.dtype
+
+    @property
+    def T(self) -> "DiagonalPlusRankOne":
+        """The transpose."""
+        return DiagonalPlusRankOne(self.diagonal, self.right, self.left)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        dense = np.outer(np.asarray(self.left), np.asarray(self.right))
+        dense[np.diag_indices_from(dense)] += np.asarray(self.diagonal)
+        return dense if dtype is None else dense.astype(dtype)
+
+    def __matmul__(self, x: Any) -> Any:
+        if x.ndim == 1:
+            return self.diagonal * x + self.left * (self.right @ x)
+        return self.diagonal[:, None] * x + self.left[:, None] * (self.right @ x)[None]
+
+    def __rmatmul__(self, x: Any) -> Any:
+        return x * self.diagonal + (x @ self.left)[..., None] * self.right
+
+
+Weight: TypeAlias = np.ndarray | DiagonalPlusRankOne
+"""What certificates compute with, in float64 on the host."""
+
+
+def exact_weight(weight: Any) -> Weight:
+    """The weight in float64 on the host."""
+    if isinstance(weight, DiagonalPlusRankOne):
+        return jax.tree.map(lambda part: np.asarray(part, np.float64), weight)
+    return np.asarray(weight, np.float64)
+
+
+def host_weight(weight: Any) -> Weight:
+    """The weight on the host, in its own precision."""
+    return jax.tree.map(np.asarray, weight) if isinstance(weight, DiagonalPlusRankOne) else np.asarray(weight)
+
+
+def formed(weight: Any) -> Any:
+    """The weight as a matrix, for NumPy and for JAX."""
+    if not isinstance(weight, DiagonalPlusRankOne):
+        return weight
+    if isinstance(weight.diagonal, np.ndarray):
+        return np.asarray(weight)
+    return jnp.diag(weight.diagonal) + jnp.outer(weight.left, weight.right)
+
+
+def block(
+    weight: Weight, rows: Int[np.ndarray, " m"] | None, columns: Int[np.ndarray, " n"] | None
+) -> np.ndarray | RankOneBlock:
+    """These rows and columns of a weight, each sorted, or all of them."""
+    if isinstance(weight, np.ndarray):
+        if rows is None or columns is None:
+            return weight if rows is columns else weight[rows] if columns is None else weight[:, columns]
+        return weight[np.ix_(rows, columns)]
+    every = np.arange(len(weight.left))
+    rows, columns = every if rows is None else rows, every if columns is None else columns
+    both, at_rows, at_columns = np.intersect1d(rows, columns, assume_unique=True, return_indices=True)
+    diagonal, left, right = _parts(weight)
+    return RankOneBlock(left[rows], right[columns], at_rows, at_columns, diagonal[both])
+
+
+def magnitudes(weight: Weight) -> Weight:
+    """The absolute values; of a diagonal plus rank one, those of its parts, to which its rounding is relative."""
+    return np.abs(weight) if isinstance(weight, np.ndarray) else jax.tree.map(np.abs, weight)
+
+
+def scaled(weight: Weight, rows: np.ndarray | None, columns: np.ndarray | None) -> Weight:
+    """diag(`rows`)·W·diag(`columns`)."""
+    if isinstance(weight, np.ndarray):
+        weight = weight if rows is None else weight * rows[:, None]
+        return weight if columns is None else weight * columns
+    diagonal, left, right = _parts(weight)
+    if rows is not None:
+        diagonal, left = diagonal * rows, left * rows
+    if columns is not None:
+        diagonal, right = diagonal * columns, right * columns
+    return DiagonalPlusRankOne(diagonal, left, right)
+
+
+def rows_times(factors: np.ndarray, matrix: np.ndarray | RankOneBlock) -> np.ndarray | RankOneBlock:
+    """diag(`factors`)·matrix."""
+    return factors[:, None] * matrix if isinstance(matrix, np.ndarray) else matrix.with_rows_times(factors)
+
+
+def columns_times(matrix: np.ndarray | RankOneBlock, factors: np.ndarray) -> np.ndarray | RankOneBlock:
+    """matrix·diag(`factors`)."""
+    return matrix * factors if isinstance(matrix, np.ndarray) else matrix.with_columns_times(factors)
+
+
+def same(weight: Weight, other: Weight) -> bool:
+    """Whether two weights of one kind are equal, entry by entry."""
+    pairs = zip(jax.tree.leaves(weight), jax.tree.leaves(other), strict=True)
+    return all(np.array_equal(one, another) for one, another in pairs)
+
+
+def norm_of(weight: Weight) -> float:
+    """A bound on the 2-norm."""
+    return two_norm_bound(block(weight, None, None))
+
+
+def row_sizes(weight: Weight, live: Bool[np.ndarray, "p n"] | None = None) -> Float[np.ndarray, "p m"]:
+    """Bounds on the 2-norms of the rows, for each of p choices of columns, or one of all; 0 only for rows of zeros."""
+    if isinstance(weight, np.ndarray):
+        if live is None:
+            return row_norms(weight)[None]
+        return np.stack([row_norms(weight[:, np.flatnonzero(columns)]) for columns in live])
+    diagonal, left, right = _parts(weight)
+    kept = np.ones((1, len(right)), bool) if live is None else live
+    return (np.abs(diagonal) * kept + np.abs(left) * _lengths(kept, right)) * MORE
+
+
+def block_norms(
+    weight: Weight, rows: Bool[np.ndarray, "p m"], columns: Bool[np.ndarray, "p n"], *, sharp: bool
+) -> Float[np.ndarray, "p 1"]:
+    """Bounds on the 2-norms of p blocks B: ‖B‖₂² ≤ ‖B‖₁·‖B‖_∞. Of a diagonal plus rank one they are the sums of those
+    of its parts, unless with `sharp` the block is small."""
+    pairs: list[tuple[np.ndarray, np.ndarray]] = []
+    if sharp or isinstance(weight, np.ndarray):
+        pairs = [*zip(map(np.flatnonzero, rows), map(np.flatnonzero, columns), strict=True)]
+    if isinstance(weight, np.ndarray):
+        return np.array([[_norm_by_sums(weight[np.ix_(*pair)])] for pair in pairs])
+    diagonal, left, right = _parts(weight)
+    largest = np.where(rows, np.abs(diagonal), 0.0).max(axis=1, initial=0.0, keepdims=True)
+    found = (largest + _lengths(rows, left) * _lengths(columns, right)) * MORE
+    for number, (one, other) in enumerate(pairs):
+        if len(one) * len(other) <= _SMALL:
+            part = block(weight, one, other)
+            found[number] = min(found[number, 0], _norm_by_sums(np.asarray(part)) + gamma(2) * frobenius_bound(part))
+    return found
+
+
+def _norm_by_sums(matrix: np.ndarray) -> float:
+    sizes = np.abs(matrix)
+    bound = float(np.sqrt(sizes.sum(axis=0).max(initial=0.0)) * np.sqrt(sizes.sum(axis=1).max(initial=0.0)))
+    return bound * (1 + gamma(sum(sizes.shape)))
+
+
+def _parts(weight: DiagonalPlusRankOne) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return np.asarray(weight.diagonal), np.asarray(weight.left), np.asarray(weight.right)
+
+
+def _lengths(kept: Bool[np.ndarray, "p n"], vector: np.ndarray) -> Float[np.ndarray, "p 1"]:
+    """Bounds on the 2-norms of a vector's kept entries. Squares that underflow are errors below 1e-150."""
+    largest = float(np.abs(vector).max(initial=0.0))
+    if largest == 0 or not np.isfinite(largest):
+        return np.where(kept.any(axis=1, keepdims=True), largest, 0.0)
+    lengths = np.sqrt(kept @ (vector / largest) ** 2)[:, None] * largest * MORE
+    return lengths + 1e-150 * (kept & (vector != 0)).any(axis=1, keepdims=True)
+
+
+def row_norms(matrix: np.ndarray) -> np.ndarray:
+    """Bounds on the 2-norms of the rows; 0 only for rows of zeros."""
+    size = np.abs(matrix).max(axis=1, initial=0.0)
+    tame = np.where((size > 1e-100) & (size < 1e100), 1.0, np.where(size > 0, size, 1.0))
+    if (tame != 1.0).any():
+        matrix = matrix / tame[:, None]
+    return np.linalg.norm(matrix, axis=1) * tame * MORE
+
+
+_PARTS = ("diagonal", "left", "right")
+
+
+def weight_arrays(name: str, weight: Any) -> list[tuple[str, np.ndarray]]:
+    """The arrays of a weight with their names in a file."""
+    if not isinstance(weight, DiagonalPlusRankOne):
+        return [(name, np.asarray(weight))]
+    return [(f"{name}.{part}", np.asarray(getattr(weight, part))) for part in _PARTS]
+
+
+def weight_from(name: str, arrays: Mapping[str, np.ndarray]) -> Any:
+    """The weight of these arrays; see `weight_arrays`. **Raises** `KeyError` or `ValueError` if they are not one."""
+    if name in arrays or f"{name}.diagonal" not in arrays:
+        return with_axes(arrays[name], 2)
+    return DiagonalPlusRankOne(*(with_axes(arrays[f"{name}.{part}"], 1) for part in _PARTS))

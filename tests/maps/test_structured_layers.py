@@ -1,0 +1,243 @@
+"""Layers that are diagonal plus rank one: the same network as with matrices, and bounds that hold of what they do."""
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import jax
+import jax.random as jr
+import numpy as np
+import pytest
+import safetensors.numpy
+
+import attrax as ax
+from attrax.extending import cast, float64
+from attrax.linalg import Factor, RankOneBlock, RunningProduct, frobenius_bound, gamma, two_norm_bound
+from attrax.maps import MLP, DiagonalPlusRankOne
+from attrax.maps.mlp._factors import network_factors  # the bounds by themselves
+from attrax.maps.mlp._slopes import Evaluation
+from attrax.maps.mlp._weights import block, block_norms, row_sizes
+
+EXACT = np.longdouble
+"""With 64 digits of the mantissa to 53: what it computes of small matrices is exact in comparison."""
+
+
+def drawn(size: int, random: np.random.Generator, scale: float = 1.0) -> DiagonalPlusRankOne:
+    diagonal, left, right = (random.standard_normal(size) * scale for _ in range(3))
+    return DiagonalPlusRankOne(diagonal, left, right / np.sqrt(size))
+
+
+def exact(weight: object) -> np.ndarray:
+    """The matrix that a weight stands for, in higher precision."""
+    if isinstance(weight, RankOneBlock):
+        found = np.outer(weight.left.astype(EXACT), weight.right.astype(EXACT))
+        found[weight.rows, weight.columns] += weight.entries
+        return found
+    if isinstance(weight, DiagonalPlusRankOne):
+        parts = (np.asarray(part, EXACT) for part in (weight.diagonal, weight.left, weight.right))
+        diagonal, left, right = parts
+        return np.diag(diagonal) + np.outer(left, right)
+    return np.asarray(weight, EXACT)
+
+
+def structured(random: np.random.Generator, sizes: tuple[int, ...] = (6, 9, 9, 9, 6), gain: float = 0.4) -> MLP:
+    """A network whose middle layers are diagonal plus rank one."""
+    weights: list = []
+    for into, out in pairwise(sizes):
+        dense = gain * random.standard_normal((out, into)) / np.sqrt(into)
+        weights.append(drawn(out, random, gain) if into == out else dense)
+    biases = [0.3 * random.standard_normal(out) for out in sizes[1:]]
+    return MLP(tuple(weights), tuple(biases), (sizes[0],), "relu")
+
+
+def winner(num: int = 40, size: int = 16) -> ax.Memory:
+    points = np.random.default_rng(1).random((num, size))
+    scores = ax.training.encoder(points, widths=(2 * num,), key=jr.key(0))
+    return ax.Memory(ax.training.winner_take_all_network(scores, points), ax.Patterns.from_examples(points))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_products_of_blocks_are_as_exact_as_their_bounds_say(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    weight = drawn(30, random, 10.0 ** random.integers(-3, 4))
+    weight = replace(weight, diagonal=weight.diagonal - weight.left * weight.right)  # cancels on the diagonal
+    rows, columns = (np.sort(random.choice(30, count, replace=False)) for count in (17, 12))
+    part = block(weight, rows, columns)
+    assert isinstance(part, RankOneBlock)
+    np.testing.assert_array_equal(exact(part), exact(weight)[np.ix_(rows, columns)])
+    for one, product in (
+        (random.standard_normal((12, 5)), lambda one: (part @ one, exact(part) @ one.astype(EXACT))),
+        (random.standard_normal((5, 17)), lambda one: (one @ part, one.astype(EXACT) @ exact(part))),
+    ):
+        found, true = product(one)
+        assert np.linalg.norm(found - true) <= gamma(17 + 2) * frobenius_bound(part) * frobenius_bound(one)
+    formed, rounding = Factor(part, 0.0, 0.0).formed()
+    assert np.linalg.norm((formed - exact(part)).astype(float)) <= rounding
+    norm = np.linalg.norm(exact(part).astype(float), 2)
+    assert norm <= two_norm_bound(part)
+    on, live = np.zeros((1, 30), bool), np.zeros((1, 30), bool)
+    on[0, rows], live[0, columns] = True, True
+    for sharp in (False, True):
+        assert norm <= block_norms(weight, on, live, sharp=sharp)[0, 0]
+    lengths = np.linalg.norm(exact(weight)[:, columns].astype(float), axis=1)
+    assert (lengths <= row_sizes(weight, live)[0]).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_running_products_of_blocks_are_within_their_error(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    blocks = [block(drawn(8, random, 10.0 ** random.integers(-2, 3)), None, None) for _ in range(3)]
+    chain = [blocks[0], random.standard_normal((8, 8)), blocks[1], blocks[2]][: 2 + seed % 3]
+    running, true = RunningProduct(8), np.eye(8, dtype=EXACT)
+    running.multiply_block([Factor(one, two_norm_bound(one), 0.0) for one in chain])
+    for one in chain:
+        true = exact(one) @ true
+    found = running.product()
+    assert 0 < found.error < 1e-12
+    # The scale is a power of two, whose logarithm is rounded.
+    scale = 2.0 ** round(found.log_scale / np.log(2))
+    gap = found.matrix.astype(EXACT) * scale - true
+    assert np.linalg.norm(gap.astype(float)) <= found.error * scale
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pre_activations_are_within_their_errors(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    network = structured(random, gain=2.0)
+    states = random.standard_normal((40, 6))
+    evaluation = Evaluation(network_factors(network), states, fixed=True)
+    values = states.astype(EXACT)
+    for layer, total in enumerate(evaluation.totals(0.0)):
+        before = values @ exact(network.weights[layer]).T + network.biases[layer]
+        assert (np.abs(before - evaluation.pre[layer]) <= total).all()
+        values = np.maximum(before, 0)
+
+
+def test_it_is_the_network_with_matrices() -> None:
+    random = np.random.default_rng(0)
+    network, states = structured(random), random.standard_normal((40, 6))
+    dense = network.dense()
+    assert all(isinstance(weight, np.ndarray) for weight in dense.weights)
+    assert dense.dense() is dense
+    assert network.widths == dense.widths
+    with float64():
+        compiled = jax.jit(jax.vmap(cast(network, np.float64)))(states)
+        expected = ax.maps.each_row(dense, states)
+        slopes = [dense.on_host().push(state, None) for state in states[:3]]
+        np.testing.assert_allclose([network.on_host().push(state, None) for state in states[:3]], slopes, atol=1e-14)
+        np.testing.assert_allclose(ax.maps.each_row(network, states), expected, atol=1e-14)
+        np.testing.assert_allclose(compiled, expected, atol=1e-14)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_certificates_of_layers_that_are_not_flat(seed: int) -> None:
+    """The radius round the fixed point is that of the formed Jacobian, within the error and below the bound."""
+    random = np.random.default_rng(seed)
+    network = structured(random, gain=0.7)
+    point = np.zeros(6)
+    for _ in range(400):
+        point = network.on_host().rows(point[None])[0]
+    found = ax.certify(ax.Memory(network, ax.Patterns.from_examples(point[None])))
+    assert found.verdict[0] == "attractor"
+    radius = np.abs(np.linalg.eigvals(network.dense().on_host().push(point, None))).max()
+    assert found.spectral_radius[0] == pytest.approx(radius, abs=1e-12)
+    assert radius <= found.upper_bound[0] + 1e-15
+    assert radius > 1e-3
+    here = point.astype(EXACT)
+    for _ in range(400):
+        for number, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
+            here = exact(weight) @ here + bias
+            here = np.maximum(here, 0) if number < network.depth else here
+    assert np.linalg.norm((here - point).astype(float)) <= found.distance_error[0]
+
+
+def test_nothing_of_the_size_of_the_examples_squared_is_formed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is certified together is what is certified alone, and of the network with matrices."""
+    memory = winner()
+    dense = ax.certify(memory.dense())
+
+    def refuse(*_: object, **__: object) -> np.ndarray:
+        raise AssertionError("formed")
+
+    monkeypatch.setattr(DiagonalPlusRankOne, "__array__", refuse)
+    found = ax.certify(memory)
+    assert found.all_attractors
+    assert dense.all_attractors
+    assert (found.upper_bound == 0).all()
+    assert (found.largest_singular_value == 0).all()
+    points = memory.examples().points
+    alone = ax.certify(ax.Memory(memory.map, ax.Patterns.from_examples(points[3:4])))
+    np.testing.assert_allclose(alone.distance_error, found.distance_error[3:4], rtol=0.5)
+    assert alone.spectral_radius[0] == found.spectral_radius[3] == 0
+    assert found.distance_error.max() < 1e-9
+
+
+def test_examples_that_are_not_flat_are_looked_at_one_by_one() -> None:
+    """Among forty, one example that another's score wins, and one between two of them."""
+    memory = winner()
+    points = memory.examples().points.copy()
+    network = memory.map
+    shifted = MLP(network.weights, (*network.biases[:-1], network.biases[-1] + 0.01), network.shape, "relu")
+    points[:39] = shifted.on_host().rows(points[:39])
+    found = ax.certify(ax.Memory(shifted, ax.Patterns.from_examples(points)))
+    assert [str(one) for one in found.verdict[:39]] == ["attractor"] * 39
+    assert found.verdict[39] != "attractor"
+
+
+def test_files_hold_three_vectors(tmp_path: Path) -> None:
+    memory = replace(winner(), written={"status": "stored"})
+    path = ax.save(tmp_path / "it.attrax", memory)
+    again = ax.load(path)
+    for one, other in zip(memory.map.weights, again.map.weights, strict=True):
+        assert type(one) is type(other)
+        np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
+    assert path.stat().st_size < ax.save(tmp_path / "dense.attrax", memory.dense()).stat().st_size
+    arrays = safetensors.numpy.load(path.read_bytes())
+    assert arrays["map.weight.2.diagonal"].shape == (40,)
+    assert memory.dense().certificate is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda arrays: arrays.pop("map.weight.2.left"),
+        lambda arrays: arrays.update({"map.weight.2.left": np.ones(3)}),
+        lambda arrays: arrays.update({"map.weight.2.left": np.ones((40, 1))}),
+        lambda arrays: arrays.update({"map.weight.2": np.eye(40)}),
+        lambda arrays: arrays["map.weight.2.right"].__setitem__(0, np.nan),
+    ],
+)
+def test_files_with_vectors_that_do_not_fit_are_refused(change: object, tmp_path: Path) -> None:
+    from attrax.files import checksum
+
+    content = ax.save(tmp_path / "it.attrax", winner()).read_bytes()
+    arrays = {name: np.array(array) for name, array in safetensors.numpy.load(content).items()}
+    change(arrays)  # type: ignore[operator]
+    with safetensors.safe_open(tmp_path / "it.attrax", "numpy") as file:
+        metadata = file.metadata()
+    metadata["checksum"] = checksum(arrays, metadata["memory"])
+    (tmp_path / "forged").write_bytes(safetensors.numpy.save(arrays, metadata))
+    with pytest.raises(ax.MemoryFileError, match="contradicts itself"):
+        ax.load(tmp_path / "forged")
+
+
+def test_files_of_version_2_stay_readable(tmp_path: Path) -> None:
+    from attrax.files import checksum
+
+    dense = winner().dense()
+    ax.save(tmp_path / "it.attrax", dense)
+    with safetensors.safe_open(tmp_path / "it.attrax", "numpy") as file:
+        metadata = file.metadata()
+    arrays = safetensors.numpy.load((tmp_path / "it.attrax").read_bytes())
+    older = {**metadata, "version": "2", "checksum": checksum(arrays, metadata["memory"], "2")}
+    (tmp_path / "older").write_bytes(safetensors.numpy.save(arrays, older))
+    for one, other in zip(dense.map.weights, ax.load(tmp_path / "older").map.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_wrong_layers_are_refused() -> None:
+    weight = drawn(3, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="vectors of one length"):
+        DiagonalPlusRankOne(np.ones(3), np.ones(2), np.ones(3))
+    with pytest.raises(ValueError, match="must be matrices"):
+        MLP((weight, np.eye(3)), (None, None), (3,), "relu")
