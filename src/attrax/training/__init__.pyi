@@ -15,6 +15,8 @@ from ._fit_many import fit_many as fit_many
 from ._kfac import kfac as kfac
 from ._layered import Layered as Layered
 from ._layered import takes_coordinates as takes_coordinates
+from ._linear_scores import LinearScores as LinearScores
+from ._linear_scores import linear_scores as linear_scores
 from ._losses import cross_entropy as cross_entropy
 from ._losses import squared_error as squared_error
 from ._objective import Objective as Objective

@@ -49,9 +49,19 @@ class Problem(eqx.Module):
         return self.batch == len(self.inputs) and self.objective is None
 
 
+_PIECE = 2000
+"""Examples whose outputs are computed at once where no gradient is needed: they may be far larger than an example."""
+
+
 def _clean_loss(static: Any, problem: Problem, parameters: Any) -> Any:
-    outputs = jax.vmap(eqx.combine(parameters, static))(problem.inputs)
-    return jnp.mean(problem.loss(outputs, problem.targets))
+    map = eqx.combine(parameters, static)
+    if problem.batch < len(problem.inputs) > _PIECE:
+
+        def loss_of(row: tuple[Any, Any]) -> Any:
+            return problem.loss(map(row[0])[None], row[1][None])[0]
+
+        return jnp.mean(jax.lax.map(loss_of, (problem.inputs, problem.targets), batch_size=_PIECE))
+    return jnp.mean(problem.loss(jax.vmap(map)(problem.inputs), problem.targets))
 
 
 loss_of = eqx.filter_jit(_clean_loss)

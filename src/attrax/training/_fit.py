@@ -114,7 +114,7 @@ def fit(
     **Arguments:**
 
     - `map`: an Equinox module from a state to a state; its floating-point arrays are trained.
-    - `inputs`, `targets`: n×state shape.
+    - `inputs`, `targets`: n×state shape. With another `loss`, a target may be one number.
     - `optimizer`: any Optax transformation. It is also passed the loss of each step (`value`).
     - `optimizer_state`: what an earlier run with the same optimizer ended with (`Fit.optimizer_state`); by default the
       optimizer starts fresh.
@@ -151,7 +151,9 @@ def fit(
     checks.random_key(key)
     begun = time.perf_counter()
     inputs, targets = np.asarray(inputs), np.asarray(targets)
-    rows = inputs.ndim > 1 and targets.ndim > 1 and len(inputs) == len(targets) and len(inputs) > 0
+    # One number as a target is that of a class.
+    several = targets.ndim > (1 if loss is squared_error else 0)
+    rows = inputs.ndim > 1 and several and len(inputs) == len(targets) and len(inputs) > 0
     if not rows or np.iscomplexobj(inputs) or np.iscomplexobj(targets):
         raise ValueError(
             f"inputs and targets must be real, with the same number of rows; got {inputs.shape} and {targets.shape}"
@@ -184,7 +186,7 @@ def fit(
     )
     with float64():
         found = jax.eval_shape(map, jax.ShapeDtypeStruct(inputs.shape[1:], dtype)).shape
-    if found != targets.shape[1:]:
+    if targets.shape[1:] not in ((found,) if loss is squared_error else (found, ())):
         raise ValueError(f"map must give the shape of a target, {targets.shape[1:]}; it gives {found}")
     with float64() if dtype == np.float64 else contextlib.nullcontext():
         # New arrays, because the loop overwrites its state and must not change the caller's map.

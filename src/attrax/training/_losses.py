@@ -26,15 +26,22 @@ def squared_error(outputs: Float[Array, "b *out"], targets: Float[Array, "b *out
     return jnp.mean(squares.reshape(len(squares), -1), axis=1)
 
 
-def cross_entropy(outputs: Float[Array, "b n"], targets: Float[Array, "b n"]) -> Float[Array, " b"]:
-    """−Σ target·log softmax(output) for each of b rows of n scores; targets are one-hot or probabilities.
+def cross_entropy(
+    outputs: Float[Array, "b n"], targets: Float[Array, "b n"] | Float[Array, " b"]
+) -> Float[Array, " b"]:
+    """−Σ target·log softmax(output) for each of b rows of n scores.
+
+    Targets are probabilities, or for each row the number of the score that should be the largest, from 0.
 
     ```python
     >>> import jax.numpy as jnp
     >>> from attrax import training
-    >>> round(float(training.cross_entropy(jnp.zeros((1, 4)), jnp.eye(4)[:1])[0]), 4)  # log 4
+    >>> round(float(training.cross_entropy(jnp.zeros((1, 4)), jnp.zeros(1))[0]), 4)  # log 4
     1.3863
 
     ```
     """
-    return -jnp.sum(targets * jax.nn.log_softmax(outputs, axis=-1), axis=-1)
+    logarithms = jax.nn.log_softmax(outputs, axis=-1)
+    if targets.ndim < outputs.ndim:
+        return -jnp.take_along_axis(logarithms, targets.astype(jnp.int32)[:, None], axis=-1)[:, 0]
+    return -jnp.sum(targets * logarithms, axis=-1)

@@ -33,11 +33,10 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from attrax._base import checks
 from attrax._base.budget import MOST_LAYERS
-from attrax._base.numerics import apply_rows, cast, float64
 from attrax._base.shown import Record
 from attrax._base.types import HostStates
 from attrax.activations import activation as named_activation
-from attrax.maps import MLP, DiagonalPlusRankOne, each_row, init_linear
+from attrax.maps import MLP, DiagonalPlusRankOne, init_linear
 from attrax.training._coordinates import Coordinates
 
 _GAIN = 1e4
@@ -48,6 +47,8 @@ _SAFE = 0.6
 """The first inhibition is at most this fraction of the strongest one that every example's own score survives."""
 _STEEPEST = 10.0
 """The largest change that makes an example lead, as a multiple of the norm of a typical row."""
+_PIECE = 512
+"""Examples whose scores are computed at once."""
 _DARK = 0.3
 """Added to the values before the logarithm of the templates. A smaller value discriminates cues of few pixels even
 better, but is worse under noise."""
@@ -116,15 +117,9 @@ def encoder(
     if not widths:
         raise ValueError("widths must name at least one hidden layer; got an empty sequence")
     flat = np.asarray(points, np.float64).reshape(len(points), -1)
-    templates, offsets = _templates(flat)
-    # The part common to all scores does not matter, and for similar examples it would be most of every score.
-    templates, offsets = templates - templates.mean(axis=0), offsets - offsets.mean()
-    inputs, size = flat, flat.shape[1]
-    if coordinates is not None:
-        offsets = offsets + templates @ coordinates.center
-        templates = (templates @ coordinates.basis) * coordinates.scale
-        inputs, size = coordinates.encode(points), coordinates.rank
-    num = len(flat)
+    templates, offsets = templates_of(flat, coordinates)
+    inputs = flat if coordinates is None else coordinates.encode(points)
+    num, size = len(flat), inputs.shape[1]
     carried = num if min(widths) >= 2 * num else 0
     sizes = [size, *widths, num]
     layers = []
@@ -163,19 +158,28 @@ def carriers(num: int, narrowest: int) -> list[list[int]]:
     return [[index, num + index] if narrowest >= 2 * num else [] for index in range(num)]
 
 
+def templates_of(flat: np.ndarray, coordinates: Coordinates | None) -> tuple[np.ndarray, np.ndarray]:
+    """Weights and offsets of the linear scores at the start, of states or of their coordinates, for n flat examples."""
+    templates, offsets = _templates(flat)
+    # The part common to all scores does not matter, and for similar examples it would be most of every score.
+    templates, offsets = templates - templates.mean(axis=0), offsets - offsets.mean()
+    if coordinates is not None:
+        offsets = offsets + templates @ coordinates.center
+        templates = (templates @ coordinates.basis) * coordinates.scale
+    return templates, offsets
+
+
 def _templates(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weights and offsets of the linear scores at the start, of the order of the size of the examples."""
     units = _centered_units(flat)
-    if len(flat) > 1 and units is not None:
-        likeness = units @ units.T
-        np.fill_diagonal(likeness, -1.0)
-        if likeness.max() < _MOST_ALIKE:
-            size = math.sqrt(float(np.mean((flat**2).sum(axis=1))))
-            least, span = float(flat.min()), float(np.ptp(flat))
-            darker = _centered_units(np.log((flat - least) / span + _DARK)) if least >= 0 else None
-            if darker is not None and np.array_equal((flat @ darker.T).argmax(axis=1), np.arange(len(flat))):
-                units = darker
-            return _TEMPLATE_SCALE * size * units, np.zeros(len(flat))
+    if len(flat) > 1 and units is not None and _standing(units, units)[1].max() < _MOST_ALIKE:
+        size = math.sqrt(float(np.mean((flat**2).sum(axis=1))))
+        least, span = float(flat.min()), float(np.ptp(flat))
+        darker = _centered_units(np.log((flat - least) / span + _DARK)) if least >= 0 else None
+        if darker is not None:
+            own, others, _ = _standing(flat, darker)
+            units = darker if (own > others).all() else units
+        return _TEMPLATE_SCALE * size * units, np.zeros(len(flat))
     moved = flat - flat.mean(axis=0)
     # Nearest by Euclidean distance, relative to the mean; scaled so that a typical pair differs by a few units.
     spread = float(np.mean((moved**2).sum(axis=1))) or 1.0
@@ -211,18 +215,12 @@ def ensure_lead(scores: Encoder, inputs: Float[np.ndarray, "n *state"], *, lead:
 
     ```
     """
-    inputs = np.asarray(inputs, np.float64)
     if len(inputs) == 1:
         return scores
-    with float64():
-        exact = cast(scores, np.float64)
-        features = apply_rows(exact.features, inputs)
-    weights, biases = [np.asarray(weight) for weight in exact.weights], [np.asarray(bias) for bias in exact.biases]
-    table = features @ weights[-1].T + biases[-1]
-    own = np.diagonal(table).copy()
-    np.fill_diagonal(table, -np.inf)
-    rival = table.argmax(axis=1)
-    ahead = own - table.max(axis=1)
+    features = _features(scores, inputs)
+    weights, biases = ([np.asarray(one, np.float64) for one in group] for group in (scores.weights, scores.biases))
+    own, others, rival = _standing(features, weights[-1], biases[-1])
+    ahead = own - others
     # Two near duplicates can't lead by as much as others do without a slope that would take over everything around
     # them.
     apart = np.linalg.norm(features - features[rival], axis=1)
@@ -231,7 +229,9 @@ def ensure_lead(scores: Encoder, inputs: Float[np.ndarray, "n *state"], *, lead:
     missing = wanted - ahead
     short = np.flatnonzero(missing > 0)
     if len(short):
-        changes = (np.linalg.lstsq(features, np.eye(len(inputs))[:, short], rcond=None)[0] * missing[short]).T
+        asked = np.zeros((len(inputs), len(short)))
+        asked[short, np.arange(len(short))] = missing[short]
+        changes = np.linalg.lstsq(features, asked, rcond=None)[0].T
         bearable = np.linalg.norm(changes, axis=1) <= _STEEPEST * np.median(np.linalg.norm(weights[-1], axis=1))
         last = weights[-1].copy()
         last[short[bearable]] += changes[bearable]
@@ -251,9 +251,35 @@ def leading(scores: Encoder, inputs: Float[np.ndarray, "n *state"]) -> np.ndarra
 
     ```
     """
-    with float64():
-        table = apply_rows(cast(scores, np.float64), np.asarray(inputs, np.float64))
-    return table.argmax(axis=1) == np.arange(len(table))
+    own, others, _ = _standing(
+        _features(scores, inputs), np.asarray(scores.weights[-1], np.float64), np.asarray(scores.biases[-1], np.float64)
+    )
+    return own > others
+
+
+def _features(scores: Encoder, inputs: Float[np.ndarray, "n *state"]) -> Float[np.ndarray, "n k"]:
+    """Activations of the last hidden layer of an encoder at each state, in float64."""
+    values = np.asarray(inputs, np.float64).reshape(len(inputs), -1)
+    for weight, bias in zip(scores.weights[:-1], scores.biases[:-1], strict=True):
+        values = np.maximum(values @ np.asarray(weight, np.float64).T + np.asarray(bias, np.float64), 0.0)
+    return values
+
+
+def _standing(
+    features: Float[np.ndarray, "n k"], weight: Float[np.ndarray, "n k"], bias: Any = 0.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each example its own score, the largest of the other scores, and whose that is; never all scores at once."""
+    num = len(features)
+    own, others, rival = np.empty(num), np.empty(num), np.empty(num, int)
+    for start in range(0, num, _PIECE):
+        table = features[start : start + _PIECE] @ weight.T + bias
+        rows = np.arange(len(table))
+        piece = slice(start, start + len(table))
+        own[piece] = table[rows, start + rows]
+        table[rows, start + rows] = -np.inf
+        rival[piece] = table.argmax(axis=1)
+        others[piece] = table[rows, rival[piece]]
+    return own, others, rival
 
 
 def rounds_for(num: int) -> int:
@@ -321,20 +347,31 @@ def winner_take_all_network(
     weights[-1], biases[-1] = weights[-1] - weights[-1].mean(axis=0), biases[-1] - biases[-1].mean()
     shape = points.shape[1:]
     flat = points.reshape(num, -1).astype(np.float64)
-    none = np.zeros((goals.shape[1], num))
-    with float64():
-        first = each_row(cast(MLP((*weights, none), (*biases, None), shape, "relu"), np.float64).hidden, flat)
-    own, total = np.diagonal(first), first.sum(axis=1)
-    leads = (own > 0) & (own >= first.max(axis=1)) & (own < total)
+    # Never all scores of all examples at once.
+    features = _features(Encoder((*weights,), (*biases,)), flat)
+    pieces = [np.arange(start, min(start + _PIECE, num)) for start in range(0, num, _PIECE)]
+    own, total, most = np.empty(num), np.empty(num), np.empty(num)
+    for piece in pieces:
+        first = np.maximum(features[piece] @ weights[-1].T + biases[-1], 0.0)
+        own[piece], total[piece], most[piece] = (
+            first[np.arange(len(piece)), piece],
+            first.sum(axis=1),
+            first.max(axis=1),
+        )
+    leads = (own > 0) & (own >= most) & (own < total)
     if leads.any():
         onset = min(onset, _SAFE * num * float((own / (total - own + (~leads)))[leads].min()))
-    for strength in inhibition(num, rounds, onset):
+    scored = (weights[-1], biases[-1])
+    strengths = inhibition(num, rounds, onset)
+    for strength in strengths:
         weights.append(DiagonalPlusRankOne(np.full(num, 1 + strength), np.full(num, -strength), np.ones(num)))
         biases.append(np.zeros(num))
-    winner = MLP((*weights, none), (*biases, None), shape, "relu")
-    with float64():
-        active = each_row(cast(winner, np.float64).hidden, flat)
-    won = np.diagonal(active)
+    won = np.empty(num)
+    for piece in pieces:
+        active = np.maximum(features[piece] @ scored[0].T + scored[1], 0.0)
+        for strength in strengths:
+            active = np.maximum((1 + strength) * active - strength * active.sum(axis=1, keepdims=True), 0.0)
+        won[piece] = active[np.arange(len(piece)), piece]
     # An example whose own score does not win is left to its certificate and does not affect the gain of the others.
     least = float(won[won > 0].min()) if (won > 0).any() else 1.0
     middle = goals.mean(axis=0)

@@ -21,11 +21,12 @@ from attrax.patterns import Patterns
 from attrax.training import Augmentation, Layered, Training, given, takes_coordinates, with_settings
 from attrax.writing._certified import failed_examples, refine_and_certify
 from attrax.writing._constructed import Constructed
+from attrax.writing._default_training import default_corruptions
 from attrax.writing._gradient import Gradient
 from attrax.writing._kind import END_TO_END, SETTINGS, WriterKind
 from attrax.writing._network import drawn_once
 from attrax.writing._protocol import Writer, Written, checked_writer
-from attrax.writing._winner_take_all import WinnerTakeAll, default_corruptions
+from attrax.writing._winner_take_all import WinnerTakeAll
 from attrax.writing._writers import writer_of
 
 _DEVIATION = 0.3
@@ -90,10 +91,7 @@ class Auto(Record):
         kfac = self.training.optimizer_name == "kfac"
         if network is None and not kfac and not END_TO_END & settings.keys():
             first = WinnerTakeAll(**settings)
-            widths = first.widths(len(patterns))
-            wider = replace(
-                first, width=(2 * widths[0],) * (len(widths) + 1), epochs=2 * first.planned_epochs(patterns)
-            )
+            wider = first.harder(patterns)
             return (first, wider) if settings.keys() - {"tol"} else (first, wider, Constructed())
         like = drawn_once(network, patterns.shape, key=jr.key(0))
         defaults: dict[str, Any] = {}

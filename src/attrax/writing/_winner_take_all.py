@@ -14,7 +14,6 @@ from jaxtyping import PRNGKeyArray
 from attrax._base import checks
 from attrax._base.arguments import mention
 from attrax._base.budget import MOST_LAYERS, refuse_beyond_layers
-from attrax._base.numerics import squared_distances
 from attrax._base.shown import Record
 from attrax._base.status import StoreStatus
 from attrax._base.types import Map, Progress
@@ -28,6 +27,7 @@ from attrax.training import (
     Coordinates,
     Encoder,
     Fit,
+    LinearScores,
     Training,
     carriers,
     cosine_decay,
@@ -39,6 +39,7 @@ from attrax.training import (
     from_record,
     given,
     leading,
+    linear_scores,
     mean_squared_error,
     objective,
     out_of_units,
@@ -50,6 +51,7 @@ from attrax.training import (
     with_settings,
 )
 from attrax.writing._changed_encoder import changed_encoder, check_record
+from attrax.writing._default_training import default_corruptions, default_epochs
 from attrax.writing._kind import END_TO_END, SETTINGS, WriterKind
 from attrax.writing._protocol import GROWTH, Written
 
@@ -61,6 +63,8 @@ units affect each score."""
 _FEW = 200
 """Up to this many examples, a second layer is cheap. With it, a network can treat clean cues, where a few pixels
 decide, differently from noisy ones, where no single pixel does."""
+_MANY, _UNITS = 500, 512
+"""Beyond so many examples the scores are linear, but for so many hidden units: see `LinearScores`."""
 _ROWS = 200
 """Approximate default of the rows per step if there are fewer examples: a smaller step costs nearly as much."""
 _MOVING_EPOCHS, _MOVING_RATE = 4, 2
@@ -162,10 +166,12 @@ class WinnerTakeAll(Record):
         if network is not None:
             raise ValueError("the writer winner_take_all makes its own network; leave network out, or choose width")
         begun = time.perf_counter()
-        coordinates = self.coordinates(patterns)
-        begin = encoder(
-            points_in_units(patterns), coordinates, widths=self.widths(len(patterns)), key=jr.fold_in(key, 1)
-        )
+        coordinates, points = self.coordinates(patterns), points_in_units(patterns)
+        begin: Encoder | LinearScores
+        if self._linear(len(patterns)):
+            begin = linear_scores(points, coordinates, units=_UNITS, key=jr.fold_in(key, 1))
+        else:
+            begin = encoder(points, coordinates, widths=self.widths(len(patterns)), key=jr.fold_in(key, 1))
         fitted = self._train(
             begin,
             patterns,
@@ -207,8 +213,13 @@ class WinnerTakeAll(Record):
             written = self._finish(fitted, patterns, coordinates, begun, record.get("onset"))
             yield replace(written, details={**written.details, "carriers": carrying, "scratch_epochs": planned})
 
+    def _linear(self, num: int) -> bool:
+        """Whether the scores are linear but for a few units that all share: with many examples, a pair of units for
+        each would take too long."""
+        return self.width is None and num > _MANY and not self._moving()
+
     def widths(self, num: int) -> tuple[int, ...]:
-        """Units of each hidden layer of the encoder for `num` examples."""
+        """Units of each hidden layer of the encoder for `num` examples, unless its scores are linear."""
         if isinstance(self.width, Sequence):
             return tuple(self.width)
         width = self.width
@@ -216,6 +227,12 @@ class WinnerTakeAll(Record):
             # Room for a pair of units per example and, in a small network, for as many free ones.
             width = min(max(128, 1 << math.ceil(math.log2(4 * num))), max(512, 1 << math.ceil(math.log2(2 * num))))
         return (width,) * (2 if self._moving() or num <= _FEW else 1)
+
+    def harder(self, patterns: Patterns) -> "WinnerTakeAll":
+        """The same writer with a wider and deeper encoder where that is affordable, and twice as many epochs."""
+        longer, num = replace(self, epochs=2 * self.planned_epochs(patterns)), len(patterns)
+        widths = self.widths(num)
+        return longer if self._linear(num) else replace(longer, width=(2 * widths[0],) * (len(widths) + 1))
 
     def planned_epochs(self, patterns: Patterns) -> int:
         """Epochs of training on `patterns`."""
@@ -264,7 +281,7 @@ class WinnerTakeAll(Record):
 
     def _train(
         self,
-        begin: Encoder,
+        begin: Any,
         patterns: Patterns,
         coordinates: Coordinates | None,
         *,
@@ -272,8 +289,8 @@ class WinnerTakeAll(Record):
         checkpoint: str | os.PathLike[str] | None = None,
         resume: bool = False,
         progress: Progress | None = None,
-    ) -> Fit[Encoder]:
-        """Trains an encoder as a classifier."""
+    ) -> Fit[Any]:
+        """Trains an encoder, or linear scores, as a classifier."""
         num, training, augmentation = len(patterns), self.training, self.augmentation
         points, unit = points_in_units(patterns), training_unit(patterns)
         batch = min(_BATCH if training.batch is None else training.batch, num)
@@ -283,7 +300,7 @@ class WinnerTakeAll(Record):
         return fit(
             begin,
             points if coordinates is None else coordinates.encode(points),
-            np.eye(num, dtype=np.float32),
+            np.arange(num, dtype=np.float32),  # exact up to 16,777,216
             optimizer=training.transformation(schedule),
             epochs=epochs,
             tol=None,
@@ -312,7 +329,7 @@ class WinnerTakeAll(Record):
 
     def _finish(
         self,
-        fitted: Fit[Encoder],
+        fitted: Fit[Any],
         patterns: Patterns,
         coordinates: Coordinates | None,
         begun: float,
@@ -321,7 +338,8 @@ class WinnerTakeAll(Record):
         """The network of a trained encoder, with its record; `onset`, if it is already known."""
         points, unit = points_in_units(patterns), training_unit(patterns)
         inputs = points if coordinates is None else coordinates.encode(points)
-        trained = ensure_lead(fitted.map, inputs)
+        linear = isinstance(fitted.map, LinearScores)
+        trained = ensure_lead(fitted.map.as_encoder(inputs) if linear else fitted.map, inputs)
         leads = leading(trained, inputs)
         onset = (_MOVING_ONSET if self._moving() else _ONSET) if onset is None else onset
         tol = default_tol(patterns) if self.training.tol is None else self.training.tol
@@ -348,43 +366,13 @@ class WinnerTakeAll(Record):
             "corruptions": [corruption.name for corruption in self.training_corruptions(patterns)],
             "coordinates": None if coordinates is None else self.training.coordinates or 0.0,
             "encoder_widths": [weight.shape[0] for weight in trained.weights[:-1]],
-            "carriers": carriers(len(patterns), min(weight.shape[0] for weight in trained.weights[:-1])),
+            "carriers": carriers(len(patterns), 0 if linear else min(len(bias) for bias in trained.biases[:-1])),
             "epochs_limit": self.planned_epochs(patterns),
             "onset": onset,
             "cross_entropy": fitted.loss,
             "time_limited": fitted.time_limited,
         }
         return Written(made, loss, fitted.epochs, time.perf_counter() - begun, status, details)
-
-
-def default_corruptions(patterns: Patterns) -> tuple[str, ...]:
-    """The default training corruptions: noise; for pictures also occlusion, drops, salt and pepper, small shifts.
-
-    The noise is as strong as it can be while examples can still be told apart: a fifth of the typical distance to the
-    nearest other example, and no more than 1.2 times the range of the values (1.2 for pixels).
-    """
-    flat = np.asarray(patterns.cues_of(patterns.points), np.float64).reshape(len(patterns), -1)
-    span = float(flat.max() - flat.min()) or 1.0
-    level = 1.2 * span
-    if len(flat) > 1:
-        distances = squared_distances(flat, flat)
-        np.fill_diagonal(distances, np.inf)
-        level = min(level, 0.2 * math.sqrt(float(np.median(distances.min(axis=1)))) or level)
-    noise = f"gaussian:{level:.3g}"
-    if len(patterns.cue_shape) < 2:
-        return (noise,)
-    # Three entries drop pixels. Two of them drop twice, and so more often leave only the last few percent, the hardest
-    # case. Pixels set to black or white teach the scores not to rely on any single one, which helps against corruptions
-    # that are not trained on. One of the two entries also shifts by a pixel, which helps against warps.
-    dropped = ("drop:0.97", "drop:0.9+drop:0.9", "drop:0.9+drop:0.9")
-    if training_unit(patterns) != 1:
-        return (noise, noise, "occlude:0.7", *dropped)  # in another scale, black and white are not 0 and 1
-    return (noise, noise, "occlude:0.7", *dropped, "saltpepper:0.7", "saltpepper:0.7+shift:1")
-
-
-def default_epochs(num: int) -> int:
-    """Epochs by the number of examples: enough rows for few examples, enough passes for many."""
-    return int(np.clip(600_000 / num, 200, 3_000))
 
 
 WINNER = WriterKind(

@@ -36,6 +36,8 @@ from attrax.maps.mlp._linearize import NetworkLinearizer
 from attrax.maps.mlp._reduced import network_reduced_map
 from attrax.maps.mlp._weights import DiagonalPlusRankOne, formed, weight_arrays, weight_from
 
+_ROWS = 512
+"""States that NumPy computes at once."""
 _COMPILED_LAYER = 2_000_000
 """Bytes that JAX takes to compile a layer, whatever its width."""
 
@@ -138,8 +140,15 @@ class MLP(Record, eqx.Module):
     def on_host(self) -> HostFunction:
         """The network computed by NumPy."""
         hidden, last = self.hidden.on_host(), readout_on_host(self.weights[-1], self.biases[-1], self.shape)
+
+        def rows(states: np.ndarray) -> np.ndarray:
+            # Layers may be far larger than states.
+            starts = range(0, max(len(states), 1), _ROWS)
+            flat = states.reshape(len(states), -1)
+            return np.concatenate([last.rows(hidden.rows(flat[start : start + _ROWS])) for start in starts])
+
         return HostFunction(
-            lambda states: last.rows(hidden.rows(states.reshape(len(states), -1))),
+            rows,
             lambda state, tangents: last.push(state, hidden.push(state.ravel(), tangents)),
         )
 

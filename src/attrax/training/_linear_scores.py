@@ -1,0 +1,94 @@
+"""Scores of many examples: linear in the state, and corrected by a few hidden units that all examples share.
+
+In an `Encoder` whose hidden layer carries a pair of units for each score, a step on one example costs as many
+multiplications as the number of examples squared. Here it costs their number times the entries of a state.
+"""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from attrax._base.shown import Record
+from attrax._base.types import HostStates
+from attrax.activations import activation as named_activation
+from attrax.maps import init_linear
+from attrax.training._coordinates import Coordinates
+from attrax.training._winner_take_all import Encoder, templates_of
+
+_ROOM = 8.0
+"""How far below the least entry of the examples an entry may lie before its unit is off, in units of their range."""
+
+
+class LinearScores(Record, eqx.Module):
+    """x ↦ T·x + U·relu(V·x + c) + b: n scores of a state with d entries, with k hidden units.
+
+    **Fields:** `linear` = T (n×d), `inner` = V (k×d), `offset` = c (k), `outer` = U (n×k) and `bias` = b (n).
+    """
+
+    linear: Float[Array, "n d"] | Float[np.ndarray, "n d"]
+    inner: Float[Array, "k d"] | Float[np.ndarray, "k d"]
+    offset: Float[Array, " k"] | Float[np.ndarray, " k"]
+    outer: Float[Array, "n k"] | Float[np.ndarray, "n k"]
+    bias: Float[Array, " n"] | Float[np.ndarray, " n"]
+
+    def __call__(self, x: Float[Array, "*state"]) -> Float[Array, " n"]:
+        """The scores of a state."""
+        x = jnp.ravel(x)
+        hidden = named_activation("relu")(jnp.asarray(self.inner @ x + self.offset))
+        return jnp.asarray(self.linear @ x + self.outer @ hidden + self.bias)
+
+    def as_encoder(self, inputs: Float[np.ndarray, "n *state"]) -> Encoder:
+        """The same scores by one hidden layer of d + k units: relu(x + s) − s is x where no entry is below −s.
+
+        The shift s leaves eight times the range of the `inputs` below the least of them; scores of states beyond that
+        differ.
+        """
+        linear, inner, outer = (np.asarray(part, np.float64) for part in (self.linear, self.inner, self.outer))
+        size, dtype = linear.shape[1], np.asarray(self.linear).dtype
+        shift = _ROOM * (float(np.ptp(inputs)) or 1.0) - float(np.min(inputs))
+        weights = (np.concatenate([np.eye(size), inner]), np.concatenate([linear, outer], axis=1))
+        bias = np.asarray(self.bias, np.float64) - shift * linear.sum(axis=1)
+        biases = (np.concatenate([np.full(size, shift), np.asarray(self.offset, np.float64)]), bias)
+        return Encoder(tuple(one.astype(dtype) for one in weights), tuple(one.astype(dtype) for one in biases))
+
+
+def linear_scores(
+    points: HostStates,
+    coordinates: Coordinates | None = None,
+    *,
+    units: int,
+    key: PRNGKeyArray,
+) -> LinearScores:
+    """Scores that start as those of a nearest-neighbor rule, as those of `encoder` do, with `units` hidden units.
+
+    **Arguments:** `points`, n×state shape; `coordinates`, if the scores take coordinates instead of states; `key`, for
+    the weights of the hidden units.
+
+    ```python
+    >>> import jax.random as jr, numpy as np
+    >>> from attrax import training
+    >>> scores = training.linear_scores(np.eye(3), units=4, key=jr.key(0))
+    >>> training.leading(scores.as_encoder(np.eye(3)), np.eye(3)).tolist()
+    [True, True, True]
+
+    ```
+    """
+    flat = np.asarray(points, np.float64).reshape(len(points), -1)
+    templates, bias = templates_of(flat, coordinates)
+    inputs = flat if coordinates is None else coordinates.encode(points)
+    draw: Callable[..., tuple] = init_linear
+    inner, outer = (
+        np.array(
+            draw("kaiming_normal", into, out, bias=False, dtype=np.float32, key=jr.fold_in(key, number))[0], np.float64
+        )
+        for number, (into, out) in enumerate([(inputs.shape[1], units), (units, len(flat))])
+    )
+    # Hidden units get inputs of unit root mean square, and contribute little at the start.
+    middle = inputs.mean(axis=0)
+    inner /= float(np.sqrt(np.mean((inputs - middle) ** 2))) or 1.0
+    parts = (templates, inner, -inner @ middle, 0.1 * outer, bias)
+    return LinearScores(*(part.astype(np.float32) for part in parts))

@@ -1,0 +1,54 @@
+"""Scores of many examples: the encoder made of them has the same scores, and never are all computed at once."""
+
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+import attrax as ax
+from attrax.extending import float64
+from attrax.training import Coordinates, cross_entropy, leading, linear_scores, winner_take_all_network
+from attrax.writing import _winner_take_all as writer  # from how many examples on the scores are linear
+
+POINTS = np.random.default_rng(0).random((40, 6, 6)).astype(np.float32)
+
+
+@pytest.mark.parametrize("exponent", [None, 0.0, 0.5])
+def test_the_encoder_has_the_same_scores(exponent: float | None) -> None:
+    coordinates = None if exponent is None else Coordinates.of(POINTS, exponent)
+    inputs = POINTS if coordinates is None else coordinates.encode(POINTS)
+    scores = linear_scores(POINTS, coordinates, units=16, key=jr.key(0))
+    made = scores.as_encoder(inputs)
+    assert [len(bias) for bias in made.biases] == [inputs[0].size + 16, 40]
+    cues = inputs + np.random.default_rng(1).normal(scale=0.8, size=inputs.shape)
+    with float64():
+        for cue in cues[:5]:
+            np.testing.assert_allclose(made(jnp.asarray(cue)), scores(jnp.asarray(cue)), rtol=1e-5, atol=1e-4)
+    assert leading(made, inputs).all()  # they start as a nearest-neighbor rule
+    network = winner_take_all_network(made, POINTS, coordinates=coordinates)
+    np.testing.assert_allclose(network.on_host().rows(np.asarray(POINTS, float)), POINTS, atol=1e-6)
+
+
+def test_many_examples_are_stored_changed_and_certified(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "_MANY", 30)
+    monkeypatch.setattr(writer, "_UNITS", 16)
+    seen = ax.WinnerTakeAll(epochs=5, corruptions=("gaussian:0.2",))
+    memory = ax.store(POINTS, writer=seen, key=jr.key(0))
+    assert memory.written["encoder_widths"] == [36 + 16]
+    assert memory.written["carriers"] == [[]] * 40
+    assert memory.certificate.all_attractors
+    fewer = ax.forget(memory, [3], key=jr.key(1))
+    assert fewer.accepted
+    assert fewer.memory.certificate.num_attractors == 39
+
+
+def test_a_target_may_be_a_number() -> None:
+    outputs, numbers = jnp.asarray(np.random.default_rng(0).normal(size=(5, 4))), np.array([0, 3, 1, 1, 2])
+    np.testing.assert_allclose(
+        cross_entropy(outputs, jnp.asarray(numbers, jnp.float32)),
+        cross_entropy(outputs, jnp.eye(4)[numbers]),
+        rtol=1e-6,
+    )
+    network = ax.maps.mlp((2,), width=2, depth=1, key=jr.key(0))
+    with pytest.raises(ValueError, match="real, with the same number of rows"):
+        ax.training.fit(network, np.eye(2), np.arange(2.0), optimizer=ax.training.optimizer("adam"), key=jr.key(0))
