@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup torch demo demo-film test lint format types layering check docs docs-serve bench bench-start bench-write bench-sequences bench-analysis bench-little bench-play attack onnx-tests lock clean
+.PHONY: help setup torch demo demo-film test lint format types layering check docs docs-serve bench bench-start bench-scale bench-write bench-sequences bench-analysis bench-little bench-play attack onnx-tests lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,9 @@ bench: torch  ## time training and certification beside PyTorch and the dense ro
 
 bench-start: setup  ## CPU seconds of starting: imports, help, wrong usage, a command the first and the second time
 	$(BIN)/python -m benchmarks.bench_start
+
+bench-scale: setup  ## time and memory of storing 100 to 2,000 digits (--full: 60,000); needs ATTRAX_DATA
+	$(BIN)/python -m benchmarks.bench_scale $(SCALE)
 
 bench-write: torch  ## time writing beside PyTorch, and what memories recover; needs ATTRAX_DATA
 	$(BIN)/python -m benchmarks.bench_write

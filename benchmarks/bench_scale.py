@@ -1,0 +1,98 @@
+"""How storing grows with the number of examples: seconds, peak memory, certified examples, and recall beside 1-NN.
+
+Each row is the default writer on the first n pictures, in a process of its own; recall is from up to a thousand of them
+under noise, and the rules see the same cues. Needs ATTRAX_DATA. `--full` goes on to 60,000 digits, which takes hours.
+"""
+
+import argparse
+from pathlib import Path
+
+import jax.random as jr
+import numpy as np
+
+import attrax as ax
+from attrax.analysis import RULES, nearest_neighbor
+from attrax.maps import describe
+from benchmarks.measure import Table, exponent, machine, percent, title
+from benchmarks.write_runs import RECOVERY_SEED, Bench, Run, Sizes, require
+
+NUMBERS, MORE = (100, 200, 500, 1_000, 2_000), (5_000, 10_000, 20_000, 60_000)
+FROM = 2_000
+"""From this number on the growth has a bar, an exponent of 1.15."""
+CUES, NOISE = 1_000, 0.5
+PLOT = Path(__file__).parent / "out" / "scale.png"
+
+
+def recalled(memory: ax.Memory, noise: float, cues: int, seed: int) -> tuple[float, float]:
+    """The share of noisy cues whose example comes back, and that which the best nearest-neighbor rule finds."""
+    points = np.asarray(memory.examples().points)
+    chosen = np.random.default_rng(seed).choice(len(points), min(cues, len(points)), replace=False)
+    noisy = ax.corrupt(f"gaussian:{noise:g}", points[chosen], key=jr.key(seed))
+    own = ax.recall(memory, noisy, expected=chosen).recovery_rate
+    assert own is not None  # `expected` was given
+    best = max(float((nearest_neighbor(noisy, points, rule=rule) == chosen).mean()) for rule in RULES)
+    return float(own), best
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Prints one table, row by row, and fitted exponents."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--full", action="store_true", help="on to 60,000 examples")
+    parser.add_argument("--source", default="mnist", help="mnist (the default), or cifar10, in gray")
+    parser.add_argument("--numbers", type=int, nargs="+", help="the numbers of examples, if others")
+    parser.add_argument("--epochs", type=int, help="epochs of the writer, for a smoke run")
+    options = parser.parse_args(arguments)
+    require({options.source: "of all numbers"})
+    numbers = options.numbers or (NUMBERS + MORE if options.full else NUMBERS)
+    title(
+        f"Storing the first n pictures of {options.source}",
+        f"{machine()}; the default writer; recall at σ = {NOISE:g} from up to {CUES:,} of them, beside the best of the "
+        f"rules {', '.join(RULES)}.",
+    )
+    bench = Bench(Sizes(epochs=options.epochs))
+    table = Table("n", "network", "seconds", "of which certifying", "peak memory, MB", "certified", "recalled", "1-NN")
+    runs: dict[int, Run] = {}
+    for number in numbers:
+        gray = {"gray": True} if options.source == "cifar10" else {}
+        run = runs[number] = bench.write(options.source, ax.sources.load(options.source, n=number, **gray).values)
+        own, best = recalled(run.memory, NOISE, CUES, RECOVERY_SEED)
+        network = describe(run.memory.map).text
+        seconds = (f"{run.seconds:.1f}", f"{run.seconds - run.training:.1f}")
+        table.row(f"{number:,}", network, *seconds, f"{run.peak:.0f}", run.certified, percent(own), percent(best))
+    _growth(runs, "all rows")
+    _growth({number: run for number, run in runs.items() if number >= FROM}, f"from {FROM:,} on")
+    if len(runs) > 1:
+        _plot(runs, PLOT)
+
+
+def _growth(runs: dict[int, Run], which: str) -> None:
+    if len(runs) > 1:
+        seconds, _ = exponent(list(runs), [run.seconds for run in runs.values()])
+        memory, _ = exponent(list(runs), [run.peak for run in runs.values()])
+        print(
+            f"\nSeconds grow as n^{seconds:.2f} and peak memory as n^{memory:.2f} ({which}, least squares).", flush=True
+        )
+
+
+def _plot(runs: dict[int, Run], path: Path) -> None:
+    """Seconds and peak memory over n."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    for axis, heading, values in (
+        (axes[0], "seconds", [run.seconds for run in runs.values()]),
+        (axes[1], "peak memory, MB", [run.peak for run in runs.values()]),
+    ):
+        axis.loglog(list(runs), values, "o-", color="C0")
+        axis.set(xlabel="examples n", title=heading)
+    path.parent.mkdir(exist_ok=True)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+    print(f"\nPlot: {path.relative_to(Path(__file__).parents[1])}")
+
+
+if __name__ == "__main__":
+    main()
