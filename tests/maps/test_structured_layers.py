@@ -160,12 +160,13 @@ def test_nothing_of_the_size_of_the_examples_squared_is_formed(monkeypatch: pyte
         raise AssertionError("formed")
 
     monkeypatch.setattr(DiagonalPlusRankOne, "__array__", refuse)
+    points = memory.examples().points
+    assert None not in ax.maps.linearizer(memory.map).flat(points)
     found = ax.certify(memory)
     assert found.all_attractors
     assert dense.all_attractors
     assert (found.upper_bound == 0).all()
     assert (found.largest_singular_value == 0).all()
-    points = memory.examples().points
     alone = ax.certify(ax.Memory(memory.map, ax.Patterns.from_examples(points[3:4])))
     np.testing.assert_allclose(alone.distance_error, found.distance_error[3:4], rtol=0.5)
     assert alone.spectral_radius[0] == found.spectral_radius[3] == 0

@@ -4,7 +4,7 @@ On the host they are computed one after the other: a single program would have t
 activation is JAX's then, in a few programs.
 """
 
-from functools import partial
+from functools import cache, partial
 from typing import Any, Protocol
 
 import equinox as eqx
@@ -13,11 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from attrax._base.numerics import float64
-from attrax.activations import Activation
+from attrax.activations import Activation, PiecewiseLinear
 from attrax.activations import activation as activation_of
 from attrax.maps._on_host import HostFunction, quietly
 from attrax.maps.mlp._weights import host_weight
 
+_LONGEST = 2**18
+"""Units of which a program computes the activation at once, at most."""
 _MANY = 32
 """From this many rows on, one matrix product is worth a copy of the weights."""
 
@@ -55,7 +57,7 @@ class HiddenLayers(eqx.Module):
 
         def rows(values: np.ndarray) -> np.ndarray:
             for weight, bias in layers:
-                values = derivatives_of_units(self.activation, _affine(values, weight, bias), False)[0]
+                values = _values_of_units(self.activation, _affine(values, weight, bias))
             return values
 
         def push(value: np.ndarray, tangents: np.ndarray | None) -> np.ndarray:
@@ -89,17 +91,37 @@ def _affine(values: np.ndarray, weight: np.ndarray, bias: Any) -> np.ndarray:
 def derivatives_of_units(
     activation: str | Activation, before: np.ndarray, curved: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """φ, φ' and |φ''| (0 unless `curved`), each of the shape of `before`, by one of a few programs, whose sizes are
-    powers of four."""
-    length = 64
-    while length < before.size:
+    """φ, φ' and |φ''| (0 unless `curved`), each of the shape of `before`.
+
+    NumPy has those of ReLU; others come from one of a few programs, whose sizes are powers of four.
+    """
+    if _is_relu(activation):
+        return np.maximum(before, 0.0), (before > 0).astype(float), np.zeros(before.shape)
+    flat, length = before.ravel(), 64
+    while length < min(flat.size, _LONGEST):
         length *= 4
-    padded = np.zeros(length)
-    padded[: before.size] = before.ravel()
-    with float64():
-        found = _elementwise(activation, padded, curved)
-    value, slope, curvature = (np.array(flat)[: before.size].reshape(before.shape) for flat in found)
+    pieces: list[list[np.ndarray]] = []
+    for start in range(0, max(flat.size, 1), length):
+        piece = flat[start : start + length]
+        padded = np.zeros(length)
+        padded[: len(piece)] = piece
+        with float64():
+            found = _elementwise(activation, padded, curved)
+        pieces.append([np.array(one)[: len(piece)] for one in found])
+    value, slope, curvature = (np.concatenate(parts).reshape(before.shape) for parts in zip(*pieces, strict=True))
     return value, slope, curvature
+
+
+def _values_of_units(activation: str | Activation, before: np.ndarray) -> np.ndarray:
+    return np.maximum(before, 0.0) if _is_relu(activation) else derivatives_of_units(activation, before, False)[0]
+
+
+@cache
+def _is_relu(activation: str | Activation) -> bool:
+    """Whether this is relu(z), which NumPy computes as JAX does, without a program and its sizes."""
+    phi = activation_of(activation)
+    bounds = phi.bounds
+    return isinstance(bounds, PiecewiseLinear) and phi.homogeneous and bounds.slopes == (0.0, 1.0)
 
 
 @partial(jax.jit, static_argnames=("activation", "curved"))

@@ -135,13 +135,14 @@ def step_product(
 def cut(factors: Factors, active: Sequence[np.ndarray]) -> bool:
     """Whether the active units of two successive hidden layers are certainly not connected, so that the Jacobian is 0.
 
-    Only the connections of the narrowest layer are looked at. In a winner-take-all network it has one unit, whose path
-    ends in the next layer: then nothing of the size of the others is formed.
+    Only the connections of the narrowest layers are looked at. In a winner-take-all network these have one unit, and
+    its path ends after the last of them: then nothing of the size of the others is formed.
     """
-    narrow = int(np.argmin([len(units) for units in active]))
-    for layer in (narrow, narrow + 1):
-        inside = layer % factors.depth > 0 and layer < len(active)
-        if inside and not block(factors.weights[layer % factors.depth], active[layer], active[layer - 1]).any():
+    sizes = [len(units) for units in active]
+    narrow = min(sizes)
+    for layer in range(len(active) - 1, 0, -1):
+        between = layer % factors.depth > 0 and narrow in sizes[layer - 1 : layer + 1]
+        if between and not block(factors.weights[layer % factors.depth], active[layer], active[layer - 1]).any():
             return True
     return False
 

@@ -19,7 +19,8 @@ from attrax.maps.mlp._slope_deviation import slope_deviation
 from attrax.maps.mlp._weights import MORE, DiagonalPlusRankOne, Weight, block_norms, host_weight, row_sizes
 
 _MANY = 32
-"""From this many states on, one matrix product is worth a copy of the weights."""
+"""From this many states on, one matrix product is worth a copy of the weights. The norms of blocks of matrices are then
+not worth their time: what they would show is shown of each state by itself."""
 _LARGE = 2**18
 """Blocks of so many entries are looked at only if they are a small part of their matrix."""
 _WORK = 3e11
@@ -177,10 +178,10 @@ class Evaluation:
     def _row_norms(self, layer: int, live: np.ndarray | None) -> np.ndarray:
         """Bounds on the norms of a layer's rows between live units, for each state."""
         weight, whole = self.factors.weights[layer], self.factors.row_norms[layer]
-        if live is None:
-            return whole[None]
-        if isinstance(weight, DiagonalPlusRankOne):
+        if isinstance(weight, DiagonalPlusRankOne) and live is not None:
             return row_sizes(weight, live)
+        if live is None or len(live) >= _MANY:
+            return whole[None]
         most = [_most(weight, weight.shape[0], int(columns.sum())) for columns in live]
         return np.stack(
             [whole if much else row_sizes(weight, columns[None])[0] for much, columns in zip(most, live, strict=True)]
@@ -189,11 +190,11 @@ class Evaluation:
     def _block_norms(self, layer: int, on: np.ndarray, live: np.ndarray | None) -> np.ndarray:
         """Bounds on the norms of a layer's blocks from live units to those that are on, for each state."""
         weight, norm = self.factors.weights[layer], self.factors.norms[layer]
-        if live is None:
-            return np.full((len(on), 1), norm)
-        if isinstance(weight, DiagonalPlusRankOne):
+        if isinstance(weight, DiagonalPlusRankOne) and live is not None:
             return np.minimum(norm, block_norms(weight, on, live, sharp=len(on) < _MANY))
         found = np.full((len(on), 1), norm)
+        if live is None or len(on) >= _MANY:
+            return found
         for step, (rows, columns) in enumerate(zip(on, live, strict=True)):
             if not _most(weight, int(rows.sum()), int(columns.sum())):
                 found[step] = min(norm, block_norms(weight, rows[None], columns[None], sharp=True)[0, 0])

@@ -15,6 +15,8 @@ from attrax.maps._from_file import with_axes
 
 MORE = 1 + 1e-9
 """Margin for the rounding of an error bound itself."""
+_ROUNDED = 1e-12
+"""More than the rounding of sums of up to a thousand million squares, relative to their sizes."""
 _SMALL = 4096
 """Blocks of no more entries are formed, because their norms are then known better."""
 
@@ -174,7 +176,12 @@ def row_sizes(weight: Weight, live: Bool[np.ndarray, "p n"] | None = None) -> Fl
         return np.stack([row_norms(weight[:, np.flatnonzero(columns)]) for columns in live])
     diagonal, left, right = _parts(weight)
     kept = np.ones((1, len(right)), bool) if live is None else live
-    return (np.abs(diagonal) * kept + np.abs(left) * _lengths(kept, right)) * MORE
+    length, on, off = _lengths(kept, right), (left * right + diagonal) ** 2, (left * right) ** 2
+    # ‖l_i·r + d_i·e_i‖² with what that differs by in entry i; the margin covers its rounding where the two cancel.
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = (left * length) ** 2 + kept * (on - off + _ROUNDED * (on + off)) + _ROUNDED * (left * length) ** 2
+    plain = np.abs(diagonal) * kept + np.abs(left) * length
+    return np.where(_tame(weight), np.minimum(np.sqrt(squares), plain), plain) * MORE
 
 
 def block_norms(
@@ -189,7 +196,14 @@ def block_norms(
         return np.array([[_norm_by_sums(weight[np.ix_(*pair)])] for pair in pairs])
     diagonal, left, right = _parts(weight)
     largest = np.where(rows, np.abs(diagonal), 0.0).max(axis=1, initial=0.0, keepdims=True)
-    found = (largest + _lengths(rows, left) * _lengths(columns, right)) * MORE
+    outer = _lengths(rows, left) * _lengths(columns, right)
+    found = largest + outer
+    if _tame(weight):
+        # The Frobenius norm, likewise.
+        on, off = (left * right + diagonal) ** 2, (left * right) ** 2
+        both = (rows & columns) @ (on - off + _ROUNDED * (on + off))
+        found = np.minimum(found, np.sqrt((1 + _ROUNDED) * outer**2 + both[:, None]))
+    found = found * MORE
     for number, (one, other) in enumerate(pairs):
         if len(one) * len(other) <= _SMALL:
             part = block(weight, one, other)
@@ -205,6 +219,12 @@ def _norm_by_sums(matrix: np.ndarray) -> float:
 
 def _parts(weight: DiagonalPlusRankOne) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.asarray(weight.diagonal), np.asarray(weight.left), np.asarray(weight.right)
+
+
+def _tame(weight: DiagonalPlusRankOne) -> bool:
+    """Whether squares of products of its entries neither over- nor underflow."""
+    sizes = np.abs(np.concatenate(_parts(weight)))
+    return bool((((sizes > 1e-70) & (sizes < 1e70)) | (sizes == 0)).all())
 
 
 def _lengths(kept: Bool[np.ndarray, "p n"], vector: np.ndarray) -> Float[np.ndarray, "p 1"]:
