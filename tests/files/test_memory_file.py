@@ -97,7 +97,7 @@ def test_foreign_and_missing_files_are_refused_with_a_sentence(tmp_path: Path, f
     with pytest.raises(ax.MemoryFileError, match="not an attrax memory"):
         ax.load(tmp_path / "other.safetensors")
     content = file.read_bytes()
-    (tmp_path / "newer").write_bytes(content.replace(b'"version":"2"', b'"version":"7"'))
+    (tmp_path / "newer").write_bytes(content.replace(b'"version":"3"', b'"version":"7"'))
     with pytest.raises(ax.MemoryFileError, match="update attrax"):
         ax.load(tmp_path / "newer")
     (tmp_path / "short").write_bytes(content[:-5])

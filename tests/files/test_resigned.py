@@ -23,7 +23,7 @@ def resigned(path: Path, text: Text | str, arrays: Arrays) -> Path:
     """A file of these with the checksum that belongs to them."""
     said = text if isinstance(text, str) else json.dumps(text)
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    header = {"format": "attrax memory", "version": "2", "memory": said}
+    header = {"format": "attrax memory", "version": "3", "memory": said}
     header["checksum"] = checksum(arrays, said)
     path.write_bytes(safetensors.numpy.save(arrays, header))
     return path

@@ -10,7 +10,6 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from attrax._base.numerics import squared_distances
 from attrax._base.shown import Record
 from attrax._base.status import StoreStatus
 from attrax._base.types import Map, Progress
@@ -21,7 +20,7 @@ from attrax.patterns import Patterns
 from attrax.training import Augmentation, Layered, Training, given, takes_coordinates, with_settings
 from attrax.writing._certified import failed_examples, refine_and_certify
 from attrax.writing._constructed import Constructed
-from attrax.writing._default_training import default_corruptions
+from attrax.writing._default_training import default_corruptions, nearest_others
 from attrax.writing._gradient import Gradient
 from attrax.writing._kind import END_TO_END, SETTINGS, WriterKind
 from attrax.writing._network import drawn_once
@@ -218,9 +217,9 @@ def _failures(memory: Memory) -> dict[str, Any]:
     found: dict[str, Any] = {"failed": list(failed_examples(memory))}
     flat = np.asarray(originals, np.float64).reshape(len(originals), -1)
     if len(flat) > 1:
-        distances = squared_distances(flat, flat)
-        np.fill_diagonal(distances, np.inf)
-        one, other = (int(index) for index in np.unravel_index(np.argmin(distances), distances.shape))
+        distances, neighbors = nearest_others(flat)
+        one = int(np.argmin(distances))
+        other = int(neighbors[one])
         distance = float(np.linalg.norm(flat[one] - flat[other]))
         found["closest_pair"] = {"examples": sorted((one, other)), "distance": distance}
     return found

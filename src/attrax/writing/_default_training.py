@@ -22,7 +22,8 @@ def default_corruptions(patterns: Patterns) -> tuple[str, ...]:
     span = float(flat.max() - flat.min()) or 1.0
     level = 1.2 * span
     if len(flat) > 1:
-        level = min(level, 0.2 * math.sqrt(float(np.median(_nearest(flat)))) or level)
+        some = np.arange(0, len(flat), max(1, len(flat) // _SAMPLE))
+        level = min(level, 0.2 * math.sqrt(float(np.median(nearest_others(flat, some)[0]))) or level)
     noise = f"gaussian:{level:.3g}"
     if len(patterns.cue_shape) < 2:
         return (noise,)
@@ -35,16 +36,17 @@ def default_corruptions(patterns: Patterns) -> tuple[str, ...]:
     return (noise, noise, "occlude:0.7", *dropped, "saltpepper:0.7", "saltpepper:0.7+shift:1")
 
 
-def _nearest(flat: np.ndarray) -> np.ndarray:
-    """The squared distance to the nearest other row, of all rows or of evenly spaced ones."""
-    chosen = np.arange(0, len(flat), max(1, len(flat) // _SAMPLE))
-    found = np.empty(len(chosen))
-    for start in range(0, len(chosen), _PIECE):
-        rows = chosen[start : start + _PIECE]
-        distances = squared_distances(flat[rows], flat)
-        distances[np.arange(len(rows)), rows] = np.inf
+def nearest_others(flat: np.ndarray, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """For all rows, or those of the given numbers, the squared distance to the nearest other row, and its number."""
+    rows = np.arange(len(flat)) if rows is None else rows
+    found, neighbors = np.empty(len(rows)), np.empty(len(rows), int)
+    for start in range(0, len(rows), _PIECE):
+        here = rows[start : start + _PIECE]
+        distances = squared_distances(flat[here], flat)
+        distances[np.arange(len(here)), here] = np.inf
+        neighbors[start : start + _PIECE] = distances.argmin(axis=1)
         found[start : start + _PIECE] = distances.min(axis=1)
-    return found
+    return found, neighbors
 
 
 def default_epochs(num: int) -> int:
