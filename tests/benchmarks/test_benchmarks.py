@@ -14,6 +14,7 @@ from attrax.analysis import RULES, nearest_neighbor
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # `pytest` alone does not look for packages in the root
 
+from benchmarks.bench_scale import recalled
 from benchmarks.bench_sequences import main as sequences
 from benchmarks.bench_write import main
 from benchmarks.measure import Bars, Table, exponent
@@ -51,6 +52,16 @@ def test_transformed_shifts_as_the_corruption_does(pictures: np.ndarray) -> None
     assert len(moved) == 4
     np.testing.assert_array_equal(moved[0], ax.corrupt("shift:-2", pictures, key=jr.key(0)))
     np.testing.assert_array_equal(moved[3], ax.corrupt("shift:3", pictures, key=jr.key(0)))
+
+
+def test_cues_without_noise_are_recalled_and_found(pictures: np.ndarray) -> None:
+    scores = ax.training.encoder(pictures, widths=(16,), key=jr.key(0))
+    network = ax.training.winner_take_all_network(scores, pictures)
+    memory = ax.Memory(network, ax.Patterns.from_examples(pictures))
+    assert recalled(memory, 0.0, 3, seed=0) == (1.0, 1.0)
+    own, best = recalled(memory, 100.0, 5, seed=0)
+    assert own < 1
+    assert best < 1
 
 
 def test_exponent_of_a_power_law() -> None:
