@@ -15,8 +15,8 @@ from attrax.maps._from_file import with_axes
 
 MORE = 1 + 1e-9
 """Margin for the rounding of an error bound itself."""
-_ROUNDED = 1e-12
-"""More than the rounding of sums of up to a thousand million squares, relative to their sizes."""
+_ROUNDED = 1e-10
+"""More than the rounding of sums of up to 800,000 squares, relative to their sizes."""
 _SMALL = 4096
 """Blocks of no more entries are formed, because their norms are then known better."""
 
@@ -228,12 +228,12 @@ def _tame(weight: DiagonalPlusRankOne) -> bool:
 
 
 def _lengths(kept: Bool[np.ndarray, "p n"], vector: np.ndarray) -> Float[np.ndarray, "p 1"]:
-    """Bounds on the 2-norms of a vector's kept entries. Squares that underflow are errors below 1e-150."""
+    """Bounds on the 2-norms of a vector's kept entries. Squares that underflow add less than 1e-140 of the largest."""
     largest = float(np.abs(vector).max(initial=0.0))
     if largest == 0 or not np.isfinite(largest):
         return np.where(kept.any(axis=1, keepdims=True), largest, 0.0)
     lengths = np.sqrt(kept @ (vector / largest) ** 2)[:, None] * largest * MORE
-    return lengths + 1e-150 * (kept & (vector != 0)).any(axis=1, keepdims=True)
+    return lengths + 1e-140 * largest * (kept & (vector != 0)).any(axis=1, keepdims=True)
 
 
 def row_norms(matrix: np.ndarray) -> np.ndarray:
