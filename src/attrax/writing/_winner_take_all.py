@@ -63,7 +63,7 @@ units affect each score."""
 _FEW = 200
 """Up to this many examples, a second layer is cheap. With it, a network can treat clean cues, where a few pixels
 decide, differently from noisy ones, where no single pixel does."""
-_MANY, _UNITS = 500, 512
+_MANY, _UNITS = 2_000, 512
 """Beyond so many examples the scores are linear, but for so many hidden units: see `LinearScores`."""
 _ROWS = 200
 """Approximate default of the rows per step if there are fewer examples: a smaller step costs nearly as much."""
@@ -89,14 +89,14 @@ class WinnerTakeAll(Record):
     **Fields:**
 
     - `width`: units of the encoder's hidden layers: a sequence with one number for each layer, or one number for as
-      many layers as the data need. `rounds`: rounds of inhibition before the last one. `None` chooses by the data.
+      many layers as the data need. With `None`, the scores of more than 2,000 examples are `LinearScores`. `rounds`: rounds of inhibition before the last one. `None` chooses by the data.
     - `training`, `augmentation`: the two records of settings. Single settings can be given directly, as in
       `WinnerTakeAll(epochs=500)`. The defaults are:
 
         - `optimizer`, `learning_rate`: Adam at 6e-4, twice that for corruptions that move pixels, less for more than
           150 examples; the rate falls along a cosine.
         - `batch`: at most 500 examples. `copies`: up to three, so that a step has about 200 rows.
-        - `epochs`: by the number of examples, from 200 to 3,000; four times as many for corruptions that move pixels.
+        - `epochs`: by the number of examples, from 10 to 3,000; four times as many for corruptions that move pixels.
         - `tol`: 1e-8 in units of the patterns, the loss of the finished network that counts as reached; training runs
           all epochs.
         - `coordinates`: none for states of up to 1,024 entries, else exponent 0.
