@@ -89,7 +89,8 @@ class WinnerTakeAll(Record):
     **Fields:**
 
     - `width`: units of the encoder's hidden layers: a sequence with one number for each layer, or one number for as
-      many layers as the data need. With `None`, the scores of more than 2,000 examples are `LinearScores`. `rounds`: rounds of inhibition before the last one. `None` chooses by the data.
+      many layers as the data need. `rounds`: rounds of inhibition before the last one. `None` chooses by the data; more
+      than 2,000 examples then have `LinearScores`.
     - `training`, `augmentation`: the two records of settings. Single settings can be given directly, as in
       `WinnerTakeAll(epochs=500)`. The defaults are:
 
