@@ -288,17 +288,12 @@ class _Run:
                 self.segment, *self.start, first, low, self.report
             )
             log.rate, log.tried = log.found, list(tried)
-        begun = time.perf_counter()
-        save()
-        saved = time.perf_counter()
-        pause = max(_SAVED, _SAVING * (saved - begun))
+        due = 0.0
         while not self.over():
-            self.stay()
-            begun = time.perf_counter()
-            if begun - saved > pause:
+            if (begun := time.perf_counter()) > due:
                 save()
-                saved = time.perf_counter()
-                pause = max(_SAVED, _SAVING * (saved - begun))
+                due = time.perf_counter() + max(_SAVED, _SAVING * (time.perf_counter() - begun))
+            self.stay()
         save()
         return self.anneal()
 
