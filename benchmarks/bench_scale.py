@@ -53,8 +53,8 @@ def main(arguments: list[str] | None = None) -> None:
     table = Table("n", "network", "seconds", "of which certifying", "peak memory, MB", "certified", "recalled", "1-NN")
     runs: dict[int, Run] = {}
     for number in numbers:
-        gray = {"gray": True} if options.source == "cifar10" else {}
-        run = runs[number] = bench.write(options.source, ax.sources.load(options.source, n=number, **gray).values)
+        pictures = ax.sources.load(options.source, n=number, gray=options.source == "cifar10").values
+        run = runs[number] = bench.write(options.source, pictures)
         own, best = recalled(run.memory, NOISE, CUES, RECOVERY_SEED)
         network = describe(run.memory.map).text
         seconds = (f"{run.seconds:.1f}", f"{run.seconds - run.training:.1f}")

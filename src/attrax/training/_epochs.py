@@ -69,7 +69,7 @@ loss_of = eqx.filter_jit(_clean_loss)
 
 
 @eqx.filter_jit(donate="all-except-first")
-def run(fixed: tuple[Any, Problem, optax.GradientTransformation, Any, Any, Any], state: Running) -> Running:
+def run(fixed: tuple[Any, Problem, optax.GradientTransformation, Any, Any], state: Running) -> Running:
     """Makes epochs until the loss is at most the tolerance or not finite, or `stop` epochs are done.
 
     **Arguments:** `fixed` holds what is not trained of the map, the problem, the optimizer, `stop`, and `None` or the

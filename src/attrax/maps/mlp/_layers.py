@@ -16,7 +16,7 @@ from attrax._base.numerics import float64
 from attrax.activations import Activation, PiecewiseLinear
 from attrax.activations import activation as activation_of
 from attrax.maps._on_host import HostFunction, quietly
-from attrax.maps.mlp._weights import host_weight
+from attrax.maps.mlp._weights import Weight, host_weight
 
 _LONGEST = 2**18
 """Units of which a program computes the activation at once, at most."""
@@ -81,7 +81,7 @@ def readout_on_host(weight: Any, bias: Any, shape: tuple[int, ...]) -> HostFunct
     )
 
 
-def _affine(values: np.ndarray, weight: np.ndarray, bias: Any) -> np.ndarray:
+def _affine(values: np.ndarray, weight: Weight, bias: Any) -> np.ndarray:
     """Wx + b for each row x."""
     few = 0 < len(values) < _MANY
     product = np.stack([weight @ row for row in values]) if few else values @ weight.T

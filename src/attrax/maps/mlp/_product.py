@@ -180,20 +180,21 @@ def network_singular_value(factors: Factors, slopes: Sequence[np.ndarray]) -> fl
     return largest_singular_value(forward, backward, size)
 
 
+Whole: TypeAlias = tuple[Weight, np.ndarray | None]
 Met: TypeAlias = tuple[Weight | RankOneBlock, np.ndarray | None]
-"""A weight and the slopes of the units it leads to, if it leads to units."""
+"""A weight, or in the second a part of one, and the slopes of the units it leads to, if it leads to units."""
 
 
-def layers_met(factors: Factors, slopes: Sequence[np.ndarray], entry: np.ndarray, exit: np.ndarray) -> list[Met]:
+def layers_met(factors: Factors, slopes: Sequence[np.ndarray], entry: np.ndarray, exit: np.ndarray) -> list[Whole]:
     """All layers that a deviation passes on its way around the cycle; W_{L+1} and the W_1 after it count as one."""
-    layers: list[Met] = []
+    layers: list[Whole] = []
     for start in range(0, len(slopes), factors.depth):
         layers.append((entry if start == 0 else factors.joined, slopes[start]))
         layers += [(factors.weights[layer], slopes[start + layer]) for layer in range(1, factors.depth)]
     return [*layers, (exit, None)]
 
 
-def _live(layers: Sequence[Met]) -> list[Met]:
+def _live(layers: Sequence[Whole]) -> list[Met]:
     """The same layers without the units of slope 0, which contribute nothing."""
     found: list[Met] = []
     before: np.ndarray | None = None
@@ -204,7 +205,7 @@ def _live(layers: Sequence[Met]) -> list[Met]:
     return found
 
 
-def through(layers: Sequence[Met], vectors: np.ndarray) -> np.ndarray:
+def through(layers: Sequence[Whole] | Sequence[Met], vectors: np.ndarray) -> np.ndarray:
     """Applies all layers to one vector, or to several, one per row."""
     for weight, slope in layers:
         vectors = vectors @ weight.T
@@ -212,7 +213,7 @@ def through(layers: Sequence[Met], vectors: np.ndarray) -> np.ndarray:
     return vectors
 
 
-def back_through(layers: Sequence[Met], vectors: np.ndarray) -> np.ndarray:
+def back_through(layers: Sequence[Whole] | Sequence[Met], vectors: np.ndarray) -> np.ndarray:
     """Applies the transpose to one vector, or to several, one per row."""
     for weight, slope in reversed(layers):
         vectors = (vectors if slope is None else vectors * slope) @ weight

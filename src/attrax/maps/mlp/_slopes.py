@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -282,9 +283,9 @@ def _reaches(sizes: Weight, inputs: np.ndarray) -> np.ndarray:
     )
 
 
-def _most(weight: np.ndarray, rows: int, columns: int) -> bool:
+def _most(weight: Weight, rows: int, columns: int) -> bool:
     """Whether the norm of so many rows and columns is hardly less than that of the weight, or not worth the time."""
-    return rows * columns > _LARGE and 8 * rows * columns > weight.size
+    return rows * columns > _LARGE and 8 * rows * columns > prod(weight.shape)
 
 
 def _derivatives(

@@ -111,7 +111,7 @@ def formed(weight: Any) -> Any:
         return weight
     if isinstance(weight.diagonal, np.ndarray):
         return np.asarray(weight)
-    return jnp.diag(weight.diagonal) + jnp.outer(weight.left, weight.right)
+    return jnp.diag(weight.diagonal) + jnp.outer(jnp.asarray(weight.left), jnp.asarray(weight.right))
 
 
 def block(
