@@ -142,7 +142,8 @@ def test_wrong_optimizers_are_refused(name: Any, options: dict, words: str) -> N
 
 
 def test_it_stops_at_the_first_step_within_the_tolerance() -> None:
-    # On one entry the loss is 2.25·(1 − 2·rate)^(2t) = 2.25·0.36^t, at most 1e-3 from t = 8 on; the step at which that is seen is the ninth.
+    # On one entry the loss is 2.25·(1 − 2·rate)^(2t) = 2.25·0.36^t, at most 1e-3 from t = 8 on, which is
+    # seen at the ninth step.
     start = Affine(np.zeros((1, 1)), np.zeros(1))
     target = np.array([[1.5]])
     found = fit(start, np.zeros((1, 1)), target, optimizer=optimizer("gd", learning_rate=0.2), tol=1e-3, key=jr.key(0))
