@@ -20,8 +20,7 @@ from attrax.maps.mlp._slope_deviation import slope_deviation
 from attrax.maps.mlp._weights import MORE, DiagonalPlusRankOne, Weight, block_norms, host_weight, row_sizes
 
 _MANY = 32
-"""From this many states on, one matrix product is worth a copy of the weights. The norms of blocks of matrices are then
-not worth their time: what they would show is shown of each state by itself."""
+"""From this many states on, one matrix product is worth a copy of the weights."""
 _LARGE = 2**18
 """Blocks of so many entries are looked at only if they are a small part of their matrix."""
 _WORK = 3e11
@@ -46,8 +45,9 @@ class Evaluation:
     """
 
     def __init__(self, factors: Factors, cycle: HostStates, *, fixed: bool = False) -> None:
-        """At the states of a cycle or, with `fixed`, at as many fixed points."""
-        self.factors = factors
+        """At the states of a cycle or, with `fixed`, at as many fixed points, whose bounds then take less time and are
+        less sharp: what they would show is shown of each state by itself."""
+        self.factors, self.fixed = factors, fixed
         phi = activation_of(factors.activation)
         self.curved = not phi.piecewise_linear
         needs_curvature = phi.bounds is not None and not phi.bounds.linear
@@ -70,7 +70,7 @@ class Evaluation:
         for layer, values in enumerate(self.pre):
             # The rounding of a sum of n nonzero products in any order, and more than underflow can add.
             counts = _gammas(np.count_nonzero(inputs, axis=1) + 4)[:, None]
-            total = counts * _reaches(factors.absolute[layer], inputs) + 1e-300
+            total = counts * self._reached(layer, inputs) + 1e-300
             bias = factors.biases[layer]
             if bias is not None:
                 total = total + 2 * UNIT_ROUNDOFF * (np.abs(bias) + np.abs(values))
@@ -85,6 +85,15 @@ class Evaluation:
                 rounded[:, -factors.scores :] = 0.0  # 0 and 1 are exact
             activation_errors.append(rounded)
         return sum_errors, activation_errors
+
+    def _reached(self, layer: int, inputs: np.ndarray) -> np.ndarray:
+        """Bounds on |W||x| for the inputs |x| of each state.
+
+        Of many fixed points, ‖w‖‖x‖ for each row w of a matrix: hardly more, and a matrix product less.
+        """
+        if self.fixed and not isinstance(self.factors.absolute[layer], DiagonalPlusRankOne):
+            return _row_lengths(inputs) * self.factors.row_norms[layer]
+        return _reaches(self.factors.absolute[layer], inputs)
 
     def slope_errors(self, radius: float | np.ndarray, *, sharp: bool | None = None) -> list[np.ndarray]:
         """For each layer, p×k bounds on |slope − computed slope|.
@@ -181,7 +190,7 @@ class Evaluation:
         weight, whole = self.factors.weights[layer], self.factors.row_norms[layer]
         if isinstance(weight, DiagonalPlusRankOne) and live is not None:
             return row_sizes(weight, live)
-        if live is None or len(live) >= _MANY:
+        if live is None or self.fixed:
             return whole[None]
         most = [_most(weight, weight.shape[0], int(columns.sum())) for columns in live]
         return np.stack(
@@ -192,9 +201,9 @@ class Evaluation:
         """Bounds on the norms of a layer's blocks from live units to those that are on, for each state."""
         weight, norm = self.factors.weights[layer], self.factors.norms[layer]
         if isinstance(weight, DiagonalPlusRankOne) and live is not None:
-            return np.minimum(norm, block_norms(weight, on, live, sharp=len(on) < _MANY))
+            return np.minimum(norm, block_norms(weight, on, live, sharp=not self.fixed))
         found = np.full((len(on), 1), norm)
-        if live is None or len(on) >= _MANY:
+        if live is None or self.fixed:
             return found
         for step, (rows, columns) in enumerate(zip(on, live, strict=True)):
             if not _most(weight, int(rows.sum()), int(columns.sum())):
