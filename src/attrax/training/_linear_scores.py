@@ -4,8 +4,6 @@ In an `Encoder` whose hidden layer carries a pair of units for each score, a ste
 multiplications as the number of examples squared. Here it costs their number times the entries of a state.
 """
 
-from collections.abc import Callable
-
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
@@ -80,15 +78,23 @@ def linear_scores(
     flat = np.asarray(points, np.float64).reshape(len(points), -1)
     templates, bias = templates_of(flat, coordinates)
     inputs = flat if coordinates is None else coordinates.encode(points)
-    draw: Callable[..., tuple] = init_linear
     inner, outer = (
-        np.array(
-            draw("kaiming_normal", into, out, bias=False, dtype=np.float32, key=jr.fold_in(key, number))[0], np.float64
-        )
+        np.asarray(_drawn(into, out, jr.fold_in(key, number)), np.float64)
         for number, (into, out) in enumerate([(inputs.shape[1], units), (units, len(flat))])
     )
     # Hidden units get inputs of unit root mean square, and contribute little at the start.
     middle = inputs.mean(axis=0)
-    inner /= float(np.sqrt(np.mean((inputs - middle) ** 2))) or 1.0
-    parts = (templates, inner, -inner @ middle, 0.1 * outer, bias)
-    return LinearScores(*(part.astype(np.float32) for part in parts))
+    inner = inner / (float(np.sqrt(np.mean((inputs - middle) ** 2))) or 1.0)
+    offset = -inner @ middle
+    return LinearScores(
+        templates.astype(np.float32),
+        inner.astype(np.float32),
+        offset.astype(np.float32),
+        (0.1 * outer).astype(np.float32),
+        bias.astype(np.float32),
+    )
+
+
+def _drawn(into: int, out: int, key: PRNGKeyArray) -> Array:
+    weight, _ = init_linear("kaiming_normal", into, out, bias=False, dtype=np.float32, key=key)
+    return weight
