@@ -46,6 +46,11 @@ def test_many_examples_are_stored_and_can_be_changed(monkeypatch: pytest.MonkeyP
     assert leading(made, POINTS[kept]).all()
 
 
+def test_wrong_arguments_are_refused() -> None:
+    with pytest.raises(ValueError, match="units must be"):
+        linear_scores(POINTS, units=0, key=jr.key(0))
+
+
 def test_a_target_may_be_a_number() -> None:
     outputs, numbers = jnp.asarray(np.random.default_rng(0).normal(size=(5, 4))), np.array([0, 3, 1, 1, 2])
     found, expected = (cross_entropy(outputs, one) for one in (jnp.asarray(numbers, float), jnp.eye(4)[numbers]))

@@ -10,6 +10,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from attrax._base import checks
 from attrax._base.shown import Record
 from attrax._base.types import HostStates
 from attrax.activations import activation as named_activation
@@ -66,6 +67,8 @@ def linear_scores(
     **Arguments:** `points`, n×state shape; `coordinates`, if the scores take coordinates instead of states; `key`, for
     the weights of the hidden units.
 
+    **Returns:** `LinearScores` in float32. **Raises** `ValueError` if `units` is below 1.
+
     ```python
     >>> import jax.random as jr, numpy as np
     >>> from attrax import training
@@ -75,6 +78,8 @@ def linear_scores(
 
     ```
     """
+    checks.random_key(key)
+    units = checks.integer("units", units, least=1)
     flat = np.asarray(points, np.float64).reshape(len(points), -1)
     templates, bias = templates_of(flat, coordinates)
     inputs = flat if coordinates is None else coordinates.encode(points)
