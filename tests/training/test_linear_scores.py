@@ -1,5 +1,6 @@
 """Scores of many examples: the encoder made of them has the same scores, and never are all computed at once."""
 
+import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
@@ -7,7 +8,14 @@ import pytest
 
 import attrax as ax
 from attrax.extending import float64
-from attrax.training import Coordinates, cross_entropy, leading, linear_scores, winner_take_all_network
+from attrax.training import (
+    Coordinates,
+    _epochs,  # the size of a piece
+    cross_entropy,
+    leading,
+    linear_scores,
+    winner_take_all_network,
+)
 from attrax.writing import _winner_take_all as writer  # from how many examples on the scores are linear
 from attrax.writing._changed_encoder import changed_encoder  # by itself, without training
 
@@ -44,6 +52,19 @@ def test_many_examples_are_stored_and_can_be_changed(monkeypatch: pytest.MonkeyP
     assert [weight.shape for weight in made.weights] == [(52, 36), (39, 52)]
     assert carrying == [[]] * 39
     assert leading(made, POINTS[kept]).all()
+
+
+def test_the_loss_of_many_examples_is_taken_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = linear_scores(POINTS, units=4, key=jr.key(0))
+    parameters, static = eqx.partition(scores, eqx.is_inexact_array)
+    numbers = np.arange(40, dtype=np.float32)
+    problem = _epochs.Problem(POINTS, numbers, np.float32(0), jr.key(0), None, batch=7, copies=1, loss=cross_entropy)
+    whole = _epochs._clean_loss(static, problem, parameters)
+    monkeypatch.setattr(_epochs, "_PIECE", 8)
+    monkeypatch.setattr(jnp, "mean", lambda losses: losses)
+    each = _epochs._clean_loss(static, problem, parameters)
+    assert each.shape == (40,)
+    np.testing.assert_allclose(np.mean(each), whole, rtol=1e-5, atol=1e-6)
 
 
 def test_wrong_arguments_are_refused() -> None:

@@ -57,10 +57,10 @@ def _clean_loss(static: Any, problem: Problem, parameters: Any) -> Any:
     map = eqx.combine(parameters, static)
     if problem.batch < len(problem.inputs) > _PIECE:
 
-        def loss_of(row: tuple[Any, Any]) -> Any:
+        def row_loss(row: tuple[Any, Any]) -> Any:
             return problem.loss(map(row[0])[None], row[1][None])[0]
 
-        return jnp.mean(jax.lax.map(loss_of, (problem.inputs, problem.targets), batch_size=_PIECE))
+        return jnp.mean(jax.lax.map(row_loss, (problem.inputs, problem.targets), batch_size=_PIECE))
     return jnp.mean(problem.loss(jax.vmap(map)(problem.inputs), problem.targets))
 
 
