@@ -15,23 +15,29 @@ from attrax._base.types import HostStates, Map, Progress
 from attrax.corruptions import known_mask
 from attrax.dynamics._iterate import Iterates, check_starts, last_states
 from attrax.dynamics._loop import run
-from attrax.maps import reduced_map
+from attrax.maps import Completion, completion, reduced_map
 from attrax.memory import Thresholds
 from attrax.patterns import Patterns
 
 
-class _Held(eqx.Module):
-    """A round of the map with the known entries put back at its end, on triples (state, cue, known)."""
+class _Round(eqx.Module):
+    """As many steps of a map as bring a stored state back, whatever is known."""
 
     map: Map
     steps: int = eqx.field(static=True)
 
+    def __call__(self, x: Any, known: Any) -> Any:
+        return self.map(x) if self.steps == 1 else jax.lax.fori_loop(0, self.steps, lambda _, y: self.map(y), x)
+
+
+class _Held(eqx.Module):
+    """A round with the known entries put back at its end, on triples (state, cue, known)."""
+
+    round: Completion
+
     def __call__(self, triple: Float[Any, "3 *state"]) -> Float[Any, "3 *state"]:
         state, cue, known = triple[0], triple[1], triple[2]
-        moved = (
-            self.map(state) if self.steps == 1 else jax.lax.fori_loop(0, self.steps, lambda _, x: self.map(x), state)
-        )
-        return jnp.stack([jnp.where(known > 0, cue, moved), cue, known])
+        return jnp.stack([jnp.where(known > 0, cue, self.round(state, known > 0)), cue, known])
 
 
 def completed(
@@ -84,14 +90,17 @@ def hold(
     known: Bool[np.ndarray, "n *state"],
     thresholds: Thresholds,
     *,
+    damaged: bool = False,
     max_steps: int,
     progress: Progress | None = None,
 ) -> Iterates | None:
     """Iterates `map` with the known entries put back after every round, until that converges.
 
-    A round is a step where examples are stored. A state of a cycle comes back after as many steps as the cycle has
-    states; where cycles have different lengths, a round is the least common multiple. Where that is more than
-    `max_steps`, or there are open sequences, whose states never come back, nothing can be held: `None`.
+    If the map can complete states (`attrax.maps.completion`), a round is one completion. This goes by the known entries
+    as they are, so it is not used if these may be `damaged`. For other maps, a round is a step where examples are
+    stored. A state of a cycle comes back after as many steps as the cycle has states; where cycles have different
+    lengths, a round is the least common multiple. Where that is more than `max_steps`, or there are open sequences,
+    whose states never come back, nothing can be held: `None`.
 
         >>> patterns = Patterns.from_examples(np.array([[0.0, 0.0], [1.0, 1.0]]))
         >>> to_mean = lambda x: jnp.full_like(x, x.mean())
@@ -100,12 +109,13 @@ def hold(
         >>> ends.value.round(6).tolist(), str(ends.status[0])
         ([[1.0, 1.0]], 'converged')
     """
-    steps = math.lcm(*(len(cycle) for cycle in patterns.cycles))
+    complete = None if damaged else completion(map)
+    steps = math.lcm(*(len(cycle) for cycle in patterns.cycles)) if complete is None else 1
     if steps > max_steps or patterns.open_sequences:
         return None
     triples = np.stack([starts, starts, known * thresholds.unit], axis=1)
     with float64():
-        reduced = reduced_map(_Held(map, steps), triples.shape[1:])
+        reduced = reduced_map(_Held(_Round(map, steps) if complete is None else complete), triples.shape[1:])
     rounds, atol = max_steps // steps, thresholds.convergence
     found = run(reduced, triples, max_steps=rounds, atol=atol, unit=thresholds.unit, progress=progress)
     value = last_states(reduced, found, triples)[:, 0]

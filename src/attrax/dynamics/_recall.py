@@ -207,11 +207,11 @@ def recall(
         thresholds = replace(thresholds, recovery=checks.real("recovery_atol", recovery_atol, above=0))
     cycles = checks.integer("cycles", cycles, least=1)
     max_steps = checks.integer("max_steps", max_steps, least=1)
-    known = only_part(patterns, cues) if known is None else known
-    if known is None:
+    part = only_part(patterns, cues) if known is None else known
+    if part is None:
         starts, mask = check_starts(patterns.as_states(cues), "cues"), None
     else:
-        starts, mask = completed(patterns, cues, known)
+        starts, mask = completed(patterns, cues, part)
     if expected is not None:
         expected = np.asarray(expected)
         wrong = expected.shape != (len(starts),) or expected.dtype.kind not in "iu"
@@ -221,7 +221,8 @@ def recall(
             )
     held = None
     if mask is not None:
-        held = hold(memory.map, patterns, starts, mask, thresholds, max_steps=max_steps, progress=progress)
+        options = {"damaged": known is None, "max_steps": max_steps, "progress": progress}
+        held = hold(memory.map, patterns, starts, mask, thresholds, **options)
         starts = starts if held is None else held.value
     stored = StoredCycles.of(memory, thresholds)
     limits = {"max_steps": max_steps, "atol": thresholds.convergence, "unit": thresholds.unit}

@@ -5,6 +5,8 @@ from ._contract import BallBounds as BallBounds
 from ._contract import Bounded as Bounded
 from ._contract import BoundSteps as BoundSteps
 from ._contract import Densifiable as Densifiable
+from ._contract import Completing as Completing
+from ._contract import Completion as Completion
 from ._contract import Describable as Describable
 from ._contract import Exportable as Exportable
 from ._contract import Linearizable as Linearizable
@@ -14,6 +16,7 @@ from ._contract import Scalable as Scalable
 from ._contract import StepBounds as StepBounds
 from ._contract import Storable as Storable
 from ._contract import dense_map as dense_map
+from ._contract import completion as completion
 from ._contract import describe as describe
 from ._contract import linearizer as linearizer
 from ._contract import reduced_map as reduced_map

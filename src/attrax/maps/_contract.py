@@ -83,6 +83,40 @@ def linearizer(map: Map) -> Linearizer:
     return map.linearizer() if isinstance(map, Linearizable) else general_linearizer(map)
 
 
+Completion: TypeAlias = Callable[[Any, Any], Any]
+"""Takes a state and a mask, true where the state is known, to a state. What the first one holds elsewhere has no
+influence. Written with JAX."""
+
+
+@runtime_checkable
+class Completing(_Map, Protocol):
+    """A map that completes a state of which only a part is known better than its own iteration does."""
+
+    def completion(self) -> Completion | None:
+        """What completes states; `None` if this particular map has nothing better than its iteration."""
+        ...
+
+
+def completion(map: Map) -> Completion | None:
+    """What completes states of which only a part is known; `None` for a map that can only be iterated.
+
+    A winner-take-all network has one: a mask channel, by which its scores take in only what is known.
+
+    ```python
+    >>> import jax.numpy as jnp, jax.random as jr, numpy as np
+    >>> import attrax as ax
+    >>> network = ax.store(np.eye(3), writer=ax.WinnerTakeAll(epochs=5), key=jr.key(0)).map
+    >>> complete = ax.maps.completion(network)
+    >>> complete(jnp.array([1.0, 0.0, 0.0]), jnp.array([True, False, False])).round(3).tolist()
+    [1.0, 0.0, 0.0]
+    >>> ax.maps.completion(jnp.tanh) is None
+    True
+
+    ```
+    """
+    return map.completion() if isinstance(map, Completing) else None
+
+
 class BallBounds(Protocol):
     """How much one application of the map stretches deviations within a ball. Deviations are measured in one norm
     before the application and in another after it."""

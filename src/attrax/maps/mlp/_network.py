@@ -33,6 +33,7 @@ from attrax.maps.mlp._factors import network_factors
 from attrax.maps.mlp._growth import StepAt, row_space, steps_at
 from attrax.maps.mlp._layers import HiddenLayers, readout_on_host
 from attrax.maps.mlp._linearize import NetworkLinearizer
+from attrax.maps.mlp._masked import MaskedScores, masked_scores
 from attrax.maps.mlp._reduced import network_reduced_map
 from attrax.maps.mlp._weights import DiagonalPlusRankOne, formed, weight_arrays, weight_from
 
@@ -132,6 +133,10 @@ class MLP(Record, eqx.Module):
         if not any(isinstance(weight, DiagonalPlusRankOne) for weight in self.weights):
             return self
         return replace(self, weights=tuple(formed(weight) for weight in self.weights))
+
+    def completion(self) -> MaskedScores | None:
+        """Masked scores in place of the encoder's, if the network is a winner-take-all; else `None`."""
+        return masked_scores(self)
 
     def reduced_map(self) -> ReducedMap | None:
         """The network iterated in the features of its last hidden layer, or `None` if that is not cheaper."""
