@@ -3,6 +3,7 @@
 from typing import Any
 
 import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
 import pytest
 from helpers import around, linear
@@ -84,6 +85,44 @@ def test_masks_of_single_frames_and_of_sides() -> None:
     np.testing.assert_allclose(answer.held.value[0, :, 1], middle[:, 1])
 
 
+def poor(points: np.ndarray, targets: np.ndarray | None = None) -> ax.maps.MLP:
+    """A winner-take-all network of which nothing but the last stage is any good: its scores are drawn at random."""
+    return ax.training.winner_take_all_network(ax.training.encoder(points, widths=[4], key=jr.key(3)), points, targets)
+
+
+def test_a_map_that_can_complete_states_does_so_from_a_given_part() -> None:
+    pictures = np.random.default_rng(0).random((6, 4, 4))
+    memory = around(poor(pictures), *pictures)
+    # Unless all is known, in which case the map answers alone.
+    whole = ax.recall(memory, pictures, known="upper:1")
+    assert whole.held is not None
+    np.testing.assert_array_equal(whole.held.value, pictures)
+    assert whole.value.tolist() == ax.recall(memory, pictures).value.tolist()
+    found = ax.recall(memory, pictures, known="left:0.25")
+    assert found.held is not None
+    np.testing.assert_allclose(found.held.value, pictures, atol=1e-12)
+    assert {str(status) for status in found.held.status} == {"converged"}
+
+
+def test_a_state_of_a_cycle_is_completed_where_it_is_and_goes_on_from_there() -> None:
+    film = np.random.default_rng(0).random((6, 4, 4))
+    memory = ax.Memory(poor(film, np.roll(film, -1, axis=0)), ax.Patterns.from_cycles([film]))
+    found = ax.recall(memory, film, known="lower:0.25", max_steps=5)
+    assert found.held is not None
+    np.testing.assert_allclose(found.held.value, film, atol=1e-12)
+
+
+def test_the_cue_of_a_pair_may_be_damaged_so_only_the_map_decides() -> None:
+    cues, targets = np.random.default_rng(0).random((2, 6, 4))
+    pairs = ax.Patterns.from_pairs(cues, targets)
+    memory = ax.Memory(poor(pairs.points), pairs)
+    alone, told = ax.recall(memory, cues), ax.recall(memory, pairs.points, known=np.arange(8) < 4)
+    assert told.held is not None
+    np.testing.assert_allclose(told.held.value, pairs.points, atol=1e-12)
+    assert alone.held is not None
+    assert np.abs(alone.held.value - pairs.points).max() > 0.01
+
+
 @pytest.mark.parametrize(
     ("text", "rows", "columns"),
     [
@@ -121,8 +160,6 @@ def test_wrong_masks_are_refused_in_one_sentence(known: Any, words: str) -> None
 
 
 def test_recovery_knows_what_the_corruption_left_and_the_rules_see_no_more() -> None:
-    import jax.random as jr
-
     pictures = np.random.default_rng(0).random((3, 4, 4))
     flat = pictures.reshape(3, -1)
 

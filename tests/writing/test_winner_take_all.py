@@ -1,6 +1,7 @@
 """Winner-take-all: the assembled network is what its formulas say, and training it makes a memory."""
 
 from dataclasses import replace
+from functools import cache
 
 import jax
 import jax.random as jr
@@ -68,6 +69,52 @@ def test_scores_begin_as_a_nearest_neighbor_rule(layers: int) -> None:
     scores = encoder(POINTS, widths=[400] * layers, key=jr.key(0))
     rule = ax.analysis.nearest_neighbor(cues, POINTS, rule="correlation")
     assert np.mean(scored(scores, cues).argmax(axis=1) == rule) > 0.9
+
+
+@cache
+def untrained() -> ax.maps.MLP:
+    """Nothing but the last stage of this network is any good; and each state goes to another one."""
+    return winner_take_all_network(encoder(POINTS, widths=[8], key=jr.key(0)), POINTS, np.roll(POINTS, -1, axis=0))
+
+
+def completed(network: ax.maps.MLP, states: np.ndarray, known: np.ndarray) -> np.ndarray:
+    complete = ax.maps.completion(network)
+    assert complete is not None
+    with float64():
+        return np.asarray(jax.vmap(cast(complete, np.float64))(np.asarray(states, np.float64), np.asarray(known)))
+
+
+def test_masked_states_are_completed_by_the_output_that_fits_best_where_they_are_known() -> None:
+    known = DRAW.random((60, 5, 6)) < 0.2
+    cues = np.repeat(POINTS, 5, axis=0) + DRAW.normal(scale=0.3, size=(60, 5, 6))
+    rule = ax.analysis.nearest_neighbor(cues, POINTS, known=known)
+    assert 0.3 < np.mean(rule == np.repeat(np.arange(12), 5)) < 1
+    np.testing.assert_allclose(completed(untrained(), np.where(known, cues, np.nan), known), POINTS[rule], atol=1e-9)
+    other = completed(untrained().in_units(3.0), cues / 3, known)
+    np.testing.assert_allclose(other, POINTS[rule] / 3, atol=1e-9)
+
+
+def test_where_nothing_tells_the_outputs_apart_their_mean_is_the_answer() -> None:
+    last = np.array(untrained().weights[-1])
+    # The outputs 1 and 2, which are the states 2 and 3, share their first row.
+    last[:6, 1:3] = last[:6, 1:3].mean(axis=1, keepdims=True)
+    network = replace(untrained(), weights=(*untrained().weights[:-1], last))
+    known = np.zeros((60, 5, 6), bool)
+    known[:2, 0] = True
+    shared = np.where(known, 0.5 * (POINTS[2] + POINTS[3]), np.nan)
+    shared[1, 0] = POINTS[4, 0]
+    found, mean = completed(network, shared, known), POINTS.mean(axis=0)
+    np.testing.assert_allclose(found[1], POINTS[4], atol=1e-6)
+    np.testing.assert_allclose(np.delete(found, 1, axis=0), np.broadcast_to(mean, (59, 5, 6)), atol=1e-6)
+
+
+@pytest.mark.parametrize("spoiled", [-2, -3])
+def test_only_a_winner_take_all_stage_makes_a_mask_channel(spoiled: int) -> None:
+    weights = [np.array(weight) for weight in untrained().weights]
+    weights[spoiled][0, 1] += 1e-3
+    assert ax.maps.completion(replace(untrained(), weights=tuple(weights))) is None
+    assert ax.maps.completion(replace(untrained(), activation="selu")) is None
+    assert ax.maps.completion(ax.maps.mlp((2,), width=4, depth=4, key=jr.key(0))) is None
 
 
 def test_templates_of_pixels_tell_cues_of_few_pixels_better_than_correlation_does() -> None:

@@ -2,8 +2,8 @@
 
 The last three stages of such a network (`attrax.training.winner_take_all_network`) are rounds of inhibition, a switch
 for each output, and the outputs themselves, which are the weights of the last layer. With a mask, these weights also
-serve as the first layer: read backwards, they say how far each output is from the state where the state is known. So the
-channel adds no weights, and nothing changes for states without a mask.
+serve as the first layer: read backwards, they say how far each output is from the state where the state is known. So
+the channel adds no weights, and nothing changes for states without a mask.
 """
 
 from typing import Any
@@ -26,9 +26,9 @@ class MaskedScores(eqx.Module):
     """Completes a state by the winner among the outputs of a network, where the state is known.
 
     The score of an output is its likelihood given the k known entries, for Gaussian noise of unknown strength: the
-    squared distance there to the power −k/2, relative to the sum over all outputs. The network's own rounds of inhibition
-    leave the largest score, and its last layer gives the output. If no score wins, because nothing is known or two
-    outputs agree with it equally well, the result is the mean of the outputs.
+    squared distance there to the power −k/2, relative to the sum over all outputs. The network's own rounds of
+    inhibition leave the largest score, and its last layer gives the output. If no score wins, because nothing is known
+    or two outputs agree with it equally well, the result is the mean of the outputs.
 
     **Fields:** `rounds`, for each round of inhibition the weight of a unit's own activity and of each other one; `last`
     and `bias`, the last layer; `all_on`, its output where every switch is on; output i is `all_on` − `last`ᵢ; `squares`
