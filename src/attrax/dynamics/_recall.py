@@ -158,21 +158,23 @@ def recall(
 
     *From a part.* With `known`, only a part of each cue is used. All other entries begin at the mean of the stored
     states, and the known ones are put back after every step until the iteration converges (`Recall.held`). Then they
-    are released, and recall goes on from there as without `known`, so the result is a limit of the map itself. A map
-    with a mask channel (`attrax.maps.completion`), such as a winner-take-all network, is told in each step which entries
-    are known. Any other map is not. Then, in a cycle, the entries are put back after every round, when the state is that
+    are released, and recall goes on from there as without `known`, so the result is a limit of the map itself.
+
+    A map with a mask channel (`attrax.maps.completion`), such as a winner-take-all network, is told in each step which
+    entries are known. With other maps, in a cycle, the entries are put back after every round, when the state is that
     of the cue again; if the cycles have different lengths, after their least common multiple. If that exceeds
     `max_steps`, or there are open sequences, the cue is completed by the mean but not held. An example that agrees with
-    the cue where it is known is a fixed point of the held iteration; it attracts there if the norm of its Jacobian is
-    below 1. A spectral radius below 1 is not enough, for a submatrix can have a larger one.
+    the cue where it is known is a fixed point of the held iteration. It attracts there if the norm of its Jacobian is
+    below 1; a spectral radius below 1 is not enough, for a submatrix can have a larger one.
 
     **Arguments:**
 
     - `cues`: n×state shape, real and finite. If a state holds several frames, single frames are accepted too and are
       repeated; of pairs, the cues or the targets alone. All of such a part is held, but as it may be damaged, no mask
       channel is used.
-    - `known`: booleans, true where an entry of the cue is known and right: one mask of the shape of a state, or one for each cue;
-      or `SIDE:F`, as `attrax.corruptions.known_mask` takes it. Elsewhere the cues may hold anything, NaN included.
+    - `known`: booleans, true where an entry of the cue is known and right: one mask of the shape of a state, or one for
+      each cue; or `SIDE:F`, as `attrax.corruptions.known_mask` takes it. Elsewhere the cues may hold anything, NaN
+      included.
     - `expected`: for each cue the index of the stored state it was made from; reaching another cycle than that of this
       state is then `other_attractor`. Without it every stored cycle counts as recovered.
     - `path`: keep all frames, and measure them; see `Recall`.
