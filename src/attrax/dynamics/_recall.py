@@ -225,8 +225,16 @@ def recall(
             )
     held = None
     if mask is not None:
-        options = {"damaged": known is None, "max_steps": max_steps, "progress": progress}
-        held = hold(memory.map, patterns, starts, mask, thresholds, **options)
+        held = hold(
+            memory.map,
+            patterns,
+            starts,
+            mask,
+            thresholds,
+            damaged=known is None,
+            max_steps=max_steps,
+            progress=progress,
+        )
         starts = starts if held is None else held.value
     stored = StoredCycles.of(memory, thresholds)
     limits = {"max_steps": max_steps, "atol": thresholds.convergence, "unit": thresholds.unit}
