@@ -86,6 +86,7 @@ def completed(network: ax.maps.MLP, states: np.ndarray, known: np.ndarray) -> np
 
 def test_masked_states_are_completed_by_the_output_that_fits_best_where_they_are_known() -> None:
     known = DRAW.random((60, 5, 6)) < 0.2
+    known[:, 0, 0] = True
     cues = np.repeat(POINTS, 5, axis=0) + DRAW.normal(scale=0.3, size=(60, 5, 6))
     rule = ax.analysis.nearest_neighbor(cues, POINTS, known=known)
     assert 0.3 < np.mean(rule == np.repeat(np.arange(12), 5)) < 1
@@ -106,6 +107,14 @@ def test_where_nothing_tells_the_outputs_apart_their_mean_is_the_answer() -> Non
     found, mean = completed(network, shared, known), POINTS.mean(axis=0)
     np.testing.assert_allclose(found[1], POINTS[4], atol=1e-6)
     np.testing.assert_allclose(np.delete(found, 1, axis=0), np.broadcast_to(mean, (59, 5, 6)), atol=1e-6)
+
+
+def test_matrices_have_the_same_mask_channel_as_layers_of_rank_one() -> None:
+    network = untrained()
+    assert any(isinstance(weight, ax.maps.DiagonalPlusRankOne) for weight in network.weights)
+    known = DRAW.random(POINTS.shape) < 0.3
+    same = completed(network.dense(), POINTS, known)
+    np.testing.assert_allclose(completed(network, POINTS, known), same, atol=1e-9)
 
 
 @pytest.mark.parametrize("spoiled", [-2, -3])

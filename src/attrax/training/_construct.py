@@ -158,7 +158,7 @@ def constructed_start(
     what = f"{mention('spare')}: {spare:,} units"
     refuse_beyond_memory(what, 3 * 8 * spare * (2 * np.asarray(points[0]).size + 1), "take fewer")
     made = (margin if kind == "margin" else pseudoinverse)(points, targets)
-    (first, last), (bias, middle) = made.weights, made.biases
+    (first, last), (bias, middle) = (map(np.asarray, made.weights), made.biases)
     assert bias is not None  # a construction has both
     if spare:
         flat = np.asarray(points, np.float64).reshape(len(points), -1)

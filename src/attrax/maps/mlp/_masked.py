@@ -18,6 +18,8 @@ from attrax.maps.mlp._weights import DiagonalPlusRankOne
 
 _FLOOR = 1e-12
 """Mean squares below this fraction of the average one are rounding."""
+_SHARP = 1e4
+"""The power to which likelihoods are raised: inhibition leaves no winner of many that are almost equal."""
 _STEEP = 1e6
 """The gain of the switches: a winner that is ahead by a millionth closes its own."""
 
@@ -26,8 +28,8 @@ class MaskedScores(eqx.Module):
     """Completes a state by the winner among the outputs of a network, where the state is known.
 
     The score of an output is its likelihood given the k known entries, for Gaussian noise of unknown strength: the
-    squared distance there to the power −k/2, relative to the sum over all outputs. The network's own rounds of
-    inhibition leave the largest score, and its last layer gives the output. If no score wins, because nothing is known
+    squared distance there to the power −k/2, which is sharpened, relative to the sum over all outputs. The network's own
+    rounds of inhibition leave the largest score, and its last layer gives the output. If no score wins, because nothing is known
     or two outputs agree with it equally well, the result is the mean of the outputs.
 
     **Fields:** `rounds`, for each round of inhibition the weight of a unit's own activity and of each other one; `last`
@@ -47,7 +49,7 @@ class MaskedScores(eqx.Module):
         apart = moved @ moved + 2 * (moved @ self.last) + seen.astype(moved.dtype) @ self.squares
         mean = apart.mean()
         apart = jnp.maximum(apart / jnp.where(mean > 0, mean, 1.0), 0.0) + _FLOOR
-        active = jax.nn.softmax(-0.5 * seen.sum() * jnp.log(apart))
+        active = jax.nn.softmax(-0.5 * _SHARP * seen.sum() * jnp.log(apart))
         for own, other in self.rounds:
             active = jax.nn.relu((own - other) * active + other * active.sum())
         return (self.bias + self.last @ jax.nn.relu(1 - _STEEP * active)).reshape(jnp.shape(x))
@@ -95,5 +97,5 @@ def _alike(weight: Any) -> tuple[Any, Any] | None:
     if weight.shape[0] != weight.shape[1]:
         return None
     own = weight[0, 0]
-    other = weight[0, 1] if len(weight) > 1 else min(own - 1, 0)
+    other = weight[0, 1] if len(weight) > 1 else 0.0
     return (own, other) if np.array_equal(weight, np.where(np.eye(len(weight), dtype=bool), own, other)) else None
