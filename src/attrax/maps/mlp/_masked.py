@@ -27,10 +27,10 @@ _STEEP = 1e6
 class MaskedScores(eqx.Module):
     """Completes a state by the winner among the outputs of a network, where the state is known.
 
-    The score of an output is its likelihood given the k known entries, for Gaussian noise of unknown strength: the
-    squared distance there to the power −k/2, which is sharpened, relative to the sum over all outputs. The network's own
-    rounds of inhibition leave the largest score, and its last layer gives the output. If no score wins, because nothing is known
-    or two outputs agree with it equally well, the result is the mean of the outputs.
+    The score of an output is its likelihood given the k known entries, for Gaussian noise of unknown strength, made
+    sharper: the squared distance there to the power −βk/2, relative to the sum over all outputs. The network's own
+    rounds of inhibition leave the largest score, and its last layer gives the output. If no score wins, because nothing
+    is known or two outputs agree with it equally well, the result is the mean of the outputs.
 
     **Fields:** `rounds`, for each round of inhibition the weight of a unit's own activity and of each other one; `last`
     and `bias`, the last layer; `all_on`, its output where every switch is on; output i is `all_on` − `last`ᵢ; `squares`
