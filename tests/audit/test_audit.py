@@ -205,6 +205,28 @@ def test_an_unknown_mask_is_found_and_filled() -> None:
             restore(nearest, masked, **wrong)
 
 
+def test_walks_find_what_plain_noise_misses() -> None:
+    """A softmax memory of ten points, one of them in the middle, where most noise leads to."""
+    points = 0.5 + 0.8 * np.eye(10, 12)
+    points[0] = 0.5
+
+    def step(x: jnp.ndarray) -> jnp.ndarray:
+        scores = 200 * (points @ x - (points**2).sum(1) / 2 + 0.15 * (jnp.arange(10) == 0))
+        weight = jnp.exp(scores - scores.max())
+        return weight @ points / weight.sum()
+
+    found = audit(step, points, num_starts=8, num_walks=128, corruptions=(), key=jr.key(0))
+    noise = int((found.from_noise > 0).sum())
+    walked = found.by_start()["walk"]
+    assert (walked["starts"], walked["attractors"]) == (128, 128)
+    assert walked["different_attractors"] >= 2 * noise
+    assert found.from_noise.sum() == pytest.approx(1)  # walks don't count for the shares
+    assert found.examples is not None
+    assert found.examples.num_extracted == max(walked["different_attractors"], noise)
+    with pytest.raises(ValueError, match="num_walks"):
+        audit(step, points, num_walks=-1, key=jr.key(0))
+
+
 def test_values_of_inputs() -> None:
     sound = Value((None, None), np.dtype(np.float32))
     tone = input_value("sound", "tone:200:1x80", sound, rate=16_000)

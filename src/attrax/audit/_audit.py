@@ -22,7 +22,7 @@ from attrax.audit._kinds import DIVERGED, NOT_CONVERGED, Ends
 from attrax.audit._layout import layout_of
 from attrax.audit._maps import LatentMap
 from attrax.audit._restore import restore
-from attrax.audit._starts import HELD_OUT, NOISE, TRAIN, Starts, copies_of, starts_of
+from attrax.audit._starts import HELD_OUT, NOISE, TRAIN, WALK, Starts, copies_of, starts_of
 from attrax.corruptions import parse_corruption
 from attrax.dynamics import trajectory
 from attrax.maps import reduced_map, shapes_of
@@ -155,6 +155,7 @@ def audit(
     *,
     view: View | None = None,
     num_starts: int = 200,
+    num_walks: int = 0,
     corruptions: Sequence[str] = CORRUPTIONS,
     false_rate: float = 0.01,
     together: bool = False,
@@ -180,6 +181,9 @@ def audit(
     - `held_out`: examples of the same kind that the network was not trained on.
     - `view`: how data become states, if not by their shape; a `LatentView` for a latent map.
     - `num_starts`: starts from noise and, with data, blends of two examples.
+    - `num_walks`: starts made by noise and the network in turn, x ← f(x) + noise, with less and less noise. They find
+      attractors that plain noise misses, without the data: what can be extracted from the network alone. They do not
+      count for the shares by which ends are ranked.
     - `corruptions`: of the examples, one copy of each. Where they mask a part, `restore` is tried as well, which is not
       told which part (not for a latent map).
     - `false_rate`: of false accusations: the probability that an example that was not trained on, of the kind of the
@@ -202,6 +206,7 @@ def audit(
     began = time.monotonic()
     checks.random_key(key)
     checks.integer("num_starts", num_starts, least=1)
+    checks.integer("num_walks", num_walks, least=0)
     rate = checks.real("false_rate", false_rate, above=0, most=0.5)
     if recovery_atol is not None:
         recovery_atol = checks.real("recovery_atol", recovery_atol, above=0)
@@ -221,7 +226,7 @@ def audit(
     shape = _shape(map, states)
     patterns = None if states is None else Patterns.from_examples(states)
     unit = 4.0 if patterns is None else patterns.unit
-    starts = starts_of(shape, num_starts, unit / 4, keys[2], states, held, own, theirs)
+    starts = starts_of(shape, num_starts, num_walks, unit / 4, map, keys[2], states, held, own, theirs)
     ends = find_ends(
         map,
         starts.states,
@@ -241,7 +246,7 @@ def audit(
             rows = [starts.rows(name), *(starts.rows(f"{name}, {corruption}") for corruption in own)]
             return np.stack([last[one] for one in rows])
 
-        noise = np.unique(ends.label[np.isin(starts.kind, NOISE)])
+        without = np.unique(ends.label[np.isin(starts.kind, (*NOISE, WALK))])
         atol = default_recovery_atol(patterns) if recovery_atol is None else recovery_atol
         examples = judged(
             map,
@@ -251,7 +256,7 @@ def audit(
             ended(TRAIN),
             None if held is None else ended(HELD_OUT),
             ends,
-            noise[noise >= 0].tolist(),
+            without[without >= 0].tolist(),
             {} if isinstance(view, LatentView) else _restored(map, states, own, max_steps),
             atol,
             rate,

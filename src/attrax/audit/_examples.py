@@ -37,8 +37,8 @@ class Example(Record):
       units, averaged.
     - `p_value`: the conformal p-value of the score among those of the held-out examples; NaN without any.
     - `memorized`: whether the p-value says so; `None` without held-out examples.
-    - `extracted`: whether an attractor that noise led to, found without the data, is this example: within the recovery
-      threshold or, with held-out examples, nearer than chance; `extraction_p_value` as above.
+    - `extracted`: whether an attractor that noise or a walk led to, found without the data, is this example: within
+      the recovery threshold or, with held-out examples, nearer than chance; `extraction_p_value` as above.
     """
 
     verdict: Verdict
@@ -170,7 +170,7 @@ def judged(
     train_last: HostStates,
     held_out_last: HostStates | None,
     ends: Ends,
-    from_noise: list[int],
+    without_data: list[int],
     restored: dict[str, HostStates],
     recovery_atol: float,
     rate: float,
@@ -181,7 +181,7 @@ def judged(
 
     `copies` holds corrupted copies by the name of the corruption; `train_last` the last states of the paths from the
     examples and from these copies, (1 + c)×n×state shape, and `held_out_last` those of the held-out examples;
-    `from_noise` the ends that starts without data came to; `restored` what masked copies were restored to.
+    `without_data` the ends that starts without data came to; `restored` what masked copies were restored to.
     """
     patterns = Patterns.from_examples(train)
     kept = dict(patterns.merged)
@@ -190,7 +190,7 @@ def judged(
         row_of[number] = row_of[other]
     certificate = certify(Memory(map, patterns), recovery_atol=recovery_atol, progress=progress)
     attractors = [number for number, end in enumerate(ends.ends) if end.attracts]
-    hidden = [number for number in from_noise if ends.ends[number].attracts]
+    hidden = [number for number in without_data if ends.ends[number].attracts]
     nearest, distance, cosine = nearest_attractors(train, ends, attractors)
     _, reach, _ = nearest_attractors(train, ends, hidden)
     scores = scores_of(train, train_last, recovery_atol, ends.unit)

@@ -87,6 +87,7 @@ class Search:
         with float64():
             self.reduced: ReducedMap = reduced_map(map, shape)
         self.known: list[Candidate] = []
+        self._by_period: dict[int, tuple[list[int], np.ndarray]] = {}
 
     def run(self, starts: HostStates, tolerance: float, max_steps: int, progress: Progress | None) -> Searched:
         """Runs every start to its end.
@@ -151,28 +152,32 @@ class Search:
                 place[row] = self._refined(state, period)
         if len(self.known) > before:
             self._certify(self.known[before:])
-        for number in np.unique(place[place >= 0]).tolist():
-            rows = np.flatnonzero(place == number)
-            end = self.known[number]
+        period_of = np.array([end.period for end in self.known], int)
+        for period in np.unique(period_of[place[place >= 0]]).tolist():
+            rows = np.flatnonzero(place >= 0)
+            rows = rows[period_of[place[rows]] == period]
+            ends = [self.known[number] for number in place[rows].tolist()]
             # An path that rests on a point that does not attract, as on a saddle, approaches it no more.
-            near = end.distance(states[rows])
-            rests = near <= _SAME * self.unit
-            coming = rests.copy()
-            if not rests.all():
-                some = rows[~rests]
-                coming[~rests] = self._approaches(end, z[some], near[~rests], final)
+            near = _apart(ends, states[rows])
+            coming = near <= _SAME * self.unit
+            some = np.flatnonzero(~coming)
+            if len(some):
+                coming[some] = self._approaches([ends[row] for row in some], z[rows[some]], near[some], final)
             place[rows[~coming]] = -1
         return place
 
     def _nearest(self, state: np.ndarray, period: int, within: float) -> int:
-        """The nearest known end that reaches as far as this state, and is no farther than `within`."""
-        best, found = math.inf, -1
-        for number, end in enumerate(self.known):
-            if end.period == period and (distance := float(end.distance(state[None])[0])) <= min(
-                end.reach, within, best
-            ):
-                best, found = distance, number
-        return found
+        """The nearest known end that reaches as far as this state, and is no farther than `within`; −1 without one."""
+        numbers, distance = self._distances(state, period)
+        reach = np.array([self.known[number].reach for number in numbers])
+        distance = np.where(distance <= np.minimum(reach, within), distance, math.inf)
+        return numbers[int(np.argmin(distance))] if np.isfinite(distance).any() else -1
+
+    def _distances(self, state: np.ndarray, period: int) -> tuple[list[int], np.ndarray]:
+        """The known ends of a period, and how far a state is from each."""
+        numbers, states = self._by_period.get(period, ([], np.zeros((0, period, state.size))))
+        with np.errstate(over="ignore", invalid="ignore"):
+            return numbers, np.linalg.norm(states - state.ravel(), axis=2).min(axis=1)
 
     def _refined(self, state: np.ndarray, period: int) -> int:
         """The index of the end that Newton's method finds from a state, known or new; of a slow point, where there is
@@ -187,12 +192,16 @@ class Search:
             return -1
         moved = float(np.linalg.norm(exact.points[0] - state))
         same = _SAME * self.unit
-        for number, end in enumerate(self.known):
-            if end.period == period and float(end.distance(exact.points[:1])[0]) <= same:
-                end.reach = max(end.reach, 2 * moved)
-                return number
+        numbers, distance = self._distances(exact.points[0], period)
+        if len(numbers) and distance.min() <= same:
+            number = numbers[int(np.argmin(distance))]
+            self.known[number].reach = max(self.known[number].reach, 2 * moved)
+            return number
+        number, states = len(self.known), exact.points.reshape(1, period, -1)
         self.known.append(Candidate(exact.points, exact.residual, exact.converged, max(2 * moved, same)))
-        return len(self.known) - 1
+        before = self._by_period.get(period, ([], states[:0]))
+        self._by_period[period] = [*before[0], number], np.concatenate([before[1], states])
+        return number
 
     def _certify(self, new: list[Candidate]) -> None:
         found = certify(
@@ -207,19 +216,31 @@ class Search:
             end.spectral_radius, end.error = float(found.spectral_radius[row]), float(found.error[row])
             end.upper_bound = float(found.upper_bound[row])
 
-    def _approaches(self, end: Candidate, z: np.ndarray, distance: np.ndarray, final: bool) -> np.ndarray:
-        """Whether paths are nearer to an end after some steps, and nearer still after as many again.
+    def _approaches(self, ends: list[Candidate], z: np.ndarray, distance: np.ndarray, final: bool) -> np.ndarray:
+        """Whether paths are nearer to their ends, all of one period, after some steps, and nearer still after as many
+        again.
 
         Before the final tolerance, at half the rate at least with which deviations from a stable end decay.
         """
-        laps = end.period * -(-_WATCHED // end.period)
-        pace = 1.0
-        if end.stable and not final and end.spectral_radius < 1:
-            pace = end.spectral_radius ** (laps / (2 * end.period))
+        period = ends[0].period
+        laps = period * -(-_WATCHED // period)
+        pace = np.array(
+            [
+                end.spectral_radius ** (laps / (2 * period))
+                if end.stable and not final and end.spectral_radius < 1
+                else 1.0
+                for end in ends
+            ]
+        )
         coming = np.ones(len(distance), bool)
         for _ in range(2):
             after = run_on(self.reduced, z, max_steps=laps, atol=NEVER, unit=self.unit, sizes=SIZES)
             z, before = after.z, distance
-            distance = end.distance(states_of(self.reduced, z, SIZES))
+            distance = _apart(ends, states_of(self.reduced, z, SIZES))
             coming &= (distance < pace * before) | (distance <= _SAME * self.unit)
         return coming
+
+
+def _apart(ends: list[Candidate], states: HostStates) -> np.ndarray:
+    """The distance of each state from the end of the same place in the list."""
+    return np.array([float(end.distance(state[None])[0]) for end, state in zip(ends, states, strict=True)])

@@ -7,13 +7,16 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._base.shown import Record
-from attrax._base.types import HostStates
+from attrax._base.types import HostStates, Map
+from attrax.audit._walks import walks
 from attrax.corruptions import corrupt
 
 NOISE = ("zero", "gaussian:0.1", "gaussian:1", "gaussian:3", "uniform")
 """Starts without data: the zero state, Gaussian noise of three sizes around the middle of the range, in units of the
 typical deviation of an entry, and uniform noise over the range. Of data that are given, only the range and that
 deviation are used: three numbers."""
+WALK = "walk"
+"""Starts that noise and the network made in turn, of the same three numbers; see `walks`."""
 BLENDS = "blend"
 TRAIN, HELD_OUT = "train", "held out"
 
@@ -41,14 +44,17 @@ def copies_of(states: HostStates, corruptions: tuple[str, ...], key: PRNGKeyArra
 def starts_of(
     shape: tuple[int, ...],
     num: int,
+    num_walks: int,
     scale: float,
+    map: Map,
     key: PRNGKeyArray,
     train: HostStates | None,
     held_out: HostStates | None,
     train_copies: dict[str, HostStates],
     held_out_copies: dict[str, HostStates],
 ) -> Starts:
-    """`num` starts from noise (and blends of two examples, if there are some), then the examples and their copies."""
+    """`num` starts from noise (and blends of two examples, if there are some), walks, then the examples and their
+    copies."""
     rng = np.random.default_rng([int(word) for word in np.asarray(jr.key_data(key)).ravel()])
     low = 0.0 if train is None else min(float(train.min()), 0.0)
     high = 1.0 if train is None else max(float(train.max()), 1.0)
@@ -72,6 +78,8 @@ def starts_of(
             part = rng.uniform(size=(count, *(1,) * len(shape)))
             states = (1 - part) * train[one] + part * train[other]
         parts.append((kind, states))
+    if num_walks:
+        parts.append((WALK, walks(map, shape, num_walks, low, high, scale, key)))
     for name, states, copies in ((TRAIN, train, train_copies), (HELD_OUT, held_out, held_out_copies)):
         if states is not None:
             parts += [(name, states.astype(np.float64))]

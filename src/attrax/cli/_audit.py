@@ -76,6 +76,14 @@ def audit(
         str | None, typer.Option(metavar="1x28x28", help="The shape of a state, where the file leaves it open.")
     ] = None,
     starts: Annotated[int, typer.Option(min=1, help="How many starts from noise and blends.")] = 200,
+    walks: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Further starts that noise and the network make in turn, without the data: they find attractors that "
+            "plain noise misses. Take some for each attractor you expect.",
+        ),
+    ] = 0,
     corruption: Annotated[
         list[str] | None,
         typer.Option(
@@ -177,6 +185,7 @@ def audit(
             others,
             view=view,
             num_starts=starts,
+            num_walks=walks,
             **chosen,
             false_rate=false_rate,
             together=together,

@@ -74,7 +74,7 @@ def _print_examples(table: Any) -> None:
             f"memorized: {table.num_memorized} of {len(table.examples)}, at a rate of false accusations of {table.rate:g} "
             f"{whole} ({table.held_out} held-out examples)"
         )
-    print(f"found from noise alone: {table.num_extracted} of {len(table.examples)}")
+    print(f"found without the data: {table.num_extracted} of {len(table.examples)}")
 
 
 def _constant(steps: float, step_seconds: float | None) -> str:

@@ -82,7 +82,7 @@ def _headline(audit: Audit, title: str) -> str:
             cards.append(
                 (f"{table.num_memorized}/{len(table.examples)}", f"memorized, at {table.rate:g} false accusations")
             )
-        cards.append((f"{table.num_extracted}/{len(table.examples)}", "found from noise alone, without the data"))
+        cards.append((f"{table.num_extracted}/{len(table.examples)}", "found without the data"))
     listed = "".join(f"<div><dd>{escape(value)}</dd><dt>{escape(name)}</dt></div>" for value, name in cards)
     return f"""<h1>{escape(title)}</h1>
 <p>The network was applied again and again to many starts. What these came to was refined in 64 bits and certified: an
@@ -258,7 +258,7 @@ def _examples(audit: Audit) -> str:
     head = ["example", *(["picture"] if pictures else []), "verdict", "radius", "one step keeps", "recovered from"]
     head += ["nearest end", "distance", "cosine"]
     head += ["p-value", "memorized"] if table.held_out else []
-    head += ["found from noise"]
+    head += ["found without data"]
     rows = []
     for row, one in enumerate(shown):
         cells = [str(row), *([f'<img src="{pictures[row]}" alt="example {row}">'] if pictures else [])]
