@@ -273,8 +273,17 @@ def test_a_line_appears_within_the_first_second() -> None:
     assert 0 < _progress._PATIENCE < 1
 
 
-def test_a_missing_source_is_told_without_jax() -> None:
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["lost.png"], "'lost.png': no such file or folder"),
+        (["digits", "--writer", "margin", "--lr", "0.1"], "--lr does not apply to --writer margin"),
+        (["digits", "--context", "2"], "--context is for sequences"),
+        (["digits", "--fps", "2"], "--fps is for films"),
+    ],
+)
+def test_what_is_wrong_is_told_without_jax(options: list[str], said: str) -> None:
     code = "import sys; from attrax.cli import main\ntry: main()\nfinally: print('jax' in sys.modules)"
-    told = plain("store", "lost.png", "-o", "x.attrax", code=code)
+    told = plain("store", *options, "-o", "x.attrax", code=code)
     assert (told.returncode, told.stdout) == (2, "False\n")
-    assert "'lost.png': no such file or folder" in told.stderr
+    assert said in told.stderr

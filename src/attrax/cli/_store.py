@@ -72,10 +72,8 @@ def store(
     # Before anything is imported that takes long, so that what can't be read is said at once.
     parse_size(source.size)
     parse_range(source.value_range)
-    parse_indices(source.indices)
-    parse_context(source.context_frames)
     settings = _settings(source, method, training)
-    _present([*sources, *(source.single or []), *others])
+    _check_sources(sources, source, settings)
     writer = _writer(method.writer, network, training, settings)
     recipe = _recipe(method.writer, network)
     if source.targets is not None and not output.patterns:
@@ -98,11 +96,25 @@ def store(
     return _finish(memory, patterns, examples, output)
 
 
-def _present(names: list[str]) -> None:
-    from attrax.sources import check_source
+def _check_sources(names: list[str], source: SourceOptions, settings: dict[str, Setting]) -> None:
+    """Tells what is missing, and what does not go together."""
+    from attrax.sources import check_read, check_source
 
-    for name in names:
+    single = source.single or []
+    for name in [*names, *single, *([source.targets] if source.targets else [])]:
         check_source(name)
+    check_read(
+        *names,
+        kind=source.kind,
+        n=source.n,
+        shuffle=source.shuffle,
+        indices=parse_indices(source.indices),
+        cycle_length=source.cycle_length,
+        single=single,
+        end=source.end,
+        context=parse_context(source.context_frames),
+        **{name: setting.value for name, setting in _of("source", settings).items()},
+    )
 
 
 def _settings(source: SourceOptions, method: MethodOptions, training: TrainingOptions) -> dict[str, Setting]:

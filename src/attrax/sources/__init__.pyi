@@ -15,6 +15,7 @@ from ._films import SHIPPED_FILMS as SHIPPED_FILMS
 from ._load import count as count
 from ._load import load as load
 from ._pixels import FITS as FITS
+from ._read import check_read as check_read
 from ._read import check_source as check_source
 from ._read import read as read
 from ._records import Examples as Examples

@@ -100,15 +100,20 @@ def read(
         >>> examples.patterns.successor.tolist(), examples.patterns.names
         ([1, 2, 0], ('digits[0]', 'digits[1]', 'digits[2]'))
     """
-    if not sources:
-        raise SourceError("read needs at least one source, as in read('digits'); got none")
-    if kind is None:
-        kind = "sequence" if any(is_sequence(source) for source in sources) else "images"
-    checks.one_of("kind", kind, KINDS)
-    checks.one_of("end", end, ENDS)
     media = {"fps": fps, "start": start, "duration": duration, "hop": hop, "rate": rate, "mono": mono, "by": by}
     media = {name: value for name, value in media.items() if value is not None and value is not False}
-    _refuse_contradictions(kind, n, shuffle, indices, cycle_length, single, end, context)
+    kind = check_read(
+        *sources,
+        kind=kind,
+        n=n,
+        shuffle=shuffle,
+        indices=indices,
+        cycle_length=cycle_length,
+        single=single,
+        end=end,
+        context=context,
+        **media,
+    )
     options: dict[str, Any] = {
         "size": size,
         "fit": fit,
@@ -118,10 +123,6 @@ def read(
     }
     of_files = {"n": n, "shuffle": shuffle, "seed": seed, "skip_unreadable": skip_unreadable}
     if kind == "images" and not any(is_sequence(source) for source in sources):
-        if media:
-            raise SourceError(
-                f"{mention(next(iter(media)))} is for films, sound and text, of which there is none; leave it out"
-            )
         return _picked(load(*sources, **options, **of_files), indices, "the sources")
     parts = [_picked(_part(source, {**options, **of_files}, media), indices, os.fspath(source)) for source in sources]
     singles = [_part(source, {**options, **of_files, "n": None}, {}) for source in single]
@@ -144,16 +145,35 @@ def read(
     )
 
 
-def _refuse_contradictions(
-    kind: str,
-    n: int | None,
-    shuffle: bool,
-    indices: Sequence[int] | None,
-    cycle_length: int | None,
-    single: Sequence[Spec],
-    end: str,
-    context: int | str,
-) -> None:
+def check_read(
+    *sources: Spec,
+    kind: str | None = None,
+    n: int | None = None,
+    shuffle: bool = False,
+    indices: Sequence[int] | None = None,
+    cycle_length: int | None = None,
+    single: Sequence[Spec] = (),
+    end: str = "loop",
+    context: int | str = 1,
+    **media: Any,
+) -> str:
+    """Says at once which arguments of `read` don't go together, before anything is read or JAX is imported.
+
+    **Arguments:** as of `read`; `media`, those of films, sound and text. **Returns** the kind of what would be read.
+    **Raises** `ValueError` as `read` does.
+
+    ```python
+    >>> from attrax import sources
+    >>> sources.check_read("digits", n=3)
+    'images'
+
+    ```
+    """
+    if not sources:
+        raise SourceError("read needs at least one source, as in read('digits'); got none")
+    moving = any(is_sequence(source) for source in sources)
+    kind = checks.one_of("kind", ("sequence" if moving else "images") if kind is None else kind, KINDS)
+    checks.one_of("end", end, ENDS)
     if context != "auto":
         if isinstance(context, str):
             raise ArgumentError(
@@ -186,6 +206,11 @@ def _refuse_contradictions(
             f"a sequence has an order, which {mention('shuffle')} would destroy; leave it out, or use "
             f"{mention('indices')}"
         )
+    if media and kind == "images" and not moving:
+        raise SourceError(
+            f"{mention(next(iter(media)))} is for films, sound and text, of which there is none; leave it out"
+        )
+    return kind
 
 
 def _part(source: Spec, options: dict[str, Any], media: dict[str, Any]) -> Examples:

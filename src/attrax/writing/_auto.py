@@ -22,7 +22,7 @@ from attrax.writing._certified import failed_examples, refine_and_certify
 from attrax.writing._constructed import Constructed
 from attrax.writing._default_training import default_corruptions, nearest_others
 from attrax.writing._gradient import Gradient
-from attrax.writing._kind import END_TO_END, SETTINGS, WriterKind
+from attrax.writing._kind import END_TO_END
 from attrax.writing._network import drawn_once
 from attrax.writing._protocol import Writer, Written, checked_writer
 from attrax.writing._winner_take_all import WinnerTakeAll
@@ -223,7 +223,3 @@ def _failures(memory: Memory) -> dict[str, Any]:
         distance = float(np.linalg.norm(flat[one] - flat[other]))
         found["closest_pair"] = {"examples": sorted((one, other)), "distance": distance}
     return found
-
-
-# The record of a memory names the writer that was chosen.
-AUTO = WriterKind(make=Auto, settings=SETTINGS, network="chosen")

@@ -17,7 +17,6 @@ from attrax.maps import Recipe
 from attrax.memory import Memory
 from attrax.patterns import Patterns
 from attrax.training import CONSTRUCTIONS, margin, mean_squared_error, pseudoinverse
-from attrax.writing._kind import WriterKind
 from attrax.writing._protocol import Written
 
 
@@ -104,7 +103,3 @@ class Constructed(Record):
             return checks.integer("fallback", self.fallback, least=0, most=len(patterns) - 1)
         longest = max((*patterns.cycles, *patterns.open_sequences), key=len)
         return longest[0] if len(longest) > 1 else None
-
-
-MARGIN = WriterKind(make=partial(Constructed, "margin"), from_record=Constructed.from_record)
-PSEUDOINVERSE = WriterKind(make=partial(Constructed, "pseudoinverse"), from_record=Constructed.from_record)

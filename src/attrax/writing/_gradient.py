@@ -34,7 +34,6 @@ from attrax.training import (
     to_record,
     with_settings,
 )
-from attrax.writing._kind import SETTINGS, WriterKind
 from attrax.writing._prepared import Prepared, prepared
 from attrax.writing._protocol import GROWTH, Written
 
@@ -271,6 +270,3 @@ def _single(network: Any) -> Any:
         return np.asarray(leaf, np.float32) if real else leaf
 
     return jax.tree.map(convert, network)
-
-
-GRADIENT = WriterKind(make=Gradient, from_record=Gradient.from_record, settings=SETTINGS, network="given")

@@ -1,12 +1,16 @@
 """The description of a writer that has a name."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from attrax._base.shown import Record
 from attrax.training import Augmentation, Training
-from attrax.writing._protocol import Writer
+
+if TYPE_CHECKING:
+    from attrax.writing._protocol import Writer  # the command line reads kinds, and must not wait for JAX
 
 SETTINGS = frozenset(field.name for record in (Training, Augmentation) for field in fields(record))
 """The names of all settings in `Training` and `Augmentation`."""

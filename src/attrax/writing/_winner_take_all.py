@@ -52,7 +52,7 @@ from attrax.training import (
 )
 from attrax.writing._changed_encoder import changed_encoder, check_record
 from attrax.writing._default_training import default_corruptions, default_epochs
-from attrax.writing._kind import END_TO_END, SETTINGS, WriterKind
+from attrax.writing._kind import END_TO_END
 from attrax.writing._protocol import GROWTH, Written
 
 _RATE = 6.0
@@ -374,8 +374,3 @@ class WinnerTakeAll(Record):
             "time_limited": fitted.time_limited,
         }
         return Written(made, loss, fitted.epochs, time.perf_counter() - begun, status, details)
-
-
-WINNER = WriterKind(
-    make=WinnerTakeAll, from_record=WinnerTakeAll.from_record, settings=SETTINGS - END_TO_END, options=("width",)
-)

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 WRITERS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "auto": ("attrax.writing._auto:AUTO", "tries writers until everything is certified"),
-        "winner-take-all": ("attrax.writing._winner_take_all:WINNER", "trains scores; the largest selects the output"),
-        "gradient": ("attrax.writing._gradient:GRADIENT", "trains as in the paper"),
-        "margin": ("attrax.writing._constructed:MARGIN", "computes one hidden layer by widest margins, no training"),
-        "pseudoinverse": ("attrax.writing._constructed:PSEUDOINVERSE", "the same by a pseudoinverse; smaller basins"),
+        "auto": ("attrax.writing._standard:AUTO", "tries writers until everything is certified"),
+        "winner-take-all": ("attrax.writing._standard:WINNER", "trains scores; the largest selects the output"),
+        "gradient": ("attrax.writing._standard:GRADIENT", "trains as in the paper"),
+        "margin": ("attrax.writing._standard:MARGIN", "computes one hidden layer by widest margins, no training"),
+        "pseudoinverse": ("attrax.writing._standard:PSEUDOINVERSE", "the same by a pseudoinverse; smaller basins"),
     }
 )
 """By name: where the `WriterKind` is defined, and a line of help. In the record of a memory, `-` becomes `_`."""
