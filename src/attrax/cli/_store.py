@@ -72,6 +72,8 @@ def store(
     # Before anything is imported that takes long, so that what can't be read is said at once.
     parse_size(source.size)
     parse_range(source.value_range)
+    parse_indices(source.indices)
+    parse_context(source.context_frames)
     settings = _settings(source, method, training)
     _check_sources(sources, source, settings)
     writer = _writer(method.writer, network, training, settings)
