@@ -24,10 +24,10 @@ def checked_network(network: Any, shape: tuple[int, ...]) -> Any:
     """
     if network is None or is_recipe(network):
         return network
-    network = dense_map(network)  # training takes each weight as a parameter of its own
     wanted = f"network must be a module from a state of shape {shape} to one of the same shape, or a recipe for one"
     if not callable(network) or isinstance(network, type):
         raise ValueError(f"{wanted}, such as functools.partial(attrax.maps.mlp, width=512, depth=5); got {network!r}")
+    network = dense_map(network)  # training takes each weight as a parameter of its own
     if isinstance(network, Layered) and network.shape != shape:
         raise ValueError(f"network must map states of shape {shape}, as the examples have; got {network.shape}")
     dtypes = {leaf.dtype for leaf in jax.tree.leaves(network) if is_inexact(leaf)}
