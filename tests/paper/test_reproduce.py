@@ -339,11 +339,11 @@ def test_markdown_shows_texts_as_they_are(tmp_path: Path) -> None:
     for line in (
         "| [Fig. 0](#fig0) | paper | ✗ not | – | ∞ (– to −∞) |  |",
         "Paper: –. Here: **∞ (– to −∞)**. \\# \\_one\\_ \\&lt;",
-        "\\<i>x",
+        "&lt;i>x",
         "| a\\|b |",
         "| c\\|d \\[e\\] -1 snake_case |",
-        "Of \\*all\\* \\| \\<b> [This table as CSV](csv/fig0-paper-0.csv)",
-        "- a: failed (KeyError: \\`x\\` \\<y> \\| z). seed 1",
+        "Of \\*all\\* \\| &lt;b> [This table as CSV](csv/fig0-paper-0.csv)",
+        "- a: failed (KeyError: \\`x\\` &lt;y> \\| z). seed 1",
     ):
         assert f"\n{line}\n" in text
     assert [file.name for file in files] == ["fig0.csv", "fig0-paper-0.csv", "fig0-paper-0.png"]

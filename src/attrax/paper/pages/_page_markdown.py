@@ -85,7 +85,8 @@ _SPECIAL = re.compile(r"[\\`*\[\]|<]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)|^[#>]|^[+-](?=
 
 def _plain(text: str) -> str:
     """A text, on one line, escaped so that Markdown shows it literally."""
-    return _SPECIAL.sub(r"\\\g<0>", " ".join(text.split()))
+    # Not every Markdown knows a backslash before this sign.
+    return _SPECIAL.sub(lambda sign: "&lt;" if sign[0] == "<" else f"\\{sign[0]}", " ".join(text.split()))
 
 
 def _row(texts: Iterable[str]) -> str:
