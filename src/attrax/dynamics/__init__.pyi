@@ -14,7 +14,6 @@ from ._recall import Recall as Recall
 from ._recall import phase_errors as phase_errors
 from ._recall import recall as recall
 from ._refine import Refined as Refined
-from ._refine import fixed as fixed
 from ._refine import refine as refine
 from ._refine import refine_each as refine_each
 from ._stored import StoredCycles as StoredCycles

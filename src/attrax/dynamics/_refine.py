@@ -108,25 +108,6 @@ def refine(
     return Refined(points, residual_after, moved, residual_after <= max(atol, 1e-14 * size * unit))
 
 
-def fixed(reduced: ReducedMap, points: HostStates) -> np.ndarray:
-    """For each of n states, whether `refine` would leave it unchanged because it is exact enough. Computed for all
-    states, n×state shape, at once; n booleans.
-
-    ```python
-    >>> import numpy as np
-    >>> import attrax as ax
-    >>> from attrax.extending import float64
-    >>> with float64():
-    ...     reduced = ax.maps.reduced_map(lambda x: x**2, (1,))
-    >>> ax.dynamics.fixed(reduced, np.array([[1.0], [2.0]])).tolist()
-    [True, False]
-
-    ```
-    """
-    points = np.asarray(points, np.float64)
-    return _residuals(reduced, points) <= _EXACT * units_of(points) if len(points) else np.zeros(0, bool)
-
-
 def refine_each(
     map: Map, cycles: Sequence[HostStates], *, reduced: ReducedMap, unit: float | None = None
 ) -> list[Refined]:

@@ -9,7 +9,7 @@ from attrax._base.processes import one_blas_thread
 from attrax._base.status import Verdict
 from attrax._base.types import Progress
 from attrax.certificates import certify
-from attrax.dynamics import fixed, refine
+from attrax.dynamics import refine_each
 from attrax.maps import reduced_map
 from attrax.memory import Certificate, Memory, check_memory
 
@@ -40,13 +40,10 @@ def refine_and_certify(
         reduced = reduced_map(memory.map, patterns.shape)
     # The products are small; on a busy machine, threads that share one wait for each other.
     with one_blas_thread():
-        alone = [cycle[0] for cycle in patterns.cycles if len(cycle) == 1]
-        exact = set(np.asarray(alone, int)[fixed(reduced, points[alone])])
-        for cycle in patterns.cycles:
-            if len(cycle) == 1 and cycle[0] in exact:
-                continue
-            index = list(cycle)
-            points[index] = refine(memory.map, points[index], reduced=reduced, unit=patterns.unit).points
+        cycles = [points[list(cycle)] for cycle in patterns.cycles]
+        refined = refine_each(memory.map, cycles, reduced=reduced, unit=patterns.unit)
+        for cycle, exact in zip(patterns.cycles, refined, strict=True):
+            points[list(cycle)] = exact.points
     memory = Memory(memory.map, replace(patterns, points=points), originals, memory.written)
     # `certify` refines whatever it is given, so it refines these again; exact points cost it one evaluation each.
     certificate: Certificate = certify(memory, recovery_atol=recovery_atol, progress=progress)
