@@ -529,6 +529,19 @@ def test_a_plane_cell_hands_its_settings_and_checkpoint_on(tmp_path: Path, monke
     assert handed == {name: settings[name] for name in settings if name not in ("mode", "resolution")}
 
 
+def test_an_interrupted_cell_has_its_memory_from_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"mode": "attrax", "seed": 0}
+    work = Work(lambda *_: None, tmp_path / "one.checkpoint")
+    points = PICTURES[2:].astype(np.float64)
+    written = refine_and_certify(ax.Memory(constant(points[0]).map, ax.Patterns.from_examples(points)))
+    monkeypatch.setattr(_networks, "store", lambda *_, **__: written)
+    first = _networks.write(points, settings, work)
+    monkeypatch.setattr(_networks, "store", None)
+    again = _networks.write(points, settings, work)
+    assert _networks.stored_numbers(again) == _networks.stored_numbers(first)
+    assert {file.name for file in work.files} == {"one.checkpoint", "one.attrax"}
+
+
 def test_the_way_of_what_diverges_has_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
     examples = np.eye(3)
     memory = refine_and_certify(ax.Memory(Doubling(), ax.Patterns.from_examples(examples)))

@@ -339,7 +339,7 @@ def test_a_damaged_checkpoint_is_given_up(tmp_path: Path) -> None:
     for content in (b"no checkpoint", whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1])):
         file.write_bytes(content)
         found = run_cell(part, tmp_path)
-        assert (found.status, found.message) == ("done", "its checkpoint was damaged, so training started again")
+        assert (found.status, found.message) == ("done", "its checkpoint was damaged, so it was made again")
         assert not file.exists()
     # One with other data is none of these: whoever moved the data may bring them back.
     file.write_bytes(other_run(tmp_path))

@@ -10,7 +10,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from attrax import StoreStatus
+from attrax import StoreStatus, load, save
 from attrax.dynamics import NEVER, run, states_of
 from attrax.extending import HostStates, Map, float64, one_blas_thread
 from attrax.linalg import leading_eigenvalue
@@ -97,7 +97,11 @@ def write(
     mode `attrax` by `Auto`, which chooses network and training; `auto_epochs` bounds each of its attempts. With
     `options`, these options of `Gradient` replace the recipe's optimizer in both modes, and the network is the one
     described by the settings. By default, `key` is derived from the seed.
+
+    The memory is kept beside the checkpoint, so that an interrupted cell neither trains nor certifies it again.
     """
+    if work.memory is not None and work.memory.exists():
+        return load(work.memory)
     key = jr.key(settings["seed"]) if key is None else key
     network, writer = None, Auto(epochs=settings.get("auto_epochs"))
     if settings["mode"] != "attrax" or options is not None:
@@ -113,7 +117,7 @@ def write(
         if options is None and writer.training.coordinates is not None:
             shape = patterns.shape if isinstance(patterns, Patterns) else np.shape(patterns)[1:]
             network = network(shape, key=jr.fold_in(key, 1))
-    return store(
+    memory = store(
         patterns,
         network,
         writer=writer,
@@ -122,6 +126,9 @@ def write(
         progress=work.progress,
         key=key,
     )
+    if work.memory is not None:
+        save(work.memory, memory)
+    return memory
 
 
 def fitted(

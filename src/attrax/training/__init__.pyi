@@ -6,8 +6,8 @@ from ._construct import margin as margin
 from ._construct import pseudoinverse as pseudoinverse
 from ._coordinates import Coordinates as Coordinates
 from ._edge import EdgeFit as EdgeFit
-from ._edge import Snapshot as Snapshot
 from ._edge import fit_at_edge as fit_at_edge
+from ._edge_log import Snapshot as Snapshot
 from ._fit import Fit as Fit
 from ._fit import fit as fit
 from ._fit_many import FitMany as FitMany

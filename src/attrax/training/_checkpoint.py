@@ -49,7 +49,8 @@ def write_checkpoint(path: str | os.PathLike[str], state: Any, numbers: Mapping[
 
 
 def read_checkpoint(path: str | os.PathLike[str], like: Any, fingerprint: str) -> tuple[Any, dict[str, Any]]:
-    """The state and the numbers that were written last. `like` is a state of the same structure.
+    """The state and the numbers that were written last. `like` is a state of the same structure, or the function that
+    returns it for these numbers.
 
     **Raises** `ValueError` if the file is not a checkpoint or belongs to a run with other settings or data.
     """
@@ -60,7 +61,8 @@ def read_checkpoint(path: str | os.PathLike[str], like: Any, fingerprint: str) -
             f"{path} belongs to a run with other data or settings; repeat that run's options to continue it, "
             "or delete the file to start from the beginning"
         )
-    dynamic, static = eqx.partition(like, eqx.is_array)
+    numbers = json.loads(header["numbers"])
+    dynamic, static = eqx.partition(like(numbers) if callable(like) else like, eqx.is_array)
     leaves, structure = jax.tree.flatten(dynamic)
     stored = [arrays.get(f"leaf {index}") for index in range(len(leaves))]
     for index, (leaf, array) in enumerate(zip(leaves, stored, strict=True)):
@@ -68,4 +70,4 @@ def read_checkpoint(path: str | os.PathLike[str], like: Any, fingerprint: str) -
             found = "nothing" if array is None else f"{array.dtype}{list(array.shape)}"
             raise ValueError(f"{path}: leaf {index} should be {leaf.dtype}{list(leaf.shape)} but the file has {found}")
     restored = jax.tree.unflatten(structure, stored)
-    return eqx.combine(restored, static), json.loads(header["numbers"])
+    return eqx.combine(restored, static), numbers

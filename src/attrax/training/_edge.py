@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -23,6 +23,7 @@ from attrax._base.shown import Record
 from attrax._base.status import TrainingStatus
 from attrax._base.types import HostStates, Map, Progress
 from attrax.training._checkpoint import digest, read_checkpoint, write_checkpoint
+from attrax.training._edge_log import Log, Snapshot
 from attrax.training._fit import Fit, fit
 from attrax.training._optimizers import OPTIMIZERS
 from attrax.training._optimizers import optimizer as named_optimizer
@@ -57,7 +58,8 @@ _COOLER, _COOL = 5.0, 1e-5
 """The rate of the anneal is the last one at the edge divided by the first number; for an optimizer whose rate means
 something else than Adam's, it is the second number."""
 _PARTS, _FALLS = 20, 0.7
-"""The parts of the anneal; its rate is halved after each part in which the mean loss does not fall by this factor."""
+"""The parts of the anneal, in epochs or in the time left, whichever ends first; its rate is halved after each part in
+which the mean loss does not fall by this factor."""
 _DEEPER = 0.01
 """The anneal goes on to this share of the loss to reach: the nearer a radius is to one, the farther the fixed point is
 from the example at the same loss."""
@@ -67,22 +69,6 @@ _FIRST, _ANNEALING = 1000, 2**30
 """Random keys from these numbers on are those of the edge and of the anneal; the first ones are the search's."""
 _SAVED, _SAVING = 5.0, 50
 """Seconds between checkpoints, at least; and this many times as long as the last one took."""
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot(Record):
-    """Loss and radii after a number of epochs.
-
-    **Fields:** `epoch`; `rate`; `loss`, the mean since the last snapshot; `highest`, the largest since then; `median`
-    and `largest`, of the estimated spectral radii of a sample of the cycles, as logarithms (base 10).
-    """
-
-    epoch: int
-    rate: float
-    loss: float
-    highest: float
-    median: float
-    largest: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -187,7 +173,7 @@ def fit_at_edge(
         start=start,
         now=start,
         best=start,
-        log=_Log(),
+        log=Log(),
     )
     if checkpoint is None:
         return run.all(lambda: None)
@@ -195,8 +181,8 @@ def fit_at_edge(
     own = digest(settings, inputs, targets, map, key)
     with alone(checkpoint):
         if resume and Path(checkpoint).exists():
-            (run.now, run.best, run.radii.directions), facts = read_checkpoint(checkpoint, run.arrays, own)
-            run.log = _Log.of(facts)
+            (run.now, run.best, run.radii.directions), facts = read_checkpoint(checkpoint, run.arrays_of, own)
+            run.log = Log.of(facts)
         return run.all(lambda: write_checkpoint(checkpoint, run.arrays, asdict(run.log), own))
 
 
@@ -207,37 +193,6 @@ def _first(train: Callable[..., Fit[Any]], rule: Any, map: Any, key: PRNGKeyArra
 
 def _on_host(found: Fit[Any]) -> Fit[Any]:
     return replace(found, optimizer_state=jax.tree.map(np.asarray, found.optimizer_state))
-
-
-@dataclass(slots=True)
-class _Log:
-    """How far training has come: what a checkpoint holds beside arrays."""
-
-    found: float = 0.0
-    rate: float = 0.0
-    seconds_to_find: float = 0.0
-    epoch: int = 0
-    since: int = 0
-    """The epoch from which on the rate has been used."""
-    progressed: int = 0
-    """The epoch in which the loss or the score last improved."""
-    lost: int = 0
-    lowest: float = math.inf
-    score: tuple[int, float] = (2**31, math.inf)
-    """Of the best weights: how many of the cycles are not stable, and the mean logarithm of all radii."""
-    best_loss: float = math.inf
-    best_path: int = 0
-    path: list[tuple[float, int]] = field(default_factory=list[tuple[float, int]])
-    """Rates and epochs that led to the present weights; the best ones are behind the first `best_path`."""
-    tried: list[RateTried] = field(default_factory=list[RateTried])
-    history: list[Snapshot] = field(default_factory=list[Snapshot])
-
-    @classmethod
-    def of(cls, facts: dict[str, Any]) -> _Log:
-        """From a checkpoint."""
-        tried, history = [RateTried(**row) for row in facts["tried"]], [Snapshot(**row) for row in facts["history"]]
-        path = [(rate, epochs) for rate, epochs in facts["path"]]
-        return cls(**facts | {"tried": tried, "history": history, "path": path, "score": tuple(facts["score"])})
 
 
 @dataclass(slots=True)
@@ -259,14 +214,21 @@ class _Run:
     start: tuple[Any, Rated]
     now: tuple[Any, Rated]
     best: tuple[Any, Rated]
-    log: _Log
-    late: bool = False
-    """Whether the time limit ended training at the edge."""
+    log: Log
 
     @property
     def arrays(self) -> Any:
         """What a checkpoint holds."""
         return self.now, self.best, self.radii.directions
+
+    def arrays_of(self, facts: dict[str, Any]) -> Any:
+        """Arrays like those in a checkpoint with these facts."""
+        now = (self.start[0], self.cold(self.start[0])) if facts.get("annealed") else self.now
+        return now, self.best, self.radii.directions
+
+    def cold(self, map: Any) -> Rated:
+        """The state of the anneal's optimizer before its first step."""
+        return _first(self.train, rated(named_optimizer("adam", learning_rate=1.0)), map, self.key)
 
     @property
     def check(self) -> int:
@@ -289,13 +251,13 @@ class _Run:
             )
             log.rate, log.tried = log.found, list(tried)
         due = 0.0
-        while not self.over():
+        while not log.annealed and not self.over():
             if (begun := time.perf_counter()) > due:
                 save()
                 due = time.perf_counter() + max(_SAVED, _SAVING * (time.perf_counter() - begun))
             self.stay()
         save()
-        return self.anneal()
+        return self.anneal(save)
 
     def segment(
         self, map: Any, state: Rated, rate: float, epochs: int, number: int, share: float = 1 - _ANNEAL, **options: Any
@@ -319,8 +281,8 @@ class _Run:
         log = self.log
         waited = log.epoch - log.progressed >= max(_PATIENCE * self.check, _WAITED * log.epoch)
         done = log.epoch >= self.epochs or waited
-        self.late = not done and self.seconds >= (1 - _ANNEAL) * self.limit
-        return done or self.late
+        log.late = not done and self.seconds >= (1 - _ANNEAL) * self.limit
+        return done or log.late
 
     def stay(self) -> None:
         """Trains until the next check, and checks."""
@@ -364,35 +326,46 @@ class _Run:
         if lost or stuck:
             log.rate, log.since, log.lost = log.rate / 2, log.epoch, 0
 
-    def anneal(self) -> EdgeFit[Any]:
+    def anneal(self, save: Callable[[], None]) -> EdgeFit[Any]:
         """Adam at low rates from the best weights, until the loss is reached."""
         log = self.log
-        path = [(self.name, rate, epochs) for rate, epochs in log.path[: log.best_path]]
-        rate = path[-1][1] if path else log.rate
-        rate, done = rate / _COOLER if self.name in ("adam", "rmsprop") else _COOL, 0
         limit = max(_PARTS, int(_ANNEAL * self.epochs))
+        part = (self.limit - self.seconds) / _PARTS
+        if not log.annealed:
+            rate = log.path[log.best_path - 1][0] if log.best_path else log.rate
+            log.cool = rate / _COOLER if self.name in ("adam", "rmsprop") else _COOL
+            self.now = (self.best[0], self.cold(self.best[0]))
         self.rule = rated(named_optimizer("adam", learning_rate=1.0))
-        map, state = self.best[0], _first(self.train, self.rule, self.best[0], self.key)
         while True:
-            before, count = state.mean, min(limit // _PARTS, limit - done)
-            settings = {"tol": _DEEPER * self.tol, "progress": self.reporting("annealing", done, limit, rate=rate)}
-            found = self.segment(map, state, rate, count, _ANNEALING + done, 1.0, **settings)
-            map, state = found.map, found.optimizer_state
-            done += found.epochs
-            path.append(("adam", rate, found.epochs))
-            if found.status is not TrainingStatus.EPOCHS_OVER or done >= limit:
+            done, before = sum(epochs for _, epochs in log.annealed), self.now[1].mean
+            settings: dict[str, Any] = {
+                "tol": _DEEPER * self.tol,
+                "progress": self.reporting("annealing", done, limit, rate=log.cool),
+            }
+            if self.limit < math.inf:
+                settings["seconds"] = max(min(part, self.limit - self.seconds), 0.0)
+            count = min(limit // _PARTS, limit - done)
+            found = self.segment(*self.now, log.cool, count, _ANNEALING + done, 1.0, **settings)
+            if found.epochs:
+                self.now = (found.map, found.optimizer_state)
+                log.annealed.append((log.cool, found.epochs))
+                log.epoch += found.epochs
+                self.measure(found, log.cool)
+                if before and self.now[1].mean > _FALLS * before:
+                    log.cool /= 2
+                save()
+            late = found.status is TrainingStatus.TIME_OVER and self.seconds >= self.limit
+            if found.status is TrainingStatus.REACHED or late or done + found.epochs >= limit:
                 break
-            if before and state.mean > _FALLS * before:
-                rate /= 2
-        log.epoch += done
-        self.measure(found, rate)
         whole = replace(
             found,
             status=TrainingStatus.REACHED if found.loss <= self.tol else found.status,
             epochs=log.epoch,
             seconds=self.seconds,
-            time_limited=self.late or found.time_limited,
+            time_limited=log.late or late,
             optimizer_state=None,
         )
+        path = [(self.name, rate, epochs) for rate, epochs in log.path[: log.best_path]]
+        path += [("adam", rate, epochs) for rate, epochs in log.annealed]
         schedule = tuple((*key, sum(row[2] for row in rows)) for key, rows in groupby(path, lambda row: row[:2]))
         return EdgeFit(whole, log.found, tuple(log.tried), log.seconds_to_find, schedule, tuple(log.history))

@@ -135,11 +135,21 @@ class Work(Record):
     """What the function of a cell gets in addition to its settings.
 
     **Fields:** `progress`, to be passed to every long call of the library, which enforces the time limit; `checkpoint`,
-    the cell's own file from which training continues after an interruption, or `None`.
+    the cell's own file from which training continues after an interruption, or `None`; `memory`, the file beside it for
+    what was written and certified.
     """
 
     progress: Progress
     checkpoint: Path | None = None
+
+    @property
+    def memory(self) -> Path | None:
+        return None if self.checkpoint is None else self.checkpoint.with_suffix(".attrax")
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What an interrupted cell leaves."""
+        return () if self.checkpoint is None else (self.checkpoint, self.checkpoint.with_suffix(".attrax"))
 
 
 def run_cell(cell: Cell, scratch: Path | None = None) -> CellRecord:
@@ -158,8 +168,9 @@ def run_cell(cell: Cell, scratch: Path | None = None) -> CellRecord:
     numbers: Mapping[str, Any] = {}
     arrays: Mapping[str, np.ndarray] = {}
     message = ""
+    work = Work(watch, checkpoint)
     try:
-        found, message = _found(cell, Work(watch, checkpoint))
+        found, message = _found(cell, work)
         numbers, arrays = _plain(dict(found.numbers)), _storable(found.arrays)
         status = CellStatus.DONE if found.trained else CellStatus.NOT_TRAINED
         if not found.trained:
@@ -169,8 +180,9 @@ def run_cell(cell: Cell, scratch: Path | None = None) -> CellRecord:
     except Exception as error:  # an error in one cell must not stop the others
         status = CellStatus.FAILED
         message = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
-    if checkpoint is not None and status is not CellStatus.FAILED:
-        checkpoint.unlink(missing_ok=True)
+    if status is not CellStatus.FAILED:
+        for file in work.files:
+            file.unlink(missing_ok=True)
     return CellRecord(cell, status, numbers, arrays, time.perf_counter() - begun, message, _made_by())
 
 
@@ -195,10 +207,11 @@ def _found(cell: Cell, work: Work) -> tuple[CellFound, str]:
         return function(dict(cell.settings), work), ""
     except ValueError as error:
         # Messages about an unreadable file begin like this; those about a file with other data begin differently.
-        if work.checkpoint is None or not str(error).startswith(f"{work.checkpoint} is "):
+        damaged = next((file for file in work.files if str(error).startswith(f"{file} is ")), None)
+        if damaged is None:
             raise
-        work.checkpoint.unlink(missing_ok=True)
-    return function(dict(cell.settings), work), "its checkpoint was damaged, so training started again"
+        damaged.unlink(missing_ok=True)
+    return function(dict(cell.settings), work), "its checkpoint was damaged, so it was made again"
 
 
 def _made_by() -> dict[str, Any]:
