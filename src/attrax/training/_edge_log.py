@@ -59,5 +59,7 @@ class Log:
     def of(cls, facts: dict[str, Any]) -> Log:
         """From a checkpoint."""
         tried, history = [RateTried(**row) for row in facts["tried"]], [Snapshot(**row) for row in facts["history"]]
-        paths = {name: [(rate, epochs) for rate, epochs in facts.get(name, [])] for name in ("path", "annealed")}
-        return cls(**facts | paths | {"tried": tried, "history": history, "score": tuple(facts["score"])})
+        path, annealed = ([(rate, epochs) for rate, epochs in facts.get(name, [])] for name in ("path", "annealed"))
+        lists = {"tried": tried, "history": history, "path": path, "annealed": annealed}
+        changed: dict[str, Any] = facts | lists | {"score": tuple(facts["score"])}
+        return cls(**changed)
