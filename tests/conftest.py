@@ -10,12 +10,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "sched_setaffinity"):
-    # One core a worker: the threads of several workers on the same cores would wait for each other.
-    cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {cores[int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")) % len(cores)]})
+    # One core a worker: the threads of several workers on the same cores would wait for each other. One more worker, on
+    # any core, computes while others wait for a subprocess, a browser or a disk.
+    cores, number = sorted(os.sched_getaffinity(0)), int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+    if number < len(cores):
+        os.sched_setaffinity(0, {cores[number]})
+    else:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import jax
 import pytest
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + 1 if cores > 1 else 1
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -34,6 +43,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "persistent_cache_min_entry_size_bytes": -1,
         "disable_most_optimizations": True,
     }
+    # Hundreds of subprocesses would compile the same modules.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     for name, value in settings.items():
         os.environ[f"JAX_{name.upper()}"] = str(value)
         jax.config.update(f"jax_{name}", value)

@@ -54,12 +54,13 @@ NAMES = {name: place(name) for package in PACKAGES for name in (f"{package}.{own
 PLACES = {entry: place(entry) for entry in ENTRIES}
 
 
-def function_at(path: Path, name: str) -> ast.FunctionDef | None:
-    found = [node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)]
-    return next((node for node in found if node.name == name), None)
+@cache
+def functions(path: Path) -> dict[str, ast.FunctionDef]:
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    return {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
 
 
-FUNCTIONS = {entry: node for entry, where in PLACES.items() if (node := function_at(*where)) is not None}
+FUNCTIONS = {entry: functions(path)[name] for entry, (path, name) in PLACES.items() if name in functions(path)}
 
 
 def test_every_public_name_has_one_entry() -> None:

@@ -1,6 +1,7 @@
 """Networks of PyTorch become maps with the same outputs and derivatives."""
 
 import os
+from typing import Any
 
 import jax
 import numpy as np
@@ -10,8 +11,6 @@ from helpers.torch_networks import NAMES, network
 import attrax as ax
 from attrax import foreign
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'attrax[torch]'")
-pytest.importorskip("onnxscript", reason="onnxscript is not installed: pip install 'attrax[torch]'")
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 # Exporting takes PyTorch a second or more for each network.
@@ -19,8 +18,15 @@ WHOLE = os.environ.get("ATTRAX_ONNX") == "all"
 CHOSEN = NAMES if WHOLE else ("autoencoder", "unet")
 
 
+@pytest.fixture(scope="module")
+def torch() -> Any:
+    """Imported by the worker that has these tests, and not by all of them while they collect."""
+    pytest.importorskip("onnxscript", reason="onnxscript is not installed: pip install 'attrax[torch]'")
+    return pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'attrax[torch]'")
+
+
 @pytest.mark.parametrize("name", CHOSEN)
-def test_outputs_and_jacobian_products_are_those_of_pytorch(name: str) -> None:
+def test_outputs_and_jacobian_products_are_those_of_pytorch(torch: Any, name: str) -> None:
     module, example = network(name)
     made = foreign.from_torch(module, example)
     assert made.difference is not None
