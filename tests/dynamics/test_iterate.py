@@ -230,3 +230,21 @@ def test_a_row_that_is_lost_at_once_keeps_its_start() -> None:
     assert str(found.status[0]) == "diverged"
     np.testing.assert_array_equal(found.value[0], starts[0])
     assert str(found.status[1]) == "converged"
+
+
+def test_strong_attractors_are_refined_by_iterating_and_others_by_newton(monkeypatch: pytest.MonkeyPatch) -> None:
+    maps = {slope: lambda x, slope=slope: 1 + slope * jnp.sin(x - 1) for slope in (0.2, 0.9)}
+    starts = [np.array([[1 + off]]) for off in (1e-3, -2e-3, 0.0)] + [np.array([[40.0]])]
+    solved = list[float]()
+    newton = _refine._newton_correction
+    monkeypatch.setattr(_refine, "_newton_correction", lambda *a: (solved.append(1), newton(*a))[1])
+    for slope, map in maps.items():
+        with float64():
+            reduced = ax.maps.reduced_map(map, (1,))
+        solved.clear()
+        found = ax.dynamics.refine_each(map, starts[:3], reduced=reduced, unit=1.0)
+        assert bool(solved) == (slope == 0.9)
+        assert all(one.converged and abs(one.points[0, 0] - 1) < 1e-15 for one in found)
+        assert [one.moved for one in found] == pytest.approx([1e-3, 2e-3, 0], abs=1e-12)
+        # What the iteration leads to, but is farther away than is accepted, is no refinement.
+        assert not ax.dynamics.refine_each(map, starts[3:], reduced=reduced, unit=1.0)[0].converged

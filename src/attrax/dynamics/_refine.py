@@ -28,7 +28,9 @@ _EXACT = 1e-12
 _PIECE = 256
 """States that the map is applied to at once: the layers of a network may be far larger than a state."""
 _LAPS = 64
-"""Maximum number of times the map is iterated around a cycle that Newton's method did not find."""
+"""Maximum number of times the map is iterated around a cycle that Newton's method did not find, or from a state."""
+_CONTRACTS = 0.5
+"""A fixed point is found by iterating alone if each step is at most this long, compared with the one before."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,8 +113,8 @@ def refine(
 def refine_each(
     map: Map, cycles: Sequence[HostStates], *, reduced: ReducedMap, unit: float | None = None
 ) -> list[Refined]:
-    """`refine` of each of several cycles, p×state shape each. The map is applied to all fixed points at once, and those
-    that are exact enough are done.
+    """`refine` of each of several cycles, p×state shape each. The map is applied to all fixed points at once: done are
+    those that are exact enough, and those that a few iterations lead to, because the map contracts strongly there.
 
     **Raises** as `refine` does.
 
@@ -132,14 +134,39 @@ def refine_each(
     alone = [number for number, cycle in enumerate(cycles) if len(cycle) == 1]
     if alone:
         points = np.stack([np.asarray(cycles[number][0], np.float64) for number in alone])
+        units, size = units_of(points), points[0].size
         residuals = _residuals(reduced, points)
-        for number, residual, limit in zip(alone, residuals, _EXACT * units_of(points), strict=True):
-            if residual <= limit:
-                found[number] = Refined(np.asarray(cycles[number], np.float64), float(residual), 0.0, True)
+        rough = np.flatnonzero(residuals > _EXACT * units)
+        ends = points.copy()
+        for start in range(0, len(rough), _PIECE):
+            piece = rough[start : start + _PIECE]
+            ends[piece] = _limits(reduced, points[piece])
+        if len(rough):
+            residuals[rough] = _residuals(reduced, ends[rough])
+        moved = row_lengths((ends - points).reshape(len(points), -1))
+        exact = (residuals <= _EXACT * units) & (moved <= 0.01 * np.sqrt(size) * (units if unit is None else unit))
+        for row in np.flatnonzero(exact):
+            found[alone[row]] = Refined(ends[row][None], float(residuals[row]), float(moved[row]), True)
     return [
         refine(map, cycle, reduced=reduced, unit=unit) if one is None else one
         for cycle, one in zip(cycles, found, strict=True)
     ]
+
+
+def _limits(reduced: ReducedMap, points: HostStates) -> HostStates:
+    """The states that iterating each of n states leads to, as long as each step is much shorter than the one before."""
+    with float64(), np.errstate(all="ignore"):
+        z = _rows(reduced, "first_step", points)
+        length, going = np.full(len(z), np.inf), np.ones(len(z), bool)
+        for _ in range(_LAPS):
+            after = _rows(reduced, "step", z)
+            step = np.abs(after - z).max(axis=1)
+            going &= step <= _CONTRACTS * length
+            z = np.where(going[:, None], after, z)
+            length, going = step, going & (step > 0)
+            if not going.any():
+                break
+        return _rows(reduced, "to_state", z)
 
 
 def _residuals(reduced: ReducedMap, points: HostStates) -> Float[np.ndarray, " n"]:
