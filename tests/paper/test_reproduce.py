@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 import pytest
 from helpers import PATIENCE
 from helpers.commands import run, strict
+from sweep_cells import fail_some, measure, toy
 
 import attrax
 import attrax.paper.experiments
@@ -47,48 +47,9 @@ from attrax.paper._registry import EVERY
 from attrax.paper._tables import run as run_table
 from attrax.paper.pages import PageCell, PagePart, PageSection, PageTable, write_reproduction
 from attrax.paper.pages._page_text import MARKS
-from attrax.paper.sweeps import CellFound, CellRecord, CellStatus, ResultStore, Work
+from attrax.paper.sweeps import CellRecord, CellStatus, ResultStore, Work
 
 HERE = Path(__file__).parent
-
-
-def measure(settings: dict[str, Any], work: Work) -> CellFound:
-    """A number that follows from the seed."""
-    time.sleep(settings["sleep"])
-    return CellFound({"value": settings["seed"] % 7}, {"row": np.arange(3.0)})
-
-
-def fail_some(settings: dict[str, Any], work: Work) -> CellFound:
-    """Numbers of every kind, or an error."""
-    if settings["seed"] % 2:
-        raise RuntimeError("no | <such> thing")
-    return CellFound({"value": 1.0, "status": "stored", "mode": "x", "ranks": [1, 2], "long": [0.5] * 1000})
-
-
-def toy(sleep: float = 0.0, name: str = "toy") -> Experiment:
-    def draw(records: Any) -> Any:
-        from matplotlib.figure import Figure
-
-        from attrax.paper import Drawing
-
-        figure = Figure(figsize=(2, 1))
-        figure.subplots().plot(records[0].arrays["row"])
-        return [Drawing(figure, "A line.")]
-
-    return Experiment(
-        name,
-        "A toy",
-        "Values are below 7.",
-        3,
-        "units",
-        lambda scale, mode, seed: repeated(
-            "toy", measure, {"sleep": sleep}, scale=scale, mode=mode, seed=seed, seeds=6
-        ),
-        lambda records: judged(
-            records, lambda r: r.numbers["value"], lambda r: r.numbers["value"] < 7, lambda r: False
-        ),
-        draw,
-    )
 
 
 @pytest.fixture(autouse=True)
@@ -235,7 +196,7 @@ def test_equal_cells_give_an_equal_page(tmp_path: Path) -> None:
 
 KILLED = """
 import sys
-from test_reproduce import toy
+from sweep_cells import toy
 from attrax.paper import reproduce
 reproduce(None, sys.argv[1], registry={"toy": toy(0.15)}, jobs=1)
 """

@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 import optax
 import pytest
 from helpers import PATIENCE
+from sweep_cells import cell
 
 from attrax.paper.sweeps import Cell, CellFound, CellRecord, CellStatus, ResultStore, Work, sweep
 from attrax.paper.sweeps import _run as running
@@ -35,62 +35,6 @@ class Shift(eqx.Module):
 
     def __call__(self, x: jnp.ndarray) -> jnp.ndarray:
         return x + self.by
-
-
-def square(settings: dict[str, Any], work: Work) -> CellFound:
-    """The square of a number, and a trace of the call in a folder."""
-    if "trace" in settings:
-        (Path(settings["trace"]) / f"{settings['number']}-{os.getpid()}-{time.time_ns()}").touch()
-    time.sleep(settings.get("sleep", 0.0))
-    number = settings["number"]
-    return CellFound(
-        {"square": number**2, "odd": np.float64("nan"), "list": np.arange(2)}, {"row": np.arange(number)}, number != 3
-    )
-
-
-def faulty(settings: dict[str, Any], work: Work) -> CellFound:
-    """Raises."""
-    raise RuntimeError("no such thing\nand more")
-
-
-def endless(settings: dict[str, Any], work: Work) -> CellFound:
-    """Reports its progress for ever, and its process in a folder."""
-    if "trace" in settings:
-        (Path(settings["trace"]) / f"{os.getpid()}").touch()
-    while True:
-        time.sleep(0.005)
-        work.progress("waiting", 0, 1, {})
-
-
-def deaf(settings: dict[str, Any], work: Work) -> CellFound:
-    """As `endless`, but nobody hears of it, as of a long computation in one piece."""
-    return endless(settings, replace(work, progress=lambda *_: None))
-
-
-def kill_once(settings: dict[str, Any], work: Work) -> CellFound:
-    """Kills its own process the first time."""
-    mark = Path(settings["mark"])
-    if not mark.exists():
-        mark.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return CellFound({"back": True})
-
-
-def kill_always(settings: dict[str, Any], work: Work) -> CellFound:
-    """Kills its own process once the others are under way."""
-    time.sleep(0.2)
-    os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError
-
-
-def refused(settings: dict[str, Any], work: Work) -> CellFound:
-    """An array that no file of results holds."""
-    return CellFound({}, {"words": np.array(["a", "b"])})
-
-
-def told(settings: dict[str, Any], work: Work) -> CellFound:
-    """How many cores this process may use, and where its checkpoint is."""
-    return CellFound({"cores": len(os.sched_getaffinity(0)), "checkpoint": work.checkpoint and str(work.checkpoint)})
 
 
 def train(settings: dict[str, Any], work: Work) -> CellFound:
@@ -112,14 +56,9 @@ def train(settings: dict[str, Any], work: Work) -> CellFound:
     return CellFound({"loss": found.loss})
 
 
-def cell(number: int, function: str = "square", **more: Any) -> Cell:
-    limit = more.pop("time_limit", 60.0)
-    return Cell("tests", f"{function}-{number}", f"test_sweeps:{function}", {"number": number, **more}, "1", limit)
-
-
 @pytest.fixture(autouse=True)
 def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Workers import the functions of this file by name.
+    # Workers import the functions of cells by name.
     monkeypatch.syspath_prepend(str(HERE))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")]))
 
@@ -331,9 +270,9 @@ def test_checkpoints_where_they_can_be(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_damaged_checkpoint_is_given_up(tmp_path: Path) -> None:
-    part = cell(1, "train", epochs=5)
+    part = cell(1, "test_sweeps:train", epochs=5)
     file = tmp_path / f"{part.fingerprint}.checkpoint"
-    other = cell(1, "train", epochs=5, fail=True)
+    other = cell(1, "test_sweeps:train", epochs=5, fail=True)
     assert "stays" in run_cell(other, tmp_path).message
     whole = (tmp_path / f"{other.fingerprint}.checkpoint").read_bytes()
     for content in (b"no checkpoint", whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1])):
@@ -367,7 +306,7 @@ def other_run(folder: Path) -> bytes:
 SWEEP = """
 import sys
 from pathlib import Path
-from test_sweeps import cell
+from sweep_cells import cell
 from attrax.paper.sweeps import ResultStore, sweep
 folder = Path(sys.argv[1])
 with ResultStore(folder / "r.sqlite") as store:
@@ -509,26 +448,7 @@ def test_dask_whose_scheduler_is_lost(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_dask_gives_up_a_cell_that_kills_its_workers(tmp_path: Path) -> None:
-    distributed = pytest.importorskip("distributed", reason="dask[distributed] is not installed")
-    import dask
-
-    settings = {"distributed.scheduler.allowed-failures": 0}
-    with (
-        dask.config.set(settings),
-        distributed.LocalCluster(
-            n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
-        ) as cluster,
-        ResultStore(tmp_path / "r.sqlite") as store,
-    ):
-        # The other one first: of cells that wait at the same worker, Dask blames all for its death.
-        found = sweep([cell(2), cell(1, "kill_always")], store, dask=cluster.scheduler_address)
-        assert found[0].status is CellStatus.DONE
-        assert (found[1].status, found[1].message[:30]) == ("failed", "Dask gave it up: KilledWorker:")
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_dask_goes_on_without_a_worker_that_was_killed(tmp_path: Path) -> None:
+def test_dask_and_workers_that_are_killed(tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed", reason="dask[distributed] is not installed")
     trace = tmp_path / "trace"
     trace.mkdir()
@@ -537,15 +457,22 @@ def test_dask_goes_on_without_a_worker_that_was_killed(tmp_path: Path) -> None:
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
     )
     killed: list[int] = []
-    with cluster, distributed.Client(cluster) as client, ResultStore(tmp_path / "r.sqlite") as store:
-        pids = list(client.run(os.getpid).values())
+    with cluster, ResultStore(tmp_path / "r.sqlite") as store:
+        with distributed.Client(cluster) as client:
+            pids = list(client.run(os.getpid).values())
 
         def kill(task: str, done: int, total: int, numbers: dict[str, float]) -> None:
             if done == 2 and not killed:
                 killed.append(pids[0])
                 os.kill(pids[0], signal.SIGKILL)
 
+        # The cells of a worker that was killed from outside go to another one.
         found = sweep(cells, store, dask=cluster.scheduler_address, progress=kill)
-    assert killed
-    assert [record and record.numbers["square"] for record in found] == [n**2 for n in range(8)]
-    assert set(calls(trace)) == {str(n) for n in range(8)}
+        assert killed
+        assert [record and record.numbers["square"] for record in found] == [n**2 for n in range(8)]
+        assert set(calls(trace)) == {str(n) for n in range(8)}
+        # A cell that kills its workers is given up; the one beside it, which Dask may blame too, is not.
+        cluster.scheduler.allowed_failures = 0
+        found = sweep([cell(8), cell(1, "kill_always")], store, dask=cluster.scheduler_address)
+        assert found[0].status is CellStatus.DONE
+        assert (found[1].status, found[1].message[:30]) == ("failed", "Dask gave it up: KilledWorker:")
