@@ -96,7 +96,7 @@ def test_divergence_says_how_fast_and_where() -> None:
     assert lost.growing[0][0] == (0,)
 
 
-@pytest.mark.parametrize("tolerance", [1e-3, 1e-5, 1e-8])
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-8])
 def test_the_count_does_not_depend_on_the_tolerance(tolerance: float) -> None:
     """Slow attractors close to each other, where distances to a tolerance decide nothing."""
 
@@ -111,7 +111,7 @@ def test_the_count_does_not_depend_on_the_tolerance(tolerance: float) -> None:
     assert np.abs(found.last - expected).max() < 1e-9
 
 
-@pytest.mark.parametrize("tolerance", [1e-3, 1e-5, 1e-8])
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-8])
 def test_an_attractor_beside_a_slow_one_is_found(tolerance: float) -> None:
     """Attractors at 0 and 0.01: a path to the second one comes nearer to the first one as well."""
     found = find_ends(

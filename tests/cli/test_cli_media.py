@@ -147,7 +147,7 @@ def test_demo_film(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     ]
     assert load_sequence(tmp_path / "demo" / "film.mp4").values.shape[1:] == (256, 256, 3)
     back = tmp_path / "back.mp4"
-    record(capsys, "recall", tmp_path / "demo" / "film.attrax", "--from", "noise", "--cycles", 3, "-o", back)
+    record(capsys, "recall", tmp_path / "demo" / "film.attrax", "--from", "noise", "--cycles", 2, "-o", back)
     assert load_sequence(back).fps == 5
     assert record(capsys, "analyze", "period", back)["period"] == 60
 

@@ -76,21 +76,43 @@ def _differences(old: Path, new: Path) -> tuple[list[str], int]:
     return sorted(after - before), lines
 
 
-def use(title: str, folder: Path, reports: str) -> dict[str, Any]:
-    """Adds what a section shows, runs its Python and its commands in one process of its own, then `reports`.
+_EACH = """
+import os, traceback
+from pathlib import Path
 
-    `reports` fills the dictionary `found`; `printed` has what each command printed, by the command.
+told = {}
+for title, (code, commands, reports) in sections.items():
+    names = {"command": command, "contextlib": contextlib, "io": io, "json": json, "found": {}}
+    Path(title).mkdir()
+    os.chdir(title)
+    try:
+        exec(compile(code, title, "exec"), names)
+        names["printed"] = {line: command(line) for line in commands}
+        exec(compile(reports, title, "exec"), names)
+        told[title] = names["found"] | {"printed": list(names["printed"].values())}
+    except BaseException:
+        told[title] = traceback.format_exc()
+    os.chdir("..")
+sys.stdout.write("\\n" + json.dumps(told))
+"""
+
+
+def use_all(reports: dict[str, str], folder: Path) -> dict[str, dict[str, Any] | str]:
+    """Adds what each of these sections shows, and in one process of its own runs their Python and their commands, then
+    the `reports` of each: code that fills a dictionary `found`. `printed` has what each command printed, by command.
+
+    **Returns:** by section, `found` with what was `printed` in order, or the text of what was raised.
     """
-    root = copy_with([title], folder)
-    code, commands = (block for _, block in _BLOCK.findall(section(title))[2:])
+    root = copy_with(list(reports), folder)
+    sections = {}
+    for title, own in reports.items():
+        code, commands = (block for _, block in _BLOCK.findall(section(title))[2:])
+        sections[title] = (code, commands.splitlines(), own)
     script = [
         _PRELUDE,
-        code,
-        f"printed = {{line: command(line) for line in {commands.splitlines()!r}}}",
-        "found = {}",
-        reports,
         f"import attrax; assert attrax.__file__ == {str(root / '__init__.py')!r}",
-        "sys.stdout.write('\\n' + json.dumps([found, list(printed.values())]))",
+        f"sections = {sections!r}",
+        _EACH,
     ]
     work = folder / "work"
     work.mkdir()
@@ -103,5 +125,4 @@ def use(title: str, folder: Path, reports: str) -> dict[str, Any]:
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    found, printed = json.loads(done.stdout.splitlines()[-1])
-    return {**found, "printed": printed}
+    return json.loads(done.stdout.splitlines()[-1])

@@ -107,8 +107,8 @@ def nearest_agreement(
     patterns. **Source:** Radhakrishnan, Belkin and Uhler (2020), Fig. 14.
 
         >>> import jax.numpy as jnp
-        >>> memory = Memory(lambda x: jnp.where(x > 0.5, 1.0, 0.0), Patterns.from_examples(np.eye(2)))
-        >>> point, = nearest_agreement(memory, ["gaussian:0.01"], key=jr.key(0))
+        >>> memory = Memory(lambda x: jnp.where(x > 0.5, 1.0, 0.0), Patterns.from_examples(np.eye(3)))
+        >>> point, = nearest_agreement(memory, ["gaussian:0.05"], key=jr.key(0))
         >>> point.rate, point.neighbor_rate, point.agreement
         (1.0, 1.0, 1.0)
     """

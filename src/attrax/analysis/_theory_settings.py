@@ -104,7 +104,7 @@ def verify_theory(
     ```python
     >>> import jax.random as jr
     >>> from attrax import analysis
-    >>> [str(check.status) for check in analysis.verify_theory(["arctan"], key=jr.key(0))]
+    >>> [str(check.status) for check in analysis.verify_theory(["erf"], key=jr.key(0))]
     ['agrees', 'agrees', 'agrees']
 
     ```

@@ -48,7 +48,7 @@ def spectrum_histogram(certificate: Certificate, *, ink: str = "black", transpar
     ```python
     >>> import jax.random as jr, numpy as np
     >>> import attrax as ax
-    >>> memory = ax.Memory(lambda x: x / 2, ax.Patterns.from_examples(np.zeros((1, 4, 4))))
+    >>> memory = ax.Memory(lambda x: x / 2, ax.Patterns.from_examples(np.zeros((1, 3))))
     >>> figure = ax.report.spectrum_histogram(ax.certify(memory))
     >>> figure.get_size_inches().tolist()
     [5.0, 3.1]
@@ -114,7 +114,7 @@ def recovery_bars(recoveries: Sequence[Recovery], *, ink: str = "black", transpa
     ```python
     >>> import jax.random as jr, numpy as np
     >>> import attrax as ax
-    >>> memory = ax.Memory(lambda x: x / 2, ax.Patterns.from_examples(np.zeros((1, 4, 4))))
+    >>> memory = ax.Memory(lambda x: x / 2, ax.Patterns.from_examples(np.zeros((1, 3))))
     >>> found = ax.recovery(memory, "gaussian:0.1", key=jr.key(0))
     >>> type(ax.report.recovery_bars([found])).__name__
     'Figure'

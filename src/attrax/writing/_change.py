@@ -81,7 +81,7 @@ def add(
         >>> import jax.random as jr
         >>> import attrax as ax
         >>> points = np.random.default_rng(0).random((4, 8)).astype("float32")
-        >>> memory = ax.store(points[:3], writer=ax.WinnerTakeAll(epochs=100), key=jr.key(0))
+        >>> memory = ax.store(points[:3], writer=ax.Constructed("margin"), key=jr.key(0))
         >>> change = ax.add(memory, points[3:], key=jr.key(1))
         >>> change.accepted, len(change.memory.patterns)
         (True, 4)
