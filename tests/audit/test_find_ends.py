@@ -96,14 +96,19 @@ def test_divergence_says_how_fast_and_where() -> None:
     assert lost.growing[0][0] == (0,)
 
 
+def slow(x: jnp.ndarray) -> jnp.ndarray:
+    """Attractors at multiples of 0.1, with a slope of 0.98."""
+    return x - 0.02 / (20 * math.pi) * jnp.sin(20 * math.pi * x)
+
+
+def close(x: jnp.ndarray) -> jnp.ndarray:
+    """Attractors at 0 and 0.01."""
+    return x - 10 * x * (x - 0.005) * (x - 0.01)
+
+
 @pytest.mark.parametrize("tolerance", [1e-3, 1e-8])
 def test_the_count_does_not_depend_on_the_tolerance(tolerance: float) -> None:
     """Slow attractors close to each other, where distances to a tolerance decide nothing."""
-
-    def slow(x: jnp.ndarray) -> jnp.ndarray:
-        # Attractors at multiples of 0.1, with a slope of 0.98.
-        return x - 0.02 / (20 * math.pi) * jnp.sin(20 * math.pi * x)
-
     starts = np.linspace(-0.28, 0.28, 24)[:, None]
     found = find_ends(slow, starts, unit=1.0, tolerance=tolerance)
     assert found.num_attractors == len(found.ends) == 7
@@ -113,9 +118,9 @@ def test_the_count_does_not_depend_on_the_tolerance(tolerance: float) -> None:
 
 @pytest.mark.parametrize("tolerance", [1e-3, 1e-8])
 def test_an_attractor_beside_a_slow_one_is_found(tolerance: float) -> None:
-    """Attractors at 0 and 0.01: a path to the second one comes nearer to the first one as well."""
+    """A path to the second one comes nearer to the first one as well."""
     found = find_ends(
-        lambda x: x - 10 * x * (x - 0.005) * (x - 0.01),
+        close,
         np.array([[-0.1], [-0.01], [0.0105], [0.012]]),
         unit=1.0,
         tolerance=tolerance,

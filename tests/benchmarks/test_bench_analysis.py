@@ -13,17 +13,20 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # `pytest` alone does not lo
 from benchmarks.bench_analysis import _dense, interpolating, main
 
 
-def test_random_features_with_a_solved_readout_interpolate() -> None:
-    memory = interpolating(300, 64, 3, 60)
+@pytest.fixture(scope="module")
+def memory() -> ax.Memory:
+    return interpolating(60, 32, 3, 12)
+
+
+def test_random_features_with_a_solved_readout_interpolate(memory: ax.Memory) -> None:
     certificate = ax.certify(memory)
     assert certificate.residual.max() < 1e-11
     assert certificate.moved.max() < 1e-9, "the points themselves are fixed"
     assert (certificate.spectral_radius > 0).all()
 
 
-def test_the_dense_route_finds_the_same_radius() -> None:
+def test_the_dense_route_finds_the_same_radius(memory: ax.Memory) -> None:
     pytest.importorskip("torch", reason="PyTorch, the peer, is not installed")
-    memory = interpolating(30, 16, 2, 8)
     assert _dense(memory)[1] == pytest.approx(float(ax.certify(memory).spectral_radius[0]), rel=1e-9)
 
 

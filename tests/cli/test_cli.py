@@ -40,10 +40,8 @@ def test_the_installed_entry_points(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = run(capsys, "--version")
     assert status == 0
     assert out.startswith("attrax ")
-    formula = ["theory", "lambda", "--activation", "swish", "--k", "4", "--u0", "0.5", "--v0", "1"]
-    done = subprocess.run([sys.executable, "-m", "attrax", *formula], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "solved" in done.stdout
+    done = subprocess.run([sys.executable, "-m", "attrax", "--version"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, out, "")
 
 
 @pytest.mark.parametrize("command", ["store", "add", "forget", "recall", "certify", "info", "demo"])
@@ -68,10 +66,12 @@ def test_store_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
 
 def test_a_write_that_falls_short_is_kept_and_exits_1(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "m.attrax"
-    status, out, _ = run(capsys, "store", "digits", "--n", 4, *SMALL, "--epochs", 2, "-o", file, "--json")
+    options = [*SMALL, "--epochs", 2, "--optimizer", "gd"]
+    status, out, _ = run(capsys, "store", "digits", "--n", 4, *options, "-o", file, "--json")
     assert status == 1
     assert strict(out)["status"] == "loss_not_reached"
-    assert strict(run(capsys, "info", file, "--json")[1])["written"]["status"] == "loss_not_reached"
+    written = strict(run(capsys, "info", file, "--json")[1])["written"]
+    assert (written["writer"], written["optimizer"], written["status"]) == ("gradient", "gd", "loss_not_reached")
     status, out, _ = run(capsys, "certify", file, "--json")
     assert status == 1
     assert strict(out)["attractors"] < 4
@@ -413,16 +413,12 @@ def test_an_interruption_is_told_in_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / "m").exists()
 
 
-@pytest.mark.parametrize("writer", ["gradient", "pseudoinverse", "margin"])
+@pytest.mark.parametrize("writer", ["pseudoinverse", "margin"])
 def test_writers_by_name(writer: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    options = ["--width", 64, "--depth", 1, "--optimizer", "kfac"] if writer == "gradient" else []
-    status, out, _ = run(
-        capsys, "store", "digits", "--n", 5, "--writer", writer, *options, "-o", tmp_path / "m", "--json"
-    )
+    status, out, _ = run(capsys, "store", "digits", "--n", 5, "--writer", writer, "-o", tmp_path / "m", "--json")
     record = strict(out)
     assert record["loss"] <= 1e-8
-    assert status == (0 if record["attractors"] == 5 else 1)
-    assert status == 0 or writer == "gradient"  # interpolating is not storing
+    assert (status, record["attractors"]) == (0, 5)
     _, out, _ = run(capsys, "info", tmp_path / "m", "--json")
     assert strict(out)["written"]["writer"] == writer
 
@@ -465,12 +461,11 @@ def test_the_default_writer_stores_all_and_a_change_is_made_in_place(
     changed = strict(out)
     assert status == 0
     assert (changed["accepted"], changed["examples_before"], changed["examples"]) == (True, 4, 5)
-    assert changed["scratch_seconds"] == record["seconds"]
-    status, out, _ = run(capsys, "forget", file, 0, 4, "--compare", "--json")
+    assert (changed["scratch_measured"], changed["scratch_seconds"]) == (False, record["seconds"])
+    status, out, _ = run(capsys, "forget", file, 0, 4, "--json")
     changed = strict(out)
     assert status == 0
-    assert changed["examples"] == 3
-    assert changed["scratch_measured"]
+    assert (changed["examples_before"], changed["examples"]) == (5, 3)
     assert strict(run(capsys, "certify", file, "--json")[1])["attractors"] == 3
 
 

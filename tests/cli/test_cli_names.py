@@ -1,5 +1,6 @@
 """Names of files, from the sources to every answer; and errors that name options."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +80,16 @@ def test_answers_say_names_and_keep_indices(capsys: pytest.CaptureFixture[str], 
         assert "\x1b" not in out
 
 
-def test_forget_and_add_by_name(capsys: pytest.CaptureFixture[str], stored: Path, pets: Path, tmp_path: Path) -> None:
+def test_forget_and_add_by_name(
+    capsys: pytest.CaptureFixture[str], stored: Path, pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "changed.attrax"
     file.write_bytes(stored.read_bytes())
-    found = record(capsys, "forget", file, "cat/2.png", "2")
+    monkeypatch.setattr("attrax.writing.Auto", partial(ax.writing.Auto, epochs=50))  # a shorter comparison
+    found = record(capsys, "forget", file, "cat/2.png", "2", "--compare")
     assert (found["examples"], found["forgotten"], found["added"]) == (2, ["cat/2.png", "dog/1.png"], [])
+    assert found["scratch_measured"]
+    assert found["scratch_seconds"] != ax.load(stored).written["seconds"]
     assert record(capsys, "info", file)["names"] == ["cat/1.png", "dog/\x1b[31m.png"]
     status, out, err = run(capsys, "add", file, pets / "cat", "--size", "6x6", "--json")
     found = strict(out)

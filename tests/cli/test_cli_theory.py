@@ -130,7 +130,7 @@ def test_table_of_what_has_no_numbers() -> None:
         ("portrait", "--activation", "tanh", "--k", 1),
         ("intervals", "--activation", "sinusoid"),
         ("random", "--k", 4, "--trials", 6),
-        ("initial", "--k", 60, "--trials", 6),
+        ("initial", "--k", 4, "--trials", 6),
     ],
 )
 def test_plot(capsys: pytest.CaptureFixture[str], tmp_path: Path, options: tuple) -> None:

@@ -83,4 +83,3 @@ def test_what_one_command_compiled_the_next_one_finds(tmp_path: Path) -> None:
     said.append(run(str(folder), *store))
     assert {path.name for path in folder.iterdir()} == compiled
     assert len({re.sub(r", [\d.e-]+ s\n", "\n", text) for text in said}) == 1
-    assert "examples: 2" in run(str(tmp_path / "m"), "info", str(tmp_path / "m"))  # a file, where no folder can be

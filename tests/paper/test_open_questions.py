@@ -1,6 +1,7 @@
 """The experiments on the paper's open questions."""
 
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,16 +10,17 @@ import numpy as np
 import pytest
 
 from attrax.maps import mlp
-from attrax.paper import EXPERIMENTS
+from attrax.paper import EXPERIMENTS, planned
 from attrax.paper.experiments.general import CUES
 from attrax.paper.experiments.local import FeedbackMLP
 from attrax.paper.experiments.power import ACTIVATIONS, STEPS
 from attrax.paper.sweeps import ResultStore, sweep
 
 
-def records(tmp_path: Path, name: str, mode: str = "paper") -> list:
+def records(tmp_path: Path, name: str, **settings: Any) -> list:
+    ((_, _, cells),) = planned([name], scale="smoke", mode="paper", settings=settings)
     with ResultStore(tmp_path / "results.sqlite") as store:
-        return list(sweep(EXPERIMENTS[name].cells("smoke", mode, 0), store, jobs=1))
+        return list(sweep(cells, store, jobs=1))
 
 
 def test_feedback_in_place_of_the_transposed_weights() -> None:
@@ -49,9 +51,12 @@ def test_power_iteration_is_what_a_linear_network_does(tmp_path: Path) -> None:
     assert len(EXPERIMENTS["power"].draw(found)) == 1
 
 
-@pytest.mark.parametrize("name", ["local", "general"])
+SMALLER: dict[str, dict[str, Any]] = {"local": {}, "general": {"n": 5, "rate": 3e-3}}
+
+
+@pytest.mark.parametrize("name", SMALLER)
 def test_open_questions_have_an_answer_and_a_figure(tmp_path: Path, name: str) -> None:
-    found = records(tmp_path, name)
+    found = records(tmp_path, name, **SMALLER[name])
     (record,) = found
     summary = EXPERIMENTS[name].summarize(found)
     assert (summary.here is None) == (record.status != "done")

@@ -552,9 +552,12 @@ _SHARED = (("fig2a", "fig2b", "fig2c", "fig14", "spurious"), ("fig5", "fig12", "
 """Experiments on the same networks."""
 _ELSEWHERE = ("fig6", "control", "power", "local")
 """The first two run above; the others run in `test_open_questions.py`."""
-_ONE_MODE = {"fig1": "attrax", "general": "attrax", "fig5": "paper", "fig4c": "attrax", "audio": "attrax"}
-"""The other mode runs above, in `test_open_questions.py` and in `test_efficiency.py`; Fig. 4c and sound are stored by
-the functions of Figs. 3 and 4a, which run in both."""
+_ONE_MODE = {
+    **{"fig1": "attrax", "general": "attrax", "fig5": "paper", "fig4c": "attrax", "audio": "attrax"},
+    **{"fig2a": "paper", "fig4b": "attrax", "fig7": "paper", "fig8": "attrax"},
+}
+"""The other mode runs above, in `test_open_questions.py` and in `test_efficiency.py`. The networks of the others are
+written by the functions that write those of Figs. 3 and 4a, which run in both."""
 _PLANE = {"depth": 5, "width": 48, "resolution": 16, "auto_epochs": 50}
 _CYCLES = {"side": 8, "width": 96, "rate": 3e-3, "cues": 4, "max_steps": 200, "auto_epochs": 50}
 _DIGITS = {"n": 20, "side": 8, "width": 96, "depth": 2, "activation": "relu", "rate": 3e-3, "auto_epochs": 50}
@@ -570,7 +573,7 @@ _SMALLER: dict[str, dict[str, Any]] = {
     "fig15": {"rate": 3e-3, "epochs": 1500},
     "audio": {name: _CYCLES[name] for name in ("cues", "max_steps", "auto_epochs")},
     "unet": {"channels": 8, "rate": 4e-3},
-    "recipe": {"epochs": 700},
+    "recipe": {"epochs": 700, "activation": "leaky_relu"},
     "general": {"n": 20, "auto_epochs": 50},
     "theory": {"activations": ["erf"]},
 }

@@ -301,6 +301,11 @@ import attrax as ax
 assert dict(jax.config.values) == before, "configuration changed"
 heavy = {"matplotlib", "torch", "sklearn", "skimage", "typer"} & set(sys.modules)
 assert not heavy, heavy
+# Names of verbs wait for neither: each takes about as long to import as a third of JAX.
+ax.store; ax.recall; ax.certify; ax.load
+assert "attrax.writing" in sys.modules
+late = {"optax", "scipy.linalg"} & set(sys.modules)
+assert not late, late
 import jax.random as jr, numpy as np
 import attrax.report, attrax.paper
 assert "matplotlib" not in sys.modules, "imported at the top"

@@ -52,9 +52,9 @@ def fit_recurrent(
 
         >>> import jax.random as jr
         >>> from attrax.maps import recurrent
-        >>> trained = fit_recurrent(recurrent(3, width=8, key=jr.key(0)), [2, 0, 1], key=jr.key(0)).map
+        >>> trained = fit_recurrent(recurrent(4, width=16, key=jr.key(0)), [0, 1, 2, 3, 0, 1], key=jr.key(0)).map
         >>> trained.speak(7).tolist()
-        [2, 0, 1, 2, 0, 1, 2]
+        [0, 1, 2, 3, 0, 1, 0]
     """
     checks.random_key(key)
     rounds = checks.integer("rounds", rounds, least=1)
