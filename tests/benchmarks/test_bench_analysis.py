@@ -15,7 +15,7 @@ from benchmarks.bench_analysis import _dense, interpolating, main
 
 @pytest.fixture(scope="module")
 def memory() -> ax.Memory:
-    return interpolating(60, 32, 3, 12)
+    return interpolating(30, 16, 2, 8)
 
 
 def test_random_features_with_a_solved_readout_interpolate(memory: ax.Memory) -> None:

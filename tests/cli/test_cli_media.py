@@ -147,9 +147,9 @@ def test_demo_film(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     ]
     assert load_sequence(tmp_path / "demo" / "film.mp4").values.shape[1:] == (256, 256, 3)
     back = tmp_path / "back.mp4"
-    record(capsys, "recall", tmp_path / "demo" / "film.attrax", "--from", "noise", "--cycles", 2, "-o", back)
+    recall = ["recall", tmp_path / "demo" / "film.attrax", "--from", "noise", "--cycles", 1, "-o", back]
+    assert record(capsys, *recall)["period"] == 60
     assert load_sequence(back).fps == 5
-    assert record(capsys, "analyze", "period", back)["period"] == 60
 
 
 def test_a_strip_shows_the_cue_the_path_and_the_cycle() -> None:

@@ -48,9 +48,9 @@ def write_audit(
 
     **Returns:** the path. **Raises** `ValueError` if the file can't be written.
 
-        >>> import tempfile, jax.numpy as jnp, jax.random as jr, numpy as np
+        >>> import tempfile, jax.random as jr, numpy as np
         >>> from attrax.audit import audit
-        >>> found = audit(lambda x: jnp.tanh(2 * x), np.array([[0.9575], [0.5]]), key=jr.key(0))
+        >>> found = audit(lambda x: x / 2, np.zeros((1, 2, 2)), num_starts=4, key=jr.key(0))
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     write_audit(f"{folder}/page.html", found).read_text().startswith("<!doctype html>")
         True
