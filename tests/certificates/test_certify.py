@@ -1,12 +1,14 @@
 """Certificates against known spectra and against the full Jacobian."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
 from helpers import SPECTRA, around, linear, logistic, logistic_cycle
-from helpers.slopes import network_slopes
+from helpers.slopes import Evaluation, network_slopes, step_by_step
 
 import attrax as ax
 from attrax.extending import cast, float64
@@ -47,8 +49,10 @@ def test_modulus_one_is_undecided(matrix) -> None:
     assert ax.certify(around(linear(matrix), np.zeros(2))).verdict[0] == "inconclusive"
 
 
-@pytest.mark.parametrize("activation", ax.activations.ACTIVATIONS)
-@pytest.mark.parametrize(("width", "depth"), [(6, 1), (30, 3)])
+@pytest.mark.parametrize(
+    ("activation", "width", "depth"),
+    [*((name, 30, 3) for name in ax.activations.ACTIVATIONS), ("relu", 6, 1), ("tanh", 6, 1)],
+)
 def test_networks_against_the_full_jacobian(activation: str, width: int, depth: int) -> None:
     x = np.random.default_rng(depth).random((3, 4))
     network = shift_to_fixed(ax.maps.mlp((3, 4), width=width, depth=depth, activation=activation, key=jr.key(1)), x)
@@ -126,7 +130,7 @@ def test_errors_of_slopes_hold_and_are_close_in_a_deep_network(activation: str, 
     met = np.zeros(10)
     for _ in range(50):
         step = draw.normal(size=(1, 20))
-        moved, _ = network_slopes(factors, state + radius * step / np.linalg.norm(step))
+        moved = step_by_step(Evaluation(factors, state + radius * step / np.linalg.norm(step)).slopes)
         apart = [np.abs(one - other) for one, other in zip(moved, slopes, strict=True)]
         assert all((gap <= error).all() for gap, error in zip(apart, errors, strict=True))
         met = np.maximum(met, [gap.max() for gap in apart])
@@ -210,11 +214,10 @@ def test_arnoldi_and_dense_agree(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_row_is_what_it_would_be_alone() -> None:
     points = np.random.default_rng(0).random((4, 6))
-    network = ax.maps.mlp((6,), width=12, depth=2, key=jr.key(0))
-    memory = ax.store(points, network, writer=ax.Gradient(noise=0.05, epochs=100), key=jr.key(0))
-    assert memory.patterns is not None
-    together = ax.certify(memory)
-    alone = ax.certify(around(memory.map, memory.patterns.points[2]))
+    fresh = ax.maps.mlp((6,), width=12, depth=2, activation="tanh", key=jr.key(0))
+    network = ax.training.polish(fresh, points, points)
+    together = ax.certify(around(network, *points))
+    alone = ax.certify(around(network, points[2]))
     assert alone.spectral_radius[0] == together.spectral_radius[2]
     assert alone.verdict[0] == together.verdict[2]
 
@@ -223,9 +226,12 @@ def test_examples_that_share_a_fixed_point_are_not_attractors() -> None:
     """A constant map has one attractor, and it is nobody's who lies elsewhere or shares it."""
     here = np.full((1, 25), 0.5)
 
+    def constant(x: Any) -> Any:
+        return 0 * x + 0.5
+
     def verdicts(*examples: np.ndarray) -> list[str]:
         patterns = ax.Patterns.from_examples(np.concatenate(examples))
-        return [str(verdict) for verdict in ax.certify(ax.Memory(lambda x: 0 * x + 0.5, patterns)).verdict]
+        return [str(verdict) for verdict in ax.certify(ax.Memory(constant, patterns)).verdict]
 
     assert verdicts(here) == ["attractor"]
     # The paper's recovery threshold is 3.2e-4 an entry in pictures of unit 1; the unit of these is 2.

@@ -121,13 +121,24 @@ def test_what_newton_leaves_inexact_is_certified_where_the_path_converges() -> N
     assert found.verdict[0] == "attractor"
 
 
+class Bowl(eqx.Module):
+    """Smooth, or with a kink at its fixed point."""
+
+    center: np.ndarray
+    matrix: np.ndarray
+    bend: Any = eqx.field(static=True)
+
+    def __call__(self, x: Any) -> Any:
+        return self.center + self.matrix @ self.bend(x - self.center)
+
+
 @pytest.mark.parametrize("away", [1e5, 1e8])
 def test_far_from_zero_what_is_smooth_is_told_from_a_kink(away: float) -> None:
     center = away * np.array([1.0, -0.7])
     turned = np.array([[0.5, 0.6], [-0.6, 0.4]])
-    assert ax.certify(around(lambda x: center + jnp.tanh(turned @ (x - center)), center)).verdict[0] == "attractor"
+    assert ax.certify(around(Bowl(center, turned, jnp.tanh), center)).verdict[0] == "attractor"
     for size in (3.0, 1.2):
-        bent = ax.certify(around(lambda x, size=size: center + size * jax.nn.relu(x - center), center))
+        bent = ax.certify(around(Bowl(center, size * np.eye(2), jax.nn.relu), center))
         assert bent.num_attractors == bent.num_displaced == 0
 
 
@@ -140,20 +151,23 @@ def test_convolutions_at_black_count_all_slopes() -> None:
     assert found.upper_bound[0] > 1
 
 
-@pytest.mark.parametrize(("strided", "skips"), [(True, False), (True, True), (False, True)])
+@pytest.mark.parametrize(("strided", "skips"), [(True, True), (False, False)])
 def test_the_chain_of_a_convolutional_network_is_the_network(skips: bool, strided: bool) -> None:
     network = ax.maps.conv_autoencoder(
         (4, 4, 2), channels=2, levels=1, activation="selu", bias="all", strided=strided, skips=skips, key=jr.key(1)
     )
-    state = ax.iterate(network, np.full((1, 4, 4, 2), 0.2)).value[0]
+    step, state = eqx.filter_jit(network), np.full((4, 4, 2), 0.2, np.float32)
+    for _ in range(200):
+        state = np.asarray(step(state))
+    state = np.asarray(state, float)
     found = linearizer(network)(state[None])
     foreign = linearizer(lambda x: network(x))(state[None])
     assert (found.evidence, foreign.evidence) == ("bound", "dense")
     vectors = np.random.default_rng(0).normal(size=(3, 32))
     np.testing.assert_allclose(found.forward(vectors), foreign.forward(vectors), atol=1e-12)
-    # The iteration stopped at a change of 1e-8.
-    assert found.enclosure_radius < 1e-8
-    assert foreign.enclosure_radius < 1e-8
+    # The iteration ended at the precision of its numbers.
+    assert found.enclosure_radius < 1e-5
+    assert foreign.enclosure_radius < 1e-5
 
 
 def test_a_symbol_that_might_be_another_leaves_nothing_proved() -> None:
@@ -182,8 +196,11 @@ def test_a_network_without_a_fixed_point_is_no_attractor(lift: float) -> None:
 
 
 def test_a_smooth_map_without_a_fixed_point_is_no_attractor() -> None:
+    def lifted(x: Any) -> Any:
+        return x + x**2 + 1e-10
+
     for point in (-5e-5, -1e-5, 0.0):
-        found = ax.certify(around(lambda x: x + x**2 + 1e-10, [point], [1.0]))
+        found = ax.certify(around(lifted, [point], [1.0]))
         assert found.num_attractors == found.num_displaced == 0
 
 
@@ -284,16 +301,22 @@ def test_units_change_no_verdict(power: int, seed: int) -> None:
     assert other.recovery_atol == pytest.approx(scale * plain.recovery_atol)
 
 
+class Soft(eqx.Module):
+    """Goes most of the way to a mean of the stored points, weighted by how near they are."""
+
+    stored: np.ndarray
+    scale: np.ndarray
+
+    def __call__(self, x: Any) -> Any:
+        z = x / self.scale
+        weight = jnp.exp(-30 * jnp.sum((z - self.stored) ** 2, 1))
+        return self.scale * (0.9 * (weight @ self.stored) / (weight.sum() + 1e-300) + 0.1 * z)
+
+
 @pytest.mark.parametrize("scale", [1e-6, 1e-4, 1e6])
 def test_units_of_a_function(scale: float) -> None:
     stored = np.array([[0.2, 0.7, 0.1], [0.8, 0.3, 0.4]])
-
-    def soft(x: Any) -> Any:
-        z = x / scale
-        weight = jnp.exp(-30 * jnp.sum((z - stored) ** 2, 1))
-        return scale * (0.9 * (weight @ stored) / (weight.sum() + 1e-300) + 0.1 * z)
-
-    found = ax.certify(around(soft, scale * stored[0], scale * np.array([0.2, 0.7, 0.6])))
+    found = ax.certify(around(Soft(stored, np.array(scale)), scale * stored[0], scale * np.array([0.2, 0.7, 0.6])))
     assert [str(verdict) for verdict in found.verdict] == ["attractor", "not_attractor"]
 
 
@@ -312,10 +335,13 @@ def test_reasons() -> None:
     def reason(map: Any, *points: Any) -> str:
         return str(ax.certify(around(map, *points)).reason[0])
 
-    assert reason(lambda x: x / 2, [0.0]) == "contracts"
-    assert reason(lambda x: 2 * x, [0.0]) == "expands"
-    assert reason(lambda x: x / 2 + 1, [0.0]) == "no_fixed_point_near"
-    assert reason(lambda x: -x, [0.0, 0.0]) == "bound_straddles_one"
+    def straight(slope: float, lift: float = 0.0) -> Any:
+        return Jump(*(np.array(number) for number in (slope, 0.0, lift, lift)))
+
+    assert reason(straight(0.5), [0.0, 0.0]) == "contracts"
+    assert reason(straight(2.0), [0.0, 0.0]) == "expands"
+    assert reason(straight(0.5, 1.0), [0.0, 0.0]) == "no_fixed_point_near"
+    assert reason(straight(-1.0), [0.0, 0.0]) == "bound_straddles_one"
     assert reason(lambda x: x / x, [0.0]) == "not_finite"
     halves = ax.Patterns.from_cycles([np.array([[1e-9], [2e-9], [0.0]]), np.array([[1.0]])])
     assert str(ax.certify(ax.Memory(lambda x: 0 * x, halves)).reason[0]) == "shorter_period"

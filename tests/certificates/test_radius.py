@@ -1,5 +1,7 @@
 """Radii of basins: no start within a proved ball may go elsewhere, and known basins bound both radii."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -298,9 +300,13 @@ def test_a_sampled_radius_without_an_end_is_the_farthest_that_is_tried() -> None
             assert mpmath.norm(state) < 1e-6
 
 
+def tripled(x: Any) -> Any:
+    return 3 * jax.nn.relu(x)
+
+
 @pytest.mark.parametrize("scale", [1e-300, 1e-160, 1.0, 1e140])
 def test_what_grows_comes_back_at_no_scale(scale: float) -> None:
-    memory = ax.Memory(lambda x: 3 * jax.nn.relu(x), ax.Patterns.from_examples(np.array([[0.0, 0.0], [scale, scale]])))
+    memory = ax.Memory(tripled, ax.Patterns.from_examples(np.array([[0.0, 0.0], [scale, scale]])))
     assert basin_radius(memory, num_directions=32, key=jr.key(0)).sampled_radius[0] == 0
 
 
@@ -313,8 +319,11 @@ def test_starts_whose_next_state_is_no_number_do_not_come_back() -> None:
 
 
 def test_distances_far_from_zero_and_beyond_the_root_of_the_largest_number() -> None:
+    def half(x: Any) -> Any:
+        return x / 2
+
     for points, apart in ((1e9 + np.array([[0.0, 0.0], [3.0, 4.0]]), 5.0), (1e200 * np.eye(2), 2**0.5 * 1e200)):
-        memory = ax.Memory(lambda x: x / 2, ax.Patterns.from_examples(points))
+        memory = ax.Memory(half, ax.Patterns.from_examples(points))
         found = basin_radius(memory, num_directions=2, key=jr.key(0))  # warnings are errors here
         assert ax.certify(memory).num_attractors == 0
         assert found.distance == pytest.approx([apart, apart])

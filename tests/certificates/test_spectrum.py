@@ -50,15 +50,15 @@ def test_the_condition_of_the_leading_eigenvalue() -> None:
     assert defective.condition[0] > 1e12
 
 
-@pytest.mark.parametrize(("width", "size"), [(300, 40), (200, 400)])
+@pytest.mark.parametrize(("width", "size"), [(60, 40), (200, 400)])
 def test_networks_against_the_full_jacobian(width: int, size: int) -> None:
     """Dense and Arnoldi; below the width of the network and above it."""
     x = np.random.default_rng(0).random(size)
     network = ax.maps.mlp((size,), width=width, depth=2, activation="swish", key=jr.key(1))
     with float64():
         exact = cast(network, np.float64)
-        gap = np.asarray(x - exact(jnp.asarray(x)))
-        full = np.asarray(jax.jacfwd(exact)(jnp.asarray(x)))
+        image, full = jax.jit(lambda x: (exact(x), jax.jacfwd(exact)(x)))(jnp.asarray(x))
+        gap, full = x - np.asarray(image), np.asarray(full)
         weights = tuple(np.asarray(weight) for weight in exact.weights)
         biases = tuple(np.asarray(bias) for bias in exact.biases if bias is not None)
     network = ax.maps.MLP(weights, (*biases[:-1], biases[-1] + gap), (size,), "swish")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
@@ -15,10 +16,18 @@ PATIENCE = 300.0
 than anything takes, however busy the machine is."""
 
 
+class Linear(eqx.Module):
+    """x ↦ Mx. What is compiled serves every matrix of this size, as it would not where M were a constant."""
+
+    matrix: Any
+
+    def __call__(self, x: Any) -> Any:
+        return self.matrix @ x
+
+
 def linear(matrix: Any) -> Map:
     """x ↦ Mx: the only isolated fixed point is 0, with the spectrum of M."""
-    values = np.asarray(matrix, float)
-    return lambda x: jnp.asarray(values) @ x
+    return Linear(np.asarray(matrix, float))
 
 
 def logistic(x: Any) -> Any:
