@@ -16,8 +16,12 @@ PATIENCE = 300.0
 than anything takes, however busy the machine is."""
 
 
+# The numbers of these maps are arrays: what is compiled for one serves all others on states of its shape, as it would
+# not if they were constants.
+
+
 class Linear(eqx.Module):
-    """x ↦ Mx. What is compiled serves every matrix of this size, as it would not where M were a constant."""
+    """x ↦ Mx."""
 
     matrix: Any
 
@@ -30,9 +34,42 @@ def linear(matrix: Any) -> Map:
     return Linear(np.asarray(matrix, float))
 
 
-def logistic(x: Any) -> Any:
-    """r x (1 − x) with r = 3.2: a 2-cycle with multiplier 4 + 2r − r² = 0.16."""
-    return 3.2 * x * (1 - x)
+class Straight(eqx.Module):
+    """x ↦ slope·x + lift."""
+
+    slope: Any
+    lift: Any
+
+    def __call__(self, x: Any) -> Any:
+        return self.slope * x + self.lift
+
+
+def straight(slope: float, lift: float = 0.0) -> Map:
+    """x ↦ slope·x + lift, in each entry."""
+    return Straight(np.array(slope, float), np.array(lift, float))
+
+
+class Snap(eqx.Module):
+    """Goes to the nearest point at once."""
+
+    points: Any
+
+    def __call__(self, x: Any) -> Any:
+        gaps = jnp.sum((self.points - x).reshape(len(self.points), -1) ** 2, axis=1)
+        return jnp.asarray(self.points)[jnp.argmin(gaps)]
+
+
+class Logistic(eqx.Module):
+    """x ↦ r x (1 − x)."""
+
+    r: Any
+
+    def __call__(self, x: Any) -> Any:
+        return self.r * x * (1 - x)
+
+
+logistic = Logistic(np.array(3.2))
+"""With a 2-cycle, whose multiplier is 4 + 2r − r² = 0.16."""
 
 
 def logistic_cycle() -> np.ndarray:
