@@ -15,6 +15,7 @@ from typing import Any
 import jax.random as jr
 import numpy as np
 import pytest
+from helpers import straight
 
 import attrax as ax
 from attrax._base.states import state_batch  # how states are read, whoever reads them
@@ -153,7 +154,9 @@ def test_plain_values_are_strict_json(answers: list[Any]) -> None:
 
 
 def test_what_is_not_finite_is_null_and_complex_numbers_are_pairs(memory: ax.Memory) -> None:
-    rows = ax.basin_radius(ax.Memory(lambda x: 2 * x, ax.Patterns.from_examples(np.zeros((1, 2)))), key=jr.key(0))
+    rows = ax.basin_radius(
+        ax.Memory(straight(2), ax.Patterns.from_examples(np.zeros((1, 2)))), num_directions=4, key=jr.key(0)
+    )
     assert rows.as_dict()["distance"] == [None]
     found = ax.spectrum(memory, top=2, key=jr.key(0)).as_dict()
     assert [len(pair) for pair in found["eigenvalues"][0]] == [2, 2]

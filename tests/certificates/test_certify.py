@@ -1,13 +1,11 @@
 """Certificates against known spectra and against the full Jacobian."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from helpers import SPECTRA, around, linear, logistic, logistic_cycle
+from helpers import SPECTRA, around, linear, logistic, logistic_cycle, straight
 from helpers.slopes import Evaluation, network_slopes, step_by_step
 
 import attrax as ax
@@ -138,7 +136,7 @@ def test_errors_of_slopes_hold_and_are_close_in_a_deep_network(activation: str, 
 
 
 def test_points_that_are_not_fixed() -> None:
-    found = ax.certify(around(lambda x: x / 2 + 1.0, np.zeros(3)))
+    found = ax.certify(around(straight(0.5, 1), np.zeros(3)))
     assert found.verdict[0] == "not_attractor"
     assert found.residual[0] > 1
 
@@ -226,12 +224,9 @@ def test_examples_that_share_a_fixed_point_are_not_attractors() -> None:
     """A constant map has one attractor, and it is nobody's who lies elsewhere or shares it."""
     here = np.full((1, 25), 0.5)
 
-    def constant(x: Any) -> Any:
-        return 0 * x + 0.5
-
     def verdicts(*examples: np.ndarray) -> list[str]:
         patterns = ax.Patterns.from_examples(np.concatenate(examples))
-        return [str(verdict) for verdict in ax.certify(ax.Memory(constant, patterns)).verdict]
+        return [str(verdict) for verdict in ax.certify(ax.Memory(straight(0, 0.5), patterns)).verdict]
 
     assert verdicts(here) == ["attractor"]
     # The paper's recovery threshold is 3.2e-4 an entry in pictures of unit 1; the unit of these is 2.

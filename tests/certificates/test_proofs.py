@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from helpers import around
+from helpers import around, straight
 from helpers.exact_networks import exact_fixed_point, random_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -321,7 +321,7 @@ def test_units_of_a_function(scale: float) -> None:
 
 
 def test_a_threshold_of_ones_own() -> None:
-    memory = around(lambda x: x / 2 + 0.5, [1.001], [2.0])
+    memory = around(straight(0.5, 0.5), [1.001], [2.0])
     assert ax.certify(memory).verdict[0] == "displaced"
     found = ax.certify(memory, recovery_atol=0.01)
     assert (found.verdict[0], found.reason[0], found.num_displaced) == ("attractor", "contracts", 0)
@@ -335,12 +335,9 @@ def test_reasons() -> None:
     def reason(map: Any, *points: Any) -> str:
         return str(ax.certify(around(map, *points)).reason[0])
 
-    def straight(slope: float, lift: float = 0.0) -> Any:
-        return Jump(*(np.array(number) for number in (slope, 0.0, lift, lift)))
-
-    assert reason(straight(0.5), [0.0, 0.0]) == "contracts"
-    assert reason(straight(2.0), [0.0, 0.0]) == "expands"
-    assert reason(straight(0.5, 1.0), [0.0, 0.0]) == "no_fixed_point_near"
+    assert reason(straight(0.5), [0.0]) == "contracts"
+    assert reason(straight(2.0), [0.0]) == "expands"
+    assert reason(straight(0.5, 1.0), [0.0]) == "no_fixed_point_near"
     assert reason(straight(-1.0), [0.0, 0.0]) == "bound_straddles_one"
     assert reason(lambda x: x / x, [0.0]) == "not_finite"
     halves = ax.Patterns.from_cycles([np.array([[1e-9], [2e-9], [0.0]]), np.array([[1.0]])])

@@ -8,7 +8,7 @@ import jax.random as jr
 import mpmath
 import numpy as np
 import pytest
-from helpers import around, logistic, logistic_cycle, newton_cube
+from helpers import Logistic, around, logistic, logistic_cycle, newton_cube, straight
 from scipy.special import expit
 
 import attrax as ax
@@ -160,7 +160,7 @@ def test_cycles_return_in_phase() -> None:
 
 def test_the_logistic_map_is_never_overstated() -> None:
     r = 2.5  # fixed point 0.6, whose basin is the interval from 0 to 1
-    memory = around(lambda x: r * x * (1 - x), [0.6])
+    memory = around(Logistic(np.array(r)), [0.6])
     found = basin_radius(memory, second_derivative=2 * r, key=jr.key(0))
     assert 0.15 < found.proved_radius[0] <= found.sampled_radius[0] < 0.4
     unproved = basin_radius(memory, key=jr.key(0))
@@ -227,7 +227,7 @@ def test_what_is_not_attracting_has_no_radius() -> None:
     assert found.proved_radius[0] == 0
     assert found.sampled_radius[0] == 0
     assert found.status[0] == "none"
-    lost = basin_radius(around(lambda x: jnp.nan * x, np.zeros(2)), num_directions=4, key=jr.key(0))
+    lost = basin_radius(around(straight(np.nan), np.zeros(2)), num_directions=4, key=jr.key(0))
     assert lost.status[0] == "none"
 
 
@@ -319,11 +319,8 @@ def test_starts_whose_next_state_is_no_number_do_not_come_back() -> None:
 
 
 def test_distances_far_from_zero_and_beyond_the_root_of_the_largest_number() -> None:
-    def half(x: Any) -> Any:
-        return x / 2
-
     for points, apart in ((1e9 + np.array([[0.0, 0.0], [3.0, 4.0]]), 5.0), (1e200 * np.eye(2), 2**0.5 * 1e200)):
-        memory = ax.Memory(half, ax.Patterns.from_examples(points))
+        memory = ax.Memory(straight(0.5), ax.Patterns.from_examples(points))
         found = basin_radius(memory, num_directions=2, key=jr.key(0))  # warnings are errors here
         assert ax.certify(memory).num_attractors == 0
         assert found.distance == pytest.approx([apart, apart])

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
@@ -213,7 +214,7 @@ def test_partners_matter_to_those_that_need_one(kind: CorruptionKind) -> None:
 def test_training_draws_what_it_is_said_to_cover(kind: CorruptionKind) -> None:
     for one in typical(kind):
         asked = one.levels[0]
-        levels = np.asarray([kind.drawn.draw(key, jnp.float32(asked)) for key in jr.split(KEY, 50)])
+        levels = np.asarray(jax.vmap(kind.drawn.draw, in_axes=(0, None))(jr.split(KEY, 50), jnp.float32(asked)))
         assert all(one.covers(kind.at(asked, choice)) for choice in one.choices)
         assert all(kind.drawn.covers(asked, float(level) * (1 - 1e-6)) for level in levels)
         assert len(np.unique(levels)) > 40 or kind.drawn is AS_IS or asked == 0
@@ -281,8 +282,6 @@ def test_a_new_kind_is_one_record(capsys: pytest.CaptureFixture[str], tmp_path: 
     assert strict(out)["corruption"] == "fade:0.3", err
     points = recovery_curves(memory, ["stripe:0.2..0.4", "fade:0.1"], repeats=1, max_steps=5, key=KEY)
     assert [point.clamped is not None for point in points] == [True] * 6 + [False]
-    drawn = {point.corruption for point in recovery_curves(memory, repeats=1, max_steps=2, clamp=False, key=KEY)}
-    assert "fade" in drawn
     assert "fade:F" in ax.report.corruption_table()
     status, _, err = run(capsys, "recall", file, "--corrupt", "fade:1.5")
     assert status == 2

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from helpers import around, linear
+from helpers import around, linear, straight
 
 import attrax as ax
 from attrax.corruptions import known_mask
@@ -69,14 +69,14 @@ def test_what_never_comes_back_is_completed_but_not_held() -> None:
     answer = ax.recall(memory, states[:1], known=np.array([True, True, True]))
     assert answer.held is None
     assert answer.entry.tolist() == [0]
-    long = ax.Memory(lambda x: -x, ax.Patterns.from_cycles([np.array([[1.0], [-1.0]])]))
+    long = ax.Memory(straight(-1), ax.Patterns.from_cycles([np.array([[1.0], [-1.0]])]))
     assert ax.recall(long, np.ones((1, 1)), known=np.array([True]), max_steps=1).held is None
 
 
 def test_masks_of_single_frames_and_of_sides() -> None:
     film = np.random.default_rng(0).random((4, 3, 2))
     patterns = ax.Patterns.from_sequences([film], context=2)
-    memory = ax.Memory(lambda x: x, patterns)
+    memory = ax.Memory(straight(1), patterns)
     answer = ax.recall(memory, film[:1], known="left:0.5", max_steps=8)
     # The first column of both frames is the cue's, the second one that of the mean.
     middle = patterns.points.mean(axis=0)

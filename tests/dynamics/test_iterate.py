@@ -1,11 +1,12 @@
 """Iteration and refinement on maps with known answers."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from helpers import linear, logistic, logistic_cycle, newton_cube
+from helpers import Logistic, linear, logistic, logistic_cycle, newton_cube, straight
 
 import attrax as ax
 from attrax.dynamics import _refine  # what it does by default is turned off
@@ -14,7 +15,7 @@ from attrax.maps import reduced_map
 
 
 def test_convergence_and_its_steps() -> None:
-    ends = ax.iterate(lambda x: x / 2, np.ones((1, 1)), atol=1e-8)
+    ends = ax.iterate(straight(0.5), np.ones((1, 1)), atol=1e-8)
     # |2^-t − 2^-(t-1)| = 2^-t first falls below 1e-8 at t = 27.
     assert ends.num_steps[0] == 27
     assert ends.status[0] == ax.IterationStatus.CONVERGED
@@ -37,9 +38,7 @@ def test_cycles_have_their_least_period() -> None:
     assert ax.iterate(towards, start).period[0] == 7
 
 
-@pytest.mark.parametrize(
-    ("map", "start"), [(lambda x: 3 * x, 1.0), (lambda x: x * jnp.nan, 1.0), (lambda x: x**2 + 1, 2.0)]
-)
+@pytest.mark.parametrize(("map", "start"), [(straight(3), 1.0), (straight(np.nan), 1.0), (lambda x: x**2 + 1, 2.0)])
 def test_divergence(map, start: float) -> None:
     ends = ax.iterate(map, np.full((1, 2), start))
     assert ends.status[0] == ax.IterationStatus.DIVERGED
@@ -57,11 +56,11 @@ def test_a_rotation_never_converges_and_says_so() -> None:
 
 def test_a_slow_approach_along_minus_one_is_no_cycle() -> None:
     # At r = 3 the states hop from side to side of 2/3, ever closer, as 1/√t: two steps apart they are soon within 1e-8.
-    ends = ax.iterate(lambda x: 3.0 * x * (1 - x), np.array([[0.3]]), max_steps=20_000)
+    ends = ax.iterate(Logistic(np.array(3.0)), np.array([[0.3]]), max_steps=5_000)
     assert ends.status[0] == ax.IterationStatus.NOT_CONVERGED
     assert ends.period[0] == 0
     # A little beyond, there is a cycle, approached slowly as well: by (1 − 2·.01) a lap.
-    ends = ax.iterate(lambda x: 3.01 * x * (1 - x), np.array([[0.3]]))
+    ends = ax.iterate(Logistic(np.array(3.01)), np.array([[0.3]]))
     assert ends.period[0] == 2
 
 
@@ -88,15 +87,15 @@ def test_trajectories_are_what_the_map_says() -> None:
     network = ax.maps.mlp((6,), width=3, depth=2, activation="tanh", key=jr.key(0))
     with float64():
         reduced = reduced_map(network, (6,))
-        exact = cast(network, np.float64)
+        step = eqx.filter_jit(jax.vmap(cast(network, np.float64)))
         starts = np.random.default_rng(0).random((20, 6))
         wanted = [jnp.asarray(starts)]
         for _ in range(70):
-            wanted.append(jax.vmap(exact)(wanted[-1]))
+            wanted.append(step(wanted[-1]))
     found = ax.dynamics.trajectory(reduced, starts, 70)
     np.testing.assert_allclose(np.stack(found), np.stack(wanted[1:], axis=1), atol=1e-12)
     with float64():
-        doubling = reduced_map(lambda x: 2 * x, (1,))
+        doubling = reduced_map(straight(2), (1,))
     lengths = [len(states) for states in ax.dynamics.trajectory(doubling, np.array([[1e-3], [1e300]]), 400)]
     assert lengths == [342, 0]  # 1e-3·2³⁴² is the last whose square is sure not to overflow, below 1e100
 
@@ -181,10 +180,10 @@ def test_refine_finds_fixed_points_and_cycles() -> None:
 def test_refine_leaves_exact_points_alone_and_reports_failure() -> None:
     exact = np.array([[0.0, 0.0]])
     assert ax.refine(linear(np.eye(2) / 2), exact).moved == 0.0
-    shifted = ax.refine(lambda x: x + 1.0, exact)  # no fixed point at all
+    shifted = ax.refine(straight(1, 1), exact)  # no fixed point at all
     assert not shifted.converged
     assert np.array_equal(shifted.points, exact)
-    far = ax.refine(lambda x: x / 2 + 5, exact)  # its fixed point is farther away than is accepted
+    far = ax.refine(straight(0.5, 5), exact)  # its fixed point is farther away than is accepted
     assert not far.converged
     assert far.moved == 0.0
 

@@ -5,7 +5,7 @@ import itertools
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import around, logistic, logistic_cycle, newton_cube
+from helpers import around, linear, logistic, logistic_cycle, newton_cube, straight
 
 import attrax as ax
 from attrax.dynamics import _recall  # its room is made small
@@ -30,7 +30,7 @@ def test_cycle_diverged_and_not_converged() -> None:
     answer = ax.recall(memory, np.array([[0.3], [2.0]]))
     assert answer.status == ("cycle", "diverged")
     assert answer.period.tolist() == [2, 0]
-    slow = around(lambda x: x * 0.9999, [0.0])
+    slow = around(straight(0.9999), [0.0])
     assert ax.recall(slow, np.ones((1, 1)), max_steps=10).status == ("not_converged",)
 
 
@@ -43,15 +43,13 @@ def test_a_stored_cycle_is_recovered_with_its_period() -> None:
 
 def test_a_slow_approach_is_settled_by_the_exact_limit() -> None:
     # Stopping at a change of 1e-8 leaves the distance 1e-8/(1 − 0.999) = 1e-5 to go.
-    answer = ax.recall(around(lambda x: 0.999 * x, [0.0]), np.full((1, 1), 0.01))
+    answer = ax.recall(around(straight(0.999), [0.0]), np.full((1, 1), 0.01))
     assert answer.status == ("recovered",)
     assert answer.distance[0] < 1e-12
 
 
 def test_the_two_readings() -> None:
-    def map(x):
-        return 0.5 * x + 0.5 * (jnp.ones(4) + 1e-4)
-
+    map = straight(0.5, 0.5 * (1 + 1e-4))
     fixed = np.full((1, 4), 1.0 + 1e-4)
     memory = ax.Memory(map, ax.Patterns.from_examples(fixed), np.ones((1, 4)))
     cue = np.zeros((1, 4))
@@ -73,7 +71,7 @@ def test_a_repeller_is_not_recovered() -> None:
 
 def test_a_nilpotent_jacobian_of_large_norm_is_no_cycle() -> None:
     u, v = np.array([2.0, 3.0, 1.0]), np.array([3.0, -1.0, -3.0])
-    memory = around(lambda x: 1e3 * jnp.outer(u, v) @ x, np.zeros(3))
+    memory = around(linear(1e3 * np.outer(u, v)), np.zeros(3))
     answer = ax.recall(memory, np.random.default_rng(0).normal(size=(20, 3)))
     assert set(answer.status) == {"recovered"}
     assert set(answer.period.tolist()) == {1}

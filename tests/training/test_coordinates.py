@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import equinox as eqx
 import jax
 import jax.random as jr
 import numpy as np
@@ -23,9 +24,14 @@ def pictures(n: int, *shape: int, rank: int | None = None, seed: int = 0) -> np.
     return flat.reshape(n, *shape)
 
 
+@eqx.filter_jit
+def compiled_jacobian(network: MLP, x: np.ndarray) -> jax.Array:
+    return jax.jacobian(network)(x)
+
+
 def jacobian(network: MLP, x: np.ndarray) -> np.ndarray:
     with float64():
-        return np.asarray(jax.jacobian(network)(x)).reshape(x.size, x.size)
+        return np.asarray(compiled_jacobian(network, x)).reshape(x.size, x.size)
 
 
 def by_size(values: np.ndarray) -> np.ndarray:

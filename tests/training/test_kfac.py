@@ -16,6 +16,7 @@ from attrax.training import fit, kfac, mean_squared_error, optimizer
 from attrax.training._kfac import _matrices, _solve, factor_rows  # one step by itself
 
 POINTS = np.random.default_rng(0).random((6, 10))
+compiled_rows = eqx.filter_jit(factor_rows)
 
 
 def basis_draws(n: int, d: int) -> np.ndarray:
@@ -29,10 +30,12 @@ def test_factors_are_the_exact_fisher_blocks_of_a_linear_network() -> None:
     network = mlp((3,), width=4, depth=2, activation="identity", dtype=np.float64, key=jr.key(0))
     share = np.full(5, 1 / 5)
     with float64():
-        rows = factor_rows(network, jnp.asarray(points), jnp.asarray(basis_draws(5, 3)), jnp.asarray(share))
+        rows = compiled_rows(network, jnp.asarray(points), jnp.asarray(basis_draws(5, 3)), jnp.asarray(share))
         for number, (a, g) in enumerate(rows):
 
-            def output(matrix, x, number=number):
+            @jax.jit
+            @jax.jacobian
+            def slope_of(matrix, x, number=number):
                 weights = [*network.weights[:number], matrix[:, :-1], *network.weights[number + 1 :]]
                 biases = [*network.biases[:number], matrix[:, -1], *network.biases[number + 1 :]]
                 return eqx.tree_at(lambda n: (n.weights, n.biases), network, (tuple(weights), tuple(biases)))(x)
@@ -40,23 +43,24 @@ def test_factors_are_the_exact_fisher_blocks_of_a_linear_network() -> None:
             matrix = _matrices(network)[number]
             fisher = 0.0
             for x in points:
-                jacobian = np.asarray(jax.jacobian(output)(matrix, x)).reshape(3, -1)
+                jacobian = np.asarray(slope_of(matrix, x)).reshape(3, -1)
                 fisher = fisher + jacobian.T @ jacobian / 5
-            kronecker = np.kron(np.asarray(g.T @ g), np.asarray(a.T @ a))  # entries of a matrix in C order: row, column
+            a, g = np.asarray(a), np.asarray(g)
+            kronecker = np.kron(g.T @ g, a.T @ a)  # entries of a matrix in C order: row, column
             np.testing.assert_allclose(kronecker, fisher, atol=1e-12)
 
 
-@pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("activation", ["relu", "cosid"])
+@pytest.mark.parametrize(("activation", "bias"), [("relu", True), ("cosid", False)])
 def test_rows_are_inputs_and_gradients_of_the_layers(activation: str, bias: bool) -> None:
     network = mlp((10,), width=7, depth=2, activation=activation, bias=bias, dtype=np.float64, key=jr.key(0))
     draw = np.random.default_rng(2).normal(size=(1, 6, 10))
     with float64():
         share = jnp.full(6, 1 / 6)
-        rows = factor_rows(network, jnp.asarray(POINTS), jnp.asarray(draw), share)
+        rows = compiled_rows(network, jnp.asarray(POINTS), jnp.asarray(draw), share)
         loss = lambda n: jnp.sum(share[:, None] * jax.vmap(n)(POINTS) * draw[0])  # noqa: E731
-        for (a, g), gradient in zip(rows, _matrices(jax.grad(loss)(network)), strict=True):
-            np.testing.assert_allclose(g.T @ a, gradient, atol=1e-12)
+        gradients = jax.jit(lambda n: _matrices(jax.grad(loss)(n)))(network)
+        for (a, g), gradient in zip(rows, gradients, strict=True):
+            np.testing.assert_allclose(np.asarray(g).T @ np.asarray(a), gradient, atol=1e-12)
             assert a.shape[1] == gradient.shape[1]
 
 
@@ -67,7 +71,8 @@ def test_both_ways_to_solve_agree() -> None:
         for count in (3, 8, 20):
             rows = draw.normal(size=(count, 8))
             expected = np.linalg.solve(rows.T @ rows + 0.3 * np.eye(8), values)
-            np.testing.assert_allclose(_solve(jnp.asarray(rows), 0.3, jnp.asarray(values)), expected, atol=1e-12)
+            found = jax.jit(_solve)(jnp.asarray(rows), 0.3, jnp.asarray(values))
+            np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 SHALLOW = mlp((10,), width=12, depth=1, activation="tanh", key=jr.key(0))

@@ -1,6 +1,7 @@
 """What training sees: noise, corruptions, adversarial deviations, the Jacobian penalty."""
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +24,9 @@ def seen(*names: str, key: int = 0, **options) -> np.ndarray:
         dtype=np.dtype("float32"),
         **options,
     )
-    return np.asarray(made.disturb(made.start(jnp.asarray(POINTS)), jnp.asarray(POINTS), ROWS, jr.key(key))[0])
+    inputs = jnp.asarray(POINTS)
+    disturbed = jax.jit(lambda key: made.disturb(made.start(inputs), inputs, ROWS, key)[0])
+    return np.asarray(disturbed(jr.key(key)))
 
 
 def drawn(name: str, points: np.ndarray, *, keys: int, **options) -> np.ndarray:
@@ -95,7 +98,7 @@ def test_corruptions_are_encoded_in_the_coordinates() -> None:
     made = objective(
         corruptions=(parse_corruption("half:top,0.4"),), pictures=POINTS, coordinates=frame, dtype=np.dtype("float32")
     )
-    found, _ = made.disturb(None, codes, ROWS, jr.key(3))
+    found = jax.jit(lambda key: made.disturb(None, codes, ROWS, key)[0])(jr.key(3))
     plain = seen("half:top,0.4", key=3)
     np.testing.assert_allclose(found, frame.encode(plain), atol=1e-4)
 
@@ -124,8 +127,13 @@ def test_deviations_find_the_leading_direction() -> None:
     made = objective(adversarial_deviation=0.3, dtype=np.dtype("float32"))
     inputs = jnp.asarray(points, jnp.float32)
     carry = made.start(inputs)
+
+    @jax.jit
+    def step(carry: Any) -> Any:
+        return made(lambda x: matrix @ x + shift, carry, inputs, inputs, jnp.ones(1), jnp.arange(1), jr.key(0))[1][0]
+
     for _ in range(60):
-        _, (carry, _) = made(lambda x: matrix @ x + shift, carry, inputs, inputs, jnp.ones(1), jnp.arange(1), jr.key(0))
+        carry = step(carry)
     found = np.asarray(carry)[0]
     assert np.sqrt(np.mean(found**2)) == pytest.approx(0.3, rel=1e-4)
     assert abs(found @ basis[:, 0]) / np.linalg.norm(found) > 0.99
@@ -138,7 +146,12 @@ def test_deviations_travel_round_a_cycle() -> None:
     error = jnp.array([0.0, 0.0, 1.0])
     rows = jnp.array([0])
     carry = made.start(inputs)
-    _, (carry, _) = made(lambda x: targets[0] + error, carry, inputs[:1], targets[:1], jnp.ones(1), rows, jr.key(0))
+
+    @jax.jit
+    def step(carry: Any) -> Any:
+        return made(lambda x: targets[0] + error, carry, inputs[:1], targets[:1], jnp.ones(1), rows, jr.key(0))[1][0]
+
+    carry = step(carry)
     assert not np.asarray(carry)[[0, 2]].any()
     np.testing.assert_allclose(carry[1], np.sqrt(3) * 0.1 * error, rtol=1e-5)
 

@@ -1,6 +1,7 @@
 """A time limit is a cap: it changes nothing in a run that ends before it, and is on record where it ended one."""
 
 import itertools
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -93,11 +94,13 @@ def test_an_annealed_run_is_resumed_from_before(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize("kind", [ax.Gradient, ax.WinnerTakeAll, ax.Auto])
 def test_every_writer_has_it_on_record(kind: Any) -> None:
     settings = {"corruptions": ("gaussian:0.2",), "epochs": 40}
-    short = ax.store(POINTS, writer=kind(time_limit=1e-3, **settings), key=jr.key(0))
+    recipe = partial(ax.maps.mlp, width=16, depth=1) if kind is ax.Gradient else None
+    store = partial(ax.store, POINTS, recipe, key=jr.key(0))
+    short = store(writer=kind(time_limit=1e-3, **settings))
     assert short.written["time_limited"]
     assert short.written["epochs"] < short.written["epochs_limit"] == 40
-    long = ax.store(POINTS, writer=kind(time_limit=1e6, **settings), key=jr.key(0))
+    long = store(writer=kind(time_limit=1e6, **settings))
     assert not long.written["time_limited"]
-    free = ax.store(POINTS, writer=kind(**settings), key=jr.key(0))
+    free = store(writer=kind(**settings))
     for one, other in zip(long.map.weights, free.map.weights, strict=True):
         np.testing.assert_array_equal(one, other)

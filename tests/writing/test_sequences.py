@@ -3,12 +3,13 @@
 from functools import partial
 from typing import Any
 
+import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 import mpmath
 import numpy as np
 import pytest
-from helpers import logistic, logistic_cycle
+from helpers import logistic, logistic_cycle, straight
 
 import attrax as ax
 from attrax import Patterns
@@ -122,16 +123,21 @@ def test_near_states_with_different_successors_are_named() -> None:
 # --- certificates --------------------------------------------------------------------------------
 
 
-def stepping(slopes: np.ndarray) -> Any:
-    """On the line: near j the map goes to j + 1 with a known slope, and from the last place to 0."""
-    values = np.asarray(slopes, float)
+class Walk(eqx.Module):
+    """On the line: near each whole number the map goes to another place, with a known slope."""
 
-    def step(x: Any) -> Any:
-        place = jnp.clip(jnp.round(x), 0, len(values) - 1)
+    places: np.ndarray
+    slopes: np.ndarray
+
+    def __call__(self, x: Any) -> Any:
+        place = jnp.clip(jnp.round(x), 0, len(self.places) - 1)
         index = place.astype(int)
-        return (place + 1) % len(values) + jnp.asarray(values)[index] * (x - place)
+        return jnp.asarray(self.places)[index] + jnp.asarray(self.slopes)[index] * (x - place)
 
-    return step
+
+def stepping(slopes: np.ndarray) -> Walk:
+    """From each place to the next one, and from the last place to 0."""
+    return Walk(np.roll(np.arange(len(slopes), dtype=float), -1), np.asarray(slopes, float))
 
 
 @pytest.mark.parametrize(("slope", "verdict"), [(1e-3, "attractor"), (1e3, "not_attractor")])
@@ -204,23 +210,21 @@ def test_the_least_period_is_what_counts() -> None:
 
 
 def test_the_way_of_an_open_sequence_is_run() -> None:
-    slopes = np.full(5, 0.0)
-    places = np.arange(5.0)[:, None]
+    patterns = Patterns.from_sequences([np.arange(5.0)[:, None]], end="hold")
 
-    def held(x: Any) -> Any:
-        return jnp.minimum(stepping(slopes)(jnp.minimum(x, 3.0)), 4.0)
+    def certified(places: Any, *slopes: float) -> ax.Certificate:
+        return ax.certify(ax.Memory(Walk(np.array(places, float), np.array(slopes, float)), patterns))
 
-    patterns = Patterns.from_sequences([places], end="hold")
-    found = ax.certify(ax.Memory(held, patterns))
+    found = certified([1, 2, 3, 4, 4], 0, 0, 0, 0, 0)
     assert found.open_sequence_error.tolist() == [0.0]
     assert found.all_attractors
     # The same fixed point at the end, but the way takes a short cut.
-    short = ax.certify(ax.Memory(lambda x: 0 * x + 4.0, patterns))
+    short = certified([4, 4, 4, 4, 4], 0, 0, 0, 0, 0)
     assert short.verdict == ("attractor",)
     assert short.open_sequence_error[0] == pytest.approx(9.0 / patterns.unit**2)
     assert not short.all_attractors
     # It arrives, and then leaves again: a fixed point, but only just.
-    leaving = ax.certify(ax.Memory(lambda x: jnp.where(x < 3.5, x + 1 + 1e-6, 4 + 2 * (x - 4)), patterns))
+    leaving = certified([*(np.arange(1.0, 5.0) + 1e-6), 4], 1, 1, 1, 1, 2)
     assert not leaving.open_sequences_kept[0]
 
 
@@ -302,20 +306,21 @@ def test_recall_of_what_was_never_stored() -> None:
     # Against the nearest frame, as nothing else is known: the worse of the two.
     expected = 10 * np.log10(1 / ((exact - 0.6875) ** 2).max())
     assert found.psnr_min[0] == pytest.approx(expected, abs=1e-6)
-    gone = ax.recall(ax.Memory(lambda x: 3 * x, Patterns.from_examples(np.ones((1, 2)))), np.ones((1, 2)), path=True)
+    triple, onward, half = (ax.Memory(map, other.patterns) for map in (straight(3), straight(1, 1), straight(0.5)))
+    gone = ax.recall(triple, np.ones((1, 1)), path=True)
     assert gone.status == ("diverged",)
     assert np.isnan(gone.psnr_min[0])
     assert np.isfinite(gone.path[0]).all()
-    slow = ax.recall(ax.Memory(lambda x: x + 1, other.patterns), np.array([[0.0]]), path=True, max_steps=100)
+    slow = ax.recall(onward, np.array([[0.0]]), path=True, max_steps=100)
     assert slow.status == ("not_converged",)
     assert len(slow.path[0]) == 101
-    halving = ax.recall(ax.Memory(lambda x: x / 2, other.patterns), np.array([[1.0]]))
+    halving = ax.recall(half, np.array([[1.0]]))
     assert halving.status == ("spurious",)
 
 
 def test_the_transient_of_a_slow_approach() -> None:
     """x ↦ x/2 comes within √1e-7 of 0 after 12 steps from 1, as 2⁻¹² is the first power below it."""
-    memory = ax.Memory(lambda x: x / 2, Patterns.from_examples(np.zeros((1, 1))))
+    memory = ax.Memory(straight(0.5), Patterns.from_examples(np.zeros((1, 1))))
     found = ax.recall(memory, np.ones((1, 1)), reading="mean_square")
     assert found.status == ("recovered",)
     assert found.transient.tolist() == [12]

@@ -60,11 +60,15 @@ def test_every_shared_setting_changes_the_network(name: str) -> None:
 
 
 def test_the_settings_of_the_other_writers_change_the_network() -> None:
-    def widths(writer: Any) -> Any:
-        return writer.write(PATTERNS, key=jr.key(0)).map.widths
+    def written(writer: Any) -> Any:
+        return writer.write(PATTERNS, key=jr.key(0))
 
-    plain = ax.WinnerTakeAll(epochs=0, **SEEN)
-    assert len({widths(plain), widths(replace(plain, width=40)), widths(replace(plain, rounds=9))}) == 3
+    # Widths that nobody would take by default.
+    plain = ax.WinnerTakeAll(width=41, optimizer=optax.sgd(1e-2), epochs=3, **SEEN)
+    one, other = written(plain), written(replace(plain, rounds=9))
+    assert one.map.widths[0] == other.map.widths[0] == 41
+    assert len(one.map.widths) < len(other.map.widths)
+    assert one.details["optimizer"] == "optax"
     film = ax.Patterns.from_cycles([POINTS[:2], POINTS[2:]])
     made = [
         writer.write(film, key=jr.key(0)).map.weights[0]
@@ -139,16 +143,11 @@ def test_any_optax_transformation_and_any_schedule_train() -> None:
     steady = weights(learning_rate=lambda step: 0.02, noise=0.1)
     assert not same(steady, weights(learning_rate=0.02, noise=0.1))
     # A record holds no functions, so whoever changes such a memory gives the writer.
-    for writer in (own, ax.Gradient(learning_rate=falling, epochs=5)):
-        stored = ax.store(POINTS[:4], recipe, writer=replace(writer, epochs=5), key=jr.key(0))
+    scheduled = ax.Gradient(optimizer="adam", learning_rate=falling, epochs=12)  # as above, and so compiled already
+    for stored in (memory, ax.store(POINTS, RECIPE, writer=scheduled, key=jr.key(0))):
         with pytest.raises(ValueError, match=r"which can't be made from its record .* give it"):
-            ax.add(stored, POINTS[4:], key=jr.key(1))
+            ax.add(stored, POINTS[4:] / 2, key=jr.key(1))
     assert ax.add(memory, POINTS[4:], writer=own, key=jr.key(1)).accepted
-
-
-def test_winner_take_all_takes_an_optax_transformation() -> None:
-    memory = ax.store(POINTS, writer=ax.WinnerTakeAll(optimizer=optax.sgd(1e-2), epochs=3, **SEEN), key=jr.key(0))
-    assert memory.written["optimizer"] == "optax"
 
 
 @pytest.mark.parametrize(
