@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from helpers import around, linear, newton_cube
+from helpers import around, linear, newton_cube, straight
 
 import attrax as ax
 from attrax.analysis import OUTCOMES, Basins, Plane, basins, plane_of
@@ -80,8 +80,8 @@ def test_a_small_basin_is_seen_by_its_attractor() -> None:
 
     for points in ([[-0.6, -0.6], [0.6, 0.6]], [[-0.6, -0.6]]):
         memory = around(spot, *points)
-        found = basins(memory, extent=(-1, 1, -1, 1), resolution=80, coarse=16)
-        every = basins(memory, extent=(-1, 1, -1, 1), resolution=80, coarse=1)
+        found = basins(memory, extent=(-1, 1, -1, 1), resolution=48, coarse=16)
+        every = basins(memory, extent=(-1, 1, -1, 1), resolution=48, coarse=1)
         assert (found.label == every.label).all() or len(points) == 1
     assert (every.other == 0).sum() == (every.label < 0).sum() > 0
 
@@ -122,7 +122,7 @@ def test_a_cycle_never_stored_and_starts_that_are_lost() -> None:
 
 
 def test_a_map_of_fixed_points_only_is_cut_off() -> None:
-    found = basins(around(lambda x: x, [0.0, 0.0]), extent=(0.1, 1, 0.1, 1), resolution=10, coarse=1, arrows=0)
+    found = basins(around(straight(1), [0.0, 0.0]), extent=(0.1, 1, 0.1, 1), resolution=10, coarse=1, arrows=0)
     assert len(found.others) == 32
     assert not found.others_complete
     assert (found.outcome == OUT["spurious"]).all()

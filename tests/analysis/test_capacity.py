@@ -9,7 +9,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 import scipy.stats
-from helpers import around
+from helpers import Snap, around, straight
 
 import attrax as ax
 from attrax.analysis import capacity_sweep, content_bits, nearest_agreement, noise_tolerance
@@ -34,7 +34,7 @@ def wells(x: Any) -> Any:
 def test_the_tolerance_of_an_interval_is_a_quantile_of_the_noise() -> None:
     # |σZ| < r with a probability of more than 90 % up to σ = r/1.645.
     memory = around(wells, *([center] for center in CENTERS))
-    found = noise_tolerance(memory, copies=4000, key=jr.key(0))
+    found = noise_tolerance(memory, copies=2000, key=jr.key(0))
     expected = np.array(REACHES) / scipy.stats.norm.ppf(0.95)
     np.testing.assert_allclose(found.sigma, expected, rtol=0.07)
     assert ((found.sigma < found.failed) & (found.failed <= 1.05 * found.sigma)).all()
@@ -42,15 +42,15 @@ def test_the_tolerance_of_an_interval_is_a_quantile_of_the_noise() -> None:
     np.testing.assert_allclose(found.largest_singular_value, SLOPES)
     np.testing.assert_allclose(found.spectral_radius, SLOPES)
     assert np.isnan(found.rank_correlation), "two examples have no correlation worth the name"
-    half = noise_tolerance(memory, copies=4000, rate=0.5, key=jr.key(1))
+    half = noise_tolerance(memory, copies=2000, rate=0.5, key=jr.key(1))
     np.testing.assert_allclose(half.sigma, np.array(REACHES) / scipy.stats.norm.ppf(0.75), rtol=0.07)
 
 
 def test_no_noise_and_any_noise() -> None:
     # Doubling drives every noise away; a constant map undoes all of it.
-    nothing = noise_tolerance(around(lambda x: 2 * x, [0.0, 0.0]), copies=20, key=jr.key(0))
+    nothing = noise_tolerance(around(straight(2, 0), [0.0, 0.0]), copies=20, key=jr.key(0))
     assert (nothing.sigma, nothing.recovered, nothing.failed) == (0, 0, 0)
-    always = noise_tolerance(around(lambda x: 0 * x + 0.5, [0.5, 0.5]), copies=20, key=jr.key(0))
+    always = noise_tolerance(around(straight(0, 0.5), [0.5, 0.5]), copies=20, key=jr.key(0))
     assert np.isinf(always.sigma).all()
     for one in (nothing, always):
         assert "20 noisy copies" in tolerance_figure(one).get_suptitle()
@@ -83,12 +83,7 @@ def test_tolerance_arguments() -> None:
 
 def snapping(points: np.ndarray) -> ax.Memory:
     """Goes to the nearest point at once."""
-
-    def map(x: Any) -> Any:
-        gaps = jnp.sum((jnp.asarray(points, x.dtype) - x) ** 2, axis=1)
-        return jnp.asarray(points, x.dtype)[jnp.argmin(gaps)]
-
-    return around(map, *points)
+    return around(Snap(points), *points)
 
 
 def test_a_memory_that_snaps_agrees_everywhere() -> None:
@@ -117,7 +112,7 @@ def test_a_memory_that_always_gives_one_answer() -> None:
 
 
 def test_a_memory_without_an_answer_agrees_with_nobody() -> None:
-    lost = around(lambda x: 3 * x + 1, *RNG.random((4, 2)))
+    lost = around(straight(3, 1), *RNG.random((4, 2)))
     (point,) = nearest_agreement(lost, ["gaussian:0.1"], key=jr.key(0))
     assert (point.right, point.same, point.reached) == (0, 0, 0)
     for wrong, words in (({"rule": "manhattan"}, "rule"), ({"repeats": 0}, "repeats"), ({"max_steps": 0}, "max_steps")):
@@ -189,7 +184,7 @@ def test_the_figures(sweep: ax.analysis.CapacitySweep) -> None:
     left, right = capacity_figure(sweep).axes
     assert left.get_lines()[0].get_ydata().tolist() == [point.rate for point in sweep.points]
     assert right.get_lines()[0].get_ydata().tolist() == [point.bits_per_weight for point in sweep.points]
-    points = RNG.random((5, 4))
+    points = RNG.random((20, 12))
     found = nearest_agreement(snapping(points), ["none", "gaussian:0.5..1"], key=jr.key(0))
     one = agreement_figure({"a": found})
     assert [axes.get_title() for axes in one.axes] == ["none", "gaussian"]

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from helpers import around, newton_cube
+from helpers import Snap, around, newton_cube, straight
 
 import attrax as ax
 from attrax.analysis import RULES, nearest_neighbor, neighbor_rates, recovery
@@ -132,13 +132,7 @@ def test_rates_are_the_fraction_of_right_answers() -> None:
 
 def snapping(points: np.ndarray) -> ax.Memory:
     """A memory whose map goes to the nearest point at once: its recovery is the Euclidean nearest neighbor."""
-    flat = points.reshape(len(points), -1)
-
-    def map(x: Any) -> Any:
-        gaps = jnp.sum((jnp.asarray(flat, x.dtype) - jnp.ravel(x)) ** 2, axis=1)
-        return jnp.asarray(points, x.dtype)[jnp.argmin(gaps)]
-
-    return around(map, *points)
+    return around(Snap(points), *points)
 
 
 def counts(found: ax.analysis.Recovery) -> dict[str, int]:
@@ -184,7 +178,7 @@ def test_cues_are_the_corrupted_examples() -> None:
 def test_cues_are_made_from_the_examples_as_given() -> None:
     # The exact fixed point is a little off the example: the cue is made of the example, and meets it by mean square.
     fixed, given = np.full((1, 4), 1.0 + 1e-4), np.ones((1, 4))
-    memory = ax.Memory(lambda x: 0.5 * x + 0.5 * (1 + 1e-4), ax.Patterns.from_examples(fixed), given)
+    memory = ax.Memory(straight(0.5, 0.5 * (1 + 1e-4)), ax.Patterns.from_examples(fixed), given)
     found = recovery(memory, "none", key=jr.key(0))
     assert np.array_equal(found.cues, given)
     assert found.recall.reading == "mean_square"
@@ -239,7 +233,7 @@ def test_newtons_basins() -> None:
 
 
 def test_options_reach_recall() -> None:
-    slow = around(lambda x: 0.99 * x, [0.0, 0.0])
+    slow = around(straight(0.99), [0.0, 0.0])
     hurried = recovery(slow, "gaussian:1", max_steps=5, key=jr.key(0))
     assert counts(hurried) == {"not_converged": 1}
     assert recovery(slow, "gaussian:1", key=jr.key(0)).recovery_rate == 1.0

@@ -11,7 +11,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 import scipy.stats
-from helpers import around, logistic, logistic_cycle
+from helpers import around, logistic, logistic_cycle, straight
 
 import attrax as ax
 from attrax.analysis import (
@@ -111,7 +111,7 @@ def test_cycles_are_stored_or_not() -> None:
 
 
 def test_a_start_that_creeps_is_not_converged() -> None:
-    found = census(around(lambda x: 0.99 * x, [0.0]), [[1.0], [0.0], [2.0]], max_steps=20)
+    found = census(around(straight(0.99), [0.0]), [[1.0], [0.0], [2.0]], max_steps=20)
     assert found.label.tolist() == [-2, 0, -2]
     assert (found.not_converged, found.other, found.recovered) == (2, 2, 1)
     assert (found.num_steps <= 21).all()

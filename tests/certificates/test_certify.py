@@ -1,5 +1,8 @@
 """Certificates against known spectra and against the full Jacobian."""
 
+from typing import Any
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -15,11 +18,17 @@ from attrax.maps.mlp._factors import network_factors  # slopes and their errors,
 from attrax.maps.mlp._product import network_product  # the product by itself
 
 
+@eqx.filter_jit
+def image_and_jacobian(map: Any, x: Any) -> Any:
+    """By JAX, in one program."""
+    return map(x), jax.jacfwd(map)(x)
+
+
 def shift_to_fixed(network: ax.maps.MLP, x: np.ndarray) -> ax.maps.MLP:
     """The network with its last bias changed so that x is a fixed point, in float64."""
     with float64():
         exact = cast(network, np.float64)
-        gap = np.asarray(x - exact(jnp.asarray(x)))
+        gap = x - np.asarray(image_and_jacobian(exact, np.asarray(x, np.float64))[0])
         last = np.zeros(x.size) if exact.biases[-1] is None else np.asarray(exact.biases[-1])
     weights = tuple(np.asarray(weight) for weight in exact.weights)
     biases = tuple(None if bias is None else np.asarray(bias) for bias in exact.biases[:-1])
@@ -28,7 +37,7 @@ def shift_to_fixed(network: ax.maps.MLP, x: np.ndarray) -> ax.maps.MLP:
 
 def jacobian(map, x: np.ndarray) -> np.ndarray:
     with float64():
-        full = jax.jacfwd(cast(map, np.float64))(jnp.asarray(x, np.float64))
+        _, full = image_and_jacobian(cast(map, np.float64), np.asarray(x, np.float64))
     return np.asarray(full).reshape(x.size, x.size)
 
 

@@ -29,7 +29,7 @@ def relu_pair(left: float, right: float, lift: float, kink: float = 0.0) -> ax.m
 
 def black(network: Any) -> Any:
     """The network with its weights times 3, so that every deviation from a black picture grows."""
-    return jax.tree.map(lambda leaf: 3 * leaf if eqx.is_array(leaf) else leaf, network)
+    return jax.tree.map(lambda leaf: 3 * np.asarray(leaf) if eqx.is_array(leaf) else leaf, network)
 
 
 REPELLERS = {

@@ -200,13 +200,15 @@ def test_newtons_map_of_the_cube_roots_is_never_overstated() -> None:
         assert share >= found.share[number]
 
 
-def test_attractors_of_a_trained_memory_have_a_proved_radius() -> None:
-    points = np.random.default_rng(0).random((6, 10))
-    start = ax.training.constructed_start("margin", points, spare=8, key=jr.key(0))
-    memory = ax.store(points, start, writer=ax.Gradient(noise=0.05, epochs=40, learning_rate=1e-4), key=jr.key(0))
-    assert memory.certificate is not None
+def test_attractors_of_a_fitted_memory_have_a_proved_radius() -> None:
+    draw = np.random.default_rng(0)
+    points = draw.random((6, 10))
+    # Random features, and a last layer that is solved for: fixed points with all kinds of Jacobians.
+    weights = (0.7 * draw.normal(size=(14, 10)), 0.1 * draw.normal(size=(10, 14)))
+    begun = ax.maps.MLP(weights, (draw.normal(size=14), np.zeros(10)), (10,), "tanh")
+    memory = around(ax.training.polish(begun, points, points), *points)
     found = basin_radius(memory, num_directions=20, key=jr.key(0))
-    attractors = np.array([verdict == "attractor" for verdict in memory.certificate.verdict])
+    attractors = np.array([verdict == "attractor" for verdict in ax.certify(memory).verdict])
     assert attractors.any()
     assert (found.proved_radius[attractors] > 0).all()
     assert (found.proved_radius[~attractors] == 0).all()
