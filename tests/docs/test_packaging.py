@@ -114,7 +114,7 @@ def test_the_recipe_asks_for_what_the_project_asks_for() -> None:
 
 def test_every_extra_is_imported_somewhere() -> None:
     """An extra that nothing imports would only make an environment larger."""
-    imported = {"torch": "torch", "onnx": "onnx", "dask": "dask", "docs": "latex2mathml", "tests": "hypothesis"}
+    imported = {"torch": "torch", "onnx": "onnx", "dask": "distributed", "docs": "latex2mathml", "tests": "hypothesis"}
     assert set(PROJECT["optional-dependencies"]) == {*imported, "dev"}
     sources = [path for folder in ("src", "tests", "benchmarks", "docs") for path in (ROOT / folder).rglob("*.py")]
     texts = [path.read_text(encoding="utf-8") for path in sources]
