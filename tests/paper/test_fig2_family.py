@@ -398,6 +398,9 @@ def test_a_cell_tells_how_the_edge_was_found_and_left() -> None:
     assert (numbers["edge_rate"], numbers["rates_tried"], numbers["schedule"]) == (0.1, 3, edge["schedule"])
     found = numbers["on_the_way"]
     assert (len(found), found[0], found[-1]) == (20, [1, 1.0, 0.794, 1.0], [98, 0.0102, 1.58e-10, 1.0])
+    way[-1] |= {"loss": None, "largest": None}  # what was not finite
+    numbers = _networks.stored_numbers(replace(memory, written={"edge": edge}))
+    assert numbers["on_the_way"][-1] == [98, None, 1.58e-10, None]
 
 
 def test_in_the_span_training_starts_from_the_network_of_the_pixels() -> None:

@@ -212,13 +212,15 @@ def edge_numbers(memory: Memory) -> dict[str, Any]:
         "rates_tried": len(edge["tried"]),
         "schedule": [[name, float(f"{rate:.3g}"), epochs] for name, rate, epochs in edge["schedule"]],
         "on_the_way": [
-            [
-                row["epoch"],
-                *(float(f"{value:.3g}") for value in (row["loss"], 10 ** row["median"], 10 ** row["largest"])),
-            ]
+            [row["epoch"], _three(row["loss"]), *(_three(row[name], base=10) for name in ("median", "largest"))]
             for row in rows
         ],
     }
+
+
+def _three(number: float | None, base: float | None = None) -> float | None:
+    """A number, or the base to its power, to three digits; a record has None for what is not finite."""
+    return None if number is None else float(f"{number if base is None else base**number:.3g}")
 
 
 def _chosen(memory: Memory) -> dict[str, Any]:
