@@ -266,6 +266,8 @@ def _train(
     last, annealing, since = end.epochs, None, (0.0, 0)
     if checkpoint is not None:
         write_checkpoint(checkpoint, state, {}, stamp)
+    if int(state.epoch) >= end.epochs or float(state.loss) <= end.tol:
+        return state, False  # without compiling a loop that would make no step
     while True:
         start = time.perf_counter()
         before = int(state.epoch)
