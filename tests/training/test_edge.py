@@ -235,3 +235,10 @@ def test_the_command_line_says_which_rates_were_tried(capsys: pytest.CaptureFixt
     status, _, err = run(capsys, *store[:-4], "--lr", "fast", "-o", tmp_path / "m.attrax")
     assert status == 2
     assert "'fast' is neither a number nor edge" in err
+
+
+def test_an_anneal_that_diverges_ends(found: EdgeFit[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_edge, "_COOLER", 1e-30)
+    edge = at_edge()
+    assert edge.fit.status is ax.TrainingStatus.DIVERGED
+    assert edge.fit.epochs <= found.fit.epochs + EPOCHS // 80

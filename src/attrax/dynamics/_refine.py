@@ -29,6 +29,8 @@ _PIECE = 256
 """States that the map is applied to at once: the layers of a network may be far larger than a state."""
 _LAPS = 64
 """Maximum number of times the map is iterated around a cycle that Newton's method did not find, or from a state."""
+_FAR = 0.01
+"""The root mean square move, in units of a state, beyond which a result is rejected."""
 _CONTRACTS = 0.5
 """A fixed point is found by iterating alone if each step is at most this long, compared with the one before."""
 
@@ -87,7 +89,7 @@ def refine(
     unit = own if unit is None else unit
     atol = _EXACT * own if atol is None else checks.real("atol", atol, above=0)
     size = int(np.prod(cycle.shape[1:]))
-    limit = 0.01 * np.sqrt(size) * unit if max_move is None else checks.real("max_move", max_move, above=0)
+    limit = _FAR * np.sqrt(size) * unit if max_move is None else checks.real("max_move", max_move, above=0)
     with float64():
         reduced = reduced_map(map, cycle.shape[1:]) if reduced is None else reduced
         images = _images(reduced, cycle)
@@ -144,7 +146,7 @@ def refine_each(
         if len(rough):
             residuals[rough] = _residuals(reduced, ends[rough])
         moved = row_lengths((ends - points).reshape(len(points), -1))
-        exact = (residuals <= _EXACT * units) & (moved <= 0.01 * np.sqrt(size) * (units if unit is None else unit))
+        exact = (residuals <= _EXACT * units) & (moved <= _FAR * np.sqrt(size) * (units if unit is None else unit))
         for row in np.flatnonzero(exact):
             found[alone[row]] = Refined(ends[row][None], float(residuals[row]), float(moved[row]), True)
     return [

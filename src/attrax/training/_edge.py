@@ -355,7 +355,8 @@ class _Run:
                     log.cool /= 2
                 save()
             late = found.status is TrainingStatus.TIME_OVER and self.seconds >= self.limit
-            if found.status is TrainingStatus.REACHED or late or done + found.epochs >= limit:
+            ended = found.status in (TrainingStatus.REACHED, TrainingStatus.DIVERGED)
+            if ended or late or done + found.epochs >= limit:
                 break
         whole = replace(
             found,

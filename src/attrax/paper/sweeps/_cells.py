@@ -144,12 +144,13 @@ class Work(Record):
 
     @property
     def memory(self) -> Path | None:
+        """The file of the certified memory, beside the checkpoint."""
         return None if self.checkpoint is None else self.checkpoint.with_suffix(".attrax")
 
     @property
     def files(self) -> tuple[Path, ...]:
         """What an interrupted cell leaves."""
-        return () if self.checkpoint is None else (self.checkpoint, self.checkpoint.with_suffix(".attrax"))
+        return tuple(file for file in (self.checkpoint, self.memory) if file is not None)
 
 
 def run_cell(cell: Cell, scratch: Path | None = None) -> CellRecord:
