@@ -75,7 +75,7 @@ def test_tolerance_arguments() -> None:
         ({"max_steps": 0}, "max_steps"),
     ):
         with pytest.raises(ValueError, match=words):
-            noise_tolerance(memory, key=jr.key(0), **wrong)  # pyright: ignore[reportArgumentType]
+            noise_tolerance(memory, key=jr.key(0), **wrong)
 
 
 # --- agreement -----------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ def test_a_memory_without_an_answer_agrees_with_nobody() -> None:
     assert (point.right, point.same, point.reached) == (0, 0, 0)
     for wrong, words in (({"rule": "manhattan"}, "rule"), ({"repeats": 0}, "repeats"), ({"max_steps": 0}, "max_steps")):
         with pytest.raises(ValueError, match=words):
-            nearest_agreement(lost, key=jr.key(0), **wrong)  # pyright: ignore[reportArgumentType]
+            nearest_agreement(lost, key=jr.key(0), **wrong)
 
 
 def test_any_state_of_a_cycle_is_an_answer() -> None:

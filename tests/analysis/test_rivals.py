@@ -290,7 +290,7 @@ def test_what_does_not_fit_is_refused(pictures: np.ndarray) -> None:
         ({"corruptions": ["blur:1"]}, "must be one of"),
     ):
         with pytest.raises(ValueError, match=words):
-            compare(memory, key=jr.key(0), **wrong)  # pyright: ignore[reportArgumentType]
+            compare(memory, key=jr.key(0), **wrong)
 
 
 # --- the command ----------------------------------------------------------------------------------------

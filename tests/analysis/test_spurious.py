@@ -155,7 +155,7 @@ def test_wrong_arguments_are_refused(tmp_path: Path) -> None:
         ({"images": np.zeros((1, 1)), "shares": {"test": 1}, "num_starts": 5}, "give 1 starts at most"),
     ):
         with pytest.raises(ValueError, match=words):
-            find_spurious(memory, key=jr.key(0), **wrong)  # pyright: ignore[reportArgumentType]
+            find_spurious(memory, key=jr.key(0), **wrong)
     for counts in (np.array([-1]), np.array([0.5])):
         with pytest.raises(ValueError, match="counts"):
             chao1(counts)

@@ -8,6 +8,7 @@ from pathlib import Path
 import jax.random as jr
 import numpy as np
 import pytest
+from helpers import PATIENCE
 
 import attrax as ax
 from attrax.analysis import RULES, nearest_neighbor
@@ -179,4 +180,4 @@ def test_a_worker_ends_with_its_parent(tmp_path: Path) -> None:
     assert int(parent.stdout.readline()) != parent.pid
     parent.kill()
     # Its output ends when the worker, too, has let go of it; with what it was asked for that would take ten minutes.
-    parent.communicate(timeout=300)
+    parent.communicate(timeout=PATIENCE)

@@ -129,7 +129,7 @@ def test_wrong_arguments() -> None:
     memory = around(lambda x: x / 2, np.zeros(2))
     for top in (0, 3, 1.5):
         with pytest.raises(ValueError, match="top"):
-            spectrum(memory, top=top, key=KEY)  # pyright: ignore[reportArgumentType]
+            spectrum(memory, top=top, key=KEY)
     found = spectrum(memory, key=KEY)
     with pytest.raises(ValueError, match="part"):
         eigenvalue_histogram(found, part="phase")
@@ -150,7 +150,7 @@ def test_histograms_and_figures() -> None:
     assert (real.edges[0], real.edges[-1]) == (pytest.approx(-0.5), pytest.approx(0.9))
     figure = eigenvalue_panels({"one": found, "two": found}, bins=10)
     assert [axes.get_title().partition("\n")[0] for axes in figure.axes] == ["one", "two"]
-    assert sum(patch.get_height() for patch in figure.axes[0].patches) == 3  # pyright: ignore[reportAttributeAccessIssue]
+    assert sum(patch.get_height() for patch in figure.axes[0].patches) == 3
     radii = ax.basin_radius(memory, second_derivative=0.0, num_directions=4, key=KEY)
     assert radius_plot(radii).axes[0].get_yscale() == "log"
 

@@ -5,14 +5,13 @@ import io
 import signal
 import subprocess
 import sys
-import time
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from helpers import PATIENCE
+from helpers import PATIENCE, wait_until
 from helpers.commands import run, strict
 from PIL import Image
 
@@ -388,10 +387,7 @@ def test_an_interruption_is_told_in_one_line(tmp_path: Path) -> None:
     options = [*QUICK, "--epochs", "10000000", "--checkpoint", str(tmp_path / "c"), "-o", str(tmp_path / "m")]
     command = [sys.executable, "-c", listening, "store", str(points), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        limit = time.monotonic() + PATIENCE
-        while not (tmp_path / "c").exists() and time.monotonic() < limit:
-            time.sleep(0.1)
-        time.sleep(0.5)
+        wait_until((tmp_path / "c").exists)
         process.send_signal(signal.SIGINT)
         try:
             out, err = process.communicate(timeout=PATIENCE)

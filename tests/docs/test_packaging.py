@@ -107,7 +107,7 @@ def test_the_recipe_asks_for_what_the_project_asks_for() -> None:
     renamed = {"lazy_loader": "lazy-loader", "matplotlib": "matplotlib-base"}
     wanted = {f"python {PROJECT['requires-python']}"}
     for requirement in PROJECT["dependencies"]:
-        name, bound = re.fullmatch(r"([\w-]+)(>=.+)", requirement).groups()  # type: ignore[union-attr]
+        name, bound = re.findall(r"^([\w-]+)(>=.+)$", requirement)[0]
         wanted.add(f"{renamed.get(name, name)} {bound}")
     assert set(recipe["requirements"]["run"]) == wanted
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers import PATIENCE
 
 import attrax as ax
 
@@ -34,7 +35,7 @@ def test_it_runs_and_does_what_it_says(block: str, tmp_path: Path) -> None:
         env=_optimized(),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

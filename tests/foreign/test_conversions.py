@@ -35,7 +35,7 @@ def test_outputs_and_jacobian_products_are_those_of_pytorch(torch: Any, name: st
     x, way = (np.random.default_rng(seed).normal(size=example.shape[1:]).astype(np.float32) for seed in (1, 2))
 
     def batch_of_one(z: object) -> object:
-        return module(z[None])[0]  # pyright: ignore[reportIndexIssue]
+        return module(z[None])[0]
 
     # The quick forms of these layers have no forward derivative in PyTorch.
     plain = torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH)

@@ -20,7 +20,7 @@ PLAIN = np.random.default_rng(1).normal(size=(5, 8))
 @pytest.mark.parametrize("scaler", [None, StandardScaler(), MinMaxScaler()], ids=str)
 @pytest.mark.filterwarnings("ignore")
 def test_a_regressor_of_sklearn_with_its_scaler(scaler: object) -> None:
-    scaled = POINTS if scaler is None else scaler.fit_transform(POINTS)  # pyright: ignore[reportAttributeAccessIssue]
+    scaled = POINTS if scaler is None else scaler.fit_transform(POINTS)
     for layers, activation in (((6, 5), "logistic"), ((), "identity")):
         fitted = MLPRegressor(hidden_layer_sizes=layers, activation=activation, max_iter=20, random_state=0)
         fitted.fit(scaled, scaled)
@@ -29,7 +29,7 @@ def test_a_regressor_of_sklearn_with_its_scaler(scaler: object) -> None:
         assert found.difference is not None
         assert found.difference < 1e-12
         wanted = fitted.predict(scaled)
-        wanted = wanted if scaler is None else scaler.inverse_transform(wanted)  # pyright: ignore[reportAttributeAccessIssue]
+        wanted = wanted if scaler is None else scaler.inverse_transform(wanted)
         for point, exact in zip(POINTS, wanted, strict=True):
             assert np.allclose(found.map(point.astype(np.float32)), exact, rtol=1e-3, atol=1e-3 * np.abs(exact).max())
 

@@ -1,5 +1,6 @@
 """Maps whose answers are known."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,14 @@ Map = Callable[[Any], Any]
 PATIENCE = 300.0
 """Seconds after which a test that waits fails, so that it does not wait forever. Nothing is timed: this is far more
 than anything takes, however busy the machine is."""
+
+
+def wait_until(condition: Callable[[], Any]) -> Any:
+    """What the condition gives as soon as it holds, or what it gave last when patience is at an end."""
+    limit = time.monotonic() + PATIENCE
+    while not (found := condition()) and time.monotonic() < limit:
+        time.sleep(0.02)
+    return found
 
 
 # The numbers of these maps are arrays: what is compiled for one serves all others on states of its shape, as it would

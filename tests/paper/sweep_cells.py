@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attrax.paper.sweeps import Cell, CellFound, Work
+from attrax.paper.sweeps import Cell, CellFound, ResultStore, Work
 
 if TYPE_CHECKING:
     from attrax.paper import Experiment
@@ -108,6 +108,14 @@ def toy(sleep: float = 0.0, name: str = "toy") -> "Experiment":
         ),
         draw,
     )
+
+
+def finished_in(file: Path, cells: list[Cell]) -> set[str]:
+    """Fingerprints of the cells that a file of results has, while another process may be making it."""
+    if not file.exists():
+        return set()
+    with ResultStore(file) as store:
+        return store.finished(cells)
 
 
 def cell(number: int, function: str = "square", **more: Any) -> Cell:

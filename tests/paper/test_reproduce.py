@@ -14,7 +14,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.metadata import version
@@ -23,9 +22,9 @@ from typing import Any
 
 import jax
 import pytest
-from helpers import PATIENCE
+from helpers import wait_until
 from helpers.commands import run, strict
-from sweep_cells import fail_some, measure, toy
+from sweep_cells import fail_some, finished_in, measure, toy
 
 import attrax
 import attrax.paper.experiments
@@ -207,13 +206,7 @@ def test_a_killed_run_ends_in_the_page_of_an_undisturbed_one(tmp_path: Path) -> 
     command = [sys.executable, "-c", KILLED]
     running = subprocess.Popen([*command, str(tmp_path / "killed")])
     cells = [part for _, _, own in planned(registry={"toy": toy(0.15)}) for part in own]
-    limit, file = time.monotonic() + PATIENCE, tmp_path / "killed" / "results.sqlite"
-    finished: set[str] = set()
-    while time.monotonic() < limit and len(finished) < 3:
-        time.sleep(0.02)
-        if file.exists():
-            with ResultStore(file) as store:
-                finished = store.finished(cells)
+    wait_until(lambda: len(finished_in(tmp_path / "killed" / "results.sqlite", cells)) >= 3)
     running.send_signal(signal.SIGKILL)
     running.wait()
     assert not (tmp_path / "killed" / "index.html").exists()

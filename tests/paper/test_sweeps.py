@@ -7,7 +7,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,8 @@ import jax.random as jr
 import numpy as np
 import optax
 import pytest
-from helpers import PATIENCE
-from sweep_cells import cell
+from helpers import PATIENCE, wait_until
+from sweep_cells import cell, finished_in
 
 from attrax.paper.sweeps import Cell, CellFound, CellRecord, CellStatus, ResultStore, Work, sweep
 from attrax.paper.sweeps import _run as running
@@ -321,15 +320,8 @@ def test_a_killed_sweep_goes_on(tmp_path: Path, jobs: int) -> None:
     command = [sys.executable, "-c", SWEEP, str(tmp_path), str(jobs)]
     running = subprocess.Popen(command, start_new_session=True)
     cells = [cell(n, trace=str(trace), sleep=0.15) for n in range(8)]
-    limit = time.monotonic() + PATIENCE
     file = tmp_path / "r.sqlite"
-    while time.monotonic() < limit:
-        time.sleep(0.02)
-        if file.exists():
-            with ResultStore(file) as store:
-                finished = store.finished(cells)
-            if len(finished) >= 3:
-                break
+    wait_until(lambda: len(finished_in(file, cells)) >= 3)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     with ResultStore(file) as store:
@@ -357,9 +349,7 @@ def waiting(folder: Path, jobs: int) -> tuple["subprocess.Popen[bytes]", list[in
     trace.mkdir()
     command = [sys.executable, "-c", ENDLESS, str(folder), str(jobs)]
     running = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
-    limit = time.monotonic() + PATIENCE
-    while len(os.listdir(trace)) < jobs and time.monotonic() < limit:
-        time.sleep(0.02)
+    wait_until(lambda: len(os.listdir(trace)) >= jobs)
     return running, [int(name) for name in os.listdir(trace)]
 
 
@@ -383,10 +373,7 @@ def test_workers_end_with_the_process_that_asked(tmp_path: Path) -> None:
             running.wait()
             # The others do not hold its lock.
             assert sweep([cell(1)], store)[0].status is CellStatus.DONE
-        limit = time.monotonic() + PATIENCE
-        while any(map(alive, processes)) and time.monotonic() < limit:
-            time.sleep(0.02)
-        assert not [process for process in processes if alive(process)]
+        assert wait_until(lambda: not any(map(alive, processes)))
     finally:
         with contextlib.suppress(OSError):
             os.killpg(running.pid, signal.SIGKILL)
@@ -435,8 +422,8 @@ def test_dask_whose_scheduler_is_lost(tmp_path: Path, monkeypatch: pytest.Monkey
             scheduler.send_signal(how)
 
     try:
-        with distributed.Client(address, timeout=30, set_as_default=False) as client:
-            client.wait_for_workers(1, timeout=30)
+        with distributed.Client(address, timeout=PATIENCE, set_as_default=False) as client:
+            client.wait_for_workers(1, timeout=PATIENCE)
         with ResultStore(tmp_path / "r.sqlite") as store:
             with pytest.raises(ValueError, match=r"was lost; \d of 6 cells were finished and are kept"):
                 sweep(cells, store, dask=address, progress=lose)

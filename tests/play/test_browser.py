@@ -2,7 +2,6 @@
 
 import base64
 import re
-import time
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import jax.random as jr
 import numpy as np
 import pytest
-from helpers import PATIENCE
+from helpers import wait_until
 from helpers.javascript import browser
 
 import attrax as ax
@@ -35,15 +34,11 @@ class Opened:
         self.page.goto(path.as_uri())
         self.page.wait_for_selector("html[data-ready]", state="attached")
 
-    def until(self, expression: str, seconds: float = PATIENCE) -> Any:
+    def until(self, expression: str) -> Any:
         """What the expression gives as soon as it holds. The page's policy forbids to wait for it inside the page."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            found = self.page.evaluate(expression)
-            if found:
-                return found
-            self.page.wait_for_timeout(50)
-        raise AssertionError(f"{expression} did not hold in {seconds} s; the page says: {self.said()}")
+        found = wait_until(lambda: self.page.evaluate(expression))
+        assert found, f"{expression} does not hold; the page says: {self.said()}"
+        return found
 
     def said(self) -> str:
         return self.page.text_content("#status")

@@ -99,7 +99,7 @@ def write_atomically(
     except (OSError, ValueError) as error:  # the latter of what does not fit the format of the file
         raise ValueError(f"{path} can't be written: {getattr(error, 'strerror', None) or error}") from None
     finally:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # a left-over, which a later run removes
             beside.unlink(missing_ok=True)
     return path
 
@@ -141,19 +141,20 @@ def alone(path: str | os.PathLike[str]) -> Iterator[Callable[[], None]]:
     try:
         yield check
     finally:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # a file that nobody locks is in nobody's way
             lock.unlink()
         os.close(file)
 
 
 def _locked(lock: Path, path: Path) -> int:
+    assert fcntl is not None  # `alone` makes no lock without it
     while True:
         try:
             file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
         except OSError as error:
             raise ValueError(f"{path} can't be written: {error.strerror or error}") from None
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # pyright: ignore[reportOptionalMemberAccess]
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(file)
             raise ValueError(f"another run is writing to {path}; wait until it ends, or name another file") from None
@@ -195,6 +196,7 @@ def _remove_left_overs(folder: Path) -> None:
         if folder in _swept:
             return
         _swept.add(folder)
+    # Tidying up must not keep anybody from writing: what can't be listed or removed stays.
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             found = _LEFT_OVER.fullmatch(entry.name)

@@ -41,6 +41,7 @@ class Record:
 
     __slots__ = ()
 
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
     derived: ClassVar[tuple[str, ...]] = ()
     """Properties that are shown after the fields and included in `as_dict`."""
     leading: ClassVar[tuple[str, ...]] = ()
@@ -61,7 +62,7 @@ class Record:
         return {name: plain(value) for name, value in self._values().items()}
 
     def _values(self) -> dict[str, Any]:
-        names = [field.name for field in dataclasses.fields(self)]  # pyright: ignore[reportArgumentType]
+        names = [field.name for field in dataclasses.fields(self)]
         return {name: getattr(self, name) for name in [*names, *self.derived] if hasattr(self, name)}
 
     def _facts(self) -> dict[str, Any]:
@@ -132,10 +133,7 @@ class Rows(Record):
             values = [one._values() for one in records]
             columns = {name: [row[name] for row in values if name in row] for name in values[0]}
             return {name: column for name, column in columns.items() if not _holds_arrays(column)}
-        axes = {
-            field.name: getattr(field.type, "dim_str", "")
-            for field in dataclasses.fields(self)  # pyright: ignore[reportArgumentType]
-        }
+        axes = {field.name: getattr(field.type, "dim_str", "") for field in dataclasses.fields(self)}
         axis = axes[self.rows_of] or next((one for one in axes.values() if one and " " not in one.strip()), "")
         found = {}
         for name, value in self._values().items():
@@ -252,7 +250,7 @@ def _changed(record: Record) -> dict[str, Any] | None:
     flat = any(one.kind is one.VAR_KEYWORD for one in arguments)
     defaults = {one.name: one.default for one in named}
     found = {}
-    for field in dataclasses.fields(record):  # pyright: ignore[reportArgumentType]
+    for field in dataclasses.fields(record):
         if field.default_factory is not dataclasses.MISSING:
             defaults[field.name] = field.default_factory()
         value, default = getattr(record, field.name, None), defaults.get(field.name)

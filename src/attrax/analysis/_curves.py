@@ -206,9 +206,10 @@ def _expanded(text: str) -> list[tuple[str, float, str]]:
     plain = text.split("+")
     if not any(parts):
         asked = parse_corruption(text)
-        head, colon, level = re.fullmatch(r"(.*?)(?:([:,])([^:,]*))?", text).groups()  # pyright: ignore - any text matches
-        if asked.kind == "none" or not colon:
+        leveled = re.fullmatch(r"(.*?)[:,]([^:,]*)", text)
+        if asked.kind == "none" or leveled is None:
             return [(text, 0.0, text)]
+        head, level = leveled.groups()
         return [(head, float(level), text)]
     ends = []
     for part in parts:

@@ -132,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # A compiled loop may still be running in a thread of its own, and would crash in an interpreter that is being
         # taken down. Nothing is left to do: files are written beside and renamed.
         for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, ValueError):
+            with suppress(OSError, ValueError):  # closed, or nobody reads it
                 if stream is not None:
                     stream.flush()
         os._exit(130)

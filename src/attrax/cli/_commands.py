@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -45,7 +45,7 @@ class _Read:
         return read
 
 
-class _Quick:
+class _Quick(TyperGroup if TYPE_CHECKING else object):
     """Help and wrong usage load only what they need."""
 
     def get_help_option_names(self, ctx: Any) -> list[str]:
@@ -59,11 +59,11 @@ class _Quick:
         formatter.write_dl = lambda rows, *rest, **more: write_dl(
             [(name, _HYPHEN.sub(_KEPT, text)) for name, text in rows], *rest, **more
         )
-        self.format_help(ctx, formatter)  # pyright: ignore[reportAttributeAccessIssue]
+        self.format_help(ctx, formatter)
         return formatter.getvalue().replace(_KEPT, "-").rstrip("\n")
 
     def get_params(self, ctx: Any) -> list[Any]:
-        parameters = super().get_params(ctx)  # pyright: ignore[reportAttributeAccessIssue]
+        parameters: list[Any] = super().get_params(ctx)
         for parameter in parameters:
             if parameter.param_type_name == "option" and not parameter.is_flag and parameter.metavar is None:
                 parameter.metavar = _METAVARS.get((parameter.display_type(ctx) or "").strip("<>").partition(" ")[0])

@@ -36,7 +36,7 @@ def with_panels(function: Callable[..., int]) -> Callable[..., int]:
         return function(**given, **made)
 
     command.__dict__["panel_notes"] = below
-    command.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportAttributeAccessIssue]
+    command.__dict__["__signature__"] = inspect.Signature(parameters)
     return command
 
 

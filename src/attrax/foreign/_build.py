@@ -235,14 +235,14 @@ def _outdated(name: str, version: int | None, domain: str) -> bool:
         return False
     try:
         return onnx.defs.get_schema(name, OLDEST, domain).since_version > version
-    except Exception:  # of a class that the library does not export
+    except onnx.defs.SchemaError:
         return True
 
 
 def _is_function(name: str, version: int, domain: str) -> bool:
     try:
         schema = onnx.defs.get_schema(name, version, domain)
-    except Exception:  # of a class that the library does not export
+    except onnx.defs.SchemaError:
         return False
     return bool(schema.has_function or schema.has_context_dependent_function)
 

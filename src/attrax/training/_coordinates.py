@@ -139,7 +139,7 @@ class Coordinates(Record):
 
 def _rebuilt(network: L, weights: list[np.ndarray], biases: list[np.ndarray | None], shape: tuple[int, ...]) -> L:
     fresh = {"weights": tuple(weights), "biases": tuple(biases), "shape": shape}
-    return replace(network, **fresh)  # type: ignore[type-var]  # `Layered` says that it is a dataclass
+    return replace(network, **fresh)
 
 
 def _exact(network: Layered) -> tuple[list[np.ndarray], list[np.ndarray | None]]:

@@ -101,7 +101,9 @@ def kfac(
 def _made(damping: float, samples: int, refresh: int, seed: int) -> optax.GradientTransformationExtraArgs:
     """The same object for the same numbers, so that training with it is not compiled again."""
 
-    def init(network: Layered) -> KFACState:
+    # Optax's types allow any tree of parameters; these are networks only.
+    def init(params: Any) -> KFACState:
+        network: Layered = params
         _check(network)
         dtype = jnp.asarray(network.weights[0]).dtype
         kept = []
@@ -113,15 +115,15 @@ def _made(damping: float, samples: int, refresh: int, seed: int) -> optax.Gradie
         return KFACState(start, jnp.sqrt(start), zero, tuple(kept), jnp.zeros((), jnp.int32), key)
 
     def update(
-        updates: Layered,
-        state: KFACState,
-        params: Layered | None = None,
+        updates: Any,
+        state: Any,
+        params: Any = None,
         *,
         inputs: Float[Array, "n *state"] | None = None,
         targets: Float[Array, "n *state"] | None = None,
         weights: Float[Array, " n"] | None = None,
         **unused: Any,
-    ) -> tuple[Layered, KFACState]:
+    ) -> tuple[Any, KFACState]:
         if params is None or inputs is None or targets is None:
             raise ValueError(
                 "kfac needs more than a gradient: update(gradient, state, network, inputs=..., targets=...)"
@@ -165,8 +167,7 @@ def _made(damping: float, samples: int, refresh: int, seed: int) -> optax.Gradie
         step, damping = model.guarded(step)
         return step, KFACState(damping, gamma, step, kept, state.count + 1, state.key)
 
-    # Optax's types allow any tree of parameters; these are networks only.
-    return optax.GradientTransformationExtraArgs(init, update)  # type: ignore[arg-type]
+    return optax.GradientTransformationExtraArgs(init, update)
 
 
 def factor_rows(
@@ -215,7 +216,7 @@ def _network(matrices: list[Array], like: Layered) -> Layered:
     weights = tuple(
         matrix if bias is None else matrix[:, :-1] for matrix, bias in zip(matrices, like.biases, strict=True)
     )
-    return replace(like, weights=weights, biases=biases)  # type: ignore[type-var]  # a dataclass, as `Layered` says
+    return replace(like, weights=weights, biases=biases)
 
 
 def _shifts(a: Array, g: Array, gamma: Any) -> tuple[Any, Any]:

@@ -1,6 +1,7 @@
 """What training can do only with maps of fully connected layers."""
 
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import Field
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from jaxtyping import Array, Float
 
@@ -15,6 +16,7 @@ class Layered(Protocol):
     these attributes is trained by gradients only.
     """
 
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     weights: tuple[Any, ...]
     biases: tuple[Any, ...]
     shape: tuple[int, ...]

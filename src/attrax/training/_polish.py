@@ -50,7 +50,7 @@ def polish(network: L, inputs: HostStates, targets: HostStates) -> L:
         biases[-1] = biases[-1] + shift
     weights[-1] = weights[-1] + change.T
     fresh = {"weights": tuple(weights), "biases": tuple(biases)}
-    return replace(network, **fresh)  # type: ignore[type-var]  # `Layered` says that it is a dataclass
+    return replace(network, **fresh)
 
 
 def mean_squared_error(network: Map, inputs: HostStates, targets: HostStates) -> float:

@@ -3,8 +3,8 @@
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import Field, dataclass, replace
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import jax.random as jr
 import numpy as np
@@ -36,6 +36,7 @@ _DEVIATION = 0.3
 class _Trained(Protocol):
     """A writer with the shared settings."""
 
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     training: Training
     augmentation: Augmentation
 
@@ -183,7 +184,7 @@ def _bound(writer: Any, settings: dict[str, dict[str, Any]]) -> Any:
     if not isinstance(writer, _Trained):
         return writer
     records = {name: replace(getattr(writer, name), **values) for name, values in settings.items()}
-    return replace(writer, **records)  # type: ignore[type-var]  # a writer with records is a dataclass itself
+    return replace(writer, **records)
 
 
 def _kept(memory: Memory) -> int:

@@ -52,7 +52,8 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     )
     certificate, written = memory.certificate, memory.written
     assert certificate is not None  # `store_words` certifies
-    spoken = memory.map.speak(3 * len(words))  # pyright: ignore - what `store_words` writes can speak
+    network: Any = memory.map  # a recurrent one, which can speak
+    spoken = network.speak(3 * len(words))
     numbers = {
         "words": len(words),
         "repeats": written["repeats"],
