@@ -185,7 +185,7 @@ def test_a_penalty_lowers_the_jacobian() -> None:
         made = objective(jacobian_penalty=penalty, dtype=np.dtype("float32")) if penalty else None
         adam = optimizer("adam", learning_rate=1e-3)
         run = fit(start, POINTS, POINTS, optimizer=adam, epochs=400, tol=None, objective=made, key=jr.key(0))
-        assert run.loss < 0.01
+        assert run.loss < 0.02
         return float(np.linalg.norm(np.asarray(jax.jacobian(run.map)(POINTS[0])).reshape(30, 30)))
 
     assert norm(0.01) < 0.9 * norm(0.0)

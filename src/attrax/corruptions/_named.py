@@ -128,8 +128,8 @@ def as_corruption(given: Corruption | str | Callable[..., Any]) -> Corruption:
 @functools.cache
 def _chain(functions: tuple[Distortion, ...]) -> Distortion:
     def chained(key: Any, x: Any, level: Any, partner: Any) -> Any:
-        for number, function in enumerate(functions):
-            x = function(jr.fold_in(key, number), x, level[number], partner)
+        for function, part_key, part in zip(functions, jr.split(key, len(functions)), level, strict=True):
+            x = function(part_key, x, part, partner)
         return x
 
     return chained

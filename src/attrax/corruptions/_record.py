@@ -294,6 +294,9 @@ def _chosen(function: Callable[..., Any], choice: str) -> Distortion:
 
 @functools.cache
 def _at_drawn_levels(function: Distortion, drawn: Drawn) -> Distortion:
+    if drawn is AS_IS:
+        return function
+
     def at_drawn_level(key: Any, x: Any, level: Any, partner: Any) -> Any:
         level_key, key = jr.split(key)
         return function(key, x, drawn.draw(level_key, level), partner)

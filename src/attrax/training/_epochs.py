@@ -107,9 +107,12 @@ def run(fixed: tuple[Any, Problem, optax.GradientTransformation, Any, Any], stat
         return problem.objective(map, carry, inputs, targets, weights, rows, key, problem.loss)
 
     def drawn_epoch(now: Running) -> Running:
-        order_key, step_key = jr.split(jr.fold_in(problem.key, now.epoch))
+        key = jr.fold_in(problem.key, now.epoch)
         batches = -(-num // problem.batch)
-        order = jr.permutation(order_key, num) if batches > 1 else jnp.arange(num)
+        order = jnp.arange(num)
+        if batches > 1:
+            order_key, key = jr.split(key)
+            order = jr.permutation(order_key, num)
         # The last batch is padded with rows of weight 0, so that every step has the same shape.
         order = jnp.concatenate([order, jnp.zeros(batches * problem.batch - num, order.dtype)])
         weight = (jnp.arange(batches * problem.batch) < num).astype(problem.inputs.dtype)
@@ -119,8 +122,8 @@ def run(fixed: tuple[Any, Problem, optax.GradientTransformation, Any, Any], stat
             rows = jax.lax.dynamic_slice_in_dim(order, index * problem.batch, problem.batch)
             weights = jax.lax.dynamic_slice_in_dim(weight, index * problem.batch, problem.batch)
             rows, weights = jnp.tile(rows, problem.copies), jnp.tile(weights, problem.copies)
-            key = jr.fold_in(step_key, index)
-            drawn = jax.value_and_grad(drawn_loss, has_aux=True)(parameters, carry, rows, weights, key)
+            step_key = jr.fold_in(key, index) if batches > 1 else key
+            drawn = jax.value_and_grad(drawn_loss, has_aux=True)(parameters, carry, rows, weights, step_key)
             (value, (carry, disturbed)), gradient = drawn
             data = {"inputs": disturbed, "targets": problem.targets[rows], "weights": weights, "value": value}
             return *update(now.epoch, parameters, optimizer_state, gradient, **data), carry

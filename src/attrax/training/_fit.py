@@ -25,6 +25,7 @@ from attrax._base.shown import Record
 from attrax._base.status import TrainingStatus
 from attrax._base.types import HostStates, Map, Progress
 from attrax.training._checkpoint import digest, first_state, read_checkpoint, write_checkpoint
+from attrax.training._draws import drawing_key
 from attrax.training._epochs import Problem, Running, loss_of, run
 from attrax.training._losses import Loss, squared_error
 from attrax.training._objective import Objective
@@ -195,7 +196,7 @@ def fit(
             inputs=device_array(inputs, dtype),
             targets=device_array(targets, dtype),
             tol=device_array(tol, dtype),
-            key=key,
+            key=drawing_key(key),
             objective=made_objective(noise=noise, dtype=dtype) if np.any(noise) else objective,
             batch=batch,
             copies=copies,

@@ -54,6 +54,7 @@ class Objective(Record, eqx.Module):
     functions: tuple[Any, ...] = eqx.field(static=True)
     isotropic: tuple[bool, ...] = eqx.field(static=True)
     averaged: tuple[bool, ...] = eqx.field(static=True)
+    mixed: tuple[bool, ...] = eqx.field(static=True)
     parts: tuple[tuple[int, ...], tuple[int, ...]] | None = eqx.field(static=True)
     shares: tuple[int, ...] = eqx.field(static=True)
     noisy: bool = eqx.field(static=True)
@@ -76,29 +77,40 @@ class Objective(Record, eqx.Module):
         deviations."""
         if not self.kinds:
             return inputs, None
-        order_key, noise_key, key = jr.split(key, 3)
+        order_key, noise_key, mate_key, key = jr.split(key, 4)
         count, kinds = len(rows), self.kinds
-        order = jr.permutation(order_key, count) if kinds > 1 else jnp.arange(count)
+        order = jnp.argsort(jr.bits(order_key, (count,))) if kinds > 1 else jnp.arange(count)
         sizes = (*((1,) if self.noisy else ()), *self.shares, *((1,) if self.deviating else ()))
         edges = [count * share // kinds for share in accumulate(sizes, initial=0)]
-        groups = [order[low:high] for low, high in pairwise(edges)]
+        groups = list(pairwise(edges))
         disturbed = inputs
         if self.noisy:
-            mine, groups = groups[0], groups[1:]
-            draw = jr.normal(noise_key, (len(mine), *inputs.shape[1:]), inputs.dtype)
-            disturbed = disturbed.at[mine].add(self.noise * draw)
-        parts = zip(self.functions, self.levels, self.isotropic, self.averaged, strict=True)
-        for number, (function, level, isotropic, averaged) in enumerate(parts):
-            mine, groups = groups[0], groups[1:]
-            kind_key = jr.fold_in(key, number)
+            (low, high), *groups = groups
+            draw = jr.normal(noise_key, (high - low, *inputs.shape[1:]), inputs.dtype)
+            disturbed = disturbed.at[order[low:high]].add(self.noise * draw)
+        # Each draw is compiled by itself, so that few of them are made, and of all rows at once.
+        keys = jr.split(key, count) if self.functions else None
+        steps = jr.randint(mate_key, (count,), 1, max(len(self.pictures), 2)) if any(self.mixed) else None
+        parts = zip(self.functions, self.levels, self.isotropic, self.averaged, self.mixed, strict=True)
+        for function, level, isotropic, averaged, mixed in parts:
+            (low, high), *groups = groups
+            mine = order[low:high]
             if isotropic:
-                disturbed = disturbed.at[mine].add(self._isotropic(level, (len(mine), *inputs.shape[1:]), kind_key))
-            else:
-                disturbed = disturbed.at[mine].set(self._corrupted(function, level, averaged, rows[mine], kind_key))
+                noise = self._isotropic(level, (high - low, *inputs.shape[1:]), keys[low])
+                disturbed = disturbed.at[mine].add(noise)
+                continue
+            states = mates = self.pictures[rows[mine]]
+            if averaged:
+                mates = jnp.broadcast_to(self.middle, states.shape)
+            elif mixed:
+                # Some other example: 1 … n − 1 positions further, cyclically.
+                mates = self.pictures[(rows[mine] + steps[low:high]) % len(self.pictures)]
+            disturbed = disturbed.at[mine].set(self._corrupted(function, level, states, mates, keys[low:high]))
         if not self.deviating:
             return disturbed, None
-        disturbed = disturbed.at[groups[0]].add(carry[rows[groups[0]]])
-        return disturbed, jnp.zeros(count, bool).at[groups[0]].set(True)
+        deviated = order[slice(*groups[0])]
+        disturbed = disturbed.at[deviated].add(carry[rows[deviated]])
+        return disturbed, jnp.zeros(count, bool).at[deviated].set(True)
 
     def _isotropic(self, level: Any, shape: tuple[int, ...], key: PRNGKeyArray) -> Array:
         """Noise on states, drawn in coordinates: it is isotropic there too before the whitening, so no state is
@@ -107,16 +119,7 @@ class Objective(Record, eqx.Module):
         levels = level * jr.uniform(level_key, (shape[0], 1), self.levels[0].dtype)
         return levels * jr.normal(key, shape, self.levels[0].dtype) * (self.spread / self.unit)
 
-    def _corrupted(self, function: Any, level: Any, averaged: bool, rows: Array, key: PRNGKeyArray) -> Array:
-        states, total = self.pictures[rows], len(self.pictures)
-        mate_key, key = jr.split(key)
-        if averaged:
-            mates = jnp.broadcast_to(self.middle, states.shape)
-        else:
-            # Some other example: 1 … n − 1 positions further, cyclically.
-            steps = jr.randint(mate_key, rows.shape, 1, max(total, 2))
-            mates = self.pictures[(rows + steps) % total]
-        keys = jr.split(key, len(rows))
+    def _corrupted(self, function: Any, level: Any, states: Array, mates: Array, keys: PRNGKeyArray) -> Array:
         if self.parts is None:
             corrupted = jax.vmap(function, in_axes=(0, 0, None, 0))(keys, states, level, mates)
         else:
@@ -149,7 +152,7 @@ class Objective(Record, eqx.Module):
         row_loss: Loss = squared_error,
     ) -> tuple[Float[Array, ""], tuple[Carry, Float[Array, "b *state"]]]:
         """The loss of one step on the examples numbered `rows`, the carry for the next step, and the inputs used."""
-        disturb_key, penalty_key = jr.split(key)
+        disturb_key, penalty_key = jr.split(key) if self.penalized else (key, key)
         disturbed, deviated = self.disturb(carry, inputs, rows, disturb_key)
         outputs = jax.vmap(map)(disturbed)
         loss = weighted_mean(row_loss(outputs, targets), weights)
@@ -228,6 +231,7 @@ def objective(
         noise=np.asarray(noise, dtype),
         middle=middle,
         averaged=averaged,
+        mixed=tuple(corruption.partner and not corruption.mean for corruption in corruptions),
         pictures=np.asarray(pictures, dtype) if corruptions else None,
         encode=encode,
         unit=np.asarray(unit, dtype),
