@@ -90,6 +90,7 @@ class Drawing(Record):
 _NO_RESULT = (
     "attrax.paper._experiment",
     "attrax.paper._figures",
+    "attrax.paper._law",
     "attrax.paper._rival_tables",
     "attrax.paper.pages",
     "attrax.paper.sweeps",

@@ -1,0 +1,267 @@
+"""The law of the radii: a formula fitted to some networks, and how well it predicts others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import least_squares
+
+from attrax.extending import Record
+from attrax.paper._experiment import Drawing, Outcome, Records, Summary, told
+from attrax.paper._figures import BLUE, GRAY, GREEN, ORANGE, VERMILION, plain_axes
+from attrax.paper._pictures import data_note
+from attrax.paper.pages import PageTable
+from attrax.paper.sweeps import CellRecord, CellStatus
+
+LOW = 1e-2
+"""Radii count where the loss after the anneal is below this share of that of a constant map, whose radii are small as
+well."""
+_REFERENCE = {"rate × width": 0.01, "width": 64, "depth": 10}
+"""The network that the constants of a kind are given for."""
+_WITHIN, _MOST, _HALF = 2.0, 0.9, 0.5
+_SMALL, _SPAN = 0.3, 100.0
+"""The question is open unless half of the medians held back are below the first number, and the largest is at least the
+second times the smallest: radii near one are predicted by almost any formula."""
+_EPOCHS = (500, 1000, 2000, 4000, 8000, 16_000)
+"""When the paper's network is predicted."""
+_STEPS = 60.0
+"""The largest exponent, so that no trial of the fit overflows."""
+_COLORS = (BLUE, VERMILION, GREEN, ORANGE, GRAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One measurement that counts: which network, at what time, and the natural logarithm of its median radius."""
+
+    network: str
+    optimizer: str
+    kind: str
+    terms: tuple[float, ...]
+    """Natural logarithms of rate × width, width and depth, each over that of the reference."""
+    epochs: int
+    value: float
+    held: bool
+
+
+def points(records: Records) -> list[Point]:
+    """The measurements of all networks after which the loss is low."""
+    found = list[Point]()
+    for record in records:
+        settings, numbers = record.cell.settings, record.numbers
+        sizes = (settings["speed"], settings["width"], settings["depth"])
+        terms = tuple(float(np.log(size / one)) for size, one in zip(sizes, _REFERENCE.values(), strict=True))
+        kind = f"{settings['optimizer']}, {settings['activation']}"
+        for epochs, *_, loss, median, _, _ in numbers.get("rows", ()):
+            if None not in (loss, median) and loss <= LOW * numbers["constant"] and median > 0:
+                place = (record.cell.name, settings["optimizer"], kind, terms, epochs, float(np.log(median)))
+                found.append(Point(*place, settings["held"]))
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Law(Record):
+    """R = R₀ / (1 + (t/T)ᵖ) of the median radius R after t epochs, with T = T₀ (rate·width)ᵃ widthᵇ depthᶜ and each of
+    the three over that of a reference network. R₀ and T₀ belong to optimizer and activation, the powers to the
+    optimizer.
+
+    **Fields:** `kinds`, optimizer and activation; `optimizers`; `constants`, kinds×2, the logarithms of R₀ and T₀;
+    `powers`, optimizers×4: a, b, c and p; `errors`, their standard errors in the same order, in one row of constants
+    and powers, where the measurements of a network count as dependent; `factor`, the root mean square error of the fit
+    as a factor; `held`, the points held back; `predicted`, the logarithms of their medians.
+    """
+
+    kinds: tuple[str, ...]
+    optimizers: tuple[str, ...]
+    constants: Float[np.ndarray, "kinds 2"]
+    powers: Float[np.ndarray, "optimizers 4"]
+    errors: Float[np.ndarray, " all"]
+    factor: float
+    held: tuple[Point, ...]
+    predicted: Float[np.ndarray, " held"]
+
+    def clock(self, some: Sequence[Point]) -> np.ndarray:
+        """(t/T)ᵖ of each point, whose kind must be one of `kinds`."""
+        return _clock(self.kinds, self.optimizers, self.constants, self.powers, some)
+
+    @property
+    def measured(self) -> Float[np.ndarray, " held"]:
+        """The logarithms of the medians held back."""
+        return np.array([point.value for point in self.held])
+
+    @property
+    def right(self) -> np.ndarray:
+        """Which of the predictions are within a factor of two."""
+        return np.abs(self.measured - self.predicted) <= np.log(_WITHIN)
+
+
+def _clock(
+    kinds: Sequence[str], optimizers: Sequence[str], constants: np.ndarray, powers: np.ndarray, some: Sequence[Point]
+) -> np.ndarray:
+    """(t/T)ᵖ of each point, by these constants and powers."""
+    time = constants[[kinds.index(point.kind) for point in some], 1]
+    mine = powers[[optimizers.index(point.optimizer) for point in some]]
+    late = np.log([point.epochs for point in some]) - time
+    late -= np.sum(mine[:, :3] * np.array([point.terms for point in some]), axis=1)
+    return np.exp(np.minimum(mine[:, 3] * late, _STEPS))
+
+
+def law(records: Records) -> Law | None:
+    """Fits the formula by least squares; `None` where there is too little to fit it to, or nothing to predict."""
+    there = points(records)
+    kinds = tuple(dict.fromkeys(point.kind for point in there if not point.held))
+    optimizers = tuple(dict.fromkeys(point.optimizer for point in there if not point.held))
+    fitted = [point for point in there if not point.held]
+    held = tuple(point for point in there if point.held and point.kind in kinds)
+    start = np.concatenate(
+        [np.tile([0.0, np.log(2000.0)], len(kinds)), np.tile([-1.0, 0.0, -2.0, 0.5], len(optimizers))]
+    )
+    if not held or len(fitted) <= len(start):
+        return None
+
+    def parts(all: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return all[: 2 * len(kinds)].reshape(-1, 2), all[2 * len(kinds) :].reshape(-1, 4)
+
+    def predicted(all: np.ndarray, some: Sequence[Point]) -> np.ndarray:
+        constants, powers = parts(all)
+        first = constants[[kinds.index(point.kind) for point in some], 0]
+        return first - np.log1p(_clock(kinds, optimizers, constants, powers, some))
+
+    values = np.array([point.value for point in fitted])
+    found = least_squares(lambda all: predicted(all, fitted) - values, start, x_scale="jac")
+    # The measurements of a network share its start, so their errors are summed before they are squared.
+    networks = np.array([point.network for point in fitted])
+    scores = np.array([found.jac[networks == one].T @ found.fun[networks == one] for one in np.unique(networks)])
+    inverse = np.linalg.pinv(found.jac.T @ found.jac)
+    return Law(
+        kinds,
+        optimizers,
+        *parts(found.x),
+        np.sqrt(np.diag(inverse @ scores.T @ scores @ inverse)),
+        float(np.exp(np.sqrt(np.mean(found.fun**2)))),
+        held,
+        predicted(found.x, held),
+    )
+
+
+def summarize(records: Records) -> Summary:
+    """Judges whether the formula predicts the radii of networks that it was not fitted to."""
+    rule = (
+        f"Reproduced where it predicts the median radius within a factor of {_WITHIN:g} in {_MOST:.0%} of the "
+        f"measurements held back, and in {_MOST:.0%} of those with a median below {_SMALL:g}; partly where in "
+        f"{_HALF:.0%} of both. Inconclusive where fewer than half of the medians held back are below {_SMALL:g}, or "
+        f"the largest is less than {_SPAN:g} times the smallest."
+    )
+    if any(record.status is CellStatus.FAILED for record in records) or not records:
+        return Summary(None, None, None, Outcome.UNFINISHED, rule)
+    found = law(records)
+    if found is None:
+        return Summary(None, None, None, Outcome.INCONCLUSIVE, f"There is too little to fit it to. {rule}")
+    small = found.measured < np.log(_SMALL)
+    low, high = np.exp(found.measured.min()), np.exp(found.measured.max())
+    whole, part = float(np.mean(found.right)), float(np.mean(found.right[small])) if small.any() else 0.0
+    text = (
+        f"The fit is off by a factor of {found.factor:.2f} (root mean square). The {len(found.held)} measurements held "
+        f"back have medians from {low:.2g} to {high:.2g}; {np.mean(small):.0%} of them are below {_SMALL:g}, and of "
+        f"these {part:.0%} are predicted. {rule}"
+    )
+    if np.mean(small) < 0.5 or high < _SPAN * low:
+        outcome = Outcome.INCONCLUSIVE
+    elif min(whole, part) >= _MOST:
+        outcome = Outcome.REPRODUCED
+    else:
+        outcome = Outcome.PARTLY if min(whole, part) >= _HALF else Outcome.NOT
+    return Summary(whole, None, None, outcome, text)
+
+
+def draw(records: Records) -> Sequence[Drawing]:
+    """The median radii that the formula was fitted to, and those held back beside its predictions."""
+    found = law(records)
+    if found is None:
+        return ()
+    figure, (axes,) = plain_axes(4.6, 3.6, 2)
+    there = [point for point in points(records) if point.kind in found.kinds and not point.held]
+    clock = found.clock(there)
+    for number, kind in enumerate(found.kinds):
+        mine = np.array([point.kind == kind for point in there])
+        radii = np.exp([point.value - found.constants[number, 0] for point in there if point.kind == kind])
+        axes[0].loglog(clock[mine], radii, ".", color=_COLORS[number % len(_COLORS)], markersize=4, label=kind)
+    ends = np.geomspace(clock.min(), clock.max())
+    axes[0].loglog(ends, 1 / (1 + ends), "-", color=GRAY, linewidth=0.8)
+    axes[0].legend(fontsize=8, frameon=False)
+    axes[0].set(xlabel="(t/T)ᵖ", ylabel="median radius R/R₀, networks fitted to")
+    both = np.concatenate([found.measured, found.predicted])
+    ends = np.exp([both.min(), both.max()])
+    for factor, style in ((1, "-"), (_WITHIN, ":"), (1 / _WITHIN, ":")):
+        axes[1].loglog(ends, factor * ends, style, color=GRAY, linewidth=0.8)
+    for number, kind in enumerate(found.kinds):
+        mine = np.array([point.kind == kind for point in found.held])
+        color = _COLORS[number % len(_COLORS)]
+        axes[1].loglog(np.exp(found.predicted[mine]), np.exp(found.measured[mine]), ".", color=color, markersize=6)
+    axes[1].set(xlabel="predicted", ylabel="measured, networks held back")
+    settings = records[0].cell.settings
+    note = data_note("cifar10", settings["source"])
+    return (Drawing(figure, f"{settings['n']} gray pictures of {settings['side']}×{settings['side']}. {note}"),)
+
+
+def tabulate(records: Records) -> Sequence[PageTable]:
+    """The constants with their errors, what the formula says of the paper's network, and every measurement."""
+    found, tables = law(records), list[PageTable]()
+    if found is not None:
+        tables += [_constants(found), _powers(found), _of_the_paper(found)]
+    rows = [
+        (record.cell.name, "yes" if record.cell.settings["held"] else "", *_texts(record, row))
+        for record in records
+        for row in record.numbers.get("rows", ())
+    ]
+    head = ("network", "held back", "rate", "epochs", "loss", "median radius")
+    head += ("loss after the anneal", "median radius", "largest", "below 1")
+    caption = (
+        "Radii at the examples as given, after each number of epochs at the rate, and after the anneal from there."
+    )
+    return [*tables, PageTable(caption, head, tuple(rows))] if rows else tables
+
+
+def _constants(found: Law) -> PageTable:
+    rows = []
+    for number, (kind, (first, time)) in enumerate(zip(found.kinds, found.constants, strict=True)):
+        errors = found.errors[2 * number : 2 * number + 2]
+        rows.append(
+            (kind, told(np.exp(first), ".2f"), f"{errors[0]:.0%}", told(np.exp(time), ",.0f"), f"{errors[1]:.0%}")
+        )
+    caption = (
+        "R = R₀ / (1 + (t/T)ᵖ) of the median radius R after t epochs. T₀ is T at "
+        + ", ".join(f"{name} {value:g}" for name, value in _REFERENCE.items())
+        + ". Errors are standard errors in percent; the measurements of a network count as dependent."
+    )
+    return PageTable(caption, ("optimizer, activation", "R₀", "error", "T₀, epochs", "error"), tuple(rows))
+
+
+def _powers(found: Law) -> PageTable:
+    rows, errors = [], found.errors[2 * len(found.kinds) :].reshape(-1, 4)
+    for optimizer, powers, own in zip(found.optimizers, found.powers, errors, strict=True):
+        rows.append((optimizer, *(f"{power:+.2f} ± {error:.2f}" for power, error in zip(powers, own, strict=True))))
+    head = ("optimizer", *(f"T by {name}" for name in _REFERENCE), "p")
+    return PageTable("Powers in T, and p, with standard errors.", head, tuple(rows))
+
+
+def _of_the_paper(found: Law) -> PageTable:
+    """The medians that the formula gives for the paper's network at the paper's rate."""
+    width, depth, rate = 1024, 10, 1e-4
+    terms = tuple(np.log(np.array([rate * width, width, depth]) / list(_REFERENCE.values())).tolist())
+    rows = []
+    for kind, (first, _) in zip(found.kinds, found.constants, strict=True):
+        some = [Point("", kind.split(",")[0], kind, terms, epochs, 0.0, True) for epochs in _EPOCHS]
+        rows.append((kind, *(told(value, ".2g") for value in np.exp(first) / (1 + found.clock(some)))))
+    caption = (
+        f"What the formula gives for the paper's {depth}×{width} at its rate of {rate:g}: the median radius, by "
+        "epochs. It was fitted to narrower networks, and to the same number of pictures in all of them."
+    )
+    return PageTable(caption, ("optimizer, activation", *(f"{epochs:,}" for epochs in _EPOCHS)), tuple(rows))
+
+
+def _texts(record: CellRecord, row: Sequence[Any]) -> tuple[str, ...]:
+    epochs, loss, median, after, annealed, largest, below = row
+    moving = told(record.numbers["rate"]), str(epochs), told(loss, ".1e"), told(median, ".3g")
+    return *moving, told(after, ".1e"), told(annealed, ".3g"), told(largest, ".3g"), str(below)
