@@ -37,7 +37,7 @@ _FILES = (
     "general",
 )
 
-_OWN_FILES = ("edge",)
+_OWN_FILES = ("edge", "motion")
 
 _RIVAL_FILES = ("salvatori", "millidge", "bayespcn", "noae", "mesh")
 

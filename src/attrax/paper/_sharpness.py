@@ -1,0 +1,48 @@
+"""Sharpness: the largest eigenvalue of the loss's Hessian, as an optimizer scales it."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import optax
+from jax.flatten_util import ravel_pytree
+from jaxtyping import PRNGKeyArray
+
+from attrax.extending import HostStates, Map
+
+_STEPS = 100
+_TINY = 1e-8
+"""What both optimizers add to the root of the mean square."""
+
+
+def sharpness(map: Map, examples: HostStates, state: Any, *, key: PRNGKeyArray) -> float:
+    """The largest eigenvalue of D^(−½) H D^(−½) by power iteration on Hessian-vector products.
+
+    H is the Hessian of the mean squared error that reproduces `examples`, n×state shape; D holds the roots of the mean
+    squares of the gradient that Adam and RMSprop keep in their `state` and divide their steps by.
+    """
+    parameters, static = eqx.partition(map, eqx.is_inexact_array)
+    weights, unravel = ravel_pytree(parameters)
+    scale = 1 / jnp.sqrt(jnp.sqrt(ravel_pytree(optax.tree.get(state, "nu"))[0]) + _TINY)
+    points = jnp.asarray(examples, weights.dtype)
+    return float(_leading((static, unravel), weights, scale, points, jr.normal(key, weights.shape, weights.dtype)))
+
+
+@eqx.filter_jit
+def _leading(fixed: tuple[Any, Any], weights: Any, scale: Any, points: Any, direction: Any) -> Any:
+    static, unravel = fixed
+
+    def loss(weights: Any) -> Any:
+        return jnp.mean((jax.vmap(eqx.combine(unravel(weights), static))(points) - points) ** 2)
+
+    def product(direction: Any) -> Any:
+        return scale * jax.jvp(jax.grad(loss), (weights,), (scale * direction,))[1]
+
+    def step(_: Any, direction: Any) -> Any:
+        turned = product(direction)
+        return turned / jnp.linalg.norm(turned)
+
+    direction = jax.lax.fori_loop(0, _STEPS, step, direction / jnp.linalg.norm(direction))
+    return jnp.vdot(direction, product(direction))
