@@ -21,6 +21,7 @@ from . import sources as sources
 from . import theory as theory
 from . import training as training
 from . import writing as writing
+from ._base.devices import devices as devices
 from ._base.status import Evidence as Evidence
 from ._base.status import IterationStatus as IterationStatus
 from ._base.status import PeriodStatus as PeriodStatus

@@ -1,6 +1,7 @@
 """Explicit precision, and batches computed in chunks of fixed size."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from attrax._base.devices import over_devices, row_program, share_count
 from attrax._base.processes import refuse_forked
 
 M = TypeVar("M")
@@ -71,11 +73,6 @@ def device_array(values: Any, dtype: Any = None) -> jax.Array:
     return jax.device_put(np.array(values, dtype))
 
 
-@eqx.filter_jit
-def _apply_rows(function: Callable[[Any], Any], rows: Any) -> Any:
-    return jax.vmap(function)(rows)
-
-
 def squared_distances(states: np.ndarray, others: np.ndarray) -> np.ndarray:
     """‖x − y‖² for each row x of `states` (m×d) and each row y of `others` (n×d), by one matrix product: m×n.
 
@@ -100,9 +97,43 @@ def apply_rows(function: Callable[[Any], Any], rows: np.ndarray, chunk: int = 64
     """
     refuse_forked()
     rows = np.asarray(rows)
-    pieces = []
-    for start in range(0, len(rows), chunk):
-        piece = rows[start : start + chunk]
-        padded = np.concatenate([piece, np.repeat(piece[-1:], chunk - len(piece), axis=0)])
-        pieces.append(np.asarray(_apply_rows(function, padded))[: len(piece)])
-    return np.concatenate(pieces) if pieces else np.zeros_like(rows)
+    if not len(rows):
+        return np.zeros_like(rows)
+    with over_devices(len(rows) > chunk):
+        return in_pieces(partial(_apply_rows, function), rows, (chunk,))
+
+
+@row_program
+def _apply_rows(function: Callable[[Any], Any], rows: Any) -> Any:
+    return jax.vmap(function)(rows)
+
+
+def in_pieces(
+    function: Callable[[Any], Any],
+    rows: Any,
+    sizes: tuple[int, ...],
+    gather: Callable[[int, int, Any, Any], Any] | None = None,
+) -> Any:
+    """`function` of `rows`, computed in chunks of the given sizes a device, as arrays on the host.
+
+    The last chunk is padded by repeating its last row. `gather(first, count, piece, result)` may take something out of
+    the result for a chunk, and returns what is to be concatenated.
+    """
+    num = len(jax.tree.leaves(rows)[0])
+    sizes = tuple(size * share_count() for size in sizes)
+    pieces, start = [], 0
+    while start < num:
+        left = num - start
+        size = next((size for size in sizes if size <= left), sizes[-1])
+        # Several small chunks cost more than one padded chunk.
+        larger = next((other for other in reversed(sizes) if other >= left), sizes[0])
+        size = larger if larger <= 2 * left else size
+        index = np.minimum(np.arange(start, start + size), num - 1)
+        piece = jax.tree.map(lambda leaf, index=index: leaf[index], rows)
+        count = min(size, left)
+        result = function(piece)
+        if gather is not None:
+            result = gather(start, count, piece, result)
+        pieces.append(jax.tree.map(lambda leaf, count=count: np.array(leaf)[:count], result))
+        start += size
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *pieces)

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from attrax._base import checks
+from attrax._base.devices import on_next_device
 from attrax._base.lengths import row_lengths
 from attrax._base.numerics import float64
 from attrax._base.processes import one_blas_thread
@@ -77,12 +78,13 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
     # machine threads that share a product wait for each other. The limit ends with the block.
     workers = os.cpu_count() or 1
     prepare = partial(_prepared, memory.map, linearize, reduced, unit, len(cycles) >= _TOGETHER)
+    look_at = on_next_device(partial(_certify_cycle, memory.map, linearize, reduced, unit, recovery_atol))
     with one_blas_thread(), ThreadPoolExecutor(workers) as pool:
         for start in range(0, len(cycles), _PIECE * workers):
             here = cycles[start : start + _PIECE * workers]
             pieces = [here[at : at + _PIECE] for at in range(0, len(here), _PIECE)]
             ready = [one for piece in pool.map(prepare, pieces) for one in piece]
-            for row in pool.map(partial(_certify_cycle, memory.map, linearize, reduced, unit, recovery_atol), ready):
+            for row in pool.map(look_at, ready):
                 rows.append(row)
                 if progress is not None:
                     largest = max(row.radius for row in rows)

@@ -15,6 +15,7 @@ from jaxtyping import Float, Int, PRNGKeyArray
 from attrax._base import checks
 from attrax._base.arguments import mention
 from attrax._base.budget import refuse_beyond_memory
+from attrax._base.devices import on_next_device
 from attrax._base.lengths import row_lengths
 from attrax._base.numerics import float64
 from attrax._base.processes import one_blas_thread
@@ -136,11 +137,10 @@ def basin_radius(
     with float64():
         reduced = reduced_map(memory.map, patterns.shape)
     found: list[tuple[Contraction, HostStates]] = []
+    prove = on_next_device(partial(_prove_cycle, memory.map, bound, second, linearize, reduced, patterns.unit))
     # One cycle a thread, as in `certify`.
     with one_blas_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        for result in pool.map(
-            partial(_prove_cycle, memory.map, bound, second, linearize, reduced, patterns.unit), cycles
-        ):
+        for result in pool.map(prove, cycles):
             found.append(result)
             if progress is not None:
                 least = min(float(proof.radius.min()) for proof, _ in found)

@@ -14,6 +14,7 @@ import scipy
 from jaxtyping import Complex, Float, Int, PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.devices import on_next_device
 from attrax._base.numerics import float64
 from attrax._base.processes import one_blas_thread
 from attrax._base.shown import Rows
@@ -125,7 +126,7 @@ def spectrum(
     rows: list[_Row] = []
     # One cycle per thread, as in `certify`.
     with one_blas_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        work = partial(_cycle_spectrum, memory.map, linearize, reduced, top, seeds, patterns.unit)
+        work = on_next_device(partial(_cycle_spectrum, memory.map, linearize, reduced, top, seeds, patterns.unit))
         for row in pool.map(work, cycles, [cycle[0] for cycle in patterns.cycles]):
             rows.append(row)
             if progress is not None:

@@ -1,6 +1,5 @@
 """The one loop: iterate a map from many starts until each converges, repeats, diverges or runs out of steps."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from attrax._base.numerics import float64
+from attrax._base.devices import over_devices, row_program
+from attrax._base.numerics import float64, in_pieces
 from attrax._base.shown import Record
 from attrax._base.status import IterationStatus
 from attrax._base.types import HostStates, Progress
@@ -119,7 +119,8 @@ def run(
 
     ```
     """
-    with float64():
+    with float64(), over_devices(len(starts) > sizes[-1]) as everywhere:
+        reduced = everywhere(reduced)
         rows = in_pieces(lambda piece: _first_step(reduced, *piece), _limited(starts, atol, unit), sizes)
         return _run_on(reduced, rows, max_steps, keep, sizes, progress)
 
@@ -145,7 +146,8 @@ def run_on(
         >>> int(found.num_steps[0]), found.status[0].value
         (10, 'converged')
     """
-    with float64():
+    with float64(), over_devices(len(z) > sizes[-1]) as everywhere:
+        reduced = everywhere(reduced)
         rows = in_pieces(lambda piece: _from_coordinates(reduced, *piece), _limited(z, atol, unit), sizes)
         return _run_on(reduced, rows, max_steps, keep, sizes, None)
 
@@ -242,7 +244,8 @@ def states_of(reduced: ReducedMap, z: Float[np.ndarray, "n k"], sizes: tuple[int
         >>> ax.dynamics.states_of(reduced, np.array([[3.0], [1.0]])).ravel().tolist()
         [3.0, 1.0]
     """
-    with float64():
+    with float64(), over_devices(len(z) > sizes[-1]) as everywhere:
+        reduced = everywhere(reduced)
         return in_pieces(lambda piece: _to_states(reduced, piece), z, sizes)
 
 
@@ -260,36 +263,6 @@ def flat_of(reduced: ReducedMap, z: Float[np.ndarray, "n k"]) -> Float[np.ndarra
     return z if reduced.norm_factor is None else z @ np.asarray(reduced.norm_factor).T
 
 
-def in_pieces(
-    function: Callable[[Any], Any],
-    rows: Any,
-    sizes: tuple[int, ...] = _CHUNK,
-    gather: Callable[[int, int, Any, Any], Any] | None = None,
-) -> Any:
-    """`function` of `rows`, computed in chunks of the given sizes, as arrays on the host.
-
-    The last chunk is padded by repeating its last row. `gather(first, count, piece, result)` may take something out of
-    the result for a chunk, and returns what is to be concatenated.
-    """
-    num = len(jax.tree.leaves(rows)[0])
-    pieces, start = [], 0
-    while start < num:
-        left = num - start
-        size = next((size for size in sizes if size <= left), sizes[-1])
-        # Several small chunks cost more than one padded chunk.
-        larger = next((other for other in reversed(sizes) if other >= left), sizes[0])
-        size = larger if larger <= 2 * left else size
-        index = np.minimum(np.arange(start, start + size), num - 1)
-        piece = jax.tree.map(lambda leaf, index=index: leaf[index], rows)
-        count = min(size, left)
-        result = function(piece)
-        if gather is not None:
-            result = gather(start, count, piece, result)
-        pieces.append(jax.tree.map(lambda leaf, count=count: np.array(leaf)[:count], result))
-        start += size
-    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *pieces)
-
-
 def _norms(differences: Any) -> Any:
     return jnp.sqrt(jnp.sum(differences.reshape(len(differences), -1) ** 2, axis=1))
 
@@ -298,13 +271,13 @@ def _flat(reduced: ReducedMap, z: Any) -> Any:
     return z if reduced.norm_factor is None else z @ reduced.norm_factor.T
 
 
-@eqx.filter_jit
+@row_program
 def _first_step(reduced: ReducedMap, starts: Any, atol: Any, bound: Any) -> _Rows:
     z = jax.vmap(reduced.first_step)(starts).astype(starts.dtype)
     return _begun(reduced, z, _norms(jax.vmap(reduced.to_state)(z) - starts).astype(z.dtype), 1, atol, bound)
 
 
-@eqx.filter_jit
+@row_program
 def _from_coordinates(reduced: ReducedMap, z: Any, atol: Any, bound: Any) -> _Rows:
     return _begun(reduced, z, jnp.full(len(z), jnp.finfo(z.dtype).max), 0, atol, bound)
 
@@ -331,12 +304,12 @@ def _begun(reduced: ReducedMap, z: Any, residual: Any, step: int, atol: Any, bou
     )
 
 
-@eqx.filter_jit
+@row_program
 def _to_states(reduced: ReducedMap, z: Any) -> Any:
     return jax.vmap(reduced.to_state)(z).astype(z.dtype)
 
 
-@eqx.filter_jit
+@row_program
 def _advance(reduced: ReducedMap, rows: _Rows, *, max_steps: Any, keep: bool) -> tuple[_Rows, Any]:
     """Some steps of every running row and, with `keep`, the coordinates after each of them."""
     path = jnp.zeros((len(rows.z), _BLOCK, rows.z.shape[1]), rows.z.dtype) if keep else None

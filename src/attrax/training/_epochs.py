@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from attrax._base.devices import map_rows, together
 from attrax._base.lazy import lazy
 from attrax.training._losses import Loss
 from attrax.training._objective import Objective, weighted_mean
@@ -57,11 +58,11 @@ def _clean_loss(static: Any, problem: Problem, parameters: Any) -> Any:
     map = eqx.combine(parameters, static)
     if problem.batch < len(problem.inputs) > _PIECE:
 
-        def row_loss(row: tuple[Any, Any]) -> Any:
-            return problem.loss(map(row[0])[None], row[1][None])[0]
+        def row_loss(input: Any, target: Any) -> Any:
+            return problem.loss(map(input)[None], target[None])[0]
 
-        return jnp.mean(jax.lax.map(row_loss, (problem.inputs, problem.targets), batch_size=_PIECE))
-    return jnp.mean(problem.loss(jax.vmap(map)(problem.inputs), problem.targets))
+        return jnp.mean(map_rows(row_loss, problem.inputs, problem.targets, piece=_PIECE))
+    return jnp.mean(problem.loss(map_rows(map, problem.inputs), problem.targets))
 
 
 loss_of = eqx.filter_jit(_clean_loss)
@@ -103,7 +104,7 @@ def run(fixed: tuple[Any, Problem, optax.GradientTransformation, Any, Any], stat
     ) -> tuple[Float[Array, ""], tuple[Any, Any]]:
         map, inputs, targets = eqx.combine(parameters, static), problem.inputs[rows], problem.targets[rows]
         if problem.objective is None:
-            return weighted_mean(problem.loss(jax.vmap(map)(inputs), targets), weights), (carry, inputs)
+            return weighted_mean(problem.loss(map_rows(map, inputs), targets), weights), (carry, inputs)
         return problem.objective(map, carry, inputs, targets, weights, rows, key, problem.loss)
 
     def drawn_epoch(now: Running) -> Running:
@@ -138,4 +139,4 @@ def run(fixed: tuple[Any, Problem, optax.GradientTransformation, Any, Any], stat
     def running(now: Running) -> Any:
         return (now.epoch < stop) & ~(now.loss <= problem.tol) & ((now.epoch == 0) | jnp.isfinite(now.loss))
 
-    return jax.lax.while_loop(running, clean_epoch if problem.plain else drawn_epoch, state)
+    return together(jax.lax.while_loop(running, clean_epoch if problem.plain else drawn_epoch, state))

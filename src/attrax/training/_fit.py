@@ -18,6 +18,7 @@ from jaxtyping import PRNGKeyArray
 from attrax._base import checks
 from attrax._base.arguments import mention
 from attrax._base.budget import refuse_beyond_memory
+from attrax._base.devices import agreed, local, over_devices
 from attrax._base.files import alone
 from attrax._base.lazy import lazy
 from attrax._base.numerics import device_array, float64
@@ -189,7 +190,7 @@ def fit(
         found = jax.eval_shape(map, jax.ShapeDtypeStruct(inputs.shape[1:], dtype)).shape
     if targets.shape[1:] not in ((found,) if loss is squared_error else (found, ())):
         raise ValueError(f"map must give the shape of a target, {targets.shape[1:]}; it gives {found}")
-    with float64() if dtype == np.float64 else contextlib.nullcontext():
+    with float64() if dtype == np.float64 else contextlib.nullcontext(), over_devices() as everywhere:
         # New arrays, because the loop overwrites its state and must not change the caller's map.
         parameters = jax.tree.map(lambda leaf: device_array(leaf, dtype), parameters)
         problem = Problem(
@@ -202,21 +203,23 @@ def fit(
             copies=copies,
             loss=loss,
         )
+        parameters, problem = everywhere((parameters, problem))
         carry = None if problem.objective is None else problem.objective.start(problem.inputs)
         if optimizer_state is None:
             kept = first_state(optimizer, parameters)
         else:
-            kept = jax.tree.map(jnp.array, optimizer_state)
+            kept = everywhere(jax.tree.map(jnp.array, optimizer_state))
         # A map that is good enough is not trained.
         start = loss_of(static, problem, parameters) if tol >= 0 else device_array(np.inf, dtype)
         state = Running(parameters, kept, carry, device_array(0, np.int32), start)
         stamp = "" if checkpoint is None else digest(fingerprint, problem, map)
-        end = _End(epochs, tol, begun, limit, anneal)
+        end = _End(epochs, tol, agreed(begun), limit, anneal)
         with contextlib.nullcontext() if checkpoint is None else alone(checkpoint):
             if resume and checkpoint is not None and Path(checkpoint).exists():
                 state, _ = read_checkpoint(checkpoint, state, stamp)
                 state = jax.tree.map(jnp.array, state)
             state, time_limited = _train(state, static, problem, optimizer, end, checkpoint, stamp, progress)
+        state = local(state)
         done = int(state.epoch)
         reached = float(state.loss if done or tol >= 0 else loss_of(static, problem, state.parameters))
         trained = eqx.combine(jax.tree.map(np.asarray, state.parameters), static)
@@ -270,13 +273,13 @@ def _train(
     if int(state.epoch) >= end.epochs or float(state.loss) <= end.tol:
         return state, False  # without compiling a loop that would make no step
     while True:
-        start = time.perf_counter()
+        start = agreed(time.perf_counter())
         before = int(state.epoch)
         stop = np.asarray(min(before + block, last))
         state = run((static, problem, optimizer, stop, annealing), state)
         jax.block_until_ready(state.loss)
         loss, done = float(state.loss), int(state.epoch)
-        now = time.perf_counter()
+        now = agreed(time.perf_counter())
         late, was_annealing = now - end.begun > end.limit, annealing is not None
         if problem.plain and (done >= last or late or loss <= end.tol):
             # What the loop knows is the loss before the last step. If that has missed the tolerance, it goes on.

@@ -12,6 +12,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from attrax._base.devices import map_rows
 from attrax._base.shown import Record
 from attrax._base.types import HostIndices, HostStates
 from attrax.corruptions import Corruption
@@ -154,11 +155,11 @@ class Objective(Record, eqx.Module):
         """The loss of one step on the examples numbered `rows`, the carry for the next step, and the inputs used."""
         disturb_key, penalty_key = jr.split(key) if self.penalized else (key, key)
         disturbed, deviated = self.disturb(carry, inputs, rows, disturb_key)
-        outputs = jax.vmap(map)(disturbed)
+        outputs = map_rows(map, disturbed)
         loss = weighted_mean(row_loss(outputs, targets), weights)
         if self.penalized:
             directions = jr.normal(penalty_key, inputs.shape, inputs.dtype)
-            slopes = jax.vmap(lambda x, v: jax.jvp(map, (x,), (v,))[1])(inputs, directions)
+            slopes = map_rows(lambda x, v: jax.jvp(map, (x,), (v,))[1], inputs, directions)
             loss = loss + self.penalty * weighted_mean(slopes**2, weights)
         if self.deviating:
             moved = jax.lax.stop_gradient(outputs - targets)
