@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from attrax.cli._devices import on_devices
 from attrax.cli._maps import MapName
 from attrax.cli._memory_files import File, load_memory
 from attrax.cli._options import Json, PatternSource, check_output_folder
@@ -28,6 +29,7 @@ def _numbers(text: str | None, option: str, count: int, kind: type) -> tuple[Any
         ) from None
 
 
+@on_devices
 def basins(
     file: File,
     output: Annotated[

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from attrax.cli._devices import on_devices
 from attrax.cli._options import (
     Gray,
     Json,
@@ -20,6 +21,7 @@ from attrax.cli._output import number, percent, print_json
 from attrax.cli._progress import progress_bar
 
 
+@on_devices
 def capacity(
     sources: Annotated[
         list[str], typer.Argument(metavar="SOURCE...", help="Examples: any source, such as digits, faces or random:64.")

@@ -5,6 +5,7 @@ from typing import Any
 
 from attrax._base.arguments import printable
 from attrax.cli._cycles import cycle_rows, open_sequence_rows, print_cycles, print_reasons
+from attrax.cli._devices import on_devices
 from attrax.cli._maps import MapName, named_map
 from attrax.cli._memory_files import File, load_memory
 from attrax.cli._options import Json, PatternSource, StoredRecoveryAtol
@@ -16,6 +17,7 @@ _WRITTEN = ("writer", "status", "loss", "epochs", "seconds", "sources", "corrupt
 """What is told of how a memory was written; `--json` has the rest of the record."""
 
 
+@on_devices
 def certify(
     file: File,
     patterns: PatternSource = None,

@@ -12,6 +12,7 @@ import typer
 from attrax._base.arguments import printable
 from attrax._base.files import alone
 from attrax.cli._certify import totals
+from attrax.cli._devices import on_devices
 from attrax.cli._examples import tell_merged, tell_notes
 from attrax.cli._memory_files import readable
 from attrax.cli._options import Gray, Json, Number, Seed, Shuffle, Size, SkipUnreadable, check_output_file, load_sources
@@ -30,6 +31,7 @@ Compare = Annotated[
 ]
 
 
+@on_devices
 def add(
     file: File,
     sources: Annotated[list[str], typer.Argument(metavar="SOURCE...", help="What to add: any source, as in store.")],
@@ -78,6 +80,7 @@ def add(
     return _report(file, memory.patterns, change, compare, seed, as_json)
 
 
+@on_devices
 def forget(
     file: File,
     examples: Annotated[

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from attrax.cli._devices import on_devices
 from attrax.cli._maps import MapName
 from attrax.cli._memory_files import File, load_memory
 from attrax.cli._options import Json, PatternSource, Seed, check_output_folder
@@ -12,6 +13,7 @@ from attrax.cli._output import percent, print_json
 from attrax.cli._progress import progress_bar
 
 
+@on_devices
 def recovery(
     file: File,
     corrupt: Annotated[

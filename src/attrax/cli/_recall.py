@@ -11,6 +11,7 @@ import typer
 from attrax._base.arguments import printable
 from attrax.cli._cues import one_cue
 from attrax.cli._cycles import name_of
+from attrax.cli._devices import on_devices
 from attrax.cli._examples import tell_notes
 from attrax.cli._frames import FILMS, check_film_output, check_frames_output, check_many_output, film_again, write_path
 from attrax.cli._known import Known, held_record, print_held, read_known
@@ -34,6 +35,7 @@ from attrax.cli._recalled_files import write_recalled
 from attrax.corruptions import CORRUPTIONS
 
 
+@on_devices
 def recall(
     file: File,
     cues: Annotated[

@@ -7,6 +7,7 @@ import typer
 
 from attrax._base.arguments import printable
 from attrax.cli._cycles import name_of
+from attrax.cli._devices import on_devices
 from attrax.cli._maps import MapName
 from attrax.cli._memory_files import File, load_memory
 from attrax.cli._options import Json, PatternSource, Seed, check_output_folder
@@ -25,6 +26,7 @@ def _called(patterns: Any, indices: Any) -> list[str]:
     return [f"{name:<{width}}" for name in names]
 
 
+@on_devices
 def spectrum(
     file: File,
     top: Annotated[
@@ -94,6 +96,7 @@ def spectrum(
     return 0
 
 
+@on_devices
 def radius(
     file: File,
     directions: Annotated[

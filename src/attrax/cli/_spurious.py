@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from attrax._base.arguments import printable
+from attrax.cli._devices import on_devices
 from attrax.cli._maps import MapName
 from attrax.cli._memory_files import File, load_memory
 from attrax.cli._options import (
@@ -25,6 +26,7 @@ from attrax.cli._output import number, print_json
 from attrax.cli._progress import progress_bar
 
 
+@on_devices
 def spurious(
     file: File,
     images: Annotated[

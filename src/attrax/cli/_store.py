@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from attrax.activations import activation as activation_of
+from attrax.cli._devices import on_devices
 from attrax.cli._examples import (
     merged_names,
     near_record,
@@ -34,6 +35,7 @@ from attrax.cli._store_options import MethodOptions, NetworkOptions, OutputOptio
 from attrax.cli._store_record import print_store_record, store_record
 
 
+@on_devices
 @with_panels
 def store(
     sources: Annotated[
