@@ -43,5 +43,5 @@ def on_devices(function: Callable[..., int]) -> Callable[..., int]:
         with among(devices):
             return function(**given)
 
-    command.__signature__ = signature.replace(parameters=[*parameters, option])  # pyright: ignore[reportAttributeAccessIssue]
+    command.__dict__["__signature__"] = signature.replace(parameters=[*parameters, option])
     return command
