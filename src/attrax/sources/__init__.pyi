@@ -14,6 +14,7 @@ from ._fidelity import snr as snr
 from ._films import SHIPPED_FILMS as SHIPPED_FILMS
 from ._load import count as count
 from ._load import load as load
+from ._load import load_pieces as load_pieces
 from ._pixels import FITS as FITS
 from ._read import check_read as check_read
 from ._read import check_source as check_source

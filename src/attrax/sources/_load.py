@@ -1,7 +1,7 @@
 """Examples from any number of sources."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,77 +77,186 @@ def load(
         >>> load("digits", "faces", n=1800, size=(16, 16)).values.shape
         (1800, 16, 16)
     """
-    if not specs:
-        raise SourceError("load needs at least one source, as in load('digits'); got none")
-    if n is not None:
-        checks.integer("n", n, least=1)
-    seed, size = checks.integer("seed", seed), checked_size(size)
-    options: dict[str, Any] = {"size": size, "gray": gray}
-    options |= {"fit": checked_fit(fit, size), "value_range": checked_range(value_range)}
-    sources = [open_source(spec, recursive=recursive) for spec in specs]
-    _refuse_mixture(specs, sources)
-    images = sources[0].kind == "images"
-    if not images and (size is not None or gray):
-        raise SourceError(
-            f"{mention('size')} and {mention('gray')} apply to images only; {_short(specs[0])} holds vectors. "
-            "Leave them out"
-        )
+    reading = _Reading(specs, size, fit, gray, value_range, recursive, skip_unreadable)
+    order, wanted = reading.order(n, shuffle, seed)
+    values, skipped = reading.take(order, wanted)
+    reading.refuse_too_few(len(values), n, skipped)
+    return reading.examples(order, values, skipped, first=True, last=True)
 
-    positions = [(number, index) for number, source in enumerate(sources) for index in range(len(source.names))]
-    if n is not None and n > len(positions):
-        raise SourceError(
-            f"{mention('n')} must be at most {len(positions)}, the number of examples in {_listed(specs)}; got {n}"
-        )
-    order = np.random.default_rng(seed).permutation(len(positions)) if shuffle else np.arange(len(positions))
 
-    values: dict[int, np.ndarray[Any, Any]] = {}
-    skipped: dict[int, str] = {}
-    scales = [_Scale() for _ in sources]
-    first = ""
-    wanted = len(positions) if n is None else n
-    while missing := min(wanted - len(values), len(order) - len(values) - len(skipped)):
-        taken = len(values) + len(skipped)
-        # In the order of the files, so that none is opened twice.
-        for position in sorted(order[taken : taken + missing].tolist()):
-            number, index = positions[position]
-            source = sources[number]
-            label = source.label(index)
-            try:
-                raw = source.item(index)
-                value = prepare(raw, label, image=images, **options)
-            except SourceError as error:
-                if not source.separate:
-                    raise
-                if not skip_unreadable:
-                    skip = mention("skip_unreadable", "True")
-                    raise SourceError(f"{error.message}. {skip} leaves such files out") from error
-                skipped[position] = str(error)
-                continue
+def load_pieces(
+    *specs: str | os.PathLike[str],
+    rows: int,
+    n: int | None = None,
+    shuffle: bool = False,
+    seed: int = 0,
+    size: tuple[int, int] | None = None,
+    fit: str = "squash",
+    gray: bool = False,
+    value_range: tuple[float, float] | None = None,
+    recursive: bool = True,
+    skip_unreadable: bool = False,
+) -> Iterator[Examples]:
+    """What `load` gives, at most `rows` examples at a time: more than memory holds can be gone through.
+
+    A piece is read when it is asked for. Of `.npy` files and published data sets only its examples are read, of a
+    folder only its files. All pieces have one shape. That of the first one counts for gray beside color: a gray image
+    among color ones becomes color, color after pieces that are all gray is refused. Whole numbers of more than 16 bits
+    in image files need `value_range`, as the range of all of them is not known before the last. Unreadable files that
+    are `skipped` are told with the next readable one.
+
+    **Arguments:** `rows`, at least 1; the others as of `load`.
+
+    **Returns** an iterator over `Examples`. **Raises** `ValueError` as `load` does: for wrong arguments at once, for
+    what is found in a piece when it is read.
+
+        >>> from attrax.sources import load_pieces
+        >>> [piece.names[0] for piece in load_pieces("digits", rows=700)]
+        ['digits[0]', 'digits[700]', 'digits[1400]']
+    """
+    rows = checks.integer("rows", rows, least=1)
+    reading = _Reading(specs, size, fit, gray, value_range, recursive, skip_unreadable)
+    return reading.pieces(rows, n, shuffle, seed)
+
+
+class _Reading:
+    """Opened sources, how their examples are to be prepared, and what is known of those that were read."""
+
+    def __init__(
+        self,
+        specs: tuple[str | os.PathLike[str], ...],
+        size: tuple[int, int] | None,
+        fit: str,
+        gray: bool,
+        value_range: Range | None,
+        recursive: bool,
+        skip_unreadable: bool,
+    ) -> None:
+        if not specs:
+            raise SourceError("load needs at least one source, as in load('digits'); got none")
+        size, self.value_range = checked_size(size), checked_range(value_range)
+        self.options: dict[str, Any] = {"size": size, "gray": gray}
+        self.options |= {"fit": checked_fit(fit, size), "value_range": self.value_range}
+        self.specs, self.skip_unreadable = specs, skip_unreadable
+        self.sources = [open_source(spec, recursive=recursive) for spec in specs]
+        _refuse_mixture(specs, self.sources)
+        self.images = self.sources[0].kind == "images"
+        if not self.images and (size is not None or gray):
+            raise SourceError(
+                f"{mention('size')} and {mention('gray')} apply to images only; {_short(specs[0])} holds vectors. "
+                "Leave them out"
+            )
+        self.positions = [
+            (number, index) for number, source in enumerate(self.sources) for index in range(len(source.names))
+        ]
+        self.scales = [_Scale() for _ in self.sources]
+        self.first: tuple[str, np.ndarray[Any, Any]] | None = None
+        self.color = False
+
+    def order(self, n: int | None, shuffle: bool, seed: int) -> tuple[np.ndarray, int]:
+        """The positions in the order in which examples are taken, and how many are wanted."""
+        total = len(self.positions)
+        if n is not None and checks.integer("n", n, least=1) > total:
+            raise SourceError(
+                f"{mention('n')} must be at most {total}, the number of examples in {_listed(self.specs)}; got {n}"
+            )
+        seed = checks.integer("seed", seed)
+        order = np.random.default_rng(seed).permutation(total) if shuffle else np.arange(total)
+        return order, total if n is None else n
+
+    def take(self, order: np.ndarray, wanted: int) -> tuple[dict[int, np.ndarray[Any, Any]], dict[int, str]]:
+        """The first readable examples of an order, as many as are wanted, and why others were left out; both by their
+        positions."""
+        values: dict[int, np.ndarray[Any, Any]] = {}
+        skipped: dict[int, str] = {}
+        while missing := min(wanted - len(values), len(order) - len(values) - len(skipped)):
+            taken = len(values) + len(skipped)
+            # In the order of the files, so that none is opened twice.
+            for position in sorted(order[taken : taken + missing].tolist()):
+                number, index = self.positions[position]
+                source = self.sources[number]
+                label = source.label(index)
+                try:
+                    raw = source.item(index)
+                    value = prepare(raw, label, image=self.images, **self.options)
+                except SourceError as error:
+                    if not source.separate:
+                        raise
+                    if not self.skip_unreadable:
+                        skip = mention("skip_unreadable", "True")
+                        raise SourceError(f"{error.message}. {skip} leaves such files out") from error
+                    skipped[position] = str(error)
+                    continue
+                if not values:
+                    _refuse_too_many(wanted, value, self.images)
+                self.first = self.first or (label, value)
+                _refuse_unlike(*self.first, label, value, self.images)
+                values[position] = value
+                if raw.dtype.kind in "ui":
+                    self.scales[number].meet(raw, position)
+        return values, skipped
+
+    def refuse_too_few(self, found: int, n: int | None, skipped: Mapping[int, str]) -> None:
+        """**Raises** `SourceError` where too few, or none, are readable."""
+        if not found or (n is not None and found < n):
+            wanted = len(self.positions) if n is None else n
+            raise SourceError(
+                f"{wanted} examples were to be read from {_listed(self.specs)}, but only {found} of "
+                f"{len(self.positions)} are readable; the first that is not: {skipped[min(skipped)]}"
+            )
+
+    def pieces(self, rows: int, n: int | None, shuffle: bool, seed: int) -> Iterator[Examples]:
+        """At most `rows` examples at a time. **Raises** `SourceError` at once for an `n` that is too large."""
+        return self._read_on(*self.order(n, shuffle, seed), rows, n)
+
+    def _read_on(self, order: np.ndarray, wanted: int, rows: int, n: int | None) -> Iterator[Examples]:
+        found = 0
+        left_out: dict[int, str] = {}
+        skipped: dict[int, str] = {}
+        while len(order) and found < wanted:
+            values, unreadable = self.take(order, min(rows, wanted - found))
+            order, here = order[len(values) + len(unreadable) :], order
+            left_out, skipped = left_out | unreadable, skipped | unreadable
+            found += len(values)
             if values:
-                _refuse_unlike(first, next(iter(values.values())), label, value, images)
-            else:
-                _refuse_too_many(wanted, value, images)
-            first = first or label
-            values[position] = value
-            if raw.dtype.kind in "ui":
-                scales[number].meet(raw, position)
-    left_out = tuple(skipped[position] for position in sorted(skipped))
-    if not values or (n is not None and len(values) < n):
-        raise SourceError(
-            f"{wanted} examples were to be read from {_listed(specs)}, but only {len(values)} of {len(positions)} "
-            f"are readable; the first that is not: {left_out[0]}"
-        )
-    notes = [note for source in sources for note in source.notes]
-    for spec, source, scale in zip(specs, sources, scales, strict=True):
-        notes += scale.scale_rest(values, source, _short(spec), value_range)
-    kept = [position for position in order.tolist() if position in values]
-    rows = [values[position] for position in kept]
-    if images and any(row.ndim == 3 for row in rows):
-        rows = [promote(row) for row in rows]
-    places = [positions[position] for position in kept]
-    names = tuple(sources[number].names[index] for number, index in places)
-    labels = tuple(sources[number].class_of(index) for number, index in places)
-    return Examples(np.stack(rows), sources[0].kind, names, left_out, labels if any(labels) else (), tuple(notes))
+                last = found == wanted or not len(order)
+                yield self.examples(here, values, left_out, first=found == len(values), last=last)
+                left_out = {}
+        self.refuse_too_few(found, n, skipped)
+
+    def examples(
+        self,
+        order: np.ndarray,
+        values: dict[int, np.ndarray[Any, Any]],
+        skipped: Mapping[int, str],
+        *,
+        first: bool,
+        last: bool,
+    ) -> Examples:
+        """What was taken, in this order; the notes on the sources with the first piece, those on numbers with the
+        last."""
+        notes = [note for source in self.sources for note in source.notes if first]
+        whole = first and last
+        for spec, source, scale in zip(self.specs, self.sources, self.scales, strict=True):
+            found = scale.scale_rest(values, source, _short(spec), self.value_range, whole)
+            notes += found if last else ()
+        kept = [position for position in order.tolist() if position in values]
+        rows = [values[position] for position in kept]
+        colored = [position for position in kept if self.images and values[position].ndim == 3]
+        if colored and not first and not self.color:
+            number, index = self.positions[colored[0]]
+            raise SourceError(
+                f"{self.sources[number].label(index)} has color, and all images that were read before it have none; "
+                f"{mention('gray', 'True')} takes the color away"
+            )
+        self.color = self.color or bool(colored)
+        rows = [promote(row) for row in rows] if self.color else rows
+        places = [self.positions[position] for position in kept]
+        names = tuple(self.sources[number].names[index] for number, index in places)
+        labels = tuple(self.sources[number].class_of(index) for number, index in places)
+        left_out = tuple(skipped[position] for position in sorted(skipped))
+        kind = self.sources[0].kind
+        return Examples(np.stack(rows), kind, names, left_out, labels if any(labels) else (), tuple(notes))
 
 
 class _Scale:
@@ -163,18 +272,30 @@ class _Scale:
             self.unscaled.append(position)
 
     def scale_rest(
-        self, values: dict[int, np.ndarray[Any, Any]], source: Source, label: str, value_range: Range | None
+        self,
+        values: dict[int, np.ndarray[Any, Any]],
+        source: Source,
+        label: str,
+        value_range: Range | None,
+        whole: bool,
     ) -> tuple[str, ...]:
-        """Scales what is left, by the range of the whole source; gives notes."""
+        """Scales what is left, by the range of the whole source; gives notes. `whole`: all of it is in `values`."""
         if value_range is not None or self.dtype is None:
             return ()
         allowed = type_range(self.dtype)
         if self.unscaled:
+            if source.extremes is None and not whole:
+                raise SourceError(
+                    f"{label}: numbers of {self.dtype} are scaled by the range of all of them, which is not known "
+                    f"before the last is read; give {mention('value_range', '(low, high)', 'LOW:HIGH')}, or read all "
+                    "at once"
+                )
             # By all examples, not only those that were asked for, so that these do not depend on how many they are.
             low, high = (self.least, self.most) if source.extremes is None else source.extremes()
             allowed = known_range(int(low), int(high), self.dtype, label)
             for position in self.unscaled:
                 values[position] = divided(values[position], allowed)
+            self.unscaled = []
         return () if allowed is None else narrow_note(float(self.least), float(self.most), allowed, label)
 
 
