@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -77,12 +78,12 @@ def _mask_of(path: str, patterns: Any) -> np.ndarray:
     )
 
 
-def held_record(found: Any) -> dict[str, Any] | None:
-    """How the iteration with the known part held ended, for the record."""
-    if found.held is None:
+def held_record(held: Sequence[Any]) -> dict[str, Any] | None:
+    """How iterations with the known part held ended, for the record; `None` if nothing was held."""
+    if not held:
         return None
-    counted = Counter(str(status) for status in found.held.status)
-    return {"status_counts": dict(counted), "steps": spread(found.held.num_steps)}
+    counted = Counter(str(status) for one in held for status in one.status)
+    return {"status_counts": dict(counted), "steps": spread([steps for one in held for steps in one.num_steps])}
 
 
 def print_held(record: dict[str, Any]) -> None:

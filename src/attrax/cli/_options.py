@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -166,8 +167,31 @@ def parse_range(text: str | None) -> tuple[float, float] | None:
     return found
 
 
-def load_sources(
-    sources: list[str],
+def load_sources(sources: list[str], **selection: Any) -> Any:
+    """`attrax.sources.read` for single examples; the `selection` is as `_selected` takes it."""
+    with waiting("reading " + " ".join(sources[:3])):
+        from attrax.sources import read
+
+        return read(*sources, kind="images", **_selected(**selection))
+
+
+def load_pieces(sources: list[str], *, rows: int, **selection: Any) -> Iterator[Any]:
+    """`attrax.sources.load_pieces`; the `selection` is as `_selected` takes it."""
+    from attrax.sources import is_sequence, load_pieces
+
+    films = [source for source in sources if is_sequence(source)]
+    if films:
+        raise ValueError(f"--memory reads pictures and arrays in pieces; {films[0]} is a film, a sound or a text")
+    pieces = load_pieces(*sources, rows=rows, **_selected(**selection))
+    while True:
+        with waiting("reading " + " ".join(sources[:3])):
+            piece = next(pieces, None)
+        if piece is None:
+            return
+        yield piece
+
+
+def _selected(
     *,
     n: int | None = None,
     shuffle: bool = False,
@@ -176,28 +200,23 @@ def load_sources(
     gray: bool = False,
     skip_unreadable: bool = False,
     like: Any = None,
-) -> Any:
-    """`attrax.sources.read` for single examples, with the options as the command line has them.
+) -> dict[str, Any]:
+    """Options of the command line as the library takes them.
 
     `like`: a memory, with whose sources these are to agree in all that has no option here.
     """
     shape = parse_size(size)
     selection = {} if like is None else like.written.get("selection") or {}
-    with waiting("reading " + " ".join(sources[:3])):
-        from attrax.sources import read
-
-        return read(
-            *sources,
-            kind="images",
-            n=n,
-            shuffle=shuffle,
-            seed=seed,
-            size=shape,
-            gray=gray,
-            value_range=parse_range(selection.get("range")),
-            fit=selection.get("fit", "squash") if shape else "squash",
-            skip_unreadable=skip_unreadable,
-        )
+    return {
+        "n": n,
+        "shuffle": shuffle,
+        "seed": seed,
+        "size": shape,
+        "gray": gray,
+        "value_range": parse_range(selection.get("range")),
+        "fit": selection.get("fit", "squash") if shape else "squash",
+        "skip_unreadable": skip_unreadable,
+    }
 
 
 def check_output_file(path: Path, option: str) -> None:

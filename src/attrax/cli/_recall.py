@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +11,6 @@ from attrax._base.arguments import printable
 from attrax.cli._cues import one_cue
 from attrax.cli._cycles import name_of
 from attrax.cli._devices import on_devices
-from attrax.cli._examples import tell_notes
 from attrax.cli._frames import FILMS, check_film_output, check_frames_output, check_many_output, film_again, write_path
 from attrax.cli._known import Known, held_record, print_held, read_known
 from attrax.cli._maps import MapName
@@ -26,11 +24,11 @@ from attrax.cli._options import (
     Shuffle,
     Size,
     SkipUnreadable,
-    load_sources,
 )
-from attrax.cli._output import number, percent, print_json, spread
+from attrax.cli._output import number, percent, print_json
 from attrax.cli._pairs import answers, write_words
 from attrax.cli._progress import progress_bar
+from attrax.cli._recall_record import Limit, Told, given_pieces, parse_bytes
 from attrax.cli._recalled_files import write_recalled
 from attrax.corruptions import CORRUPTIONS
 
@@ -70,6 +68,7 @@ def recall(
         ),
     ] = None,
     known: Known = None,
+    limit: Limit = None,
     reading: Annotated[
         str,
         typer.Option(metavar="NAME", help="How to read the paper's thresholds: literal, mean_square or auto."),
@@ -138,6 +137,11 @@ def recall(
     }
     if corrupt is not None:
         parse_corruption(corrupt)
+    most = parse_bytes(limit)
+    if limit is not None and not cues:
+        raise ValueError("--memory reads cues in pieces; give some, or leave it out")
+    if limit is not None and output is not None and output.suffix.lower() in FILMS:
+        raise ValueError("--memory: a film shows all cues side by side; name a folder for --output")
     if begin is not None:
         if cues:
             raise ValueError("give either cues or --from, not both")
@@ -158,7 +162,7 @@ def recall(
         if output is not None:
             check_film_output(output, memory.patterns.frame_shape)
         options["known"] = read_known(known, memory.examples(), corrupted=corrupt is not None)
-        record = _from_many(memory, cues or [], corrupt, output, selection, seed, options)
+        record = _from_many(memory, cues or [], corrupt, output, selection, seed, options, most)
     record |= {"known_part": known, "file": str(file)}
     if as_json:
         print_json(record)
@@ -217,7 +221,7 @@ def _from_one(
             "min": float(found.psnr_min[0]) if measured else None,
         },
         "reading": found.reading,
-        "held": held_record(found),
+        "held": held_record([] if found.held is None else [found.held]),
         "frames": len(frames),
         "output": None if output is None else str(output),
     }
@@ -262,6 +266,7 @@ def _from_many(
     selection: dict[str, Any],
     seed: int,
     options: dict[str, Any],
+    limit: int | None,
 ) -> dict[str, Any]:
     """What came back from many cues, written where it was asked for, as a record."""
     import jax.random as jr
@@ -269,72 +274,47 @@ def _from_many(
     from attrax.analysis import recovery
     from attrax.dynamics import recall as recall_cues
 
+    told = Told(memory)
+    if corrupt is None:
+        for given, folder in given_pieces(memory, cues, output, selection, limit):
+            with progress_bar() as progress:
+                answer = recall_cues(memory, given.values, progress=progress, **options)
+            names = list(given.names)
+            told.add(names, answer, *_written(memory, folder, answer, given.values, names, cues, options, made=False))
+        return told.record(corrupt, None)
     with progress_bar() as progress:
-        if corrupt is not None:
-            measured = recovery(memory, corrupt, progress=progress, key=jr.key(seed), **options)
-            answer, used = measured.recall, measured.cues
-            used = used if memory.patterns.parts is not None else memory.patterns.as_frames(used)
-            given_names = memory.patterns.names
-            names = [f"example-{index:04d}" for index in range(len(used))] if given_names is None else list(given_names)
-            one_nn, best_nn, trained = measured.one_nn_rate, measured.best_nn_rate, measured.trained
-        else:
-            given = load_sources(cues, like=memory, **selection)
-            tell_notes(given)
-            if given.values.shape[1:] not in (memory.patterns.shape, memory.patterns.cue_shape):
-                pictures = len(memory.patterns.cue_shape) > 1 and given.values.ndim > 2
-                raise ValueError(
-                    f"the cues have the shape {_shape(given.values.shape[1:])} and the memory stores "
-                    f"{_shape(memory.patterns.cue_shape)}; "
-                    + ("bring them to it with --size and --gray" if pictures else "give cues of that shape")
-                )
-            answer = recall_cues(memory, given.values, progress=progress, **options)
-            used, names = given.values, list(given.names)
-            one_nn = best_nn = trained = None
-    written = []
+        measured = recovery(memory, corrupt, progress=progress, key=jr.key(seed), **options)
+    used = measured.cues if memory.patterns.parts is not None else memory.patterns.as_frames(measured.cues)
+    given_names = memory.patterns.names
+    names = [f"example-{index:04d}" for index in range(len(used))] if given_names is None else list(given_names)
+    told.add(names, measured.recall, *_written(memory, output, measured.recall, used, names, cues, options, made=True))
+    return told.record(corrupt, measured)
+
+
+def _written(
+    memory: Any,
+    output: Path | None,
+    answer: Any,
+    used: Any,
+    names: list[str],
+    cues: list[str],
+    options: dict[str, Any],
+    *,
+    made: bool,
+) -> tuple[list[str] | None, list[Path]]:
+    """The words that came back, if they are words, and the files that were written, one for each cue. `made`: the cues
+    were made here."""
     values, words = answers(memory, answer.value)
-    if output is not None and output.suffix.lower() in FILMS:
-        expected = None if corrupt is None else answer.expected
-        for note in film_again(output, memory, used, answer.num_steps, expected, options):
+    if output is None:
+        return words, []
+    if output.suffix.lower() in FILMS:
+        for note in film_again(output, memory, used, answer.num_steps, answer.expected if made else None, options):
             typer.echo(f"attrax: {note}", err=True)
-        written = [output] * len(names)
-    elif output is not None:
-        made = corrupt is not None
-        stored = answers(memory, memory.originals)[0]
-        written = (
-            write_recalled(output, values, used, names, cues, made, stored)
-            if words is None
-            else write_words(output, words)
-        )
-    results = []
-    for row, name in enumerate(names):
-        result = {
-            "name": name,
-            "status": str(answer.status[row]),
-            "index": answer.index[row],
-            "example": name_of(memory.patterns, int(answer.index[row])),
-            **({} if words is None else {"answer": words[row]}),
-            "nearest": answer.nearest[row],
-            "nearest_name": name_of(memory.patterns, int(answer.nearest[row])),
-            "distance": answer.distance[row],
-            "steps": answer.num_steps[row],
-            "residual": answer.residual[row],
-            "period": answer.period[row],
-        }
-        results.append(result | ({"file": str(written[row])} if written else {}))
-    return {
-        "cues": len(names),
-        "recovered": int(answer.recovered.sum()),
-        "recovery_rate": answer.recovery_rate,
-        "one_nn_rate": one_nn,
-        "best_nn_rate": best_nn,
-        "status_counts": dict(Counter(str(status) for status in answer.status)),
-        "steps": spread(answer.num_steps),
-        "reading": answer.reading,
-        "held": held_record(answer),
-        "corruption": corrupt,
-        "trained_on": trained,
-        "results": results,
-    }
+        return words, [output] * len(names)
+    if words is not None:
+        return words, write_words(output, words)
+    stored = answers(memory, memory.originals)[0]
+    return words, write_recalled(output, values, used, names, cues, made, stored)
 
 
 def _print_many(record: dict[str, Any], patterns: Any, output: Path | None) -> None:
@@ -366,7 +346,3 @@ def _print_many(record: dict[str, Any], patterns: Any, output: Path | None) -> N
             print(printable(f"cue {result['name']} → {end}"))
     if output is not None:
         print(f"written to {output}")
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape)) + (" (color)" if len(shape) == 3 else "")
