@@ -7,6 +7,7 @@ import jax
 import jax.random as jr
 import numpy as np
 import pytest
+from helpers.training import network
 
 import attrax as ax
 from attrax.extending import float64
@@ -43,7 +44,7 @@ def by_size(values: np.ndarray) -> np.ndarray:
 def test_folding_keeps_the_nonzero_spectrum(exponent: float, activation: str) -> None:
     points = pictures(6, 4, 5)
     frame = Coordinates.of(points, exponent)
-    inner = mlp((frame.rank,), width=16, depth=2, activation=activation, dtype=np.float64, key=jr.key(1))
+    inner = network(np.float64, shape=(frame.rank,), width=16, activation=activation)
     outer = frame.fold(inner)
     for x in points:
         small = np.linalg.eigvals(jacobian(inner, frame.encode(x[None])[0]))
@@ -57,11 +58,10 @@ def test_folding_keeps_the_nonzero_spectrum(exponent: float, activation: str) ->
 def test_folding_and_unfolding_are_the_same_map(exponent: float) -> None:
     points = pictures(5, 3, 4)
     frame = Coordinates.of(points, exponent)
-    inner = mlp((frame.rank,), width=8, depth=3, dtype=np.float64, key=jr.key(0))
+    inner = network(np.float64, shape=(frame.rank,), depth=3, activation="relu")
     outer = frame.fold(inner)
-    with float64():
-        codes = np.asarray(jax.vmap(inner)(frame.encode(points)))
-        states = np.asarray(jax.vmap(outer)(points))
+    codes = inner.on_host().rows(frame.encode(points))
+    states = outer.on_host().rows(points)
     np.testing.assert_allclose(frame.encode(states), codes, atol=1e-10)
     np.testing.assert_allclose(states, frame.decode(codes), atol=1e-10)
     again = frame.unfold(outer)
@@ -148,9 +148,9 @@ def test_gradient_descent_in_the_span_is_gradient_descent() -> None:
     """Invariant 5: uncentered, with an orthonormal basis and the last layer started in the span, nothing changes."""
     points = pictures(4, 9)
     frame = Coordinates.of(points, 0.0, center=False)
-    fresh = mlp((9,), width=12, depth=2, activation="tanh", dtype=np.float64, key=jr.key(3))
+    fresh = network(np.float64, shape=(9,), width=12)
     inside = frame.basis @ frame.basis.T
-    network = MLP(
+    within = MLP(
         (*fresh.weights[:-1], inside @ np.asarray(fresh.weights[-1])),
         (*fresh.biases[:-1], inside @ np.asarray(fresh.biases[-1])),
         fresh.shape,
@@ -159,19 +159,15 @@ def test_gradient_descent_in_the_span_is_gradient_descent() -> None:
     settings = {"epochs": 40, "tol": None, "key": jr.key(0)}
     # The loss averages over entries: the same sum over fewer of them asks for the rate of the same step.
     on_states = ax.training.fit(
-        network, points, points, optimizer=ax.training.optimizer("gd", learning_rate=0.9), **settings
+        within, points, points, optimizer=ax.training.optimizer("gd", learning_rate=0.9), **settings
     )
     codes = frame.encode(points)
     rate = 0.9 * frame.rank / 9
     in_span = ax.training.fit(
-        frame.unfold(network), codes, codes, optimizer=ax.training.optimizer("gd", learning_rate=rate), **settings
+        frame.unfold(within), codes, codes, optimizer=ax.training.optimizer("gd", learning_rate=rate), **settings
     )
-    with float64():
-        np.testing.assert_allclose(
-            np.asarray(jax.vmap(on_states.map)(points)),
-            frame.decode(np.asarray(jax.vmap(in_span.map)(codes))),
-            atol=1e-12,
-        )
+    expected = frame.decode(in_span.map.on_host().rows(codes))
+    np.testing.assert_allclose(on_states.map.on_host().rows(points), expected, atol=1e-12)
 
 
 def test_store_in_coordinates_returns_a_plain_network_on_states() -> None:

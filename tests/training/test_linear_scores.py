@@ -1,10 +1,12 @@
 """Scores of many examples: the encoder made of them has the same scores, and never are all computed at once."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from helpers.training import values as values_of
 
 import attrax as ax
 from attrax.extending import float64
@@ -31,8 +33,8 @@ def test_the_encoder_has_the_same_scores(exponent: float | None) -> None:
     assert [len(bias) for bias in made.biases] == [inputs[0].size + 16, 40]
     cues = inputs + np.random.default_rng(1).normal(scale=0.8, size=inputs.shape)
     with float64():
-        for cue in cues[:5]:
-            np.testing.assert_allclose(made(jnp.asarray(cue)), scores(jnp.asarray(cue)), rtol=1e-5, atol=1e-4)
+        found, expected = (values_of(one, cues[:5]) for one in (made, scores))
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4)
     assert leading(made, inputs).all()  # they start as a nearest-neighbor rule
     network = winner_take_all_network(made, POINTS, coordinates=coordinates)
     np.testing.assert_allclose(network.on_host().rows(np.asarray(POINTS, float)), POINTS, atol=1e-6)
@@ -59,10 +61,10 @@ def test_the_loss_of_many_examples_is_taken_in_pieces(monkeypatch: pytest.Monkey
     parameters, static = eqx.partition(scores, eqx.is_inexact_array)
     numbers = np.arange(40, dtype=np.float32)
     problem = _epochs.Problem(POINTS, numbers, np.float32(0), jr.key(0), None, batch=7, copies=1, loss=cross_entropy)
-    whole = _epochs._clean_loss(static, problem, parameters)
+    whole = _epochs.loss_of(static, problem, parameters)
     monkeypatch.setattr(_epochs, "_PIECE", 8)
     monkeypatch.setattr(jnp, "mean", lambda losses: losses)
-    each = _epochs._clean_loss(static, problem, parameters)
+    each = _epochs.loss_of(static, problem, parameters)
     assert each.shape == (40,)
     np.testing.assert_allclose(np.mean(each), whole, rtol=1e-5, atol=1e-6)
 
@@ -73,8 +75,9 @@ def test_wrong_arguments_are_refused() -> None:
 
 
 def test_a_target_may_be_a_number() -> None:
-    outputs, numbers = jnp.asarray(np.random.default_rng(0).normal(size=(5, 4))), np.array([0, 3, 1, 1, 2])
-    found, expected = (cross_entropy(outputs, one) for one in (jnp.asarray(numbers, float), jnp.eye(4)[numbers]))
+    outputs, numbers = np.random.default_rng(0).normal(size=(5, 4)), np.array([0, 3, 1, 1, 2])
+    compiled = jax.jit(cross_entropy)
+    found, expected = (compiled(outputs, one) for one in (numbers.astype(float), np.eye(4)[numbers]))
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     network = ax.maps.mlp((2,), width=2, depth=1, key=jr.key(0))
     with pytest.raises(ValueError, match="real, with the same number of rows"):

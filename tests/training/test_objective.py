@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -14,7 +15,13 @@ from attrax.corruptions import parse_corruption
 from attrax.training import Coordinates, Objective, fit, objective, optimizer
 
 POINTS = np.random.default_rng(0).uniform(0.2, 1, (12, 6, 5)).astype(np.float32)
-ROWS = jnp.arange(len(POINTS))
+ROWS = np.arange(len(POINTS))
+
+
+def disturbed(made: Objective, inputs: Any, rows: Any, key: Any) -> np.ndarray:
+    """What one step sees."""
+    step = eqx.filter_jit(lambda made, inputs, rows, key: made.disturb(made.start(inputs), inputs, rows, key)[0])
+    return np.asarray(step(made, inputs, rows, key))
 
 
 def seen(*names: str, key: int = 0, **options) -> np.ndarray:
@@ -24,19 +31,18 @@ def seen(*names: str, key: int = 0, **options) -> np.ndarray:
         dtype=np.dtype("float32"),
         **options,
     )
-    return np.asarray(made.disturb(made.start(jnp.asarray(POINTS)), jnp.asarray(POINTS), ROWS, jr.key(key))[0])
+    return disturbed(made, POINTS, ROWS, jr.key(key))
 
 
 def drawn(name: str, points: np.ndarray, *, keys: int, **options) -> np.ndarray:
     """What steps with the keys 0, 1, … see of the points, compiled at once."""
     made = objective(corruptions=(parse_corruption(name),), pictures=points, dtype=np.dtype("float32"), **options)
-    inputs, rows = jnp.asarray(points), jnp.arange(len(points))
 
-    @jax.jit
-    def steps(made: Objective, keys: jax.Array) -> jax.Array:
-        return jax.vmap(lambda key: made.disturb(made.start(inputs), inputs, rows, key)[0])(keys)
+    @eqx.filter_jit
+    def steps(made: Objective, inputs: Any, rows: Any, seeds: Any) -> jax.Array:
+        return jax.vmap(lambda seed: made.disturb(made.start(inputs), inputs, rows, jr.key(seed))[0])(seeds)
 
-    return np.asarray(steps(made, jnp.stack([jr.key(key) for key in range(keys)])))
+    return np.asarray(steps(made, points, np.arange(len(points)), np.arange(keys)))
 
 
 def test_examples_are_dealt_into_equal_groups() -> None:
@@ -92,11 +98,11 @@ def test_shifts_go_in_all_directions_and_rotations_in_both() -> None:
 
 def test_corruptions_are_encoded_in_the_coordinates() -> None:
     frame = Coordinates.of(POINTS, 0.7)
-    codes = jnp.asarray(frame.encode(POINTS), jnp.float32)
+    codes = frame.encode(POINTS).astype(np.float32)
     made = objective(
         corruptions=(parse_corruption("half:top,0.4"),), pictures=POINTS, coordinates=frame, dtype=np.dtype("float32")
     )
-    found, _ = made.disturb(None, codes, ROWS, jr.key(3))
+    found = disturbed(made, codes, ROWS, jr.key(3))
     plain = seen("half:top,0.4", key=3)
     np.testing.assert_allclose(found, frame.encode(plain), atol=1e-4)
 
@@ -123,8 +129,8 @@ def test_deviations_find_the_leading_direction() -> None:
     points = draw.normal(size=(1, 8))
     shift = points[0] - matrix @ points[0] + 1e-3 * draw.normal(size=8)
     made = objective(adversarial_deviation=0.3, dtype=np.dtype("float32"))
-    inputs = jnp.asarray(points, jnp.float32)
-    carry = made.start(inputs)
+    inputs = jax.device_put(points.astype(np.float32))
+    carry = np.zeros(inputs.shape, np.float32)
 
     @jax.jit
     def step(carry: Any) -> Any:
@@ -139,11 +145,11 @@ def test_deviations_find_the_leading_direction() -> None:
 
 def test_deviations_travel_round_a_cycle() -> None:
     made = objective(adversarial_deviation=0.1, successor=np.array([1, 2, 0]), dtype=np.dtype("float32"))
-    inputs = jnp.eye(3)
-    targets = inputs[jnp.array([1, 2, 0])]
-    error = jnp.array([0.0, 0.0, 1.0])
+    inputs = jax.device_put(np.eye(3, dtype=np.float32))
+    targets = np.eye(3, dtype=np.float32)[[1, 2, 0]]
+    error = np.array([0.0, 0.0, 1.0], np.float32)
     rows = jnp.array([0])
-    carry = made.start(inputs)
+    carry = np.zeros((3, 3), np.float32)
 
     @jax.jit
     def step(carry: Any) -> Any:
@@ -151,31 +157,16 @@ def test_deviations_travel_round_a_cycle() -> None:
 
     carry = step(carry)
     assert not np.asarray(carry)[[0, 2]].any()
-    np.testing.assert_allclose(carry[1], np.sqrt(3) * 0.1 * error, rtol=1e-5)
+    np.testing.assert_allclose(np.asarray(carry)[1], np.sqrt(3) * 0.1 * error, rtol=1e-5)
 
 
 def test_the_penalty_is_the_squared_norm_of_the_jacobian() -> None:
-    matrix = jnp.asarray(np.random.default_rng(1).normal(size=(4, 4)), jnp.float32)
-    inputs = jnp.zeros((400, 4))
+    matrix = np.random.default_rng(1).normal(size=(4, 4)).astype(np.float32)
+    inputs, ones, rows = np.zeros((400, 4), np.float32), np.ones(400, np.float32), np.arange(400)
     made = objective(jacobian_penalty=2.0, dtype=np.dtype("float32"))
-    loss, _ = made(lambda x: matrix @ x, None, inputs, inputs, jnp.ones(400), jnp.arange(400), jr.key(0))
+    loss, _ = eqx.filter_jit(made)(lambda x: matrix @ x, None, inputs, inputs, ones, rows, jr.key(0))
     # The loss averages over the four entries, and so does the penalty.
-    assert float(loss) == pytest.approx(2 * float(jnp.sum(matrix**2)) / 4, rel=0.1)
-
-
-@pytest.mark.parametrize("option", ["noise", "corruptions", "adversarial_deviation", "jacobian_penalty"])
-def test_every_option_changes_the_result(option: str) -> None:
-    value = ("drop:0.5",) if option == "corruptions" else 0.1
-    recipe = partial(ax.maps.mlp, width=24, depth=1, init="kaiming_uniform")
-    patterns = ax.Patterns.from_examples(POINTS[:4])
-
-    def weights(**options) -> np.ndarray:
-        writer = ax.Gradient(coordinates=1, epochs=30, polish=False, **options)
-        return np.asarray(writer.write(patterns, recipe, key=jr.key(0)).map.weights[1])
-
-    found = weights(**{option: value})
-    assert not np.allclose(found, weights(tol=0.0), atol=1e-6)
-    np.testing.assert_array_equal(found, weights(**{option: value}))
+    assert float(loss) == pytest.approx(2 * np.sum(matrix**2) / 4, rel=0.1)
 
 
 def test_a_penalty_lowers_the_jacobian() -> None:
@@ -186,7 +177,7 @@ def test_a_penalty_lowers_the_jacobian() -> None:
         adam = optimizer("adam", learning_rate=1e-3)
         run = fit(start, POINTS, POINTS, optimizer=adam, epochs=400, tol=None, objective=made, key=jr.key(0))
         assert run.loss < 0.02
-        return float(np.linalg.norm(np.asarray(jax.jacobian(run.map)(POINTS[0])).reshape(30, 30)))
+        return float(np.linalg.norm(run.map.on_host().push(POINTS[0].astype(float), None)))
 
     assert norm(0.01) < 0.9 * norm(0.0)
 

@@ -54,19 +54,25 @@ _PIECE = 2000
 """Examples whose outputs are computed at once where no gradient is needed: they may be far larger than an example."""
 
 
-def _clean_loss(static: Any, problem: Problem, parameters: Any) -> Any:
+def _mean_loss(static: Any, loss: Loss, in_pieces: bool, inputs: Any, targets: Any, parameters: Any) -> Any:
     map = eqx.combine(parameters, static)
-    if problem.batch < len(problem.inputs) > _PIECE:
+    if in_pieces:
 
         def row_loss(input: Any, target: Any) -> Any:
-            return problem.loss(map(input)[None], target[None])[0]
+            return loss(map(input)[None], target[None])[0]
 
-        return jnp.mean(map_rows(row_loss, problem.inputs, problem.targets, piece=_PIECE))
-    return jnp.mean(problem.loss(map_rows(map, problem.inputs), problem.targets))
+        return jnp.mean(map_rows(row_loss, inputs, targets, piece=_PIECE))
+    return jnp.mean(loss(map_rows(map, inputs), targets))
 
 
-loss_of = eqx.filter_jit(_clean_loss)
-"""The loss of parameters, after what is not trained of the map and the problem."""
+def _clean_loss(static: Any, problem: Problem, parameters: Any, mean_loss: Any = _mean_loss) -> Any:
+    in_pieces = problem.batch < len(problem.inputs) > _PIECE
+    return mean_loss(static, problem.loss, in_pieces, problem.inputs, problem.targets, parameters)
+
+
+loss_of = partial(_clean_loss, mean_loss=eqx.filter_jit(_mean_loss))
+"""The loss of parameters, after what is not trained of the map and the problem. It is compiled once for all ways to
+disturb the same examples."""
 
 
 @eqx.filter_jit(donate="all-except-first")

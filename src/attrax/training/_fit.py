@@ -217,7 +217,7 @@ def fit(
         with contextlib.nullcontext() if checkpoint is None else alone(checkpoint):
             if resume and checkpoint is not None and Path(checkpoint).exists():
                 state, _ = read_checkpoint(checkpoint, state, stamp)
-                state = jax.tree.map(jnp.array, state)
+                state = jax.tree.map(device_array, state)
             state, time_limited = _train(state, static, problem, optimizer, end, checkpoint, stamp, progress)
         state = local(state)
         done = int(state.epoch)

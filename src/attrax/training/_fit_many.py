@@ -125,7 +125,7 @@ def fit_many(
         count = len(maps)
         rows = _Rows(
             stacked,
-            jax.vmap(optimizer.init)(stacked),
+            _first_states(optimizer, stacked),
             device_array(np.zeros(count, np.int32)),
             device_array(np.full(count, np.inf, dtype)),
             device_array(np.zeros(count, bool)),
@@ -141,6 +141,12 @@ def fit_many(
     return FitMany(
         trained, np.asarray(rows.loss, float), np.asarray(rows.epoch, int), time.perf_counter() - begun, status
     )
+
+
+@eqx.filter_jit
+def _first_states(optimizer: optax.GradientTransformation, parameters: Any) -> Any:
+    """What the optimizer keeps of each map at first, by one program instead of one for each shape."""
+    return jax.vmap(optimizer.init)(parameters)
 
 
 def _one_structure(maps: list[Any]) -> tuple[list[Any], Any, np.dtype]:
@@ -227,9 +233,8 @@ def _train(
             active = active[keep]
             rows = jax.tree.map(lambda leaf, keep=keep: device_array(np.asarray(leaf)[keep]), rows)
             if problem.own_data:
-                problem = _Problem(
-                    problem.inputs[keep], problem.targets[keep], problem.tol, problem.own_data, problem.loss
-                )
+                inputs, targets = (device_array(np.asarray(part)[keep]) for part in (problem.inputs, problem.targets))
+                problem = _Problem(inputs, targets, problem.tol, problem.own_data, problem.loss)
             fresh = True  # another number of maps has to be compiled
         elif fresh:
             fresh = False  # this block's time was mostly compilation
