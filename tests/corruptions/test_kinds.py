@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -190,10 +191,9 @@ def test_only_isotropic_noise_adds_what_it_would_add_to_nothing(kind: Corruption
 
 @each([kind for kind in EVERY if kind.masks])
 def test_what_is_scattered_leaves_no_neighborhood_whole(kind: CorruptionKind) -> None:
-    picture = np.full((1, 40, 40), 0.3)
     for one in typical(kind):
-        changed = corrupt(kind.at(0.4, one.choices[0]), picture, partners=picture + 1, key=KEY)[0] != picture[0]
-        neighbors = (changed[1:] == changed[:-1]).mean(), (changed[:, 1:] == changed[:, :-1]).mean()
+        changed = corrupt(kind.at(0.4, one.choices[0]), PICTURES, partners=PICTURES + 1, key=KEY) != PICTURES
+        neighbors = (changed[:, 1:] == changed[:, :-1]).mean(), (changed[:, :, 1:] == changed[:, :, :-1]).mean()
         assert (max(neighbors) < 0.6) == kind.scattered
 
 
@@ -210,11 +210,16 @@ def test_partners_matter_to_those_that_need_one(kind: CorruptionKind) -> None:
         assert np.array_equal(*found) != (kind.partner or kind.mean)
 
 
+@eqx.filter_jit
+def draws(draw: Any, keys: Any, level: Any) -> Any:
+    return jax.vmap(draw, in_axes=(0, None))(keys, level)
+
+
 @each(EVERY)
 def test_training_draws_what_it_is_said_to_cover(kind: CorruptionKind) -> None:
     for one in typical(kind):
         asked = one.levels[0]
-        levels = np.asarray(jax.vmap(kind.drawn.draw, in_axes=(0, None))(jr.split(KEY, 50), jnp.float32(asked)))
+        levels = np.asarray(draws(kind.drawn.draw, jr.split(KEY, 50), np.float32(asked)))
         assert all(one.covers(kind.at(asked, choice)) for choice in one.choices)
         assert all(kind.drawn.covers(asked, float(level) * (1 - 1e-6)) for level in levels)
         assert len(np.unique(levels)) > 40 or kind.drawn is AS_IS or asked == 0
@@ -250,13 +255,13 @@ def test_what_a_kind_does_decides_and_not_its_name() -> None:
     """Kinds of other names, with the records of noise and of shifts, are taken as these are."""
     hiss = replace(CORRUPTIONS["gaussian"], name="hiss").at(0.5)
     frame = Coordinates.of(PICTURES, 0.0)
-    codes = jnp.asarray(frame.encode(PICTURES), jnp.float32)
-    seen = [
-        objective(corruptions=(one,), pictures=PICTURES, coordinates=frame, dtype=np.dtype("float32")).disturb(
-            None, codes, jnp.arange(6), KEY
-        )[0]
+    codes = frame.encode(PICTURES).astype(np.float32)
+    disturb = eqx.filter_jit(lambda made, codes, rows: made.disturb(None, codes, rows, KEY)[0])
+    made = [
+        objective(corruptions=(one,), pictures=PICTURES, coordinates=frame, dtype=np.dtype("float32"))
         for one in (hiss, CORRUPTIONS["gaussian"].at(0.5))
     ]
+    seen = [disturb(one, codes, np.arange(6)) for one in made]
     np.testing.assert_array_equal(*seen)
     register(replace(CORRUPTIONS["shift"], name="slide"))
     search, rules = ASSOCIATORS["1-NN templates"]

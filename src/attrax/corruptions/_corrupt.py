@@ -1,6 +1,7 @@
 """Corruption of many states, each by its own draw."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -62,7 +63,8 @@ def corrupt(
         level = device_array(corruption.level, states.dtype)
         # A row depends on its index alone. Batches of many lengths share the programs for powers of two.
         last = np.minimum(np.arange(1 << (len(states) - 1).bit_length()), len(states) - 1)
-        return np.asarray(_corrupt_rows(corruption.function, key, states[last], level, mates[last]))[: len(states)]
+        keys = _row_keys(key, last.shape)
+        return np.asarray(_corrupt_rows(corruption.function, keys, states[last], level, mates[last]))[: len(states)]
 
 
 def _partner(
@@ -75,7 +77,12 @@ def _partner(
     return partners[others[int(draw)]]
 
 
+@partial(jax.jit, static_argnames="shape")
+def _row_keys(key: PRNGKeyArray, shape: tuple[int]) -> PRNGKeyArray:
+    """A key for each row. A program of its own, so that not every corruption compiles it again."""
+    return jax.vmap(lambda index: jr.fold_in(jr.fold_in(key, 0), index))(jnp.arange(*shape))
+
+
 @eqx.filter_jit
-def _corrupt_rows(function: Distortion, key: PRNGKeyArray, states: Any, level: Any, mates: Any) -> Any:
-    keys = jax.vmap(lambda index: jr.fold_in(jr.fold_in(key, 0), index))(jnp.arange(len(states)))
+def _corrupt_rows(function: Distortion, keys: PRNGKeyArray, states: Any, level: Any, mates: Any) -> Any:
     return jax.vmap(function, in_axes=(0, 0, None, 0))(keys, states, level, mates)
