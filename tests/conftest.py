@@ -99,11 +99,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in _LONG)
 
 
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    if isinstance(collector, pytest.Session):
+        gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """What was collected stays until the end: searching it for garbage again and again took a twentieth of the time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    gc.enable()
 
 
 _MANY_MAPS = 10_000

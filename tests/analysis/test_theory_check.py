@@ -1,6 +1,9 @@
 """Training beside the theory, and beyond it: real gradient descent, random starts, the map, wide networks."""
 
 import dataclasses
+from collections.abc import Callable
+from functools import cache
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,24 +21,29 @@ def single(*arguments, **options):
     return theory.single_example(*arguments, **options)
 
 
-SETTINGS = {
-    "equal": single("sigmoid", 2, 1.0, 1.0),
-    "unequal": single("tanh", 3, [0.8, -0.2, 0.3], [0.5, 0.7, -0.1], norm=1.2),
-    "deep": single("sigmoid", 3, 0.5, 0.8, 3, [0.3, -0.2]),
-    "trapped": single("sinusoid", 3, 0.4, 0.1),
-    "other branch": single("swish", 3, -0.4, -0.5),
-    "piecewise linear": single("relu", 2, 0.5, 0.8, 2, [0.6], norm=0.7),
-    "callable": single(lambda z: jnp.arctan(z) + z / 3, 2, 0.5, 0.4),
-    "sequence": [
+SETTINGS: dict[str, Callable[[], Any]] = {
+    "equal": lambda: single("sigmoid", 2, 1.0, 1.0),
+    "unequal": lambda: single("tanh", 3, [0.8, -0.2, 0.3], [0.5, 0.7, -0.1], norm=1.2),
+    "deep": lambda: single("sigmoid", 3, 0.5, 0.8, 3, [0.3, -0.2]),
+    "trapped": lambda: single("sinusoid", 3, 0.4, 0.1),
+    "other branch": lambda: single("swish", 3, -0.4, -0.5),
+    "piecewise linear": lambda: single("relu", 2, 0.5, 0.8, 2, [0.6], norm=0.7),
+    "callable": lambda: single(lambda z: jnp.arctan(z) + z / 3, 2, 0.5, 0.4),
+    "sequence": lambda: [
         single("tanh", 2, 0.7, 0.5, target_norm=2.0),
         single("sigmoid", 3, 0.6, 0.2, 2, [0.4], norm=2.0, target_norm=1.0),
     ],
 }
 
 
+@cache
+def setting(name: str) -> Any:
+    return SETTINGS[name]()
+
+
 @pytest.mark.parametrize("name", SETTINGS)
 def test_training_meets_theory(name) -> None:
-    check = analysis.check_training(SETTINGS[name], key=KEY)
+    check = analysis.check_training(setting(name), key=KEY)
     assert check.status == "agrees"
     assert (np.abs(check.difference) <= check.error).all()
     assert np.abs(check.difference).max() < 1e-10  # the errors that are allowed are small themselves
@@ -52,22 +60,22 @@ def test_training_meets_theory(name) -> None:
 
 @pytest.mark.parametrize("field", ["u", "v", "top_eigenvalue"])
 def test_a_wrong_theory_is_found_out(field) -> None:
-    right = SETTINGS["equal"]
+    right = setting("equal")
     wrong = dataclasses.replace(right, **{field: getattr(right, field) * (1 + 1e-9)})
     assert analysis.check_training(wrong, key=KEY).status == "differs"
 
 
 def test_what_cannot_be_compared_says_so() -> None:
     assert analysis.check_training(single("tanh", 2, 0, 0), key=KEY).status == "no_theory"
-    check = analysis.check_training(SETTINGS["equal"], rates=[50.0, 40.0, 30.0], key=KEY)
+    check = analysis.check_training(setting("equal"), rates=[50.0, 40.0, 30.0], key=KEY)
     assert check.status == "not_trained"
     assert np.isnan(check.training).all()
 
 
 def test_rates_given_are_the_rates_used() -> None:
-    coarse = analysis.check_training(SETTINGS["equal"], rates=[0.1, 0.05, 0.02], key=KEY)
+    coarse = analysis.check_training(setting("equal"), rates=[0.1, 0.05, 0.02], key=KEY)
     assert coarse.rates == (0.1, 0.05, 0.02)
-    fine = analysis.check_training(SETTINGS["equal"], key=KEY)
+    fine = analysis.check_training(setting("equal"), key=KEY)
     assert fine.error.max() < 1e-3 * coarse.error.max()
     assert coarse.status == "agrees"
 
@@ -93,19 +101,19 @@ def test_extrapolation_is_exact_for_polynomials() -> None:
 @pytest.mark.parametrize(
     ("records", "options", "message"),
     [
-        ([], {}, "records"),
-        ("sigmoid", {}, "records"),
-        (SETTINGS["equal"], {"rates": [0.1, 0.2, 0.3]}, "decreasing"),
-        (SETTINGS["equal"], {"rates": [0.1, 0.05]}, "at least three"),
-        (SETTINGS["equal"], {"num_rates": 2}, "num_rates"),
-        (SETTINGS["sequence"], {"dimension": 1}, "dimension"),
-        (SETTINGS["sequence"][0], {}, "target_norm"),
-        ([theory.corollary1("sigmoid", 2, -2.0)] * 2, {}, "single_example"),
+        (lambda: [], {}, "records"),
+        (lambda: "sigmoid", {}, "records"),
+        (lambda: setting("equal"), {"rates": [0.1, 0.2, 0.3]}, "decreasing"),
+        (lambda: setting("equal"), {"rates": [0.1, 0.05]}, "at least three"),
+        (lambda: setting("equal"), {"num_rates": 2}, "num_rates"),
+        (lambda: setting("sequence"), {"dimension": 1}, "dimension"),
+        (lambda: setting("sequence")[0], {}, "target_norm"),
+        (lambda: [theory.corollary1("sigmoid", 2, -2.0)] * 2, {}, "single_example"),
     ],
 )
 def test_wrong_arguments(records, options, message) -> None:
     with pytest.raises(ValueError, match=message):
-        analysis.check_training(records, key=KEY, **options)
+        analysis.check_training(records(), key=KEY, **options)
 
 
 def test_every_activation_and_theorem_is_among_the_settings() -> None:
@@ -207,6 +215,6 @@ def test_initial_jacobian_as_measured(k, dimension, norm) -> None:
 
 def test_in_double_precision_whatever_the_default() -> None:
     before = dict(jax.config.values)
-    record = analysis.simulate_random_start(SETTINGS["equal"], spread=0.1, trials=6, rtol=1e-12, key=KEY)
+    record = analysis.simulate_random_start(setting("equal"), spread=0.1, trials=6, rtol=1e-12, key=KEY)
     assert record.trained.all()
     assert dict(jax.config.values) == before

@@ -50,6 +50,11 @@ def written(name: str, folder: Path) -> Path:
     return ax.save(folder / "map.attrax", ax.Memory(map, memory.patterns, None, {}, ax.certify(memory)))
 
 
+@pytest.fixture(scope="module")
+def attention(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written("attention", tmp_path_factory.mktemp("attention"))
+
+
 FOREIGN = ("eqx.nn.MLP", "attention", "function")
 
 
@@ -80,8 +85,10 @@ def test_kinds_are_certified_and_recalled(name: str, capsys: pytest.CaptureFixtu
     assert record(capsys, "recall", file, "--corrupt", "gaussian:0.01")["recovery_rate"] == 1
 
 
-def test_a_foreign_map_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path, module: str) -> None:
-    file = written("attention", tmp_path)
+def test_a_foreign_map_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, module: str, attention: Path
+) -> None:
+    file = attention
     told = record(capsys, "info", file)
     assert "Attention" in told["map"]
     assert told["examples"] == 1
@@ -119,10 +126,9 @@ def test_a_foreign_map_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     ],
 )
 def test_wrong_names_are_one_sentence(
-    name: str, message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, module: str
+    name: str, message: str, capsys: pytest.CaptureFixture[str], module: str, attention: Path
 ) -> None:
-    file = written("attention", tmp_path)
-    status, out, err = run(capsys, "certify", file, "--map", name.format(module=module))
+    status, out, err = run(capsys, "certify", attention, "--map", name.format(module=module))
     assert (status, out) == (2, "")
     assert message in err
     assert len(err.splitlines()) == 1

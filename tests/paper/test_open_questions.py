@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -27,7 +28,8 @@ def test_feedback_in_place_of_the_transposed_weights() -> None:
     network = mlp((4,), width=6, depth=2, activation="tanh", key=jr.key(0))
     x, y = np.linspace(-1, 1, 4), np.ones(4)
 
-    def gradient(map):
+    @eqx.filter_jit
+    def gradient(map: Any) -> Any:
         return jax.grad(lambda map: jnp.sum((map(x) - y) ** 2))(map)
 
     exact = gradient(network)
