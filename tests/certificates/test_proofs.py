@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import attrax as ax
 from attrax.certificates import basin_radius
+from attrax.extending import cast, float64
 from attrax.maps import linearizer
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
@@ -161,13 +162,18 @@ def test_the_chain_of_a_convolutional_network_is_the_network(skips: bool, stride
         state = np.asarray(step(state))
     state = np.asarray(state, float)
     found = linearizer(network)(state[None])
-    foreign = linearizer(lambda x: network(x))(state[None])
-    assert (found.evidence, foreign.evidence) == ("bound", "dense")
+    assert found.evidence == "bound"
     vectors = np.random.default_rng(0).normal(size=(3, 32))
-    np.testing.assert_allclose(found.forward(vectors), foreign.forward(vectors), atol=1e-12)
+    with float64():
+        jacobian = np.asarray(jax.jit(jax.jacfwd(cast(network, np.float64)))(state)).reshape(32, 32)
+    np.testing.assert_allclose(found.forward(vectors), vectors @ jacobian.T, atol=1e-12)
     # The iteration ended at the precision of its numbers.
     assert found.enclosure_radius < 1e-5
-    assert foreign.enclosure_radius < 1e-5
+    if skips and strided:  # as a function that only JAX knows, one is like another
+        foreign = linearizer(lambda x: network(x))(state[None])
+        assert foreign.evidence == "dense"
+        np.testing.assert_allclose(foreign.forward(vectors), found.forward(vectors), atol=1e-12)
+        assert foreign.enclosure_radius < 1e-5
 
 
 def test_a_symbol_that_might_be_another_leaves_nothing_proved() -> None:

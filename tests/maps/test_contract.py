@@ -35,7 +35,7 @@ def test_a_network_and_the_same_as_a_plain_function_have_one_linearization(point
         exact = cast(network, np.float64)
         jacobian = np.eye(6)
         for state in cycle:
-            jacobian = np.asarray(jax.jacrev(exact)(jnp.asarray(state))).reshape(6, 6) @ jacobian
+            jacobian = np.asarray(jax.jit(jax.jacrev(exact))(state)).reshape(6, 6) @ jacobian
     foreign = linearizer(lambda x: network(x))(cycle, 0.0)
     assert (str(own.evidence), str(foreign.evidence)) == ("bound", "dense")
     assert (own.rank, foreign.rank) == (5, 6)

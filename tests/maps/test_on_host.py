@@ -3,18 +3,17 @@
 from typing import Any
 
 import jax
-import jax.random as jr
 import numpy as np
 import pytest
+from helpers.training import network
 
-import attrax as ax
 from attrax.extending import float64
 from attrax.maps import each_row, host_function, reduced_map
 
 RNG = np.random.default_rng(0)
 NETWORKS = {
-    "in its features": ax.maps.mlp((3, 4), width=5, depth=2, activation="tanh", key=jr.key(0)),
-    "in its state": ax.maps.mlp((3, 4), width=17, depth=1, activation="relu", bias=False, key=jr.key(1)),
+    "in its features": network(shape=(3, 4), width=5),
+    "in its state": network(shape=(3, 4), width=17, depth=1, activation="relu", bias=False, seed=1),
 }
 
 

@@ -1,5 +1,6 @@
 """Any Equinox module that keeps the shape of a state is trained, changed and certified; what is none is refused."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -131,17 +132,17 @@ def test_what_only_fully_connected_networks_have_is_refused_for_others() -> None
             ax.store(POINTS, recipe, writer=ax.Gradient(**settings), key=jr.key(0))
 
 
-WRONG: dict[str, tuple[Any, str]] = {
-    "a number": (3, "network must be a module from a state of shape"),
-    "a class": (ax.maps.MLP, "network must be a module from a state of shape"),
-    "a function": (lambda x: x / 2, "has none. Give an Equinox module"),
-    "integers": (Flat(lambda x: x), "has none. Give an Equinox module"),
-    "another shape": (eqx.nn.Linear(16, 16, key=jr.key(0)), "Linear fails on such a state"),
-    "another output": (eqx.nn.Lambda(eqx.nn.Linear(4, 2, key=jr.key(0))), "Lambda fails|Lambda gives"),
-    "another MLP": (ax.maps.mlp((3,), width=4, depth=1, key=jr.key(0)), r"must be states of shape \(3,\)"),
-    "dropout in training": (Mixed(jr.key(0)), "inference_mode"),
+WRONG: dict[str, tuple[Callable[[], Any], str]] = {
+    "a number": (lambda: 3, "network must be a module from a state of shape"),
+    "a class": (lambda: ax.maps.MLP, "network must be a module from a state of shape"),
+    "a function": (lambda: lambda x: x / 2, "has none. Give an Equinox module"),
+    "integers": (lambda: Flat(lambda x: x), "has none. Give an Equinox module"),
+    "another shape": (lambda: eqx.nn.Linear(16, 16, key=jr.key(0)), "Linear fails on such a state"),
+    "another output": (lambda: eqx.nn.Lambda(eqx.nn.Linear(4, 2, key=jr.key(0))), "Lambda fails|Lambda gives"),
+    "another MLP": (lambda: ax.maps.mlp((3,), width=4, depth=1, key=jr.key(0)), r"must be states of shape \(3,\)"),
+    "dropout in training": (lambda: Mixed(jr.key(0)), "inference_mode"),
     "two precisions": (
-        Flat(
+        lambda: Flat(
             eqx.nn.Sequential(
                 [eqx.nn.Linear(16, 16, key=jr.key(0)), eqx.nn.Linear(16, 16, dtype=jnp.float16, key=jr.key(0))]
             )
@@ -153,7 +154,8 @@ WRONG: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_no_trainable_map_is_refused_before_work(name: str) -> None:
-    network, message = WRONG[name]
+    make, message = WRONG[name]
+    network = make()
     worked: list[Any] = []
     for writer in (None, ax.Gradient()):
         with pytest.raises(ValueError, match=message):

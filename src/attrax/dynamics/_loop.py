@@ -245,8 +245,8 @@ def states_of(reduced: ReducedMap, z: Float[np.ndarray, "n k"], sizes: tuple[int
         [3.0, 1.0]
     """
     with float64(), over_devices(len(z) > sizes[-1]) as everywhere:
-        reduced = everywhere(reduced)
-        return in_pieces(lambda piece: _to_states(reduced, piece), z, sizes)
+        to_state = everywhere(reduced.to_state)
+        return in_pieces(lambda piece: _to_states(to_state, piece), z, sizes)
 
 
 def flat_of(reduced: ReducedMap, z: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
@@ -305,8 +305,8 @@ def _begun(reduced: ReducedMap, z: Any, residual: Any, step: int, atol: Any, bou
 
 
 @row_program
-def _to_states(reduced: ReducedMap, z: Any) -> Any:
-    return jax.vmap(reduced.to_state)(z).astype(z.dtype)
+def _to_states(to_state: Callable[[Any], Any], z: Any) -> Any:
+    return jax.vmap(to_state)(z).astype(z.dtype)
 
 
 @row_program

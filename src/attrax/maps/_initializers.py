@@ -64,29 +64,30 @@ def init_linear(
     check_initializer(name)
     limit = limits[name] if name in limits else float(name.removeprefix("uniform:") if ":" in name else 0)
     if name in deviations:
-        weight = _drawn(weight_key, shape, dtype, None) * np.asarray(deviations[name], dtype)
+        weight = drawn(weight_key, shape, dtype, None) * np.asarray(deviations[name], dtype)
     else:
-        weight = _drawn(weight_key, shape, dtype, limit)
+        weight = drawn(weight_key, shape, dtype, limit)
     if not bias:
-        return _placed(weight), None
+        return placed(weight), None
     if name == "pytorch" or name.startswith("uniform:"):
-        return _placed(weight), _placed(_drawn(bias_key, (fan_out,), dtype, limit))
-    return _placed(weight), _placed(np.zeros((fan_out,), dtype))
+        return placed(weight), placed(drawn(bias_key, (fan_out,), dtype, limit))
+    return placed(weight), placed(np.zeros((fan_out,), dtype))
 
 
-def _placed(values: Any) -> Any:
+def placed(values: Any) -> Any:
+    """On the device, unless they are traced."""
     return values if isinstance(values, Tracer) else device_array(values)
 
 
-def _drawn(key: PRNGKeyArray, shape: tuple[int, ...], dtype: Any, limit: float | None) -> Any:
+def drawn(key: PRNGKeyArray, shape: tuple[int, ...], dtype: Any, limit: float | None) -> Any:
     """U[−`limit`, `limit`], or N(0, 1) without a limit.
 
     Each entry is drawn by its index alone, so that the first entries of a longer draw are those of this one. Layers of
     many shapes then share the few programs that draw a power of two.
     """
 
-    def draw(drawn: tuple[int, ...]) -> Any:
-        return jr.normal(key, drawn, dtype) if limit is None else jr.uniform(key, drawn, dtype, -limit, limit)
+    def draw(size: tuple[int, ...]) -> Any:
+        return jr.normal(key, size, dtype) if limit is None else jr.uniform(key, size, dtype, -limit, limit)
 
     if isinstance(key, Tracer):
         return draw(shape)

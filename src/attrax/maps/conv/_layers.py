@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import numpy as np
 
-from attrax._base.numerics import float64
+from attrax._base.types import HostStates
 from attrax.maps.mlp import Factors, layer_factors
+
+_MANY = 64
+"""One-hot pictures that go through a layer at once."""
 
 
 class Chain:
@@ -43,14 +45,13 @@ class Chain:
         self._add(weight, None, np.ones(len(weight), bool))
         self.shape, self.carried = (height, width, 2 * channels), self.carried - size
 
-    def apply(self, operation: Callable[[Any], Any], bias: Any, *, activated: bool) -> None:
-        """Adds a linear operation on pictures with one bias per channel, followed by the activation if `activated`."""
+    def apply(self, operation: Callable[[HostStates], HostStates], bias: Any, *, activated: bool) -> None:
+        """Adds a linear operation on n×H×W×C pictures with one bias per channel, followed by the activation if
+        `activated`."""
         size = int(np.prod(self.shape))
-        with float64():
-            # Exact for one-hot pictures: every sum has a single nonzero term.
-            columns = np.asarray(
-                jax.lax.map(lambda one: operation(one.reshape(self.shape)), np.eye(size), batch_size=64), np.float64
-            )
+        # Exact for one-hot pictures: every sum has a single nonzero term.
+        pictures = np.eye(size).reshape(size, *self.shape)
+        columns = np.concatenate([operation(pictures[row : row + _MANY]) for row in range(0, size, _MANY)])
         self.shape = columns.shape[1:]
         into = columns.reshape(size, -1).T
         weight = np.zeros((len(into) + self.carried, size + self.carried))

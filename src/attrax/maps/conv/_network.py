@@ -12,13 +12,15 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from attrax._base import checks
 from attrax._base.arguments import mention
 from attrax._base.budget import refuse_beyond_layers
-from attrax._base.numerics import float64
+from attrax._base.numerics import device_array, float64
 from attrax._base.shown import Record
+from attrax._base.types import HostStates
 from attrax.activations import Activation, ActivationLike, name_for_file, reference
 from attrax.activations import activation as activation_of
 from attrax.linalg import FORMED
@@ -132,7 +134,7 @@ class ConvAutoencoder(Record, eqx.Module):
 
         def convolve(*, stride: int = 1, activated: bool = True) -> None:
             kernel, bias = next(layers)
-            chain.apply(lambda x: _convolve(x, kernel, None, stride), bias, activated=activated)
+            chain.apply(lambda pictures: _convolved(pictures, kernel, stride), bias, activated=activated)
 
         convolve(activated=False)
         for _ in range(self.levels):
@@ -143,7 +145,7 @@ class ConvAutoencoder(Record, eqx.Module):
             convolve()
         for _ in range(self.levels):
             if self.strided:
-                chain.apply(_double, None, activated=False)
+                chain.apply(_doubled, None, activated=False)
             if self.skips:
                 chain.meet()
             convolve()
@@ -293,9 +295,16 @@ def conv_autoencoder(
         for number, (into, out) in enumerate(sizes):
             biased = bias == "all" or (bias == "last" and number == len(sizes) - 1)
             weight, offset = init_linear(init, 9 * into, out, bias=biased, dtype=dtype, key=jr.fold_in(key, number))
-            weights.append(jnp.reshape(weight.T, (3, 3, into, out)))
+            weights.append(_kernel(weight, into, out))
             biases.append(offset)
     return ConvAutoencoder(tuple(weights), tuple(biases), shape, activation, levels, strided, skips)
+
+
+def _kernel(weight: Any, into: int, out: int) -> Any:
+    """The kernel of a layer with these weights, out×9·into."""
+    if isinstance(weight, Tracer):
+        return jnp.reshape(weight.T, (3, 3, into, out))
+    return device_array(np.asarray(weight).T.reshape(3, 3, into, out))
 
 
 def check_picture(shape: tuple[int, ...], levels: int, strided: bool) -> None:
@@ -329,6 +338,20 @@ def _convolve(x: Any, kernel: Any, bias: Any, stride: int = 1) -> Any:
     shifted = [padded[i : i + height : stride, j : j + width : stride] for i in range(3) for j in range(3)]
     found = jnp.concatenate(shifted, axis=-1) @ kernel.reshape(-1, kernel.shape[-1])
     return found if bias is None else found + jnp.asarray(bias)
+
+
+def _convolved(pictures: HostStates, kernel: Any, stride: int) -> HostStates:
+    """`_convolve` of n×H×W×C pictures, by NumPy, which compiles nothing for each size."""
+    height, width = pictures.shape[1:3]
+    padded = np.pad(pictures, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    shifted = [padded[:, i : i + height : stride, j : j + width : stride] for i in range(3) for j in range(3)]
+    return np.concatenate(shifted, axis=-1) @ np.asarray(kernel, np.float64).reshape(-1, kernel.shape[-1])
+
+
+def _doubled(pictures: HostStates) -> HostStates:
+    """`_double` of n×H×W×C pictures, by NumPy."""
+    down, across = (_interpolation(side) for side in pictures.shape[1:3])
+    return np.einsum("jb,nibc->nijc", across, np.einsum("ia,nabc->nibc", down, pictures))
 
 
 def _double(x: Any) -> Any:

@@ -16,6 +16,7 @@ from attrax._base import checks
 from attrax._base.shown import Record
 from attrax.maps._description import Description, count_parameters
 from attrax.maps._from_file import with_axes
+from attrax.maps._initializers import drawn, placed
 from attrax.maps._linearization import Linearizer
 from attrax.maps.mlp import layer_factors, linearize_network
 from attrax.maps.wrapped import general_linearizer
@@ -183,8 +184,8 @@ def recurrent(num_symbols: int, *, width: int = 64, feedback: str = "argmax", ke
     width = checks.integer("width", width, least=1)
     bound = 1 / math.sqrt(width)
     shapes = [(width, width), (width, num_symbols), (width,), (num_symbols, width), (num_symbols,)]
-    drawn = [
-        jr.uniform(one, shape, jnp.float32, -bound, bound)
+    arrays = [
+        placed(drawn(one, shape, np.float32, bound))
         for one, shape in zip(jr.split(key, len(shapes)), shapes, strict=True)
     ]
-    return Recurrent(*drawn, feedback=feedback)
+    return Recurrent(*arrays, feedback=feedback)
