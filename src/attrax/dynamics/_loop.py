@@ -1,5 +1,6 @@
 """The one loop: iterate a map from many starts until each converges, repeats, diverges or runs out of steps."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any

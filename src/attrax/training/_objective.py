@@ -90,8 +90,8 @@ class Objective(Record, eqx.Module):
             draw = jr.normal(noise_key, (high - low, *inputs.shape[1:]), inputs.dtype)
             disturbed = disturbed.at[order[low:high]].add(self.noise * draw)
         # Each draw is compiled by itself, so that few of them are made, and of all rows at once.
-        keys = jr.split(key, count) if self.functions else None
-        steps = jr.randint(mate_key, (count,), 1, max(len(self.pictures), 2)) if any(self.mixed) else None
+        keys = jr.split(key, count)
+        steps: Any = jr.randint(mate_key, (count,), 1, max(len(self.pictures), 2)) if any(self.mixed) else None
         parts = zip(self.functions, self.levels, self.isotropic, self.averaged, self.mixed, strict=True)
         for function, level, isotropic, averaged, mixed in parts:
             (low, high), *groups = groups
