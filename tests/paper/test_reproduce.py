@@ -553,7 +553,7 @@ _ONE_MODE = {
 }
 """The other mode runs above, in `test_open_questions.py` and in `test_efficiency.py`. The networks of the others are
 written by the functions that write those of Figs. 3 and 4a, which run in both."""
-_PLANE = {"depth": 5, "width": 48, "resolution": 16, "auto_epochs": 50}
+_PLANE = {"depth": 2, "width": 48, "resolution": 16, "auto_epochs": 50}
 _CYCLES = {"side": 8, "width": 96, "rate": 3e-3, "cues": 4, "max_steps": 200, "auto_epochs": 50}
 _DIGITS = {"n": 20, "side": 8}
 _SMALLER: dict[str, dict[str, Any]] = {
@@ -564,7 +564,7 @@ _SMALLER: dict[str, dict[str, Any]] = {
     "fig4c": {"resolution": 16, "auto_epochs": 50},
     "fig7": {**_DIGITS, "width": 96, "depth": 2, "activation": "relu", "rate": 3e-3},
     "fig8": {**_DIGITS, "auto_epochs": 50},
-    "fig9": {"resolution": 16},
+    "fig9": {"depth": 2, "resolution": 16},
     "fig15": {"rate": 3e-3, "epochs": 1500},
     "audio": {name: _CYCLES[name] for name in ("cues", "max_steps", "auto_epochs")},
     "unet": {"channels": 8, "rate": 4e-3},
