@@ -28,7 +28,7 @@ def drawing_key(key: PRNGKeyArray) -> PRNGKeyArray:
     words = np.asarray(jr.key_data(key), np.uint32).reshape(-1, 2)
     # Of keys with four words the two halves may be equal.
     weights = np.arange(1, len(words) + 1, dtype=np.uint32)
-    return jr.wrap_key_data(weights @ words, impl=_GENERATOR)
+    return jr.wrap_key_data(jnp.asarray(weights @ words), impl=_GENERATOR)
 
 
 def _mixed(x: Any) -> Any:
