@@ -17,7 +17,7 @@ from attrax.training import Layered, takes_coordinates
 
 POINTS = np.random.default_rng(0).uniform(size=(3, 4, 4)).astype(np.float32)
 # Shared, as is the size of the networks: training is then compiled once for all tests that have it.
-NOISY = ax.Gradient(noise=0.1, epochs=1200, learning_rate=3e-3)
+NOISY = ax.Gradient(noise=0.1, epochs=1200, tol=1e-9, learning_rate=3e-3)
 
 
 class Mixed(eqx.Module):
