@@ -47,14 +47,14 @@ def pictures(settings: Mapping[str, Any]) -> HostStates:
 
 
 def unseen_pictures(settings: Mapping[str, Any]) -> HostStates:
-    """`unseen` pictures that are not stored: those of the test part of `source`, then those after the first `n`. Their
-    number is what `limited` allows.
+    """`unseen` pictures that are not stored: those of the test part of `source`, then those after the first `n`, as far
+    as there are so many (`limited` saw to it, unless `n` was set afterwards).
     """
     source, n, wanted = settings["source"], settings["n"], settings["unseen"]
     test = min(_count(f"{source}@test"), wanted)
     parts = [_loaded(f"{source}@test", test, settings)] if test else []
     if wanted > test:
-        parts.append(_loaded(source, n + wanted - test, settings)[n:])
+        parts.append(_loaded(source, min(n + wanted - test, _count(source)), settings)[n:])
     return np.concatenate(parts)
 
 
