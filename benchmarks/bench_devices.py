@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.measure import Table, machine, title
 
 _MADE = "--xla_force_host_platform_device_count"
-WIDTH, SIZE, EXAMPLES, EPOCHS, CUES = 512, 784, 200, 50, 2000
+WIDTH, SIZE, EXAMPLES, EPOCHS, CUES = 256, 784, 100, 20, 500
 
 
 def main() -> None:

@@ -41,7 +41,7 @@ Limit = Annotated[
     typer.Option(
         "--memory",
         metavar="SIZE",
-        help="Read and recall the cues in pieces that take about this much memory, such as 4GB; with --output, what comes "
+        help="Read and recall the cues in pieces that take at most about this much memory, such as 4GB; with --output, what comes "
         "back from each piece is in a folder of its own. [default: all at once]",
         show_default=False,
     ),

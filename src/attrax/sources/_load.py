@@ -77,7 +77,8 @@ def load(
         >>> load("digits", "faces", n=1800, size=(16, 16)).values.shape
         (1800, 16, 16)
     """
-    reading = _Reading(specs, size, fit, gray, value_range, recursive, skip_unreadable)
+    pixels: dict[str, Any] = {"size": size, "fit": fit, "gray": gray, "value_range": value_range}
+    reading = _Reading(specs, recursive=recursive, skip_unreadable=skip_unreadable, **pixels)
     order, wanted = reading.order(n, shuffle, seed)
     values, skipped = reading.take(order, wanted)
     reading.refuse_too_few(len(values), n, skipped)
@@ -90,22 +91,18 @@ def load_pieces(
     n: int | None = None,
     shuffle: bool = False,
     seed: int = 0,
-    size: tuple[int, int] | None = None,
-    fit: str = "squash",
-    gray: bool = False,
-    value_range: tuple[float, float] | None = None,
-    recursive: bool = True,
-    skip_unreadable: bool = False,
+    **preparation: Any,
 ) -> Iterator[Examples]:
     """What `load` gives, at most `rows` examples at a time: more than memory holds can be gone through.
 
-    A piece is read when it is asked for. Of `.npy` files and published data sets only its examples are read, of a
-    folder only its files. All pieces have one shape. That of the first one counts for gray beside color: a gray image
-    among color ones becomes color, color after pieces that are all gray is refused. Whole numbers of more than 16 bits
-    in image files need `value_range`, as the range of all of them is not known before the last. Unreadable files that
-    are `skipped` are told with the next readable one.
+    A piece is read when it is asked for. Of `.npy` files only its examples are read, of a folder only its files. Of a
+    published data set one file is held at a time, of a `.npz` file the whole array. All pieces have one shape. That of
+    the first one counts for gray beside color: a gray image among color ones becomes color, color after pieces that are
+    all gray is refused. Whole numbers of more than 16 bits in image files need `value_range`, as the range of all of
+    them is not known before the last. Unreadable files that are `skipped` are told with the next readable one.
 
-    **Arguments:** `rows`, at least 1; the others as of `load`.
+    **Arguments:** `rows`, at least 1; `preparation`, the `size`, `fit`, `gray`, `value_range`, `recursive` and
+    `skip_unreadable` of `load`; the others as of `load`.
 
     **Returns** an iterator over `Examples`. **Raises** `ValueError` as `load` does: for wrong arguments at once, for
     what is found in a piece when it is read.
@@ -115,7 +112,7 @@ def load_pieces(
         ['digits[0]', 'digits[700]', 'digits[1400]']
     """
     rows = checks.integer("rows", rows, least=1)
-    reading = _Reading(specs, size, fit, gray, value_range, recursive, skip_unreadable)
+    reading = _Reading(specs, **preparation)
     return reading.pieces(rows, n, shuffle, seed)
 
 
@@ -125,12 +122,13 @@ class _Reading:
     def __init__(
         self,
         specs: tuple[str | os.PathLike[str], ...],
-        size: tuple[int, int] | None,
-        fit: str,
-        gray: bool,
-        value_range: Range | None,
-        recursive: bool,
-        skip_unreadable: bool,
+        *,
+        recursive: bool = True,
+        skip_unreadable: bool = False,
+        size: tuple[int, int] | None = None,
+        fit: str = "squash",
+        gray: bool = False,
+        value_range: Range | None = None,
     ) -> None:
         if not specs:
             raise SourceError("load needs at least one source, as in load('digits'); got none")
