@@ -69,7 +69,9 @@ def test_a_prediction_counts_within_a_factor_of_two(off: float, wanted: Outcome)
     (drawing,) = EXPERIMENT.draw(records)
     assert "4 gray pictures of 8×8" in drawing.caption
     constants, powers, of_the_paper, measured = EXPERIMENT.tabulate(records)
+    right = len(EPOCHS) if wanted is Outcome.REPRODUCED else 0
     assert constants.rows[0][:2] == ("rmsprop, selu", "1.20")
+    assert constants.rows[0][-1] == f"{right} of {len(EPOCHS)}"
     assert powers.rows[0][-1].startswith("+2.00")
     assert len(of_the_paper.rows) == 1
     assert len(measured.rows) == 9 * len(EPOCHS)

@@ -217,25 +217,27 @@ def tabulate(records: Records) -> Sequence[PageTable]:
     ]
     head = ("network", "held back", "rate", "epochs", "loss", "median radius")
     head += ("loss after the anneal", "median radius", "largest", "below 1")
-    caption = (
-        "Radii at the examples as given, after each number of epochs at the rate, and after the anneal from there."
-    )
+    caption = "Radii at the examples as given, after each number of epochs at the rate, and after an anneal from there."
     return [*tables, PageTable(caption, head, tuple(rows))] if rows else tables
 
 
 def _constants(found: Law) -> PageTable:
     rows = []
     for number, (kind, (first, time)) in enumerate(zip(found.kinds, found.constants, strict=True)):
-        errors = found.errors[2 * number : 2 * number + 2]
+        error, late = found.errors[2 * number : 2 * number + 2]
+        mine = np.array([point.kind == kind for point in found.held])
+        right = f"{found.right[mine].sum()} of {mine.sum()}"
         rows.append(
-            (kind, told(np.exp(first), ".2f"), f"{errors[0]:.0%}", told(np.exp(time), ",.0f"), f"{errors[1]:.0%}")
+            (kind, told(np.exp(first), ".2f"), f"{error:.0%}", told(np.exp(time), ",.0f"), f"{late:.0%}", right)
         )
+    reference = ", ".join(f"{name} {value:g}" for name, value in _REFERENCE.items())
     caption = (
-        "R = R₀ / (1 + (t/T)ᵖ) of the median radius R after t epochs. T₀ is T at "
-        + ", ".join(f"{name} {value:g}" for name, value in _REFERENCE.items())
-        + ". Errors are standard errors in percent; the measurements of a network count as dependent."
+        f"R = R₀ / (1 + (t/T)ᵖ) of the median radius R after t epochs. T₀ is T at {reference}. Errors are standard "
+        "errors in percent; the measurements of a network count as dependent. Predicted: within a factor of "
+        f"{_WITHIN:g}, of the measurements held back."
     )
-    return PageTable(caption, ("optimizer, activation", "R₀", "error", "T₀, epochs", "error"), tuple(rows))
+    head = ("optimizer, activation", "R₀", "error", "T₀, epochs", "error", "predicted")
+    return PageTable(caption, head, tuple(rows))
 
 
 def _powers(found: Law) -> PageTable:

@@ -127,8 +127,8 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
 EXPERIMENT = Experiment(
     id="edge",
     title="The law: radii against rate and epochs",
-    statement="While training goes on at a fixed rate, the logarithm of the spectral radii at the examples falls as a "
-    "power of the epochs, on a clock that rate, width and depth set.",
+    statement="While training goes on at a fixed rate, the spectral radii at the examples are flat first and then "
+    "fall as a power of the epochs, after a time that is a product of powers of rate, width and depth.",
     paper=None,
     unit="fraction of the predictions within a factor of two",
     cells=cells,
