@@ -64,7 +64,7 @@ def test_sound_from_file_to_file(capsys: pytest.CaptureFixture[str], tmp_path: P
     ("options", "message"),
     [
         (("pan:4", "--set", "source.hop=1"), "hop does not apply to a film"),
-        (("digits", "--n", 3, "--fps", 5), "--fps is for films"),
+        (("digits", "--n", 3, "--set", "source.fps=5"), "--set source.fps is for films"),
         (
             ("digits", "--as", "sequence", "--n", 3, "--set", "source.by=word"),
             "--set source.by is for films, sound and text",
@@ -96,7 +96,7 @@ def test_outputs_that_do_not_fit(capsys: pytest.CaptureFixture[str], tmp_path: P
 
 def test_a_fast_film_plays_slower_as_a_gif(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     memory = tmp_path / "m.attrax"
-    record(capsys, "store", "pan:3", "--size", "8x8", "--gray", "--fps", 60, *WRITE, "-o", memory)
+    record(capsys, "store", "pan:3", "--size", "8x8", "--gray", "--set", "source.fps=60", *WRITE, "-o", memory)
     status, _, err = run(capsys, "recall", memory, "--from", "frame:0", "-o", tmp_path / "x.gif")
     assert status == 0
     assert "at most 50 frames per second" in err

@@ -38,7 +38,7 @@ def test_settings_of_sources(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     options = ["--size", "4x4", "--gray", "--writer", "margin", "-o", tmp_path / "m", "--json"]
     lengths = []
     for sets in ([], ["--set", "source.start=10", "--set", "source.duration=4"]):
-        status, out, err = run(capsys, "store", "pan", "--fps", 1, *sets, *options)
+        status, out, err = run(capsys, "store", "pan", "--set", "source.fps=1", *sets, *options)
         assert status == 0, err
         lengths.append(strict(out)["examples"])
     assert 0 < lengths[1] < lengths[0]

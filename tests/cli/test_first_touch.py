@@ -119,7 +119,7 @@ def test_the_options_of_store_stand_in_panels(
     out = run(capsys, "store", "--help")[1]
     assert [line for line in out.splitlines() if line in TITLES] == list(TITLES)
     options = re.findall(r"^  (--[a-z-]+|-[a-z], --[a-z-]+)", out, re.MULTILINE)
-    assert 30 < len(options) <= 41
+    assert 30 < len(options) <= 40
     assert {"--set", "--config", "--skip-unreadable"} <= set(options)
     assert "With auto, any of these options trains such a network by gradient" in " ".join(out.split())
     sources = out.partition(TITLES[0])[2].partition(TITLES[1])[0]
@@ -271,7 +271,7 @@ def test_what_is_wrong_is_told_without_jax() -> None:
         (["lost.png"], "'lost.png': no such file or folder"),
         (["digits", "--writer", "margin", "--lr", "0.1"], "--lr does not apply to --writer margin"),
         (["digits", "--context", "2"], "--context is for sequences"),
-        (["digits", "--fps", "2"], "--fps is for films"),
+        (["digits", "--set", "source.fps=2"], "--set source.fps is for films"),
     ]
     code = (
         "import json, sys\n"

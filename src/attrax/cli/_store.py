@@ -131,7 +131,6 @@ def _settings(source: SourceOptions, method: MethodOptions, training: TrainingOp
         "training.time_limit": (training.time_limit, "--time-limit"),
         "augmentation.noise": (method.noise, "--noise"),
         "augmentation.corruptions": (method.train_corruption, "--train-corruption"),
-        "source.fps": (source.fps, "--fps"),
     }
     given = {key: Setting(value, said) for key, (value, said) in options.items() if value is not None}
     return with_options(read_settings(training.assignments or [], training.config, allowed_settings()), given)

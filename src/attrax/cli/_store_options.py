@@ -14,7 +14,6 @@ from attrax.cli._options import (
     CycleLength,
     End,
     Fit,
-    Fps,
     Gray,
     Indices,
     Json,
@@ -83,7 +82,6 @@ class SourceOptions:
     value_range: ValueRange = None
     recursive: Recursive = True
     skip_unreadable: SkipUnreadable = False
-    fps: Fps = None
     cycle_length: CycleLength = None
     end: End = "loop"
     context_frames: Context = "1"
