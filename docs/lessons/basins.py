@@ -143,7 +143,7 @@ for noise in (0.05, 0.2):
 # The proved radii are largest for the amount in between, at four of the six points. Too little noise says nothing
 # about the surroundings. With too much, the noisy copies of different points overlap, and the network cannot satisfy
 # all of them. The sampled radii do not follow: 0.05 gives both the largest and the smallest of all, and more noise
-# makes them more alike, 0.29 to 0.5. What a proof can show and what the basins are like are two questions.
+# makes them more alike, 0.28 to 0.5. What a proof can show and what the basins are like are two questions.
 
 # %% [markdown]
 # **3.** A network maps everything to one point. What are its spectral radius and its basin? Is it a good memory?
