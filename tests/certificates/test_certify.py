@@ -259,3 +259,15 @@ def test_a_jacobian_that_is_not_finite_has_no_norm() -> None:
     found = ax.certify(around(jnp.sqrt, np.zeros(2)))
     assert found.reason[0] == "not_finite"
     assert not np.isfinite(found.largest_singular_value[0])
+
+
+def test_what_refines_a_state_of_any_map_also_certifies_it() -> None:
+    """Each trace is a program to compile, or a check of the map's shapes."""
+    traces: list[Any] = []
+
+    def halve(x: Any) -> Any:
+        traces.append(x)
+        return jnp.tanh(x) / 2
+
+    ax.certify(ax.Memory(halve, ax.Patterns.from_examples(np.stack([np.full((2, 2), 1e-3), np.ones((2, 2))]))))
+    assert len(traces) <= 8

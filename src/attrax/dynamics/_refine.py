@@ -1,7 +1,7 @@
 """Newton's method for fixed points and cycles: finds the exact state or cycle that a certificate is about."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -287,8 +287,12 @@ def _newton_correction(
 
 def _rows(reduced: ReducedMap, part: str, rows: np.ndarray) -> np.ndarray:
     """A part of a reduced map, `first_step`, `step` or `to_state`, applied to each row."""
-    host = host_function(getattr(reduced, part))
-    return np.asarray(_each(reduced, part, rows)) if host is None else host.rows(rows)
+    function = getattr(reduced, part)
+    if (host := host_function(function)) is not None:
+        return host.rows(rows)
+    # Flat states for both steps of a map that has only one, which is then compiled once.
+    flat = rows.reshape(len(rows), -1) if function is reduced.step else rows
+    return np.asarray(_each(reduced, function, flat))
 
 
 def _images(reduced: ReducedMap, points: np.ndarray) -> np.ndarray:
@@ -302,19 +306,14 @@ def _pushed(reduced: ReducedMap, z: np.ndarray, tangent: np.ndarray) -> np.ndarr
 
 def _jacobian(reduced: ReducedMap, z: np.ndarray) -> np.ndarray:
     host = host_function(reduced.step)
-    return np.asarray(_formed(reduced, z)) if host is None else host.push(z, None)
+    return np.asarray(reduced.jacobian(z)) if host is None else host.push(z, None)
 
 
 @eqx.filter_jit
-def _each(reduced: ReducedMap, part: str, rows: Any) -> Any:
-    return reduced.each(getattr(reduced, part), rows)
+def _each(reduced: ReducedMap, function: Callable[[Any], Any], rows: Any) -> Any:
+    return reduced.each(function, rows)
 
 
 @eqx.filter_jit
 def _push(reduced: ReducedMap, z: Any, tangent: Any) -> Any:
     return jax.jvp(reduced.step, (z,), (jnp.asarray(tangent),))[1]
-
-
-@eqx.filter_jit
-def _formed(reduced: ReducedMap, z: Any) -> Any:
-    return jax.jacfwd(reduced.step)(z)

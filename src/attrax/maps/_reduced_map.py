@@ -6,6 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from attrax._base.shown import Record
@@ -18,7 +19,8 @@ class ReducedMap(Record, eqx.Module):
 
     **Fields:**
 
-    - `first_step`: takes a state x to the coordinates of f(x).
+    - `first_step`: takes a state x to the coordinates of f(x). If the coordinates are those of the flat state, it is
+      the same object as `step`, which then takes states of both shapes.
     - `step`: takes the coordinates of a state to those of the next one.
     - `to_state`: takes coordinates to the state that they stand for.
     - `norm_factor`: a matrix R with ‖to_state(z) − to_state(w)‖₂ = ‖R(z − w)‖₂, or `None` if that is the Euclidean norm
@@ -39,7 +41,17 @@ class ReducedMap(Record, eqx.Module):
         # Few rows are computed one by one, because a matrix product copies the weights first.
         return jax.lax.map(function, rows, batch_size=self.batch if 1 < self.batch <= len(rows) else None)
 
+    def jacobian(self, z: Float[Array | np.ndarray, " k"]) -> Float[Array, "k k"]:
+        """The Jacobian of `step` at the coordinates `z`."""
+        return formed(self.step, z)
+
     def distance(self, z: Float[Array, " k"], w: Float[Array, " k"]) -> Float[Array, ""]:
         """Euclidean distance between the states with the coordinates `z` and `w`."""
         difference = z - w if self.norm_factor is None else self.norm_factor @ (z - w)
         return jnp.sqrt(jnp.sum(difference**2))
+
+
+@eqx.filter_jit
+def formed(function: Callable[[Any], Any], z: Any) -> Any:
+    """The Jacobian of `function` at a flat state."""
+    return jax.jacfwd(function)(z)

@@ -73,8 +73,12 @@ class Sampler:
         self.defects = gaps + ROUNDING * (reached + (1 + slopes) * lengths)
 
     def _at(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        image, pushed = _image_and_products(self.map, self.cycle.shape[1:], state[None], self.vectors)
-        return np.asarray(image)[0], np.asarray(pushed)[0]
+        image, pushed = self._along(np.broadcast_to(state, self.directions.shape), 1)
+        return image[0], pushed[0]
+
+    def _along(self, points: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        found = _image_and_products(self.map, self.cycle.shape[1:], points, np.asarray(count), self.vectors)
+        return np.asarray(found[0]), np.asarray(found[1])
 
     def changes(self, radius: float) -> np.ndarray:
         """Estimated bound on ‖J(x) − J(x̂_i)‖₂ within `radius` of each state."""
@@ -84,7 +88,7 @@ class Sampler:
         with float64():
             for state, pushed in zip(self.flat, self.pushed, strict=True):
                 points = state + radius * self.directions
-                moved = np.asarray(_image_and_products(self.map, self.cycle.shape[1:], points, self.vectors)[1])
+                moved = self._along(points, len(points))[1]
                 found.append(SAFETY * GAUSS * np.linalg.norm(moved - pushed, axis=2).max())
         return np.where(np.isfinite(found), found, np.inf)
 
@@ -166,11 +170,17 @@ def _product(jacobians: Sequence[np.ndarray]) -> JacobianProduct:
 
 
 @eqx.filter_jit
-def _image_and_products(map: Map, shape: tuple[int, ...], points: Any, vectors: Any) -> tuple[Any, Any]:
-    """f(x) of each flat point, and the products of its Jacobian with all vectors."""
+def _image_and_products(map: Map, shape: tuple[int, ...], points: Any, count: Any, vectors: Any) -> tuple[Any, Any]:
+    """f(x) of the first `count` flat points, and the products of its Jacobian with all vectors; zeros for the others.
+    So one program takes a state as well as all points around it."""
+    points, vectors = jnp.asarray(points), jnp.asarray(vectors)
 
     def one(point: Any) -> tuple[Any, Any]:
         image, push = jax.linearize(lambda x: jnp.ravel(map(x.reshape(shape))), point)
-        return image, jax.vmap(push)(jnp.asarray(vectors))
+        return image, jax.vmap(push)(vectors)
 
-    return jax.lax.map(one, jnp.asarray(points))
+    def add(index: Any, found: tuple[Any, Any]) -> tuple[Any, Any]:
+        return jax.tree.map(lambda rows, row: rows.at[index].set(row), found, one(points[index]))
+
+    empty = jnp.zeros_like(points), jnp.zeros((len(points), *vectors.shape), points.dtype)
+    return jax.lax.fori_loop(0, count, add, empty)

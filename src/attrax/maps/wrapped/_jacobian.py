@@ -24,7 +24,9 @@ from attrax.linalg import (
     power_norms,
 )
 from attrax.maps._linearization import Linearization, Linearizer
+from attrax.maps._reduced_map import formed
 from attrax.maps.wrapped._estimates import ROUNDING, Ball, Sampler, enclose_dense, enclose_sums
+from attrax.maps.wrapped._plain_map import FlatMap
 
 
 def general_linearizer(map: Map) -> Linearizer:
@@ -118,8 +120,8 @@ def _dense_singular_value(product: Product) -> float:
 def state_jacobian(map: Map, state: np.ndarray) -> Float[np.ndarray, "d d"]:
     """The full d×d Jacobian at one state, of any map whose arrays are already cast to float64."""
     with float64(), differentiating(map):
-        jacobian = np.asarray(_dense_jacobian(map, device_array(state, np.float64)))
-    return jacobian.reshape(state.size, state.size)
+        # The program that Newton's method has compiled.
+        return np.asarray(formed(FlatMap(map, state.shape), device_array(state.ravel(), np.float64)))
 
 
 def _multiplied(matrices: Sequence[np.ndarray], vectors: np.ndarray) -> np.ndarray:
@@ -144,11 +146,6 @@ def _applied(
             shaped = device_array(vectors.reshape(*flat[:-1], *state.shape), np.float64)
             vectors = np.asarray(product(map, state, shaped))
     return vectors.reshape(flat)
-
-
-@eqx.filter_jit
-def _dense_jacobian(map: Map, state: Any) -> Any:
-    return jax.jacfwd(map)(state)
 
 
 @eqx.filter_jit

@@ -14,7 +14,9 @@ from attrax.maps._on_host import HostFunction, host_function
 from attrax.maps._reduced_map import ReducedMap
 
 
-class _Step(eqx.Module):
+class FlatMap(eqx.Module):
+    """A map with flat values, of states or flat states."""
+
     map: Map
     shape: tuple[int, ...] = eqx.field(static=True)
 
@@ -22,17 +24,14 @@ class _Step(eqx.Module):
         return jnp.ravel(self.map(z.reshape(self.shape)))
 
     def on_host(self) -> HostFunction | None:
-        return _flat(self.map, self.shape)
+        host = host_function(self.map)
+        if host is None:
+            return None
 
+        def rows(states: np.ndarray) -> np.ndarray:
+            return host.rows(states.reshape(len(states), *self.shape)).reshape(len(states), -1)
 
-class _FirstStep(eqx.Module):
-    map: Map
-
-    def __call__(self, x: Any) -> Any:
-        return jnp.ravel(self.map(x))
-
-    def on_host(self) -> HostFunction | None:
-        return _flat(self.map)
+        return HostFunction(rows, host.push)
 
 
 class _ToState(eqx.Module):
@@ -46,19 +45,6 @@ class _ToState(eqx.Module):
             lambda rows: rows.reshape(len(rows), *self.shape),
             lambda value, tangents: np.eye(len(value)) if tangents is None else tangents,
         )
-
-
-def _flat(map: Map, shape: tuple[int, ...] | None = None) -> HostFunction | None:
-    """The map with flat values, of states or, with their `shape`, of flat states."""
-    host = host_function(map)
-    if host is None:
-        return None
-
-    def rows(states: np.ndarray) -> np.ndarray:
-        states = states if shape is None else states.reshape(len(states), *shape)
-        return host.rows(states).reshape(len(states), -1)
-
-    return HostFunction(rows, host.push)
 
 
 def check_map(map: Map, shape: tuple[int, ...]) -> None:
@@ -138,4 +124,5 @@ def plain_map(map: Map, shape: tuple[int, ...]) -> ReducedMap:
     ```
     """
     check_map(map, shape)
-    return ReducedMap(_FirstStep(map), _Step(map, shape), _ToState(shape), None, math.prod(shape))
+    step = FlatMap(map, shape)
+    return ReducedMap(step, step, _ToState(shape), None, math.prod(shape))
