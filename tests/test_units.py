@@ -75,13 +75,18 @@ def test_tolerance_of_training(scale: float) -> None:
     assert default_tol(ax.Patterns.from_examples(np.array([[0.0, 1.0], [0.5, 0.0]]))) == 1e-8
 
 
-PICTURES = np.random.default_rng(6).random((2, 2, 2))
+CONVOLUTIONAL = partial(ax.maps.conv_autoencoder, channels=2, levels=1, activation="tanh", skips=True, bias="all")
 
 
 def test_storing_in_a_convolutional_network() -> None:
-    network = partial(ax.maps.conv_autoencoder, channels=6, levels=1, activation="selu", bias="all")
+    pictures = np.random.default_rng(6).random((2, 4, 4, 2))
     plain, faint = (
-        ax.store(s * PICTURES, network, writer=ax.Gradient(epochs=200, noise=0.02 * s, polish=False), key=KEY)
+        ax.store(
+            s * pictures,
+            CONVOLUTIONAL,
+            writer=ax.Gradient(epochs=200, learning_rate=1e-2, noise=0.02 * s, polish=False),
+            key=KEY,
+        )
         for s in (1.0, FAINT)
     )
     assert plain.certificate is not None
@@ -98,16 +103,14 @@ def test_a_module_is_trained_in_the_units_of_its_data() -> None:
     """It can't be written in others, so its weights meet faint data as they are. Only the tolerance is scaled."""
     module = eqx.nn.MLP(4, 4, 16, 1, jax.nn.softplus, key=KEY)
     writer = ax.Gradient(epochs=3)
-    plain, faint = (ax.store(s * PICTURES.reshape(2, 4), module, writer=writer, key=KEY) for s in (1.0, FAINT))
+    vectors = np.random.default_rng(6).random((2, 4))
+    plain, faint = (ax.store(s * vectors, module, writer=writer, key=KEY) for s in (1.0, FAINT))
     assert isinstance(faint.map, eqx.nn.MLP)
     assert faint.written["tol"] / plain.written["tol"] == pytest.approx(FAINT**2, rel=1e-6)
 
 
 OTHER_MAPS = {
-    "convolutional": (
-        partial(ax.maps.conv_autoencoder, (4, 4, 2), channels=2, levels=1, activation="tanh", skips=True, bias="all"),
-        (4, 4, 2),
-    ),
+    "convolutional": (partial(CONVOLUTIONAL, (4, 4, 2)), (4, 4, 2)),
     "module": (partial(eqx.nn.MLP, 4, 4, 7, 1, jnp.tanh), (4,)),
 }
 
