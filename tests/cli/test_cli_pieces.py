@@ -44,7 +44,8 @@ def test_pieces_together_are_the_whole(
     ("options", "words"),
     [
         (["--memory", "1MB"], "--memory must be at least 537MB for cues of 64 numbers"),
-        (["--memory", "much"], "--memory must be a size such as 500MB or 4GB; got 'much'"),
+        (["--memory", "1kb"], "--memory must be at least 537MB for cues of 64 numbers"),
+        (["--memory", "much"], "--memory must be a number of B, kB, MB, GB or TB, such as 500MB or 4GB; got 'much'"),
         (["--memory", "2GB", "-o", "way.gif"], "a film shows all cues side by side"),
     ],
 )
@@ -64,4 +65,4 @@ def test_what_can_not_be_in_pieces_is_refused(
 
 def test_cues_that_are_made_here_are_not_read(places: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     status, _, err = run(capsys, "recall", places[0], "--corrupt", "occlude:0.5", "--memory", "2GB")
-    assert (status, "--memory reads cues in pieces; give some" in err) == (2, True), err
+    assert (status, "--memory is for cues from a source; leave it out" in err) == (2, True), err

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import attrax as ax
-from attrax.corruptions import parse_corruption
+from attrax.corruptions import as_corruption, parse_corruption
 from attrax.training import Coordinates, Objective, fit, objective, optimizer
 
 POINTS = np.random.default_rng(0).uniform(0.2, 1, (12, 6, 5)).astype(np.float32)
@@ -194,3 +194,14 @@ def test_wrong_arguments_are_refused() -> None:
     start = ax.maps.mlp((2,), width=3, depth=1, key=jr.key(0))
     with pytest.raises(ValueError, match="noise must be omitted"):
         fit(start, np.eye(2), np.eye(2), optimizer=optimizer("gd"), noise=0.1, objective=made, key=jr.key(0))
+
+
+def test_a_function_from_elsewhere_may_draw_what_only_jaxs_own_generator_can() -> None:
+    def photons(key: Any, x: Any) -> Any:
+        return jr.poisson(key, 30 * jnp.abs(x)) / 30
+
+    made = objective(corruptions=(as_corruption(photons),), pictures=POINTS, dtype=np.dtype("float32"))
+    start = ax.maps.mlp(POINTS.shape[1:], width=8, depth=1, key=jr.key(0))
+    rule = optimizer("adam", learning_rate=1e-3)
+    found = fit(start, POINTS, POINTS, optimizer=rule, epochs=2, tol=None, objective=made, key=jr.key(0))
+    assert np.isfinite(found.loss)

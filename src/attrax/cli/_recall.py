@@ -139,7 +139,7 @@ def recall(
         parse_corruption(corrupt)
     most = parse_bytes(limit)
     if limit is not None and not cues:
-        raise ValueError("--memory reads cues in pieces; give some, or leave it out")
+        raise ValueError("--memory is for cues from a source; leave it out")
     if limit is not None and output is not None and output.suffix.lower() in FILMS:
         raise ValueError("--memory: a film shows all cues side by side; name a folder for --output")
     if begin is not None:

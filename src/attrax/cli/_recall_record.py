@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,8 +19,8 @@ from attrax.cli._known import held_record
 from attrax.cli._options import load_pieces, load_sources
 from attrax.cli._output import spread
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kMGT]?)B", re.ASCII)
-_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?)B", re.ASCII | re.IGNORECASE)
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _COPIES = 20
 """Numbers of 64 bits that recall holds at most for each entry of a cue."""
 _KEPT = 2**29
@@ -32,8 +33,8 @@ def parse_bytes(text: str | None) -> int | None:
         return None
     found = _SIZE.fullmatch(text)
     if found is None:
-        raise ValueError(f"--memory must be a size such as 500MB or 4GB; got {text!r}")
-    return int(float(found[1]) * _UNITS[found[2]])
+        raise ValueError(f"--memory must be a number of B, kB, MB, GB or TB, such as 500MB or 4GB; got {text!r}")
+    return int(float(found[1]) * _UNITS[found[2].upper()])
 
 
 Limit = Annotated[
@@ -58,7 +59,7 @@ def given_pieces(
         yield given, output
         return
     size = math.prod(memory.patterns.shape)
-    rows = int((limit - _KEPT) / (8 * _COPIES * size))
+    rows = min(int((limit - _KEPT) / (8 * _COPIES * size)), sys.maxsize)
     if rows < 1:
         least = math.ceil((_KEPT + 8 * _COPIES * size) / 10**6)
         raise ValueError(f"--memory must be at least {least}MB for cues of {size:,} numbers")

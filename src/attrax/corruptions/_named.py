@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrax._base import checks
 from attrax._base.lazy import found, lazy
-from attrax.corruptions._record import Corruption, CorruptionKind, Distortion
+from attrax.corruptions._record import Corruption, CorruptionKind, Distortion, with_usual_key
 
 if TYPE_CHECKING:
     import jax.numpy as jnp
@@ -121,7 +121,8 @@ def as_corruption(given: Corruption | str | Callable[..., Any]) -> Corruption:
         return parse_corruption(given)
     name = getattr(given, "__name__", type(given).__name__)
     function = _called(given)
-    return Corruption(name, 1.0, function, function, (CorruptionKind("function", function, words=name),), ("",))
+    kind = CorruptionKind("function", function, words=name)
+    return Corruption(name, 1.0, function, with_usual_key(function), (kind,), ("",))
 
 
 # Kept, so that equal texts give the same functions and compiled programs are found again.

@@ -163,6 +163,8 @@ class CorruptionKind(Record):
             _chosen(given, choice) if self.choices else given
             for given in (self.function, self.trained or self.function)
         )
+        if not getattr(trained, "__module__", "").startswith("attrax."):
+            trained = with_usual_key(trained)
         return Corruption(name, level, function, _at_drawn_levels(trained, self.drawn), (self,), (choice,))
 
     def describe(self, level: float, choice: str = "") -> str:
@@ -290,6 +292,17 @@ class Corruption(Record):
 @functools.cache
 def _chosen(function: Callable[..., Any], choice: str) -> Distortion:
     return function(choice)
+
+
+@functools.cache
+def with_usual_key(function: Distortion) -> Distortion:
+    """The same with a key of JAX's usual generator, whatever that of training is: some draws, such as `jr.poisson`,
+    have no other."""
+
+    def call(key: Any, x: Any, level: Any, partner: Any) -> Any:
+        return function(jr.wrap_key_data(jr.key_data(key), impl="threefry2x32"), x, level, partner)
+
+    return call
 
 
 @functools.cache

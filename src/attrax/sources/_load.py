@@ -208,18 +208,30 @@ class _Reading:
         return self._read_on(*self.order(n, shuffle, seed), rows, n)
 
     def _read_on(self, order: np.ndarray, wanted: int, rows: int, n: int | None) -> Iterator[Examples]:
-        found = 0
-        left_out: dict[int, str] = {}
+        found, begin = 0, 0
         skipped: dict[int, str] = {}
-        while len(order) and found < wanted:
-            values, unreadable = self.take(order, min(rows, wanted - found))
-            order, here = order[len(values) + len(unreadable) :], order
-            left_out, skipped = left_out | unreadable, skipped | unreadable
+        values, unreadable = self.take(order, min(rows, wanted))
+        while values:
+            end, first = begin + len(values) + len(unreadable), found == 0
             found += len(values)
-            if values:
-                last = found == wanted or not len(order)
-                yield self.examples(here, values, left_out, first=found == len(values), last=last)
-                left_out = {}
+            # One example more tells whether this piece is the last, which has the files left out at the end.
+            wrong: SourceError | None = None
+            ahead, more = dict[int, np.ndarray[Any, Any]](), dict[int, str]()
+            try:
+                ahead, more = self.take(order[end:], min(1, wanted - found))
+            except SourceError as error:
+                wrong = error  # which is not about this piece
+            last = not ahead and wrong is None
+            left_out = unreadable | more if last else unreadable
+            skipped |= left_out
+            yield self.examples(order[begin:end], values, left_out, first=first, last=last)
+            if wrong is not None:
+                raise wrong
+            values, unreadable, begin = ahead, more, end
+            if ahead:
+                later = self.take(order[end + len(ahead) + len(more) :], min(rows, wanted - found) - 1)
+                values, unreadable = values | later[0], unreadable | later[1]
+        skipped |= unreadable
         self.refuse_too_few(found, n, skipped)
 
     def examples(
@@ -292,8 +304,9 @@ class _Scale:
             low, high = (self.least, self.most) if source.extremes is None else source.extremes()
             allowed = known_range(int(low), int(high), self.dtype, label)
             for position in self.unscaled:
-                values[position] = divided(values[position], allowed)
-            self.unscaled = []
+                if position in values:
+                    values[position] = divided(values[position], allowed)
+            self.unscaled = [position for position in self.unscaled if position not in values]
         return () if allowed is None else narrow_note(float(self.least), float(self.most), allowed, label)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
@@ -208,7 +209,7 @@ def fit(
         if optimizer_state is None:
             kept = first_state(optimizer, parameters)
         else:
-            kept = everywhere(jax.tree.map(jnp.array, optimizer_state))
+            kept = everywhere(jax.tree.map(_copy, optimizer_state))
         # A map that is good enough is not trained.
         start = loss_of(static, problem, parameters) if tol >= 0 else device_array(np.inf, dtype)
         state = Running(parameters, kept, carry, device_array(0, np.int32), start)
@@ -225,6 +226,13 @@ def fit(
         trained = eqx.combine(jax.tree.map(np.asarray, state.parameters), static)
     status = status_of(reached, done, tol, epochs)
     return Fit(trained, reached, done, time.perf_counter() - begun, status, time_limited, state.optimizer_state)
+
+
+def _copy(leaf: Any) -> Any:
+    """On the host, so that it is free to go to other devices than those it was computed on."""
+    if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return jr.wrap_key_data(device_array(jr.key_data(leaf)), impl=jr.key_impl(leaf))
+    return device_array(leaf)
 
 
 def _is_trained(leaf: Any) -> bool:
