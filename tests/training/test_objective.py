@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import attrax as ax
-from attrax.corruptions import as_corruption, parse_corruption
+from attrax.corruptions import CorruptionKind, as_corruption, parse_corruption
 from attrax.training import Coordinates, Objective, fit, objective, optimizer
 
 POINTS = np.random.default_rng(0).uniform(0.2, 1, (12, 6, 5)).astype(np.float32)
@@ -200,7 +200,9 @@ def test_a_function_from_elsewhere_may_draw_what_only_jaxs_own_generator_can() -
     def photons(key: Any, x: Any) -> Any:
         return jr.poisson(key, 30 * jnp.abs(x)) / 30
 
-    made = objective(corruptions=(as_corruption(photons),), pictures=POINTS, dtype=np.dtype("float32"))
+    kind = CorruptionKind("photons", lambda key, x, level, partner: photons(key, level * x))
+    given = (as_corruption(photons), kind.at(0.5))
+    made = objective(corruptions=given, pictures=POINTS, dtype=np.dtype("float32"))
     start = ax.maps.mlp(POINTS.shape[1:], width=8, depth=1, key=jr.key(0))
     rule = optimizer("adam", learning_rate=1e-3)
     found = fit(start, POINTS, POINTS, optimizer=rule, epochs=2, tol=None, objective=made, key=jr.key(0))

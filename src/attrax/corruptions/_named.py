@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +23,12 @@ else:
     jnp, jr = lazy("jax.numpy"), lazy("jax.random")
 
 _FILES = ("_standard",)
-"""Modules beside this one; `RECORDS` of each holds kinds of corruption."""
+"""Modules beside this one; `RECORDS` of each holds kinds of corruption, which draw with keys of any generator."""
 
 _TABLE: dict[str, CorruptionKind] = {
-    record.name: record for file in _FILES for record in found(f"attrax.corruptions.{file}:RECORDS")
+    record.name: replace(record, any_key=True)
+    for file in _FILES
+    for record in found(f"attrax.corruptions.{file}:RECORDS")
 }
 CORRUPTIONS: MappingProxyType[str, CorruptionKind] = MappingProxyType(_TABLE)
 """The kinds of corruption that have a name."""

@@ -102,6 +102,8 @@ class CorruptionKind(Record):
     - `partner`: whether it needs another example; `mean`: whether its partner is the mean of all examples instead.
     - `picture`: whether it needs states of at least two axes.
     - `drawn`: the levels that training draws; `trained`: what is done to examples in training, `None` for the same.
+    - `any_key`: whether training may call it with a key of its own generator, which compiles faster but lacks some
+      draws, such as `jax.random.poisson`.
 
     ```python
     >>> kind = CorruptionKind("fade", lambda key, x, level, partner: (1 - level) * x, about="darkens by F")
@@ -131,6 +133,7 @@ class CorruptionKind(Record):
     picture: bool = False
     drawn: Drawn = UP_TO
     trained: Callable[..., Any] | None = None
+    any_key: bool = False
 
     @property
     def usage(self) -> str:
@@ -163,7 +166,7 @@ class CorruptionKind(Record):
             _chosen(given, choice) if self.choices else given
             for given in (self.function, self.trained or self.function)
         )
-        if not getattr(trained, "__module__", "").startswith("attrax."):
+        if not self.any_key:
             trained = with_usual_key(trained)
         return Corruption(name, level, function, _at_drawn_levels(trained, self.drawn), (self,), (choice,))
 
@@ -296,8 +299,7 @@ def _chosen(function: Callable[..., Any], choice: str) -> Distortion:
 
 @functools.cache
 def with_usual_key(function: Distortion) -> Distortion:
-    """The same with a key of JAX's usual generator, whatever that of training is: some draws, such as `jr.poisson`,
-    have no other."""
+    """The same with a key of JAX's usual generator, whatever that of training is."""
 
     def call(key: Any, x: Any, level: Any, partner: Any) -> Any:
         return function(jr.wrap_key_data(jr.key_data(key), impl="threefry2x32"), x, level, partner)

@@ -115,7 +115,7 @@ def shift(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
 def shift_any_way(key: PRNGKeyArray, x: Array, level: Any, partner: Array) -> Array:
     """Moved by whole numbers of pixels drawn from −level … level for each of the two directions."""
     most = jnp.round(jnp.abs(level))
-    # Compiled in a third of the time that `jr.randint` takes.
+    # One draw, where `jr.randint` makes several, each of which takes time to compile.
     down, right = jnp.minimum(jnp.floor(jr.uniform(key, (2,)) * (2 * most + 1)) - most, most).astype(jnp.int32)
     return _moved(x, down, right)
 

@@ -99,7 +99,8 @@ def load_pieces(
     published data set one file is held at a time, of a `.npz` file the whole array. All pieces have one shape. That of
     the first one counts for gray beside color: a gray image among color ones becomes color, color after pieces that are
     all gray is refused. Whole numbers of more than 16 bits in image files need `value_range`, as the range of all of
-    them is not known before the last. Unreadable files that are `skipped` are told with the next readable one.
+    them is not known before the last. Unreadable files that are `skipped` are told with the next readable one, or with
+    the last.
 
     **Arguments:** `rows`, at least 1; `preparation`, the `size`, `fit`, `gray`, `value_range`, `recursive` and
     `skip_unreadable` of `load`; the others as of `load`.

@@ -1,9 +1,9 @@
 """The generator of what training draws: order, noise and corruptions.
 
-JAX's own generators are made for long streams of independent programs on many devices. Each of their draws takes as
-long to compile as a layer, and in the small networks here drawing took half of every step. This one hashes a key and a
-counter: each word of 32 bits is computed by itself, so that draws of many keys are the draws of each, whatever they
-are computed together with, and on however many devices. It is no generator for cryptography.
+JAX's own generators are made for long streams of independent programs on many devices. Each of their draws takes long
+to compile, and in small networks drawing is much of a step. This one hashes a key and a counter: each word of 32 bits is
+computed by itself, so that draws of many keys are the draws of each, whatever they are computed together with, and on
+however many devices. It is no generator for cryptography.
 """
 
 import math
@@ -25,7 +25,8 @@ _WORDS = {8: jnp.uint8, 16: jnp.uint16, 32: jnp.uint32}
 
 def drawing_key(key: PRNGKeyArray) -> PRNGKeyArray:
     """The key of this generator that stands for a key of any other."""
-    words = np.asarray(jr.key_data(key), np.uint32).reshape(-1, 2)
+    words = np.asarray(jr.key_data(key), np.uint32).ravel()
+    words = np.pad(words, (0, len(words) % 2)).reshape(-1, 2)
     # Of keys with four words the two halves may be equal.
     weights = np.arange(1, len(words) + 1, dtype=np.uint32)
     return jr.wrap_key_data(jnp.asarray(weights @ words), impl=_GENERATOR)
