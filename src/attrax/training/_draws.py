@@ -1,9 +1,9 @@
 """The generator of what training draws: order, noise and corruptions.
 
 JAX's own generators are made for long streams of independent programs on many devices. Each of their draws takes long
-to compile, and in small networks drawing is much of a step. This one hashes a key and a counter: each word of 32 bits is
-computed by itself, so that draws of many keys are the draws of each, whatever they are computed together with, and on
-however many devices. It is no generator for cryptography.
+to compile, and in small networks drawing is much of a step. This one hashes a key and a counter: each word of 32 bits
+is computed by itself, so that draws of many keys are the draws of each, whatever they are computed together with, and
+on however many devices. It is no generator for cryptography.
 """
 
 import math
