@@ -48,10 +48,12 @@ class _Rows(eqx.Module):
 
     **Fields:**
 
-    - `z`: coordinates; `flat`, the same in coordinates whose Euclidean distance is that of the states.
+    - `z`: coordinates; `flat`, the same in coordinates whose Euclidean distance is that of the states, or `None` if
+      that is `z`.
     - `anchor`, `anchor_step`: the state that later ones are compared with, and its step.
-    - `lap`: the possible period of a cycle that waits for its second lap, 0 if there is none; `gap`, by how much the
-      first lap missed the anchor; `extent`, the largest distance of its states from the anchor.
+    - `lap`: the possible period of a cycle that waits for its second lap, 0 if there is none, −1 if nothing is to be
+      compared until the anchor moves; `gap`, by how much the first lap missed the anchor; `extent`, the largest
+      distance of its states from the anchor.
     - `atol`: the tolerance; `bound`, beyond which a row has diverged.
     """
 
@@ -64,7 +66,6 @@ class _Rows(eqx.Module):
     extent: Any
     num_steps: Any
     residual: Any
-    period: Any
     state: Any
     atol: Any
     bound: Any
@@ -122,8 +123,9 @@ def run(
     """
     with float64(), over_devices(len(starts) > sizes[-1]) as everywhere:
         reduced = everywhere(reduced)
-        rows = in_pieces(lambda piece: _first_step(reduced, *piece), _limited(starts, atol, unit), sizes)
-        return _run_on(reduced, rows, max_steps, keep, sizes, progress)
+        rows, *limits = _limited(starts, atol, unit)
+        began = in_pieces(partial(_first_step, reduced), rows, sizes)
+        return _run_on(reduced, _begun(*began, 1, *limits), max_steps, keep, sizes, progress)
 
 
 def run_on(
@@ -149,8 +151,10 @@ def run_on(
     """
     with float64(), over_devices(len(z) > sizes[-1]) as everywhere:
         reduced = everywhere(reduced)
-        rows = in_pieces(lambda piece: _from_coordinates(reduced, *piece), _limited(z, atol, unit), sizes)
-        return _run_on(reduced, rows, max_steps, keep, sizes, None)
+        rows, *limits = _limited(z, atol, unit)
+        flat = None if reduced.norm_factor is None else in_pieces(partial(_flat_rows, reduced.norm_factor), rows, sizes)
+        residual = np.full(len(rows), np.finfo(rows.dtype).max, rows.dtype)
+        return _run_on(reduced, _begun(rows, flat, residual, 0, *limits), max_steps, keep, sizes, None)
 
 
 def _limited(
@@ -192,12 +196,14 @@ def _run_on(
         advance = partial(_advance, reduced, max_steps=limit, keep=trace is not None)
         gather = _without_path if trace is None else partial(trace.gather, active)
         rows = in_pieces(advance, rows, sizes, gather)
+    state = np.asarray(done.state)
+    period = np.where(state == _CYCLE, done.lap, np.where(state == _CONVERGED, 1, 0))
     return Run(
         np.asarray(done.z),
         np.asarray(done.num_steps, np.int64),
-        np.asarray(done.residual),
-        np.asarray(done.period, np.int64),
-        _STATUSES[np.asarray(done.state)],
+        np.where(state == _DIVERGED, np.inf, done.residual).astype(done.residual.dtype),
+        period.astype(np.int64),
+        _STATUSES[state],
         None if trace is None else trace.finished(),
     )
 
@@ -268,38 +274,37 @@ def _norms(differences: Any) -> Any:
     return jnp.sqrt(jnp.sum(differences.reshape(len(differences), -1) ** 2, axis=1))
 
 
-def _flat(reduced: ReducedMap, z: Any) -> Any:
-    return z if reduced.norm_factor is None else z @ reduced.norm_factor.T
-
-
 @row_program
-def _first_step(reduced: ReducedMap, starts: Any, atol: Any, bound: Any) -> _Rows:
+def _first_step(reduced: ReducedMap, starts: Any) -> tuple[Any, Any, Any]:
+    """The coordinates after one step, `flat` of them, and how far the step went."""
     z = jax.vmap(reduced.first_step)(starts).astype(starts.dtype)
-    return _begun(reduced, z, _norms(jax.vmap(reduced.to_state)(z) - starts).astype(z.dtype), 1, atol, bound)
+    flat = None if reduced.norm_factor is None else z @ reduced.norm_factor.T
+    return z, flat, _norms(jax.vmap(reduced.to_state)(z) - starts).astype(z.dtype)
 
 
 @row_program
-def _from_coordinates(reduced: ReducedMap, z: Any, atol: Any, bound: Any) -> _Rows:
-    return _begun(reduced, z, jnp.full(len(z), jnp.finfo(z.dtype).max), 0, atol, bound)
+def _flat_rows(norm_factor: Any, z: Any) -> Any:
+    return z @ norm_factor.T
 
 
-def _begun(reduced: ReducedMap, z: Any, residual: Any, step: int, atol: Any, bound: Any) -> _Rows:
-    flat = _flat(reduced, z)
-    lost = ~(jnp.isfinite(residual) & (jnp.max(jnp.abs(flat), axis=1) < bound))
-    z, flat = (jnp.where(lost[:, None], 0.0, rows) for rows in (z, flat))
-    none, zero = jnp.zeros(len(z), jnp.int64), jnp.zeros(len(z), z.dtype)
+def _begun(z: Any, flat: Any, residual: Any, step: int, atol: Any, bound: Any) -> _Rows:
+    """Rows that have taken `step` steps, the last of them of length `residual`."""
+    shown = z if flat is None else flat
+    with np.errstate(invalid="ignore"):
+        lost = ~(np.isfinite(residual) & (np.abs(shown).max(axis=1, initial=0.0) < bound))
+    z, shown = (np.where(lost[:, None], 0, rows).astype(rows.dtype) for rows in (z, shown))
+    none, zero = np.zeros(len(z), np.int64), np.zeros(len(z), z.dtype)
     return _Rows(
         z=z,
-        flat=flat,
-        anchor=flat,
+        flat=None if flat is None else shown,
+        anchor=shown,
         anchor_step=none + step,
         lap=none,
         gap=zero,
         extent=zero,
         num_steps=none + step,
-        residual=jnp.where(lost, jnp.inf, residual),
-        period=none,
-        state=jnp.where(lost, _DIVERGED, _RUNNING),
+        residual=residual,
+        state=np.where(lost, _DIVERGED, _RUNNING),
         atol=atol,
         bound=bound,
     )
@@ -330,45 +335,44 @@ def _advance(reduced: ReducedMap, rows: _Rows, *, max_steps: Any, keep: bool) ->
 
 def _step_rows(reduced: ReducedMap, max_steps: Any, rows: _Rows) -> _Rows:
     """One application of the map to every running row."""
-    moved = jax.vmap(reduced.step)(rows.z).astype(rows.z.dtype)
-    flat = _flat(reduced, moved)
-    residual, apart = _norms(flat - rows.flat), _norms(flat - rows.anchor)
+    z = jax.vmap(reduced.step)(rows.z).astype(rows.z.dtype)
+    flat, before = (z, rows.z) if rows.flat is None else (z @ jnp.asarray(reduced.norm_factor).T, rows.flat)
+    size, residual, apart = _norms(flat), _norms(flat - before), _norms(flat - rows.anchor)
+    largest = jnp.max(jnp.abs(flat), axis=1)
+    # What happens to a row is computed once: XLA would copy all of it into the program of each field.
+    size, residual, apart, largest = jax.lax.optimization_barrier((size, residual, apart, largest))
     step = rows.num_steps + 1
     running = (rows.state == _RUNNING) & (rows.num_steps < max_steps)
-    lost = ~(jnp.isfinite(residual) & (jnp.max(jnp.abs(flat), axis=1) < rows.bound))
+    lost = running & ~(jnp.isfinite(residual) & (largest < rows.bound))
     converged = residual < rows.atol
     # The second lap starts at the state that returned: does it end now, and has the cycle settled?
     checked = (rows.lap > 0) & (step == rows.anchor_step + rows.lap)
-    scale = _norms(flat) + rows.extent
-    rounding = 64 * jnp.finfo(flat.dtype).eps * rows.lap * scale
+    rounding = 64 * jnp.finfo(flat.dtype).eps * rows.lap * (size + rows.extent)
     # Laps that shrink geometrically from `gap` to `apart` have apart·gap/(gap − apart) to go.
     slower = apart * rows.gap <= _SETTLED * rows.extent * (rows.gap - apart)
     settled = checked & (apart < rows.atol) & ((apart <= rounding) | ((apart < rows.gap) & slower))
-    returned = (rows.lap == 0) & (apart < rows.atol)
-    state = jnp.where(lost, _DIVERGED, jnp.where(converged, _CONVERGED, jnp.where(settled, _CYCLE, _RUNNING)))
+    returned = running & (rows.lap == 0) & (apart < rows.atol)
     # Brent: the anchor moves up whenever the number of steps since it was set has doubled.
-    lift = (rows.lap == 0) & (step >= 2 * rows.anchor_step)
-    refused = checked & ~settled
-    anew = returned | lift
-    anchor = jnp.where(anew[:, None], flat, rows.anchor)
-    advanced = _Rows(
-        z=jnp.where(lost[:, None], rows.z, moved),
-        flat=jnp.where(lost[:, None], rows.flat, flat),
-        # After a lap that was not a cycle, there is nothing to compare with until the steps have doubled.
-        anchor=jnp.where(refused[:, None], jnp.nan, anchor),
+    lift = running & (rows.lap <= 0) & (step >= 2 * rows.anchor_step)
+    # After a lap that was not a cycle, there is nothing to compare with until the steps have doubled.
+    refused = running & checked & ~settled
+    state = jnp.where(lost, _DIVERGED, jnp.where(converged, _CONVERGED, jnp.where(settled, _CYCLE, _RUNNING)))
+    events = (running, lost, returned, lift, refused, running & ~checked, jnp.where(running, state, rows.state))
+    running, lost, returned, lift, refused, farther, state = jax.lax.optimization_barrier(events)
+    kept, anew = (running & ~lost)[:, None], returned | lift
+    lap = jnp.where(returned, step - rows.anchor_step, jnp.where(lift, 0, jnp.where(refused, -1, rows.lap)))
+    extent = jnp.where(farther, jnp.maximum(rows.extent, apart), rows.extent)
+    return _Rows(
+        z=jnp.where(kept, z, rows.z),
+        flat=None if rows.flat is None else jnp.where(kept, flat, rows.flat),
+        anchor=jnp.where(anew[:, None], flat, rows.anchor),
         anchor_step=jnp.where(anew | refused, step, rows.anchor_step),
-        lap=jnp.where(returned, step - rows.anchor_step, jnp.where(checked, 0, rows.lap)),
+        lap=lap,
         gap=jnp.where(returned, apart, rows.gap),
-        extent=jnp.where(returned, 0.0, jnp.where(checked, rows.extent, jnp.maximum(rows.extent, apart))),
-        num_steps=step,
-        residual=jnp.where(lost, jnp.inf, residual),
-        period=jnp.where(lost, 0, jnp.where(converged, 1, jnp.where(settled, rows.lap, 0))),
+        extent=jnp.where(returned, 0.0, extent),
+        num_steps=jnp.where(running, step, rows.num_steps),
+        residual=jnp.where(running, residual, rows.residual),
         state=state,
         atol=rows.atol,
         bound=rows.bound,
     )
-
-    def choose(new: Any, old: Any) -> Any:
-        return jnp.where(running.reshape((-1,) + (1,) * (new.ndim - 1)), new, old)
-
-    return jax.tree.map(choose, advanced, rows)

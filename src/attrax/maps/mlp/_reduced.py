@@ -7,6 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from attrax._base.numerics import device_array
 from attrax.maps._on_host import HostFunction
 from attrax.maps._reduced_map import ReducedMap
 from attrax.maps.mlp._layers import HiddenLayers, readout_on_host
@@ -58,5 +59,5 @@ def network_reduced_map(hidden: HiddenLayers, last: Any, last_bias: Any, shape: 
         offset = through if offset is None else np.asarray(offset) + through
     # Maps the features of one state to those of the next without computing the state.
     step = HiddenLayers((first @ onward, *hidden.weights[1:]), (offset, *hidden.biases[1:]), hidden.activation)
-    factor = jnp.asarray(np.linalg.qr(onward, mode="r"))
+    factor = device_array(np.linalg.qr(onward, mode="r"))
     return ReducedMap(_Features(hidden), step, _Readout(last, last_bias, shape), factor, left, _BATCH)
