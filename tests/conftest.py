@@ -112,8 +112,8 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-_MANY_MAPS = 10_000
-"""A sixth of what Linux allows a process, which leaves room for any one file, and in memory."""
+_MANY_MAPS = 30_000
+"""Half of what Linux allows a process, which leaves room for any one file."""
 
 
 @pytest.fixture(autouse=True, scope="module")
