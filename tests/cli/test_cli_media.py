@@ -134,7 +134,8 @@ def test_sound_is_no_folder_of_pictures(capsys: pytest.CaptureFixture[str], tmp_
     assert not (tmp_path / "frames").exists()
 
 
-def test_demo_film(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_demo_film(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attrax.demos._film._SIZE", (16, 16))  # of 64×64, much of the time went into pixels
     found = record(capsys, "demo-film", "-o", tmp_path / "demo", "--seed", 1)
     assert (found["cycle"]["verdict"], found["cycle"]["period"], found["width"]) == ("attractor", 60, 122)
     assert found["recovered"] == found["cues"] == 20
@@ -145,7 +146,7 @@ def test_demo_film(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         "film.gif",
         "film.mp4",
     ]
-    assert load_sequence(tmp_path / "demo" / "film.mp4").values.shape[1:] == (256, 256, 3)
+    assert load_sequence(tmp_path / "demo" / "film.mp4").values.shape[1:] == (64, 64, 3)
     back = tmp_path / "back.mp4"
     recall = ["recall", tmp_path / "demo" / "film.attrax", "--from", "noise", "--cycles", 1, "-o", back]
     assert record(capsys, *recall)["period"] == 60
