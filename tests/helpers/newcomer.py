@@ -42,7 +42,8 @@ def section(title: str) -> str:
 def copy_with(titles: list[str], folder: Path) -> Path:
     """A copy of the source to which the sections of these titles are applied: a file and a line each."""
     root = folder / "attrax"
-    shutil.copytree(SOURCE, root, ignore=shutil.ignore_patterns("__pycache__"))
+    # With what Python compiled, which knows a changed file by its time and size, but not with what it is just writing.
+    shutil.copytree(SOURCE, root, ignore=shutil.ignore_patterns("*.pyc.*"))
     for title in titles:
         text = section(title)
         new, changed = _PLACE.findall(text)[:2]

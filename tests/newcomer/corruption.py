@@ -8,7 +8,8 @@ found |= {
     "dark": dark.tolist(),
     "points": points.tolist(),
     "seen": memory.written["corruptions"],
-    "levels": [point.level for point in curves if point.corruption == "fade"],
+    "curve": [(point.corruption, point.level) for point in curve],
+    "default": ax.analysis.default_curves()["fade"],
     "known": ax.recovery(memory, "fade:0.3", key=jr.key(0)).recovery_rate,
     "table": ax.report.corruption_table(),
 }
@@ -19,7 +20,8 @@ def check(found: dict[str, Any]) -> None:
     for dark, point in zip(found["dark"], found["points"], strict=True):
         assert [round(2 * value, 5) for value in dark] == point
     assert found["seen"] == ["fade:0.3"]
-    assert found["levels"] == [0.2, 0.4, 0.6]
+    assert found["curve"] == [["fade", level] for level in (0.2, 0.28, 0.36, 0.44, 0.52, 0.6)]
+    assert found["default"] == [0.2, 0.4, 0.6]
     assert found["known"] == 1
     assert "darkens all pixels" in found["table"]
     stored, recalled, about = found["printed"]
