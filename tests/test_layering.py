@@ -122,8 +122,10 @@ def test_packages_import_only_from_lower_layers(package: str) -> None:
 @cache
 def public_names(package: str) -> frozenset[str]:
     """What the table of contents of a package, or a module without one, offers."""
-    stub = ROOT.joinpath(*package.split(".")[1:], "__init__.pyi")
-    path = stub if stub.exists() else ROOT.joinpath(*package.split(".")[1:]).with_suffix(".py")
+    place = ROOT.joinpath(*package.split(".")[1:])
+    path = next(
+        path for path in (place / "__init__.pyi", place.with_suffix(".pyi"), place.with_suffix(".py")) if path.exists()
+    )
     return frozenset(
         alias.asname or alias.name
         for node in parsed(path)[1].body

@@ -5,17 +5,9 @@
 3
 """
 
+import lazy_loader
+
 from attrax._base import checks as checks
-from attrax._base.files import alone as alone
-from attrax._base.files import write_atomically as write_atomically
-from attrax._base.numerics import cast as cast
-from attrax._base.numerics import float64 as float64
-from attrax._base.numerics import squared_distances as squared_distances
-from attrax._base.processes import one_blas_thread as one_blas_thread
-from attrax._base.shown import Record as Record
-from attrax._base.shown import Rows as Rows
-from attrax._base.types import HostStates as HostStates
-from attrax._base.types import Map as Map
-from attrax._base.types import Progress as Progress
-from attrax._base.types import State as State
-from attrax._base.types import States as States
+
+# The others when they are first used: processes of sweeps ask for names of types, and need not wait for JAX.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub("attrax", __file__)

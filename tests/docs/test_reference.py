@@ -36,10 +36,11 @@ def public(package: str) -> tuple[tuple[str, str], ...]:
 
 def _listed(package: str) -> Iterator[tuple[str, str]]:
     folder = ROOT.joinpath(*package.split(".")[1:])
-    path = folder / "__init__.pyi" if folder.is_dir() else folder.with_suffix(".py")
-    for node in body(path):
+    stub = folder / "__init__.pyi" if folder.is_dir() else folder.with_suffix(".pyi")
+    around = package if folder.is_dir() else package.rpartition(".")[0]
+    for node in body(stub if stub.is_file() else folder.with_suffix(".py")):
         if isinstance(node, ast.ImportFrom):
-            source = f"{package}.{node.module or ''}".rstrip(".") if node.level else f"{node.module}"
+            source = f"{around}.{node.module or ''}".rstrip(".") if node.level else f"{node.module}"
             for name in node.names:
                 if name.asname == name.name:
                     yield name.name, source

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -67,8 +68,14 @@ def refused(settings: dict[str, Any], work: Work) -> CellFound:
 
 
 def told(settings: dict[str, Any], work: Work) -> CellFound:
-    """How many cores this process may use, and where its checkpoint is."""
-    return CellFound({"cores": len(os.sched_getaffinity(0)), "checkpoint": work.checkpoint and str(work.checkpoint)})
+    """How many cores this process may use, where its checkpoint is, and which large modules it has imported."""
+    return CellFound(
+        {
+            "cores": len(os.sched_getaffinity(0)),
+            "checkpoint": work.checkpoint and str(work.checkpoint),
+            "modules": sorted({"jax", "matplotlib", "scipy"} & set(sys.modules)),
+        }
+    )
 
 
 def measure(settings: dict[str, Any], work: Work) -> CellFound:

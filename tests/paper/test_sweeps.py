@@ -1,6 +1,7 @@
 """Sweeps: cells, their file, processes, kills."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
@@ -211,10 +213,12 @@ def test_processes_and_one_that_is_killed(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     trace.mkdir()
     cells = [cell(n, trace=str(trace), sleep=0.05) for n in range(4)]
-    cells.append(cell(9, "kill_once", mark=str(tmp_path / "mark")))
+    cells += [cell(9, "kill_once", mark=str(tmp_path / "mark")), cell(10, "told")]
     with ResultStore(tmp_path / "r.sqlite") as store:
         found = sweep(cells, store, jobs=2, threads=1)
-        assert [record and str(record.status) for record in found] == ["done"] * 3 + ["not trained", "done"]
+        assert [record and str(record.status) for record in found] == ["done"] * 3 + ["not trained", "done", "done"]
+    # Nobody waits for what no cell computes with.
+    assert (found[-1].numbers["modules"], found[-1].made_by["device"]) == ([], "none")
     assert (tmp_path / "mark").exists()
     assert len({name.split("-")[1] for name in os.listdir(trace)} - {str(os.getpid())}) >= 2
 
@@ -248,6 +252,7 @@ def test_threads_of_a_single_job(tmp_path: Path) -> None:
             found = sweep([cell(1, "told"), cell(2, "faulty")], store, threads=1)
             assert found[0].numbers["cores"] == 1
             assert os.sched_getaffinity(0) == every
+            assert found[0].made_by["device"] == jax.devices()[0].device_kind
             assert sweep([cell(3, "told")], store)[0].numbers["cores"] == len(every)
     finally:
         os.sched_setaffinity(0, before)
@@ -405,14 +410,23 @@ def test_dask_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         sweep([cell(1)], store, dask="tcp://127.0.0.1:1")
 
 
+def address_in(file: Path) -> str:
+    """Where the scheduler listens that writes this file, once it has written it."""
+    with contextlib.suppress(OSError, ValueError):
+        return json.loads(file.read_text())["address"]
+    return ""
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_dask_whose_scheduler_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: signal.Signals) -> None:
     distributed = pytest.importorskip("distributed", reason="dask[distributed] is not installed")
     monkeypatch.setattr(running, "_DASK_SECONDS", 2)
-    address = refusing()
-    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--no-dashboard", "--host", address]
+    told = tmp_path / "scheduler.json"
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--no-dashboard", "--host", "127.0.0.1"]
+    command += ["--port", "0", "--scheduler-file", str(told)]
     scheduler = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    address = wait_until(lambda: address_in(told))
     command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny"]
     worker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     cells = [cell(n, sleep=0.2) for n in range(6)]

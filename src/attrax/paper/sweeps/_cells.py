@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -103,7 +104,8 @@ class CellRecord(Record):
 
     **Fields:** `cell`; `status`; `numbers` and `arrays`, as in `CellFound`, empty if it failed or ran out of time;
     `seconds`; `message`, about the error or the limit that was reached; `made_by`, what ran it: versions of `attrax`,
-    `jax` and `python`, `platform`, `cores`, the kind of `device`, and whether a `data_folder` was set.
+    `jax` and `python`, `platform`, `cores`, the kind of `device` ("none" if JAX was not needed), and whether a
+    `data_folder` was set.
     """
 
     cell: Cell
@@ -216,10 +218,9 @@ def _found(cell: Cell, work: Work) -> tuple[CellFound, str]:
 
 
 def _made_by() -> dict[str, Any]:
-    import jax
-
+    jax = sys.modules.get("jax")  # a cell that computes nothing should not wait for it
     try:
-        device = jax.devices()[0].device_kind
+        device = jax.devices()[0].device_kind if jax else "none"
     except RuntimeError:
         device = "none"
     try:
@@ -228,7 +229,7 @@ def _made_by() -> dict[str, Any]:
         own = "not installed as a package"
     return {
         "attrax": own,
-        "jax": jax.__version__,
+        "jax": version("jax"),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
