@@ -103,13 +103,13 @@ def completion(map: Map) -> Completion | None:
     A winner-take-all network has one: a mask channel, by which its scores take in only what is known.
 
     ```python
-    >>> import jax.numpy as jnp, jax.random as jr, numpy as np
+    >>> import equinox as eqx, jax.random as jr, numpy as np
     >>> import attrax as ax
     >>> network = ax.store(np.eye(3), writer=ax.WinnerTakeAll(epochs=5), key=jr.key(0)).map
-    >>> complete = ax.maps.completion(network)
-    >>> complete(jnp.array([1.0, 0.0, 0.0]), jnp.array([True, False, False])).round(3).tolist()
+    >>> complete = eqx.filter_jit(ax.maps.completion(network))
+    >>> np.round(complete(np.array([1.0, 0.0, 0.0]), np.array([True, False, False])), 3).tolist()
     [1.0, 0.0, 0.0]
-    >>> ax.maps.completion(jnp.tanh) is None
+    >>> ax.maps.completion(np.tanh) is None
     True
 
     ```
@@ -217,8 +217,8 @@ def describe(map: Map) -> Description:
     ```python
     >>> import jax.random as jr
     >>> from attrax.maps import mlp
-    >>> describe(mlp((28, 28), width=(512, 512, 100), key=jr.key(0))).text
-    '3 hidden layers of relu units (2 of 512, 1 of 100)'
+    >>> describe(mlp((28, 28), width=(8, 8, 4), key=jr.key(0))).text
+    '3 hidden layers of relu units (2 of 8, 1 of 4)'
 
     ```
     """
@@ -232,7 +232,7 @@ def shapes_of(map: Any) -> tuple[tuple[int, ...], ...]:
     ```python
     >>> import jax.random as jr
     >>> from attrax.maps import mlp
-    >>> shapes_of(mlp((28, 28), width=8, depth=1, key=jr.key(0))), shapes_of(lambda x: x / 2)
+    >>> shapes_of(mlp((28, 28), width=(8, 8, 4), key=jr.key(0))), shapes_of(lambda x: x / 2)
     (((28, 28),), ())
 
     ```

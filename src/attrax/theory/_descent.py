@@ -67,6 +67,7 @@ class SpanTrained(Record):
     status: TheoryStatus
 
 
+@partial(jax.jit, static_argnames="phi")
 def _output(phi: Scalar, state: State, terms: dict[str, Any]) -> Any:
     """f(x)/target for A = y uᵀ, B = v xᵀ and equal units (numbers) or any units (vectors, matrices)."""
     u, w, v = state
@@ -305,6 +306,7 @@ def _span_start(gram: Any, U0: Any, V0: Any) -> tuple[State, dict[str, Any]]:
     return (U, V), {"gram": G}
 
 
+@partial(jax.jit, static_argnames="phi")
 def _span_error(phi: Scalar, state: State, terms: dict[str, Any]) -> Any:
     U, V = state
     R = jnp.eye(len(terms["gram"])) - U.T @ phi.function(V @ terms["gram"])

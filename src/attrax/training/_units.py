@@ -63,7 +63,7 @@ def in_units(network: S, unit: float) -> S:
     >>> network = ax.maps.mlp((2,), width=3, depth=1, key=jr.key(0))
     >>> scaled = ax.training.in_units(network, 10.0)
     >>> state = np.array([0.1, 0.2], np.float32)
-    >>> np.allclose(scaled(state), network(10 * state) / 10)
+    >>> np.allclose(scaled(state), np.asarray(network(10 * state)) / 10)
     True
 
     ```
