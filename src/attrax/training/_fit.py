@@ -273,6 +273,8 @@ def _train(
     The second value says whether the time limit ended it.
     """
     block, saved, writing, compiling = 1, time.perf_counter(), 0.0, 0.0
+    # A step needs nothing else of it, so what only its first state depends on, such as a seed, compiles nothing again.
+    rule = optimizer._replace(init=None)
     # A short limit is checked more often.
     wanted = min(_PROGRESS_SECONDS, end.limit / 20)
     last, annealing, since = end.epochs, None, (0.0, 0)
@@ -284,7 +286,7 @@ def _train(
         start = agreed(time.perf_counter())
         before = int(state.epoch)
         stop = np.asarray(min(before + block, last))
-        state = run((static, problem, optimizer, stop, annealing), state)
+        state = run((static, problem, rule, stop, annealing), state)
         jax.block_until_ready(state.loss)
         loss, done = float(state.loss), int(state.epoch)
         now = agreed(time.perf_counter())

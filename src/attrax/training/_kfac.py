@@ -24,6 +24,7 @@ misses most of the curvature of a wide layer.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -99,7 +100,7 @@ def kfac(
 
 @lru_cache(maxsize=128)
 def _made(damping: float, samples: int, refresh: int, seed: int) -> optax.GradientTransformationExtraArgs:
-    """The same object for the same numbers, so that training with it is not compiled again."""
+    """The same object for the same numbers."""
 
     # Optax's types allow any tree of parameters; these are networks only.
     def init(params: Any) -> KFACState:
@@ -113,6 +114,13 @@ def _made(damping: float, samples: int, refresh: int, seed: int) -> optax.Gradie
         key = jr.key_data(jr.key(seed))
         start = jnp.asarray(damping, dtype)
         return KFACState(start, jnp.sqrt(start), zero, tuple(kept), jnp.zeros((), jnp.int32), key)
+
+    return optax.GradientTransformationExtraArgs(init, _update(samples, refresh))
+
+
+@lru_cache(maxsize=128)
+def _update(samples: int, refresh: int) -> Callable[..., tuple[Any, KFACState]]:
+    """The same object for every damping and seed, which the state has: training with others is not compiled again."""
 
     def update(
         updates: Any,
@@ -167,7 +175,7 @@ def _made(damping: float, samples: int, refresh: int, seed: int) -> optax.Gradie
         step, damping = model.guarded(step)
         return step, KFACState(damping, gamma, step, kept, state.count + 1, state.key)
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    return update
 
 
 def factor_rows(
