@@ -90,7 +90,8 @@ def test_radii_are_those_of_the_jacobian_at_the_point_itself(activation: str) ->
     map = network(np.float64, shape=(2, 2), width=9, depth=3, activation=activation)
     points = POINTS.reshape(3, 2, 2).astype(np.float64)
     with jax.enable_x64(True):
-        jacobians = [np.asarray(jax.jacfwd(map)(point)).reshape(4, 4) for point in points]
+        derivative = jax.jit(jax.jacfwd(map))
+        jacobians = [np.asarray(derivative(point)).reshape(4, 4) for point in points]
     expected = [np.abs(np.linalg.eigvals(jacobian)).max() for jacobian in jacobians]
     assert np.allclose(radii_at(map, points), expected, rtol=1e-9)
     # One pattern, but two pictures.

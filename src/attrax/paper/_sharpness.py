@@ -23,16 +23,15 @@ def sharpness(map: Map, examples: HostStates, state: Any, *, key: PRNGKeyArray) 
     H is the Hessian of the mean squared error that reproduces `examples`, n×state shape; D holds the roots of the mean
     squares of the gradient that Adam and RMSprop keep in their `state` and divide their steps by.
     """
-    parameters, static = eqx.partition(map, eqx.is_inexact_array)
-    weights, unravel = ravel_pytree(parameters)
-    scale = 1 / jnp.sqrt(jnp.sqrt(ravel_pytree(optax.tree.get(state, "nu"))[0]) + _TINY)
-    points = jnp.asarray(examples, weights.dtype)
-    return float(_leading((static, unravel), weights, scale, points, jr.normal(key, weights.shape, weights.dtype)))
+    return float(_leading(map, examples, optax.tree.get(state, "nu"), key))
 
 
 @eqx.filter_jit
-def _leading(fixed: tuple[Any, Any], weights: Any, scale: Any, points: Any, direction: Any) -> Any:
-    static, unravel = fixed
+def _leading(map: Map, examples: Any, squares: Any, key: PRNGKeyArray) -> Any:
+    parameters, static = eqx.partition(map, eqx.is_inexact_array)
+    weights, unravel = ravel_pytree(parameters)
+    scale = 1 / jnp.sqrt(jnp.sqrt(ravel_pytree(squares)[0]) + _TINY)
+    points, start = jnp.asarray(examples, weights.dtype), jr.normal(key, weights.shape, weights.dtype)
 
     def loss(weights: Any) -> Any:
         return jnp.mean((jax.vmap(eqx.combine(unravel(weights), static))(points) - points) ** 2)
@@ -44,5 +43,5 @@ def _leading(fixed: tuple[Any, Any], weights: Any, scale: Any, points: Any, dire
         turned = product(direction)
         return turned / jnp.linalg.norm(turned)
 
-    direction = jax.lax.fori_loop(0, _STEPS, step, direction / jnp.linalg.norm(direction))
+    direction = jax.lax.fori_loop(0, _STEPS, step, start / jnp.linalg.norm(start))
     return jnp.vdot(direction, product(direction))

@@ -71,9 +71,8 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 
 def _likeness(memory: Memory, example: HostStates, starts: HostStates) -> dict[str, Any]:
     with jax.enable_x64(True):  # the networks are trained in float64
-        jacobian = np.asarray(
-            jax.jacfwd(lambda x: jnp.ravel(memory.map(x.reshape(example.shape))))(jnp.zeros(example.size))
-        )
+        derivative = jax.jit(jax.jacfwd(lambda x: jnp.ravel(memory.map(x.reshape(example.shape)))))
+        jacobian = np.asarray(derivative(np.zeros(example.size)))
     followed = iterated_states(memory, starts, STEPS).reshape(len(STEPS), len(starts), -1)
     attractors = memory.certificate.num_attractors if memory.certificate is not None else 0
     if not np.isfinite(jacobian).all():  # nothing else can be computed for a network whose training diverged
