@@ -54,7 +54,7 @@ def found() -> EdgeFit[Any]:
 
 def test_radii_of_fixed_points_and_cycles_are_those_of_the_products() -> None:
     map, points = network(activation="cosid"), POINTS.astype(np.float32)
-    jacobians = np.asarray(jax.vmap(jax.jacobian(map))(points), float)
+    jacobians = np.asarray(jax.jit(jax.vmap(jax.jacobian(map)))(points), float)
     cycles = [(0,), (1, 2, 3), (4,)]
     products = [jacobians[0], jacobians[3] @ jacobians[2] @ jacobians[1], jacobians[4]]
     exact = [np.abs(np.linalg.eigvals(product)).max() for product in products]
