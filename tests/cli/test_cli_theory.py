@@ -133,7 +133,12 @@ def test_table_of_what_has_no_numbers() -> None:
         ("initial", "--k", 4, "--trials", 6),
     ],
 )
-def test_plot(capsys: pytest.CaptureFixture[str], tmp_path: Path, options: tuple) -> None:
+def test_plot(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple
+) -> None:
+    # Fewer points of the figures that train networks at each.
+    monkeypatch.setattr("attrax.report._theory_figures._SPREADS", (0.0, 0.5, 1.0))
+    monkeypatch.setattr("attrax.report._theory_figures._NORMS", (0.1, 10.0))
     status, out, _ = run(capsys, "theory", "plot", *options, "-o", tmp_path / "new", "--json")
     assert status == 0
     png, svg = map(Path, strict(out)["files"])
