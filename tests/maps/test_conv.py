@@ -5,12 +5,12 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
 
 import attrax as ax
+from attrax.extending import cast
 from attrax.maps import ConvAutoencoder, conv_autoencoder
 from attrax.maps.conv._network import _interpolation  # the matrix by itself
 
@@ -112,14 +112,15 @@ def test_a_network_of_other_kernels_is_refused() -> None:
 def test_a_certificate_beside_the_full_jacobian(monkeypatch: pytest.MonkeyPatch) -> None:
     # A fresh network of one level contracts; the experiment `unet` trains some.
     network = conv_autoencoder((8, 8), channels=4, levels=1, activation="selu", key=jr.key(0))
-    point = np.asarray(ax.iterate(network, np.zeros((1, 8, 8)), max_steps=300).value, np.float64)
+    iterated = eqx.filter_jit(lambda network, x: jax.lax.fori_loop(0, 300, lambda _, x: network(x), x))
+    point = np.asarray(iterated(network, np.zeros((8, 8), np.float32)), np.float64)[None]
     found = ax.certify(ax.Memory(network, ax.Patterns.from_examples(point)))
     assert found.method == ("dense",)
     with jax.enable_x64(True):
-        exact = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), network)
+        exact = cast(network, np.float64)
         points = ax.refine(exact, point)
         assert points.converged
-        jacobian = np.asarray(jax.jit(jax.jacfwd(exact))(jnp.asarray(points.points[0]))).reshape(64, 64)
+        jacobian = np.asarray(jax.jit(jax.jacfwd(exact))(points.points[0])).reshape(64, 64)
     radius = np.abs(np.linalg.eigvals(jacobian)).max()
     assert found.spectral_radius[0] == pytest.approx(radius, rel=1e-6)
     assert found.upper_bound[0] >= radius * (1 - 1e-9)

@@ -17,7 +17,7 @@ from attrax.training import Layered, takes_coordinates
 
 POINTS = np.random.default_rng(0).uniform(size=(3, 4, 4)).astype(np.float32)
 # Shared, as is the size of the networks: training is then compiled once for all tests that have it.
-NOISY = ax.Gradient(noise=0.1, epochs=1200, tol=1e-9, learning_rate=3e-3)
+NOISY = ax.Gradient(noise=0.1, epochs=600, tol=1e-9, learning_rate=5e-3)
 
 
 class Mixed(eqx.Module):
@@ -64,7 +64,7 @@ def test_a_module_is_trained_on_noise_and_ends_on_the_examples(name: str) -> Non
     assert memory.status == "stored", memory.written
     assert memory.certificate.all_attractors
     assert memory.written["writer"] == "gradient"
-    assert memory.written["epochs"] <= memory.written["epochs_limit"] == 1200
+    assert memory.written["epochs"] <= memory.written["epochs_limit"] == 600
     assert jax.tree.structure(memory.map) == jax.tree.structure(MODULES[name]())
 
 
@@ -108,7 +108,7 @@ def test_a_recipe_makes_a_module() -> None:
 def test_a_memory_in_a_module_is_changed_by_its_writer() -> None:
     memory = ax.store(POINTS[:2], MODULES["eqx.nn.MLP"](), writer=NOISY, key=jr.key(1))
     # A change takes a quarter of this: as many epochs as elsewhere, so that nothing new is compiled.
-    memory = replace(memory, written={**memory.written, "epochs_limit": 4 * 1200})
+    memory = replace(memory, written={**memory.written, "epochs_limit": 4 * 600})
     change = ax.add(memory, POINTS[2:], key=jr.key(2))
     assert change.accepted
     assert isinstance(change.memory.map, Flat)

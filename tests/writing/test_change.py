@@ -13,14 +13,14 @@ from attrax.extending import cast, float64
 
 POINTS = np.random.default_rng(0).uniform(size=(9, 4, 4)).astype(np.float32)
 WRITERS = {
-    "winner_take_all": (None, ax.WinnerTakeAll(128, epochs=200, corruptions=("gaussian:0.2",))),
+    "winner_take_all": (None, ax.WinnerTakeAll(128, epochs=60, corruptions=("gaussian:0.2",))),
     "winner_take_all in coordinates": (
         None,
-        ax.WinnerTakeAll(128, epochs=200, corruptions=("gaussian:0.2",), coordinates=0.5),
+        ax.WinnerTakeAll(128, epochs=60, corruptions=("gaussian:0.2",), coordinates=0.5),
     ),
     "gradient": (
         partial(ax.maps.mlp, width=64, depth=2, init="kaiming_uniform"),
-        ax.Gradient(noise=0.1, coordinates=0.0, epochs=800),
+        ax.Gradient(noise=0.1, coordinates=0.0, epochs=500),
     ),
     "margin": (None, ax.Constructed("margin")),
 }
