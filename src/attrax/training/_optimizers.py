@@ -52,10 +52,10 @@ def optimizer(
     **Raises** `ValueError` for an unknown name or a number out of range.
 
     ```python
-    >>> import jax.numpy as jnp
+    >>> import jax, numpy as np
     >>> from attrax import training
     >>> rule = training.optimizer("momentum", learning_rate=0.1, momentum=0.9)
-    >>> update, state = rule.update(jnp.ones(1), rule.init(jnp.ones(1)))
+    >>> update, state = jax.jit(rule.update)(np.ones(1), rule.init(np.ones(1)))
     >>> round(float(update[0]), 6)
     -0.1
 
@@ -87,8 +87,9 @@ def cosine_decay(learning_rate: float, steps: int) -> Schedule:
     same object, so that training with it is not compiled again.
 
     ```python
+    >>> import jax
     >>> from attrax import training
-    >>> rate = training.cosine_decay(0.1, 100)
+    >>> rate = jax.jit(training.cosine_decay(0.1, 100))
     >>> [round(float(rate(step)), 3) for step in (0, 50, 100)]
     [0.1, 0.05, 0.0]
 
