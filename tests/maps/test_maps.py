@@ -257,7 +257,7 @@ def test_a_map_of_mixed_biases() -> None:
     network = MLP(weights, (None, draw.normal(size=3), None), (2,), "tanh")
     x = draw.normal(size=2)
     with float64():
-        assert np.allclose(network(jnp.asarray(x)), by_numpy(network, x), rtol=1e-13)
+        assert np.allclose(jax.jit(lambda map, x: map(x))(network, x), by_numpy(network, x), rtol=1e-13)
 
 
 def test_sizes() -> None:
@@ -274,10 +274,10 @@ def test_every_layer_has_its_own_draw_with_its_own_fans() -> None:
     network = mlp((400,), width=(100, 100, 100), init="pytorch", key=jr.key(0))
     for weight, bias, fan_in in zip(network.weights, network.biases, (400, 100, 100, 100), strict=True):
         bound = 1 / math.sqrt(fan_in)
-        assert 0.99 * bound < float(jnp.abs(weight).max()) <= bound * (1 + 1e-6)
-        assert 0.9 * bound < float(jnp.abs(bias).max()) <= bound * (1 + 1e-6)
+        assert 0.99 * bound < np.abs(weight).max() <= bound * (1 + 1e-6)
+        assert 0.9 * bound < np.abs(bias).max() <= bound * (1 + 1e-6)
     square = mlp((5,), width=5, depth=3, key=jr.key(0))
-    firsts = {float(weight[0, 0]) for weight in square.weights}
+    firsts = {float(np.asarray(weight)[0, 0]) for weight in square.weights}
     assert len(firsts) == 4
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
@@ -11,23 +10,32 @@ import scipy.stats
 
 from attrax.training._draws import drawing_key  # nobody else needs it, and its numbers need a test of their own
 
-KEYS = jax.vmap(lambda index: jr.fold_in(drawing_key(jr.key(5)), index))(jnp.arange(64))
-WORDS = np.asarray(jax.jit(jax.vmap(lambda key: jr.bits(key, (4096,))))(KEYS))
-"""Each row of a key that follows the one of the row before."""
+
+@pytest.fixture(scope="module")
+def keys() -> Any:
+    """Each follows the one before."""
+    root = drawing_key(jr.key(5))
+    return jax.jit(jax.vmap(lambda index: jr.fold_in(root, index)))(np.arange(64))
 
 
-def test_all_bytes_are_drawn_equally_often() -> None:
+@pytest.fixture(scope="module")
+def words(keys: Any) -> np.ndarray:
+    """A row of each key."""
+    return np.asarray(jax.jit(jax.vmap(lambda key: jr.bits(key, (4096,))))(keys))
+
+
+def test_all_bytes_are_drawn_equally_often(words: np.ndarray) -> None:
     for place in range(4):
-        counts = np.bincount((WORDS >> (8 * place) & 255).ravel(), minlength=256)
+        counts = np.bincount((words >> (8 * place) & 255).ravel(), minlength=256)
         assert scipy.stats.chisquare(counts).pvalue > 1e-4
 
 
 @pytest.mark.parametrize("along", ["one key", "keys in a row", "two keys of a split", "seeds"])
-def test_draws_are_independent(along: str) -> None:
+def test_draws_are_independent(words: np.ndarray, along: str) -> None:
     if along == "one key":
-        one, other = WORDS[:, :-1], WORDS[:, 1:]
+        one, other = words[:, :-1], words[:, 1:]
     elif along == "keys in a row":
-        one, other = WORDS[:-1], WORDS[1:]
+        one, other = words[:-1], words[1:]
     else:
         root, split = drawing_key(jr.key(0)), jax.jit(lambda key: tuple(jr.split(key)))
         keys = split(root) if along == "two keys of a split" else (root, drawing_key(jr.key(1)))
@@ -46,10 +54,10 @@ def test_no_word_comes_twice_from_a_key_more_often_than_by_chance() -> None:
     assert scipy.stats.poisson.ppf(1e-6, 8) <= twice <= scipy.stats.poisson.ppf(1 - 1e-6, 8)  # 2³⁶ / 2 / 2³²
 
 
-def test_a_draw_of_many_keys_is_the_draw_of_each() -> None:
-    alone = [np.asarray(jr.bits(key, (4096,))) for key in KEYS[:2]]
-    assert np.array_equal(WORDS[:2], alone)
-    assert len(np.unique(WORDS, axis=0)) == len(WORDS)
+def test_a_draw_of_many_keys_is_the_draw_of_each(keys: Any, words: np.ndarray) -> None:
+    alone = [np.asarray(jr.bits(key, (4096,))) for key in keys[:2]]
+    assert np.array_equal(words[:2], alone)
+    assert len(np.unique(words, axis=0)) == len(words)
 
 
 def test_every_key_has_one_and_seeds_differ() -> None:

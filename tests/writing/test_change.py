@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 from functools import cache, partial
+from typing import Any
 
+import equinox as eqx
 import jax
 import jax.random as jr
 import numpy as np
@@ -49,9 +51,14 @@ def changed(name: str) -> tuple[ax.Memory, ax.Change, ax.Change]:
     return memory, added, ax.forget(added.memory, [0, 7], key=jr.key(2))
 
 
+@eqx.filter_jit
+def images(map: Any, points: Any) -> Any:
+    return jax.vmap(map)(points)
+
+
 def image(memory: ax.Memory, points: np.ndarray) -> np.ndarray:
     with float64():
-        return np.asarray(jax.vmap(cast(memory.map, np.float64))(np.asarray(points, np.float64)))
+        return np.asarray(images(cast(memory.map, np.float64), np.asarray(points, np.float64)))
 
 
 @pytest.mark.parametrize("name", WRITERS)

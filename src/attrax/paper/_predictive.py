@@ -135,6 +135,18 @@ def _written(
     progress: Progress | None,
     key: PRNGKeyArray,
 ) -> Weights:
+    state, told = _begun(rows, units, layers, key), np.ones(rows.shape, bool)
+    total = -(-epochs // _BLOCK) * _BLOCK
+    for begun in range(0, epochs, _BLOCK):
+        state, energy = _write_block(state, rows, told, begun, total, rate, node_rate)
+        if progress is not None:
+            progress("predictive coding", begun, total, {"energy": float(energy)})
+    return state[0]
+
+
+@partial(jax.jit, static_argnames=("units", "layers"))
+def _begun(rows: Any, units: int, layers: int, key: PRNGKeyArray) -> tuple[Any, Any, Any]:
+    """The weights, the nodes, and what Adam keeps of them, before the first epoch."""
     weights: Any = _start(rows.shape[1], units, layers, key)
     weights["biases"][0] = rows.mean(axis=0)
     # Unequal beginnings, without which all examples would begin at the same nodes.
@@ -142,14 +154,7 @@ def _written(
         node + 0.1 * jr.normal(jr.fold_in(key, 100 + row), node.shape)
         for row, node in enumerate(_first_nodes(weights, len(rows)))
     ]
-    told = jnp.ones(rows.shape, bool)
-    state = (weights, nodes, _adam().init((weights, nodes)))
-    total = -(-epochs // _BLOCK) * _BLOCK
-    for begun in range(0, epochs, _BLOCK):
-        state, energy = _write_block(state, rows, told, begun, total, rate, node_rate)
-        if progress is not None:
-            progress("predictive coding", begun, total, {"energy": float(energy)})
-    return state[0]
+    return weights, nodes, _adam().init((weights, nodes))
 
 
 def _adam() -> Any:
