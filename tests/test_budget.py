@@ -68,7 +68,7 @@ def test_layers_that_take_too_long_to_compile_are_refused_by_number(name: str, m
 
 
 def test_as_many_layers_as_are_allowed() -> None:
-    assert ax.maps.mlp((2,), width=1, depth=1000, key=KEY).depth == 1000
+    assert ax.maps.mlp((2,), width=1, depth=1000, bias=False, key=KEY).depth == 1000
 
 
 def test_rounds_and_halvings_have_an_end() -> None:

@@ -173,7 +173,7 @@ def test_gradient_descent_in_the_span_is_gradient_descent() -> None:
 def test_store_in_coordinates_returns_a_plain_network_on_states() -> None:
     points = pictures(5, 4, 4).astype(np.float32)
     recipe = partial(mlp, width=48, depth=3, init="kaiming_uniform")
-    memory = ax.store(points, recipe, writer=ax.Gradient(noise=0.3, coordinates=0.5, epochs=1500), key=jr.key(0))
+    memory = ax.store(points, recipe, writer=ax.Gradient(noise=0.3, coordinates=0.5, epochs=800), key=jr.key(0))
     assert isinstance(memory.map, MLP)
     assert [weight.shape for weight in memory.map.weights] == [(48, 16), (48, 48), (48, 48), (16, 48)]
     assert memory.certificate is not None

@@ -62,7 +62,7 @@ def test_what_is_given_binds_every_attempt() -> None:
 
 def test_a_given_network_is_trained_itself() -> None:
     recipe = partial(ax.maps.mlp, width=64, depth=2, activation="tanh", init="kaiming_uniform")
-    memory = ax.store(POINTS[:4], recipe, writer=ax.Auto(epochs=800, noise=0.1), key=jr.key(0))
+    memory = ax.store(POINTS[:4], recipe, writer=ax.Auto(epochs=400, noise=0.1), key=jr.key(0))
     assert memory.map.widths == (64, 64)
     assert memory.map.activation == "tanh"
     assert memory.written["attempts"][0]["writer"] == "gradient"

@@ -234,7 +234,7 @@ WRITERS = {
     "pseudoinverse": ax.Constructed("pseudoinverse"),
     "margin": ax.Constructed("margin"),
     "winner_take_all": ax.WinnerTakeAll(epochs=20, corruptions=("gaussian:0.1",)),
-    "gradient": ax.Gradient(noise=0.15, epochs=1200, learning_rate=3e-3),
+    "gradient": ax.Gradient(noise=0.15, epochs=600, learning_rate=5e-3),
     "kfac": ax.Gradient(optimizer="kfac", coordinates=1.0, noise=0.01, epochs=60),
     "auto": ax.Auto(epochs=20, corruptions=("gaussian:0.1",)),
 }

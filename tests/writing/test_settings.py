@@ -133,7 +133,7 @@ def test_winner_take_all_refuses_what_it_would_not_heed(name: str) -> None:
 
 def test_any_optax_transformation_and_any_schedule_train() -> None:
     recipe = partial(RECIPE, width=64, depth=2)
-    own = ax.Gradient(optimizer=optax.adam(1e-3), noise=0.1, epochs=800, coordinates=0.0)
+    own = ax.Gradient(optimizer=optax.adam(1e-3), noise=0.1, epochs=500, coordinates=0.0)
     memory = ax.store(POINTS[:4], recipe, writer=own, key=jr.key(0))
     assert memory.certificate.all_attractors
     assert memory.written["optimizer"] == "optax"
@@ -191,7 +191,7 @@ def test_records_of_version_1_are_understood() -> None:
     assert augmentation == ax.Augmentation(0.1, ("drop:0.5",), 0.2, 0.3, 2)
     with pytest.raises(ValueError, match="epochs_limit"):
         from_record({})
-    memory = ax.store(POINTS[:4], writer=ax.WinnerTakeAll(128, epochs=100, noise=0.1), key=jr.key(0))
+    memory = ax.store(POINTS[:4], writer=ax.WinnerTakeAll(128, epochs=60, noise=0.1), key=jr.key(0))
     former = replace(memory, written=memory.written | {"writer": "contest", "width": 128, "layers": 1})
     change = ax.add(former, POINTS[4:], key=jr.key(1))
     assert change.accepted

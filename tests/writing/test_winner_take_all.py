@@ -207,7 +207,7 @@ def test_one_score_an_example_is_demanded() -> None:
 
 def test_trained_scores_certify_all_and_beats_distance_under_occlusion() -> None:
     digits = ax.sources.load("digits", n=24).values
-    memory = ax.store(digits, writer=ax.WinnerTakeAll(epochs=250), key=jr.key(0))
+    memory = ax.store(digits, writer=ax.WinnerTakeAll(epochs=150), key=jr.key(0))
     assert memory.status == "stored"
     assert memory.certificate.all_attractors
     assert memory.certificate.spectral_radius.max() == 0
@@ -243,7 +243,7 @@ def test_no_example_falls_to_a_first_inhibition_that_is_too_strong(monkeypatch: 
 
 def test_vectors_in_the_plane() -> None:
     points = np.array([[-0.8, -0.6], [0.1, -0.9], [0.9, -0.4], [-0.6, 0.5], [0.2, 0.2], [0.7, 0.9]])
-    memory = ax.store(points, writer=ax.WinnerTakeAll(epochs=200), key=jr.key(0))
+    memory = ax.store(points, writer=ax.WinnerTakeAll(epochs=100), key=jr.key(0))
     assert memory.certificate.all_attractors
     assert [name.split(":")[0] for name in memory.written["corruptions"]] == ["gaussian"]
 
