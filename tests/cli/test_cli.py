@@ -382,7 +382,7 @@ def test_an_interruption_is_told_in_one_line(tmp_path: Path) -> None:
     listening = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from attrax.cli import main; main()"
     )
-    points = tmp_path / "points.npy"  # of the shape of the digits, which take longer to import
+    points = tmp_path / "points.npy"  # of the shape of the digits
     np.save(points, np.random.default_rng(0).random((4, 8, 8), np.float32))
     options = [*QUICK, "--epochs", "10000000", "--checkpoint", str(tmp_path / "c"), "-o", str(tmp_path / "m")]
     command = [sys.executable, "-c", listening, "store", str(points), *options]

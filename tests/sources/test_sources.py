@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import struct
+import sys
 import warnings
 import zipfile
 import zlib
@@ -609,6 +610,16 @@ def test_digits_and_faces():
     faces = load("faces")
     assert faces.values.shape == (100, 25, 25)
     assert faces.names[99] == "faces[99]"
+
+
+def test_digits_are_those_of_scikit_learn_which_is_not_imported_for_them(monkeypatch):
+    from sklearn.datasets import load_digits
+
+    wanted = load_digits()
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)  # an import would fail
+    digits = load("digits")
+    np.testing.assert_array_equal(digits.values, (wanted.images / 16).astype(np.float32))
+    assert digits.labels == tuple(map(str, wanted.target))
 
 
 def test_natural():

@@ -43,11 +43,10 @@ _LEAST_CONTRAST = 0.04  # standard deviation of the gray levels; below it a crop
 
 def digits() -> Source:
     """1,797 handwritten digits, 8×8, gray, from scikit-learn."""
-    from sklearn.datasets import load_digits  # imported here, for it takes a second
-
-    pixels, classes = (np.asarray(part) for part in load_digits(return_X_y=True))
-    labels = tuple(str(int(one)) for one in classes)
-    return _source("digits", (pixels.reshape(-1, 8, 8) / 16).astype(np.float32), labels)
+    # Of 64 pixels from 0 to 16 and the class. Importing the package to read them would take a second.
+    table = np.loadtxt(_file("sklearn", "datasets/data/digits.csv.gz", "scikit-learn"), delimiter=",")
+    labels = tuple(str(int(one)) for one in table[:, -1])
+    return _source("digits", (table[:, :-1].reshape(-1, 8, 8) / 16).astype(np.float32), labels)
 
 
 def faces() -> Source:
@@ -68,10 +67,14 @@ def _source(name: str, values: np.ndarray[Any, Any], labels: tuple[str, ...] = (
 def shipped(name: str) -> Path:
     """Where scikit-image keeps one of its pictures. **Raises** `SourceError` where it is not there."""
     # Located without an import of the package, whose own loader may turn to the network.
-    package = find_spec("skimage")
-    path = Path(package.origin or "").parent / "data" / name if package else Path(name)
+    return _file("skimage", f"data/{name}", "scikit-image")
+
+
+def _file(package: str, name: str, project: str) -> Path:
+    found = find_spec(package)
+    path = Path(found.origin or "").parent / name if found else Path(name)
     if not path.is_file():
-        raise SourceError(f"{name} should have come with scikit-image but is not there; reinstall scikit-image")
+        raise SourceError(f"{path.name} should have come with {project} but is not there; reinstall {project}")
     return path
 
 
