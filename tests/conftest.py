@@ -112,8 +112,9 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-_MANY_MAPS = 30_000
-"""Half of what Linux allows a process, which leaves room for any one file."""
+_MANY_MAPS = 16_000
+"""A quarter of what Linux allows a process, which leaves room for any one file, and in memory. To forget takes
+seconds."""
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -104,7 +104,7 @@ class CellRecord(Record):
 
     **Fields:** `cell`; `status`; `numbers` and `arrays`, as in `CellFound`, empty if it failed or ran out of time;
     `seconds`; `message`, about the error or the limit that was reached; `made_by`, what ran it: versions of `attrax`,
-    `jax` and `python`, `platform`, `cores`, the kind of `device` ("none" if JAX was not needed), and whether a
+    `jax` and `python`, `platform`, `cores`, the kind of `device` ("cpu" if JAX was not needed), and whether a
     `data_folder` was set.
     """
 
@@ -220,7 +220,7 @@ def _found(cell: Cell, work: Work) -> tuple[CellFound, str]:
 def _made_by() -> dict[str, Any]:
     jax = sys.modules.get("jax")  # a cell that computes nothing should not wait for it
     try:
-        device = jax.devices()[0].device_kind if jax else "none"
+        device = jax.devices()[0].device_kind if jax else "cpu"
     except RuntimeError:
         device = "none"
     try:
