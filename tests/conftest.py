@@ -18,7 +18,6 @@ if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "sched_setaffinity"):
     else:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import jax
 import pytest
 
 
@@ -46,9 +45,11 @@ def pytest_configure(config: pytest.Config) -> None:
     # Hundreds of subprocesses would compile the same modules.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+    # JAX reads them when it is imported, which takes a second that the process with no tests of its own can save.
     for name, value in settings.items():
         os.environ[f"JAX_{name.upper()}"] = str(value)
-        jax.config.update(f"jax_{name}", value)
+        if "jax" in sys.modules:
+            sys.modules["jax"].config.update(f"jax_{name}", value)
     _compile_faster()
 
 
@@ -122,5 +123,5 @@ def _forget_compiled_code() -> Iterator[None]:
     """Each compiled function keeps memory maps, of which a process may have so many; hundreds of tests exhaust them."""
     yield
     maps = Path("/proc/self/maps")
-    if not maps.exists() or maps.read_bytes().count(b"\n") > _MANY_MAPS:
-        jax.clear_caches()
+    if "jax" in sys.modules and (not maps.exists() or maps.read_bytes().count(b"\n") > _MANY_MAPS):
+        sys.modules["jax"].clear_caches()
