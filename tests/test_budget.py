@@ -12,6 +12,7 @@ import pytest
 
 import attrax as ax
 from attrax._base import budget  # how memory is counted, whoever asks for it
+from attrax.maps.mlp import _network  # its draws are left out
 from attrax.sources import load, load_sequence, read
 from tests.helpers.commands import run
 
@@ -67,7 +68,9 @@ def test_layers_that_take_too_long_to_compile_are_refused_by_number(name: str, m
         make()
 
 
-def test_as_many_layers_as_are_allowed() -> None:
+def test_as_many_layers_as_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    # To draw a thousand layers takes seconds.
+    monkeypatch.setattr(_network, "init_linear", lambda _, into, out, **__: (np.zeros((out, into)), None))
     assert ax.maps.mlp((2,), width=1, depth=1000, bias=False, key=KEY).depth == 1000
 
 
