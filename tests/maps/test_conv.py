@@ -8,6 +8,7 @@ import jax
 import jax.random as jr
 import numpy as np
 import pytest
+from helpers.maps import MAPS
 
 import attrax as ax
 from attrax.extending import cast
@@ -47,8 +48,8 @@ def _sides(network: ConvAutoencoder) -> list[int]:
 def test_the_same_as_pytorchs_layers(options: dict) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch, the peer, is not installed")
     functional = torch.nn.functional
-    network = conv_autoencoder((8, 16, 3), channels=5, levels=3, dtype="float64", key=jr.key(1), **options)
-    picture = np.random.default_rng(0).normal(size=(8, 16, 3))
+    network = conv_autoencoder((4, 8, 3), channels=5, levels=2, dtype="float64", key=jr.key(1), **options)
+    picture = np.random.default_rng(0).normal(size=(4, 8, 3))
     phi = {"cosid": lambda z: torch.cos(z) - z, "selu": functional.selu}[network.activation]
     layers = iter(zip(network.weights, network.biases, strict=True))
 
@@ -59,12 +60,12 @@ def test_the_same_as_pytorchs_layers(options: dict) -> None:
 
     x = convolve(torch.tensor(picture.transpose(2, 0, 1))[None])
     before = []
-    for _ in range(3):
+    for _ in range(2):
         before.append(x)
         x = phi(convolve(x, 2 if network.strided else 1))
     for _ in range(2):
         x = phi(convolve(x))
-    for _ in range(3):
+    for _ in range(2):
         if network.strided:
             x = functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
         other = before.pop()
@@ -110,23 +111,23 @@ def test_a_network_of_other_kernels_is_refused() -> None:
 
 
 def test_a_certificate_beside_the_full_jacobian(monkeypatch: pytest.MonkeyPatch) -> None:
-    # A fresh network of one level contracts; the experiment `unet` trains some.
-    network = conv_autoencoder((8, 8), channels=4, levels=1, activation="selu", key=jr.key(0))
-    iterated = eqx.filter_jit(lambda network, x: jax.lax.fori_loop(0, 300, lambda _, x: network(x), x))
-    point = np.asarray(iterated(network, np.zeros((8, 8), np.float32)), np.float64)[None]
+    # Structure and shapes of `test_whole_way`, whose programs are those of the first certificate here.
+    make, shape = MAPS["conv"]
+    network = make()
+    point = ax.iterate(network, np.zeros((1, *shape))).value
     found = ax.certify(ax.Memory(network, ax.Patterns.from_examples(point)))
     assert found.method == ("dense",)
     with jax.enable_x64(True):
         exact = cast(network, np.float64)
         points = ax.refine(exact, point)
         assert points.converged
-        jacobian = np.asarray(jax.jit(jax.jacfwd(exact))(points.points[0])).reshape(64, 64)
+        jacobian = np.asarray(jax.jit(jax.jacfwd(exact))(points.points[0])).reshape(16, 16)
     radius = np.abs(np.linalg.eigvals(jacobian)).max()
     assert found.spectral_radius[0] == pytest.approx(radius, rel=1e-6)
     assert found.upper_bound[0] >= radius * (1 - 1e-9)
     # As if it had too many entries for a dense Jacobian: the bound is a probable one, and says so.
     for module in ("attrax.maps.conv._network", "attrax.maps.wrapped._jacobian"):
-        monkeypatch.setattr(f"{module}.FORMED", 63)
+        monkeypatch.setattr(f"{module}.FORMED", 15)
     found = ax.certify(ax.Memory(network, ax.Patterns.from_examples(point)))
     assert found.method == ("matrix-free",)
     assert (found.verdict[0], found.evidence[0]) == ("attractor", "probable")

@@ -41,7 +41,9 @@ def test_a_map_goes_the_whole_way(
     make, shape = KINDS[name]
     begin = make()
     # The fixed point of a map nearby, so that a few steps of training are enough, but needed.
-    nearby = jax.tree.map(lambda leaf: 1.03 * leaf if eqx.is_inexact_array(leaf) else leaf, begin)
+    nearby = jax.tree.map(
+        lambda leaf: np.float32(1.03) * np.asarray(leaf) if eqx.is_inexact_array(leaf) else leaf, begin
+    )
     point = np.asarray(ax.iterate(nearby, np.zeros((1, *shape))).value, np.float32)
     memory = ax.store(point, begin, writer=ax.Gradient(epochs=2000, tol=1e-9), key=jr.key(0))
     assert memory.certificate is not None
