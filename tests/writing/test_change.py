@@ -27,6 +27,9 @@ WRITERS = {
     "margin": (None, ax.Constructed("margin")),
 }
 
+# What it begins with is enough for these examples.
+UNTRAINED = ax.WinnerTakeAll(128, epochs=0, corruptions=("gaussian:0.2",))
+
 
 @cache
 def written(name: str) -> ax.Memory:
@@ -119,7 +122,7 @@ def test_what_is_stored_already_is_passed_over() -> None:
 
 def test_whole_cycles_only() -> None:
     patterns = ax.Patterns.from_cycles([POINTS[:3], POINTS[3:5], POINTS[5:6]])
-    memory = ax.store(patterns, writer=WRITERS["winner_take_all"][1], key=jr.key(0))
+    memory = ax.store(patterns, writer=UNTRAINED, key=jr.key(0))
     with pytest.raises(ValueError, match="all of a cycle or none"):
         ax.forget(memory, [1], key=jr.key(1))
     left = ax.forget(memory, [0, 1, 2], key=jr.key(1))
@@ -166,11 +169,10 @@ def test_wrong_examples_and_unknown_writers() -> None:
 
 @pytest.mark.parametrize("widths", [(14, 24), (24, 6)])
 def test_units_of_forgotten_scores_are_found_in_layers_of_any_width(widths: tuple[int, int]) -> None:
-    writer = ax.WinnerTakeAll(widths, epochs=40, corruptions=("gaussian:0.1",))
-    memory = ax.store(POINTS[:6], writer=writer, key=jr.key(0))
+    memory = ax.store(POINTS[:6], writer=replace(UNTRAINED, width=widths), key=jr.key(0))
     carried = min(widths) >= 12
     assert [len(units) for units in memory.written["carriers"]] == [2 * carried] * 6
-    added = ax.add(with_record(memory, epochs_limit=160), POINTS[6:8], key=jr.key(1))
+    added = ax.add(memory, POINTS[6:8], key=jr.key(1))
     assert added.accepted
     assert added.memory.map.widths[:2] == (widths[0] + 4, widths[1] + 4)
     every = [unit for row in added.memory.written["carriers"] for unit in row]

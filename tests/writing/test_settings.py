@@ -191,7 +191,7 @@ def test_records_of_version_1_are_understood() -> None:
     assert augmentation == ax.Augmentation(0.1, ("drop:0.5",), 0.2, 0.3, 2)
     with pytest.raises(ValueError, match="epochs_limit"):
         from_record({})
-    memory = ax.store(POINTS[:4], writer=ax.WinnerTakeAll(128, epochs=60, noise=0.1), key=jr.key(0))
+    memory = ax.store(POINTS[:4], writer=ax.WinnerTakeAll(128, epochs=0, noise=0.1), key=jr.key(0))
     former = replace(memory, written=memory.written | {"writer": "contest", "width": 128, "layers": 1})
     change = ax.add(former, POINTS[4:], key=jr.key(1))
     assert change.accepted
