@@ -68,7 +68,7 @@ def value_of(hint: Any, depth: int) -> Any:
         return tuple(value_of(one, depth) for one in arguments)
     if origin is tuple or getattr(origin, "__name__", "") in ("Sequence", "list"):
         rows = LARGE if depth < 2 else 2  # many in the record itself; nested ones multiply
-        return tuple(value_of(arguments[0], depth + 1) for _ in range(rows))
+        return (value_of(arguments[0], depth + 1),) * rows
     if getattr(origin, "__name__", "") in ("dict", "Mapping"):
         return {name: value_of(arguments[1], depth) for name in ("euclidean", *map(str, range(LARGE)))}
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
@@ -119,8 +119,8 @@ def answers(memory: ax.Memory) -> list[Any]:
         ax.parse_corruption("gaussian:0.3"),
         ax.Gradient(),
         ax.Auto([ax.Gradient(), ax.Constructed()]),
-        ax.maps.conv_autoencoder((8, 8), channels=4, key=key),
-        ax.maps.recurrent(4, key=key),
+        ax.maps.conv_autoencoder((8, 8), channels=2, key=key),
+        ax.maps.recurrent(4, width=5, key=key),
     ]
 
 

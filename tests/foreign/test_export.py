@@ -49,13 +49,18 @@ def _own(z: Any) -> Any:
     return z * jnp.tanh(jnp.log1p(jnp.exp(z))) + jnp.where(z > 0, jnp.sqrt(1 + z**2), 1.0)
 
 
+def images(map: Any, states: np.ndarray) -> np.ndarray:
+    """One program: without it, JAX would compile every operation by itself."""
+    return np.asarray(eqx.filter_jit(lambda states: jax.vmap(map)(states))(states))
+
+
 @pytest.mark.parametrize("name", MAPS)
 def test_exported_maps_have_equal_outputs(name: str, tmp_path: Path) -> None:
     map = MAPS[name]()
     made = foreign.export(map, tmp_path / "model.onnx")
     assert made.difference <= 1e-6
     states = np.random.default_rng(3).normal(size=(2, *map.shape)).astype(np.float32)
-    wanted = np.asarray(eqx.filter_jit(lambda states: jax.vmap(map)(states))(states))
+    wanted = images(map, states)
     program = foreign.load(made.path)
     assert program.inputs["state"].shape == (None, *map.shape)
     try:
@@ -77,7 +82,7 @@ def test_a_program_of_pytorch_needs_pytorch_only(tmp_path: Path) -> None:
     assert made.difference <= 1e-6
     states = np.random.default_rng(3).normal(size=(5, *map.shape)).astype(np.float32)
     found = torch.export.load(made.path).module()(torch.tensor(states)).detach().numpy()
-    assert np.abs(found - np.asarray(jax.vmap(map)(states))).max() <= 2e-6
+    assert np.abs(found - images(map, states)).max() <= 2e-6
 
 
 def test_a_memory_is_exported_by_method_and_command(
@@ -89,7 +94,7 @@ def test_a_memory_is_exported_by_method_and_command(
     made = memory.to_onnx(tmp_path / "model.onnx")
     again = foreign.from_onnx(made.path)
     assert isinstance(again.map, ax.maps.MLP)
-    assert np.allclose(again.map(points[0].astype(np.float32)), points[0], atol=1e-4)
+    assert np.allclose(images(again.map, points.astype(np.float32)), points, atol=1e-4)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as ended:
         main(["export", "memory.attrax", "-o", "other.onnx", "--json"])
