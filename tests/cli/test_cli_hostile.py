@@ -1,5 +1,6 @@
 """What no user means to give, and what no command should hang or fall over on."""
 
+import io
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import attrax as ax
+from attrax.cli import main
 from tests.helpers.commands import run
 
 DIGITS = "9" * 30
@@ -111,12 +113,18 @@ def test_files_of_a_terabyte_are_refused_by_their_size(
     assert "GB of memory, but only" in refused(capsys, *store, "--checkpoint", tmp_path / "a.run", "--resume")
 
 
-@pytest.mark.parametrize(
-    "environment",
-    [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}],
-    ids=["ascii", "C"],
-)
-def test_terminals_without_other_letters_get_similar_ones(environment: dict[str, str], file: Path) -> None:
+def test_outputs_without_other_letters_get_similar_ones(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="ascii"))
+    with pytest.raises(SystemExit) as ended:
+        main(["info", str(file)])
+    assert not ended.value.code
+    assert b" 2x2 states" in written.getvalue()
+    assert written.getvalue().isascii()
+
+
+def test_so_do_terminals_of_the_oldest_locale(file: Path) -> None:
+    environment = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "PYTHONIO"))}
     done = subprocess.run(
         [sys.executable, "-m", "attrax", "info", str(file)], env=kept | environment, capture_output=True, check=False
