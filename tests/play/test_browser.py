@@ -17,11 +17,14 @@ import attrax as ax
 from attrax.maps import MLP
 from attrax.play import write_play_page
 
+SMALL = "#plane?depth=2&width=12&epochs=30&points=-800_-600~100_-900~900_-400~-600_500~200_200~700_900"
+"""The examples that the page begins with, and a network whose basins are there in a moment."""
+
 
 class Opened:
     """A page, and what it said and asked for."""
 
-    def __init__(self, started: Any, path: Path, **context: Any) -> None:
+    def __init__(self, started: Any, path: Path, scene: str = "", **context: Any) -> None:
         self.context = started.new_context(**context)
         self.page = self.context.new_page()
         self.errors: list[str] = []
@@ -31,7 +34,7 @@ class Opened:
         )
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.goto(path.as_uri())
+        self.page.goto(path.as_uri() + scene)
         self.page.wait_for_selector("html[data-ready]", state="attached")
 
     def until(self, expression: str) -> Any:
@@ -42,12 +45,6 @@ class Opened:
 
     def said(self) -> str:
         return self.page.text_content("#status")
-
-    def small(self) -> None:
-        """A network that trains in a moment."""
-        for name, value in {"depth": 2, "width": 12, "epochs": 60}.items():
-            self.page.fill(f"#plane-{name}", str(value))
-            self.page.press(f"#plane-{name}", "Tab")
 
     def changes(self, act: Callable[[], Any], not_at_all: bool = False) -> None:
         """The plane looks different after this, or (`not_at_all`) the same."""
@@ -106,7 +103,7 @@ def folder(digits: ax.Memory, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def empty(started: Any, folder: Path) -> Iterator[Opened]:
-    opened = Opened(started, folder / "empty.html")
+    opened = Opened(started, folder / "empty.html", SMALL)
     yield opened
     opened.close()
 
@@ -132,10 +129,10 @@ SEEN = "attrax.plane().seen"
 
 def test_plane_trains(empty: Opened) -> None:
     page = empty.page
-    empty.small()
     page.select_option("#plane-activation", "tanh")
     page.select_option("#plane-optimizer", "rmsprop")
-    for name, value in {"rate": 0.01, "noise": 0.05, "seed": 4, "seeds": 2}.items():
+    given = {"depth": 3, "width": 10, "epochs": 60, "rate": 0.01, "noise": 0.05, "seed": 4, "seeds": 2}
+    for name, value in given.items():
         page.fill(f"#plane-{name}", str(value))
         page.press(f"#plane-{name}", "Tab")
     assert page.locator("canvas.plane").count() == 2
@@ -159,7 +156,6 @@ def test_plane_trains(empty: Opened) -> None:
 
 def test_plane_is_clicked(empty: Opened) -> None:
     page = empty.page
-    empty.small()
     page.click("#plane-clear")
     assert page.evaluate("attrax.plane().cycles") == []
     page.click("#plane-train")
@@ -204,7 +200,6 @@ def test_plane_is_clicked(empty: Opened) -> None:
 
 def test_plane_by_keyboard(empty: Opened) -> None:
     page = empty.page
-    empty.small()
     page.click("#plane-clear")
     page.focus("canvas.plane")
     page.keyboard.press("ArrowRight")
@@ -231,7 +226,6 @@ def test_plane_by_keyboard(empty: Opened) -> None:
 
 def test_links(empty: Opened, started: Any) -> None:
     page = empty.page
-    empty.small()
     page.select_option("#plane-activation", "selu")
     page.click("#plane-clear")
     page.locator("canvas.plane").click(position={"x": 40, "y": 50})
@@ -396,7 +390,7 @@ def test_accessible(started: Any, folder: Path) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     # Its rules are added to the page as a script, which the page's policy forbids.
-    opened = Opened(started, folder / "full.html", bypass_csp=True)
+    opened = Opened(started, folder / "full.html", SMALL, bypass_csp=True)
     for scheme in ("light", "dark"):
         opened.page.emulate_media(color_scheme=scheme)
         for tab in ("plane", "pictures", "sequences"):
