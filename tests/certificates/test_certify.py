@@ -185,6 +185,23 @@ def test_eigenvalues_of_one_modulus_which_arnoldi_cannot_tell_apart() -> None:
     )
 
 
+@pytest.mark.parametrize("seed", [0, 10])  # where Arnoldi's method converges to the second largest, after 100 rounds
+def test_eigenvalues_of_nearly_one_modulus(seed: int) -> None:
+    matrix = np.random.default_rng(seed).standard_normal((400, 400)) / 20
+    found = leading_eigenvalue(Product(matrix, 0.0, 0.0))
+    assert abs(abs(found.value) - np.abs(np.linalg.eigvals(matrix)).max()) <= found.error < 1e-8
+
+
+def test_without_a_matrix_a_slowly_found_radius_is_uncertain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attrax.maps.wrapped._jacobian.FORMED", 1)
+    matrix = 0.8 * np.random.default_rng(10).standard_normal((400, 400)) / 20
+    found = ax.certify(ax.Memory(lambda x: matrix @ x, ax.Patterns.from_examples(np.zeros((1, 400)))))
+    radius = np.abs(np.linalg.eigvals(matrix)).max()
+    assert found.method == ("matrix-free",)
+    assert abs(found.spectral_radius[0] - radius) <= found.error[0]
+    assert found.upper_bound[0] >= radius
+
+
 @pytest.mark.parametrize("factor", [1e-3, 1e3])
 def test_long_products_neither_overflow_nor_underflow(factor: float) -> None:
     network = ax.maps.MLP((np.eye(2) * factor, np.diag([1.0, 0.5])), (None, None), (2,), "identity")

@@ -40,6 +40,13 @@ def test_known_spectra(name: str) -> None:
     assert (found.residual <= found.backward_error).all()
 
 
+def test_a_few_eigenvalues_that_stand_out_of_many() -> None:
+    matrix = np.diag(0.9 * 0.8 ** np.arange(200))
+    found = spectrum(around(lambda x: matrix @ x, np.zeros(200)), top=3, key=KEY)
+    assert found.method == ("arnoldi",)
+    assert found.eigenvalues[0] == pytest.approx([0.9, 0.72, 0.576], abs=1e-12)
+
+
 def test_the_condition_of_the_leading_eigenvalue() -> None:
     found = spectrum(around(linear([[0.6, 40.0], [0.0, 0.5]]), np.zeros(2)), key=KEY)
     # Left (1, 400)/√(1 + 400²) and right (1, 0) eigenvectors.

@@ -320,7 +320,10 @@ def _matrix_free(linear: Linearization) -> _Found:
     start = np.random.default_rng(0).standard_normal(size)
     if upper < 1e-100 or not forward(start).any():
         return _Found("matrix-free", 0.0, upper, upper, -np.inf, log_upper, -np.inf)
-    found = largest_eigenvalues(forward, linear.backward, size, tol=1e-8, max_steps=200)
+    found = largest_eigenvalues(forward, linear.backward, size, tol=1e-8)
+    sure = len(found.values) > 0
+    if not sure:
+        found = largest_eigenvalues(forward, linear.backward, size, tol=1e-8, max_steps=200)
     if not len(found.values):
         nan = float("nan")
         return _Found("matrix-free", nan, float("inf"), upper, nan, log_upper, -np.inf)
@@ -331,4 +334,6 @@ def _matrix_free(linear: Linearization) -> _Found:
     error = min(error, max(radius, upper))  # the exact radius lies between 0 and the bound
     with np.errstate(divide="ignore"):
         log_lower, log_radius = float(np.log(max(radius - error, 0.0))), float(np.log(radius))
+    if not sure:  # a larger eigenvalue may have been missed
+        error = max(error, upper - radius)
     return _Found("matrix-free", radius, error, upper, log_radius, log_upper, log_lower)

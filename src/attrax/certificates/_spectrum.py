@@ -37,6 +37,9 @@ from attrax.linalg import (
 from attrax.maps import Linearization, Linearizer, ReducedMap, linearizer, reduced_map
 from attrax.memory import Memory, check_memory
 
+_FEW = 8
+"""So many eigenvectors are computed one by one sooner than all of them together."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spectrum(Rows):
@@ -253,10 +256,15 @@ def _eigenvalues(matrix: np.ndarray, count: int) -> _Found:
         found = largest_eigenvalues(lambda x: matrix @ x, lambda x: matrix.T @ x, size, count)
         if len(found.values) == count:
             return _Found(found.values, found.residuals, found.condition, "arnoldi")
-    decomposition: Any = scipy.linalg.eig(matrix)
-    values, vectors = decomposition
-    order = np.argsort(-np.abs(values), kind="stable")[:count]
-    values, vectors = values[order], vectors[:, order]
+    if size > DENSE and count <= _FEW:
+        values = np.linalg.eigvals(matrix)
+        values = values[np.argsort(-np.abs(values), kind="stable")[:count]].astype(complex)
+        vectors = np.stack([eigenvector(matrix, value) for value in values], axis=1)
+    else:
+        decomposition: Any = scipy.linalg.eig(matrix)
+        values, vectors = decomposition
+        order = np.argsort(-np.abs(values), kind="stable")[:count]
+        values, vectors = values[order], vectors[:, order]
     residuals = np.linalg.norm(matrix @ vectors - vectors * values, axis=0) / np.linalg.norm(vectors, axis=0)
     return _Found(values, residuals, _condition(matrix, values[0], vectors[:, 0]), "dense")
 

@@ -16,6 +16,9 @@ DENSE = 160
 """Up to this size all eigenvalues of a matrix are computed; of larger ones the leading ones by Arnoldi's method."""
 FORMED = 2048
 """Jacobians with more rows than this are not formed, only applied to vectors."""
+_ROUNDS = 4
+"""Rounds of Arnoldi's method. If it needs more, several eigenvalues have nearly the largest modulus, and it may take a
+smaller one for the largest."""
 _SAME = 1e-6
 """A left eigenvector belongs to a right one if their eigenvalues differ by no more than this share."""
 
@@ -40,9 +43,10 @@ def largest_eigenvalues(
     count: int = 1,
     *,
     tol: float = 1e-10,
-    max_steps: int = 300,
+    max_steps: int = _ROUNDS,
 ) -> LargestEigenvalues:
-    """As many of the `count` largest eigenvalues as Arnoldi's method found. It may miss one.
+    """As many of the `count` largest eigenvalues as Arnoldi's method found in `max_steps` rounds. After many of them it
+    may have missed one: where a matrix can be formed, compute all its eigenvalues instead.
 
     `forward` and `backward` are Mv and Mᵀv of a real `size`×`size` matrix M. The start is fixed,
     so the same matrix gives the same answer. Where nearly all eigenvalues are asked for, the matrix is formed.

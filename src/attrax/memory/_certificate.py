@@ -21,8 +21,9 @@ class Certificate(Rows):
 
     - `cycles`: the indices of the points of each cycle, in order.
     - `spectral_radius`: largest modulus of an eigenvalue of the Jacobian product around the cycle, as estimated.
-    - `error`: bound on the error of that estimate, from residual, rounding and the eigenvalue's condition; at most
-      `upper_bound`, or the estimate if that is larger.
+    - `error`: bound, to first order, on the error of that estimate, from residual, rounding and the eigenvalue's
+      condition; at most `upper_bound`, or the estimate if that is larger. Where only the leading eigenvalue was
+      computed (`method` arnoldi), that none is larger rests on how quickly it was found; `upper_bound` does not.
     - `upper_bound`: bound on the modulus of every eigenvalue; infinite if none is known.
     - `log_spectral_radius`: natural logarithm of the radius, exact where the radius itself under- or overflows;
       −inf for a product that is zero.
