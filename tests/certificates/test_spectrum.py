@@ -59,7 +59,7 @@ def test_the_condition_of_the_leading_eigenvalue() -> None:
 
 @pytest.mark.parametrize(("width", "size"), [(60, 40), (200, 400)])
 def test_networks_against_the_full_jacobian(width: int, size: int) -> None:
-    """Dense and Arnoldi; below the width of the network and above it."""
+    """Below the width of the network and above it."""
     x = np.random.default_rng(0).random(size)
     network = ax.maps.mlp((size,), width=width, depth=2, activation="swish", key=jr.key(1))
     with float64():
@@ -72,7 +72,7 @@ def test_networks_against_the_full_jacobian(width: int, size: int) -> None:
     found = spectrum(around(network, x), top=5, key=KEY)
     known = np.sort(np.abs(np.linalg.eigvals(full)))[::-1]
     assert np.abs(found.eigenvalues[0]) == pytest.approx(known[:5], abs=1e-9)
-    assert found.method[0] == ("dense" if size == 40 else "arnoldi")
+    assert found.method == ("dense",)  # also where it is large: the eigenvalues have much the same modulus
     assert found.upper_bound[0] >= known[0] * (1 - 1e-12)
     assert found.largest_singular_value[0] == pytest.approx(np.linalg.norm(full, 2), rel=1e-6)
     assert (found.dimension, found.rank[0]) == (size, min(width, size))

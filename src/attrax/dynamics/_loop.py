@@ -123,9 +123,9 @@ def run(
     """
     with float64(), over_devices(len(starts) > sizes[-1]) as everywhere:
         reduced = everywhere(reduced)
-        rows, *limits = _limited(starts, atol, unit)
-        began = in_pieces(partial(_first_step, reduced), rows, sizes)
-        return _run_on(reduced, _begun(*began, 1, *limits), max_steps, keep, sizes, progress)
+        rows, near, bound = _limited(starts, atol, unit)
+        z, flat, residual = in_pieces(partial(_first_step, reduced), rows, sizes)
+        return _run_on(reduced, _begun(z, flat, residual, 1, near, bound), max_steps, keep, sizes, progress)
 
 
 def run_on(
@@ -151,10 +151,10 @@ def run_on(
     """
     with float64(), over_devices(len(z) > sizes[-1]) as everywhere:
         reduced = everywhere(reduced)
-        rows, *limits = _limited(z, atol, unit)
+        rows, near, bound = _limited(z, atol, unit)
         flat = None if reduced.norm_factor is None else in_pieces(partial(_flat_rows, reduced.norm_factor), rows, sizes)
         residual = np.full(len(rows), np.finfo(rows.dtype).max, rows.dtype)
-        return _run_on(reduced, _begun(rows, flat, residual, 0, *limits), max_steps, keep, sizes, None)
+        return _run_on(reduced, _begun(rows, flat, residual, 0, near, bound), max_steps, keep, sizes, None)
 
 
 def _limited(
