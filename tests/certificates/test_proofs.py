@@ -345,7 +345,9 @@ def test_reasons() -> None:
     assert reason(straight(2.0), [0.0]) == "expands"
     assert reason(straight(0.5, 1.0), [0.0]) == "no_fixed_point_near"
     assert reason(straight(-1.0), [0.0, 0.0]) == "bound_straddles_one"
-    assert reason(lambda x: x / x, [0.0]) == "not_finite"
+    lost = ax.certify(around(lambda x: x / x, [0.0]))
+    assert (lost.reason[0], lost.evidence[0]) == ("not_finite", "none")  # nothing was computed
+    assert np.isinf([lost.upper_bound[0], lost.distance_error[0]]).all()
     halves = ax.Patterns.from_cycles([np.array([[1e-9], [2e-9], [0.0]]), np.array([[1.0]])])
     assert str(ax.certify(ax.Memory(lambda x: 0 * x, halves)).reason[0]) == "shorter_period"
 
@@ -411,6 +413,9 @@ def test_the_threshold_holds_with_the_error_of_the_distance() -> None:
     assert at(distance) == ("inconclusive", "distance_straddles_threshold")
     assert at(distance + 3 * error) == ("attractor", "contracts")
     assert at(distance - 3 * error) == ("displaced", "displaced")
+    # The error on record is the one that decided, to the last digit.
+    assert at(distance + error) == ("attractor", "contracts")
+    assert at(np.nextafter(distance + error, 0)) == ("inconclusive", "distance_straddles_threshold")
 
 
 def test_an_exact_point_that_was_not_refined_may_be_far_away() -> None:

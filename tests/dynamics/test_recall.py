@@ -57,7 +57,12 @@ def test_the_two_readings() -> None:
     assert ax.recall(memory, cue).status == ("recovered",)
     assert ax.recall(memory, cue, reading="literal").status == ("recovered",)
     far = ax.Memory(map, ax.Patterns.from_examples(fixed), np.full((1, 4), 1.01))
-    assert ax.recall(far, cue).status == ("spurious",)
+    missed = ax.recall(far, cue)
+    assert missed.status == ("spurious",)
+    # It was stored: its attractor is displaced, as `nearest` and `distance` show.
+    assert ax.certify(far).verdict == ("displaced",)
+    assert (missed.nearest[0], missed.distance[0]) == (0, pytest.approx(2 * (0.01 - 1e-4)))
+    assert "stored example" in missed.status[0].advice
     assert ax.recall(far, cue, recovery_atol=0.1).status == ("recovered",)
 
 
@@ -67,6 +72,19 @@ def test_a_repeller_is_not_recovered() -> None:
     answer = ax.recall(memory, np.array([[0.005], [0.0]]))
     assert answer.status == ("not_converged", "recovered")
     assert answer.period.tolist() == [0, 1]
+
+
+def test_what_not_converged_advises_helps_in_both_cases() -> None:
+    memory = around(lambda x: x + 0.1 * x * (1 - x**2), [0.0], [1.0])
+    cue = np.array([[0.005]])
+    # The steps are short beside a repeller: more of them change nothing, but a lower tolerance does.
+    for max_steps in (10_000, 20_000):
+        stopped = ax.recall(memory, cue, atol=1e-3, max_steps=max_steps)
+        assert (stopped.status[0], stopped.num_steps[0]) == ("not_converged", 2)
+    assert ax.recall(memory, cue, atol=1e-8).status == ("recovered",)
+    assert ax.recall(memory, cue, max_steps=50).status == ("not_converged",)
+    assert ax.recall(memory, cue, max_steps=1_000).index[0] == 1
+    assert all(name in stopped.status[0].advice for name in ("`max_steps`", "`atol`"))
 
 
 def test_a_nilpotent_jacobian_of_large_norm_is_no_cycle() -> None:

@@ -1,5 +1,6 @@
 """Files with a valid checksum that are no memories: refused in one sentence, whatever is wrong with them."""
 
+import itertools
 import json
 import os
 from collections.abc import Callable
@@ -215,6 +216,7 @@ def test_no_verdict_keeps_a_memory_from_being_saved(file: Path, tmp_path: Path) 
         **dict.fromkeys((ax.Reason.SHARED, ax.Reason.SHORTER_PERIOD), ax.Verdict.NOT_ATTRACTOR),
     }
     zeros = np.zeros(count)
+    every_evidence = itertools.cycle(ax.Evidence)
     for reason in ax.Reason:
         verdict = verdicts.get(reason, ax.Verdict.INCONCLUSIVE)
         radius = 2.0 if reason is ax.Reason.EXPANDS else 0.5
@@ -222,6 +224,7 @@ def test_no_verdict_keeps_a_memory_from_being_saved(file: Path, tmp_path: Path) 
             found,
             verdict=(verdict,) * count,
             reason=(reason,) * count,
+            evidence=(next(every_evidence),) * count,
             period=np.ones(count, int),
             residual=zeros,
             spectral_radius=zeros + radius,
@@ -232,7 +235,7 @@ def test_no_verdict_keeps_a_memory_from_being_saved(file: Path, tmp_path: Path) 
         )
         again = ax.load(ax.save(tmp_path / "a.attrax", replace(memory, certificate=said))).certificate
         assert again is not None
-        assert (again.verdict, again.reason) == (said.verdict, said.reason)
+        assert (again.verdict, again.reason, again.evidence) == (said.verdict, said.reason, said.evidence)
 
 
 def test_weights_of_types_that_numpy_lacks_are_kept(file: Path, tmp_path: Path) -> None:

@@ -29,10 +29,20 @@ class RecallStatus(_Advised):
 
     RECOVERED = "recovered", "The limit is the expected example (any stored example, if none was given)."
     OTHER_ATTRACTOR = "other_attractor", "The limit is a stored example, but not the one the cue was made from."
-    SPURIOUS = "spurious", "The iteration converged to a state that was never stored."
-    CYCLE = "cycle", "The iteration fell into a cycle that is not a stored one; see `period`."
+    SPURIOUS = (
+        "spurious",
+        "The limit matches no stored example to within the recovery threshold; see `nearest` and `distance`.",
+    )
+    CYCLE = (
+        "cycle",
+        "The limit is a cycle that matches no stored one to within the recovery threshold; see `period`.",
+    )
     DIVERGED = "diverged", "The iteration grew without bound or stopped being finite."
-    NOT_CONVERGED = "not_converged", "The step limit was reached first; raise `max_steps`."
+    NOT_CONVERGED = (
+        "not_converged",
+        "The steps ran out, or became shorter than the tolerance without approaching a limit: raise `max_steps`, or "
+        "lower `atol` if fewer steps were taken.",
+    )
 
 
 class Verdict(_Advised):
@@ -54,7 +64,8 @@ class Reason(_Advised):
     EXPANDS = "expands", "An eigenvalue exceeds one: train with noise, more depth or width, or longer."
     NO_FIXED_POINT_NEAR = (
         "no_fixed_point_near",
-        "The map moves the example by more than the recovery threshold: train to a lower loss.",
+        "The map moves the example by more than the recovery threshold, and Newton's method found no fixed point or "
+        "cycle within reach: train to a lower loss.",
     )
     EXISTENCE_NOT_SHOWN = (
         "existence_not_shown",
@@ -90,13 +101,22 @@ class Reason(_Advised):
 class Evidence(_Advised):
     """What a certificate rests on."""
 
-    BOUND = "bound", "Proved: the cycle exists, and every rounding error is accounted for."
-    DENSE = "dense", "All eigenvalues are bounded; rounding and the change of the Jacobian nearby are estimates."
+    BOUND = (
+        "bound",
+        "`upper_bound` and `distance_error` are proved, every rounding error included; where `distance_error` is "
+        "infinite, the cycle was not shown to exist.",
+    )
+    DENSE = (
+        "dense",
+        "`upper_bound` is on all eigenvalues; rounding and the change of the Jacobian nearby, on which "
+        "`distance_error` rests too, are estimates.",
+    )
     PROBABLE = (
         "probable",
         "The Jacobian is too large to form: a bound on the norms of its powers that fails with a probability of 1e-10; "
-        "rounding and the change of the Jacobian nearby are estimates.",
+        "rounding and the change of the Jacobian nearby, on which `distance_error` rests too, are estimates.",
     )
+    NONE = "none", "No bound was computed."
 
 
 class SpectrumStatus(_Advised):

@@ -45,7 +45,7 @@ class Candidate(Record):
     reach: float
     verdict: Verdict = Verdict.INCONCLUSIVE
     reason: Reason = Reason.EXISTENCE_NOT_SHOWN
-    evidence: Evidence = Evidence.DENSE
+    evidence: Evidence = Evidence.NONE
     spectral_radius: float = float("nan")
     error: float = float("inf")
     upper_bound: float = float("inf")

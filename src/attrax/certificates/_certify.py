@@ -26,7 +26,7 @@ _PIECE, _TOGETHER = 64, 32
 
 
 def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Progress | None = None) -> Certificate:
-    """Certifies every cycle of a memory by the Jacobian product around it (Propositions 1 and 2).
+    """Certifies every cycle of a memory by the Jacobian product around it .
 
     *attractor*: an exact cycle of the map exists within `recovery_atol` of the given points, and an upper bound on its
     whole spectrum, ‖Mᵐ‖^{1/m} with all errors, is below 1. *displaced*: the same, but farther away; both hold with
@@ -56,6 +56,8 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
     **Returns:** `Certificate`.
 
     **Raises** `ValueError` for a wrong argument, and if the memory holds no patterns.
+
+    Source: Propositions 1 and 2 of Radhakrishnan, Belkin and Uhler (2020).
 
         >>> import numpy as np
         >>> from attrax import Memory, Patterns
@@ -97,9 +99,10 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
     periods = np.array([_period(points, same) for points in refined])
     distances = np.array([_distance(points, original) for points, original in zip(refined, originals, strict=True)])
     shared = _shared(refined, same)
+    errors = np.array([_distance_error(row, distance) for row, distance in zip(rows, distances.tolist(), strict=True)])
     for number, row in enumerate(rows):
         if row.verdict is Verdict.ATTRACTOR:
-            row = _placed(row, float(distances[number]), recovery_atol)
+            row = _placed(row, float(distances[number]), float(errors[number]), recovery_atol)
         if periods[number] < len(row.points):
             row = replace(row, verdict=Verdict.NOT_ATTRACTOR, reason=Reason.SHORTER_PERIOD)
         elif number in shared:
@@ -125,7 +128,7 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
         reason=tuple(row.reason for row in rows),
         evidence=tuple(row.evidence for row in rows),
         distance=distances,
-        distance_error=column("enclosure_radius"),
+        distance_error=errors,
         recovery_atol=recovery_atol,
     )
 
@@ -179,9 +182,15 @@ class _Row:
     singular: float = float("nan")
 
 
-def _placed(row: _Row, distance: float, recovery_atol: float) -> _Row:
+def _distance_error(row: _Row, distance: float) -> float:
+    """How far the exact distance may be from the computed one: by where the cycle lies, and by the rounding."""
+    if not np.isfinite(row.enclosure_radius):
+        return float("inf")  # whatever the distance is, which may be no number
+    return row.enclosure_radius + gamma(row.points[0].size + 4) * distance
+
+
+def _placed(row: _Row, distance: float, error: float, recovery_atol: float) -> _Row:
     """The row of an attractor, by whether all points where it may be are within the threshold, or none is."""
-    error = row.enclosure_radius + gamma(row.points[0].size + 4) * distance
     if distance + error <= recovery_atol:
         return row
     if distance - error > recovery_atol:
@@ -202,8 +211,8 @@ class _Prepared:
 def _prepared(
     map: Map, linearize: Linearizer, reduced: ReducedMap, unit: float, together: bool, cycles: list[HostStates]
 ) -> list[_Prepared]:
-    """What is quicker for a piece of the cycles at once than for each: the fixed points around which the map is
-    constant."""
+    """Refines and linearizes at once those fixed points around which the map is constant; the others are left to
+    `_certify_cycle`."""
     if not together or not isinstance(linearize, FlatLinearizer):
         return [_Prepared(cycle) for cycle in cycles]
     refined = refine_each(map, cycles, reduced=reduced, unit=unit)
@@ -227,7 +236,7 @@ def _certify_cycle(
     points, residual = refined.points, refined.residual
     if not np.isfinite(residual):
         inf = float("inf")
-        return _Row(points, residual, refined.moved, inf, Evidence.DENSE, Verdict.NOT_ATTRACTOR, Reason.NOT_FINITE)
+        return _Row(points, residual, refined.moved, inf, Evidence.NONE, Verdict.NOT_ATTRACTOR, Reason.NOT_FINITE)
     linear = linearize(points) if given.linear is None else given.linear
     found = _Found.of(linear, len(points))
     verdict, reason = _verdict(residual, recovery_atol, linear.enclosure_radius, found)

@@ -29,7 +29,8 @@ class Certificate(Rows):
       −inf for a product that is zero.
     - `largest_singular_value`: of the Jacobian product (σ₁ > 1 with a radius below 1 means transient growth).
     - `residual`: largest ‖f(x_i) − x_{i+1}‖₂ at the points that were certified.
-    - `moved`: largest distance from a stored point to the one certified; 0 if the stored points are exact.
+    - `moved`: largest distance from a stored point to the one certified; about 0 after `store`, which refines
+      the points itself. `distance` is that from the points as given.
     - `verdict`: one `Verdict` per cycle.
     - `method`: how the radius was computed: `"dense"` (whole spectrum), `"arnoldi"`, or `"matrix-free"`.
     - `period`: the least number of steps after which the certified points repeat; 0 if they do not form a cycle, or the
@@ -40,7 +41,7 @@ class Certificate(Rows):
     - `reason`, `evidence`: one `Reason` and one `Evidence` per cycle, what the verdict rests on. Like the next two
       fields, they are empty in a certificate read from a file of an older version.
     - `distance`: the largest distance from a given point to that of the exact cycle; `distance_error`: a bound on its
-      error, infinite if no exact cycle was shown to exist.
+      error, rounding included, as `verdict` used it; infinite if no exact cycle was shown to exist.
     - `recovery_atol`: the distance up to which an exact cycle counts as the stored one.
     """
 

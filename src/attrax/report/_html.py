@@ -32,7 +32,7 @@ _NAMED = 8
 _STATUS = {
     RecallStatus.RECOVERED: ("✓", "recovered"),
     RecallStatus.OTHER_ATTRACTOR: ("⇄", "another example"),
-    RecallStatus.SPURIOUS: ("✗", "never stored"),
+    RecallStatus.SPURIOUS: ("✗", "no stored example"),
     RecallStatus.CYCLE: ("↻", "cycle"),
     RecallStatus.DIVERGED: ("↗", "diverged"),
     RecallStatus.NOT_CONVERGED: ("…", "not converged"),
@@ -284,10 +284,10 @@ def _notes(memory: Memory, recoveries: Sequence[Recovery]) -> str:
             f"{counts[status]} {words}"
             for status, words in (
                 (RecallStatus.OTHER_ATTRACTOR, "to another stored example"),
-                (RecallStatus.SPURIOUS, "to a state that was never stored"),
+                (RecallStatus.SPURIOUS, "to a state that matches no stored example"),
                 (RecallStatus.CYCLE, "into a cycle"),
                 (RecallStatus.DIVERGED, "diverged"),
-                (RecallStatus.NOT_CONVERGED, "not converged at the step limit"),
+                (RecallStatus.NOT_CONVERGED, "not converged"),
             )
             if counts[status]
         )
