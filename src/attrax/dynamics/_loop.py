@@ -54,6 +54,8 @@ class _Rows(eqx.Module):
     - `lap`: the possible period of a cycle that waits for its second lap, 0 if there is none, −1 if nothing is to be
       compared until the anchor moves; `gap`, by how much the first lap missed the anchor; `extent`, the largest
       distance of its states from the anchor.
+    - `num_steps`: applications of the map so far; `residual`, how far the last of them moved the state.
+    - `outcome`: `_RUNNING`, or how the row ended: an index of `_STATUSES`.
     - `atol`: the tolerance; `bound`, beyond which a row has diverged.
     """
 
@@ -66,7 +68,7 @@ class _Rows(eqx.Module):
     extent: Any
     num_steps: Any
     residual: Any
-    state: Any
+    outcome: Any
     atol: Any
     bound: Any
 
@@ -175,7 +177,7 @@ def _run_on(
     sizes: tuple[int, ...],
     progress: Progress | None,
 ) -> Run:
-    num = len(rows.state)
+    num = len(rows.outcome)
     # Finished rows are written here. The others go on, in fewer and fewer chunks.
     done = jax.tree.map(np.array, rows)
     active = np.arange(num)
@@ -183,7 +185,7 @@ def _run_on(
     # An array is traced, so a different limit needs no new compilation.
     limit = np.asarray(max_steps)
     while True:
-        finished = (np.asarray(rows.state) != _RUNNING) | (np.asarray(rows.num_steps) >= max_steps)
+        finished = (np.asarray(rows.outcome) != _RUNNING) | (np.asarray(rows.num_steps) >= max_steps)
         if finished.any():
             part, left = np.flatnonzero(finished), np.flatnonzero(~finished)
             for total, leaf in zip(jax.tree.leaves(done), jax.tree.leaves(rows), strict=True):
@@ -196,14 +198,14 @@ def _run_on(
         advance = partial(_advance, reduced, max_steps=limit, keep=trace is not None)
         gather = _without_path if trace is None else partial(trace.gather, active)
         rows = in_pieces(advance, rows, sizes, gather)
-    state = np.asarray(done.state)
-    period = np.where(state == _CYCLE, done.lap, np.where(state == _CONVERGED, 1, 0))
+    outcome = np.asarray(done.outcome)
+    period = np.where(outcome == _CYCLE, done.lap, np.where(outcome == _CONVERGED, 1, 0))
     return Run(
         np.asarray(done.z),
         np.asarray(done.num_steps, np.int64),
-        np.where(state == _DIVERGED, np.inf, done.residual).astype(done.residual.dtype),
+        np.where(outcome == _DIVERGED, np.inf, done.residual).astype(done.residual.dtype),
         period.astype(np.int64),
-        _STATUSES[state],
+        _STATUSES[outcome],
         None if trace is None else trace.finished(),
     )
 
@@ -213,13 +215,13 @@ class _Trace:
 
     def __init__(self, rows: _Rows, most: int) -> None:
         self.most, self.bytes, self.none = most, rows.z.nbytes, rows.z[:0]
-        self.parts = [[z[None]] if state != _DIVERGED else [] for z, state in zip(rows.z, rows.state, strict=True)]
+        self.parts = [[z[None]] if end != _DIVERGED else [] for z, end in zip(rows.z, rows.outcome, strict=True)]
 
     def gather(self, active: np.ndarray, first: int, count: int, before: _Rows, result: tuple[_Rows, Any]) -> _Rows:
         """Takes the coordinates out of the result for one chunk of active rows, and returns the rest."""
         after = result[0]
         if self.bytes <= self.most:
-            path, lost = np.asarray(result[1]), np.asarray(after.state) == _DIVERGED
+            path, lost = np.asarray(result[1]), np.asarray(after.outcome) == _DIVERGED
             lengths = np.asarray(after.num_steps) - np.asarray(before.num_steps) - lost
             for row in range(count):
                 taken = np.array(path[row, : lengths[row]])
@@ -304,7 +306,7 @@ def _begun(z: Any, flat: Any, residual: Any, step: int, atol: Any, bound: Any) -
         extent=zero,
         num_steps=none + step,
         residual=residual,
-        state=np.where(lost, _DIVERGED, _RUNNING),
+        outcome=np.where(lost, _DIVERGED, _RUNNING),
         atol=atol,
         bound=bound,
     )
@@ -322,7 +324,7 @@ def _advance(reduced: ReducedMap, rows: _Rows, *, max_steps: Any, keep: bool) ->
 
     def running(carry: tuple[Any, _Rows, Any]) -> Any:
         taken, rows, _ = carry
-        return (taken < _BLOCK) & jnp.any((rows.state == _RUNNING) & (rows.num_steps < max_steps))
+        return (taken < _BLOCK) & jnp.any((rows.outcome == _RUNNING) & (rows.num_steps < max_steps))
 
     def step(carry: tuple[Any, _Rows, Any]) -> tuple[Any, _Rows, Any]:
         taken, rows, path = carry
@@ -342,7 +344,7 @@ def _step_rows(reduced: ReducedMap, max_steps: Any, rows: _Rows) -> _Rows:
     # What happens to a row is computed once: XLA would copy all of it into the program of each field.
     size, residual, apart, largest = jax.lax.optimization_barrier((size, residual, apart, largest))
     step = rows.num_steps + 1
-    running = (rows.state == _RUNNING) & (rows.num_steps < max_steps)
+    running = (rows.outcome == _RUNNING) & (rows.num_steps < max_steps)
     lost = running & ~(jnp.isfinite(residual) & (largest < rows.bound))
     converged = residual < rows.atol
     # The second lap starts at the state that returned: does it end now, and has the cycle settled?
@@ -356,9 +358,9 @@ def _step_rows(reduced: ReducedMap, max_steps: Any, rows: _Rows) -> _Rows:
     lift = running & (rows.lap <= 0) & (step >= 2 * rows.anchor_step)
     # After a lap that was not a cycle, there is nothing to compare with until the steps have doubled.
     refused = running & checked & ~settled
-    state = jnp.where(lost, _DIVERGED, jnp.where(converged, _CONVERGED, jnp.where(settled, _CYCLE, _RUNNING)))
-    events = (running, lost, returned, lift, refused, running & ~checked, jnp.where(running, state, rows.state))
-    running, lost, returned, lift, refused, farther, state = jax.lax.optimization_barrier(events)
+    outcome = jnp.where(lost, _DIVERGED, jnp.where(converged, _CONVERGED, jnp.where(settled, _CYCLE, _RUNNING)))
+    events = (running, lost, returned, lift, refused, running & ~checked, jnp.where(running, outcome, rows.outcome))
+    running, lost, returned, lift, refused, farther, outcome = jax.lax.optimization_barrier(events)
     kept, anew = (running & ~lost)[:, None], returned | lift
     lap = jnp.where(returned, step - rows.anchor_step, jnp.where(lift, 0, jnp.where(refused, -1, rows.lap)))
     extent = jnp.where(farther, jnp.maximum(rows.extent, apart), rows.extent)
@@ -372,7 +374,7 @@ def _step_rows(reduced: ReducedMap, max_steps: Any, rows: _Rows) -> _Rows:
         extent=jnp.where(returned, 0.0, extent),
         num_steps=jnp.where(running, step, rows.num_steps),
         residual=jnp.where(running, residual, rows.residual),
-        state=state,
+        outcome=outcome,
         atol=rows.atol,
         bound=rows.bound,
     )

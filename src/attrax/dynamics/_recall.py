@@ -11,7 +11,7 @@ from attrax._base.arguments import mention
 from attrax._base.budget import refuse_beyond_memory
 from attrax._base.numerics import float64, squared_distances
 from attrax._base.shown import Rows, Words, counts, strip
-from attrax._base.status import RecallStatus
+from attrax._base.status import IterationStatus, RecallStatus
 from attrax._base.types import HostIndices, HostStates, Map, Progress
 from attrax.dynamics._held import completed, hold, only_part
 from attrax.dynamics._iterate import Iterates, check_starts, last_states, trajectory
@@ -26,6 +26,15 @@ _TRACE_BYTES = 2**28
 """The coordinates of all steps are kept up to about this many bytes at a time."""
 _WINDOW = 64
 """The number of steps over which a path must come nearer to a limit that Newton's method found."""
+_CLOSE = 0.02
+"""The root mean square distance, in units of the patterns, up to which a lap may belong to a stored cycle."""
+_UNMATCHED = {
+    IterationStatus.CONVERGED: RecallStatus.SPURIOUS,
+    IterationStatus.CYCLE: RecallStatus.CYCLE,
+    IterationStatus.DIVERGED: RecallStatus.DIVERGED,
+    IterationStatus.NOT_CONVERGED: RecallStatus.NOT_CONVERGED,
+}
+"""What a cue was recalled as, if its limit is not a stored one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -244,9 +253,8 @@ def recall(
     period, transient = found.period.copy(), found.num_steps.copy()
     nearest, distance = np.full(len(starts), -1), np.full(len(starts), np.inf)
     index, cycle, entry, phase = (np.full(len(starts), -1) for _ in range(4))
-    status = [
-        RecallStatus.SPURIOUS if str(ended) == "converged" else RecallStatus(str(ended)) for ended in found.status
-    ]
+    # Provisional: what has converged is spurious, and a cycle is not a stored one, until it matches what is stored.
+    status = [_UNMATCHED[ended] for ended in found.status]
     kept: list[Path] = []
     needed = np.arange(len(starts)) if path else np.flatnonzero(period > 0)
     for row, trace in traces(reduced, starts, found, needed, limits, _TRACE_BYTES):
@@ -265,7 +273,7 @@ def recall(
             wanted = stored.from_here(at)
             if expected is None or stored.leads_to(int(expected[row]), met.cycle):
                 status[row] = RecallStatus.RECOVERED
-                index[row], cycle[row], entry[row], phase[row] = met.order[-1], met.cycle, at, stored.place(at)
+                index[row], cycle[row], entry[row], phase[row] = met.order[-1], met.cycle, at, stored.phase[at]
             else:
                 status[row] = RecallStatus.OTHER_ATTRACTOR
         else:
@@ -350,7 +358,7 @@ def _limit(
     A slow approach stops short of its limit by residual/(1 − λ). A close call is therefore decided at the limit itself.
     """
     met = stored.met(lap)
-    close = met.cycle >= 0 and stored.recovery <= met.apart.max() <= 0.02 * np.sqrt(lap[0].size) * thresholds.unit
+    close = met.cycle >= 0 and stored.recovery <= met.apart.max() <= _CLOSE * np.sqrt(lap[0].size) * thresholds.unit
     if met.recovered or not close:
         return lap, met, True
     exact = refine(map, lap, reduced=reduced, unit=thresholds.unit)

@@ -85,6 +85,7 @@ class StoredCycles(Record):
     - `recovery`: a state counts as a stored one when it is closer than this.
     - `cycle`: for each stored state, the index of the cycle that it lies on or leads to.
     - `length`: the length of that cycle if the state lies on it, else 0.
+    - `phase`: the position of the state in that cycle, or else in the first open sequence that contains it.
     """
 
     patterns: Patterns
@@ -94,6 +95,7 @@ class StoredCycles(Record):
     recovery: float
     cycle: HostIndices
     length: Int[np.ndarray, " n"]
+    phase: Int[np.ndarray, " n"]
 
     @classmethod
     def of(cls, memory: Memory, thresholds: Thresholds) -> "StoredCycles":
@@ -101,13 +103,17 @@ class StoredCycles(Record):
         patterns = memory.examples()
         states = patterns.points if thresholds.reading == "literal" else memory.originals
         cycle, length = np.full(len(patterns), -1), np.zeros(len(patterns), int)
+        phase = np.zeros(len(patterns), int)
+        for sequence in reversed(patterns.open_sequences):  # the first one last, so that its positions stay
+            phase[list(sequence)] = np.arange(len(sequence))
         for number, indices in enumerate(patterns.cycles):
             cycle[list(indices)], length[list(indices)] = number, len(indices)
+            phase[list(indices)] = np.arange(len(indices))
         while (cycle < 0).any():  # states of open sequences, from the last one to the first
             cycle = np.where(cycle < 0, cycle[patterns.successor], cycle)
         references = np.asarray(states, np.float64).reshape(len(patterns), -1)
         squares, mean = (references**2).sum(axis=1), references.mean(axis=0)
-        return cls(patterns, references, squares, mean, thresholds.recovery, cycle, length)
+        return cls(patterns, references, squares, mean, thresholds.recovery, cycle, length, phase)
 
     @property
     def has_open_sequences(self) -> bool:
@@ -168,13 +174,6 @@ class StoredCycles(Record):
     def leads_to(self, index: int, cycle: int) -> bool:
         """Whether a stored state lies on this cycle or leads to it."""
         return int(self.cycle[index]) == cycle
-
-    def place(self, index: int) -> int:
-        """The position of a stored state in its cycle, or else in the first open sequence that contains it."""
-        indices = self.patterns.cycles[int(self.cycle[index])]
-        if self.length[index]:
-            return indices.index(index)
-        return next(sequence.index(index) for sequence in self.patterns.open_sequences if index in sequence)
 
     def from_here(self, index: int) -> list[int]:
         """A stored state and those after it: the rest of an open sequence, then one round of its cycle."""
