@@ -143,7 +143,18 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "a class": (lambda: ax.maps.MLP, "network must be a module from a state of shape"),
     "a function": (lambda: lambda x: x / 2, "has none. Give an Equinox module"),
     "integers": (lambda: Flat(lambda x: x), "has none. Give an Equinox module"),
-    "another shape": (lambda: eqx.nn.Linear(16, 16, key=jr.key(0)), "Linear fails on such a state"),
+    "another shape": (
+        lambda: eqx.nn.Linear(16, 16, key=jr.key(0)),
+        r"Linear fails on such a state: [^.]*\. It takes flat states",
+    ),
+    "flat states": (
+        lambda: eqx.nn.MLP(16, 16, 8, 1, key=jr.key(0)),
+        r"[^.]\. .*examples\.reshape\(len\(examples\), -1\)$",
+    ),
+    "other states": (
+        lambda: eqx.nn.MLP(5, 5, 8, 1, key=jr.key(0)),
+        r"MLP fails on such a state: (?!.*(flat|inference)).*[^.]$",
+    ),
     "another output": (lambda: eqx.nn.Lambda(eqx.nn.Linear(4, 2, key=jr.key(0))), "Lambda fails|Lambda gives"),
     "another MLP": (lambda: ax.maps.mlp((3,), width=4, depth=1, key=jr.key(0)), r"must be states of shape \(3,\)"),
     "dropout in training": (lambda: Mixed(jr.key(0)), "inference_mode"),

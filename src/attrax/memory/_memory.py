@@ -1,4 +1,4 @@
-"""A memory: plain data without verbs."""
+"""A memory: a map, what it stores, and how it was written. Recall and other work on it are functions elsewhere."""
 
 import os
 from dataclasses import dataclass, field, replace
@@ -70,8 +70,8 @@ class Memory(Record):
         ```python
         >>> import jax.random as jr, numpy as np
         >>> import attrax as ax
-        >>> scores = ax.training.encoder(np.eye(3), widths=(8,), key=jr.key(0))
-        >>> network = ax.training.winner_take_all_network(scores, np.eye(3))
+        >>> encoder = ax.training.encoder(np.eye(3), widths=(8,), key=jr.key(0))
+        >>> network = ax.training.winner_take_all_network(encoder, np.eye(3))
         >>> memory = ax.Memory(network, ax.Patterns.from_examples(np.eye(3)))
         >>> memory.map.weights[2].left.shape, memory.dense().map.weights[2].shape
         ((3,), (3, 3))

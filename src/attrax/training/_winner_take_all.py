@@ -106,8 +106,8 @@ def encoder(
     ```python
     >>> import jax.random as jr, numpy as np
     >>> from attrax import training
-    >>> scores = training.encoder(np.eye(3), widths=(16,), key=jr.key(0))
-    >>> training.leading(scores, np.eye(3)).tolist()
+    >>> encoder = training.encoder(np.eye(3), widths=(16,), key=jr.key(0))
+    >>> training.leading(encoder, np.eye(3)).tolist()
     [True, True, True]
 
     ```
@@ -195,7 +195,7 @@ def _centered_units(rows: np.ndarray) -> np.ndarray | None:
     return centered / norms[:, None] if norms.min() > 1e-6 * max(norms.max(), 1e-300) else None
 
 
-def ensure_lead(scores: Encoder, inputs: Float[np.ndarray, "n *state"], *, lead: float = 0.02) -> Encoder:
+def ensure_lead(encoder: Encoder, inputs: Float[np.ndarray, "n *state"], *, lead: float = 0.02) -> Encoder:
     """The encoder whose score of each example is the largest at that example, changed as little as possible.
 
     Training on corruptions may sacrifice an example to a near duplicate. If score i does not lead at example i by the
@@ -208,17 +208,17 @@ def ensure_lead(scores: Encoder, inputs: Float[np.ndarray, "n *state"], *, lead:
     ```python
     >>> import jax.random as jr, numpy as np
     >>> from attrax import training
-    >>> scores = training.encoder(np.eye(3), widths=(16,), key=jr.key(0))
-    >>> mended = training.ensure_lead(scores, np.eye(3), lead=0.1)
+    >>> encoder = training.encoder(np.eye(3), widths=(16,), key=jr.key(0))
+    >>> mended = training.ensure_lead(encoder, np.eye(3), lead=0.1)
     >>> bool(training.leading(mended, np.eye(3)).all())
     True
 
     ```
     """
     if len(inputs) == 1:
-        return scores
-    features = _features(scores, inputs)
-    weights, biases = ([np.asarray(one, np.float64) for one in group] for group in (scores.weights, scores.biases))
+        return encoder
+    features = _features(encoder, inputs)
+    weights, biases = ([np.asarray(one, np.float64) for one in group] for group in (encoder.weights, encoder.biases))
     own, others, rival = _standing(features, weights[-1], biases[-1])
     ahead = own - others
     # Two near duplicates can't lead by as much as others do without a slope that would take over everything around
@@ -239,28 +239,30 @@ def ensure_lead(scores: Encoder, inputs: Float[np.ndarray, "n *state"], *, lead:
     return Encoder(tuple(weights), tuple(biases))
 
 
-def leading(scores: Encoder, inputs: Float[np.ndarray, "n *state"]) -> np.ndarray:
+def leading(encoder: Encoder, inputs: Float[np.ndarray, "n *state"]) -> np.ndarray:
     """For each of n examples, n×state shape, whether its own score is the largest there; otherwise it can't win.
 
     ```python
     >>> import jax.random as jr, numpy as np
     >>> from attrax import training
-    >>> scores = training.encoder(np.eye(3), widths=(16,), key=jr.key(0))
-    >>> training.leading(scores, np.eye(3)[::-1]).tolist()  # the first and the third are exchanged
+    >>> encoder = training.encoder(np.eye(3), widths=(16,), key=jr.key(0))
+    >>> training.leading(encoder, np.eye(3)[::-1]).tolist()  # the first and the third are exchanged
     [False, True, False]
 
     ```
     """
     own, others, _ = _standing(
-        _features(scores, inputs), np.asarray(scores.weights[-1], np.float64), np.asarray(scores.biases[-1], np.float64)
+        _features(encoder, inputs),
+        np.asarray(encoder.weights[-1], np.float64),
+        np.asarray(encoder.biases[-1], np.float64),
     )
     return own > others
 
 
-def _features(scores: Encoder, inputs: Float[np.ndarray, "n *state"]) -> Float[np.ndarray, "n k"]:
+def _features(encoder: Encoder, inputs: Float[np.ndarray, "n *state"]) -> Float[np.ndarray, "n k"]:
     """Activations of the last hidden layer of an encoder at each state, in float64."""
     values = np.asarray(inputs, np.float64).reshape(len(inputs), -1)
-    for weight, bias in zip(scores.weights[:-1], scores.biases[:-1], strict=True):
+    for weight, bias in zip(encoder.weights[:-1], encoder.biases[:-1], strict=True):
         values = np.maximum(values @ np.asarray(weight, np.float64).T + np.asarray(bias, np.float64), 0.0)
     return values
 
@@ -296,7 +298,7 @@ def rounds_for(num: int) -> int:
 
 
 def winner_take_all_network(
-    scores: Encoder,
+    encoder: Encoder,
     points: HostStates,
     targets: HostStates | None = None,
     *,
@@ -308,7 +310,8 @@ def winner_take_all_network(
 
     **Arguments:**
 
-    - `scores`: the encoder. If `coordinates` are given, it acts on them, and they are folded into its first layer.
+    - `encoder`: gives the scores. If `coordinates` are given, it acts on them, and they are folded into its
+      first layer.
     - `points`: n×state shape, one example per score; `targets`: the target of each, by default itself.
     - `rounds`: rounds of inhibition before the last one; more rounds separate closer scores. By default
       `rounds_for(n)`.
@@ -324,8 +327,8 @@ def winner_take_all_network(
     ```python
     >>> import jax.random as jr, numpy as np
     >>> from attrax import training
-    >>> scores = training.encoder(np.eye(3), widths=(16,), key=jr.key(0))
-    >>> network = training.winner_take_all_network(scores, np.eye(3))
+    >>> encoder = training.encoder(np.eye(3), widths=(16,), key=jr.key(0))
+    >>> network = training.winner_take_all_network(encoder, np.eye(3))
     >>> np.allclose(network(np.eye(3)[0]), np.eye(3)[0], atol=1e-6)
     True
 
@@ -335,8 +338,8 @@ def winner_take_all_network(
     points = np.asarray(points)
     goals = np.asarray(points if targets is None else targets, np.float64).reshape(len(points), -1)
     num = len(points)
-    weights: list[Any] = [np.asarray(weight, np.float64) for weight in scores.weights]
-    biases = [np.asarray(bias, np.float64) for bias in scores.biases]
+    weights: list[Any] = [np.asarray(weight, np.float64) for weight in encoder.weights]
+    biases = [np.asarray(bias, np.float64) for bias in encoder.biases]
     if weights[-1].shape[0] != num:
         raise ValueError(f"the encoder needs one score for each of the {num} examples; it has {weights[-1].shape[0]}")
     rounds = rounds_for(num) if rounds is None else checks.integer("rounds", rounds, least=0, most=MOST_LAYERS // 2)

@@ -121,26 +121,27 @@ class Gradient(Record):
         progress: Progress | None = None,
     ) -> Written:
         """Trains `network` to send each point of `patterns` to its successor. See `Writer`."""
-        begun = time.perf_counter()
+        started = time.perf_counter()
         training, augmentation = self.training, self.augmentation
-        begin = prepared(network, patterns, training.coordinates, key=jr.fold_in(key, 1))
-        layered, augmented = isinstance(begin.network, Layered), augmentation.changes_inputs
-        self._check(begin.network)
-        epochs = self.epochs_limit(begin.network)
+        ready = prepared(network, patterns, training.coordinates, key=jr.fold_in(key, 1))
+        layered, augmented = isinstance(ready.network, Layered), augmentation.changes_inputs
+        self._check(ready.network)
+        epochs = self.epochs_limit(ready.network)
         finishing = augmented and not layered and training.polish is not False
-        last = int(_CLEAN * epochs) if finishing else 0
+        clean_epochs = int(_CLEAN * epochs) if finishing else 0
         limit = None if training.time_limit is None else training.time_limit * (1 - _CLEAN * finishing)
         batch = None if training.batch is None else min(training.batch, len(patterns))
-        # Adaptive steps end in noise of their own size, and for an unknown map small steps may take too long.
+        # At a constant rate Adam does not come to rest, so the rate falls to zero; so it does for an unknown map, for
+        # which a rate that is small from the start may take too long.
         given_rate = training.at_edge or callable(training.learning_rate)
         falls = training.takes_rate and not given_rate and (augmented or not layered)
         rate = self._rate(falls)
         schedule: Any = rate
         if falls:
-            steps = (epochs - last) * (1 if batch is None else -(-len(patterns) // batch))
+            steps = (epochs - clean_epochs) * (1 if batch is None else -(-len(patterns) // batch))
             schedule = cosine_decay(rate, max(steps, 1))
         tol = default_tol(patterns) if training.tol is None else training.tol
-        least = tol / begin.unit**2
+        scaled_tol = tol / ready.unit**2
         common: dict[str, Any] = {
             "batch": batch,
             "seconds": limit,
@@ -153,57 +154,57 @@ class Gradient(Record):
         edge = None
         if training.at_edge:
             edge = fit_at_edge(
-                begin.network,
-                begin.inputs,
-                begin.targets,
+                ready.network,
+                ready.inputs,
+                ready.targets,
                 cycles=patterns.cycles,
                 optimizer=training.optimizer_name,
                 momentum=training.momentum,
                 weight_decay=training.weight_decay,
                 epochs=epochs,
-                tol=least,
+                tol=scaled_tol,
                 **common,
             )
             fitted = edge.fit
         else:
             fitted = fit(
-                begin.network,
-                begin.inputs,
-                begin.targets,
+                ready.network,
+                ready.inputs,
+                ready.targets,
                 optimizer=training.transformation(schedule, int(jr.randint(jr.fold_in(key, 3), (), 0, 2**31 - 1))),
-                epochs=epochs - last,
-                tol=None if augmented else least,
+                epochs=epochs - clean_epochs,
+                tol=None if augmented else scaled_tol,
                 copies=augmentation.copies or 1,
-                objective=begin.objective(augmentation),
+                objective=ready.objective(augmentation),
                 anneal=falls,
                 **common,
             )
         if finishing and fitted.status is not TrainingStatus.DIVERGED:
             fitted = _finished(
                 fitted,
-                begin,
+                ready,
                 optimizer=training.transformation(rate / _DECAYING_RATE if falls else rate),
-                epochs=last,
-                tol=least,
+                epochs=clean_epochs,
+                tol=scaled_tol,
                 batch=batch,
                 seconds=None
                 if training.time_limit is None
-                else max(begun + training.time_limit - time.perf_counter(), 0),
+                else max(started + training.time_limit - time.perf_counter(), 0),
                 progress=progress,
                 key=jr.fold_in(key, 4),
             )
         trained = fitted.map
         if fitted.status is not TrainingStatus.DIVERGED:
             if (augmented and layered) if training.polish is None else training.polish:
-                trained = polish(trained, begin.inputs, begin.targets)
-            trained = begin.finish(trained)
+                trained = polish(trained, ready.inputs, ready.targets)
+            trained = ready.finish(trained)
             loss = mean_squared_error(trained, patterns.points, patterns.targets)
             # The float64 loss may differ from that of training in the last digits; a loss that training accepted stays
             # accepted.
             reached = loss <= tol or (not augmented and fitted.status is TrainingStatus.REACHED)
             status = StoreStatus.STORED if reached else StoreStatus.LOSS_NOT_REACHED
         else:
-            trained, loss, status = begin.finish(trained), float("nan"), StoreStatus.DIVERGED
+            trained, loss, status = ready.finish(trained), float("nan"), StoreStatus.DIVERGED
         details = {
             "writer": "gradient",
             "copies": 1,
@@ -214,7 +215,7 @@ class Gradient(Record):
             "time_limited": fitted.time_limited,
             **({} if edge is None else {"edge": edge.record()}),
         }
-        return Written(trained, loss, fitted.epochs, time.perf_counter() - begun, status, details)
+        return Written(trained, loss, fitted.epochs, time.perf_counter() - started, status, details)
 
     def grow(
         self,
@@ -255,9 +256,9 @@ class Gradient(Record):
             )
 
 
-def _finished(fitted: Fit[Any], begin: Prepared, **options: Any) -> Fit[Any]:
+def _finished(fitted: Fit[Any], ready: Prepared, **options: Any) -> Fit[Any]:
     """Trains further on the clean examples; epochs and time count from the beginning."""
-    clean = fit(fitted.map, begin.inputs, begin.targets, **options)
+    clean = fit(fitted.map, ready.inputs, ready.targets, **options)
     limited = fitted.time_limited or clean.time_limited
     return replace(clean, epochs=fitted.epochs + clean.epochs, time_limited=limited)
 

@@ -1,5 +1,6 @@
 """The network that a writer is given: a map, or a recipe for one."""
 
+import math
 from functools import partial
 from typing import Any
 
@@ -39,19 +40,39 @@ def checked_network(network: Any, shape: tuple[int, ...]) -> Any:
             "attrax.Memory(map, attrax.Patterns.from_examples(points))"
         )
     dtype = dtypes.pop()
-    module: Any = network
     try:
-        with float64():
-            found = jax.eval_shape(module, jax.ShapeDtypeStruct(shape, dtype))
+        found = _image(network, shape, dtype)
     except Exception as error:  # whatever goes wrong, the module is not a map of such states
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ValueError(
-            f"{wanted}; {_name(network)} fails on such a state: {reason}. Dropout and the like must be in inference "
-            "mode (equinox.nn.inference_mode)"
+            f"{wanted}; {_name(network)} fails on such a state: {reason.rstrip('.')}{_remedy(network, shape, dtype)}"
         ) from error
     if getattr(found, "shape", None) != shape:
         raise ValueError(f"{wanted}; {_name(network)} gives {getattr(found, 'shape', type(found).__name__)}")
     return network
+
+
+def _image(network: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """The shape and dtype of what a network makes of a state."""
+    with float64():
+        return jax.eval_shape(network, jax.ShapeDtypeStruct(shape, dtype))
+
+
+def _remedy(network: Any, shape: tuple[int, ...], dtype: Any) -> str:
+    """What to do about a network that fails on states of `shape`, if that is known."""
+    if any(map(_draws, jax.tree.leaves(network, is_leaf=_draws))):
+        return ". Dropout and the like must be in inference mode (equinox.nn.inference_mode)"
+    flat = (math.prod(shape),)
+    try:
+        takes_flat = getattr(_image(network, flat, dtype), "shape", None) == flat
+    except Exception:  # whatever goes wrong, flat states are no remedy
+        takes_flat = False
+    return ". It takes flat states: write examples.reshape(len(examples), -1)" if takes_flat else ""
+
+
+def _draws(node: Any) -> bool:
+    """Whether this part of an Equinox module is dropout, or something like it, in training mode."""
+    return getattr(node, "inference", None) is False and getattr(node, "p", 1) != 0
 
 
 def is_recipe(network: Any) -> bool:

@@ -66,7 +66,7 @@ class Prepared(Record):
     def finish(self, trained: Any) -> Any:
         """Converts the trained network to one that acts on states."""
         trained = trained if self.coordinates is None else self.coordinates.fold(trained)
-        return trained if self.unit == 1 else out_of_units(trained, self.unit)
+        return out_of_units(trained, self.unit)
 
 
 def prepared(
@@ -80,12 +80,13 @@ def prepared(
     given: Any = checked_network(DEFAULT_NETWORK if network is None else network, shape)
     if exponent is None:
         drawn = is_recipe(given)
-        begun = made_from(given, shape, key) if drawn else given
-        unit = training_unit(patterns) if isinstance(begun, Scalable) else 1.0
-        begun = begun if drawn or unit == 1 else in_units(begun, unit)
+        initial = made_from(given, shape, key) if drawn else given
+        unit = training_unit(patterns) if isinstance(initial, Scalable) else 1.0
+        # A given network is on states, so it is converted. A new one is drawn for states in units, whatever the unit.
+        initial = initial if drawn else in_units(initial, unit)
         points = points_in_units(patterns, unit)
         return Prepared(
-            begun, points, points[patterns.successor], patterns.points, patterns.successor, None, unit, parts
+            initial, points, points[patterns.successor], patterns.points, patterns.successor, None, unit, parts
         )
     drawn_network = drawn_once(given, shape, key=key)
     if not takes_coordinates(drawn_network):
@@ -97,10 +98,10 @@ def prepared(
     points = points_in_units(patterns, unit)
     coordinates = Coordinates.of(points, exponent)
     if is_recipe(given):
-        begun = made_from(given, (coordinates.rank,), key)
+        initial = made_from(given, (coordinates.rank,), key)
     else:
         with float64():
-            begun = jax.tree.map(np.asarray, cast(coordinates.unfold(in_units(given, unit)), given.weights[0].dtype))
+            initial = jax.tree.map(np.asarray, cast(coordinates.unfold(in_units(given, unit)), given.weights[0].dtype))
     inputs = coordinates.encode(points)
     after = patterns.successor
-    return Prepared(begun, inputs, inputs[after], patterns.points, after, coordinates, unit, parts)
+    return Prepared(initial, inputs, inputs[after], patterns.points, after, coordinates, unit, parts)

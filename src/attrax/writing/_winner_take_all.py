@@ -301,7 +301,7 @@ class WinnerTakeAll(Record):
         return fit(
             begin,
             points if coordinates is None else coordinates.encode(points),
-            np.arange(num, dtype=np.float32),  # exact up to 16,777,216
+            np.arange(num, dtype=np.float32),  # class numbers; `fit` casts them to the weights' dtype, exact up to 2²⁴
             optimizer=training.transformation(schedule),
             epochs=epochs,
             tol=None,
