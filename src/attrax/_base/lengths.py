@@ -4,7 +4,7 @@ import numpy as np
 
 
 def row_lengths(rows: np.ndarray) -> np.ndarray:
-    """The 2-norm of each of n rows, also where squares of its entries are no numbers of 64 bits.
+    """The 2-norm of each of n rows, even where squares would overflow or underflow.
 
     >>> np.log10(row_lengths(np.array([[3e200, 4e200], [0.6, 0.8]]))).round(3).tolist()
     [200.699, 0.0]

@@ -114,7 +114,7 @@ def in_pieces(
     sizes: tuple[int, ...],
     gather: Callable[[int, int, Any, Any], Any] | None = None,
 ) -> Any:
-    """`function` of `rows`, computed in chunks of the given sizes a device, as arrays on the host.
+    """`function` of `rows`, computed in chunks of the given sizes per device, as arrays on the host.
 
     The last chunk is padded by repeating its last row. `gather(first, count, piece, result)` may take something out of
     the result for a chunk, and returns what is to be concatenated.

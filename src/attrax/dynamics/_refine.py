@@ -30,7 +30,7 @@ _PIECE = 256
 _LAPS = 64
 """Maximum number of times the map is iterated around a cycle that Newton's method did not find, or from a state."""
 _FAR = 0.01
-"""The root mean square move, in units of a state, beyond which a result is rejected."""
+"""The root mean square move, in units of the patterns, beyond which a result is rejected."""
 _CONTRACTS = 0.5
 """A fixed point is found by iterating alone if each step is at most this long, compared with the one before."""
 
@@ -115,8 +115,11 @@ def refine(
 def refine_each(
     map: Map, cycles: Sequence[HostStates], *, reduced: ReducedMap, unit: float | None = None
 ) -> list[Refined]:
-    """`refine` of each of several cycles, p×state shape each. The map is applied to all fixed points at once: done are
-    those that are exact enough, and those that a few iterations lead to, because the map contracts strongly there.
+    """The exact cycle near each of several, p×state shape each, with the tolerances of `refine`.
+
+    Unlike `refine`, it looks at all fixed points at once first, and iterates the map from those that are not exact. If
+    each step is at most half as long as the one before, and leads to an exact point within reach, that is the result.
+    All other cycles go through `refine`.
 
     **Raises** as `refine` does.
 

@@ -1,4 +1,4 @@
-"""Functions that NumPy can compute: what a network is asked a few times is not worth compiling a program for it."""
+"""Functions that NumPy can compute: a few evaluations do not justify compiling a program."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class HostFunction(Record):
 
 
 def quietly(function: Any) -> Any:
-    """`function` without a word about overflow, to which a diverging iteration may lead."""
+    """`function` with overflow warnings off; a diverging iteration may overflow."""
     return np.errstate(over="ignore", invalid="ignore")(function)
 
 

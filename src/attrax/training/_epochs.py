@@ -71,8 +71,8 @@ def _clean_loss(static: Any, problem: Problem, parameters: Any, mean_loss: Any =
 
 
 loss_of = partial(_clean_loss, mean_loss=eqx.filter_jit(_mean_loss))
-"""The loss of parameters, after what is not trained of the map and the problem. It is compiled once for all ways to
-disturb the same examples."""
+"""The loss on the clean examples: of what is not trained of the map, the problem, and the parameters. It is compiled
+once, whatever disturbs the examples in training."""
 
 
 @eqx.filter_jit(donate="all-except-first")

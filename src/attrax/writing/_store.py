@@ -33,8 +33,8 @@ def store(
 ) -> Memory:
     """Writes examples into a network and certifies every one of them.
 
-    Newton's method finds the exact fixed points and cycles of the trained network near the examples. They become the
-    points of the memory; `originals` holds the examples as given.
+    The points of the memory are refined to the exact fixed points and cycles of the trained network near the examples:
+    by iteration, and by Newton's method where that is needed. `originals` holds the examples as given.
 
     **Arguments:**
 

@@ -59,7 +59,7 @@ def enclose_flat(evaluation: Evaluation) -> Float[np.ndarray, " n"]:
     """Encloses the fixed points near the states of an evaluation of fixed points, round which the network is certainly
     constant: their enclosure radii, and infinity for other states.
 
-    The same as `enclose` of each alone, without its other ways. All states together take little more time than one.
+    The same as `enclose` of each alone, but tries contraction only. All states together take little more time than one.
     """
     found = np.full(len(evaluation.states), np.inf)
     defects = evaluation.defects(sharp=False)
