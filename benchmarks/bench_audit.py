@@ -26,7 +26,6 @@ from scipy.stats import binom, rankdata
 
 from attrax import foreign
 from attrax.audit import Audit, audit
-from attrax.memory import default_recovery_atol
 from attrax.patterns import Patterns
 from benchmarks.audit_models import MODELS, SIDE, Plan, pictures, plans, stored, trained
 
@@ -37,7 +36,7 @@ _WITHOUT_DATA = ("zero", "gaussian:0.1", "gaussian:1", "gaussian:3", "uniform", 
 
 def walks_for(count: int) -> int:
     """How many walks: a few for each picture that may be stored."""
-    return min(max(200, 10 * count), 3000)
+    return min(max(400, 40 * count), 6000)
 
 
 def measured(plan: Plan, graphs: dict[Any, Any], starts: int) -> dict[str, Any]:
@@ -49,8 +48,8 @@ def measured(plan: Plan, graphs: dict[Any, Any], starts: int) -> dict[str, Any]:
     train = data[:AUDITED]
     fresh = others[HELD_OUT : HELD_OUT + FRESH]
     shown = np.concatenate([train, fresh])
-    atol = default_recovery_atol(Patterns.from_examples(shown))
-    near = 32 * atol
+    # As far from an example as `certify` looks for its attractor.
+    near = 0.01 * SIDE * Patterns.from_examples(shown).unit
     truth = [stored(net, picture, near) for picture in train]
     after_truth = time.process_time()
     found = audit(
@@ -61,7 +60,6 @@ def measured(plan: Plan, graphs: dict[Any, Any], starts: int) -> dict[str, Any]:
         num_walks=walks_for(plan.count) if plan.memorizes else 64,
         corruptions=("gaussian:0.2",),
         max_steps=150,
-        recovery_atol=atol,
         false_rate=RATE,
         key=jr.key(plan.number),
     )
@@ -75,6 +73,7 @@ def measured(plan: Plan, graphs: dict[Any, Any], starts: int) -> dict[str, Any]:
         "kind": plan.kind,
         "source": plan.source,
         "pictures": plan.count,
+        "width": plan.width,
         "steps": plan.steps,
         "error": error,
         "stored": truth,
