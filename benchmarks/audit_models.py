@@ -171,8 +171,8 @@ def stored(net: torch.nn.Module, picture: np.ndarray, near: float) -> bool:
         if float(torch.linalg.norm(missed)) < 1e-11 or float(torch.linalg.norm(x - start)) > 10 * near:
             break
         x = x + torch.linalg.solve(eye - torch.func.jacrev(step)(x).detach(), missed)
-    near = float(torch.linalg.norm(x - start)) <= near
-    found = near and float(torch.linalg.norm((step(x) - x).detach())) < 1e-9
+    reached = float(torch.linalg.norm(x - start)) <= near
+    found = reached and float(torch.linalg.norm((step(x) - x).detach())) < 1e-9
     found = found and float(torch.linalg.eigvals(torch.func.jacrev(step)(x).detach()).abs().max()) < 1
     net.float()
     return found

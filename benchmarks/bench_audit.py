@@ -35,7 +35,7 @@ _WITHOUT_DATA = ("zero", "gaussian:0.1", "gaussian:1", "gaussian:3", "uniform", 
 
 
 def walks_for(count: int) -> int:
-    """How many walks: a few for each picture that may be stored."""
+    """How many walks: forty for each picture that may be stored, within limits."""
     return min(max(400, 40 * count), 6000)
 
 

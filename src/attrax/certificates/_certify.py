@@ -26,7 +26,7 @@ _PIECE, _TOGETHER = 64, 32
 
 
 def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Progress | None = None) -> Certificate:
-    """Certifies every cycle of a memory by the Jacobian product around it .
+    """Certifies every cycle of a memory by the Jacobian product around it.
 
     *attractor*: an exact cycle of the map exists within `recovery_atol` of the given points, and an upper bound on its
     whole spectrum, ‖Mᵐ‖^{1/m} with all errors, is below 1. *displaced*: the same, but farther away; both hold with

@@ -13,7 +13,8 @@ from attrax._base.shown import Record
 from attrax.linalg._running_product import UNIT_ROUNDOFF
 
 DENSE = 160
-"""Up to this size all eigenvalues of a matrix are computed; of larger ones the leading ones by Arnoldi's method."""
+"""Up to this size all eigenvalues of a matrix are computed; of larger ones only the leading ones, if Arnoldi's method
+finds them quickly."""
 FORMED = 2048
 """Jacobians with more rows than this are not formed, only applied to vectors."""
 _ROUNDS = 4
