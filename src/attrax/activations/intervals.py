@@ -68,9 +68,9 @@ def _boxes(value: Boxes | float) -> Boxes:
     if isinstance(value, Boxes):
         return value
     # Decimal constants are not numbers of the machine: enclose the one that was meant.
-    exact = float(value).is_integer()
+    is_whole = float(value).is_integer()
     number = np.asarray(value, np.float64)
-    return Boxes(number, number) if exact else Boxes(_down(number), _up(number))
+    return Boxes(number, number) if is_whole else Boxes(_down(number), _up(number))
 
 
 def _increasing(function: Any, z: Boxes, least: float, most: float) -> Boxes:

@@ -130,10 +130,10 @@ class BasinGrid:
         points = value[None]
         if period > 1:
             points = np.concatenate([points, trajectory(self.reduced, points, period - 1)[0]])
-        exact = refine(self.memory.map, points, unit=self.memory.examples().unit)
-        points = exact.points if exact.converged else points
+        refined = refine(self.memory.map, points, unit=self.memory.examples().unit)
+        points = refined.points if refined.converged else points
         # A slow approach can stop short of a limit that is already known.
-        if exact.converged and (number := known(points[0])) >= 0:
+        if refined.converged and (number := known(points[0])) >= 0:
             return number
         self.limits.append(points)
         self.periods.append(period)

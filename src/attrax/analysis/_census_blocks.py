@@ -46,12 +46,12 @@ def _numbered(
             best, gap = nearest(values[rows].astype(np.float64), states[alike].astype(np.float64))
             numbers[rows[gap < atol]] = alike[best[gap < atol]]
     fresh: list[int] = []
-    exact = values.astype(np.float64)
+    values64 = values.astype(np.float64)
     for row in np.flatnonzero(numbers < 0):
         # New limits of this block are compared one after another; the first of several equal ones gives the number.
         mine = np.array([place for place, other in enumerate(fresh) if period[other] == period[row]], int)
         if len(mine):
-            best, gap = nearest(exact[row][None], exact[[fresh[place] for place in mine]])
+            best, gap = nearest(values64[row][None], values64[[fresh[place] for place in mine]])
             if gap[0] < atol:
                 numbers[row] = len(states) + mine[best[0]]
                 continue

@@ -284,13 +284,13 @@ def _resolve(
         (number for number in counts if number >= stored.num), key=lambda number: (-counts[number], number)
     )
     renamed: dict[int, int] = {}
-    exact: dict[int, HostStates] = {}
+    cycles: dict[int, HostStates] = {}
     kept: list[int] = []
     looked_at = 0
     for done, number in enumerate(foreign):
         place = number - stored.num
         cycle = cycle_of(run, states[place].astype(np.float64).reshape(run.shape), periods[place])
-        exact[number] = cycle
+        cycles[number] = cycle
         if done >= num_certified:
             kept.append(number)
             continue
@@ -304,12 +304,12 @@ def _resolve(
         cycle = refined.points
         if progress is not None:
             progress("refining", done + 1, min(num_certified, len(foreign)), {})
-        exact[number] = cycle
+        cycles[number] = cycle
         met = stored.cycles.met(cycle)
         if met.recovered:
             renamed[number] = met.cycle
             continue
-        same = [other for other in kept if _same(exact[other], cycle, stored.thresholds.recovery)]
+        same = [other for other in kept if _same(cycles[other], cycle, stored.thresholds.recovery)]
         if same:
             renamed[number] = same[0]
         else:
@@ -317,7 +317,7 @@ def _resolve(
             looked_at += 1
     for number, other in renamed.items():
         counts[other] += counts.pop(number)
-    certificate = _certify(memory, [exact[number] for number in kept[:looked_at]], progress)
+    certificate = _certify(memory, [cycles[number] for number in kept[:looked_at]], progress)
     first = stored.cycles.first
     known = memory.certificate
     limits = [
@@ -345,7 +345,7 @@ def _resolve(
     order = [number for number in range(stored.num) if counts[number]]
     others = []
     for place, number in enumerate(kept):
-        cycle = exact[number]
+        cycle = cycles[number]
         near, distance = stored.cycles.nearest(cycle[:1])
         kind = LimitKind.SPURIOUS if len(cycle) == 1 else LimitKind.CYCLE
         verdict, radius, upper = None, float("nan"), float("nan")

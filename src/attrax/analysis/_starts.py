@@ -99,12 +99,12 @@ def allot(
                 f"the kinds of starts {', '.join(shares)} give {sum(counts.values())} starts at most; got "
                 f"num_starts={num}. Lower it, give more images, or allow uniform or gaussian"
             )
-    exact = {kind: left * share / total for kind, share in open_kinds.items()}
-    counts |= {kind: int(value) for kind, value in exact.items()}
+    quotas = {kind: left * share / total for kind, share in open_kinds.items()}
+    counts |= {kind: int(value) for kind, value in quotas.items()}
     # The rest after rounding down goes to the largest remainders, in the order of the kinds.
     rest = num - sum(counts.values())
-    room = [kind for kind in exact if kind not in most or counts[kind] < most[kind]]
-    for kind in sorted(room, key=lambda kind: exact[kind] - int(exact[kind]), reverse=True)[:rest]:
+    room = [kind for kind in quotas if kind not in most or counts[kind] < most[kind]]
+    for kind in sorted(room, key=lambda kind: quotas[kind] - int(quotas[kind]), reverse=True)[:rest]:
         counts[kind] += 1
     return {kind: counts[kind] for kind in shares if counts[kind]}
 

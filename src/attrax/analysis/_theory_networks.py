@@ -97,5 +97,5 @@ def cycle_jacobians(
         for i in range(4):
             larger = Matrices(*(w * (1 + _SHAKE * (i == j)) for j, w in enumerate(end.matrices)))
             products[i] = jacobian(phi, larger, start.x) @ products[i]
-    exact = products.pop()  # the fourth is not scaled
-    return exact, sum(abs(leading(product) - leading(exact)) for product in products) / _SHAKE
+    unscaled = products.pop()  # the fourth is not scaled
+    return unscaled, sum(abs(leading(product) - leading(unscaled)) for product in products) / _SHAKE

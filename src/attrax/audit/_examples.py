@@ -246,10 +246,10 @@ def _steps(map: Map, train: HostStates, copies: dict[str, HostStates]) -> tuple[
     """‖f(x) − x‖ of each example, and the mean factor by which a step brings its copies nearer."""
     flat = train.reshape(len(train), -1).astype(np.float64)
     with float64():
-        exact = cast(map, np.float64)
+        map64 = cast(map, np.float64)
 
         def apart(states: HostStates, stepped: bool) -> np.ndarray:
-            found = apply_rows(exact, states.astype(np.float64), chunk=16) if stepped else states
+            found = apply_rows(map64, states.astype(np.float64), chunk=16) if stepped else states
             return np.linalg.norm(found.reshape(len(flat), -1) - flat, axis=1)
 
         residual = apart(train, True)

@@ -78,11 +78,11 @@ def restore(
     span = float(np.ptp(states)) or 1.0
     ends, trust = [], []
     with float64():
-        exact = cast(map, np.float64)
+        map64 = cast(map, np.float64)
         for start in range(0, len(states), _CHUNK):
             # The last chunk is filled up, so that there is one program.
             rows = np.minimum(np.arange(start, start + _CHUNK), len(states) - 1)
-            end, known = _alternated(exact, *(device_array(one) for one in (states[rows], sure[rows], span, steps)))
+            end, known = _alternated(map64, *(device_array(one) for one in (states[rows], sure[rows], span, steps)))
             count = min(_CHUNK, len(states) - start)
             ends.append(np.asarray(end)[:count])
             trust.append(np.asarray(known)[:count])

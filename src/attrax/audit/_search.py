@@ -187,18 +187,18 @@ class Search:
             lap = np.concatenate([lap, trajectory(self.reduced, lap, period - 1)[0]])
             if len(lap) < period:
                 return -1
-        exact = refine(self.map, lap, reduced=self.reduced, unit=self.unit)
-        if not np.isfinite(exact.residual):
+        refined = refine(self.map, lap, reduced=self.reduced, unit=self.unit)
+        if not np.isfinite(refined.residual):
             return -1
-        moved = float(np.linalg.norm(exact.points[0] - state))
+        moved = float(np.linalg.norm(refined.points[0] - state))
         same = _SAME * self.unit
-        numbers, distance = self._distances(exact.points[0], period)
+        numbers, distance = self._distances(refined.points[0], period)
         if len(numbers) and distance.min() <= same:
             number = numbers[int(np.argmin(distance))]
             self.known[number].reach = max(self.known[number].reach, 2 * moved)
             return number
-        number, states = len(self.known), exact.points.reshape(1, period, -1)
-        self.known.append(Candidate(exact.points, exact.residual, exact.converged, max(2 * moved, same)))
+        number, states = len(self.known), refined.points.reshape(1, period, -1)
+        self.known.append(Candidate(refined.points, refined.residual, refined.converged, max(2 * moved, same)))
         before = self._by_period.get(period, ([], states[:0]))
         self._by_period[period] = [*before[0], number], np.concatenate([before[1], states])
         return number

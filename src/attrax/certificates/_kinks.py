@@ -36,7 +36,7 @@ _STEEP = 1e-5
 """A difference quotient that is off by more than this, also at smaller steps, contradicts the Jacobian."""
 _SHRINKS = 0.3
 """With a tenth of the step, a smooth map leaves a tenth of the deviation; a kink leaves more than this fraction."""
-_INEXACT, _UNSETTLED = 4e-12, 0.05
+_TOLERATED, _UNSETTLED = 4e-12, 0.05
 """A residual that Newton's method leaves alone, relative to the sizes of states. Where a path is too slow to lose it,
 what is left may differ by this part of it from what the Jacobian says."""
 _RANDOM, _ENTRIES, _AXES, _STATES = (6, 64), 2048, 16, 64
@@ -48,12 +48,12 @@ def contradicted(map: Map, cycle: HostStates, linear: Linearization, unit: float
     """Whether the map behaves differently near a cycle than its Jacobians say and, if these say that it contracts,
     whether small deviations grow. Then `margin` is what the bound lacks to 1, and slopes have to be known that well."""
     with float64():
-        exact = cast(map, np.float64)
+        map64 = cast(map, np.float64)
         directions = _directions(linear)
         steep = _STEEP if margin is None else min(_STEEP, margin / 2)
-        if _bent(exact, cycle, directions, unit, steep):
+        if _bent(map64, cycle, directions, unit, steep):
             return True
-        return margin is not None and _grows(exact, cycle, linear, directions, unit, steep)
+        return margin is not None and _grows(map64, cycle, linear, directions, unit, steep)
 
 
 def _directions(linear: Linearization) -> np.ndarray:
@@ -143,7 +143,7 @@ def _grows(
     if missed > rounding:
         left = missed * vectors[0]
         settled = float(np.linalg.norm(left)) <= rounding
-        if not settled and missed > _INEXACT * (float(np.linalg.norm(center)) + unit):
+        if not settled and missed > _TOLERATED * (float(np.linalg.norm(center)) + unit):
             return True  # too slow to be tried
         still = after(ends, 1)[0] - ends[0]
         if float(np.linalg.norm(still - left)) > (4 * rounding if settled else _UNSETTLED * missed):

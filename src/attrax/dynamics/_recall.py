@@ -361,20 +361,20 @@ def _limit(
     close = met.cycle >= 0 and stored.recovery <= met.apart.max() <= _CLOSE * np.sqrt(lap[0].size) * thresholds.unit
     if met.recovered or not close:
         return lap, met, True
-    exact = refine(map, lap, reduced=reduced, unit=thresholds.unit)
-    if not exact.converged:
+    refined = refine(map, lap, reduced=reduced, unit=thresholds.unit)
+    if not refined.converged:
         return lap, met, True
-    if exact.moved > thresholds.convergence and not _approaches(reduced, lap, exact.points):
+    if refined.moved > thresholds.convergence and not _approaches(reduced, lap, refined.points):
         return lap, met, False
-    return exact.points, stored.met(exact.points), True
+    return refined.points, stored.met(refined.points), True
 
 
-def _approaches(reduced: ReducedMap, lap: HostStates, exact: HostStates) -> bool:
+def _approaches(reduced: ReducedMap, lap: HostStates, refined: HostStates) -> bool:
     """Whether the path after a lap comes nearer to a fixed point or cycle, compared state by state."""
     window = len(lap) * -(-_WINDOW // len(lap))
     states = trajectory(reduced, lap[-1:], 2 * window)[0]
     if len(states) < 2 * window:
         return False
-    wanted = exact[np.arange(2 * window) % len(exact)]
+    wanted = refined[np.arange(2 * window) % len(refined)]
     distance = np.linalg.norm((states - wanted).reshape(len(states), -1), axis=1)
     return bool(distance[window:].max() < distance[:window].max())

@@ -23,7 +23,7 @@ from attrax.dynamics._iterate import follow, units_of
 from attrax.linalg import FORMED
 from attrax.maps import ReducedMap, host_function, reduced_map, shapes_of
 
-_EXACT = 1e-12
+_ATOL = 1e-12
 """Residual, in units of a state, below which a state is left unchanged."""
 _PIECE = 256
 """States that the map is applied to at once: the layers of a network may be far larger than a state."""
@@ -87,7 +87,7 @@ def refine(
     # How exactly a cycle is refined does not depend on the other ones.
     own = float(units_of(cycle).max())
     unit = own if unit is None else unit
-    atol = _EXACT * own if atol is None else checks.real("atol", atol, above=0)
+    atol = _ATOL * own if atol is None else checks.real("atol", atol, above=0)
     size = int(np.prod(cycle.shape[1:]))
     limit = _FAR * np.sqrt(size) * unit if max_move is None else checks.real("max_move", max_move, above=0)
     with float64():
@@ -98,7 +98,7 @@ def refine(
             return Refined(cycle, residual, 0.0, True)
         applied = np.roll(images, 1, axis=0)
         if (moved := _distance(applied, cycle)) <= limit:
-            # If the map is flat around the cycle, as constructed networks are, one round is enough.
+            # If the map is constant around the cycle, as constructed networks are, one round is enough.
             images = _images(reduced, applied)
             if (once := _cycle_residual(images, applied)) <= atol:
                 return Refined(applied, once, moved, True)
@@ -141,7 +141,7 @@ def refine_each(
         points = np.stack([np.asarray(cycles[number][0], np.float64) for number in alone])
         units, size = units_of(points), points[0].size
         residuals = _residuals(reduced, points)
-        rough = np.flatnonzero(residuals > _EXACT * units)
+        rough = np.flatnonzero(residuals > _ATOL * units)
         ends = points.copy()
         for start in range(0, len(rough), _PIECE):
             piece = rough[start : start + _PIECE]
@@ -149,8 +149,8 @@ def refine_each(
         if len(rough):
             residuals[rough] = _residuals(reduced, ends[rough])
         moved = row_lengths((ends - points).reshape(len(points), -1))
-        exact = (residuals <= _EXACT * units) & (moved <= _FAR * np.sqrt(size) * (units if unit is None else unit))
-        for row in np.flatnonzero(exact):
+        refined = (residuals <= _ATOL * units) & (moved <= _FAR * np.sqrt(size) * (units if unit is None else unit))
+        for row in np.flatnonzero(refined):
             found[alone[row]] = Refined(ends[row][None], float(residuals[row]), float(moved[row]), True)
     return [
         refine(map, cycle, reduced=reduced, unit=unit) if one is None else one

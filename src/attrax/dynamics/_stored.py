@@ -52,8 +52,8 @@ def thresholds_of(memory: Memory, reading: str = "auto", reduced: ReducedMap | N
     missed = (
         states_of(reduced, run(reduced, points, max_steps=1, atol=literal.convergence).z) - points[patterns.successor]
     )
-    exact = np.linalg.norm(missed.reshape(len(points), -1), axis=1).max() <= literal.recovery
-    return literal if exact else mean_square
+    reached = np.linalg.norm(missed.reshape(len(points), -1), axis=1).max() <= literal.recovery
+    return literal if reached else mean_square
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -149,9 +149,9 @@ def compared(
     own = as_mlp(made.program, made.input, made.output, made.shape, made.batched)
     if own is not None:
         with float64():
-            exact = apply_rows(cast(made, np.float64), states.astype(np.float64), chunk=_PROBES)
+            expected = apply_rows(cast(made, np.float64), states.astype(np.float64), chunk=_PROBES)
             again = apply_rows(cast(own, np.float64), states.astype(np.float64), chunk=_PROBES)
-        difference_of(again, exact, "the graph itself")
+        difference_of(again, expected, "the graph itself")
     found = own if own is not None else made
     if original is None:
         return Conversion(found, program, None, against)

@@ -55,9 +55,9 @@ def reduced_map(map: Map, shape: tuple[int, ...]) -> ReducedMap:
 
     ```
     """
-    exact = cast(map, np.float64)
-    reduced = exact.reduced_map() if isinstance(exact, Reducible) else None
-    return plain_map(exact, shape) if reduced is None else reduced
+    map64 = cast(map, np.float64)
+    reduced = map64.reduced_map() if isinstance(map64, Reducible) else None
+    return plain_map(map64, shape) if reduced is None else reduced
 
 
 @runtime_checkable

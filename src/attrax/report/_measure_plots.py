@@ -309,10 +309,10 @@ def comparison_figure(comparison: Comparison) -> "Figure":
     )
     left, right = figure.subplots(1, 2, width_ratios=(0.55 * len(names) + 1.2, 3.2))
     rates = np.array([[rival.identified[name] for name in names] for rival in rivals])
-    exact = np.array([[rival.recovered[name] for name in names] for rival in rivals])
+    recovered = np.array([[rival.recovered[name] for name in names] for rival in rivals])
     left.imshow(rates, cmap="cividis", vmin=0, vmax=1, aspect="auto")
     for row, column in np.ndindex(rates.shape):
-        mark = "" if exact[row, column] >= rates[row, column] - 1e-9 else "·"
+        mark = "" if recovered[row, column] >= rates[row, column] - 1e-9 else "·"
         left.text(
             column,
             row,

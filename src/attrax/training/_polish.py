@@ -36,12 +36,12 @@ def polish(network: L, inputs: HostStates, targets: HostStates) -> L:
     """
     _check(inputs, targets)
     with float64():
-        exact = cast(network, np.float64)
+        map64 = cast(network, np.float64)
         flat = np.asarray(inputs, np.float64).reshape(len(inputs), -1)
-        features = apply_rows(exact.features, flat)
-        outputs = apply_rows(exact.readout, features)
-        weights = [np.asarray(weight) for weight in exact.weights]
-        biases = [None if bias is None else np.asarray(bias) for bias in exact.biases]
+        features = apply_rows(map64.features, flat)
+        outputs = apply_rows(map64.readout, features)
+        weights = [np.asarray(weight) for weight in map64.weights]
+        biases = [None if bias is None else np.asarray(bias) for bias in map64.biases]
     residual = np.asarray(targets, np.float64).reshape(len(targets), -1) - outputs
     design = features if biases[-1] is None else np.column_stack([features, np.ones(len(features))])
     change = np.linalg.lstsq(design, residual, rcond=None)[0]
@@ -67,8 +67,8 @@ def mean_squared_error(network: Map, inputs: HostStates, targets: HostStates) ->
     """
     _check(inputs, targets)
     with float64():
-        exact = cast(network, np.float64)
-        outputs = each_row(exact, np.asarray(inputs, np.float64))
+        map64 = cast(network, np.float64)
+        outputs = each_row(map64, np.asarray(inputs, np.float64))
     return float(np.mean((outputs - np.asarray(targets, np.float64)) ** 2))
 
 

@@ -42,8 +42,8 @@ def refine_and_certify(
     with one_blas_thread():
         cycles = [points[list(cycle)] for cycle in patterns.cycles]
         refined = refine_each(memory.map, cycles, reduced=reduced, unit=patterns.unit)
-        for cycle, exact in zip(patterns.cycles, refined, strict=True):
-            points[list(cycle)] = exact.points
+        for cycle, end in zip(patterns.cycles, refined, strict=True):
+            points[list(cycle)] = end.points
     memory = Memory(memory.map, replace(patterns, points=points), originals, memory.written)
     # `certify` refines whatever it is given, so it refines these again; exact points cost it one evaluation each.
     certificate: Certificate = certify(memory, recovery_atol=recovery_atol, progress=progress)

@@ -75,10 +75,10 @@ def store_words(
     )
     length = len(words)
     with float64():
-        exact = cast(fitted.map, np.float64)
-        states = exact.run((_REPEATS + 1) * length)
-        scores = np.stack([np.asarray(exact.scores(state[: exact.width])) for state in states[-length:]])
-    said = np.argmax(states[:, exact.width :], axis=1)
+        map64 = cast(fitted.map, np.float64)
+        states = map64.run((_REPEATS + 1) * length)
+        scores = np.stack([np.asarray(map64.scores(state[: map64.width])) for state in states[-length:]])
+    said = np.argmax(states[:, map64.width :], axis=1)
     repeats = bool((said == np.tile(symbols, _REPEATS + 1)).all())
     ranked = np.sort(scores, axis=1)
     # The states of the loop are used whatever it does; the certificate detects a shorter cycle or none.

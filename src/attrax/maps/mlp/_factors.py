@@ -15,7 +15,6 @@ from attrax.linalg import frobenius_bound, gamma, two_norm_bound
 from attrax.maps.mlp._layers import FullyConnected, HiddenLayers
 from attrax.maps.mlp._weights import (
     Weight,
-    exact_weight,
     formed,
     magnitudes,
     norm_of,
@@ -23,6 +22,7 @@ from attrax.maps.mlp._weights import (
     row_sizes,
     same,
     scaled,
+    weight64,
 )
 
 _UNEVEN = 1000.0
@@ -117,7 +117,7 @@ def layer_factors(
     weights = (formed(weights[0]), *weights[1:-1], formed(weights[-1]))
     if activation_of(activation).homogeneous and not scores:
         weights, biases = _evened(weights, biases)
-    weights = tuple(exact_weight(weight) for weight in weights)
+    weights = tuple(weight64(weight) for weight in weights)
     biases = tuple(None if bias is None else np.asarray(bias, np.float64) for bias in biases)
     first, last = np.asarray(weights[0]), np.asarray(weights[-1])
     with float64():
@@ -157,7 +157,7 @@ def _evened(weights: Sequence[Any], biases: Sequence[Any]) -> tuple[list[Weight]
     φ(cz) = cφ(z), so rows of one layer are divided by powers of two and columns of the next one multiplied by them. A
     layer in which that is not exact is left as it is.
     """
-    weights = [exact_weight(weight) for weight in weights]
+    weights = [weight64(weight) for weight in weights]
     biases = [None if bias is None else np.asarray(bias, np.float64) for bias in biases]
     for layer in range(len(weights) - 1):
         rows, after, bias = weights[layer], weights[layer + 1], biases[layer]
@@ -169,7 +169,7 @@ def _evened(weights: Sequence[Any], biases: Sequence[Any]) -> tuple[list[Weight]
             factor = 2.0 ** np.round(np.log2(np.where((every > 1e-100) & (every < 1e100), every, 1.0)))
             fewer, more = scaled(rows, 1 / factor, None), scaled(after, None, factor)
             less = None if bias is None else bias / factor
-            exact = same(scaled(fewer, factor, None), rows) and same(scaled(more, None, 1 / factor), after)
-        if exact and (bias is None or less is None or (less * factor == bias).all()):
+            reversible = same(scaled(fewer, factor, None), rows) and same(scaled(more, None, 1 / factor), after)
+        if reversible and (bias is None or less is None or (less * factor == bias).all()):
             weights[layer], weights[layer + 1], biases[layer] = fewer, more, less
     return weights, biases

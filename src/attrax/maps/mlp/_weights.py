@@ -93,7 +93,7 @@ Weight: TypeAlias = np.ndarray | DiagonalPlusRankOne
 """What certificates compute with, in float64 on the host."""
 
 
-def exact_weight(weight: Any) -> Weight:
+def weight64(weight: Any) -> Weight:
     """The weight in float64 on the host."""
     if isinstance(weight, DiagonalPlusRankOne):
         return jax.tree.map(lambda part: np.asarray(part, np.float64), weight)

@@ -39,7 +39,7 @@ _SIZES: dict[str, dict[str, Any]] = {
     "tables": {"n": 10, "side": 32, "channels": 64, "epochs": 50_000, "rate": 1e-4},
     "full": {"n": 10, "side": 64, "channels": 64, "epochs": 1_000_000, "rate": 1e-4},
 }
-_EXACT = 1e-9
+_FIXED = 1e-9
 """Mean square of f(x) − x up to which a point counts as a fixed point."""
 
 
@@ -77,7 +77,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 def _bound(memory: Memory, size: int, key: PRNGKeyArray) -> float | None:
     """The largest bound on a whole spectrum (for large states, a probable one); `None` if a point is not fixed."""
     assert memory.certificate is not None  # `fitted` sets it
-    if (memory.certificate.residual**2 / size > _EXACT).any():
+    if (memory.certificate.residual**2 / size > _FIXED).any():
         return None  # nothing is stored, and the bound would take an hour at the paper's size
     return float(spectrum(memory, top=1, key=key).upper_bound.max())
 
