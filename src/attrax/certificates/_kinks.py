@@ -77,11 +77,11 @@ def _directions(linear: Linearization) -> np.ndarray:
 
 
 def _bent(map: Map, cycle: HostStates, directions: np.ndarray, unit: float, steep: float) -> bool:
-    unit *= math.sqrt(directions.shape[1])
+    length = unit * math.sqrt(directions.shape[1])
     # For a long cycle, states spread over all of it.
     chosen = np.unique(np.linspace(0, len(cycle) - 1, min(len(cycle), _STATES)).astype(int))
     for number in chosen:
-        gaps, noise = _gaps(map, cycle[number], directions, unit, _SCALES)
+        gaps, noise = _gaps(map, cycle[number], directions, length, _SCALES)
         if not np.isfinite(gaps).all():
             return True
         stays = gaps[:, 1:] > _SHRINKS * gaps[:, :-1]
@@ -90,7 +90,7 @@ def _bent(map: Map, cycle: HostStates, directions: np.ndarray, unit: float, stee
         bent = stays[:, -1] & (clear[:, -1] | (clear[:, -2] & stays[:, -2]))
         if not bent.any():
             continue
-        finer, _ = _gaps(map, cycle[number], directions, unit, _FINER)
+        finer, _ = _gaps(map, cycle[number], directions, length, _FINER)
         before = np.concatenate([gaps[:, -1:], finer[:, :-1]], axis=1)
         # Rounding would grow tenfold instead.
         smooth = (_SMOOTH[0] * before < finer) & (finer < _SMOOTH[1] * before)
@@ -100,10 +100,10 @@ def _bent(map: Map, cycle: HostStates, directions: np.ndarray, unit: float, stee
 
 
 def _gaps(
-    map: Map, state: np.ndarray, directions: np.ndarray, unit: float, scales: tuple[float, ...]
+    map: Map, state: np.ndarray, directions: np.ndarray, length: float, scales: tuple[float, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """‖(f(x + hv) − f(x))/h − Jv‖ for each direction, scale and sign, and its rounding for each scale and sign."""
-    steps = np.array([sign * size * unit for size in scales for sign in (1, -1)])
+    steps = np.array([sign * size * length for size in scales for sign in (1, -1)])
     gaps, pushed, sizes = (np.asarray(part) for part in _quotients(map, state, directions, steps))
     # Of f(x + hv) − f(x), by the sizes that it is computed from; the rounding of x + hv is stretched as v is.
     stretched = float(np.linalg.norm(state)) * (1 + float(pushed.max()))
@@ -117,7 +117,7 @@ def _grows(
     """Whether paths from the cycle and from beside it do something else than the linear map predicts, once deviations
     should have shrunk."""
     center, lap = cycle[0].ravel(), len(cycle)
-    unit *= math.sqrt(len(center))
+    length = unit * math.sqrt(len(center))
     both = np.concatenate([np.zeros((1, len(center))), directions, -directions])
 
     def after(starts: np.ndarray, laps: int) -> np.ndarray:
@@ -130,7 +130,7 @@ def _grows(
     missed = float(np.linalg.norm(missing))
     vectors = np.concatenate([missing[None] / (missed or 1.0), directions])
     pushed = float(np.linalg.norm(linear.forward(vectors), axis=1).max())
-    rounding = 64 * UNIT_ROUNDOFF * (float(np.linalg.norm(center)) + unit) * (1 + pushed)
+    rounding = 64 * UNIT_ROUNDOFF * (float(np.linalg.norm(center)) + length) * (1 + pushed)
     goal = min(0.1, rounding / missed) if missed > 0 else 0.1
     most = (_MOST_STEPS if linear.product is not None else _MOST_STEPS_LARGE) // lap
     laps = 0
@@ -139,25 +139,25 @@ def _grows(
         vectors, laps = linear.forward(vectors), laps + 1
         if frobenius_bound(vectors[1:]) < 0.1 and float(np.linalg.norm(vectors[0])) <= goal:
             break
-    ends = after(center + _SCALES[0] * unit * both, laps)
+    ends = after(center + _SCALES[0] * length * both, laps)
     if missed > rounding:
         left = missed * vectors[0]
         settled = float(np.linalg.norm(left)) <= rounding
-        if not settled and missed > _TOLERATED * (float(np.linalg.norm(center)) + unit):
+        if not settled and missed > _TOLERATED * (float(np.linalg.norm(center)) + length):
             return True  # too slow to be tried
         still = after(ends, 1)[0] - ends[0]
         if float(np.linalg.norm(still - left)) > (4 * rounding if settled else _UNSETTLED * missed):
             return True
         if float(np.linalg.norm(ends[0] - center)) > 1.01 * linear.enclosure_radius + 4 * rounding:
             return True
-        if _bent(map, ends[:1].reshape(1, *cycle.shape[1:]), directions, unit / math.sqrt(len(center)), steep):
+        if _bent(map, ends[:1].reshape(1, *cycle.shape[1:]), directions, unit, steep):
             return True
     left = np.linalg.norm(vectors[1:], axis=1)
     allowed = np.concatenate([left, left]) * 2 + 0.5
     for size in (*_SCALES[::2], *_FINER[1:]):
-        ends = ends if size == _SCALES[0] else after(center + size * unit * both, laps)
+        ends = ends if size == _SCALES[0] else after(center + size * length * both, laps)
         away = np.linalg.norm(ends[1:] - ends[0], axis=1) - 1e-12 * float(np.linalg.norm(center))
-        if (away <= allowed * size * unit).all():
+        if (away <= allowed * size * length).all():
             return False  # the basin may be smaller than the larger steps
     return True
 

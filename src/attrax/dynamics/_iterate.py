@@ -81,7 +81,7 @@ def iterate(
     starts = check_starts(starts, shapes=shapes_of(map))
     with float64():
         reduced = reduced_map(map, starts.shape[1:])
-    units = np.maximum(units_of(starts), _FAINTEST)
+    units = np.maximum(unit_of_each(starts), _FAINTEST)
     tolerances = Thresholds.literal().convergence * units if atol is None else atol
     found = run(reduced, starts, max_steps=max_steps, atol=tolerances, unit=units, progress=progress)
     return Iterates(last_states(reduced, found, starts), found.num_steps, found.residual, found.period, found.status)
@@ -95,7 +95,7 @@ def check_starts(starts: HostStates, name: str = "starts", shapes: tuple[tuple[i
     return starts.astype(np.float64)
 
 
-def units_of(states: HostStates) -> np.ndarray:
+def unit_of_each(states: HostStates) -> np.ndarray:
     """`Patterns.unit` of each state alone."""
     return np.array([Patterns(state[None], np.zeros(1, int)).unit for state in states])
 

@@ -19,7 +19,7 @@ from attrax._base.numerics import float64
 from attrax._base.shown import Record
 from attrax._base.states import state_batch
 from attrax._base.types import HostStates, Map
-from attrax.dynamics._iterate import follow, units_of
+from attrax.dynamics._iterate import follow, unit_of_each
 from attrax.linalg import FORMED
 from attrax.maps import ReducedMap, host_function, reduced_map, shapes_of
 
@@ -85,7 +85,7 @@ def refine(
     if not np.isfinite(cycle).all():
         raise ValueError("cycle must hold finite states; got NaN or an infinity")
     # How exactly a cycle is refined does not depend on the other ones.
-    own = float(units_of(cycle).max())
+    own = float(unit_of_each(cycle).max())
     unit = own if unit is None else unit
     atol = _ATOL * own if atol is None else checks.real("atol", atol, above=0)
     size = int(np.prod(cycle.shape[1:]))
@@ -139,7 +139,7 @@ def refine_each(
     alone = [number for number, cycle in enumerate(cycles) if len(cycle) == 1]
     if alone:
         points = np.stack([np.asarray(cycles[number][0], np.float64) for number in alone])
-        units, size = units_of(points), points[0].size
+        units, size = unit_of_each(points), points[0].size
         residuals = _residuals(reduced, points)
         rough = np.flatnonzero(residuals > _ATOL * units)
         ends = points.copy()

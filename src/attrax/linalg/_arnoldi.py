@@ -93,7 +93,7 @@ def _leading(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Eigenvalues and eigenvectors that ARPACK found; it finds no more than `size` − 2 of them."""
     if count > size - 2:
-        columns = np.stack([product(unit) for unit in np.eye(size)], axis=1)
+        columns = np.stack([product(vector) for vector in np.eye(size)], axis=1)
         if not np.isfinite(columns).all():
             return np.zeros(0, complex), np.zeros((size, 0), complex)
         values, vectors = np.linalg.eig(columns)

@@ -126,7 +126,7 @@ def _encode(text: str, by: str, label: str) -> Clip:
     if not units:
         raise SourceError(f"{label}: there is no {by} in it; a sequence needs at least one")
     places: dict[str, int] = {}
-    indices = np.array([places.setdefault(unit, len(places)) for unit in units])
+    indices = np.array([places.setdefault(symbol, len(places)) for symbol in units])
     refuse_beyond_memory(
         f"{label}: {len(units):,} states over {len(places):,} different {by}s",
         8 * len(units) * len(places),

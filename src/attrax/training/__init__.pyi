@@ -39,7 +39,7 @@ from ._units import default_tol as default_tol
 from ._units import in_units as in_units
 from ._units import out_of_units as out_of_units
 from ._units import points_in_units as points_in_units
-from ._units import training_unit as training_unit
+from ._units import training_divisor as training_divisor
 from ._winner_take_all import Encoder as Encoder
 from ._winner_take_all import carriers as carriers
 from ._winner_take_all import encoder as encoder

@@ -51,7 +51,7 @@ class Objective(Record, eqx.Module):
     penalty: Any
     successor: Any
     spread: Any
-    unit: Any
+    divisor: Any
     functions: tuple[Any, ...] = eqx.field(static=True)
     isotropic: tuple[bool, ...] = eqx.field(static=True)
     averaged: tuple[bool, ...] = eqx.field(static=True)
@@ -118,14 +118,14 @@ class Objective(Record, eqx.Module):
         needed."""
         level_key, key = jr.split(key)
         levels = level * jr.uniform(level_key, (shape[0], 1), self.levels[0].dtype)
-        return levels * jr.normal(key, shape, self.levels[0].dtype) * (self.spread / self.unit)
+        return levels * jr.normal(key, shape, self.levels[0].dtype) * (self.spread / self.divisor)
 
     def _corrupted(self, function: Any, level: Any, states: Array, mates: Array, keys: PRNGKeyArray) -> Array:
         if self.parts is None:
             corrupted = jax.vmap(function, in_axes=(0, 0, None, 0))(keys, states, level, mates)
         else:
             corrupted = jax.vmap(self._pair, in_axes=(None, 0, 0, None, 0))(function, keys, states, level, mates)
-        corrupted = corrupted / self.unit
+        corrupted = corrupted / self.divisor
         if self.encode is None:
             return corrupted
         center, basis = self.encode
@@ -190,7 +190,7 @@ def objective(
     jacobian_penalty: float = 0.0,
     successor: HostIndices | None = None,
     parts: tuple[tuple[int, ...], tuple[int, ...]] | None = None,
-    unit: float = 1.0,
+    divisor: float = 1.0,
     dtype: np.dtype,
 ) -> Objective:
     """The objective of training, as `fit` takes it.
@@ -206,7 +206,7 @@ def objective(
     - `parts`: of pairs, the shapes of cue and target. Corruptions then act on the cue, and the target is unknown: it is
       at its mean. Now and then it is the other way round.
     - `jacobian_penalty`: λ.
-    - `unit`: the network takes states divided by it; corruptions act on the states themselves.
+    - `divisor`: the network takes states divided by it; corruptions act on the states themselves.
     - `dtype`: the dtype of training.
 
     **Returns:** an `Objective`.
@@ -235,7 +235,7 @@ def objective(
         mixed=tuple(corruption.partner and not corruption.mean for corruption in corruptions),
         pictures=np.asarray(pictures, dtype) if corruptions else None,
         encode=encode,
-        unit=np.asarray(unit, dtype),
+        divisor=np.asarray(divisor, dtype),
         spread=None if encode is None or coordinates is None else (1 / coordinates.scale).astype(dtype),
         levels=tuple(np.asarray(corruption.level, dtype) for corruption in corruptions),
         deviation=np.asarray(adversarial_deviation, dtype),

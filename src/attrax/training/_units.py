@@ -26,21 +26,21 @@ def default_tol(patterns: Patterns) -> float:
     return TOL * 16.0 ** round(math.log2(patterns.unit) / 2)
 
 
-def training_unit(patterns: Patterns) -> float:
+def training_divisor(patterns: Patterns) -> float:
     """What states are divided by for training: the power of 64 nearest to the unit of the patterns.
 
     Powers of two change no digit of a state, and their steps are so wide that it is 1 for data of ordinary size, such
     as from 0 to 1 or ±1.
 
         >>> import numpy as np
-        >>> [training_unit(Patterns.from_examples(s * np.eye(2))) for s in (1.0, 1e-6)]
+        >>> [training_divisor(Patterns.from_examples(s * np.eye(2))) for s in (1.0, 1e-6)]
         [1.0, 3.814697265625e-06]
     """
     return 64.0 ** round(math.log2(patterns.unit) / 6)
 
 
-def points_in_units(patterns: Patterns, unit: float | None = None) -> HostStates:
-    """The points divided by `unit`, by default their `training_unit`, in their own dtype.
+def points_in_units(patterns: Patterns, divisor: float | None = None) -> HostStates:
+    """The points divided by `divisor`, by default their `training_divisor`, in their own dtype.
 
     ```python
     >>> import numpy as np
@@ -51,7 +51,7 @@ def points_in_units(patterns: Patterns, unit: float | None = None) -> HostStates
 
     ```
     """
-    return patterns.points / patterns.points.dtype.type(training_unit(patterns) if unit is None else unit)
+    return patterns.points / patterns.points.dtype.type(training_divisor(patterns) if divisor is None else divisor)
 
 
 def in_units(network: S, unit: float) -> S:

@@ -9,7 +9,7 @@ from jaxtyping import PRNGKeyArray
 
 from attrax._base.arguments import printable
 from attrax.patterns import Patterns
-from attrax.training import Coordinates, Encoder, Layered, encoder, points_in_units, training_unit
+from attrax.training import Coordinates, Encoder, Layered, encoder, points_in_units, training_divisor
 
 
 def check_record(network: Any, record: Mapping[str, Any], count: int) -> None:
@@ -70,7 +70,7 @@ def changed_encoder(
     layers = len(record["encoder_widths"])
     weights = [np.asarray(weight, np.float64) for weight in network.weights[: layers + 1]]
     biases = [np.asarray(bias, np.float64) for bias in network.biases[: layers + 1]]
-    weights[0] = weights[0] * training_unit(patterns)
+    weights[0] = weights[0] * training_divisor(patterns)
     if coordinates is not None:
         biases[0] = biases[0] + weights[0] @ coordinates.center
         weights[0] = (weights[0] @ coordinates.basis) * coordinates.scale

@@ -6,7 +6,7 @@ import numpy as np
 
 from attrax._base.numerics import squared_distances
 from attrax.patterns import Patterns
-from attrax.training import training_unit
+from attrax.training import training_divisor
 
 _SAMPLE, _PIECE = 2000, 512
 """Examples whose nearest neighbors stand for all, and how many are compared with the others at once."""
@@ -31,7 +31,7 @@ def default_corruptions(patterns: Patterns) -> tuple[str, ...]:
     # case. Pixels set to black or white teach the scores not to rely on any single one, which helps against corruptions
     # that are not trained on. One of the two entries also shifts by a pixel, which helps against warps.
     dropped = ("drop:0.97", "drop:0.9+drop:0.9", "drop:0.9+drop:0.9")
-    if training_unit(patterns) != 1:
+    if training_divisor(patterns) != 1:
         return (noise, noise, "occlude:0.7", *dropped)  # in another scale, black and white are not 0 and 1
     return (noise, noise, "occlude:0.7", *dropped, "saltpepper:0.7", "saltpepper:0.7+shift:1")
 

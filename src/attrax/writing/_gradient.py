@@ -141,7 +141,7 @@ class Gradient(Record):
             steps = (epochs - clean_epochs) * (1 if batch is None else -(-len(patterns) // batch))
             schedule = cosine_decay(rate, max(steps, 1))
         tol = default_tol(patterns) if training.tol is None else training.tol
-        scaled_tol = tol / ready.unit**2
+        scaled_tol = tol / ready.divisor**2
         common: dict[str, Any] = {
             "batch": batch,
             "seconds": limit,

@@ -21,7 +21,7 @@ from attrax.training import (
     out_of_units,
     points_in_units,
     takes_coordinates,
-    training_unit,
+    training_divisor,
 )
 from attrax.writing._network import DEFAULT_NETWORK, checked_network, drawn_once, is_inexact, is_recipe, made_from
 
@@ -32,7 +32,7 @@ class Prepared(Record):
 
     **Fields:** `network`, which acts on coordinates if there are `coordinates`, else on states; `inputs` and `targets`,
     the patterns in the form the network takes; `pictures` and `successor`, the points and successors of the patterns;
-    `coordinates`; `unit`, by which states are divided first (`attrax.training.training_unit`); `parts` of pairs.
+    `coordinates`; `divisor` of the states (`attrax.training.training_divisor`); `parts` of pairs.
     """
 
     network: Any
@@ -41,7 +41,7 @@ class Prepared(Record):
     pictures: HostStates
     successor: HostIndices
     coordinates: Coordinates | None
-    unit: float = 1.0
+    divisor: float = 1.0
     parts: tuple[tuple[int, ...], tuple[int, ...]] | None = None
 
     def objective(self, augmentation: Augmentation) -> Objective | None:
@@ -50,23 +50,25 @@ class Prepared(Record):
             return None
         return objective(
             noise=np.asarray(
-                (augmentation.noise or 0.0) / self.unit / (1.0 if self.coordinates is None else self.coordinates.scale)
+                (augmentation.noise or 0.0)
+                / self.divisor
+                / (1.0 if self.coordinates is None else self.coordinates.scale)
             ),
             corruptions=augmentation.parsed(self.pictures.shape[1:] if self.parts is None else self.parts[0]),
             parts=self.parts,
             pictures=self.pictures,
             coordinates=self.coordinates,
-            adversarial_deviation=(augmentation.adversarial_deviation or 0.0) / self.unit,
-            jacobian_penalty=(augmentation.jacobian_penalty or 0.0) / self.unit**2,
+            adversarial_deviation=(augmentation.adversarial_deviation or 0.0) / self.divisor,
+            jacobian_penalty=(augmentation.jacobian_penalty or 0.0) / self.divisor**2,
             successor=self.successor,
-            unit=self.unit,
+            divisor=self.divisor,
             dtype=next(np.dtype(leaf.dtype) for leaf in jax.tree.leaves(self.network) if is_inexact(leaf)),
         )
 
     def finish(self, trained: Any) -> Any:
         """Converts the trained network to one that acts on states."""
         trained = trained if self.coordinates is None else self.coordinates.fold(trained)
-        return out_of_units(trained, self.unit)
+        return out_of_units(trained, self.divisor)
 
 
 def prepared(
@@ -81,12 +83,12 @@ def prepared(
     if exponent is None:
         drawn = is_recipe(given)
         initial = made_from(given, shape, key) if drawn else given
-        unit = training_unit(patterns) if isinstance(initial, Scalable) else 1.0
-        # A given network is on states, so it is converted. A new one is drawn for states in units, whatever the unit.
-        initial = initial if drawn else in_units(initial, unit)
-        points = points_in_units(patterns, unit)
+        divisor = training_divisor(patterns) if isinstance(initial, Scalable) else 1.0
+        # A given network is on states, so it is converted. A new one is drawn for divided states, whatever the divisor.
+        initial = initial if drawn else in_units(initial, divisor)
+        points = points_in_units(patterns, divisor)
         return Prepared(
-            initial, points, points[patterns.successor], patterns.points, patterns.successor, None, unit, parts
+            initial, points, points[patterns.successor], patterns.points, patterns.successor, None, divisor, parts
         )
     drawn_network = drawn_once(given, shape, key=key)
     if not takes_coordinates(drawn_network):
@@ -94,14 +96,16 @@ def prepared(
             "coordinates are centered, which needs a fully connected network with biases in the first and the last "
             "layer; omit coordinates, or allow biases"
         )
-    unit = training_unit(patterns) if isinstance(drawn_network, Scalable) else 1.0
-    points = points_in_units(patterns, unit)
+    divisor = training_divisor(patterns) if isinstance(drawn_network, Scalable) else 1.0
+    points = points_in_units(patterns, divisor)
     coordinates = Coordinates.of(points, exponent)
     if is_recipe(given):
         initial = made_from(given, (coordinates.rank,), key)
     else:
         with float64():
-            initial = jax.tree.map(np.asarray, cast(coordinates.unfold(in_units(given, unit)), given.weights[0].dtype))
+            initial = jax.tree.map(
+                np.asarray, cast(coordinates.unfold(in_units(given, divisor)), given.weights[0].dtype)
+            )
     inputs = coordinates.encode(points)
     after = patterns.successor
-    return Prepared(initial, inputs, inputs[after], patterns.points, after, coordinates, unit, parts)
+    return Prepared(initial, inputs, inputs[after], patterns.points, after, coordinates, divisor, parts)

@@ -46,7 +46,7 @@ from attrax.training import (
     points_in_units,
     rounds_for,
     to_record,
-    training_unit,
+    training_divisor,
     winner_take_all_network,
     with_settings,
 )
@@ -293,7 +293,7 @@ class WinnerTakeAll(Record):
     ) -> Fit[Any]:
         """Trains an encoder, or linear scores, as a classifier."""
         num, training, augmentation = len(patterns), self.training, self.augmentation
-        points, unit = points_in_units(patterns), training_unit(patterns)
+        points, divisor = points_in_units(patterns), training_divisor(patterns)
         batch = min(_BATCH if training.batch is None else training.batch, num)
         epochs, rate = self.planned_epochs(patterns), self._rate(num)
         falls = rate is not None and not callable(rate)
@@ -309,13 +309,13 @@ class WinnerTakeAll(Record):
             copies=max(1, min(3, round(_ROWS / batch))) if augmentation.copies is None else augmentation.copies,
             objective=objective(
                 noise=np.asarray(
-                    (augmentation.noise or 0.0) / unit / (1.0 if coordinates is None else coordinates.scale)
+                    (augmentation.noise or 0.0) / divisor / (1.0 if coordinates is None else coordinates.scale)
                 ),
                 corruptions=self.training_corruptions(patterns),
                 pictures=patterns.points,
                 coordinates=coordinates,
                 parts=patterns.parts,
-                unit=unit,
+                divisor=divisor,
                 dtype=np.dtype(np.float32),
             ),
             loss=cross_entropy,
@@ -337,7 +337,7 @@ class WinnerTakeAll(Record):
         onset: float | None = None,
     ) -> Written:
         """The network of a trained encoder, with its record; `onset`, if it is already known."""
-        points, unit = points_in_units(patterns), training_unit(patterns)
+        points, divisor = points_in_units(patterns), training_divisor(patterns)
         inputs = points if coordinates is None else coordinates.encode(points)
         linear = isinstance(fitted.map, LinearScores)
         trained = ensure_lead(fitted.map.as_encoder(inputs) if linear else fitted.map, inputs)
@@ -348,7 +348,7 @@ class WinnerTakeAll(Record):
             made = winner_take_all_network(
                 trained, points, points[patterns.successor], coordinates=coordinates, rounds=rounds, onset=onset
             )
-            made = out_of_units(made, unit)
+            made = out_of_units(made, divisor)
             loss = mean_squared_error(made, patterns.points, patterns.targets)
             # More rounds help an example whose score leads by little, but not one whose score does not lead.
             if not leads.any() or mean_squared_error(made, patterns.points[leads], patterns.targets[leads]) <= tol:

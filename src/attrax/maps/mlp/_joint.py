@@ -78,7 +78,7 @@ def _choices(evaluation: Evaluation, radius: float) -> list[tuple[_Slopes, _Slop
     sides = sides_at_kinks(
         factors.activation, step_by_step(evaluation.pre), step_by_step(evaluation.totals(radius)), curved * period
     )
-    number = len(sides.unit)
+    number = len(sides.index)
     most = _WORK / _multiplications(factors, period)
     if number > _MOST or (period == 1 and not (number and most >= 1)):
         return []
@@ -92,8 +92,8 @@ def _choices(evaluation: Evaluation, radius: float) -> list[tuple[_Slopes, _Slop
     found: list[tuple[_Slopes, _Slopes]] = []
     for slope, error in picked:
         chosen, unsure = ([one.copy() for one in group] for group in (step_by_step(evaluation.slopes), errors))
-        for layer, unit, value, off in zip(sides.layer, sides.unit, slope, error, strict=True):
-            chosen[layer][unit], unsure[layer][unit] = value, off
+        for layer, index, value, off in zip(sides.layer, sides.index, slope, error, strict=True):
+            chosen[layer][index], unsure[layer][index] = value, off
         if not all(np.isfinite(one).all() for one in unsure):
             return []
         found.append((chosen, unsure))

@@ -19,12 +19,12 @@ _FAR, _SLIVER, _MARGIN = 1e-9, 1e-6, 1 + 1e-5
 class Sides(Record):
     """Units on a kink: all slopes that such a unit may have lie between those of its two sides.
 
-    **Fields:** for each of n units, `layer`, its place among the layers of all steps, and `unit`, its place in that
+    **Fields:** for each of n units, `layer`, its place among the layers of all steps, and `index`, its place in that
     layer; `slopes`, n×2, left and right of the kink; `errors`, n×2, of these.
     """
 
     layer: np.ndarray
-    unit: np.ndarray
+    index: np.ndarray
     slopes: np.ndarray
     errors: np.ndarray
 
@@ -40,12 +40,12 @@ def sides_at_kinks(
     `curved` says which units have the activation at all.
     """
     bounds = activation_of(activation).bounds
-    layer, unit, kink, reach = [], [], [], []
+    layer, index, kink, reach = [], [], [], []
     for number, (value, total, active) in enumerate(zip(values, totals, curved, strict=True)):
         for place in () if bounds is None else bounds.kinks:
             found = np.flatnonzero(active & (np.abs(value - place) <= total + 2.0**-51 * abs(place)))
             layer += [number] * len(found)
-            unit += found.tolist()
+            index += found.tolist()
             kink += [place] * len(found)
             reach += (np.abs(value[found] - place) + total[found]).tolist()
     count = len(layer)
@@ -59,4 +59,4 @@ def sides_at_kinks(
         _, slopes, curvatures = derivatives_of_units(activation, ends, not bounds.linear)
     within = np.repeat(away[:, None] * (1 - _SLIVER), 2, axis=1)
     errors = slope_deviation(activation, ends, slopes, curvatures, within, np.zeros_like(ends)) * _MARGIN
-    return Sides(np.array(layer), np.array(unit), slopes, np.where(np.isnan(errors), np.inf, errors))
+    return Sides(np.array(layer), np.array(index), slopes, np.where(np.isnan(errors), np.inf, errors))

@@ -141,9 +141,7 @@ def draw(record: CellRecord) -> Sequence[Drawing]:
     grid[0, 1].tick_params(axis="x", labelrotation=30)
     settings = record.cell.settings
     losses = [numeric(record.numbers["loss"]), *(numeric(row["loss"]) for row in rows)]
-    fitted = (
-        "all of these interpolate" if all(loss <= settings["tol"] for loss in losses) else "not all interpolate"
-    )
+    fitted = "all of these interpolate" if all(loss <= settings["tol"] for loss in losses) else "not all interpolate"
     caption = (
         f"{labeled(record)}: {fitted} (mean squared error over random features {told(losses[0], '.1e')}, of Corollary "
         f"1 at most {told(float(np.max(losses[1:])), '.1e')}). {data_note('mnist', settings['source'])}"
