@@ -145,7 +145,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "integers": (lambda: Flat(lambda x: x), "has none. Give an Equinox module"),
     "another shape": (
         lambda: eqx.nn.Linear(16, 16, key=jr.key(0)),
-        r"Linear fails on such a state: [^.]*\. It takes flat states",
+        r"Linear fails on such a state: [^.]*\. It takes states as vectors",
     ),
     "flat states": (
         lambda: eqx.nn.MLP(16, 16, 8, 1, key=jr.key(0)),
@@ -153,7 +153,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "other states": (
         lambda: eqx.nn.MLP(5, 5, 8, 1, key=jr.key(0)),
-        r"MLP fails on such a state: (?!.*(flat|inference)).*[^.]$",
+        r"MLP fails on such a state: (?!.*(vectors|inference)).*[^.]$",
     ),
     "another output": (lambda: eqx.nn.Lambda(eqx.nn.Linear(4, 2, key=jr.key(0))), "Lambda fails|Lambda gives"),
     "another MLP": (lambda: ax.maps.mlp((3,), width=4, depth=1, key=jr.key(0)), r"must be states of shape \(3,\)"),

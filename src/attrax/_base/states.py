@@ -15,7 +15,7 @@ def state_batch(name: str, values: Any, *shapes: tuple[int, ...]) -> np.ndarray:
 
     `shapes` are the shape of a state, followed by other accepted shapes (those of frames). Without any, every shape is
     accepted.
-    **Raises** `ValueError` for anything else. For a single state, nested batches and flat states, the message says how
+    **Raises** `ValueError` for anything else. For a single state, nested batches and vectors, the message says how
     to write them.
 
         >>> state_batch("cues", np.zeros((8, 8)), (8, 8))

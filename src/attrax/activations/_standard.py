@@ -99,7 +99,7 @@ RECORDS = (
         "leaky_relu",
         lambda z: jax.nn.leaky_relu(z, 0.01),
         formula="z; 0.01z below 0",
-        about="never flat",
+        about="never constant",
         also=("jax.nn.leaky_relu",),
         bounds=PiecewiseLinear(kinks=(0.0,), slopes=(0.01, 1.0)),
         theory=ClosedForms(

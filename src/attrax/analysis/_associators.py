@@ -21,7 +21,7 @@ from attrax.patterns import Patterns
 from attrax.writing import Gradient
 
 Answer = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
-"""A function of flat cues and, if available, which of their entries are known. Returns flat states."""
+"""A function of cues as vectors and, if available, which of their entries are known. Returns states as vectors."""
 _MAX_STEPS = 50
 _ANGLE = 2.5
 _STILL = 1e-12
@@ -44,7 +44,7 @@ class Task(Record):
     key: PRNGKeyArray
 
     @property
-    def flat(self) -> np.ndarray:
+    def vectors(self) -> np.ndarray:
         """The examples as rows, float64."""
         return np.asarray(self.points, np.float64).reshape(len(self.points), -1)
 
@@ -70,7 +70,7 @@ class Task(Record):
 class Associator(Record):
     """A rival, ready to answer.
 
-    **Fields:** `num_bytes`, the bytes it has to keep; `references`, the flat state that represents each example in its
+    **Fields:** `num_bytes`, the bytes it has to keep; `references`, the vector that represents each example in its
     answers; `answer`; `expected`, for each example the index of the right answer (on a cycle, a rival that iterates
     ends some steps later).
     """
@@ -108,26 +108,26 @@ def _list_bytes(task: Task) -> int:
 
 def _listed(task: Task, answer: Answer) -> Associator:
     """A rival that stores the examples as they are and answers with one of them."""
-    return Associator(_list_bytes(task), task.flat, answer, task.ahead(0))
+    return Associator(_list_bytes(task), task.vectors, answer, task.ahead(0))
 
 
-def _chosen(flat: np.ndarray, found: np.ndarray) -> np.ndarray:
+def _chosen(vectors: np.ndarray, found: np.ndarray) -> np.ndarray:
     """The example of each index; for no answer (−1), NaN, which is close to nothing."""
-    return np.where((found >= 0)[:, None], flat[found], np.nan)
+    return np.where((found >= 0)[:, None], vectors[found], np.nan)
 
 
 def _neighbor(task: Task, rule: str) -> Associator:
-    flat = task.flat
-    return _listed(task, lambda cues, known: _chosen(flat, nearest_neighbor(cues, flat, rule=rule)))
+    vectors = task.vectors
+    return _listed(task, lambda cues, known: _chosen(vectors, nearest_neighbor(cues, vectors, rule=rule)))
 
 
 def _masked_neighbor(task: Task, setting: str) -> Associator:
-    flat = task.flat
-    squares = flat**2
+    vectors = task.vectors
+    squares = vectors**2
 
     def answer(cues: np.ndarray, known: np.ndarray | None) -> np.ndarray:
         mask = np.ones_like(cues) if known is None else known.astype(np.float64)
-        return flat[np.argmin(mask @ squares.T - 2 * (mask * cues) @ flat.T, axis=1)]
+        return vectors[np.argmin(mask @ squares.T - 2 * (mask * cues) @ vectors.T, axis=1)]
 
     return _listed(task, answer)
 
@@ -175,7 +175,7 @@ def _directions(rows: np.ndarray, rule: str) -> np.ndarray:
 
 def _templates(task: Task, rule: str) -> Associator:
     """1-NN over all moved examples. They are made as needed, so only the examples themselves are stored."""
-    flat, moves = task.flat, _moves(task) if task.points.ndim > 2 else [(0, 0, 0.0)]
+    vectors, moves = task.vectors, _moves(task) if task.points.ndim > 2 else [(0, 0, 0.0)]
     points = np.asarray(task.points, np.float32)
 
     def answer(cues: np.ndarray, known: np.ndarray | None) -> np.ndarray:
@@ -188,15 +188,15 @@ def _templates(task: Task, rule: str) -> Associator:
             value = likeness[np.arange(len(cues)), row]
             found = np.where(value > best, row, found)
             best = np.maximum(best, value)
-        return _chosen(flat, found)
+        return _chosen(vectors, found)
 
     return _listed(task, answer)
 
 
-def _threshold(flat: np.ndarray, setting: str) -> np.ndarray | float:
+def _threshold(vectors: np.ndarray, setting: str) -> np.ndarray | float:
     if setting == "middle":
-        return float(flat.min() + flat.max()) / 2
-    return float(flat.mean()) if setting == "mean" else np.median(flat, axis=0)
+        return float(vectors.min() + vectors.max()) / 2
+    return float(vectors.mean()) if setting == "mean" else np.median(vectors, axis=0)
 
 
 def _iterated(task: Task, state: np.ndarray, step: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
@@ -217,10 +217,10 @@ def _hopfield(task: Task, setting: str) -> Associator:
     Centered, it stores the differences from the mean pattern m, which suits patterns that are mostly of one sign: x ←
     sign(m' + Σ (ξ' − m')(ξ − m)·(x − m)/s), s the mean square of ξ − m.
     """
-    flat = task.flat
+    vectors = task.vectors
     name, _, centered = setting.partition(", ")
-    threshold = _threshold(flat, name)
-    signs = np.where(flat > threshold, 1.0, -1.0)
+    threshold = _threshold(vectors, name)
+    signs = np.where(vectors > threshold, 1.0, -1.0)
     targets = signs[task.successor]
     num, size = signs.shape
     mean, target_mean = (signs.mean(axis=0), targets.mean(axis=0)) if centered else (np.zeros(size), np.zeros(size))
@@ -245,9 +245,9 @@ def _hopfield(task: Task, setting: str) -> Associator:
 
 def _pseudo_inverse(task: Task, setting: str) -> Associator:
     """The projection rule, x ← sign(Ξ'ᵀ (Ξᵀ)⁺ x): every linearly independent pattern is exactly fixed."""
-    flat = task.flat
-    threshold = _threshold(flat, setting)
-    signs = np.where(flat > threshold, 1.0, -1.0)
+    vectors = task.vectors
+    threshold = _threshold(vectors, setting)
+    signs = np.where(vectors > threshold, 1.0, -1.0)
     targets, dual = signs[task.successor], np.linalg.pinv(signs).T
     num, size = signs.shape
 
@@ -272,10 +272,10 @@ def _modern(task: Task, setting: tuple[str, float]) -> Associator:
     From the first step on, x is a mixture of examples, so only its weights have to be iterated.
     """
     rule, beta = setting
-    flat = task.flat
-    targets = flat[task.successor]
-    keys = _directions(flat, rule)
-    scale = beta if rule == "correlation" else beta / _spread(flat)
+    vectors = task.vectors
+    targets = vectors[task.successor]
+    keys = _directions(vectors, rule)
+    scale = beta if rule == "correlation" else beta / _spread(vectors)
     offset = 0.5 * (keys**2).sum(axis=1) if rule == "euclidean" else 0.0
     mixed = targets - targets.mean(axis=1, keepdims=True) if rule == "correlation" else targets
     likeness, gram = mixed @ keys.T, mixed @ mixed.T
@@ -298,12 +298,12 @@ def _modern(task: Task, setting: tuple[str, float]) -> Associator:
             weights = moved
         return weights @ targets
 
-    return Associator(_list_bytes(task), flat, answer, task.ahead(task.rounds))
+    return Associator(_list_bytes(task), vectors, answer, task.ahead(task.rounds))
 
 
-def _spread(flat: np.ndarray) -> float:
+def _spread(vectors: np.ndarray) -> float:
     """Mean squared distance of the examples from their mean, which makes β a pure number."""
-    return float(((flat - flat.mean(axis=0)) ** 2).sum(axis=1).mean()) or 1.0
+    return float(((vectors - vectors.mean(axis=0)) ** 2).sum(axis=1).mean()) or 1.0
 
 
 def _denoiser(task: Task, setting: tuple[int, int, int]) -> Associator:
@@ -324,7 +324,7 @@ def _denoiser(task: Task, setting: tuple[int, int, int]) -> Associator:
         rows = cues.astype(np.float32).reshape(len(cues), *shape)
         return apply_rows(network, rows).reshape(len(cues), -1).astype(np.float64)
 
-    return Associator(4 * describe(network).parameters, task.flat, answer, task.ahead(1))
+    return Associator(4 * describe(network).parameters, task.vectors, answer, task.ahead(1))
 
 
 def _trainable(task: Task) -> tuple[str, ...]:

@@ -153,7 +153,7 @@ def basins(
     plane = plane if isinstance(plane, Plane) else plane_of(memory, plane)
     if plane.origin.shape != patterns.shape or plane.axes.shape != (2, *patterns.shape):
         raise ValueError(f"plane must lie among states of shape {patterns.shape}; got {plane.origin.shape}")
-    if not np.allclose((flat := plane.axes.reshape(2, -1)) @ flat.T, np.eye(2), atol=1e-6):
+    if not np.allclose((rows := plane.axes.reshape(2, -1)) @ rows.T, np.eye(2), atol=1e-6):
         raise ValueError("plane must have orthonormal axes; orthonormalize them, for example by np.linalg.qr")
     stored = np.asarray(patterns.points, np.float64)
     frame = extent_of(plane, stored) if extent is None else check_extent(extent)
@@ -254,10 +254,10 @@ def _voronoi(plane: Plane, points: HostStates, owner: np.ndarray, x: np.ndarray,
 
 
 def _displacements(map: Map, plane: Plane, at: np.ndarray) -> np.ndarray:
-    flat = []
+    moves = []
     for place in range(0, len(at), 64):  # a picture's states are large, its arrows are not
         states = plane.states(at[place : place + 64])
         with float64():
             moved = apply_rows(cast(map, np.float64), states) - states
-        flat.append(moved.reshape(len(moved), -1) @ plane.axes.reshape(2, -1).T)
-    return np.concatenate(flat) if flat else np.zeros((0, 2))
+        moves.append(moved.reshape(len(moved), -1) @ plane.axes.reshape(2, -1).T)
+    return np.concatenate(moves) if moves else np.zeros((0, 2))

@@ -62,5 +62,5 @@ def _numbered(
 
 def _first_of_cycle(cycle: HostStates) -> np.ndarray:
     """One state of a cycle, the same wherever the cycle was entered: the first along a fixed random line."""
-    flat = cycle.reshape(len(cycle), -1)
-    return flat[np.argmin(flat @ np.random.default_rng(0).standard_normal(flat.shape[1]))]
+    vectors = cycle.reshape(len(cycle), -1)
+    return vectors[np.argmin(vectors @ np.random.default_rng(0).standard_normal(vectors.shape[1]))]

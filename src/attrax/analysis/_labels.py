@@ -42,7 +42,7 @@ def stored_ends(run: Runner, memory: Memory) -> StoredEnds:
     z = run.images(np.asarray(patterns.points, np.float64))
     images = run.states(z).reshape(len(z), -1)
     gaps = np.linalg.norm(images - cycles.references[patterns.successor], axis=1)
-    return StoredEnds(cycles, thresholds, run.flat(z), np.where(np.isfinite(gaps), gaps, np.inf))
+    return StoredEnds(cycles, thresholds, run.isometric(z), np.where(np.isfinite(gaps), gaps, np.inf))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +64,7 @@ def label_ends(run: Runner, stored: StoredEnds, ends: Run) -> Labeled:
     label = np.full(len(ends.status), NOT_CONVERGED)
     label[ends.status == IterationStatus.DIVERGED] = DIVERGED
     fixed = np.flatnonzero(ends.status == IterationStatus.CONVERGED)
-    near, distance = nearest(run.flat(ends.z[fixed]), stored.places)
+    near, distance = nearest(run.isometric(ends.z[fixed]), stored.places)
     # The triangle inequality decides most rows without forming the states.
     index = cycles.patterns.successor[near]
     sure = (cycles.length[index] == 1) & (distance + stored.gaps[near] < cycles.recovery)

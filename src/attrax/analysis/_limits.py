@@ -7,7 +7,7 @@ from jaxtyping import Float
 from attrax._base.numerics import cast, float64
 from attrax._base.status import IterationStatus
 from attrax._base.types import HostStates, Map
-from attrax.dynamics import Run, flat_of, run, run_on, states_of, trajectory
+from attrax.dynamics import Run, isometric_coordinates, run, run_on, states_of, trajectory
 from attrax.maps import ReducedMap, reduced_map
 from attrax.memory import Memory
 
@@ -37,9 +37,9 @@ class Runner(eqx.Module):
         """Coordinates of the images f(x)."""
         return run(self.fine_map, points, max_steps=1, atol=self.coarse, unit=self.unit, sizes=_SIZES).z
 
-    def flat(self, z: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
+    def isometric(self, z: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
         """Coordinates whose Euclidean distance is that of the states."""
-        return flat_of(self.fine_map, z)
+        return isometric_coordinates(self.fine_map, z)
 
     def states(self, z: Float[np.ndarray, "n k"]) -> HostStates:
         """The states with these coordinates, float64."""

@@ -34,26 +34,26 @@ def nearest_neighbor(
     cues, references = np.asarray(cues, np.float64), np.asarray(references, np.float64)
     if cues.ndim < 2 or cues.shape[1:] != references.shape[1:] or not len(references):
         raise ValueError(f"cues and references must hold states of one shape; got {cues.shape} and {references.shape}")
-    flat, stored = cues.reshape(len(cues), -1), references.reshape(len(references), -1)
+    vectors, stored = cues.reshape(len(cues), -1), references.reshape(len(references), -1)
     if known is not None:
-        return _in_known_part(flat, stored, rule, np.asarray(known).reshape(flat.shape))
+        return _in_known_part(vectors, stored, rule, np.asarray(known).reshape(vectors.shape))
     if rule == "euclidean":
-        return np.argmin((stored**2).sum(axis=1) - 2 * flat @ stored.T, axis=1)
+        return np.argmin((stored**2).sum(axis=1) - 2 * vectors @ stored.T, axis=1)
     if rule == "correlation":
-        flat, stored = flat - flat.mean(axis=1, keepdims=True), stored - stored.mean(axis=1, keepdims=True)
+        vectors, stored = vectors - vectors.mean(axis=1, keepdims=True), stored - stored.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(stored, axis=1)
     # A constant minus its mean leaves only rounding, not a direction.
-    flat_norms = np.linalg.norm(flat, axis=1)
+    flat_norms = np.linalg.norm(vectors, axis=1)
     scale = np.abs(cues.reshape(len(cues), -1)).max(axis=1)
-    likeness = np.where(norms > 0, flat @ stored.T / np.where(norms > 0, norms, 1.0), -np.inf)
+    likeness = np.where(norms > 0, vectors @ stored.T / np.where(norms > 0, norms, 1.0), -np.inf)
     found = np.argmax(likeness, axis=1)
-    return np.where(flat_norms > 1e-12 * np.maximum(scale, 1e-300) * np.sqrt(flat.shape[1]), found, -1)
+    return np.where(flat_norms > 1e-12 * np.maximum(scale, 1e-300) * np.sqrt(vectors.shape[1]), found, -1)
 
 
-def _in_known_part(flat: np.ndarray, stored: np.ndarray, rule: str, known: np.ndarray) -> HostIndices:
+def _in_known_part(vectors: np.ndarray, stored: np.ndarray, rule: str, known: np.ndarray) -> HostIndices:
     """The same where each cue is compared in entries of its own. Without any, no reference is nearest."""
-    found = np.full(len(flat), -1)
+    found = np.full(len(vectors), -1)
     for row, mask in enumerate(known):
         if mask.any():
-            found[row] = nearest_neighbor(flat[row : row + 1, mask], stored[:, mask], rule=rule)[0]
+            found[row] = nearest_neighbor(vectors[row : row + 1, mask], stored[:, mask], rule=rule)[0]
     return found

@@ -91,15 +91,15 @@ def lag_differences(states: HostStates, max_lag: int) -> Float[np.ndarray, " lag
         >>> lag_differences(np.array([[0.0], [1.0], [0.0], [1.0]]), 2).round(12).tolist()
         [0.0, 1.0, 0.0]
     """
-    flat = np.asarray(states).reshape(len(states), -1)
-    total, size = flat.shape
+    vectors = np.asarray(states).reshape(len(states), -1)
+    total, size = vectors.shape
     max_lag = checks.integer("max_lag", max_lag, most=total - 1)
     length = fourier.next_fast_len(total + max_lag, real=True)
     products, squares = np.zeros(max_lag + 1), np.zeros(total)
     width = max(1, _ENTRIES // length)
     for begin in range(0, size, width):
         # Subtracting the mean over time, which cancels in every difference, reduces rounding errors.
-        part = flat[:, begin : begin + width].astype(np.float64)
+        part = vectors[:, begin : begin + width].astype(np.float64)
         part -= part.mean(axis=0)
         power = np.abs(fourier.rfft(part, length, axis=0)) ** 2
         products += fourier.irfft(power.sum(axis=1), length)[: max_lag + 1]
@@ -137,37 +137,37 @@ def measured_period(states: HostStates, *, step: float | None = None, max_lag: i
         >>> found.period, found.start, str(found.status)
         (5, 2, 'periodic')
     """
-    flat = _flat(states)
+    vectors = _vectors(states)
     step = None if step is None else checks.real("step", step, above=0)
-    total = len(flat)
+    total = len(vectors)
     most = (4 * total) // 5
     if max_lag is not None:
         most = checks.integer("max_lag", max_lag, least=1, most=max(total - 1, 1))
     if total < 4:
         return _none(np.zeros(1), 0.0, most, total, step, PeriodStatus.TOO_SHORT)
-    differences = lag_differences(flat, min(most + 1, total - 1))
-    typical = 2 * float(flat.var(axis=0, dtype=np.float64).mean())
-    square = float(np.mean(flat**2, dtype=np.float64))
-    scale = float(flat.var(dtype=np.float64)) or square
+    differences = lag_differences(vectors, min(most + 1, total - 1))
+    typical = 2 * float(vectors.var(axis=0, dtype=np.float64).mean())
+    square = float(np.mean(vectors**2, dtype=np.float64))
+    scale = float(vectors.var(dtype=np.float64)) or square
     floor = _ROUNDING * square
     shown = differences[: most + 1]
-    still = _still(flat, scale, floor, typical, shown, step)
+    still = _still(vectors, scale, floor, typical, shown, step)
     if still is not None:
         return still
-    looked = {lag: _looked_at(flat, lag, floor) for lag in _dips(flat, differences, most)}
+    looked = {lag: _looked_at(vectors, lag, floor) for lag in _dips(vectors, differences, most)}
     found = [one for one in looked.values() if one is not None]
     if found:
         # The multiples of a period stand out too, perhaps so many that the period itself is not among the candidates.
         best = min(found, key=lambda one: one.value).lag
         more = [lag for lag in range(2, best) if best % lag == 0 and lag not in looked]
-        found += [one for one in (_looked_at(flat, lag, floor) for lag in more) if one is not None]
+        found += [one for one in (_looked_at(vectors, lag, floor) for lag in more) if one is not None]
     if not found:
         return _none(shown, typical, most, total, step, PeriodStatus.NO_PERIOD)
     # A mean over few pairs may be small by chance.
     many = _ENOUGH * max(one.pairs for one in found)
     least = min(one.value for one in found if one.pairs >= many)
     one = min((one for one in found if one.value <= _SAME * least + floor), key=lambda one: one.lag)
-    if one.value > floor and _moves_on(flat, one):
+    if one.value > floor and _moves_on(vectors, one):
         found = _none(shown, typical, most, total, step, PeriodStatus.NO_PERIOD)
         return replace(found, near_return=one.lag)
     return MeasuredPeriod(
@@ -198,26 +198,26 @@ class _Repeat:
     pairs: int
 
 
-def _moves_on(flat: np.ndarray, one: _Repeat) -> bool:
+def _moves_on(vectors: np.ndarray, one: _Repeat) -> bool:
     """Whether the states a lag later are those before at another time: x_{t+L} − x_t is a multiple of the velocity."""
     times = np.arange(one.start, one.start + one.pairs)
     later = times + one.lag
-    gap = flat[later].astype(np.float64) - flat[times]
-    velocity = 0.5 * (flat[later + 1].astype(np.float64) - flat[later - 1])
+    gap = vectors[later].astype(np.float64) - vectors[times]
+    velocity = 0.5 * (vectors[later + 1].astype(np.float64) - vectors[later - 1])
     moved, length = float(np.sum(gap * velocity)), float(np.sum(velocity**2))
     if length == 0:
         return False
     return abs(moved / length) >= _SHIFT and moved**2 / length > _EXPLAINED * float(np.sum(gap**2))
 
 
-def _flat(states: HostStates) -> np.ndarray:
+def _vectors(states: HostStates) -> np.ndarray:
     states = np.asarray(states)
     if states.ndim < 1 or states.dtype.kind not in "fiub" or not states.size or not np.isfinite(states).all():
         raise ValueError(
             f"states must be finite real numbers, one state per row; got {states.dtype} of shape {states.shape}"
         )
-    flat = states.reshape(len(states), -1)
-    return flat if flat.dtype in (np.float32, np.float64) else flat.astype(np.float64)
+    vectors = states.reshape(len(states), -1)
+    return vectors if vectors.dtype in (np.float32, np.float64) else vectors.astype(np.float64)
 
 
 def _none(
@@ -227,12 +227,12 @@ def _none(
     return MeasuredPeriod(0, 0, nan, nan, nan, 0, typical, differences, most, total, step, status)
 
 
-def _dips(flat: np.ndarray, differences: np.ndarray, most: int) -> list[int]:
+def _dips(vectors: np.ndarray, differences: np.ndarray, most: int) -> list[int]:
     """Lags of at least 2 at which the difference is below that of both neighbors, those that stand out most first."""
     ranked: dict[int, float] = {}
-    for part in (0, len(flat) // 4, len(flat) // 2):
-        count = len(flat) - part
-        found = differences if part == 0 else lag_differences(flat[part:], min(len(differences), count) - 1)
+    for part in (0, len(vectors) // 4, len(vectors) // 2):
+        count = len(vectors) - part
+        found = differences if part == 0 else lag_differences(vectors[part:], min(len(differences), count) - 1)
         if len(found) < 4:
             continue
         lags = np.arange(2, min(most, len(found) - 2) + 1)
@@ -243,18 +243,18 @@ def _dips(flat: np.ndarray, differences: np.ndarray, most: int) -> list[int]:
     return sorted(ranked, key=lambda lag: (ranked[lag], lag))[:_CANDIDATES]
 
 
-def _differences(flat: np.ndarray, lag: int) -> np.ndarray:
+def _differences(vectors: np.ndarray, lag: int) -> np.ndarray:
     """At each state the mean squared difference from the one `lag` later."""
-    return np.asarray(np.mean((flat[lag:] - flat[: len(flat) - lag]) ** 2, axis=1, dtype=np.float64))
+    return np.asarray(np.mean((vectors[lag:] - vectors[: len(vectors) - lag]) ** 2, axis=1, dtype=np.float64))
 
 
-def _looked_at(flat: np.ndarray, lag: int, floor: float) -> _Repeat | None:
+def _looked_at(vectors: np.ndarray, lag: int, floor: float) -> _Repeat | None:
     """The evidence that the recording repeats after `lag`; `None` if it does not."""
-    pairs = len(flat) - lag - 1  # the next lag has one pair less
+    pairs = len(vectors) - lag - 1  # the next lag has one pair less
     least = max(3, math.ceil(lag / 4))
     if pairs < least:
         return None
-    here, before, after = (_differences(flat, one)[:pairs] for one in (lag, lag - 1, lag + 1))
+    here, before, after = (_differences(vectors, one)[:pairs] for one in (lag, lag - 1, lag + 1))
     last = slice(pairs // 2, None)
     noise, level = float(here[last].mean()), float(min(before[last].mean(), after[last].mean()))
     if not noise <= _CONTRAST * level or level <= floor:
@@ -271,10 +271,10 @@ def _looked_at(flat: np.ndarray, lag: int, floor: float) -> _Repeat | None:
 
 
 def _still(
-    flat: np.ndarray, scale: float, floor: float, typical: float, differences: np.ndarray, step: float | None
+    vectors: np.ndarray, scale: float, floor: float, typical: float, differences: np.ndarray, step: float | None
 ) -> MeasuredPeriod | None:
     """The record for a recording that is constant from some state on to its end; `None` if it is not."""
-    half = flat[len(flat) // 2 :]
+    half = vectors[len(vectors) // 2 :]
     across = lag_differences(half, len(half) - 1)[1:]
     # The longest lags have too few pairs for a mean.
     across = across[: max(1, len(across) // 2)]
@@ -283,10 +283,10 @@ def _still(
     if across.max() > max(3 * across.min(), floor) or across.max() > max(2 * _STILL * scale, floor):
         return None
     mean = half.mean(axis=0)
-    away = np.mean((flat - mean) ** 2, axis=1)
-    over = np.flatnonzero(away > max(4 * float(away[len(flat) // 2 :].max()), floor))
+    away = np.mean((vectors - mean) ** 2, axis=1)
+    over = np.flatnonzero(away > max(4 * float(away[len(vectors) // 2 :].max()), floor))
     start = int(over[-1]) + 1 if len(over) else 0
-    tail = flat[start:]
+    tail = vectors[start:]
     value, after = (float(_differences(tail, lag).mean()) for lag in (1, 2))
     return MeasuredPeriod(
         1,
@@ -298,7 +298,7 @@ def _still(
         typical,
         differences,
         len(differences) - 1,
-        len(flat),
+        len(vectors),
         step,
         PeriodStatus.CONSTANT,
     )

@@ -41,8 +41,8 @@ class Plane(Record):
 
         ```
         """
-        flat = self.origin.ravel() + np.asarray(coordinates, np.float64) @ self.axes.reshape(2, -1)
-        return flat.reshape(-1, *self.origin.shape)
+        vectors = self.origin.ravel() + np.asarray(coordinates, np.float64) @ self.axes.reshape(2, -1)
+        return vectors.reshape(-1, *self.origin.shape)
 
     def project(self, states: HostStates) -> tuple[Float[np.ndarray, "n 2"], Float[np.ndarray, " n"]]:
         """Coordinates of the orthogonal projections of n states, and their distances from the plane.
@@ -93,8 +93,8 @@ def plane_of(memory: Memory, through: Sequence[int] | None = None) -> Plane:
     if isinstance(through, str) or len(through) != 3 or len(set(through)) != 3:
         raise ValueError(f"plane must name three different stored points; got {through!r}")
     picked = tuple(checks.integer("each index of plane", index, most=len(points) - 1) for index in through)
-    flat = points[list(picked)].reshape(3, -1)
-    first, second = flat[1] - flat[0], flat[2] - flat[0]
+    vectors = points[list(picked)].reshape(3, -1)
+    first, second = vectors[1] - vectors[0], vectors[2] - vectors[0]
     length = float(np.linalg.norm(first))
     first = first / length
     second = second - (second @ first) * first
@@ -102,7 +102,7 @@ def plane_of(memory: Memory, through: Sequence[int] | None = None) -> Plane:
     if height <= 1e-9 * length:
         raise ValueError(f"plane must name three points that do not lie on one line; points {picked} do")
     axes = np.stack([first, second / height]).reshape(2, *patterns.shape)
-    return Plane(flat.mean(axis=0).reshape(patterns.shape), axes, picked)
+    return Plane(vectors.mean(axis=0).reshape(patterns.shape), axes, picked)
 
 
 def extent_of(plane: Plane, points: HostStates) -> tuple[float, float, float, float]:

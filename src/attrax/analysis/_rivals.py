@@ -210,7 +210,7 @@ def _pool(points: HostStates, more: HostStates | None) -> HostStates:
 
 
 _Cues = list[tuple[np.ndarray, np.ndarray | None, np.ndarray]]
-"""Flat cues, their known entries, and the examples they were made from."""
+"""Cues as vectors, their known entries, and the examples they were made from."""
 
 
 def _tuning(task: Task, key: PRNGKeyArray) -> _Cues:
@@ -225,11 +225,11 @@ def _tuning(task: Task, key: PRNGKeyArray) -> _Cues:
         rows = np.random.default_rng(number).integers(len(task.points), size=each)
         cues = corrupt(name, task.points[rows], partners=task.points, key=draw)
         known = known_entries(name, task.points[rows], key=draw)
-        found.append((_flat(cues), None if known is None else known.reshape(len(rows), -1), rows))
+        found.append((_vectors(cues), None if known is None else known.reshape(len(rows), -1), rows))
     return found
 
 
-def _flat(states: HostStates) -> np.ndarray:
+def _vectors(states: HostStates) -> np.ndarray:
     return np.asarray(states, np.float64).reshape(len(states), -1)
 
 
@@ -255,8 +255,8 @@ def _recovery(built: Associator) -> float:
 def _score(built: Associator, cues: _Cues) -> float:
     """Fraction of the cues identified, plus a small weight for those recovered, which breaks ties."""
     identified, recovered, total = 0, 0, 0
-    for flat, known, expected in cues:
-        right, gaps = _right(built, built.answer(flat, known), expected)
+    for vectors, known, expected in cues:
+        right, gaps = _right(built, built.answer(vectors, known), expected)
         identified += int(right.sum())
         recovered += int((right & (np.sqrt(gaps) < _recovery(built))).sum())
         total += len(expected)
@@ -266,26 +266,26 @@ def _score(built: Associator, cues: _Cues) -> float:
 def _recovered(built: Associator, cues: _Cues) -> float:
     """Mean over the corruptions of the fraction recovered."""
     scores = []
-    for flat, known, expected in cues:
-        right, gaps = _right(built, built.answer(flat, known), expected)
+    for vectors, known, expected in cues:
+        right, gaps = _right(built, built.answer(vectors, known), expected)
         scores.append(float((right & (np.sqrt(gaps) < _recovery(built))).mean()))
     return float(np.mean(scores))
 
 
 def _measured(name: str, setting: Any, built: Associator, names: tuple[str, ...], cues: Any, known: Any) -> Rival:
     identified, recovered, all_gaps, seconds, total = {}, {}, [], 0.0, 0
-    built.answer(_flat(cues[0][:1]), None)  # so that compilation is not timed
+    built.answer(_vectors(cues[0][:1]), None)  # so that compilation is not timed
     for corruption, states, mask in zip(names, cues, known, strict=True):
-        flat = _flat(states)
+        vectors = _vectors(states)
         told = None if mask is None else mask.reshape(len(mask), -1)
         begun = time.perf_counter()
-        values = built.answer(flat, told)
+        values = built.answer(vectors, told)
         seconds += time.perf_counter() - begun
-        right, gaps = _right(built, values, np.arange(len(flat)))
+        right, gaps = _right(built, values, np.arange(len(vectors)))
         identified[corruption] = float(right.mean())
         recovered[corruption] = float((right & (np.sqrt(gaps) < _recovery(built))).mean())
         all_gaps.append(np.sqrt(gaps[right]))
-        total += len(flat)
+        total += len(vectors)
     every = np.concatenate(all_gaps)
     distance = float(np.median(every)) if len(every) else float("nan")
     return Rival(name, setting_text(name, setting), built.num_bytes, identified, recovered, distance, seconds / total)
@@ -293,8 +293,8 @@ def _measured(name: str, setting: Any, built: Associator, names: tuple[str, ...]
 
 def _own(memory: Memory, names: tuple[str, ...], cues: Any, num_bytes: int, max_steps: int) -> Rival:
     points = np.asarray(memory.originals, np.float64)
-    flat = points.reshape(len(points), -1)
-    whole = Associator(num_bytes, flat, lambda cues, known: cues, np.arange(len(flat)))
+    vectors = points.reshape(len(points), -1)
+    whole = Associator(num_bytes, vectors, lambda cues, known: cues, np.arange(len(vectors)))
     recall(memory, cues[0][:1], max_steps=max_steps)  # compiles
     identified, recovered, all_gaps, seconds = {}, {}, [], 0.0
     patterns = memory.examples()
@@ -304,16 +304,18 @@ def _own(memory: Memory, names: tuple[str, ...], cues: Any, num_bytes: int, max_
         begun = time.perf_counter()
         answer = recall(memory, states, expected=np.arange(len(points)), reading="mean_square", max_steps=max_steps)
         seconds += time.perf_counter() - begun
-        right, gaps = answer.recovered, answer.distance**2 / flat.shape[1]
+        right, gaps = answer.recovered, answer.distance**2 / vectors.shape[1]
         if not by_status:
-            right, gaps = _right(whole, _flat(answer.value), np.arange(len(points)))
-        gaps = np.where(answer.recovered, answer.distance**2 / flat.shape[1], gaps)
+            right, gaps = _right(whole, _vectors(answer.value), np.arange(len(points)))
+        gaps = np.where(answer.recovered, answer.distance**2 / vectors.shape[1], gaps)
         identified[corruption] = float(right.mean())
         recovered[corruption] = answer.recovery_rate
         all_gaps.append(np.sqrt(gaps[right]))
     every = np.concatenate(all_gaps)
     distance = float(np.median(every)) if len(every) else float("nan")
-    return Rival("memory", "as written", num_bytes, identified, recovered, distance, seconds / (len(names) * len(flat)))
+    return Rival(
+        "memory", "as written", num_bytes, identified, recovered, distance, seconds / (len(names) * len(vectors))
+    )
 
 
 def _own_capacity(own: Rival, num: int, budget: int) -> Capacity:

@@ -371,8 +371,8 @@ def _resolve(
 def _same(one: HostStates, other: HostStates, atol: float) -> bool:
     if len(one) != len(other):
         return False
-    flat = other.reshape(len(other), -1)
-    return bool(nearest(one[:1].reshape(1, -1), flat)[1][0] < atol)
+    vectors = other.reshape(len(other), -1)
+    return bool(nearest(one[:1].reshape(1, -1), vectors)[1][0] < atol)
 
 
 def _certify(memory: Memory, cycles: list[HostStates], progress: Progress | None) -> Any:

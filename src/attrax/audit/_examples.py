@@ -140,24 +140,24 @@ def fewest_held_out(rate: float) -> int:
 def scores_of(points: HostStates, last: HostStates, floor: float, unit: float) -> np.ndarray:
     """The score of each of n points, from the last states of c paths each: −log₁₀ of their distances in units,
     averaged. Distances below `floor` are as good as 0. `last` is c×n×state shape."""
-    flat = points.reshape(len(points), -1)
+    vectors = points.reshape(len(points), -1)
     with np.errstate(over="ignore", invalid="ignore"):
-        distances = np.linalg.norm(last.reshape(*last.shape[:2], -1) - flat, axis=2)
+        distances = np.linalg.norm(last.reshape(*last.shape[:2], -1) - vectors, axis=2)
     distances = np.clip(np.nan_to_num(distances, nan=np.inf), floor, 1e6 * unit)
     return -np.log10(distances / unit).mean(axis=0)
 
 
 def nearest_attractors(points: HostStates, ends: Ends, which: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For each point the nearest of the ends in `which`, the distance to it, and the cosine of the angle to it."""
-    flat = points.reshape(len(points), -1).astype(np.float64)
-    nearest, distance, cosine = np.full(len(flat), -1), np.full(len(flat), np.inf), np.full(len(flat), np.nan)
+    vectors = points.reshape(len(points), -1).astype(np.float64)
+    nearest, distance, cosine = np.full(len(vectors), -1), np.full(len(vectors), np.inf), np.full(len(vectors), np.nan)
     for number in which:
         for state in ends.ends[number].states.reshape(ends.ends[number].period, -1):
-            apart = np.linalg.norm(flat - state, axis=1)
+            apart = np.linalg.norm(vectors - state, axis=1)
             closer = apart < distance
-            lengths = np.linalg.norm(flat, axis=1) * float(np.linalg.norm(state))
+            lengths = np.linalg.norm(vectors, axis=1) * float(np.linalg.norm(state))
             with np.errstate(invalid="ignore", divide="ignore"):
-                angle = np.where(lengths > 0, flat @ state / lengths, np.nan)
+                angle = np.where(lengths > 0, vectors @ state / lengths, np.nan)
             nearest[closer], distance[closer], cosine[closer] = number, apart[closer], angle[closer]
     return nearest, distance, cosine
 
@@ -207,10 +207,10 @@ def judged(
         # Without an attractor, all distances are infinite, and all p-values are 1.
         extracted = benjamini_hochberg(reached, rate) if together else reached <= rate
     residual, contraction = _steps(map, train, copies)
-    flat = train.reshape(len(train), -1)
+    vectors = train.reshape(len(train), -1)
     back, filled = (
         {
-            name: np.linalg.norm(one.reshape(len(train), -1) - flat, axis=1) <= recovery_atol
+            name: np.linalg.norm(one.reshape(len(train), -1) - vectors, axis=1) <= recovery_atol
             for name, one in found.items()
         }
         for found in (dict(zip(copies, train_last[1:], strict=True)), restored)
@@ -244,17 +244,17 @@ def judged(
 
 def _steps(map: Map, train: HostStates, copies: dict[str, HostStates]) -> tuple[np.ndarray, np.ndarray]:
     """‖f(x) − x‖ of each example, and the mean factor by which a step brings its copies nearer."""
-    flat = train.reshape(len(train), -1).astype(np.float64)
+    vectors = train.reshape(len(train), -1).astype(np.float64)
     with float64():
         map64 = cast(map, np.float64)
 
         def apart(states: HostStates, stepped: bool) -> np.ndarray:
             found = apply_rows(map64, states.astype(np.float64), chunk=16) if stepped else states
-            return np.linalg.norm(found.reshape(len(flat), -1) - flat, axis=1)
+            return np.linalg.norm(found.reshape(len(vectors), -1) - vectors, axis=1)
 
         residual = apart(train, True)
         with np.errstate(divide="ignore", invalid="ignore"):
             logs = [np.log(apart(states, True) / apart(states, False)) for states in copies.values()]
     if not logs:
-        return residual, np.full(len(flat), np.nan)
+        return residual, np.full(len(vectors), np.nan)
     return residual, np.exp(np.mean(logs, axis=0))

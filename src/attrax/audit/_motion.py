@@ -89,10 +89,10 @@ def _growth(map: Map, state: Any, deviation: Any) -> Any:
 
 
 def _largest(change: np.ndarray) -> tuple[tuple[tuple[tuple[int, ...], float], ...], float]:
-    flat = change.ravel()
-    order = np.argsort(-np.abs(flat), kind="stable")[:_SHOWN]
-    total = float(np.sum(flat**2))
+    changes = change.ravel()
+    order = np.argsort(-np.abs(changes), kind="stable")[:_SHOWN]
+    total = float(np.sum(changes**2))
     listed = tuple(
-        (tuple(int(one) for one in np.unravel_index(index, change.shape)), float(flat[index])) for index in order
+        (tuple(int(one) for one in np.unravel_index(index, change.shape)), float(changes[index])) for index in order
     )
-    return listed, float(np.sum(flat[order] ** 2)) / total if total > 0 else 0.0
+    return listed, float(np.sum(changes[order] ** 2)) / total if total > 0 else 0.0

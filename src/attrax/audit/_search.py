@@ -62,10 +62,10 @@ class Candidate(Record):
 
     def distance(self, states: HostStates) -> np.ndarray:
         """For each state, the distance to the nearest state of this end."""
-        flat = states.reshape(len(states), -1)
+        vectors = states.reshape(len(states), -1)
         own = self.states.reshape(len(self.states), -1)
         with np.errstate(over="ignore", invalid="ignore"):
-            return np.min([np.linalg.norm(flat - one, axis=1) for one in own], axis=0)
+            return np.min([np.linalg.norm(vectors - one, axis=1) for one in own], axis=0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

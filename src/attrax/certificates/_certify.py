@@ -18,7 +18,7 @@ from attrax.certificates._kinks import contradicted
 from attrax.certificates._open_sequences import open_sequence_errors
 from attrax.dynamics import Refined, refine, refine_each
 from attrax.linalg import DENSE, Product, basis_bound, gamma, largest_eigenvalues, leading_eigenvalue, power_bound
-from attrax.maps import FlatLinearizer, Linearization, Linearizer, ReducedMap, linearizer, reduced_map
+from attrax.maps import ConstantLinearizer, Linearization, Linearizer, ReducedMap, linearizer, reduced_map
 from attrax.memory import Certificate, Memory, Thresholds, check_memory, default_recovery_atol
 
 _PIECE, _TOGETHER = 64, 32
@@ -213,14 +213,14 @@ def _prepared(
 ) -> list[_Prepared]:
     """Refines and linearizes at once those fixed points around which the map is constant; the others are left to
     `_certify_cycle`."""
-    if not together or not isinstance(linearize, FlatLinearizer):
+    if not together or not isinstance(linearize, ConstantLinearizer):
         return [_Prepared(cycle) for cycle in cycles]
     refined = refine_each(map, cycles, reduced=reduced, unit=unit)
     alone = [number for number, one in enumerate(refined) if len(one.points) == 1 and np.isfinite(one.residual)]
     linear: dict[int, Linearization | None] = {}
     if alone:
         states = np.concatenate([refined[number].points for number in alone])
-        linear = dict(zip(alone, linearize.flat(states), strict=True))
+        linear = dict(zip(alone, linearize.constant_at(states), strict=True))
     return [
         _Prepared(cycle, one, linear.get(number))
         for number, (cycle, one) in enumerate(zip(cycles, refined, strict=True))

@@ -184,5 +184,5 @@ def _quotients(map: Map, state: Any, directions: Any, steps: Any) -> tuple[Any, 
 @eqx.filter_jit
 def _run(map: Map, shape: tuple[int, ...], starts: Any, count: Any) -> Any:
     # Not the loop of `dynamics`: nothing is looked at on the way, and a map is compiled once for all directions.
-    step = partial(jax.vmap(lambda flat: jnp.ravel(map(flat.reshape(shape)))))
+    step = partial(jax.vmap(lambda vector: jnp.ravel(map(vector.reshape(shape)))))
     return jax.lax.fori_loop(0, count, lambda _, states: step(states), jnp.asarray(starts))

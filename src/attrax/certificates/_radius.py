@@ -23,7 +23,7 @@ from attrax._base.shown import Rows
 from attrax._base.status import IterationStatus, RadiusStatus
 from attrax._base.types import HostStates, Map, Progress
 from attrax.certificates._contraction import Contraction, contraction
-from attrax.dynamics import NEVER, flat_of, refine, run, run_on
+from attrax.dynamics import NEVER, isometric_coordinates, refine, run, run_on
 from attrax.maps import (
     BoundSteps,
     Linearizer,
@@ -212,17 +212,17 @@ def _prove_cycle(
 
 def _nearest(points: np.ndarray) -> np.ndarray:
     """Distance from each point to the nearest other one."""
-    flat = points.reshape(len(points), -1)
-    if len(flat) == 1:
+    vectors = points.reshape(len(points), -1)
+    if len(vectors) == 1:
         return np.full(1, np.inf)
     # From their middle, in units of the largest entry, so that squares neither overflow nor cancel.
-    size = float(np.abs(flat).max(initial=0.0)) or 1.0
-    flat = flat / size
-    flat = flat - flat.mean(axis=0)
-    spread = float(np.abs(flat).max(initial=0.0)) or 1.0
-    flat = flat / spread
-    square = np.sum(flat**2, axis=1)
-    distance = np.maximum(square[:, None] + square - 2 * flat @ flat.T, 0.0)
+    size = float(np.abs(vectors).max(initial=0.0)) or 1.0
+    vectors = vectors / size
+    vectors = vectors - vectors.mean(axis=0)
+    spread = float(np.abs(vectors).max(initial=0.0)) or 1.0
+    vectors = vectors / spread
+    square = np.sum(vectors**2, axis=1)
+    distance = np.maximum(square[:, None] + square - 2 * vectors @ vectors.T, 0.0)
     np.fill_diagonal(distance, np.inf)
     return np.sqrt(distance.min(axis=1)) * spread * size
 
@@ -247,7 +247,7 @@ class _Returns:
         before = np.empty_like(refined)
         before[following] = refined
         # Coordinates of each point: those of the point before it, mapped.
-        self.targets = flat_of(reduced, self._mapped(before))
+        self.targets = isometric_coordinates(reduced, self._mapped(before))
         self.later = np.arange(len(following))
         for _ in range(_BLOCK):
             self.later = following[self.later]
@@ -286,7 +286,7 @@ class _Returns:
 
     def _looked_at(self, z: np.ndarray, place: np.ndarray, within: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The distances of coordinates from where they should be, and whether these count as back."""
-        apart = row_lengths(flat_of(self.reduced, z) - self.targets[place])
+        apart = row_lengths(isometric_coordinates(self.reduced, z) - self.targets[place])
         return apart, apart <= np.maximum(within, self.proved[place])
 
 

@@ -6,7 +6,7 @@ from ._iterate import iterate as iterate
 from ._iterate import trajectory as trajectory
 from ._loop import NEVER as NEVER
 from ._loop import Run as Run
-from ._loop import flat_of as flat_of
+from ._loop import isometric_coordinates as isometric_coordinates
 from ._loop import run as run
 from ._loop import run_on as run_on
 from ._loop import states_of as states_of

@@ -48,8 +48,8 @@ class _Rows(eqx.Module):
 
     **Fields:**
 
-    - `z`: coordinates; `flat`, the same in coordinates whose Euclidean distance is that of the states, or `None` if
-      that is `z`.
+    - `z`: coordinates; `isometric`, others whose Euclidean distance is that of the states (`isometric_coordinates`), or
+      `None` if that is `z`.
     - `anchor`, `anchor_step`: the state that later ones are compared with, and its step.
     - `lap`: the possible period of a cycle that waits for its second lap, 0 if there is none, −1 if nothing is to be
       compared until the anchor moves; `gap`, by how much the first lap missed the anchor; `extent`, the largest
@@ -60,7 +60,7 @@ class _Rows(eqx.Module):
     """
 
     z: Any
-    flat: Any
+    isometric: Any
     anchor: Any
     anchor_step: Any
     lap: Any
@@ -126,8 +126,8 @@ def run(
     with float64(), over_devices(len(starts) > sizes[-1]) as everywhere:
         reduced = everywhere(reduced)
         rows, near, bound = _limited(starts, atol, unit)
-        z, flat, residual = in_pieces(partial(_first_step, reduced), rows, sizes)
-        return _run_on(reduced, _begun(z, flat, residual, 1, near, bound), max_steps, keep, sizes, progress)
+        z, isometric, residual = in_pieces(partial(_first_step, reduced), rows, sizes)
+        return _run_on(reduced, _begun(z, isometric, residual, 1, near, bound), max_steps, keep, sizes, progress)
 
 
 def run_on(
@@ -154,9 +154,13 @@ def run_on(
     with float64(), over_devices(len(z) > sizes[-1]) as everywhere:
         reduced = everywhere(reduced)
         rows, near, bound = _limited(z, atol, unit)
-        flat = None if reduced.norm_factor is None else in_pieces(partial(_flat_rows, reduced.norm_factor), rows, sizes)
+        isometric = (
+            None
+            if reduced.norm_factor is None
+            else in_pieces(partial(_isometric_rows, reduced.norm_factor), rows, sizes)
+        )
         residual = np.full(len(rows), np.finfo(rows.dtype).max, rows.dtype)
-        return _run_on(reduced, _begun(rows, flat, residual, 0, near, bound), max_steps, keep, sizes, None)
+        return _run_on(reduced, _begun(rows, isometric, residual, 0, near, bound), max_steps, keep, sizes, None)
 
 
 def _limited(
@@ -258,7 +262,7 @@ def states_of(reduced: ReducedMap, z: Float[np.ndarray, "n k"], sizes: tuple[int
         return in_pieces(lambda piece: _to_states(to_state, piece), z, sizes)
 
 
-def flat_of(reduced: ReducedMap, z: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
+def isometric_coordinates(reduced: ReducedMap, z: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
     """Coordinates whose Euclidean distance is that of the states.
 
     With the map x ↦ x/2, whose coordinates are its states:
@@ -266,7 +270,7 @@ def flat_of(reduced: ReducedMap, z: Float[np.ndarray, "n k"]) -> Float[np.ndarra
         >>> import attrax as ax
         >>> with ax.extending.float64():
         ...     reduced = ax.maps.reduced_map(lambda x: x / 2, (1,))
-        >>> ax.dynamics.flat_of(reduced, np.array([[3.0], [1.0]])).ravel().tolist()
+        >>> ax.dynamics.isometric_coordinates(reduced, np.array([[3.0], [1.0]])).ravel().tolist()
         [3.0, 1.0]
     """
     return z if reduced.norm_factor is None else z @ np.asarray(reduced.norm_factor).T
@@ -278,27 +282,27 @@ def _norms(differences: Any) -> Any:
 
 @row_program
 def _first_step(reduced: ReducedMap, starts: Any) -> tuple[Any, Any, Any]:
-    """The coordinates after one step, `flat` of them, and how far the step went."""
+    """The coordinates after one step, `isometric` ones, and how far the step went."""
     z = jax.vmap(reduced.first_step)(starts).astype(starts.dtype)
-    flat = None if reduced.norm_factor is None else z @ reduced.norm_factor.T
-    return z, flat, _norms(jax.vmap(reduced.to_state)(z) - starts).astype(z.dtype)
+    isometric = None if reduced.norm_factor is None else z @ reduced.norm_factor.T
+    return z, isometric, _norms(jax.vmap(reduced.to_state)(z) - starts).astype(z.dtype)
 
 
 @row_program
-def _flat_rows(norm_factor: Any, z: Any) -> Any:
+def _isometric_rows(norm_factor: Any, z: Any) -> Any:
     return z @ norm_factor.T
 
 
-def _begun(z: Any, flat: Any, residual: Any, step: int, atol: Any, bound: Any) -> _Rows:
+def _begun(z: Any, isometric: Any, residual: Any, step: int, atol: Any, bound: Any) -> _Rows:
     """Rows that have taken `step` steps, the last of them of length `residual`."""
-    shown = z if flat is None else flat
+    shown = z if isometric is None else isometric
     with np.errstate(invalid="ignore"):
         lost = ~(np.isfinite(residual) & (np.abs(shown).max(axis=1, initial=0.0) < bound))
     z, shown = (np.where(lost[:, None], 0, rows).astype(rows.dtype) for rows in (z, shown))
     none, zero = np.zeros(len(z), np.int64), np.zeros(len(z), z.dtype)
     return _Rows(
         z=z,
-        flat=None if flat is None else shown,
+        isometric=None if isometric is None else shown,
         anchor=shown,
         anchor_step=none + step,
         lap=none,
@@ -338,9 +342,11 @@ def _advance(reduced: ReducedMap, rows: _Rows, *, max_steps: Any, keep: bool) ->
 def _step_rows(reduced: ReducedMap, max_steps: Any, rows: _Rows) -> _Rows:
     """One application of the map to every running row."""
     z = jax.vmap(reduced.step)(rows.z).astype(rows.z.dtype)
-    flat, before = (z, rows.z) if rows.flat is None else (z @ jnp.asarray(reduced.norm_factor).T, rows.flat)
-    size, residual, apart = _norms(flat), _norms(flat - before), _norms(flat - rows.anchor)
-    largest = jnp.max(jnp.abs(flat), axis=1)
+    isometric, before = (
+        (z, rows.z) if rows.isometric is None else (z @ jnp.asarray(reduced.norm_factor).T, rows.isometric)
+    )
+    size, residual, apart = _norms(isometric), _norms(isometric - before), _norms(isometric - rows.anchor)
+    largest = jnp.max(jnp.abs(isometric), axis=1)
     # What happens to a row is computed once: XLA would copy all of it into the program of each field.
     size, residual, apart, largest = jax.lax.optimization_barrier((size, residual, apart, largest))
     step = rows.num_steps + 1
@@ -349,7 +355,7 @@ def _step_rows(reduced: ReducedMap, max_steps: Any, rows: _Rows) -> _Rows:
     converged = residual < rows.atol
     # The second lap starts at the state that returned: does it end now, and has the cycle settled?
     checked = (rows.lap > 0) & (step == rows.anchor_step + rows.lap)
-    rounding = 64 * jnp.finfo(flat.dtype).eps * rows.lap * (size + rows.extent)
+    rounding = 64 * jnp.finfo(isometric.dtype).eps * rows.lap * (size + rows.extent)
     # Laps that shrink geometrically from `gap` to `apart` have apart·gap/(gap − apart) to go.
     slower = apart * rows.gap <= _SETTLED * rows.extent * (rows.gap - apart)
     settled = checked & (apart < rows.atol) & ((apart <= rounding) | ((apart < rows.gap) & slower))
@@ -366,8 +372,8 @@ def _step_rows(reduced: ReducedMap, max_steps: Any, rows: _Rows) -> _Rows:
     extent = jnp.where(farther, jnp.maximum(rows.extent, apart), rows.extent)
     return _Rows(
         z=jnp.where(kept, z, rows.z),
-        flat=None if rows.flat is None else jnp.where(kept, flat, rows.flat),
-        anchor=jnp.where(anew[:, None], flat, rows.anchor),
+        isometric=None if rows.isometric is None else jnp.where(kept, isometric, rows.isometric),
+        anchor=jnp.where(anew[:, None], isometric, rows.anchor),
         anchor_step=jnp.where(anew | refused, step, rows.anchor_step),
         lap=lap,
         gap=jnp.where(returned, apart, rows.gap),

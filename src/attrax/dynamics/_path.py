@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from attrax._base.types import HostStates
 from attrax.dynamics._iterate import trajectory
-from attrax.dynamics._loop import Run, flat_of, run, states_of
+from attrax.dynamics._loop import Run, isometric_coordinates, run, states_of
 from attrax.dynamics._stored import Met, StoredCycles
 from attrax.maps import ReducedMap
 
@@ -56,11 +56,11 @@ def entry_of(
     apart = np.linalg.norm(lap.reshape(period, -1) - stored.references[met.order], axis=1)
     if not (apart < stored.recovery).all():  # the limit is stored, but the iteration stopped short of it
         return last, int(met.order[-1])
-    flat_lap, begin = flat_of(reduced, trace[-period:]), last - period + 1
+    isometric_lap, begin = isometric_coordinates(reduced, trace[-period:]), last - period + 1
     while begin > 1:
         steps = np.arange(max(begin - _BACK, 1), begin)
         place = (steps - last - 1) % period
-        gap = np.linalg.norm(flat_of(reduced, trace[steps - 1]) - flat_lap[place], axis=1)
+        gap = np.linalg.norm(isometric_coordinates(reduced, trace[steps - 1]) - isometric_lap[place], axis=1)
         missed = gap - apart[place] >= stored.recovery
         # The state itself is needed only if the triangle inequality does not decide.
         open_steps = np.flatnonzero(~missed & (gap + apart[place] >= stored.recovery))

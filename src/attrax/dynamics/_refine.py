@@ -293,9 +293,9 @@ def _rows(reduced: ReducedMap, part: str, rows: np.ndarray) -> np.ndarray:
     function = getattr(reduced, part)
     if (host := host_function(function)) is not None:
         return host.rows(rows)
-    # Flat states for both steps of a map that has only one, which is then compiled once.
-    flat = rows.reshape(len(rows), -1) if function is reduced.step else rows
-    return np.asarray(_each(reduced, function, flat))
+    # Vectors for both steps of a map that has only one, which is then compiled once.
+    vectors = rows.reshape(len(rows), -1) if function is reduced.step else rows
+    return np.asarray(_each(reduced, function, vectors))
 
 
 def _images(reduced: ReducedMap, points: np.ndarray) -> np.ndarray:

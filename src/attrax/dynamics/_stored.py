@@ -80,7 +80,7 @@ class StoredCycles(Record):
 
     **Fields:**
 
-    - `patterns`; `references`, n×d: the states themselves, flat, float64, as the reading of the thresholds has them;
+    - `patterns`; `references`, n×d: the states as vectors, float64, as the reading of the thresholds has them;
       `squares`, their squared norms; `mean`, d, their mean.
     - `recovery`: a state counts as a stored one when it is closer than this.
     - `cycle`: for each stored state, the index of the cycle that it lies on or leads to.
@@ -127,10 +127,10 @@ class StoredCycles(Record):
 
     def nearest(self, states: HostStates) -> tuple[HostIndices, Float[np.ndarray, " n"]]:
         """The stored state nearest to each of `states`, and the distance to it."""
-        flat = states.reshape(len(states), -1)
-        index = np.array([int(self._scores(state).argmin()) for state in flat], int)
+        vectors = states.reshape(len(states), -1)
+        index = np.array([int(self._scores(state).argmin()) for state in vectors], int)
         with np.errstate(over="ignore", invalid="ignore"):
-            return index, np.linalg.norm(flat - self.references[index], axis=1)
+            return index, np.linalg.norm(vectors - self.references[index], axis=1)
 
     def met(self, lap: HostStates) -> Met:
         """Matches a lap, the states of one period in order, with the stored cycles.
@@ -138,12 +138,14 @@ class StoredCycles(Record):
         It counts as the best match if each state is closer than `recovery` to its counterpart, and no other stored
         state is closer to the last one.
         """
-        flat = lap.reshape(len(lap), -1)
-        scores = self._scores(flat[-1])
+        vectors = lap.reshape(len(lap), -1)
+        scores = self._scores(vectors[-1])
         nearest = int(scores.argmin())
-        number, order = self._aligned(flat, scores)
-        apart = np.linalg.norm(flat - self.references[order], axis=1) if number >= 0 else np.full(len(flat), np.inf)
-        least = float(np.linalg.norm(flat[-1] - self.references[nearest]))
+        number, order = self._aligned(vectors, scores)
+        apart = (
+            np.linalg.norm(vectors - self.references[order], axis=1) if number >= 0 else np.full(len(vectors), np.inf)
+        )
+        least = float(np.linalg.norm(vectors[-1] - self.references[nearest]))
         own = number >= 0 and (order[-1] == nearest or apart[-1] <= least)
         recovered = bool(own and (apart < self.recovery).all())
         return Met(number, order, apart, recovered, nearest, least)
@@ -154,17 +156,17 @@ class StoredCycles(Record):
         with np.errstate(over="ignore", invalid="ignore"):
             return self.squares - 2 * (self.references @ state)
 
-    def _aligned(self, flat: Float[np.ndarray, "p d"], scores: Float[np.ndarray, " n"]) -> tuple[int, HostIndices]:
+    def _aligned(self, vectors: Float[np.ndarray, "p d"], scores: Float[np.ndarray, " n"]) -> tuple[int, HostIndices]:
         """The stored cycle of this length, and its rotation, that these states match best; −1 if there is none."""
         best: tuple[float, int, tuple[int, ...]] = (np.inf, -1, ())
-        if len(flat) == 1:
+        if len(vectors) == 1:
             if (self.length == 1).any():
                 index = int(np.where(self.length == 1, scores, np.inf).argmin())
                 return int(self.cycle[index]), np.array([index])
             return -1, np.zeros(0, int)
-        apart = squared_distances(flat - self.mean, self.references - self.mean)
+        apart = squared_distances(vectors - self.mean, self.references - self.mean)
         for number, indices in enumerate(self.patterns.cycles):
-            if len(indices) != len(flat):
+            if len(indices) != len(vectors):
                 continue
             for turn in range(len(indices)):
                 order = indices[turn:] + indices[:turn]

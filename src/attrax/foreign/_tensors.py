@@ -81,16 +81,16 @@ class TensorReader:
 
     def _check(self, tensor: Any, name: str, kind: str, count: int, size: int) -> None:
         if tensor.HasField("raw_data"):
-            held, needed, items = len(tensor.raw_data), size, "bytes"
+            held, needed, unit = len(tensor.raw_data), size, "bytes"
         else:
             place, share = _TYPED.get(kind, ("int32_data", 1))
-            held, needed, items = len(getattr(tensor, place)), math.ceil(count / share), "numbers"
+            held, needed, unit = len(getattr(tensor, place)), math.ceil(count / share), "numbers"
             if kind in (*_NIBBLES, *_QUARTERS):
                 needed = size
         if held != needed:
             raise ForeignError(
-                f"the array {name} of shape {tuple(tensor.dims)} needs {needed:,} {items}, but the file holds {held:,}; it "
-                "is damaged"
+                f"the array {name} of shape {tuple(tensor.dims)} needs {needed:,} {unit}, but the file holds {held:,}; "
+                "it is damaged"
             )
 
     def _beside(self, tensor: Any, size: int) -> bytes:

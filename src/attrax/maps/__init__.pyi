@@ -29,7 +29,7 @@ from ._initializers import init_linear as init_linear
 from ._kinds import FIRST_KIND as FIRST_KIND
 from ._kinds import KINDS as KINDS
 from ._kinds import kind_of as kind_of
-from ._linearization import FlatLinearizer as FlatLinearizer
+from ._linearization import ConstantLinearizer as ConstantLinearizer
 from ._linearization import Linearization as Linearization
 from ._linearization import Linearizer as Linearizer
 from ._on_host import HostFunction as HostFunction

@@ -12,7 +12,7 @@ from attrax._base.types import HostStates
 from attrax.linalg import Product
 
 Vectors: TypeAlias = np.ndarray
-"""One vector of the size of a flat state, or several, one per row."""
+"""One vector with the entries of a state, or several, one per row."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +26,7 @@ class Linearization(Record):
       for that cycle; infinite if no exact cycle was shown to exist, or `state_error` was given.
     - `evidence`: an `Evidence`, what bounds computed from this rest on.
     - `product`: a matrix with the nonzero spectrum of M, its error and its scale; `None` if it is too large to form.
-    - `forward`, `backward`: Mv and Mᵀv, of one flat vector or of several, one per row.
+    - `forward`, `backward`: Mv and Mᵀv, of one vector or of several, one per row.
     - `singular_value`: computes the largest singular value of M.
     - `norm_bound`: computes the natural logarithm of a bound on the spectral radius of M: the product of the norms of
       the Jacobians, a bound for all slopes at kinks, or the bound on a product that was not formed.
@@ -61,10 +61,10 @@ class Linearizer(Protocol):
 
 
 @runtime_checkable
-class FlatLinearizer(Linearizer, Protocol):
+class ConstantLinearizer(Linearizer, Protocol):
     """A linearizer that finds out for many fixed points at once where the map is constant around them."""
 
-    def flat(self, states: HostStates) -> list[Linearization | None]:
+    def constant_at(self, states: HostStates) -> list[Linearization | None]:
         """The `Linearization` at each of n fixed points, n×state shape, around which the map is certainly constant, as
         a call of each alone would find it; `None` at the others."""
         ...

@@ -19,7 +19,7 @@ class ReducedMap(Record, eqx.Module):
 
     **Fields:**
 
-    - `first_step`: takes a state x to the coordinates of f(x). If the coordinates are those of the flat state, it is
+    - `first_step`: takes a state x to the coordinates of f(x). If the coordinates are the entries of the state, it is
       the same object as `step`, which then takes states of both shapes.
     - `step`: takes the coordinates of a state to those of the next one.
     - `to_state`: takes coordinates to the state that they stand for.
@@ -53,5 +53,5 @@ class ReducedMap(Record, eqx.Module):
 
 @eqx.filter_jit
 def formed(function: Callable[[Any], Any], z: Any) -> Any:
-    """The Jacobian of `function` at a flat state."""
+    """The Jacobian of `function` at a vector."""
     return jax.jacfwd(function)(z)

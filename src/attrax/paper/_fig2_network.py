@@ -238,8 +238,8 @@ def likeness(examples: HostStates) -> Int[np.ndarray, "n n"]:
     >>> likeness(np.array([[0.0], [5.0], [1.0]])).tolist()
     [[0, 2, 1], [2, 0, 1], [1, 2, 0]]
     """
-    flat = np.asarray(examples, np.float64).reshape(len(examples), -1)
-    squares = squared_distances(flat, flat)
+    vectors = np.asarray(examples, np.float64).reshape(len(examples), -1)
+    squares = squared_distances(vectors, vectors)
     np.fill_diagonal(squares, -np.inf)
     order = np.argsort(squares, axis=1, kind="stable")
     return np.argsort(order, axis=1)

@@ -91,8 +91,8 @@ def waveforms(signals: Sequence[tuple[str, np.ndarray]], rate: float) -> "Figure
     """Sounds below each other, over seconds."""
     figure, grid = plain_axes(6.4, 1.25, 1, len(signals))
     for axes, (name, signal) in zip(grid[:, 0], signals, strict=True):
-        flat = np.ravel(signal)
-        axes.plot(np.arange(len(flat)) / rate, flat, color=BLUE, linewidth=0.5)
+        samples = np.ravel(signal)
+        axes.plot(np.arange(len(samples)) / rate, samples, color=BLUE, linewidth=0.5)
         axes.set_title(name, fontsize=9, loc="left")
         axes.set_ylim(-1.05, 1.05)
     grid[-1, 0].set_xlabel("seconds", fontsize=9)

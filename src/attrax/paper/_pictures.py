@@ -114,9 +114,9 @@ def least_distance(states: HostStates) -> float | None:
     """
     if len(states) < 2:
         return None
-    flat = np.asarray(states, np.float64).reshape(len(states), -1)
-    squares = squared_distances(flat, flat)
+    vectors = np.asarray(states, np.float64).reshape(len(states), -1)
+    squares = squared_distances(vectors, vectors)
     np.fill_diagonal(squares, np.inf)
     one, other = np.unravel_index(int(np.argmin(squares)), squares.shape)
     # The pair is found by the expanded square; its distance is computed without cancellation.
-    return float(np.linalg.norm(flat[one] - flat[other]))
+    return float(np.linalg.norm(vectors[one] - vectors[other]))

@@ -70,24 +70,24 @@ def near_pairs(points: HostStates, successor: HostIndices) -> tuple[Ambiguity, .
 
     **Returns:** the pairs, the closest first.
     """
-    flat = np.asarray(points, np.float64).reshape(len(points), -1)
-    steps = np.linalg.norm(flat - flat[successor], axis=1)
+    vectors = np.asarray(points, np.float64).reshape(len(points), -1)
+    steps = np.linalg.norm(vectors - vectors[successor], axis=1)
     if not (steps > 0).any():
         return ()
     limit = NEAR * float(np.median(steps[steps > 0]))
-    squares = (flat**2).sum(axis=1)
+    squares = (vectors**2).sum(axis=1)
     found = []
-    for start in range(0, len(flat), _BLOCK):
+    for start in range(0, len(vectors), _BLOCK):
         rows = slice(start, start + _BLOCK)
-        gram = squares[rows, None] + squares - 2 * flat[rows] @ flat.T
+        gram = squares[rows, None] + squares - 2 * vectors[rows] @ vectors.T
         # The expanded square loses digits, so the distances of close pairs are computed again directly.
         room = 1e-12 * (squares[rows, None] + squares)
         for one, other in zip(*np.nonzero(gram <= limit**2 + room), strict=True):
             i, j = start + int(one), int(other)
             if i >= j:
                 continue
-            distance = float(np.linalg.norm(flat[i] - flat[j]))
-            apart = float(np.linalg.norm(flat[successor[i]] - flat[successor[j]]))
+            distance = float(np.linalg.norm(vectors[i] - vectors[j]))
+            apart = float(np.linalg.norm(vectors[successor[i]] - vectors[successor[j]]))
             if distance < limit and apart > distance:
                 found.append(Ambiguity((i, j), distance, apart))
     return tuple(sorted(found, key=lambda pair: (pair.distance, pair.states)))

@@ -62,12 +62,12 @@ def pseudoinverse(points: HostStates, targets: HostStates | None = None, *, fall
     ```
     """
     fallback = _checked_fallback(fallback, points)
-    flat = np.asarray(points, np.float64).reshape(len(points), -1)
-    middle = flat.mean(axis=0)
-    centered = flat - middle
+    vectors = np.asarray(points, np.float64).reshape(len(points), -1)
+    middle = vectors.mean(axis=0)
+    centered = vectors - middle
     # Centered rows always have one null direction, which rounding lifts above a cut at 1e-15.
     slopes = np.linalg.pinv(centered.T, rcond=max(centered.shape) * np.finfo(np.float64).eps)
-    return _assembled(slopes, 1 / len(flat) - slopes @ middle, points, targets, fallback)
+    return _assembled(slopes, 1 / len(vectors) - slopes @ middle, points, targets, fallback)
 
 
 def margin(points: HostStates, targets: HostStates | None = None, *, fallback: HostStates | None = None) -> MLP:
@@ -96,21 +96,21 @@ def margin(points: HostStates, targets: HostStates | None = None, *, fallback: H
     from sklearn.svm import SVC
 
     fallback = _checked_fallback(fallback, points)
-    flat = np.asarray(points, np.float64).reshape(len(points), -1)
-    middle = flat.mean(axis=0)
-    centered = flat - middle
-    if len(flat) == 1:  # nothing to be separated from
-        return _assembled(np.zeros_like(flat), np.ones(1), points, targets, fallback)
+    vectors = np.asarray(points, np.float64).reshape(len(points), -1)
+    middle = vectors.mean(axis=0)
+    centered = vectors - middle
+    if len(vectors) == 1:  # nothing to be separated from
+        return _assembled(np.zeros_like(vectors), np.ones(1), points, targets, fallback)
     gram = centered @ centered.T
     # The solver's tolerances are absolute, so it sees examples of unit size.
     size = float(np.mean(np.diagonal(gram))) or 1.0
-    offsets = np.zeros(len(flat))
+    offsets = np.zeros(len(vectors))
     gram /= size
 
     strengths = np.zeros_like(gram)
 
     def separate(index: int) -> None:
-        label = np.where(np.arange(len(flat)) == index, 1, -1)
+        label = np.where(np.arange(len(vectors)) == index, 1, -1)
         machine = SVC(C=1e6, kernel="precomputed", tol=1e-4, cache_size=50, max_iter=200_000)
         machine.fit(gram, label)
         strengths[index, machine.support_] = 0.5 * machine.dual_coef_[0] / size
@@ -119,7 +119,7 @@ def margin(points: HostStates, targets: HostStates | None = None, *, fallback: H
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter("ignore", ConvergenceWarning)  # an inseparable example: its certificate says so
         # One example a thread, for the solver holds no lock.
-        list(pool.map(separate, range(len(flat))))
+        list(pool.map(separate, range(len(vectors))))
     slopes = strengths @ centered
     return _assembled(slopes, offsets - slopes @ middle, points, targets, fallback)
 
@@ -161,10 +161,10 @@ def constructed_start(
     (first, last), (bias, middle) = (map(np.asarray, made.weights), made.biases)
     assert bias is not None  # a construction has both
     if spare:
-        flat = np.asarray(points, np.float64).reshape(len(points), -1)
-        drawn, _ = init_linear("kaiming_normal", flat.shape[1], spare, bias=True, dtype=np.float32, key=key)
+        vectors = np.asarray(points, np.float64).reshape(len(points), -1)
+        drawn, _ = init_linear("kaiming_normal", vectors.shape[1], spare, bias=True, dtype=np.float32, key=key)
         fresh = np.asarray(drawn, np.float64)
-        first, bias = np.concatenate([first, fresh]), np.concatenate([bias, -fresh @ flat.mean(axis=0)])
+        first, bias = np.concatenate([first, fresh]), np.concatenate([bias, -fresh @ vectors.mean(axis=0)])
         last = np.concatenate([last, np.zeros((len(last), spare))], axis=1)
     assert middle is not None
     weights = (first.astype(np.float32), last.astype(np.float32))
@@ -191,13 +191,13 @@ def _assembled(
     fallback: Float[np.ndarray, " d"] | None,
 ) -> MLP:
     """The network with aᵢ(x) = slopesᵢ·x + offsetsᵢ."""
-    flat = np.asarray(points, np.float64).reshape(len(points), -1)
-    goals = (flat if targets is None else np.asarray(targets, np.float64).reshape(len(points), -1)).T
+    vectors = np.asarray(points, np.float64).reshape(len(points), -1)
+    goals = (vectors if targets is None else np.asarray(targets, np.float64).reshape(len(points), -1)).T
     # Between the steps, where no example is meant, f gives the mean of the targets rather than black.
     constant, (low, high) = goals.mean(axis=1) if fallback is None else fallback, _STEP
-    away = None if fallback is None else _outside(flat)
+    away = None if fallback is None else _outside(vectors)
     if fallback is not None and away is not None:
-        middle = flat.mean(axis=0)
+        middle = vectors.mean(axis=0)
         constant, (low, high) = middle + away, _FALLBACK_STEP
         along = away / (away @ away)
         tilt = _INHIBITION - (slopes @ middle + offsets)
@@ -214,18 +214,18 @@ def _assembled(
     return MLP((first, last), (bias, constant), np.asarray(points).shape[1:], "relu")
 
 
-def _outside(flat: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " d"] | None:
+def _outside(vectors: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " d"] | None:
     """A vector orthogonal to the affine span of the rows, as long as they typically are from their mean.
 
     The direction is that of a state at hand, the mean or an even one, without its part in the span. `None` where the
     rows leave no room.
     """
-    count, size = flat.shape
-    middle = flat.mean(axis=0)
-    centered = flat - middle
+    count, size = vectors.shape
+    middle = vectors.mean(axis=0)
+    centered = vectors - middle
     if count <= size:
         # At most count - 1 directions, so there is room.
-        basis = np.linalg.qr((flat[1:] - flat[0]).T)[0]
+        basis = np.linalg.qr((vectors[1:] - vectors[0]).T)[0]
     else:
         _, strengths, directions = np.linalg.svd(centered, full_matrices=False)
         basis = directions[strengths > max(centered.shape) * np.finfo(np.float64).eps * strengths[0]].T

@@ -63,9 +63,9 @@ class Coordinates(Record):
         exponent = checks.real("coordinates", exponent, least=0, most=1)
         if rank is not None:
             rank = checks.integer("rank", rank, least=1)
-        flat = np.asarray(points, np.float64).reshape(len(points), -1)
-        middle = flat.mean(axis=0) if center else np.zeros(flat.shape[1])
-        moved = flat - middle
+        vectors = np.asarray(points, np.float64).reshape(len(points), -1)
+        middle = vectors.mean(axis=0) if center else np.zeros(vectors.shape[1])
+        moved = vectors - middle
         most = min(moved.shape) if rank is None else min(rank, *moved.shape)
         if min(moved.shape) > EXACT_RANK:
             from sklearn.utils.extmath import randomized_svd  # slow to import, and rarely needed
@@ -77,13 +77,13 @@ class Coordinates(Record):
         dtype = np.asarray(points).dtype
         rounding = np.finfo(dtype if dtype.kind == "f" else np.float64).eps
         # If the points are far from the origin, their size limits the precision of their differences.
-        size = np.sqrt(np.mean(flat**2) * flat.size)
+        size = np.sqrt(np.mean(vectors**2) * vectors.size)
         kept = min(most, int(np.sum(values > rounding * max(size, np.finfo(np.float64).tiny))))
         if kept == 0:
-            basis, deviations = np.zeros((flat.shape[1], 1)), np.ones(1)
+            basis, deviations = np.zeros((vectors.shape[1], 1)), np.ones(1)
             basis[0] = 1.0
         else:
-            basis, deviations = np.ascontiguousarray(rows[:kept].T), values[:kept] / np.sqrt(len(flat))
+            basis, deviations = np.ascontiguousarray(rows[:kept].T), values[:kept] / np.sqrt(len(vectors))
         return cls(middle, basis, deviations**exponent, tuple(np.asarray(points).shape[1:]))
 
     @property
@@ -93,13 +93,13 @@ class Coordinates(Record):
 
     def encode(self, states: HostStates) -> Float[np.ndarray, "n r"]:
         """The coordinates c of each of n states; the part orthogonal to the span is dropped."""
-        flat = np.asarray(states, np.float64).reshape(len(states), -1)
-        return (flat - self.center) @ self.basis / self.scale
+        vectors = np.asarray(states, np.float64).reshape(len(states), -1)
+        return (vectors - self.center) @ self.basis / self.scale
 
     def decode(self, coordinates: Float[np.ndarray, "n r"]) -> HostStates:
         """The state x of each row of coordinates, n×state shape."""
-        flat = self.center + (np.asarray(coordinates, np.float64) * self.scale) @ self.basis.T
-        return flat.reshape(len(flat), *self.shape)
+        vectors = self.center + (np.asarray(coordinates, np.float64) * self.scale) @ self.basis.T
+        return vectors.reshape(len(vectors), *self.shape)
 
     def fold(self, network: L) -> L:
         """The network on states, in float64, that acts as `network` does on coordinates.

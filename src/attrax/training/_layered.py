@@ -10,9 +10,9 @@ from jaxtyping import Array, Float
 class Layered(Protocol):
     """A map of fully connected layers with one activation between them, such as `attrax.maps.MLP`.
 
-    Its first weight acts on the flat state, its last one gives the flat output. Therefore the last layer can be solved
-    by least squares (`polish`), a linear change of variables folds into the first and the last layer (`Coordinates`),
-    and each layer has Kronecker factors (`kfac`). It is a frozen dataclass, as every Equinox module is. A map without
+    Its first weight acts on the state as one vector, its last one gives the output so. Therefore the last layer can be
+    solved by least squares (`polish`), a linear change of variables folds into the first and the last layer
+    (`Coordinates`), and each layer has Kronecker factors (`kfac`). It is a frozen dataclass, as every Equinox module is. A map without
     these attributes is trained by gradients only.
     """
 
@@ -23,11 +23,11 @@ class Layered(Protocol):
     activation: Any
 
     def features(self, x: Float[Array, " d"]) -> Float[Array, " k"]:
-        """Activations of the last hidden layer at a flat state."""
+        """Activations of the last hidden layer at a state, given as one vector."""
         ...
 
     def readout(self, features: Float[Array, " k"]) -> Float[Array, " d"]:
-        """The flat output for given activations of the last hidden layer."""
+        """The output, as one vector, for given activations of the last hidden layer."""
         ...
 
 

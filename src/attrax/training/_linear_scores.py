@@ -80,12 +80,12 @@ def linear_scores(
     """
     checks.random_key(key)
     units = checks.integer("units", units, least=1)
-    flat = np.asarray(points, np.float64).reshape(len(points), -1)
-    templates, bias = templates_of(flat, coordinates)
-    inputs = flat if coordinates is None else coordinates.encode(points)
+    vectors = np.asarray(points, np.float64).reshape(len(points), -1)
+    templates, bias = templates_of(vectors, coordinates)
+    inputs = vectors if coordinates is None else coordinates.encode(points)
     inner, outer = (
         np.asarray(_drawn(into, out, jr.fold_in(key, number)), np.float64)
-        for number, (into, out) in enumerate([(inputs.shape[1], units), (units, len(flat))])
+        for number, (into, out) in enumerate([(inputs.shape[1], units), (units, len(vectors))])
     )
     # Hidden units get inputs of unit root mean square, and contribute little at the start.
     middle = inputs.mean(axis=0)

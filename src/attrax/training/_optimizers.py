@@ -118,10 +118,10 @@ _FEW = 2**16
 def _flattened(transformation: optax.GradientTransformation) -> optax.GradientTransformation:
     """The same steps, but for few weights computed on all of them in one array: the compiler then has one layer's work
     for a network of any depth."""
-    flat = optax.flatten(transformation)
+    flattened = optax.flatten(transformation)
 
     def fitting(weights: Any) -> optax.GradientTransformation:
-        return flat if sum(leaf.size for leaf in jax.tree.leaves(weights)) <= _FEW else transformation
+        return flattened if sum(leaf.size for leaf in jax.tree.leaves(weights)) <= _FEW else transformation
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         return fitting(updates).update(updates, state, params)

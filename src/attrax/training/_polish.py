@@ -37,8 +37,8 @@ def polish(network: L, inputs: HostStates, targets: HostStates) -> L:
     _check(inputs, targets)
     with float64():
         map64 = cast(network, np.float64)
-        flat = np.asarray(inputs, np.float64).reshape(len(inputs), -1)
-        features = apply_rows(map64.features, flat)
+        vectors = np.asarray(inputs, np.float64).reshape(len(inputs), -1)
+        features = apply_rows(map64.features, vectors)
         outputs = apply_rows(map64.readout, features)
         weights = [np.asarray(weight) for weight in map64.weights]
         biases = [None if bias is None else np.asarray(bias) for bias in map64.biases]

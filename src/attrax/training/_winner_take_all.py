@@ -12,7 +12,7 @@ scale:
     r ← relu(a − mean a),    then for ε₁ < … < 1:    r ← relu(r − ε·(Σⱼ rⱼ − r)),
 
 which is the lateral inhibition of Lippmann's MAXNET, unrolled. A unit that is at zero stays at zero, and the last
-round, with ε = 1, leaves at most one active. The gain g makes tᵢ of the winner 0. There the unit tᵢ is flat, and the
+round, with ε = 1, leaves at most one active. The gain g makes tᵢ of the winner 0. There tᵢ is constant, and the
 units of all others are inactive. So around each example f is constant and its Jacobian is exactly 0, and an example (or
 a cycle) is a superstable attractor if its own score wins. If no score wins, as at an exact tie, f gives the mean m.
 
@@ -116,10 +116,10 @@ def encoder(
     widths = [checks.integer("each entry of widths", width, least=1) for width in widths]
     if not widths:
         raise ValueError("widths must name at least one hidden layer; got an empty sequence")
-    flat = np.asarray(points, np.float64).reshape(len(points), -1)
-    templates, offsets = templates_of(flat, coordinates)
-    inputs = flat if coordinates is None else coordinates.encode(points)
-    num, size = len(flat), inputs.shape[1]
+    vectors = np.asarray(points, np.float64).reshape(len(points), -1)
+    templates, offsets = templates_of(vectors, coordinates)
+    inputs = vectors if coordinates is None else coordinates.encode(points)
+    num, size = len(vectors), inputs.shape[1]
     carried = num if min(widths) >= 2 * num else 0
     sizes = [size, *widths, num]
     layers = []
@@ -158,9 +158,9 @@ def carriers(num: int, narrowest: int) -> list[list[int]]:
     return [[index, num + index] if narrowest >= 2 * num else [] for index in range(num)]
 
 
-def templates_of(flat: np.ndarray, coordinates: Coordinates | None) -> tuple[np.ndarray, np.ndarray]:
-    """Weights and offsets of the linear scores at the start, of states or of their coordinates, for n flat examples."""
-    templates, offsets = _templates(flat)
+def templates_of(vectors: np.ndarray, coordinates: Coordinates | None) -> tuple[np.ndarray, np.ndarray]:
+    """Weights and offsets of the linear scores at the start, of states or of their coordinates, for n examples."""
+    templates, offsets = _templates(vectors)
     # The part common to all scores does not matter, and for similar examples it would be most of every score.
     templates, offsets = templates - templates.mean(axis=0), offsets - offsets.mean()
     if coordinates is not None:
@@ -169,22 +169,22 @@ def templates_of(flat: np.ndarray, coordinates: Coordinates | None) -> tuple[np.
     return templates, offsets
 
 
-def _templates(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _templates(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weights and offsets of the linear scores at the start, of the order of the size of the examples."""
-    units = _centered_units(flat)
-    if len(flat) > 1 and units is not None and _standing(units, units)[1].max() < _MOST_ALIKE:
-        size = math.sqrt(float(np.mean((flat**2).sum(axis=1))))
-        least, span = float(flat.min()), float(np.ptp(flat))
-        darker = _centered_units(np.log((flat - least) / span + _DARK)) if least >= 0 else None
+    units = _centered_units(vectors)
+    if len(vectors) > 1 and units is not None and _standing(units, units)[1].max() < _MOST_ALIKE:
+        size = math.sqrt(float(np.mean((vectors**2).sum(axis=1))))
+        least, span = float(vectors.min()), float(np.ptp(vectors))
+        darker = _centered_units(np.log((vectors - least) / span + _DARK)) if least >= 0 else None
         if darker is not None:
-            own, others, _ = _standing(flat, darker)
+            own, others, _ = _standing(vectors, darker)
             units = darker if (own > others).all() else units
-        return _TEMPLATE_SCALE * size * units, np.zeros(len(flat))
-    moved = flat - flat.mean(axis=0)
+        return _TEMPLATE_SCALE * size * units, np.zeros(len(vectors))
+    moved = vectors - vectors.mean(axis=0)
     # Nearest by Euclidean distance, relative to the mean; scaled so that a typical pair differs by a few units.
     spread = float(np.mean((moved**2).sum(axis=1))) or 1.0
     scale = _TEMPLATE_SCALE * 4 / spread
-    offsets = -0.5 * (moved**2).sum(axis=1) - moved @ flat.mean(axis=0)
+    offsets = -0.5 * (moved**2).sum(axis=1) - moved @ vectors.mean(axis=0)
     return scale * moved, scale * offsets
 
 
@@ -349,9 +349,9 @@ def winner_take_all_network(
         biases[0] = biases[0] - weights[0] @ coordinates.center
     weights[-1], biases[-1] = weights[-1] - weights[-1].mean(axis=0), biases[-1] - biases[-1].mean()
     shape = points.shape[1:]
-    flat = points.reshape(num, -1).astype(np.float64)
+    vectors = points.reshape(num, -1).astype(np.float64)
     # Never all scores of all examples at once.
-    features = _features(Encoder((*weights,), (*biases,)), flat)
+    features = _features(Encoder((*weights,), (*biases,)), vectors)
     pieces = [np.arange(start, min(start + _PIECE, num)) for start in range(0, num, _PIECE)]
     own, total, most = np.empty(num), np.empty(num), np.empty(num)
     for piece in pieces:

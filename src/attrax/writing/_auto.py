@@ -216,11 +216,11 @@ def _failures(memory: Memory) -> dict[str, Any]:
     originals = memory.originals
     assert originals is not None  # a memory with patterns has them
     found: dict[str, Any] = {"failed": list(failed_examples(memory))}
-    flat = np.asarray(originals, np.float64).reshape(len(originals), -1)
-    if len(flat) > 1:
-        distances, neighbors = nearest_others(flat)
+    vectors = np.asarray(originals, np.float64).reshape(len(originals), -1)
+    if len(vectors) > 1:
+        distances, neighbors = nearest_others(vectors)
         one = int(np.argmin(distances))
         other = int(neighbors[one])
-        distance = float(np.linalg.norm(flat[one] - flat[other]))
+        distance = float(np.linalg.norm(vectors[one] - vectors[other]))
         found["closest_pair"] = {"examples": sorted((one, other)), "distance": distance}
     return found

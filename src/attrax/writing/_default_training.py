@@ -18,12 +18,12 @@ def default_corruptions(patterns: Patterns) -> tuple[str, ...]:
     The noise is as strong as it can be while examples can still be told apart: a fifth of the typical distance to the
     nearest other example, and no more than 1.2 times the range of the values (1.2 for pixels).
     """
-    flat = np.asarray(patterns.cues_of(patterns.points), np.float64).reshape(len(patterns), -1)
-    span = float(flat.max() - flat.min()) or 1.0
+    vectors = np.asarray(patterns.cues_of(patterns.points), np.float64).reshape(len(patterns), -1)
+    span = float(vectors.max() - vectors.min()) or 1.0
     level = 1.2 * span
-    if len(flat) > 1:
-        some = np.arange(0, len(flat), max(1, len(flat) // _SAMPLE))
-        level = min(level, 0.2 * math.sqrt(float(np.median(nearest_others(flat, some)[0]))) or level)
+    if len(vectors) > 1:
+        some = np.arange(0, len(vectors), max(1, len(vectors) // _SAMPLE))
+        level = min(level, 0.2 * math.sqrt(float(np.median(nearest_others(vectors, some)[0]))) or level)
     noise = f"gaussian:{level:.3g}"
     if len(patterns.cue_shape) < 2:
         return (noise,)
@@ -36,13 +36,13 @@ def default_corruptions(patterns: Patterns) -> tuple[str, ...]:
     return (noise, noise, "occlude:0.7", *dropped, "saltpepper:0.7", "saltpepper:0.7+shift:1")
 
 
-def nearest_others(flat: np.ndarray, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def nearest_others(vectors: np.ndarray, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """For all rows, or those of the given numbers, the squared distance to the nearest other row, and its number."""
-    rows = np.arange(len(flat)) if rows is None else rows
+    rows = np.arange(len(vectors)) if rows is None else rows
     found, neighbors = np.empty(len(rows)), np.empty(len(rows), int)
     for start in range(0, len(rows), _PIECE):
         here = rows[start : start + _PIECE]
-        distances = squared_distances(flat[here], flat)
+        distances = squared_distances(vectors[here], vectors)
         distances[np.arange(len(here)), here] = np.inf
         neighbors[start : start + _PIECE] = distances.argmin(axis=1)
         found[start : start + _PIECE] = distances.min(axis=1)

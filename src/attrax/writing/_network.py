@@ -62,12 +62,12 @@ def _remedy(network: Any, shape: tuple[int, ...], dtype: Any) -> str:
     """What to do about a network that fails on states of `shape`, if that is known."""
     if any(map(_draws, jax.tree.leaves(network, is_leaf=_draws))):
         return ". Dropout and the like must be in inference mode (equinox.nn.inference_mode)"
-    flat = (math.prod(shape),)
+    vector = (math.prod(shape),)
     try:
-        takes_flat = getattr(_image(network, flat, dtype), "shape", None) == flat
-    except Exception:  # whatever goes wrong, flat states are no remedy
-        takes_flat = False
-    return ". It takes flat states: write examples.reshape(len(examples), -1)" if takes_flat else ""
+        takes_vector = getattr(_image(network, vector, dtype), "shape", None) == vector
+    except Exception:  # whatever goes wrong, vectors are no remedy
+        takes_vector = False
+    return ". It takes states as vectors: write examples.reshape(len(examples), -1)" if takes_vector else ""
 
 
 def _draws(node: Any) -> bool:

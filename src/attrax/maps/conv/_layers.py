@@ -37,7 +37,7 @@ class Chain:
         """Joins the channels that were carried last to the current ones."""
         height, width, channels = self.shape
         size = height * width * channels
-        # In a flat picture, the channels of each pixel are adjacent.
+        # In a picture as one vector, the channels of each pixel are adjacent.
         first = np.arange(size).reshape(height * width, channels)
         order = np.concatenate([first, size + first], axis=1).ravel()
         rest = np.arange(2 * size, size + self.carried)

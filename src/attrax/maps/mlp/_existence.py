@@ -55,7 +55,7 @@ class Enclosure(Record):
     errors: list[np.ndarray]
 
 
-def enclose_flat(evaluation: Evaluation) -> Float[np.ndarray, " n"]:
+def enclose_constant(evaluation: Evaluation) -> Float[np.ndarray, " n"]:
     """Encloses the fixed points near the states of an evaluation of fixed points, round which the network is certainly
     constant: their enclosure radii, and infinity for other states.
 

@@ -38,7 +38,7 @@ class FullyConnected(Protocol):
 
 
 class HiddenLayers(eqx.Module):
-    """x ↦ φ(W_L φ(… φ(W_1 x + b_1) …) + b_L), of one flat vector."""
+    """x ↦ φ(W_L φ(… φ(W_1 x + b_1) …) + b_L), of one vector."""
 
     weights: tuple[Any, ...]
     biases: tuple[Any, ...]
@@ -97,12 +97,12 @@ def derivatives_of_units(
     """
     if _is_relu(activation):
         return np.maximum(before, 0.0), (before > 0).astype(float), np.zeros(before.shape)
-    flat, length = before.ravel(), 64
-    while length < min(flat.size, _LONGEST):
+    entries, length = before.ravel(), 64
+    while length < min(entries.size, _LONGEST):
         length *= 4
     pieces: list[list[np.ndarray]] = []
-    for start in range(0, max(flat.size, 1), length):
-        piece = flat[start : start + length]
+    for start in range(0, max(entries.size, 1), length):
+        piece = entries[start : start + length]
         padded = np.zeros(length)
         padded[: len(piece)] = piece
         with float64():

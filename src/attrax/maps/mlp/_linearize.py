@@ -11,7 +11,7 @@ from attrax._base.types import HostStates
 from attrax.activations import activation as activation_of
 from attrax.linalg import Product
 from attrax.maps._linearization import Linearization
-from attrax.maps.mlp._existence import Enclosure, enclose, enclose_flat
+from attrax.maps.mlp._existence import Enclosure, enclose, enclose_constant
 from attrax.maps.mlp._factors import Factors
 from attrax.maps.mlp._joint import contracted
 from attrax.maps.mlp._product import (
@@ -38,17 +38,17 @@ class NetworkLinearizer(Record):
         """See `linearize_network`."""
         return linearize_network(self.factors, cycle, state_error)
 
-    def flat(self, states: HostStates) -> list[Linearization | None]:
-        """See `attrax.maps.FlatLinearizer`."""
+    def constant_at(self, states: HostStates) -> list[Linearization | None]:
+        """See `attrax.maps.ConstantLinearizer`."""
         factors = self.factors
         if factors.depth < 2 or not activation_of(factors.activation).piecewise_linear:
             return [None] * len(states)
-        flat = np.asarray(states, np.float64).reshape(len(states), -1)
+        vectors = np.asarray(states, np.float64).reshape(len(states), -1)
         piece = max(1, _PIECE // sum(len(row) for row in factors.row_norms))
         found: list[Linearization | None] = []
-        for start in range(0, len(flat), piece):
-            evaluation = Evaluation(factors, flat[start : start + piece], fixed=True)
-            radii = enclose_flat(evaluation)
+        for start in range(0, len(vectors), piece):
+            evaluation = Evaluation(factors, vectors[start : start + piece], fixed=True)
+            radii = enclose_constant(evaluation)
             narrow = np.min([np.count_nonzero(slopes, axis=1) for slopes in evaluation.slopes], axis=0)
             found += [
                 _constant(factors, radius, int(rank)) if np.isfinite(radius) else None

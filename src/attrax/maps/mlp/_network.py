@@ -93,16 +93,16 @@ class MLP(Record, eqx.Module):
         return self.readout(hidden).reshape(self.shape)
 
     def features(self, x: Float[Array, " d"]) -> Float[Array, " k"]:
-        """Activations of the last hidden layer at the flat state `x`."""
+        """Activations of the last hidden layer at the state `x`, given as one vector."""
         return self.hidden(x)
 
     @property
     def hidden(self) -> HiddenLayers:
-        """All layers but the last, as a map from the flat state to the features."""
+        """All layers but the last, as a map from the state, as one vector, to the features."""
         return HiddenLayers(self.weights[:-1], self.biases[:-1], self.activation)
 
     def readout(self, features: Float[Array, " k"]) -> Float[Array, " d"]:
-        """The flat output for given activations of the last hidden layer."""
+        """The output, as one vector, for given activations of the last hidden layer."""
         output = jnp.asarray(self.weights[-1] @ features)
         return output if self.biases[-1] is None else output + jnp.asarray(self.biases[-1])
 
@@ -149,8 +149,8 @@ class MLP(Record, eqx.Module):
         def rows(states: np.ndarray) -> np.ndarray:
             # Layers may be far larger than states.
             starts = range(0, max(len(states), 1), _ROWS)
-            flat = states.reshape(len(states), -1)
-            return np.concatenate([last.rows(hidden.rows(flat[start : start + _ROWS])) for start in starts])
+            vectors = states.reshape(len(states), -1)
+            return np.concatenate([last.rows(hidden.rows(vectors[start : start + _ROWS])) for start in starts])
 
         return HostFunction(
             rows,
@@ -182,7 +182,7 @@ class MLP(Record, eqx.Module):
         return Description(text, count_parameters(self), self.depth, facts)
 
     def write_operators(self, write: Any, x: str) -> str:
-        """Writes its layers, between a flat vector and the shape of a state; see `attrax.maps.Exportable`."""
+        """Writes its layers, between one vector and the shape of a state; see `attrax.maps.Exportable`."""
         x = write.apply("Reshape", x, write.constant(np.array([-1, self.size])))
         for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             arrays = [write.constant(array) for array in (formed(weight), bias) if array is not None]

@@ -178,7 +178,7 @@ class Evaluation:
             on = (self.slopes[layer] != 0) | (error != 0)
             norms = self._block_norms(layer, on, live)
             steepest = (np.abs(self.slopes[layer]) + error).max(axis=1, keepdims=True, initial=0.0)
-            # A unit that is certainly on a flat piece has the same value whatever the error of its input.
+            # A unit that is certainly on a constant piece has the same value whatever the error of its input.
             before = away * norms + _row_lengths(np.where(on, rounding, 0.0))
             away = (steepest * before + _row_lengths(self.activation_errors[layer])) * MORE
             # The value of such a unit may still be nonzero, and is rounded then.

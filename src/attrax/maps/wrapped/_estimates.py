@@ -54,21 +54,21 @@ class Sampler:
 
     def __init__(self, map: Map, cycle: HostStates, leading: Sequence[np.ndarray]) -> None:
         self.map, self.cycle = map, np.asarray(cycle, np.float64)
-        self.flat = self.cycle.reshape(len(cycle), -1)
-        size = self.flat.shape[1]
+        self.vectors = self.cycle.reshape(len(cycle), -1)
+        size = self.vectors.shape[1]
         draw = np.random.default_rng(0)
-        self.vectors = draw.standard_normal((_VECTORS, size))
+        self.directions = draw.standard_normal((_VECTORS, size))
         directions = np.concatenate([draw.standard_normal((_DIRECTIONS, size)), *[one[None] for one in leading]])
         lengths = np.linalg.norm(directions, axis=1, keepdims=True)
         directions = directions[lengths[:, 0] > 0] / lengths[lengths[:, 0] > 0]
         self.directions = np.concatenate([directions, -directions])
         with float64():
             images, self.pushed = (
-                np.stack(part) for part in zip(*[self._at(state) for state in self.flat], strict=True)
+                np.stack(part) for part in zip(*[self._at(state) for state in self.vectors], strict=True)
             )
-        lengths = np.linalg.norm(self.flat, axis=1)
+        lengths = np.linalg.norm(self.vectors, axis=1)
         reached = np.linalg.norm(images, axis=1)
-        gaps = np.linalg.norm(images - np.roll(self.flat, -1, axis=0), axis=1)
+        gaps = np.linalg.norm(images - np.roll(self.vectors, -1, axis=0), axis=1)
         slopes = np.linalg.norm(self.pushed, axis=2).max(axis=1) / math.sqrt(size)
         self.defects = gaps + ROUNDING * (reached + (1 + slopes) * lengths)
 
@@ -77,16 +77,16 @@ class Sampler:
         return image[0], pushed[0]
 
     def _along(self, points: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-        found = _image_and_products(self.map, self.cycle.shape[1:], points, np.asarray(count), self.vectors)
+        found = _image_and_products(self.map, self.cycle.shape[1:], points, np.asarray(count), self.directions)
         return np.asarray(found[0]), np.asarray(found[1])
 
     def changes(self, radius: float) -> np.ndarray:
         """Estimated bound on ‖J(x) − J(x̂_i)‖₂ within `radius` of each state."""
         if radius == 0:
-            return np.zeros(len(self.flat))
+            return np.zeros(len(self.vectors))
         found = []
         with float64():
-            for state, pushed in zip(self.flat, self.pushed, strict=True):
+            for state, pushed in zip(self.vectors, self.pushed, strict=True):
                 points = state + radius * self.directions
                 moved = self._along(points, len(points))[1]
                 found.append(SAFETY * GAUSS * np.linalg.norm(moved - pushed, axis=2).max())
@@ -111,7 +111,7 @@ def enclose_sums(sampler: Sampler, powers: PowerNorms) -> Ball:
 def _grow(sampler: Sampler, needed_at: Any) -> Ball:
     largest = float(sampler.defects.max())
     if not np.isfinite(largest):
-        return Ball(float("inf"), np.full(len(sampler.flat), np.inf))
+        return Ball(float("inf"), np.full(len(sampler.vectors), np.inf))
     radius = 32 * largest
     changes = sampler.changes(radius)
     for _ in range(_ROUNDS):
@@ -171,7 +171,7 @@ def _product(jacobians: Sequence[np.ndarray]) -> JacobianProduct:
 
 @eqx.filter_jit
 def _image_and_products(map: Map, shape: tuple[int, ...], points: Any, count: Any, vectors: Any) -> tuple[Any, Any]:
-    """f(x) of the first `count` flat points, and the products of its Jacobian with all vectors; zeros for the others.
+    """f(x) of the first `count` points, and the products of its Jacobian with all vectors; zeros for the others.
     So one program takes a state as well as all points around it."""
     points, vectors = jnp.asarray(points), jnp.asarray(vectors)
 

@@ -26,7 +26,7 @@ from attrax.linalg import (
 from attrax.maps._linearization import Linearization, Linearizer
 from attrax.maps._reduced_map import formed
 from attrax.maps.wrapped._estimates import ROUNDING, Ball, Sampler, enclose_dense, enclose_sums
-from attrax.maps.wrapped._plain_map import FlatMap
+from attrax.maps.wrapped._plain_map import VectorMap
 
 
 def general_linearizer(map: Map) -> Linearizer:
@@ -121,11 +121,11 @@ def state_jacobian(map: Map, state: np.ndarray) -> Float[np.ndarray, "d d"]:
     """The full d×d Jacobian at one state, of any map whose arrays are already cast to float64."""
     with float64(), differentiating(map):
         # The program that Newton's method has compiled.
-        return np.asarray(formed(FlatMap(map, state.shape), device_array(state.ravel(), np.float64)))
+        return np.asarray(formed(VectorMap(map, state.shape), device_array(state.ravel(), np.float64)))
 
 
 def _multiplied(matrices: Sequence[np.ndarray], vectors: np.ndarray) -> np.ndarray:
-    """One flat vector, or several, one per row, times each of the matrices in turn."""
+    """One vector, or several, one per row, times each of the matrices in turn."""
     vectors = np.asarray(vectors, np.float64)
     # Around a long expanding cycle the products may overflow.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -137,15 +137,15 @@ def _multiplied(matrices: Sequence[np.ndarray], vectors: np.ndarray) -> np.ndarr
 def _applied(
     map: Map, states: Sequence[Any], one: Callable[..., Any], several: Callable[..., Any], vectors: np.ndarray
 ) -> np.ndarray:
-    """Products of the Jacobians at `states`, in order, with one flat vector or with several, one per row."""
+    """Products of the Jacobians at `states`, in order, with one vector or with several, one per row."""
     vectors = np.asarray(vectors, np.float64)
-    flat = vectors.shape
+    shape = vectors.shape
     product = one if vectors.ndim == 1 else several
     with float64(), differentiating(map):
         for state in states:
-            shaped = device_array(vectors.reshape(*flat[:-1], *state.shape), np.float64)
+            shaped = device_array(vectors.reshape(*shape[:-1], *state.shape), np.float64)
             vectors = np.asarray(product(map, state, shaped))
-    return vectors.reshape(flat)
+    return vectors.reshape(shape)
 
 
 @eqx.filter_jit

@@ -14,8 +14,8 @@ from attrax.maps._on_host import HostFunction, host_function
 from attrax.maps._reduced_map import ReducedMap
 
 
-class FlatMap(eqx.Module):
-    """A map with flat values, of states or flat states."""
+class VectorMap(eqx.Module):
+    """A map whose values are vectors, of states or of their vectors."""
 
     map: Map
     shape: tuple[int, ...] = eqx.field(static=True)
@@ -110,7 +110,7 @@ def _rounded_to(program: Any) -> str | None:
 
 
 def plain_map(map: Map, shape: tuple[int, ...]) -> ReducedMap:
-    """Any callable, iterated on the flat state. **Raises** `ValueError` if it is not a map of such states.
+    """Any callable, iterated on the state as one vector. **Raises** `ValueError` if it is not a map of such states.
 
     ```python
     >>> import jax.numpy as jnp
@@ -124,5 +124,5 @@ def plain_map(map: Map, shape: tuple[int, ...]) -> ReducedMap:
     ```
     """
     check_map(map, shape)
-    step = FlatMap(map, shape)
+    step = VectorMap(map, shape)
     return ReducedMap(step, step, _ToState(shape), None, math.prod(shape))

@@ -82,15 +82,15 @@ def _likeness(memory: Memory, example: HostStates, starts: HostStates) -> dict[s
     values, vectors = np.linalg.eig(jacobian)
     order = np.argsort(-np.abs(values))
     leading = vectors[:, order[0]]
-    flat = example.ravel().astype(np.float64)
+    vector = example.ravel().astype(np.float64)
     cosines, rows = [], starts.reshape(len(starts), -1)
     for step, states in zip(STEPS, followed, strict=True):
         powered = rows @ np.linalg.matrix_power(jacobian / max(abs(values[order[0]]), 1e-300), step).T
         cosines.append(float(np.median(np.abs(_cosine(states, powered)))))
     return {
         "cosine": cosines,
-        "to_example": [float(np.median(np.abs(_cosine(states, flat[None])))) for states in followed],
-        "eigenvector": float(abs(leading @ flat) / (np.linalg.norm(leading) * np.linalg.norm(flat))),
+        "to_example": [float(np.median(np.abs(_cosine(states, vector[None])))) for states in followed],
+        "eigenvector": float(abs(leading @ vector) / (np.linalg.norm(leading) * np.linalg.norm(vector))),
         "eigenvalue": float(abs(values[order[0]])),
         "ratio": float(abs(values[order[1]]) / max(abs(values[order[0]]), 1e-300)),
         "attractors": attractors,
