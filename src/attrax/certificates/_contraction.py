@@ -90,13 +90,13 @@ def _prove(steps: Sequence[StepBounds], norms: Sequence[Norm], residual: float, 
     # Brouwer: a ball that is mapped into itself contains the exact cycle, which bounds its distance from the given
     # points.
     residual *= 1 + SAFETY
-    misses = [norms[(i + 1) % period].largest * (residual + step.output_error) for i, step in enumerate(steps)]
+    residuals = [norms[(i + 1) % period].largest * (residual + step.output_error) for i, step in enumerate(steps)]
     away = 0.0
-    miss = max(misses)
-    if miss > 0:
-        away = 2 * miss / (1 - contracts)
+    largest = max(residuals)
+    if largest > 0:
+        away = 2 * largest / (1 - contracts)
         for _ in range(8):
-            if all(ball.growth(away) * away + miss <= away for ball in balls):
+            if all(ball.growth(away) * away + largest <= away for ball in balls):
                 break
             away *= 2
         else:

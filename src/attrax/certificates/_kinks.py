@@ -36,7 +36,7 @@ _STEEP = 1e-5
 """A difference quotient that is off by more than this, also at smaller steps, contradicts the Jacobian."""
 _SHRINKS = 0.3
 """With a tenth of the step, a smooth map leaves a tenth of the deviation; a kink leaves more than this fraction."""
-_TOLERATED, _UNSETTLED = 4e-12, 0.05
+_TOLERATED, _UNCONVERGED = 4e-12, 0.05
 """A residual that Newton's method leaves alone, relative to the sizes of states. Where a path is too slow to lose it,
 what is left may differ by this part of it from what the Jacobian says."""
 _RANDOM, _ENTRIES, _AXES, _STATES = (6, 64), 2048, 16, 64
@@ -125,28 +125,28 @@ def _grows(
         # A deviation that is not finite, or too large to be squared, has grown.
         return np.clip(np.nan_to_num(ends, nan=np.inf), -1e100, 1e100)
 
-    # What is still missing: one lap from the given states.
-    missing = after(center + 0 * both, 1)[0] - center
-    missed = float(np.linalg.norm(missing))
-    vectors = np.concatenate([missing[None] / (missed or 1.0), directions])
+    # What one lap adds to the given state.
+    step = after(center + 0 * both, 1)[0] - center
+    residual = float(np.linalg.norm(step))
+    vectors = np.concatenate([step[None] / (residual or 1.0), directions])
     pushed = float(np.linalg.norm(linear.forward(vectors), axis=1).max())
     rounding = 64 * UNIT_ROUNDOFF * (float(np.linalg.norm(center)) + length) * (1 + pushed)
-    goal = min(0.1, rounding / missed) if missed > 0 else 0.1
+    goal = min(0.1, rounding / residual) if residual > 0 else 0.1
     most = (_MOST_STEPS if linear.product is not None else _MOST_STEPS_LARGE) // lap
     laps = 0
-    # Applies the linear map to the directions until all are small, and until nothing should be missing any more.
+    # Applies the linear map to the directions until all are small, and until the residual should be gone.
     while laps < max(most, 1):
         vectors, laps = linear.forward(vectors), laps + 1
         if frobenius_bound(vectors[1:]) < 0.1 and float(np.linalg.norm(vectors[0])) <= goal:
             break
     ends = after(center + _SCALES[0] * length * both, laps)
-    if missed > rounding:
-        left = missed * vectors[0]
-        settled = float(np.linalg.norm(left)) <= rounding
-        if not settled and missed > _TOLERATED * (float(np.linalg.norm(center)) + length):
+    if residual > rounding:
+        left = residual * vectors[0]
+        converged = float(np.linalg.norm(left)) <= rounding
+        if not converged and residual > _TOLERATED * (float(np.linalg.norm(center)) + length):
             return True  # too slow to be tried
         still = after(ends, 1)[0] - ends[0]
-        if float(np.linalg.norm(still - left)) > (4 * rounding if settled else _UNSETTLED * missed):
+        if float(np.linalg.norm(still - left)) > (4 * rounding if converged else _UNCONVERGED * residual):
             return True
         if float(np.linalg.norm(ends[0] - center)) > 1.01 * linear.enclosure_radius + 4 * rounding:
             return True

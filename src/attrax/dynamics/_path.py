@@ -61,15 +61,15 @@ def entry_of(
         steps = np.arange(max(begin - _BACK, 1), begin)
         place = (steps - last - 1) % period
         gap = np.linalg.norm(isometric_coordinates(reduced, trace[steps - 1]) - isometric_lap[place], axis=1)
-        missed = gap - apart[place] >= stored.recovery
+        off = gap - apart[place] >= stored.recovery
         # The state itself is needed only if the triangle inequality does not decide.
-        open_steps = np.flatnonzero(~missed & (gap + apart[place] >= stored.recovery))
+        open_steps = np.flatnonzero(~off & (gap + apart[place] >= stored.recovery))
         if len(open_steps):
             states = states_of(reduced, trace[steps[open_steps] - 1]).reshape(len(open_steps), -1)
             distance = np.linalg.norm(states - stored.references[met.order[place[open_steps]]], axis=1)
-            missed[open_steps] = distance >= stored.recovery
-        if missed.any():
-            begin = int(steps[missed][-1]) + 1
+            off[open_steps] = distance >= stored.recovery
+        if off.any():
+            begin = int(steps[off][-1]) + 1
             break
         begin = int(steps[0])
     index = int(met.order[(begin - last - 1) % period])

@@ -202,16 +202,16 @@ def _solved(
 
 
 def _newton(reduced: ReducedMap, z: Float[np.ndarray, "p k"], max_steps: int) -> tuple[Float[np.ndarray, "p k"], float]:
-    """Runs Newton's method as long as it lowers the defect; returns the result and the remaining defect."""
+    """Runs Newton's method as long as it lowers the residual; returns the result and the remaining residual."""
     best_z, best = z, np.inf
     for _ in range(max_steps):
         stepped = _rows(reduced, "step", z)
-        defect = stepped - np.roll(z, -1, axis=0)
-        size = float(np.abs(defect).max())
+        residual = stepped - np.roll(z, -1, axis=0)
+        size = float(np.abs(residual).max())
         if not np.isfinite(size) or size >= best:
             break
         best_z, best = z, size
-        correction = _newton_correction(reduced, z, defect)
+        correction = _newton_correction(reduced, z, residual)
         if correction is None:
             break
         z = z + correction
@@ -247,9 +247,9 @@ def _cycle_residual(images: np.ndarray, cycle: np.ndarray) -> float:
 
 
 def _newton_correction(
-    reduced: ReducedMap, z: Float[np.ndarray, "p k"], defect: Float[np.ndarray, "p k"]
+    reduced: ReducedMap, z: Float[np.ndarray, "p k"], residual: Float[np.ndarray, "p k"]
 ) -> Float[np.ndarray, "p k"] | None:
-    """Solves δ_{i+1} − J_i δ_i = defect_i around the cycle.
+    """Solves δ_{i+1} − J_i δ_i = residual_i around the cycle.
 
     One round from δ_1 gives δ_1 = Π δ_1 + c with the product Π of all J_i, so (I − Π) δ_1 = c.
     """
@@ -258,7 +258,7 @@ def _newton_correction(
     def around(start: np.ndarray) -> np.ndarray:
         deviation = start
         for step in range(period):
-            deviation = _pushed(reduced, z[step], deviation) + defect[step]
+            deviation = _pushed(reduced, z[step], deviation) + residual[step]
         return deviation
 
     try:
@@ -266,9 +266,9 @@ def _newton_correction(
             product, constant = np.eye(size), np.zeros(size)
             for step in range(period):
                 jacobian = _jacobian(reduced, z[step])
-                product, constant = jacobian @ product, jacobian @ constant + defect[step]
+                product, constant = jacobian @ product, jacobian @ constant + residual[step]
             with warnings.catch_warnings():
-                # The defect after the step shows whether an ill-conditioned system still helped.
+                # The residual after the step shows whether an ill-conditioned system still helped.
                 warnings.simplefilter("ignore", scipy.linalg.LinAlgWarning)
                 first = scipy.linalg.solve(np.eye(size) - product, constant, check_finite=True)
         else:
@@ -284,7 +284,7 @@ def _newton_correction(
         return None  # singular or not finite: no isolated cycle here
     corrections = [first]
     for step in range(period - 1):
-        corrections.append(_pushed(reduced, z[step], corrections[-1]) + defect[step])
+        corrections.append(_pushed(reduced, z[step], corrections[-1]) + residual[step])
     return np.stack(corrections)
 
 

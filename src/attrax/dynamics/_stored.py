@@ -49,10 +49,10 @@ def thresholds_of(memory: Memory, reading: str = "auto", reduced: ReducedMap | N
     if reduced is None:
         with float64():
             reduced = reduced_map(memory.map, patterns.shape)
-    missed = (
+    residual = (
         states_of(reduced, run(reduced, points, max_steps=1, atol=literal.convergence).z) - points[patterns.successor]
     )
-    reached = np.linalg.norm(missed.reshape(len(points), -1), axis=1).max() <= literal.recovery
+    reached = np.linalg.norm(residual.reshape(len(points), -1), axis=1).max() <= literal.recovery
     return literal if reached else mean_square
 
 

@@ -12,8 +12,8 @@ class Layered(Protocol):
 
     Its first weight acts on the state as one vector, its last one gives the output so. Therefore the last layer can be
     solved by least squares (`polish`), a linear change of variables folds into the first and the last layer
-    (`Coordinates`), and each layer has Kronecker factors (`kfac`). It is a frozen dataclass, as every Equinox module is. A map without
-    these attributes is trained by gradients only.
+    (`Coordinates`), and each layer has Kronecker factors (`kfac`). It is a frozen dataclass, as every Equinox module
+    is. A map without these attributes is trained by gradients only.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]

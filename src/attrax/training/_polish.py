@@ -16,8 +16,8 @@ L = TypeVar("L", bound=Layered)
 def polish(network: L, inputs: HostStates, targets: HostStates) -> L:
     """The network in float64, with its last layer changed as little as possible so that it fits `targets` best.
 
-    With features Φ (n×k, with a column of ones added if the last layer has a bias) and residual R it adds RᵀΦ⁺ᵀ, the
-    least change in the Frobenius norm. The fit is exact if Φ has full row rank, which needs k ≥ n.
+    With features Φ (n×k, with a column of ones added if the last layer has a bias) and the misfit R of the outputs it
+    adds RᵀΦ⁺ᵀ, the least change in the Frobenius norm. The fit is exact if Φ has full row rank, which needs k ≥ n.
 
     **Arguments:** `network`; `inputs`, `targets`, n×state shape.
 
@@ -42,9 +42,9 @@ def polish(network: L, inputs: HostStates, targets: HostStates) -> L:
         outputs = apply_rows(map64.readout, features)
         weights = [np.asarray(weight) for weight in map64.weights]
         biases = [None if bias is None else np.asarray(bias) for bias in map64.biases]
-    residual = np.asarray(targets, np.float64).reshape(len(targets), -1) - outputs
+    misfit = np.asarray(targets, np.float64).reshape(len(targets), -1) - outputs
     design = features if biases[-1] is None else np.column_stack([features, np.ones(len(features))])
-    change = np.linalg.lstsq(design, residual, rcond=None)[0]
+    change = np.linalg.lstsq(design, misfit, rcond=None)[0]
     if biases[-1] is not None:
         change, shift = change[:-1], change[-1]
         biases[-1] = biases[-1] + shift

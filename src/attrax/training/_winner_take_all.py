@@ -226,11 +226,11 @@ def ensure_lead(encoder: Encoder, inputs: Float[np.ndarray, "n *state"], *, lead
     apart = np.linalg.norm(features - features[rival], axis=1)
     usual = max(float(np.median(ahead)), np.finfo(np.float32).eps * float(np.abs(own).max()))
     wanted = lead * usual * np.minimum(1.0, apart / max(float(np.median(apart)), np.finfo(np.float64).tiny))
-    missing = wanted - ahead
-    short = np.flatnonzero(missing > 0)
+    shortfall = wanted - ahead
+    short = np.flatnonzero(shortfall > 0)
     if len(short):
         asked = np.zeros((len(inputs), len(short)))
-        asked[short, np.arange(len(short))] = missing[short]
+        asked[short, np.arange(len(short))] = shortfall[short]
         changes = np.linalg.lstsq(features, asked, rcond=None)[0].T
         bearable = np.linalg.norm(changes, axis=1) <= _STEEPEST * np.median(np.linalg.norm(weights[-1], axis=1))
         last = weights[-1].copy()

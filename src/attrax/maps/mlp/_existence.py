@@ -31,7 +31,7 @@ from attrax.maps.mlp._slopes import Evaluation, step_by_step
 from attrax.maps.mlp._weights import block
 
 _FIRST, _NEXT, _ROUNDS = 32.0, 1.5, 8
-"""The first radius to try, in units of the defect; the factor above the needed radius to try next; the number of
+"""The first radius to try, in units of the residual; the factor above the needed radius to try next; the number of
 attempts."""
 _MOST = 512
 """The most coordinates of all states of a cycle together for Newton's method."""
@@ -62,13 +62,13 @@ def enclose_constant(evaluation: Evaluation) -> Float[np.ndarray, " n"]:
     The same as `enclose` of each alone, but tries contraction only. All states together take little more time than one.
     """
     found = np.full(len(evaluation.states), np.inf)
-    defects = evaluation.defects(sharp=False)
+    residuals = evaluation.residuals(sharp=False)
     with np.errstate(over="ignore", invalid="ignore"):
-        errors = evaluation.slope_errors(_FIRST * defects, sharp=False)
+        errors = evaluation.slope_errors(_FIRST * residuals, sharp=False)
     on = [(slope != 0) | (error != 0) for slope, error in zip(evaluation.slopes, errors, strict=True)]
-    for step, defect in enumerate(defects):
-        if np.isfinite(defect) and cut(evaluation.factors, [np.flatnonzero(layer[step]) for layer in on]):
-            found[step] = _by_contraction([0.0], defect[None])
+    for step, residual in enumerate(residuals):
+        if np.isfinite(residual) and cut(evaluation.factors, [np.flatnonzero(layer[step]) for layer in on]):
+            found[step] = _by_contraction([0.0], residual[None])
     return found
 
 
@@ -80,15 +80,15 @@ def enclose(evaluation: Evaluation) -> Enclosure:
     for sharp in (False, True) if cheap_first else (True,):
         if sharp and cheap_first and evaluation.heavy():
             break
-        defects = evaluation.defects(sharp=sharp)
-        largest = float(defects.max())
+        residuals = evaluation.residuals(sharp=sharp)
+        largest = float(residuals.max())
         nearest = _FIRST * largest
         if not np.isfinite(largest):
             continue
         radius, tried = _FIRST * largest, False
         for _ in range(_ROUNDS):
             errors = step_by_step(evaluation.slope_errors(radius, sharp=sharp))
-            least, needed = _needed(evaluation.factors, slopes, errors, defects)
+            least, needed = _needed(evaluation.factors, slopes, errors, residuals)
             if needed <= radius:
                 if 2 * needed < radius:
                     # In a smaller ball the slopes are known more precisely.
@@ -108,7 +108,7 @@ def enclose(evaluation: Evaluation) -> Enclosure:
 
 
 def _needed(
-    factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray], defects: np.ndarray
+    factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray], residuals: np.ndarray
 ) -> tuple[float, float]:
     """A lower bound on the radius needed, and a radius that suffices if the slopes are correct to within `errors`
     inside it (or infinity)."""
@@ -120,31 +120,31 @@ def _needed(
             Bounded.of(step_product(factors, slopes, errors, start, exit_factor(factors)))
             for start in range(0, len(slopes), factors.depth)
         ]
-        found = _by_contraction([step.norm() for step in steps], defects)
+        found = _by_contraction([step.norm() for step in steps], residuals)
         if np.isfinite(found):
             return found, found
         if len(steps) > 1:
-            least, needed = _newton_for_cycles(factors, slopes, errors, steps, defects)
-            return least, needed if np.isfinite(needed) else _in_norms(factors, slopes, errors, steps, defects)
+            least, needed = _newton_for_cycles(factors, slopes, errors, steps, residuals)
+            return least, needed if np.isfinite(needed) else _in_norms(factors, slopes, errors, steps, residuals)
         inverse, rate = _newton(factors, slopes, errors, steps[0])
-        least = inverse * float(defects[0]) * _MORE
+        least = inverse * float(residuals[0]) * _MORE
     if not np.isfinite(least):
         return nothing
     return least, least / (1 - rate) * _MORE if rate < 1 else float("inf")
 
 
-def _by_contraction(rates: Sequence[float], defects: np.ndarray) -> float:
+def _by_contraction(rates: Sequence[float], residuals: np.ndarray) -> float:
     """The largest radius of balls around the points of the cycle that steps with these Lipschitz constants map into
     each other."""
     factor, constant = 1.0, 0.0
-    for rate, defect in zip(rates, defects, strict=True):
-        factor, constant = factor * rate, constant * rate + defect
+    for rate, residual in zip(rates, residuals, strict=True):
+        factor, constant = factor * rate, constant * rate + residual
     if not factor * _MORE < 1:
         return float("inf")
     radius = constant / (1 - factor * _MORE) * _MORE
     largest = radius
-    for rate, defect in zip(rates, defects, strict=True):
-        radius = (rate * radius + float(defect)) * _MORE
+    for rate, residual in zip(rates, residuals, strict=True):
+        radius = (rate * radius + float(residual)) * _MORE
         largest = max(largest, radius)
     return largest if np.isfinite(largest) else float("inf")
 
@@ -215,7 +215,7 @@ def _newton_for_cycles(
     slopes: Sequence[np.ndarray],
     errors: Sequence[np.ndarray],
     steps: Sequence[Bounded],
-    defects: np.ndarray,
+    residuals: np.ndarray,
 ) -> tuple[float, float]:
     """A lower bound on the radius needed, and a radius that suffices, by Newton's method in the row space of W_1.
 
@@ -233,11 +233,11 @@ def _newton_for_cycles(
         whole[after : after + size, step * size : (step + 1) * size] = move.matrix
         error = max(error, move.error)
     norm, rate = _by_inverse(Bounded(whole, error))
-    least = norm * frobenius_bound(defects[None]) * _MORE
+    least = norm * frobenius_bound(residuals[None]) * _MORE
     if not (np.isfinite(least) and rate < 1):
         return least if np.isfinite(least) else 0.0, float("inf")
     inside = least / (1 - rate) * _MORE
-    states = (step.norm() * inside + float(defect) for step, defect in zip(steps, defects, strict=True))
+    states = (step.norm() * inside + float(residual) for step, residual in zip(steps, residuals, strict=True))
     return least, max(inside, *states) * _MORE
 
 
@@ -246,12 +246,12 @@ def _in_norms(
     slopes: Sequence[np.ndarray],
     errors: Sequence[np.ndarray],
     steps: Sequence[Bounded],
-    defects: np.ndarray,
+    residuals: np.ndarray,
 ) -> float:
     """The radius of balls that contain the cycle, from norms in which v_{i+1} = M_i v_i + W_1 c_i contracts.
 
     M_i maps the first pre-activations of one state to those of the next, v_{i+1} is W_1 times the next deviation, c_i
-    is the defect of step i, and the next deviation itself is W_{L+1} C_i v_i + c_i.
+    is the residual of step i, and the next deviation itself is W_{L+1} C_i v_i + c_i.
     """
     depth, period = factors.depth, len(steps)
     units = [np.flatnonzero((slopes[start] != 0) | (errors[start] != 0)) for start in range(0, len(slopes), depth)]
@@ -274,12 +274,13 @@ def _in_norms(
         if not rate < 1:
             continue
         pushes = [
-            there.largest * factors.norms[0] * float(defect) for there, defect in zip(following, defects, strict=True)
+            there.largest * factors.norms[0] * float(residual)
+            for there, residual in zip(following, residuals, strict=True)
         ]
         size = max(pushes) / (1 - rate) * _MORE
         radius = max(
-            out.norm() * here.smallest * size + float(defect)
-            for out, here, defect in zip(outs, norms, defects, strict=True)
+            out.norm() * here.smallest * size + float(residual)
+            for out, here, residual in zip(outs, norms, residuals, strict=True)
         )
         if np.isfinite(radius):
             return radius * _MORE

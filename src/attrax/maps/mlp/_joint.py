@@ -46,14 +46,14 @@ def contracted(evaluation: Evaluation, radius: float) -> Contracted | None:
     factors = evaluation.factors
     if min(factors.weights[0].shape) > _SIZE or not np.isfinite(radius) or evaluation.heavy():
         return None
-    defects = evaluation.defects(sharp=True)
+    residuals = evaluation.residuals(sharp=True)
     space = None
     for _ in range(_ROUNDS):
         choices = _choices(evaluation, radius)
         if not choices:
             return None
         space = row_space_factors(factors) if space is None else space
-        needed, rate = _proved(*space, choices, defects)
+        needed, rate = _proved(*space, choices, residuals)
         if needed <= radius:
             with np.errstate(divide="ignore"):
                 return Contracted(needed, float(np.log(rate)))
@@ -117,11 +117,11 @@ def row_space_factors(factors: Factors) -> tuple[Factors, Factor]:
 
 
 def _proved(
-    factors: Factors, back: Factor, choices: list[tuple[_Slopes, _Slopes]], defects: np.ndarray
+    factors: Factors, back: Factor, choices: list[tuple[_Slopes, _Slopes]], residuals: np.ndarray
 ) -> tuple[float, float]:
     """The radius of the balls that are needed round the states, and the rate of one round."""
     nothing = (float("inf"), float("inf"))
-    depth, period = factors.depth, len(defects)
+    depth, period = factors.depth, len(residuals)
     rounds: list[Bounded] = []
     gains = np.zeros(period)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -137,13 +137,13 @@ def _proved(
         joint = joint_contraction([one.matrix for one in rounds], [one.error for one in rounds])
         if joint is None:
             return nothing
-        missed = 0.0
-        for gain, defect in zip(gains, defects, strict=True):
-            missed = (gain * missed + float(defect)) * _MORE
-        # Followed from the given states, the map moves by Σ|Π_k|·missed at most, and comes to the cycle. Each state
+        accrued = 0.0
+        for gain, residual in zip(gains, residuals, strict=True):
+            accrued = (gain * accrued + float(residual)) * _MORE
+        # Followed from the given states, the map moves by Σ|Π_k|·accrued at most, and comes to the cycle. Each state
         # depends on the one before it only through the row space.
-        radius = needed = joint.total * missed * _MORE
-        for gain, defect in zip(gains, defects, strict=True):
-            radius = (gain * radius + float(defect)) * _MORE
+        radius = needed = joint.total * accrued * _MORE
+        for gain, residual in zip(gains, residuals, strict=True):
+            radius = (gain * radius + float(residual)) * _MORE
             needed = max(needed, radius)
     return (needed, joint.rate) if np.isfinite(needed) else nothing

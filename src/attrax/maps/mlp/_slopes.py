@@ -114,8 +114,8 @@ class Evaluation:
         ones."""
         return self._spread(np.full(len(self.states), radius), sharp=True).totals
 
-    def defects(self, *, sharp: bool) -> Float[np.ndarray, " p"]:
-        """Bounds on ‖f(x_i) − x_{i+1}‖ for the exact f: the computed defect plus all rounding errors."""
+    def residuals(self, *, sharp: bool) -> Float[np.ndarray, " p"]:
+        """Bounds on ‖f(x_i) − x_{i+1}‖ for the exact f: the computed residual plus all rounding errors."""
         outputs, errors = self._outputs(self._spread(np.zeros(len(self.states)), sharp).outputs)
         with np.errstate(over="ignore", invalid="ignore"):
             gaps = outputs - self.following

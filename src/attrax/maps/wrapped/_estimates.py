@@ -50,7 +50,7 @@ class Ball(Record):
 
 
 class Sampler:
-    """A callable at the states of a cycle: its defects, and how its Jacobians change nearby."""
+    """A callable at the states of a cycle: its residuals, and how its Jacobians change nearby."""
 
     def __init__(self, map: Map, cycle: HostStates, leading: Sequence[np.ndarray]) -> None:
         self.map, self.cycle = map, np.asarray(cycle, np.float64)
@@ -70,7 +70,7 @@ class Sampler:
         reached = np.linalg.norm(images, axis=1)
         gaps = np.linalg.norm(images - np.roll(self.vectors, -1, axis=0), axis=1)
         slopes = np.linalg.norm(self.pushed, axis=2).max(axis=1) / math.sqrt(size)
-        self.defects = gaps + ROUNDING * (reached + (1 + slopes) * lengths)
+        self.residuals = gaps + ROUNDING * (reached + (1 + slopes) * lengths)
 
     def _at(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         image, pushed = self._along(np.broadcast_to(state, self.directions.shape), 1)
@@ -95,7 +95,7 @@ class Sampler:
 
 def enclose_dense(sampler: Sampler, jacobians: Sequence[np.ndarray]) -> Ball:
     """A cycle near the given states, from the Jacobians there and their estimated changes."""
-    return _grow(sampler, lambda changes: _needed(jacobians, changes, sampler.defects))
+    return _grow(sampler, lambda changes: _needed(jacobians, changes, sampler.residuals))
 
 
 def enclose_sums(sampler: Sampler, powers: PowerNorms) -> Ball:
@@ -103,13 +103,13 @@ def enclose_sums(sampler: Sampler, powers: PowerNorms) -> Ball:
 
     def needed(changes: np.ndarray) -> float:
         rate = powers.inverse * float(changes.max())
-        return powers.inverse * float(sampler.defects.max()) / (1 - rate) if rate < 1 else float("inf")
+        return powers.inverse * float(sampler.residuals.max()) / (1 - rate) if rate < 1 else float("inf")
 
     return _grow(sampler, needed)
 
 
 def _grow(sampler: Sampler, needed_at: Any) -> Ball:
-    largest = float(sampler.defects.max())
+    largest = float(sampler.residuals.max())
     if not np.isfinite(largest):
         return Ball(float("inf"), np.full(len(sampler.vectors), np.inf))
     radius = 32 * largest
@@ -125,7 +125,7 @@ def _grow(sampler: Sampler, needed_at: Any) -> Ball:
     return Ball(float("inf"), changes)
 
 
-def _needed(jacobians: Sequence[np.ndarray], changes: np.ndarray, defects: np.ndarray) -> float:
+def _needed(jacobians: Sequence[np.ndarray], changes: np.ndarray, residuals: np.ndarray) -> float:
     errors = [
         float(change) + ROUNDING * frobenius_bound(jacobian)
         for change, jacobian in zip(changes, jacobians, strict=True)
@@ -133,21 +133,21 @@ def _needed(jacobians: Sequence[np.ndarray], changes: np.ndarray, defects: np.nd
     if not all(np.isfinite(jacobian).all() for jacobian in jacobians) or not np.isfinite(errors).all():
         return float("inf")
     if len(jacobians) == 1:
-        return _newton(jacobians[0], errors[0], float(defects[0]))
+        return _newton(jacobians[0], errors[0], float(residuals[0]))
     for norms, _ in contracting_norms(list(jacobians), _product(jacobians), None):
         following = [*norms[1:], norms[0]]
-        steps = list(zip(jacobians, errors, norms, following, defects, strict=True))
+        steps = list(zip(jacobians, errors, norms, following, residuals, strict=True))
         rate = max(contraction_rate(jacobian, here, there, error) for jacobian, error, here, there, _ in steps)
         if rate < 1:
-            pushed = max(there.largest * float(defect) for *_, there, defect in steps)
+            pushed = max(there.largest * float(residual) for *_, there, residual in steps)
             return max(norm.smallest for norm in norms) * pushed / (1 - rate)
     return float("inf")
 
 
-def _newton(jacobian: np.ndarray, error: float, defect: float) -> float:
+def _newton(jacobian: np.ndarray, error: float, residual: float) -> float:
     rate = two_norm_bound(jacobian) + error
     if rate < 0.9:
-        return defect / (1 - rate)
+        return residual / (1 - rate)
     eye = np.eye(len(jacobian))
     try:
         inverse = np.linalg.inv(eye - jacobian)
@@ -156,7 +156,7 @@ def _newton(jacobian: np.ndarray, error: float, defect: float) -> float:
     size, norm = frobenius_bound(inverse), two_norm_bound(inverse)
     rate = frobenius_bound(eye - inverse + inverse @ jacobian) + norm * error
     rate += gamma(len(eye) + 6) * (len(eye) + size * (1 + frobenius_bound(jacobian)))
-    return norm * defect / (1 - rate) if rate < 1 else float("inf")
+    return norm * residual / (1 - rate) if rate < 1 else float("inf")
 
 
 def _product(jacobians: Sequence[np.ndarray]) -> JacobianProduct:
