@@ -230,7 +230,7 @@ def test_arnoldi_and_dense_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.random.default_rng(4).random(20)
     network = shift_to_fixed(ax.maps.mlp((20,), width=18, depth=2, activation="swish", key=jr.key(5)), x)
     dense = ax.certify(around(network, x))
-    monkeypatch.setattr("attrax.linalg._bounds.DENSE", 4)
+    monkeypatch.setattr("attrax.linalg._bounds.SMALL", 4)
     arnoldi = ax.certify(around(network, x))
     assert arnoldi.method == ("arnoldi",)
     assert arnoldi.spectral_radius[0] == pytest.approx(dense.spectral_radius[0], rel=1e-8)

@@ -17,7 +17,7 @@ from attrax._base.types import HostStates, Map, Progress
 from attrax.certificates._kinks import contradicted
 from attrax.certificates._open_sequences import open_sequence_errors
 from attrax.dynamics import Refined, refine, refine_each
-from attrax.linalg import DENSE, Product, basis_bound, gamma, largest_eigenvalues, leading_eigenvalue, power_bound
+from attrax.linalg import SMALL, Product, basis_bound, gamma, largest_eigenvalues, leading_eigenvalue, power_bound
 from attrax.maps import ConstantLinearizer, Linearization, Linearizer, ReducedMap, linearizer, reduced_map
 from attrax.memory import Certificate, Memory, Thresholds, check_memory, default_recovery_atol
 
@@ -308,7 +308,7 @@ def _with_matrix(linear: Linearization, product: Product, period: int) -> _Found
     with np.errstate(over="ignore"):
         scale = float(np.exp(product.log_scale))
         # To first order, eigenvalues of matrices within the error may be that large, and bases of large ones take time.
-        reached = (modulus + leading.error / 2) * scale if len(product.matrix) > DENSE else 0.0
+        reached = (modulus + leading.error / 2) * scale if len(product.matrix) > SMALL else 0.0
         if not log_upper < 0 and reached < 1:
             log_upper = min(log_upper, basis_bound(product, log_radius))
         radius, upper = float(np.exp(log_radius)), float(np.exp(log_upper))

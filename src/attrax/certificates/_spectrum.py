@@ -22,9 +22,9 @@ from attrax._base.status import SpectrumStatus
 from attrax._base.types import HostStates, Map, Progress
 from attrax.dynamics import refine
 from attrax.linalg import (
-    DENSE,
     FORMED,
     POWERS,
+    SMALL,
     UNIT_ROUNDOFF,
     Product,
     basis_bound,
@@ -213,7 +213,7 @@ def _cycle_spectrum(
     with np.errstate(over="ignore"):
         scale = float(np.exp(product.log_scale))
         # As in `certify`: bases of large matrices take time.
-        reached = (largest + found.condition * error) * scale if len(matrix) > DENSE else 0.0
+        reached = (largest + found.condition * error) * scale if len(matrix) > SMALL else 0.0
         if log_largest is not None and not log_upper < 0 and reached < 1:
             log_upper = min(log_upper, basis_bound(product, log_largest))
         upper = float(np.exp(log_upper))
@@ -252,11 +252,11 @@ def _eigenvalues(matrix: np.ndarray, count: int) -> _Found:
     size = len(matrix)
     if not matrix.any():
         return _Found(np.zeros(count, complex), np.zeros(count), 1.0, "dense")
-    if size > DENSE and 8 * count <= size:
+    if size > SMALL and 8 * count <= size:
         found = largest_eigenvalues(lambda x: matrix @ x, lambda x: matrix.T @ x, size, count)
         if len(found.values) == count:
             return _Found(found.values, found.residuals, found.condition, "arnoldi")
-    if size > DENSE and count <= _FEW:
+    if size > SMALL and count <= _FEW:
         values = np.linalg.eigvals(matrix)
         values = values[np.argsort(-np.abs(values), kind="stable")[:count]].astype(complex)
         vectors = np.stack([eigenvector(matrix, value) for value in values], axis=1)

@@ -1,7 +1,7 @@
 """Products, norms and spectra of matrices, with the rounding of every step carried along."""
 
-from ._arnoldi import DENSE as DENSE
 from ._arnoldi import FORMED as FORMED
+from ._arnoldi import SMALL as SMALL
 from ._arnoldi import LargestEigenvalues as LargestEigenvalues
 from ._arnoldi import eigenvector as eigenvector
 from ._arnoldi import largest_eigenvalues as largest_eigenvalues

@@ -12,7 +12,7 @@ from attrax._base import checks
 from attrax._base.shown import Record
 from attrax.linalg._running_product import UNIT_ROUNDOFF
 
-DENSE = 160
+SMALL = 160
 """Up to this size all eigenvalues of a matrix are computed; of larger ones only the leading ones, if Arnoldi's method
 finds them quickly."""
 FORMED = 2048

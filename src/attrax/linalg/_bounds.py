@@ -7,7 +7,7 @@ import numpy as np
 import scipy
 
 from attrax._base.shown import Record
-from attrax.linalg._arnoldi import DENSE, eigenvector, largest_eigenvalues
+from attrax.linalg._arnoldi import SMALL, eigenvector, largest_eigenvalues
 from attrax.linalg._running_product import Product, frobenius_bound, gamma
 
 
@@ -91,13 +91,13 @@ def leading_eigenvalue(product: Product) -> Leading:
         return Leading(0.0, product.error, True)
     if not np.isfinite(matrix).all():
         return Leading(complex(np.inf), np.inf, False)
-    if size > DENSE:
+    if size > SMALL:
         found = largest_eigenvalues(lambda x: matrix @ x, lambda x: matrix.T @ x, size)
-        if np.isfinite(found.condition):  # otherwise the dense route, which always answers
+        if np.isfinite(found.condition):  # otherwise all are computed, which always answers
             rounding = product.error + gamma(size) * float(np.linalg.norm(matrix)) + float(found.residuals[0])
             return Leading(complex(found.values[0]), 2 * rounding * found.condition, False)
     rounding = product.error + 4 * gamma(size) * float(np.linalg.norm(matrix))
-    if size > DENSE:  # all eigenvectors would take three times as long as the eigenvalues
+    if size > SMALL:  # all eigenvectors would take three times as long as the eigenvalues
         values = np.linalg.eigvals(matrix)
         value = complex(values[int(np.argmax(np.abs(values)))])
         return Leading(value, _error(eigenvector(matrix.T, value).conj(), eigenvector(matrix, value), rounding), True)

@@ -41,9 +41,9 @@ class RankOneBlock(Record):
         return bool(self.entries.any() or (self.left.any() and self.right.any()))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        dense = np.outer(self.left, self.right)
-        dense[self.rows, self.columns] += self.entries
-        return dense if dtype is None else dense.astype(dtype)
+        matrix = np.outer(self.left, self.right)
+        matrix[self.rows, self.columns] += self.entries
+        return matrix if dtype is None else matrix.astype(dtype)
 
     def __matmul__(self, other: Any) -> np.ndarray:
         other = np.asarray(other)

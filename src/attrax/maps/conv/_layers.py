@@ -1,4 +1,4 @@
-"""A convolutional autoencoder as a chain of dense layers, so that all its slopes can be bounded."""
+"""A convolutional autoencoder as a chain of fully connected layers, so that all its slopes can be bounded."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ _MANY = 64
 
 
 class Chain:
-    """A chain of dense layers, built by adding one layer after another to the picture so far.
+    """A chain of fully connected layers, built by adding one layer after another to the picture so far.
 
     Channels that skip connections need later are carried along by linear units that pass their input on unchanged.
     """

@@ -76,9 +76,9 @@ class DiagonalPlusRankOne(Record, eqx.Module):
         return DiagonalPlusRankOne(self.diagonal, self.right, self.left)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        dense = np.outer(np.asarray(self.left), np.asarray(self.right))
-        dense[np.diag_indices_from(dense)] += np.asarray(self.diagonal)
-        return dense if dtype is None else dense.astype(dtype)
+        matrix = np.outer(np.asarray(self.left), np.asarray(self.right))
+        matrix[np.diag_indices_from(matrix)] += np.asarray(self.diagonal)
+        return matrix if dtype is None else matrix.astype(dtype)
 
     def __matmul__(self, x: Any) -> Any:
         if x.ndim == 1:

@@ -93,7 +93,7 @@ class Sampler:
         return np.where(np.isfinite(found), found, np.inf)
 
 
-def enclose_dense(sampler: Sampler, jacobians: Sequence[np.ndarray]) -> Ball:
+def enclose_formed(sampler: Sampler, jacobians: Sequence[np.ndarray]) -> Ball:
     """A cycle near the given states, from the Jacobians there and their estimated changes."""
     return _grow(sampler, lambda changes: _needed(jacobians, changes, sampler.residuals))
 

@@ -25,7 +25,7 @@ from attrax.linalg import (
 )
 from attrax.maps._linearization import Linearization, Linearizer
 from attrax.maps._reduced_map import formed
-from attrax.maps.wrapped._estimates import ROUNDING, Ball, Sampler, enclose_dense, enclose_sums
+from attrax.maps.wrapped._estimates import ROUNDING, Ball, Sampler, enclose_formed, enclose_sums
 from attrax.maps.wrapped._plain_map import VectorMap
 
 
@@ -62,7 +62,7 @@ def _linearize(map: Map, cycle: HostStates, state_error: float | None = None) ->
     backward = partial(_multiplied, jacobians[::-1])
     ball = Ball(float("inf"), np.zeros(len(cycle)))
     if state_error is None and all(np.isfinite(jacobian).all() for jacobian in jacobians):
-        ball = enclose_dense(Sampler(map, cycle, _leading(jacobians)), jacobians)
+        ball = enclose_formed(Sampler(map, cycle, _leading(jacobians)), jacobians)
     running, log_norm = RunningProduct(size), 0.0
     for jacobian, change in zip(jacobians, ball.changes, strict=True):
         norm = frobenius_bound(jacobian)
@@ -71,7 +71,7 @@ def _linearize(map: Map, cycle: HostStates, state_error: float | None = None) ->
         with np.errstate(divide="ignore"):
             log_norm += float(np.log(norm + error))
     product = running.product()
-    singular = partial(_dense_singular_value, product)
+    singular = partial(_formed_singular_value, product)
     return Linearization(
         size, ball.enclosure_radius, Evidence.DENSE, product, forward, backward, singular, lambda: log_norm
     )
@@ -112,7 +112,7 @@ def _without_matrix(
     return Linearization(size, enclosure_radius, Evidence.PROBABLE, None, forward, backward, singular, lambda: log_norm)
 
 
-def _dense_singular_value(product: Product) -> float:
+def _formed_singular_value(product: Product) -> float:
     with np.errstate(over="ignore"):
         return dense_norm(product.matrix) * float(np.exp(product.log_scale))
 
