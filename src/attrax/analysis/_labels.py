@@ -73,9 +73,9 @@ def label_ends(run: Runner, stored: StoredEnds, ends: Run) -> Labeled:
     kept, laps = [], []
     for row, state in zip(rows.tolist(), run.states(ends.z[rows]) if len(rows) else (), strict=True):
         lap = cycle_of(run, state, int(ends.period[row]))
-        met = cycles.met(lap)
-        label[row] = met.cycle if met.recovered else ELSEWHERE
-        if not met.recovered:
+        match = cycles.match(lap)
+        label[row] = match.cycle if match.recovered else ELSEWHERE
+        if not match.recovered:
             kept.append(row)
             laps.append(lap)
     return Labeled(label, np.array(kept, int), tuple(laps))

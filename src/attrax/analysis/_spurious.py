@@ -305,9 +305,9 @@ def _resolve(
         if progress is not None:
             progress("refining", done + 1, min(num_certified, len(foreign)), {})
         cycles[number] = cycle
-        met = stored.cycles.met(cycle)
-        if met.recovered:
-            renamed[number] = met.cycle
+        match = stored.cycles.match(cycle)
+        if match.recovered:
+            renamed[number] = match.cycle
             continue
         same = [other for other in kept if _same(cycles[other], cycle, stored.thresholds.recovery)]
         if same:

@@ -92,8 +92,8 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
                     largest = max(row.radius for row in rows)
                     progress("certifying", len(rows), len(cycles), {"largest_radius": largest})
 
-    given = patterns.points if memory.originals is None else memory.originals
-    originals = [np.asarray(given[list(cycle)], np.float64) for cycle in patterns.cycles]
+    examples = patterns.points if memory.originals is None else memory.originals
+    originals = [np.asarray(examples[list(cycle)], np.float64) for cycle in patterns.cycles]
     refined = [row.points for row in rows]
     same = Thresholds.literal(unit).recovery
     periods = np.array([_period(points, same) for points in refined])
@@ -124,7 +124,7 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
         verdict=tuple(row.verdict for row in rows),
         method=tuple(row.method for row in rows),
         period=np.where(column("residual") <= recovery_atol, periods, 0),
-        open_sequence_error=open_sequence_errors(reduced, patterns, given),
+        open_sequence_error=open_sequence_errors(reduced, patterns, examples),
         reason=tuple(row.reason for row in rows),
         evidence=tuple(row.evidence for row in rows),
         distance=distances,
@@ -156,12 +156,12 @@ def _shared(refined: list[HostStates], same: float) -> set[int]:
     line = points @ (direction / np.linalg.norm(direction))
     order = np.argsort(line)
     shared: set[int] = set()
-    for place, one in enumerate(order):
+    for place, point in enumerate(order):
         for other in order[place + 1 :]:
-            if not line[other] - line[one] <= 2 * same:
+            if not line[other] - line[point] <= 2 * same:
                 break
-            if owner[one] != owner[other] and row_lengths(points[one][None] - points[other])[0] <= same:
-                shared |= {int(owner[one]), int(owner[other])}
+            if owner[point] != owner[other] and row_lengths(points[point][None] - points[other])[0] <= same:
+                shared |= {int(owner[point]), int(owner[other])}
     return shared
 
 
@@ -229,20 +229,20 @@ def _prepared(
 
 @np.errstate(over="ignore", invalid="ignore")
 def _certify_cycle(
-    map: Map, linearize: Linearizer, reduced: ReducedMap, unit: float, recovery_atol: float, given: _Prepared
+    map: Map, linearize: Linearizer, reduced: ReducedMap, unit: float, recovery_atol: float, prepared: _Prepared
 ) -> _Row:
     """The row of one cycle, before it is compared with the other cycles and with the points as given."""
-    refined = refine(map, given.cycle, reduced=reduced, unit=unit) if given.refined is None else given.refined
+    refined = refine(map, prepared.cycle, reduced=reduced, unit=unit) if prepared.refined is None else prepared.refined
     points, residual = refined.points, refined.residual
     if not np.isfinite(residual):
         inf = float("inf")
         return _Row(points, residual, refined.moved, inf, Evidence.NONE, Verdict.NOT_ATTRACTOR, Reason.NOT_FINITE)
-    linear = linearize(points) if given.linear is None else given.linear
-    found = _Found.of(linear, len(points))
-    verdict, reason = _verdict(residual, recovery_atol, linear.enclosure_radius, found)
+    linear = linearize(points) if prepared.linear is None else prepared.linear
+    leading = _LeadingEigenvalue.of(linear, len(points))
+    verdict, reason = _verdict(residual, recovery_atol, linear.enclosure_radius, leading)
     # A map that does not know its own kinks may contradict its Jacobian, so this is tested.
     put_to_test = linear.evidence is not Evidence.BOUND and reason in (Reason.CONTRACTS, Reason.EXPANDS)
-    margin = 1 - found.upper if reason is Reason.CONTRACTS else None
+    margin = 1 - leading.upper if reason is Reason.CONTRACTS else None
     if put_to_test and contradicted(map, points, linear, unit, margin=margin):
         verdict, reason = Verdict.INCONCLUSIVE, Reason.KINK
     return _Row(
@@ -253,17 +253,17 @@ def _certify_cycle(
         linear.evidence,
         verdict,
         reason,
-        found.method,
-        found.radius,
-        found.error,
-        found.upper,
-        found.log_radius,
+        leading.method,
+        leading.radius,
+        leading.error,
+        leading.upper,
+        leading.log_radius,
         linear.singular_value(),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _LeadingEigenvalue:
     """What is known about the largest eigenvalue."""
 
     method: str
@@ -275,27 +275,29 @@ class _Found:
     log_lower: float
 
     @classmethod
-    def of(cls, linear: Linearization, period: int) -> "_Found":
+    def of(cls, linear: Linearization, period: int) -> "_LeadingEigenvalue":
         return _matrix_free(linear) if linear.product is None else _with_matrix(linear, linear.product, period)
 
 
-def _verdict(residual: float, recovery_atol: float, enclosure_radius: float, found: _Found) -> tuple[Verdict, Reason]:
+def _verdict(
+    residual: float, recovery_atol: float, enclosure_radius: float, leading: _LeadingEigenvalue
+) -> tuple[Verdict, Reason]:
     if residual > recovery_atol:
         return Verdict.NOT_ATTRACTOR, Reason.NO_FIXED_POINT_NEAR
-    if found.log_radius == np.inf:
+    if leading.log_radius == np.inf:
         return Verdict.INCONCLUSIVE, Reason.NOT_FINITE
-    if found.log_lower > 0:
+    if leading.log_lower > 0:
         return Verdict.NOT_ATTRACTOR, Reason.EXPANDS
-    if found.method != "dense" and found.radius + found.error < 1 <= found.upper:
+    if leading.method != "dense" and leading.radius + leading.error < 1 <= leading.upper:
         return Verdict.INCONCLUSIVE, Reason.PARTIAL_SPECTRUM
     if not np.isfinite(enclosure_radius):
         return Verdict.INCONCLUSIVE, Reason.EXISTENCE_NOT_SHOWN
-    if found.upper < 1:
+    if leading.upper < 1:
         return Verdict.ATTRACTOR, Reason.CONTRACTS
     return Verdict.INCONCLUSIVE, Reason.BOUND_STRADDLES_ONE
 
 
-def _with_matrix(linear: Linearization, product: Product, period: int) -> _Found:
+def _with_matrix(linear: Linearization, product: Product, period: int) -> _LeadingEigenvalue:
     leading = leading_eigenvalue(product)
     modulus = abs(leading.value)
     log_radius = float(np.log(modulus) + product.log_scale) if modulus > 0 else -np.inf
@@ -316,10 +318,12 @@ def _with_matrix(linear: Linearization, product: Product, period: int) -> _Found
         # an infinite error, which times a scale of 0 is NaN.
         error = min(leading.error * scale if np.isfinite(leading.error) else np.inf, max(radius, upper))
         log_lower = float(np.log(max(modulus - leading.error, 0.0) or np.finfo(float).tiny) + product.log_scale)
-    return _Found("dense" if leading.complete else "arnoldi", radius, error, upper, log_radius, log_upper, log_lower)
+    return _LeadingEigenvalue(
+        "dense" if leading.complete else "arnoldi", radius, error, upper, log_radius, log_upper, log_lower
+    )
 
 
-def _matrix_free(linear: Linearization) -> _Found:
+def _matrix_free(linear: Linearization) -> _LeadingEigenvalue:
     """Arnoldi's method on Jacobian-vector products for the radius. The largest Ritz value is no upper bound; the bound
     comes from randomized norms."""
     size, forward = linear.size, linear.forward
@@ -328,21 +332,21 @@ def _matrix_free(linear: Linearization) -> _Found:
         upper = float(np.exp(log_upper))
     start = np.random.default_rng(0).standard_normal(size)
     if upper < 1e-100 or not forward(start).any():
-        return _Found("matrix-free", 0.0, upper, upper, -np.inf, log_upper, -np.inf)
-    found = largest_eigenvalues(forward, linear.backward, size, tol=1e-8)
-    sure = len(found.values) > 0
+        return _LeadingEigenvalue("matrix-free", 0.0, upper, upper, -np.inf, log_upper, -np.inf)
+    eigenvalues = largest_eigenvalues(forward, linear.backward, size, tol=1e-8)
+    sure = len(eigenvalues.values) > 0
     if not sure:
-        found = largest_eigenvalues(forward, linear.backward, size, tol=1e-8, max_steps=200)
-    if not len(found.values):
+        eigenvalues = largest_eigenvalues(forward, linear.backward, size, tol=1e-8, max_steps=200)
+    if not len(eigenvalues.values):
         nan = float("nan")
-        return _Found("matrix-free", nan, float("inf"), upper, nan, log_upper, -np.inf)
-    value = complex(found.values[0])
-    gap = float(found.residuals[0]) + 1e-13 * linear.singular_value()
-    error = 2 * gap * found.condition if np.isfinite(found.condition) else float("inf")
+        return _LeadingEigenvalue("matrix-free", nan, float("inf"), upper, nan, log_upper, -np.inf)
+    value = complex(eigenvalues.values[0])
+    gap = float(eigenvalues.residuals[0]) + 1e-13 * linear.singular_value()
+    error = 2 * gap * eigenvalues.condition if np.isfinite(eigenvalues.condition) else float("inf")
     radius = abs(value)
     error = min(error, max(radius, upper))  # the exact radius lies between 0 and the bound
     with np.errstate(divide="ignore"):
         log_lower, log_radius = float(np.log(max(radius - error, 0.0))), float(np.log(radius))
     if not sure:  # a larger eigenvalue may have been missed
         error = max(error, upper - radius)
-    return _Found("matrix-free", radius, error, upper, log_radius, log_upper, log_lower)
+    return _LeadingEigenvalue("matrix-free", radius, error, upper, log_radius, log_upper, log_lower)

@@ -74,9 +74,9 @@ def contraction(
     for norms, needed in contracting_norms(jacobians, product, thin):
         if not needed and best.radius.min() > 0:
             break
-        found = _prove(steps, norms, residual, unit)
-        if found is not None and found.radius.min() > best.radius.min():
-            best = found
+        proof = _prove(steps, norms, residual, unit)
+        if proof is not None and proof.radius.min() > best.radius.min():
+            best = proof
     return best
 
 
@@ -108,7 +108,7 @@ def _prove(steps: Sequence[StepBounds], norms: Sequence[Norm], residual: float, 
     most = _MOST * unit
     linear = min(min(ball.linear_radius() for ball in balls), most)
     low = _search(growth, linear or min(*(ball.first_radius for ball in balls), most), away, unit)
-    return None if low is None else _found(norms, low, away, linear, growth(low))
+    return None if low is None else _euclidean(norms, low, away, linear, growth(low))
 
 
 def _search(growth: Callable[[float], float], start: float, away: float, unit: float) -> float | None:
@@ -130,7 +130,7 @@ def _search(growth: Callable[[float], float], start: float, away: float, unit: f
     return low
 
 
-def _found(norms: Sequence[Norm], low: float, away: float, linear: float, factor: float) -> Contraction | None:
+def _euclidean(norms: Sequence[Norm], low: float, away: float, linear: float, factor: float) -> Contraction | None:
     """The result in Euclidean terms. Each step maps a ball into the next one, so one radius is valid for all points."""
     scale = np.array([1 / (norm.largest * (1 + SAFETY)) for norm in norms])
     # The balls are centered at the exact cycle; around the given points they are smaller by `away`.

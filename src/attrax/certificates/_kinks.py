@@ -70,10 +70,10 @@ def _directions(linear: Linearization) -> np.ndarray:
             eigen, stretched = linear.forward(eigen), linear.backward(linear.forward(stretched))
             eigen, stretched = (vector / (float(np.abs(vector).max()) or 1.0) for vector in (eigen, stretched))
         rows += [eigen[None], stretched[None]]
-        found = np.concatenate(rows)
-        lengths = np.linalg.norm(found, axis=1)
+        directions = np.concatenate(rows)
+        lengths = np.linalg.norm(directions, axis=1)
     kept = np.isfinite(lengths) & (lengths > 0)
-    return found[kept] / lengths[kept, None]
+    return directions[kept] / lengths[kept, None]
 
 
 def _bent(map: Map, cycle: HostStates, directions: np.ndarray, unit: float, steep: float) -> bool:

@@ -136,18 +136,18 @@ def basin_radius(
     cycles = [np.asarray(patterns.points[list(cycle)], np.float64) for cycle in patterns.cycles]
     with float64():
         reduced = reduced_map(memory.map, patterns.shape)
-    found: list[tuple[Contraction, HostStates]] = []
+    proofs: list[tuple[Contraction, HostStates]] = []
     prove = on_next_device(partial(_prove_cycle, memory.map, bound, second, linearize, reduced, patterns.unit))
     # One cycle a thread, as in `certify`.
     with one_blas_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
         for result in pool.map(prove, cycles):
-            found.append(result)
+            proofs.append(result)
             if progress is not None:
-                least = min(float(proof.radius.min()) for proof, _ in found)
-                progress("proving", len(found), len(cycles), {"least_radius": least})
+                least = min(float(proof.radius.min()) for proof, _ in proofs)
+                progress("proving", len(proofs), len(cycles), {"least_radius": least})
     numbers = np.concatenate([np.array(cycle) for cycle in patterns.cycles])
-    proved = np.concatenate([proof.radius for proof, _ in found])
-    refined = np.concatenate([points for _, points in found])
+    proved = np.concatenate([proof.radius for proof, _ in proofs])
+    refined = np.concatenate([points for _, points in proofs])
     following = np.concatenate([len(cycle) * [0] for cycle in cycles]).astype(int)
     start = 0
     for cycle in cycles:
@@ -166,10 +166,10 @@ def basin_radius(
     return BasinRadius(
         points=numbers,
         proved_radius=proved,
-        linear_radius=np.concatenate([proof.linear_radius for proof, _ in found]),
+        linear_radius=np.concatenate([proof.linear_radius for proof, _ in proofs]),
         sampled_radius=sampled,
         share=share,
-        contraction=np.concatenate([np.full(len(proof.radius), proof.factor) for proof, _ in found]),
+        contraction=np.concatenate([np.full(len(proof.radius), proof.factor) for proof, _ in proofs]),
         distance=_nearest(np.asarray(patterns.points, np.float64))[numbers],
         status=tuple(status),
         confidence=confidence,
@@ -254,8 +254,8 @@ class _Returns:
 
     def _mapped(self, states: np.ndarray) -> np.ndarray:
         """Coordinates of the next states; NaN, which is near nothing, where a state diverges."""
-        found = run(self.reduced, states, max_steps=1, atol=NEVER, unit=self.unit, sizes=_PIECES)
-        return np.where((found.status == IterationStatus.DIVERGED)[:, None], np.nan, found.z)
+        iteration = run(self.reduced, states, max_steps=1, atol=NEVER, unit=self.unit, sizes=_PIECES)
+        return np.where((iteration.status == IterationStatus.DIVERGED)[:, None], np.nan, iteration.z)
 
     def all_back(self, starts: np.ndarray, points: np.ndarray, groups: np.ndarray, radii: np.ndarray) -> np.ndarray:
         """For each group of `starts`, whether all of them come back.
@@ -271,14 +271,14 @@ class _Returns:
             z, place, within, groups, back = (part[going] for part in (z, place, within, groups, back))
             if not len(z):
                 break
-            found = run_on(self.reduced, z, max_steps=_BLOCK, atol=NEVER, unit=self.unit, sizes=_PIECES)
-            z, place = found.z, self.later[place]
+            iteration = run_on(self.reduced, z, max_steps=_BLOCK, atol=NEVER, unit=self.unit, sizes=_PIECES)
+            z, place = iteration.z, self.later[place]
             apart, back = self._looked_at(z, place, within)
-            diverged = found.status == IterationStatus.DIVERGED
+            diverged = iteration.status == IterationStatus.DIVERGED
             back &= ~diverged  # of a start that is no number, what comes out is 0, which may be a target
             # A state that hardly moves any more and is not at its target has settled elsewhere. If it is merely slow,
             # the sampled radius is understated.
-            still = found.residual <= 1e-9 * apart
+            still = iteration.residual <= 1e-9 * apart
             lost = still | ~(apart <= 1e12 * self.unit) | diverged
             failed[groups[lost & ~back]] = True
         failed[groups[~back]] = True  # the steps ran out

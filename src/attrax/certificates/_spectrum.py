@@ -170,7 +170,7 @@ class _Row:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Found:
+class _Eigenvalues:
     """Eigenvalues by decreasing modulus, their residuals, and the leading one's condition."""
 
     values: np.ndarray
@@ -204,8 +204,8 @@ def _cycle_spectrum(
     matrix = product.matrix
     if not np.isfinite(matrix).all():
         return _nothing(top, size, SpectrumStatus.NOT_FINITE)
-    found = _eigenvalues(matrix, min(top, len(matrix)))
-    largest = float(np.abs(found.values).max(initial=0.0))
+    eigenvalues = _eigenvalues(matrix, min(top, len(matrix)))
+    largest = float(np.abs(eigenvalues.values).max(initial=0.0))
     log_largest = math.log(largest) + product.log_scale if largest else None
     log_upper = power_bound(product, target=log_largest)
     # The last term covers the rounding of `eig` or of the products with v.
@@ -213,16 +213,16 @@ def _cycle_spectrum(
     with np.errstate(over="ignore"):
         scale = float(np.exp(product.log_scale))
         # As in `certify`: bases of large matrices take time.
-        reached = (largest + found.condition * error) * scale if len(matrix) > SMALL else 0.0
+        reached = (largest + eigenvalues.condition * error) * scale if len(matrix) > SMALL else 0.0
         if log_largest is not None and not log_upper < 0 and reached < 1:
             log_upper = min(log_upper, basis_bound(product, log_largest))
         upper = float(np.exp(log_upper))
     singular = linear.singular_value()
-    return _row(found, error, product, scale, singular, upper, top, len(matrix), SpectrumStatus.BOUNDED)
+    return _row(eigenvalues, error, product, scale, singular, upper, top, len(matrix), SpectrumStatus.BOUNDED)
 
 
 def _row(
-    found: _Found,
+    eigenvalues: _Eigenvalues,
     error: float,
     product: Product,
     scale: float,
@@ -232,14 +232,16 @@ def _row(
     rank: int,
     status: SpectrumStatus,
 ) -> _Row:
-    rest = top - len(found.values)
-    values = np.pad(found.values, (0, rest))
+    rest = top - len(eigenvalues.values)
+    values = np.pad(eigenvalues.values, (0, rest))
     # An eigenvalue beyond the rank is 0, whatever the error of the small matrix.
-    residuals, backward = np.pad(found.residuals, (0, rest)), np.pad(found.residuals + error, (0, rest))
+    residuals, backward = np.pad(eigenvalues.residuals, (0, rest)), np.pad(eigenvalues.residuals + error, (0, rest))
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         logs = np.where(values != 0, np.log(np.abs(values)) + product.log_scale, -np.inf)
         values, residuals, backward = values * scale, residuals * scale, backward * scale
-    return _Row(values, logs, residuals, backward, found.condition, singular, upper, rank, status, found.method)
+    return _Row(
+        values, logs, residuals, backward, eigenvalues.condition, singular, upper, rank, status, eigenvalues.method
+    )
 
 
 def _nothing(top: int, size: int, status: SpectrumStatus) -> _Row:
@@ -247,15 +249,15 @@ def _nothing(top: int, size: int, status: SpectrumStatus) -> _Row:
     return _Row(nan + 0j, nan, nan, nan, float("nan"), float("nan"), float("inf"), size, status, "none")
 
 
-def _eigenvalues(matrix: np.ndarray, count: int) -> _Found:
+def _eigenvalues(matrix: np.ndarray, count: int) -> _Eigenvalues:
     """The `count` largest eigenvalues of a matrix; all are computed unless it is large and they are few."""
     size = len(matrix)
     if not matrix.any():
-        return _Found(np.zeros(count, complex), np.zeros(count), 1.0, "dense")
+        return _Eigenvalues(np.zeros(count, complex), np.zeros(count), 1.0, "dense")
     if size > SMALL and 8 * count <= size:
-        found = largest_eigenvalues(lambda x: matrix @ x, lambda x: matrix.T @ x, size, count)
-        if len(found.values) == count:
-            return _Found(found.values, found.residuals, found.condition, "arnoldi")
+        leading = largest_eigenvalues(lambda x: matrix @ x, lambda x: matrix.T @ x, size, count)
+        if len(leading.values) == count:
+            return _Eigenvalues(leading.values, leading.residuals, leading.condition, "arnoldi")
     if size > SMALL and count <= _FEW:
         values = np.linalg.eigvals(matrix)
         values = values[np.argsort(-np.abs(values), kind="stable")[:count]].astype(complex)
@@ -266,7 +268,7 @@ def _eigenvalues(matrix: np.ndarray, count: int) -> _Found:
         order = np.argsort(-np.abs(values), kind="stable")[:count]
         values, vectors = values[order], vectors[:, order]
     residuals = np.linalg.norm(matrix @ vectors - vectors * values, axis=0) / np.linalg.norm(vectors, axis=0)
-    return _Found(values, residuals, _condition(matrix, values[0], vectors[:, 0]), "dense")
+    return _Eigenvalues(values, residuals, _condition(matrix, values[0], vectors[:, 0]), "dense")
 
 
 def _condition(matrix: np.ndarray, value: complex, vector: np.ndarray) -> float:
@@ -282,22 +284,22 @@ def _matrix_free(linear: Linearization, period: int, top: int, rng: np.random.Ge
     log_upper = probable_bound(forward, size, max(1, POWERS // period), rng)
     if log_upper > -np.inf:
         count = min(top, size - 2)
-        known = largest_eigenvalues(forward, linear.backward, size, count, max_steps=200)
-        found = _Found(known.values, known.residuals, known.condition, "arnoldi")
+        leading = largest_eigenvalues(forward, linear.backward, size, count, max_steps=200)
+        eigenvalues = _Eigenvalues(leading.values, leading.residuals, leading.condition, "arnoldi")
     else:
         # Almost surely, only a nilpotent matrix maps Gaussian vectors to zero eventually.
-        count, found = top, _Found(np.zeros(top, complex), np.zeros(top), 1.0, "matrix-free")
+        count, eigenvalues = top, _Eigenvalues(np.zeros(top, complex), np.zeros(top), 1.0, "matrix-free")
     singular = linear.singular_value()
-    status = SpectrumStatus.PROBABLE if len(found.values) == count else SpectrumStatus.NOT_CONVERGED
-    missing = top - len(found.values)
-    found = _Found(
-        np.pad(found.values, (0, missing), constant_values=np.nan),
-        np.pad(found.residuals, (0, missing), constant_values=np.nan),
-        found.condition,
+    status = SpectrumStatus.PROBABLE if len(eigenvalues.values) == count else SpectrumStatus.NOT_CONVERGED
+    missing = top - len(eigenvalues.values)
+    eigenvalues = _Eigenvalues(
+        np.pad(eigenvalues.values, (0, missing), constant_values=np.nan),
+        np.pad(eigenvalues.residuals, (0, missing), constant_values=np.nan),
+        eigenvalues.condition,
         "matrix-free",
     )
     plain = Product(np.zeros((0, 0)), 0.0, 0.0)
     error = 64 * UNIT_ROUNDOFF * singular
     with np.errstate(over="ignore"):
         upper = float(np.exp(log_upper))
-    return _row(found, error, plain, 1.0, singular, upper, top, size, status)
+    return _row(eigenvalues, error, plain, 1.0, singular, upper, top, size, status)

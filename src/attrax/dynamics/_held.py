@@ -117,6 +117,6 @@ def hold(
     with float64():
         reduced = reduced_map(_Held(_Round(map, steps) if complete is None else complete), triples.shape[1:])
     rounds, atol = max_steps // steps, thresholds.convergence
-    found = run(reduced, triples, max_steps=rounds, atol=atol, unit=thresholds.unit, progress=progress)
-    value = last_states(reduced, found, triples)[:, 0]
-    return Iterates(value, found.num_steps * steps, found.residual, found.period, found.status)
+    iteration = run(reduced, triples, max_steps=rounds, atol=atol, unit=thresholds.unit, progress=progress)
+    value = last_states(reduced, iteration, triples)[:, 0]
+    return Iterates(value, iteration.num_steps * steps, iteration.residual, iteration.period, iteration.status)

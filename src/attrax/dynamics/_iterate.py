@@ -83,8 +83,14 @@ def iterate(
         reduced = reduced_map(map, starts.shape[1:])
     units = np.maximum(unit_of_each(starts), _FAINTEST)
     tolerances = Thresholds.literal().convergence * units if atol is None else atol
-    found = run(reduced, starts, max_steps=max_steps, atol=tolerances, unit=units, progress=progress)
-    return Iterates(last_states(reduced, found, starts), found.num_steps, found.residual, found.period, found.status)
+    iteration = run(reduced, starts, max_steps=max_steps, atol=tolerances, unit=units, progress=progress)
+    return Iterates(
+        last_states(reduced, iteration, starts),
+        iteration.num_steps,
+        iteration.residual,
+        iteration.period,
+        iteration.status,
+    )
 
 
 def check_starts(starts: HostStates, name: str = "starts", shapes: tuple[tuple[int, ...], ...] = ()) -> np.ndarray:
@@ -100,11 +106,11 @@ def unit_of_each(states: HostStates) -> np.ndarray:
     return np.array([Patterns(state[None], np.zeros(1, int)).unit for state in states])
 
 
-def last_states(reduced: ReducedMap, found: Run, starts: HostStates) -> HostStates:
+def last_states(reduced: ReducedMap, iteration: Run, starts: HostStates) -> HostStates:
     """The states that a run from `starts` ended in."""
-    value = states_of(reduced, found.z)
+    value = states_of(reduced, iteration.z)
     # A row that diverged in its first step has no finite state except its start.
-    at_once = (found.status == IterationStatus.DIVERGED) & (found.num_steps == 1)
+    at_once = (iteration.status == IterationStatus.DIVERGED) & (iteration.num_steps == 1)
     value[at_once] = starts[at_once]
     return value
 
@@ -128,10 +134,10 @@ def trajectory(reduced: ReducedMap, starts: HostStates, count: int) -> tuple[Hos
     """
     count = checks.integer("count", count, least=1)
     starts = np.asarray(starts, np.float64)
-    found = run(reduced, starts, max_steps=count, atol=NEVER, unit=UNBOUNDED, keep=2**62)
-    assert found.trace is not None  # nothing is larger than that
-    lengths = [len(trace) for trace in found.trace]
-    together = np.concatenate(found.trace)
+    iteration = run(reduced, starts, max_steps=count, atol=NEVER, unit=UNBOUNDED, keep=2**62)
+    assert iteration.trace is not None  # nothing is larger than that
+    lengths = [len(trace) for trace in iteration.trace]
+    together = np.concatenate(iteration.trace)
     if not len(together):
         return tuple(np.zeros((0, *starts.shape[1:])) for _ in lengths)
     return tuple(np.split(states_of(reduced, together), np.cumsum(lengths)[:-1]))
@@ -139,6 +145,6 @@ def trajectory(reduced: ReducedMap, starts: HostStates, count: int) -> tuple[Hos
 
 def follow(reduced: ReducedMap, z: Float[np.ndarray, "n k"], count: int) -> tuple[Float[np.ndarray, "t k"], ...]:
     """For each row of coordinates, the coordinates after each of `count` steps; fewer where they are not finite."""
-    found = run_on(reduced, z, max_steps=count, atol=NEVER, unit=UNBOUNDED, keep=2**62)
-    assert found.trace is not None  # nothing is larger than that
-    return tuple(trace[1:] for trace in found.trace)
+    iteration = run_on(reduced, z, max_steps=count, atol=NEVER, unit=UNBOUNDED, keep=2**62)
+    assert iteration.trace is not None  # nothing is larger than that
+    return tuple(trace[1:] for trace in iteration.trace)

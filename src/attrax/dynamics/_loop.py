@@ -127,7 +127,7 @@ def run(
         reduced = everywhere(reduced)
         rows, near, bound = _limited(starts, atol, unit)
         z, isometric, residual = in_pieces(partial(_first_step, reduced), rows, sizes)
-        return _run_on(reduced, _begun(z, isometric, residual, 1, near, bound), max_steps, keep, sizes, progress)
+        return _run_on(reduced, _fresh_rows(z, isometric, residual, 1, near, bound), max_steps, keep, sizes, progress)
 
 
 def run_on(
@@ -160,7 +160,7 @@ def run_on(
             else in_pieces(partial(_isometric_rows, reduced.norm_factor), rows, sizes)
         )
         residual = np.full(len(rows), np.finfo(rows.dtype).max, rows.dtype)
-        return _run_on(reduced, _begun(rows, isometric, residual, 0, near, bound), max_steps, keep, sizes, None)
+        return _run_on(reduced, _fresh_rows(rows, isometric, residual, 0, near, bound), max_steps, keep, sizes, None)
 
 
 def _limited(
@@ -293,7 +293,7 @@ def _isometric_rows(norm_factor: Any, z: Any) -> Any:
     return z @ norm_factor.T
 
 
-def _begun(z: Any, isometric: Any, residual: Any, step: int, atol: Any, bound: Any) -> _Rows:
+def _fresh_rows(z: Any, isometric: Any, residual: Any, step: int, atol: Any, bound: Any) -> _Rows:
     """Rows that have taken `step` steps, the last of them of length `residual`."""
     shown = z if isometric is None else isometric
     with np.errstate(invalid="ignore"):

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from attrax._base.types import HostStates
 from attrax.dynamics._iterate import trajectory
 from attrax.dynamics._loop import Run, isometric_coordinates, run, states_of
-from attrax.dynamics._stored import Met, StoredCycles
+from attrax.dynamics._stored import Match, StoredCycles
 from attrax.maps import ReducedMap
 
 _BACK = 16
@@ -27,16 +27,16 @@ class Path:
 
 
 def traces(
-    reduced: ReducedMap, starts: HostStates, found: Run, rows: np.ndarray, limits: dict[str, Any], most_bytes: int
+    reduced: ReducedMap, starts: HostStates, iteration: Run, rows: np.ndarray, limits: dict[str, Any], most_bytes: int
 ) -> Iterator[tuple[int, np.ndarray]]:
     """The coordinates after each step of these rows. If they were too large to keep, the rows are run again.
 
     `limits` are the arguments that `run` was called with. About `most_bytes` of coordinates are kept at a time.
     """
-    if found.trace is not None:
-        yield from ((int(row), found.trace[row]) for row in rows)
+    if iteration.trace is not None:
+        yield from ((int(row), iteration.trace[row]) for row in rows)
         return
-    sizes = found.num_steps[rows] * found.z.itemsize * found.z.shape[1]
+    sizes = iteration.num_steps[rows] * iteration.z.itemsize * iteration.z.shape[1]
     group = np.cumsum(sizes) // most_bytes
     for number in np.unique(group):
         mine = rows[group == number]
@@ -46,16 +46,16 @@ def traces(
 
 
 def entry_of(
-    reduced: ReducedMap, stored: StoredCycles, cue: HostStates, trace: np.ndarray, lap: HostStates, met: Met
+    reduced: ReducedMap, stored: StoredCycles, cue: HostStates, trace: np.ndarray, lap: HostStates, match: Match
 ) -> tuple[int, int]:
     """The first step from which on the states match successive stored ones, and the stored state matched at that step.
 
-    The trace ends with the coordinates of `lap`, which lies near the cycle described by `met`.
+    The trace ends with the coordinates of `lap`, which lies near the cycle of `match`.
     """
-    period, last = len(met.order), len(trace)
-    apart = np.linalg.norm(lap.reshape(period, -1) - stored.references[met.order], axis=1)
+    period, last = len(match.order), len(trace)
+    apart = np.linalg.norm(lap.reshape(period, -1) - stored.references[match.order], axis=1)
     if not (apart < stored.recovery).all():  # the limit is stored, but the iteration stopped short of it
-        return last, int(met.order[-1])
+        return last, int(match.order[-1])
     isometric_lap, begin = isometric_coordinates(reduced, trace[-period:]), last - period + 1
     while begin > 1:
         steps = np.arange(max(begin - _BACK, 1), begin)
@@ -66,13 +66,13 @@ def entry_of(
         open_steps = np.flatnonzero(~off & (gap + apart[place] >= stored.recovery))
         if len(open_steps):
             states = states_of(reduced, trace[steps[open_steps] - 1]).reshape(len(open_steps), -1)
-            distance = np.linalg.norm(states - stored.references[met.order[place[open_steps]]], axis=1)
+            distance = np.linalg.norm(states - stored.references[match.order[place[open_steps]]], axis=1)
             off[open_steps] = distance >= stored.recovery
         if off.any():
             begin = int(steps[off][-1]) + 1
             break
         begin = int(steps[0])
-    index = int(met.order[(begin - last - 1) % period])
+    index = int(match.order[(begin - last - 1) % period])
     # An open sequence may come before. The cue itself has not been examined yet.
     for stop in range(begin, 0, -_BACK):
         if stop > 1 and not stored.has_open_sequences:

@@ -18,7 +18,7 @@ from attrax.dynamics._iterate import Iterates, check_starts, last_states, trajec
 from attrax.dynamics._loop import run, states_of
 from attrax.dynamics._path import Path, entry_of, path_to_cycle, traces, whole_path
 from attrax.dynamics._refine import refine
-from attrax.dynamics._stored import Met, StoredCycles, thresholds_of
+from attrax.dynamics._stored import Match, StoredCycles, thresholds_of
 from attrax.maps import ReducedMap, reduced_map
 from attrax.memory import READINGS, Memory, Thresholds, check_memory
 
@@ -247,39 +247,39 @@ def recall(
         starts = starts if held is None else held.value
     stored = StoredCycles.of(memory, thresholds)
     limits = {"max_steps": max_steps, "atol": thresholds.convergence, "unit": thresholds.unit}
-    found = run(reduced, starts, **limits, keep=_TRACE_BYTES, progress=progress)
+    iteration = run(reduced, starts, **limits, keep=_TRACE_BYTES, progress=progress)
     originals = np.asarray(memory.originals, np.float64)
-    value = last_states(reduced, found, starts)
-    period, transient = found.period.copy(), found.num_steps.copy()
+    value = last_states(reduced, iteration, starts)
+    period, transient = iteration.period.copy(), iteration.num_steps.copy()
     nearest, distance = np.full(len(starts), -1), np.full(len(starts), np.inf)
     index, cycle, entry, phase = (np.full(len(starts), -1) for _ in range(4))
     # Provisional: what has converged is spurious, and a cycle is not a stored one, until it matches what is stored.
-    status = [_UNMATCHED[ended] for ended in found.status]
+    status = [_UNMATCHED[ended] for ended in iteration.status]
     kept: list[Path] = []
     needed = np.arange(len(starts)) if path else np.flatnonzero(period > 0)
-    for row, trace in traces(reduced, starts, found, needed, limits, _TRACE_BYTES):
+    for row, trace in traces(reduced, starts, iteration, needed, limits, _TRACE_BYTES):
         cue, approached = starts[row], False
         if period[row]:
             last = value[[row]] if period[row] == 1 else states_of(reduced, trace[-period[row] :])
-            lap, met, approached = _limit(memory.map, reduced, stored, last, thresholds)
-            value[row], nearest[row], distance[row] = lap[-1], met.nearest, met.distance
+            lap, match, approached = _limit(memory.map, reduced, stored, last, thresholds)
+            value[row], nearest[row], distance[row] = lap[-1], match.nearest, match.distance
             if not approached:
                 status[row], period[row] = RecallStatus.NOT_CONVERGED, 0
         if not approached:
             kept += [whole_path(reduced, cue, trace)] if path else []
             continue
-        if met.recovered:
-            transient[row], at = entry_of(reduced, stored, cue, trace, last, met)
+        if match.recovered:
+            transient[row], at = entry_of(reduced, stored, cue, trace, last, match)
             wanted = stored.from_here(at)
-            if expected is None or stored.leads_to(int(expected[row]), met.cycle):
+            if expected is None or stored.leads_to(int(expected[row]), match.cycle):
                 status[row] = RecallStatus.RECOVERED
-                index[row], cycle[row], entry[row], phase[row] = met.order[-1], met.cycle, at, stored.phase[at]
+                index[row], cycle[row], entry[row], phase[row] = match.order[-1], match.cycle, at, stored.phase[at]
             else:
                 status[row] = RecallStatus.OTHER_ATTRACTOR
         else:
             transient[row] = len(trace) - period[row] + 1
-            aligned = met.cycle >= 0 and period[row] > 1
-            wanted = (met.order if aligned else stored.nearest(lap)[0]).tolist() if path else []
+            aligned = match.cycle >= 0 and period[row] > 1
+            wanted = (match.order if aligned else stored.nearest(lap)[0]).tolist() if path else []
         if path:
             total = int(transient[row]) + len(wanted) + (cycles - 1) * int(period[row])
             refuse_beyond_memory(
@@ -296,8 +296,8 @@ def recall(
         index,
         nearest,
         distance,
-        found.num_steps,
-        found.residual,
+        iteration.num_steps,
+        iteration.residual,
         period,
         cycle,
         transient,
@@ -352,21 +352,21 @@ def phase_errors(memory: Memory, recalled: Recall, row: int = 0) -> Float[np.nda
 
 def _limit(
     map: Map, reduced: ReducedMap, stored: StoredCycles, lap: HostStates, thresholds: Thresholds
-) -> tuple[HostStates, Met, bool]:
+) -> tuple[HostStates, Match, bool]:
     """The limit near a lap, how it matches what is stored, and whether the path approaches it.
 
     A slow approach stops short of its limit by residual/(1 − λ). A close call is therefore decided at the limit itself.
     """
-    met = stored.met(lap)
-    close = met.cycle >= 0 and stored.recovery <= met.apart.max() <= _CLOSE * np.sqrt(lap[0].size) * thresholds.unit
-    if met.recovered or not close:
-        return lap, met, True
+    match = stored.match(lap)
+    close = match.cycle >= 0 and stored.recovery <= match.apart.max() <= _CLOSE * np.sqrt(lap[0].size) * thresholds.unit
+    if match.recovered or not close:
+        return lap, match, True
     refined = refine(map, lap, reduced=reduced, unit=thresholds.unit)
     if not refined.converged:
-        return lap, met, True
+        return lap, match, True
     if refined.moved > thresholds.convergence and not _approaches(reduced, lap, refined.points):
-        return lap, met, False
-    return refined.points, stored.met(refined.points), True
+        return lap, match, False
+    return refined.points, stored.match(refined.points), True
 
 
 def _approaches(reduced: ReducedMap, lap: HostStates, refined: HostStates) -> bool:

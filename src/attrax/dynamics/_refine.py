@@ -135,7 +135,7 @@ def refine_each(
 
     ```
     """
-    found: list[Refined | None] = [None] * len(cycles)
+    results: list[Refined | None] = [None] * len(cycles)
     alone = [number for number, cycle in enumerate(cycles) if len(cycle) == 1]
     if alone:
         points = np.stack([np.asarray(cycles[number][0], np.float64) for number in alone])
@@ -151,10 +151,10 @@ def refine_each(
         moved = row_lengths((ends - points).reshape(len(points), -1))
         refined = (residuals <= _ATOL * units) & (moved <= _FAR * np.sqrt(size) * (units if unit is None else unit))
         for row in np.flatnonzero(refined):
-            found[alone[row]] = Refined(ends[row][None], float(residuals[row]), float(moved[row]), True)
+            results[alone[row]] = Refined(ends[row][None], float(residuals[row]), float(moved[row]), True)
     return [
         refine(map, cycle, reduced=reduced, unit=unit) if one is None else one
-        for cycle, one in zip(cycles, found, strict=True)
+        for cycle, one in zip(cycles, results, strict=True)
     ]
 
 

@@ -57,7 +57,7 @@ def thresholds_of(memory: Memory, reading: str = "auto", reduced: ReducedMap | N
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Met(Record):
+class Match(Record):
     """The stored cycle that a lap (the states of one period, in order) matches best.
 
     **Fields:** `cycle`, its index in `Patterns.cycles`, −1 if none has as many states; `order`, the stored state
@@ -132,7 +132,7 @@ class StoredCycles(Record):
         with np.errstate(over="ignore", invalid="ignore"):
             return index, np.linalg.norm(vectors - self.references[index], axis=1)
 
-    def met(self, lap: HostStates) -> Met:
+    def match(self, lap: HostStates) -> Match:
         """Matches a lap, the states of one period in order, with the stored cycles.
 
         It counts as the best match if each state is closer than `recovery` to its counterpart, and no other stored
@@ -148,7 +148,7 @@ class StoredCycles(Record):
         least = float(np.linalg.norm(vectors[-1] - self.references[nearest]))
         own = number >= 0 and (order[-1] == nearest or apart[-1] <= least)
         recovered = bool(own and (apart < self.recovery).all())
-        return Met(number, order, apart, recovered, nearest, least)
+        return Match(number, order, apart, recovered, nearest, least)
 
     def _scores(self, state: Float[np.ndarray, " d"]) -> Float[np.ndarray, " n"]:
         # The expanded square suffices for ranking; it is taken one row at a time so that a row does not depend on its
@@ -179,12 +179,12 @@ class StoredCycles(Record):
 
     def from_here(self, index: int) -> list[int]:
         """A stored state and those after it: the rest of an open sequence, then one round of its cycle."""
-        found = [index]
-        while not self.length[found[-1]]:
-            found.append(int(self.patterns.successor[found[-1]]))
-        for _ in range(int(self.length[found[-1]]) - 1):
-            found.append(int(self.patterns.successor[found[-1]]))
-        return found
+        path = [index]
+        while not self.length[path[-1]]:
+            path.append(int(self.patterns.successor[path[-1]]))
+        for _ in range(int(self.length[path[-1]]) - 1):
+            path.append(int(self.patterns.successor[path[-1]]))
+        return path
 
     def before(self, index: int, state: Float[np.ndarray, " d"]) -> int:
         """The stored predecessor of `index` that `state` matches; −1 if there is none."""

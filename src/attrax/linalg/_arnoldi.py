@@ -131,7 +131,7 @@ def eigenvector(matrix: np.ndarray, value: complex) -> Complex[np.ndarray, " d"]
     shifted = matrix.astype(complex)
     # The shift is inexact due to rounding, so the factors exist.
     shifted[np.diag_indices(size)] -= value * (1 + 1e-10)
-    found = np.random.default_rng(0).standard_normal(size) + 0j
+    vector = np.random.default_rng(0).standard_normal(size) + 0j
     routines: Any = scipy.linalg.get_lapack_funcs(("getrf", "getrs"), (shifted,))
     factor, solve = routines
     with np.errstate(all="ignore"):
@@ -141,6 +141,6 @@ def eigenvector(matrix: np.ndarray, value: complex) -> Complex[np.ndarray, " d"]
             tiny = UNIT_ROUNDOFF * float(np.abs(factored).max())
             factored[np.diag_indices(size)] = np.where(diagonal == 0, tiny, diagonal)
         for _ in range(3):
-            found, _ = solve(factored, pivots, found)
-            found = found / np.linalg.norm(found)
-    return found
+            vector, _ = solve(factored, pivots, vector)
+            vector = vector / np.linalg.norm(vector)
+    return vector

@@ -76,7 +76,7 @@ def near_pairs(points: HostStates, successor: HostIndices) -> tuple[Ambiguity, .
         return ()
     limit = NEAR * float(np.median(steps[steps > 0]))
     squares = (vectors**2).sum(axis=1)
-    found = []
+    pairs = []
     for start in range(0, len(vectors), _BLOCK):
         rows = slice(start, start + _BLOCK)
         gram = squares[rows, None] + squares - 2 * vectors[rows] @ vectors.T
@@ -89,5 +89,5 @@ def near_pairs(points: HostStates, successor: HostIndices) -> tuple[Ambiguity, .
             distance = float(np.linalg.norm(vectors[i] - vectors[j]))
             apart = float(np.linalg.norm(vectors[successor[i]] - vectors[successor[j]]))
             if distance < limit and apart > distance:
-                found.append(Ambiguity((i, j), distance, apart))
-    return tuple(sorted(found, key=lambda pair: (pair.distance, pair.states)))
+                pairs.append(Ambiguity((i, j), distance, apart))
+    return tuple(sorted(pairs, key=lambda pair: (pair.distance, pair.states)))

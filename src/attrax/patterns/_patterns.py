@@ -65,19 +65,19 @@ class Patterns(Record):
             what = f"{len(self)} examples"
         else:
             what = f"{len(self)} states in {len(lengths)} cycles and {len(self.open_sequences)} open sequences"
-        found: dict[str, Any] = {
+        facts: dict[str, Any] = {
             "stored": Words(what),
             "shape": self.shape,
             "dtype": Words(self.points.dtype),
             "values": Words(span(self.points)),
         }
         if self.parts is not None:
-            found["pairs"] = Words(f"cues of shape {self.parts[0]}, targets of shape {self.parts[1]}")
+            facts["pairs"] = Words(f"cues of shape {self.parts[0]}, targets of shape {self.parts[1]}")
         if self.context > 1:
-            found["context"] = Words(f"{self.context} frames of shape {self.frame_shape}")
+            facts["context"] = Words(f"{self.context} frames of shape {self.frame_shape}")
         if self.merged:
-            found["merged"] = Words(f"{len(self.merged)} duplicates")
-        return found if self.names is None else found | {"names": self.names}
+            facts["merged"] = Words(f"{len(self.merged)} duplicates")
+        return facts if self.names is None else facts | {"names": self.names}
 
     def _brief(self) -> str:
         facts = self._facts()
@@ -103,12 +103,12 @@ class Patterns(Record):
         """
         if self.names is None:
             raise ValueError(f"{name!r}: these patterns have no names; give indices instead")
-        found = [index for index, one in enumerate(self.names) if one == name]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            listed = ", ".join(map(str, found[:5])) + (", …" if len(found) > 5 else "")
-            raise ValueError(f"{name!r} is the name of {len(found)} points; give their indices instead: {listed}")
+        indices = [index for index, one in enumerate(self.names) if one == name]
+        if len(indices) == 1:
+            return indices[0]
+        if indices:
+            listed = ", ".join(map(str, indices[:5])) + (", …" if len(indices) > 5 else "")
+            raise ValueError(f"{name!r} is the name of {len(indices)} points; give their indices instead: {listed}")
         close = difflib.get_close_matches(name, self.names, 3)
         hint = f"did you mean {' or '.join(close)}?" if close else f"the first name is {self.names[0]}"
         raise ValueError(f"{name!r} is the name of no stored point; {hint}")
@@ -226,13 +226,13 @@ class Patterns(Record):
     def open_sequences(self) -> tuple[tuple[int, ...], ...]:
         """The indices of each open sequence, from a state without a predecessor to the first one on a cycle."""
         on_cycle = {index for cycle in self.cycles for index in cycle}
-        found = []
+        sequences = []
         for start in np.setdiff1d(np.arange(len(self.points)), self.successor):
             path = [int(start)]
             while path[-1] not in on_cycle:
                 path.append(int(self.successor[path[-1]]))
-            found.append(tuple(path))
-        return tuple(found)
+            sequences.append(tuple(path))
+        return tuple(sequences)
 
     def ambiguities(self) -> tuple[Ambiguity, ...]:
         """Pairs of states that are nearly equal but have different successors, the closest pair first.
@@ -251,7 +251,7 @@ class Patterns(Record):
     @property
     def cycles(self) -> tuple[tuple[int, ...], ...]:
         """The indices of each cycle in order, beginning with its least index, without the states that lead to it."""
-        found, seen = [], np.zeros(len(self.points), bool)
+        cycles, seen = [], np.zeros(len(self.points), bool)
         for start in range(len(self.points)):
             path, index = [], start
             while not seen[index]:
@@ -261,8 +261,8 @@ class Patterns(Record):
             if index in path:
                 loop = path[path.index(index) :]
                 first = loop.index(min(loop))
-                found.append(tuple(loop[first:] + loop[:first]))
-        return tuple(sorted(found))
+                cycles.append(tuple(loop[first:] + loop[:first]))
+        return tuple(sorted(cycles))
 
     @classmethod
     def from_examples(cls, examples: HostStates, *, names: Sequence[str] | None = None) -> "Patterns":
@@ -307,18 +307,18 @@ class Patterns(Record):
         first, second = checked(cues, "cues"), checked(targets, "targets")
         if len(first) != len(second):
             raise ValueError(f"targets must be one for each of the {len(first)} cues; got {len(second)}")
-        found = cls.from_examples(
+        pairs = cls.from_examples(
             np.concatenate([one.reshape(len(one), -1) for one in (first, second)], axis=1), names=names
         )
-        found = replace(found, parts=(first.shape[1:], second.shape[1:]))
-        same = equal_rows(found.cues_of(found.points))
-        twice = np.flatnonzero(same != np.arange(len(found)))
+        pairs = replace(pairs, parts=(first.shape[1:], second.shape[1:]))
+        same = equal_rows(pairs.cues_of(pairs.points))
+        twice = np.flatnonzero(same != np.arange(len(pairs)))
         if len(twice):
             raise ValueError(
-                f"cues must differ where their targets do; pair {found.name(int(twice[0]))} has the cue of pair "
-                f"{found.name(int(same[twice[0]]))} and another target"
+                f"cues must differ where their targets do; pair {pairs.name(int(twice[0]))} has the cue of pair "
+                f"{pairs.name(int(same[twice[0]]))} and another target"
             )
-        return found
+        return pairs
 
     @classmethod
     def from_cycles(cls, cycles: Sequence[HostStates]) -> "Patterns":
@@ -372,22 +372,22 @@ class Patterns(Record):
             2
         """
         check_several(sequences, "sequences")
-        given = [checked(sequence, f"cycle {number}") for number, sequence in enumerate(sequences)]
-        shapes = {sequence.shape[1:] for sequence in given}
+        states = [checked(sequence, f"cycle {number}") for number, sequence in enumerate(sequences)]
+        shapes = {sequence.shape[1:] for sequence in states}
         if len(shapes) > 1:
             raise ValueError(f"all cycles must have states of one shape; got the shapes {sorted(shapes)}")
-        ends = [end] * len(given) if isinstance(end, str) else list(end)
-        if len(ends) != len(given):
+        ends = [end] * len(states) if isinstance(end, str) else list(end)
+        if len(ends) != len(states):
             raise ValueError(
-                f"end must be one of {', '.join(ENDS)}, or one of them for each of the {len(given)} "
+                f"end must be one of {', '.join(ENDS)}, or one of them for each of the {len(states)} "
                 f"sequences; got {len(ends)}"
             )
         holds = [checks.one_of("end", one, ENDS) == "hold" for one in ends]
-        total = sum(len(sequence) for sequence in given)
+        total = sum(len(sequence) for sequence in states)
         check_names(names, total, "frames")
-        refuse_repeats(given, holds, names)
+        refuse_repeats(states, holds, names)
         if context != "auto":
             if isinstance(context, str):
                 raise ArgumentError(f"{mention('context')} must be an integer of at least 1 or auto; got {context!r}")
-            return cls(*embedded(given, holds, checks.integer("context", context, least=1), names))
-        return cls(*embedded(given, holds, least_context(given, holds), names))
+            return cls(*embedded(states, holds, checks.integer("context", context, least=1), names))
+        return cls(*embedded(states, holds, least_context(states, holds), names))

@@ -33,13 +33,13 @@ def embedded(sequences: list[HostStates], holds: list[bool], context: int, names
         )
     parts = [delayed(sequence, context, hold=hold) for sequence, hold in zip(sequences, holds, strict=True)]
     points = np.concatenate(parts)
-    successor, owner, frame, begin, given = [], [], [], 0, 0
+    successor, owner, frame, begin, first_frame = [], [], [], 0, 0
     for number, (part, hold, sequence) in enumerate(zip(parts, holds, sequences, strict=True)):
         steps = np.arange(1, len(part) + 1)
         successor += (begin + (np.minimum(steps, len(part) - 1) if hold else steps % len(part))).tolist()
         owner += [number] * len(part)
-        frame += (given + np.minimum(steps - 1, len(sequence) - 1)).tolist()
-        begin, given = begin + len(part), given + len(sequence)
+        frame += (first_frame + np.minimum(steps - 1, len(sequence) - 1)).tolist()
+        begin, first_frame = begin + len(part), first_frame + len(sequence)
     after = np.array(successor)
     first = equal_rows(points)
     twice = np.flatnonzero(first != np.arange(len(points)))

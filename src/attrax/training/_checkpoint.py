@@ -32,13 +32,13 @@ def first_state(optimizer: Any, parameters: Any) -> Any:
 
 def digest(settings: str, *data: Any) -> str:
     """A digest of settings and of pytrees with arrays, random keys and functions."""
-    found = hashlib.sha256(_ADDRESS.sub("", settings).encode())
+    digested = hashlib.sha256(_ADDRESS.sub("", settings).encode())
     for leaf in jax.tree.leaves(eqx.filter(data, eqx.is_array_like)):
         key = isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
         array = np.asarray(jr.key_data(leaf) if key else leaf)
-        found.update(f"{array.shape} {array.dtype}".encode() + array.tobytes())
-    found.update(_ADDRESS.sub("", str(jax.tree.structure(data))).encode())
-    return found.hexdigest()
+        digested.update(f"{array.shape} {array.dtype}".encode() + array.tobytes())
+    digested.update(_ADDRESS.sub("", str(jax.tree.structure(data))).encode())
+    return digested.hexdigest()
 
 
 def write_checkpoint(path: str | os.PathLike[str], state: Any, numbers: Mapping[str, Any], fingerprint: str) -> None:

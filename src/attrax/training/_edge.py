@@ -152,7 +152,7 @@ def fit_at_edge(
     epochs = checks.integer("epochs", epochs, least=1, most=2**29)
     tol = checks.real("tol", tol, least=0)
     limit = math.inf if seconds is None else checks.real("seconds", seconds, least=0)
-    begun = time.perf_counter()
+    started = time.perf_counter()
     inputs, targets = np.asarray(inputs), np.asarray(targets)
     rule = rated(named_optimizer(optimizer, learning_rate=1.0, momentum=momentum, weight_decay=weight_decay))
     train = partial(fit, inputs=inputs, targets=targets, batch=batch)
@@ -165,7 +165,7 @@ def fit_at_edge(
         constant=float(np.var(targets, axis=0, dtype=float).mean() or np.mean(targets**2, dtype=float)),
         epochs=epochs,
         tol=tol,
-        begun=begun,
+        started=started,
         limit=limit,
         progress=progress,
         key=key,
@@ -191,8 +191,8 @@ def _first(train: Callable[..., Fit[Any]], rule: Any, map: Any, key: PRNGKeyArra
     return _on_host(train(map, optimizer=rule, epochs=0, tol=None, key=key)).optimizer_state
 
 
-def _on_host(found: Fit[Any]) -> Fit[Any]:
-    return replace(found, optimizer_state=jax.tree.map(np.asarray, found.optimizer_state))
+def _on_host(fitted: Fit[Any]) -> Fit[Any]:
+    return replace(fitted, optimizer_state=jax.tree.map(np.asarray, fitted.optimizer_state))
 
 
 @dataclass(slots=True)
@@ -206,7 +206,7 @@ class _Run:
     """The loss of the best constant map."""
     epochs: int
     tol: float
-    begun: float
+    started: float
     limit: float
     progress: Progress | None
     key: PRNGKeyArray
@@ -238,7 +238,7 @@ class _Run:
     @property
     def seconds(self) -> float:
         """Since the beginning of this call."""
-        return time.perf_counter() - self.begun
+        return time.perf_counter() - self.started
 
     def all(self, save: Callable[[], None]) -> EdgeFit[Any]:
         """Whatever is left to do."""
@@ -252,9 +252,9 @@ class _Run:
             log.rate, log.tried = log.found, list(tried)
         due = 0.0
         while not log.annealed and not self.over():
-            if (begun := time.perf_counter()) > due:
+            if (started := time.perf_counter()) > due:
                 save()
-                due = time.perf_counter() + max(_SAVED, _SAVING * (time.perf_counter() - begun))
+                due = time.perf_counter() + max(_SAVED, _SAVING * (time.perf_counter() - started))
             self.stay()
         save()
         return self.anneal(save)
@@ -289,18 +289,18 @@ class _Run:
         log, epochs = self.log, min(self.check, self.epochs - self.log.epoch)
         known = {"largest_radius": 10 ** min(log.history[-1].largest, 99)} if log.history else {}
         progress = self.reporting("training at the edge", log.epoch, self.epochs, rate=log.rate, **known)
-        found = self.segment(*self.now, log.rate, epochs, _FIRST + log.epoch, progress=progress)
-        self.now = (found.map, found.optimizer_state)
-        log.epoch += max(found.epochs, 1)
-        log.path.append((log.rate, found.epochs))
-        self.judge(*self.measure(found, log.rate))
+        fitted = self.segment(*self.now, log.rate, epochs, _FIRST + log.epoch, progress=progress)
+        self.now = (fitted.map, fitted.optimizer_state)
+        log.epoch += max(fitted.epochs, 1)
+        log.path.append((log.rate, fitted.epochs))
+        self.judge(*self.measure(fitted, log.rate))
 
-    def measure(self, found: Fit[Any], rate: float) -> tuple[float, tuple[int, float]]:
+    def measure(self, fitted: Fit[Any], rate: float) -> tuple[float, tuple[int, float]]:
         """The mean loss of a segment, and how many cycles are not stable after it, with the mean logarithm of all
         radii."""
-        state: Rated = found.optimizer_state
-        finite = bool(np.isfinite([state.mean, found.loss]).all())
-        logs = self.radii(found.map) if finite else np.full(1, np.inf)
+        state: Rated = fitted.optimizer_state
+        finite = bool(np.isfinite([state.mean, fitted.loss]).all())
+        logs = self.radii(fitted.map) if finite else np.full(1, np.inf)
         median, largest = (float(value) / math.log(10) for value in (np.median(logs), logs.max()))
         self.log.history.append(Snapshot(self.log.epoch, rate, state.mean, float(state.highest), median, largest))
         score = (int(np.sum(logs >= math.log(_STABLE))), float(np.mean(logs)))
@@ -345,22 +345,22 @@ class _Run:
             if self.limit < math.inf:
                 settings["seconds"] = max(min(part, self.limit - self.seconds), 0.0)
             count = min(limit // _PARTS, limit - done)
-            found = self.segment(*self.now, log.cool, count, _ANNEALING + done, 1.0, **settings)
-            if found.epochs:
-                self.now = (found.map, found.optimizer_state)
-                log.annealed.append((log.cool, found.epochs))
-                log.epoch += found.epochs
-                self.measure(found, log.cool)
+            fitted = self.segment(*self.now, log.cool, count, _ANNEALING + done, 1.0, **settings)
+            if fitted.epochs:
+                self.now = (fitted.map, fitted.optimizer_state)
+                log.annealed.append((log.cool, fitted.epochs))
+                log.epoch += fitted.epochs
+                self.measure(fitted, log.cool)
                 if before and self.now[1].mean > _FALLS * before:
                     log.cool /= 2
                 save()
-            late = found.status is TrainingStatus.TIME_OVER and self.seconds >= self.limit
-            ended = found.status in (TrainingStatus.REACHED, TrainingStatus.DIVERGED)
-            if ended or late or done + found.epochs >= limit:
+            late = fitted.status is TrainingStatus.TIME_OVER and self.seconds >= self.limit
+            ended = fitted.status in (TrainingStatus.REACHED, TrainingStatus.DIVERGED)
+            if ended or late or done + fitted.epochs >= limit:
                 break
         whole = replace(
-            found,
-            status=TrainingStatus.REACHED if found.loss <= self.tol else found.status,
+            fitted,
+            status=TrainingStatus.REACHED if fitted.loss <= self.tol else fitted.status,
             epochs=log.epoch,
             seconds=self.seconds,
             time_limited=log.late or late,

@@ -152,7 +152,7 @@ def fit(
     ```
     """
     checks.random_key(key)
-    begun = time.perf_counter()
+    started = time.perf_counter()
     inputs, targets = np.asarray(inputs), np.asarray(targets)
     # One number as a target is that of a class.
     several = targets.ndim > (1 if loss is squared_error else 0)
@@ -188,9 +188,9 @@ def fit(
         f"take fewer {mention('copies')}, a smaller {mention('batch')} or a narrower network",
     )
     with float64():
-        found = jax.eval_shape(map, jax.ShapeDtypeStruct(inputs.shape[1:], dtype)).shape
-    if targets.shape[1:] not in ((found,) if loss is squared_error else (found, ())):
-        raise ValueError(f"map must give the shape of a target, {targets.shape[1:]}; it gives {found}")
+        output_shape = jax.eval_shape(map, jax.ShapeDtypeStruct(inputs.shape[1:], dtype)).shape
+    if targets.shape[1:] not in ((output_shape,) if loss is squared_error else (output_shape, ())):
+        raise ValueError(f"map must give the shape of a target, {targets.shape[1:]}; it gives {output_shape}")
     with float64() if dtype == np.float64 else contextlib.nullcontext(), over_devices() as everywhere:
         # New arrays, because the loop overwrites its state and must not change the caller's map.
         parameters = jax.tree.map(lambda leaf: device_array(leaf, dtype), parameters)
@@ -214,7 +214,7 @@ def fit(
         start = loss_of(static, problem, parameters) if tol >= 0 else device_array(np.inf, dtype)
         state = Running(parameters, kept, carry, device_array(0, np.int32), start)
         stamp = "" if checkpoint is None else digest(fingerprint, problem, map)
-        end = _End(epochs, tol, agreed(begun), limit, anneal)
+        end = _End(epochs, tol, agreed(started), limit, anneal)
         with contextlib.nullcontext() if checkpoint is None else alone(checkpoint):
             if resume and checkpoint is not None and Path(checkpoint).exists():
                 state, _ = read_checkpoint(checkpoint, state, stamp)
@@ -225,7 +225,7 @@ def fit(
         reached = float(state.loss if done or tol >= 0 else loss_of(static, problem, state.parameters))
         trained = eqx.combine(jax.tree.map(np.asarray, state.parameters), static)
     status = status_of(reached, done, tol, epochs)
-    return Fit(trained, reached, done, time.perf_counter() - begun, status, time_limited, state.optimizer_state)
+    return Fit(trained, reached, done, time.perf_counter() - started, status, time_limited, state.optimizer_state)
 
 
 def _copy(leaf: Any) -> Any:
@@ -253,7 +253,7 @@ class _End:
 
     epochs: int
     tol: float
-    begun: float
+    started: float
     limit: float
     anneal: bool
 
@@ -290,17 +290,17 @@ def _train(
         jax.block_until_ready(state.loss)
         loss, done = float(state.loss), int(state.epoch)
         now = agreed(time.perf_counter())
-        late, was_annealing = now - end.begun > end.limit, annealing is not None
+        late, was_annealing = now - end.started > end.limit, annealing is not None
         if problem.plain and (done >= last or late or loss <= end.tol):
             # What the loop knows is the loss before the last step. If that has missed the tolerance, it goes on.
             state = eqx.tree_at(lambda state: state.loss, state, loss_of(static, problem, state.parameters))
             loss = float(state.loss)
         finished = done >= last or loss <= end.tol or not np.isfinite(loss) or late
         if progress is not None:
-            progress("training", done, end.epochs, {"loss": loss, "seconds": now - end.begun})
+            progress("training", done, end.epochs, {"loss": loss, "seconds": now - end.started})
         each = (now - start) / max(done - before, 1)
         # The annealing program has to be compiled too; a run that ends in time never uses it.
-        left = end.begun + end.limit - now - (0.0 if was_annealing else compiling)
+        left = end.started + end.limit - now - (0.0 if was_annealing else compiling)
         if end.anneal and compiling and not finished and (was_annealing or 0 < left < _ANNEALING * end.limit):
             # Assumes the average speed so far, reports and checkpoints included; planned again as the time runs out.
             average = (now - since[0]) / (done - since[1])

@@ -109,7 +109,7 @@ def fit_many(
         >>> [str(status) for status in found.status], bool((found.loss <= 1e-4).all())
         (['reached', 'reached', 'reached', 'reached'], True)
     """
-    begun = time.perf_counter()
+    started = time.perf_counter()
     maps = list(maps)
     epochs = checks.integer("epochs", epochs, least=0, most=2**31 - 1)  # a counter of the compiled loop
     least = -1.0 if tol is None else checks.real("tol", tol, least=0)
@@ -130,7 +130,7 @@ def fit_many(
             device_array(np.full(count, np.inf, dtype)),
             device_array(np.zeros(count, bool)),
         )
-        rows = _train(rows, static, problem, optimizer, epochs, begun, limit, progress)
+        rows = _train(rows, static, problem, optimizer, epochs, started, limit, progress)
     trained = tuple(
         eqx.combine(jax.tree.map(lambda leaf, row=row: np.array(leaf[row]), rows.parameters), static)
         for row in range(count)
@@ -139,7 +139,7 @@ def fit_many(
         status_of(float(reached), int(done), least, epochs) for reached, done in zip(rows.loss, rows.epoch, strict=True)
     )
     return FitMany(
-        trained, np.asarray(rows.loss, float), np.asarray(rows.epoch, int), time.perf_counter() - begun, status
+        trained, np.asarray(rows.loss, float), np.asarray(rows.epoch, int), time.perf_counter() - started, status
     )
 
 
@@ -189,11 +189,11 @@ def _check_data(maps: list[Any], inputs: np.ndarray, targets: np.ndarray, own_da
     shape = inputs.shape[axes:]
     try:
         with float64():
-            found = jax.eval_shape(maps[0], jax.ShapeDtypeStruct(shape, dtype)).shape
+            output_shape = jax.eval_shape(maps[0], jax.ShapeDtypeStruct(shape, dtype)).shape
     except (TypeError, ValueError):  # how JAX refuses arrays that do not fit
         raise ValueError(f"maps must take a state of shape {shape}, as a row of inputs is; they don't") from None
-    if found != targets.shape[axes:]:
-        raise ValueError(f"maps must give the shape of a target, {targets.shape[axes:]}; they give {found}")
+    if output_shape != targets.shape[axes:]:
+        raise ValueError(f"maps must give the shape of a target, {targets.shape[axes:]}; they give {output_shape}")
 
 
 def _train(
@@ -202,7 +202,7 @@ def _train(
     problem: _Problem,
     optimizer: optax.GradientTransformation,
     epochs: int,
-    begun: float,
+    started: float,
     limit: float,
     progress: Progress | None,
 ) -> Any:
@@ -217,12 +217,12 @@ def _train(
         done = np.asarray(rows.done)
         now = time.perf_counter()
         epoch = epochs if done.all() else int(np.asarray(rows.epoch)[~done].max())
-        over = epoch >= epochs or now - begun > limit
+        over = epoch >= epochs or now - started > limit
         if over:
             rows = _run((*fixed[:3], np.asarray(_ONLY_LOSS)), rows)
         if progress is not None:
             left = np.asarray(rows.loss)[~done]
-            numbers = {"left": float(len(left)), "seconds": now - begun}
+            numbers = {"left": float(len(left)), "seconds": now - started}
             progress("training", epoch, epochs, numbers | {"loss": float(left.max(initial=0))})
         if over or 2 * (~done).sum() <= len(done):
             for total, leaf in zip(jax.tree.leaves(ended), jax.tree.leaves(rows), strict=True):

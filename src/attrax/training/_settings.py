@@ -160,11 +160,11 @@ class Augmentation(Record):
 
     def parsed(self, shape: tuple[int, ...] | None = None) -> tuple[Corruption, ...]:
         """The corruptions as records. **Raises** `ValueError` if one of them does not fit states of `shape`."""
-        found = tuple(as_corruption(given) for given in self.corruptions or ())
+        corruptions = tuple(as_corruption(given) for given in self.corruptions or ())
         if shape is not None:
-            for corruption in found:
+            for corruption in corruptions:
                 corruption.check_shape(shape)
-        return found
+        return corruptions
 
 
 _NAMES = {kind: tuple(field.name for field in fields(kind)) for kind in (Training, Augmentation)}
@@ -225,11 +225,11 @@ def to_record(training: Training, augmentation: Augmentation) -> dict[str, Any]:
 
     ```
     """
-    found = given(training) | given(augmentation) | {"optimizer": training.optimizer_name}
+    settings = given(training) | given(augmentation) | {"optimizer": training.optimizer_name}
     if callable(training.learning_rate):
-        found["learning_rate"] = _SCHEDULE
-    found["corruptions"] = [corruption.name for corruption in augmentation.parsed()]
-    return found
+        settings["learning_rate"] = _SCHEDULE
+    settings["corruptions"] = [corruption.name for corruption in augmentation.parsed()]
+    return settings
 
 
 def from_record(record: Mapping[str, Any]) -> tuple[Training, Augmentation]:
@@ -245,16 +245,18 @@ def from_record(record: Mapping[str, Any]) -> tuple[Training, Augmentation]:
 
     ```
     """
-    found = {_FORMER.get(name, name): value for name, value in record.items() if value is not None}
+    settings = {_FORMER.get(name, name): value for name, value in record.items() if value is not None}
     for name, value in (("optimizer", _CUSTOM), ("learning_rate", _SCHEDULE)):
-        if found.get(name) == value:
+        if settings.get(name) == value:
             raise ValueError(f"its {name} was an object, which a record does not keep")
-    kept = {name: found[name] for own in _NAMES.values() for name in own if name in found and name != "time_limit"}
+    kept = {
+        name: settings[name] for own in _NAMES.values() for name in own if name in settings and name != "time_limit"
+    }
     epochs = record.get("scratch_epochs", record.get("epochs_limit"))
     if epochs is None:
         raise ValueError("it has no epochs_limit, the epochs that were allowed")
     kept["epochs"] = epochs
     kept["corruptions"] = tuple(record.get("corruptions") or ())
-    if found.get("optimizer") == "kfac":
+    if settings.get("optimizer") == "kfac":
         kept.pop("learning_rate", None)
     return with_settings("the record", None, None, kept)

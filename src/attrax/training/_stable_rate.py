@@ -101,7 +101,7 @@ def largest_stable_rate(
     **Returns:** the rate, the rates tried, and the seconds it took. Where none was stable, the rate is half the least
     one tried.
     """
-    begun = time.perf_counter()
+    started = time.perf_counter()
     bound = _EXCURSION * max(segment(map, state, 0.0, 0, 0).loss, low)
     tried: list[RateTried] = []
     rate, good, bad, bisected = first, 0.0, math.inf, 0
@@ -116,7 +116,7 @@ def largest_stable_rate(
         else:
             rate = 2 * good if good else bad / 2
     report("finding the rate", _RATES, _RATES, rate=good or rate)
-    return good or rate, tuple(tried), time.perf_counter() - begun
+    return good or rate, tuple(tried), time.perf_counter() - started
 
 
 def _short_run(
@@ -124,10 +124,10 @@ def _short_run(
 ) -> RateTried:
     means, top = list[float](), 0.0
     for part, epochs in enumerate(_PARTS):
-        found = segment(map, state, rate, epochs, part)
-        map, state = found.map, found.optimizer_state
+        fitted = segment(map, state, rate, epochs, part)
+        map, state = fitted.map, fitted.optimizer_state
         means.append(state.mean)
-        top = max(top, float(state.highest)) if math.isfinite(found.loss) else math.inf
+        top = max(top, float(state.highest)) if math.isfinite(fitted.loss) else math.inf
         if top > highest:
             break
     return RateTried(rate, means[-1], top, bool(top <= highest and means[-1] <= min(means[0], last)))

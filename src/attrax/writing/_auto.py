@@ -129,11 +129,11 @@ class Auto(Record):
 
         The checkpoint belongs to the first attempt; later attempts start from the beginning.
         """
-        begun, limit = time.perf_counter(), self.training.time_limit
+        started, limit = time.perf_counter(), self.training.time_limit
         best: tuple[Written, Memory] | None = None
         record: list[dict[str, Any]] = []
         for number, writer in enumerate(self.attempts(network, patterns)):
-            left = None if limit is None else limit - (time.perf_counter() - begun)
+            left = None if limit is None else limit - (time.perf_counter() - started)
             if best is not None and left is not None and left <= 0:
                 break
             first = number == 0 and isinstance(writer, _Trained)
@@ -164,7 +164,7 @@ class Auto(Record):
         assert memory.certificate is not None  # `refine_and_certify` sets it
         if not memory.certificate.all_attractors:
             details |= _failures(memory)
-        return replace(written, details=details, seconds=time.perf_counter() - begun, memory=memory)
+        return replace(written, details=details, seconds=time.perf_counter() - started, memory=memory)
 
     def grow(
         self,

@@ -104,12 +104,12 @@ def add(
     successor = np.concatenate([patterns.successor, np.arange(count, count + len(added))])
     every = _joined_names(patterns, new, np.flatnonzero(fresh))
     changed = Patterns(points, successor, (), patterns.frame, every, patterns.parts)
-    found = _change(memory, changed, list(range(count)), changer, time_limit, progress, key)
-    given = np.setdiff1d(np.arange(len(examples)), [one for one, _ in new.merged])  # the position of each new point
-    equal = dict(new.merged) | {int(given[index]): int(given[index]) for index in np.flatnonzero(~fresh)}
-    pairs = [(one, int(place[np.searchsorted(given, first)])) for one, first in sorted(equal.items())]
+    change = _change(memory, changed, list(range(count)), changer, time_limit, progress, key)
+    positions = np.setdiff1d(np.arange(len(examples)), [one for one, _ in new.merged])  # the position of each new point
+    equal = dict(new.merged) | {int(positions[index]): int(positions[index]) for index in np.flatnonzero(~fresh)}
+    pairs = [(one, int(place[np.searchsorted(positions, first)])) for one, first in sorted(equal.items())]
     return replace(
-        found,
+        change,
         merged=tuple((str(one) if names is None else names[one], changed.name(index)) for one, index in pairs),
     )
 
@@ -151,8 +151,8 @@ def forget(
     total = len(patterns)
     if isinstance(indices, str) or not isinstance(indices, Iterable):
         raise ValueError(f"indices must be a list of indices or names; for a single one write [{indices!r}]")
-    found = [patterns.find(index) if isinstance(index, str) else index for index in indices]
-    gone = sorted({checks.integer("each index", index, least=0, most=total - 1) for index in found})
+    chosen = [patterns.find(index) if isinstance(index, str) else index for index in indices]
+    gone = sorted({checks.integer("each index", index, least=0, most=total - 1) for index in chosen})
     if not gone:
         raise ValueError("indices must name at least one example; got none")
     if len(gone) == total:
@@ -199,7 +199,7 @@ def _change(
     """`kept` holds the indices of the old examples, which come first in `patterns`, in this order."""
     if time_limit is not None:
         checks.real("time_limit", time_limit, above=0)
-    begun = time.perf_counter()
+    started = time.perf_counter()
     before = memory.written
     scratch = before.get("scratch_seconds", before.get("seconds"))
     attempts: list[dict[str, Any]] = []
@@ -210,7 +210,7 @@ def _change(
         )
         certificate = changed.certificate
         assert certificate is not None  # `refine_and_certify` sets it
-        seconds = time.perf_counter() - begun
+        seconds = time.perf_counter() - started
         attempts.append(
             {
                 "epochs": written.epochs,
@@ -235,4 +235,4 @@ def _change(
         if time_limit is not None and seconds > time_limit:
             break
     names = tuple(patterns.name(index) for index in failed)
-    return Change(memory, False, tuple(attempts), failed, time.perf_counter() - begun, scratch, names)
+    return Change(memory, False, tuple(attempts), failed, time.perf_counter() - started, scratch, names)

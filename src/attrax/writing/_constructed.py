@@ -68,7 +68,7 @@ class Constructed(Record):
         if checkpoint is not None:
             raise ValueError(f"the writer {self.kind} takes no checkpoint, because there is no training to interrupt")
         fallback = self._fallback(patterns)
-        begun = time.perf_counter()
+        started = time.perf_counter()
         report = partial(progress, "constructing") if progress is not None else lambda *_: None
         report(0, len(patterns), {})
         build = margin if self.kind == "margin" else pseudoinverse
@@ -79,7 +79,7 @@ class Constructed(Record):
         loss = mean_squared_error(made, patterns.points, patterns.targets)
         details = {"writer": self.kind, "fallback": fallback}
         # No training could have missed its loss; the certificates say what the network stores.
-        return Written(made, loss, 0, time.perf_counter() - begun, StoreStatus.STORED, details)
+        return Written(made, loss, 0, time.perf_counter() - started, StoreStatus.STORED, details)
 
     def grow(
         self,

@@ -39,14 +39,14 @@ def default_corruptions(patterns: Patterns) -> tuple[str, ...]:
 def nearest_others(vectors: np.ndarray, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """For all rows, or those of the given numbers, the squared distance to the nearest other row, and its number."""
     rows = np.arange(len(vectors)) if rows is None else rows
-    found, neighbors = np.empty(len(rows)), np.empty(len(rows), int)
+    nearest, neighbors = np.empty(len(rows)), np.empty(len(rows), int)
     for start in range(0, len(rows), _PIECE):
         here = rows[start : start + _PIECE]
         distances = squared_distances(vectors[here], vectors)
         distances[np.arange(len(here)), here] = np.inf
         neighbors[start : start + _PIECE] = distances.argmin(axis=1)
-        found[start : start + _PIECE] = distances.min(axis=1)
-    return found, neighbors
+        nearest[start : start + _PIECE] = distances.min(axis=1)
+    return nearest, neighbors
 
 
 def default_epochs(num: int) -> int:

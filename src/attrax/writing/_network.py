@@ -33,7 +33,7 @@ def checked_network(network: Any, shape: tuple[int, ...]) -> Any:
         raise ValueError(f"network must map states of shape {shape}, as the examples have; got {network.shape}")
     dtypes = {leaf.dtype for leaf in jax.tree.leaves(network) if is_inexact(leaf)}
     if len(dtypes) != 1 or not np.issubdtype(next(iter(dtypes)), np.floating):
-        found = f"arrays of {', '.join(sorted(map(str, dtypes)))}" if dtypes else "none"
+        image = f"arrays of {', '.join(sorted(map(str, dtypes)))}" if dtypes else "none"
         raise ValueError(
             f"network must have arrays of one real floating-point type to be trained; {_name(network)} "
             f"has {found}. Give an Equinox module; a map that needs no training becomes a memory by "
@@ -41,14 +41,14 @@ def checked_network(network: Any, shape: tuple[int, ...]) -> Any:
         )
     dtype = dtypes.pop()
     try:
-        found = _image(network, shape, dtype)
+        image = _image(network, shape, dtype)
     except Exception as error:  # whatever goes wrong, the module is not a map of such states
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ValueError(
             f"{wanted}; {_name(network)} fails on such a state: {reason.rstrip('.')}{_remedy(network, shape, dtype)}"
         ) from error
-    if getattr(found, "shape", None) != shape:
-        raise ValueError(f"{wanted}; {_name(network)} gives {getattr(found, 'shape', type(found).__name__)}")
+    if getattr(image, "shape", None) != shape:
+        raise ValueError(f"{wanted}; {_name(network)} gives {getattr(image, 'shape', type(image).__name__)}")
     return network
 
 
@@ -91,19 +91,19 @@ def _name(network: Any) -> str:
 
 def drawn_once(network: Map | Recipe | None, shape: tuple[int, ...], *, key: PRNGKeyArray) -> Any:
     """The network, or the shapes of what a recipe makes, without allocating arrays where possible."""
-    given: Any = DEFAULT_NETWORK if network is None else network
-    if not is_recipe(given):
-        return given
+    chosen: Any = DEFAULT_NETWORK if network is None else network
+    if not is_recipe(chosen):
+        return chosen
     try:
-        return eqx.filter_eval_shape(given, shape, key=key)
+        return eqx.filter_eval_shape(chosen, shape, key=key)
     except Exception:  # it draws on the host; any other problem shows when it is called
-        return made_from(given, shape, key)
+        return made_from(chosen, shape, key)
 
 
 def made_from(recipe: Any, shape: tuple[int, ...], key: PRNGKeyArray) -> Any:
     """Makes a new network on states of `shape`."""
     try:
-        found = recipe(shape, key=key)
+        network = recipe(shape, key=key)
     except TypeError as error:
         raise ValueError(f"network must be a recipe that is called as recipe(shape, key=key); {error}") from error
-    return checked_network(found, shape)
+    return checked_network(network, shape)

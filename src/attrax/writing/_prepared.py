@@ -79,10 +79,10 @@ def prepared(
     **Raises** `ValueError` for a network that does not fit, or for coordinates that it does not take.
     """
     shape, parts = patterns.shape, patterns.parts
-    given: Any = checked_network(DEFAULT_NETWORK if network is None else network, shape)
+    chosen: Any = checked_network(DEFAULT_NETWORK if network is None else network, shape)
     if exponent is None:
-        drawn = is_recipe(given)
-        initial = made_from(given, shape, key) if drawn else given
+        drawn = is_recipe(chosen)
+        initial = made_from(chosen, shape, key) if drawn else chosen
         divisor = training_divisor(patterns) if isinstance(initial, Scalable) else 1.0
         # A given network is on states, so it is converted. A new one is drawn for divided states, whatever the divisor.
         initial = initial if drawn else in_units(initial, divisor)
@@ -90,7 +90,7 @@ def prepared(
         return Prepared(
             initial, points, points[patterns.successor], patterns.points, patterns.successor, None, divisor, parts
         )
-    drawn_network = drawn_once(given, shape, key=key)
+    drawn_network = drawn_once(chosen, shape, key=key)
     if not takes_coordinates(drawn_network):
         raise ValueError(
             "coordinates are centered, which needs a fully connected network with biases in the first and the last "
@@ -99,12 +99,12 @@ def prepared(
     divisor = training_divisor(patterns) if isinstance(drawn_network, Scalable) else 1.0
     points = points_in_units(patterns, divisor)
     coordinates = Coordinates.of(points, exponent)
-    if is_recipe(given):
-        initial = made_from(given, (coordinates.rank,), key)
+    if is_recipe(chosen):
+        initial = made_from(chosen, (coordinates.rank,), key)
     else:
         with float64():
             initial = jax.tree.map(
-                np.asarray, cast(coordinates.unfold(in_units(given, divisor)), given.weights[0].dtype)
+                np.asarray, cast(coordinates.unfold(in_units(chosen, divisor)), chosen.weights[0].dtype)
             )
     inputs = coordinates.encode(points)
     after = patterns.successor

@@ -64,7 +64,7 @@ def store(
     """
     refuse_forked()
     checks.random_key(key)
-    begun = time.perf_counter()
+    started = time.perf_counter()
     if recovery_atol is not None:
         recovery_atol = checks.real("recovery_atol", recovery_atol, above=0)
     if not isinstance(examples, Patterns):
@@ -93,6 +93,6 @@ def store(
         "status": str(status),
         "loss": written.loss,
         "epochs": written.epochs,
-        "seconds": time.perf_counter() - begun,
+        "seconds": time.perf_counter() - started,
     }
     return replace(memory, written=record)

@@ -166,7 +166,7 @@ class WinnerTakeAll(Record):
         """Trains an encoder on `patterns` and makes the network. See `Writer`; it takes no network."""
         if network is not None:
             raise ValueError("the writer winner_take_all makes its own network; leave network out, or choose width")
-        begun = time.perf_counter()
+        started = time.perf_counter()
         coordinates, points = self.coordinates(patterns), points_in_units(patterns)
         begin: Encoder | LinearScores
         if self._linear(len(patterns)):
@@ -182,7 +182,7 @@ class WinnerTakeAll(Record):
             resume=resume,
             progress=progress,
         )
-        return self._finish(fitted, patterns, coordinates, begun)
+        return self._finish(fitted, patterns, coordinates, started)
 
     def grow(
         self,
@@ -198,7 +198,7 @@ class WinnerTakeAll(Record):
         The units that carried a forgotten score are removed with it. Each attempt trains longer, starting where the
         last one ended. See `Writer`.
         """
-        begun, record = time.perf_counter(), memory.written
+        started, record = time.perf_counter(), memory.written
         if not {"encoder_widths", "carriers"} <= record.keys():
             raise ValueError(
                 "winner_take_all can change only a memory that it wrote; change this one with the writer that wrote it"
@@ -211,7 +211,7 @@ class WinnerTakeAll(Record):
             fitted = shorter._train(begin, patterns, coordinates, key=jr.fold_in(key, number), progress=progress)
             begin = fitted.map
             # The corruptions on record may be defaults, so they don't determine the onset.
-            written = self._finish(fitted, patterns, coordinates, begun, record.get("onset"))
+            written = self._finish(fitted, patterns, coordinates, started, record.get("onset"))
             yield replace(written, details={**written.details, "carriers": carrying, "scratch_epochs": planned})
 
     def _linear(self, num: int) -> bool:
@@ -333,7 +333,7 @@ class WinnerTakeAll(Record):
         fitted: Fit[Any],
         patterns: Patterns,
         coordinates: Coordinates | None,
-        begun: float,
+        started: float,
         onset: float | None = None,
     ) -> Written:
         """The network of a trained encoder, with its record; `onset`, if it is already known."""
@@ -373,4 +373,4 @@ class WinnerTakeAll(Record):
             "cross_entropy": fitted.loss,
             "time_limited": fitted.time_limited,
         }
-        return Written(made, loss, fitted.epochs, time.perf_counter() - begun, status, details)
+        return Written(made, loss, fitted.epochs, time.perf_counter() - started, status, details)
