@@ -13,3 +13,13 @@ def row_lengths(rows: np.ndarray) -> np.ndarray:
     scale = np.where((size > 0) & np.isfinite(size), size, 1.0)
     with np.errstate(over="ignore"):
         return np.linalg.norm(rows / scale[:, None], axis=1) * scale
+
+
+def largest_distance(states: np.ndarray, others: np.ndarray) -> float:
+    """The largest Euclidean distance between a state and its counterpart; infinite if one is not finite.
+
+    >>> largest_distance(np.array([[[3.0, 4.0]], [[0.0, 0.0]]]), np.zeros((2, 1, 2)))
+    5.0
+    """
+    distance = float(row_lengths((states - others).reshape(len(states), -1)).max())
+    return distance if np.isfinite(distance) else float("inf")

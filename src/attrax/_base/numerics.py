@@ -65,6 +65,16 @@ def cast(tree: M, dtype: Any) -> M:
     return jax.tree.map(convert, tree)
 
 
+def output_of(map: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """The shape and dtype of what a map makes of a state of this `shape` and `dtype`; nothing is computed.
+
+    >>> output_of(lambda x: x[1:], (3,), np.float32).shape
+    (2,)
+    """
+    with float64():
+        return jax.eval_shape(map, jax.ShapeDtypeStruct(shape, dtype))
+
+
 def device_array(values: Any, dtype: Any = None) -> jax.Array:
     """A copy of concrete `values` on the device, cast on the host.
 

@@ -4,12 +4,13 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import attrgetter
 
 import numpy as np
 
 from attrax._base import checks
 from attrax._base.devices import on_next_device
-from attrax._base.lengths import row_lengths
+from attrax._base.lengths import largest_distance, row_lengths
 from attrax._base.numerics import float64
 from attrax._base.processes import one_blas_thread
 from attrax._base.status import Evidence, Reason, Verdict
@@ -89,7 +90,7 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
             for row in pool.map(look_at, ready):
                 rows.append(row)
                 if progress is not None:
-                    largest = max(row.radius for row in rows)
+                    largest = max(row.leading.radius for row in rows)
                     progress("certifying", len(rows), len(cycles), {"largest_radius": largest})
 
     examples = patterns.points if memory.originals is None else memory.originals
@@ -97,7 +98,9 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
     refined = [row.points for row in rows]
     same = Thresholds.literal(unit).recovery
     periods = np.array([_period(points, same) for points in refined])
-    distances = np.array([_distance(points, original) for points, original in zip(refined, originals, strict=True)])
+    distances = np.array(
+        [largest_distance(points, original) for points, original in zip(refined, originals, strict=True)]
+    )
     shared = _shared(refined, same)
     errors = np.array([_distance_error(row, distance) for row, distance in zip(rows, distances.tolist(), strict=True)])
     for number, row in enumerate(rows):
@@ -110,19 +113,19 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
         rows[number] = row
 
     def column(name: str) -> np.ndarray:
-        return np.array([getattr(row, name) for row in rows], float)
+        return np.array([attrgetter(name)(row) for row in rows], float)
 
     return Certificate(
         cycles=patterns.cycles,
-        spectral_radius=column("radius"),
-        error=column("error"),
-        upper_bound=column("upper"),
-        log_spectral_radius=column("log_radius"),
+        spectral_radius=column("leading.radius"),
+        error=column("leading.error"),
+        upper_bound=column("leading.upper"),
+        log_spectral_radius=column("leading.log_radius"),
         largest_singular_value=column("singular"),
         residual=column("residual"),
         moved=column("moved"),
         verdict=tuple(row.verdict for row in rows),
-        method=tuple(row.method for row in rows),
+        method=tuple(row.leading.method for row in rows),
         period=np.where(column("residual") <= recovery_atol, periods, 0),
         open_sequence_error=open_sequence_errors(reduced, patterns, examples),
         reason=tuple(row.reason for row in rows),
@@ -137,14 +140,9 @@ def _period(points: HostStates, same: float) -> int:
     """The least number of steps after which the points of a cycle repeat; it divides their number."""
     length = len(points)
     for period in range(1, length):
-        if length % period == 0 and _distance(points, np.roll(points, -period, axis=0)) <= same:
+        if length % period == 0 and largest_distance(points, np.roll(points, -period, axis=0)) <= same:
             return period
     return length
-
-
-def _distance(points: HostStates, others: HostStates) -> float:
-    """The largest Euclidean distance between a state and its counterpart."""
-    return float(row_lengths((points - others).reshape(len(points), -1)).max())
 
 
 def _shared(refined: list[HostStates], same: float) -> set[int]:
@@ -165,6 +163,18 @@ def _shared(refined: list[HostStates], same: float) -> set[int]:
     return shared
 
 
+@dataclass(frozen=True, slots=True)
+class _LeadingEigenvalue:
+    """The spectral radius with its error, the bound on all eigenvalues, and a lower bound on the radius."""
+
+    method: str = "none"
+    radius: float = float("nan")
+    error: float = float("inf")
+    upper: float = float("inf")
+    log_radius: float = float("nan")
+    log_lower: float = float("-inf")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Row:
     points: HostStates
@@ -174,11 +184,7 @@ class _Row:
     evidence: Evidence
     verdict: Verdict
     reason: Reason
-    method: str = "none"
-    radius: float = float("nan")
-    error: float = float("inf")
-    upper: float = float("inf")
-    log_radius: float = float("nan")
+    leading: _LeadingEigenvalue = _LeadingEigenvalue()
     singular: float = float("nan")
 
 
@@ -238,7 +244,7 @@ def _certify_cycle(
         inf = float("inf")
         return _Row(points, residual, refined.moved, inf, Evidence.NONE, Verdict.NOT_ATTRACTOR, Reason.NOT_FINITE)
     linear = linearize(points) if prepared.linear is None else prepared.linear
-    leading = _LeadingEigenvalue.of(linear, len(points))
+    leading = _matrix_free(linear) if linear.product is None else _with_matrix(linear, linear.product)
     verdict, reason = _verdict(residual, recovery_atol, linear.enclosure_radius, leading)
     # A map that does not know its own kinks may contradict its Jacobian, so this is tested.
     put_to_test = linear.evidence is not Evidence.BOUND and reason in (Reason.CONTRACTS, Reason.EXPANDS)
@@ -253,30 +259,9 @@ def _certify_cycle(
         linear.evidence,
         verdict,
         reason,
-        leading.method,
-        leading.radius,
-        leading.error,
-        leading.upper,
-        leading.log_radius,
+        leading,
         linear.singular_value(),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _LeadingEigenvalue:
-    """What is known about the largest eigenvalue."""
-
-    method: str
-    radius: float
-    error: float
-    upper: float
-    log_radius: float
-    log_upper: float
-    log_lower: float
-
-    @classmethod
-    def of(cls, linear: Linearization, period: int) -> "_LeadingEigenvalue":
-        return _matrix_free(linear) if linear.product is None else _with_matrix(linear, linear.product, period)
 
 
 def _verdict(
@@ -297,7 +282,7 @@ def _verdict(
     return Verdict.INCONCLUSIVE, Reason.BOUND_STRADDLES_ONE
 
 
-def _with_matrix(linear: Linearization, product: Product, period: int) -> _LeadingEigenvalue:
+def _with_matrix(linear: Linearization, product: Product) -> _LeadingEigenvalue:
     leading = leading_eigenvalue(product)
     modulus = abs(leading.value)
     log_radius = float(np.log(modulus) + product.log_scale) if modulus > 0 else -np.inf
@@ -318,9 +303,7 @@ def _with_matrix(linear: Linearization, product: Product, period: int) -> _Leadi
         # an infinite error, which times a scale of 0 is NaN.
         error = min(leading.error * scale if np.isfinite(leading.error) else np.inf, max(radius, upper))
         log_lower = float(np.log(max(modulus - leading.error, 0.0) or np.finfo(float).tiny) + product.log_scale)
-    return _LeadingEigenvalue(
-        "dense" if leading.complete else "arnoldi", radius, error, upper, log_radius, log_upper, log_lower
-    )
+    return _LeadingEigenvalue("dense" if leading.complete else "arnoldi", radius, error, upper, log_radius, log_lower)
 
 
 def _matrix_free(linear: Linearization) -> _LeadingEigenvalue:
@@ -332,14 +315,13 @@ def _matrix_free(linear: Linearization) -> _LeadingEigenvalue:
         upper = float(np.exp(log_upper))
     start = np.random.default_rng(0).standard_normal(size)
     if upper < 1e-100 or not forward(start).any():
-        return _LeadingEigenvalue("matrix-free", 0.0, upper, upper, -np.inf, log_upper, -np.inf)
+        return _LeadingEigenvalue("matrix-free", 0.0, upper, upper, -np.inf, -np.inf)
     eigenvalues = largest_eigenvalues(forward, linear.backward, size, tol=1e-8)
     sure = len(eigenvalues.values) > 0
-    if not sure:
+    if not sure:  # it begins again: ARPACK keeps nothing of a run that found none, and the first rounds are few of 200
         eigenvalues = largest_eigenvalues(forward, linear.backward, size, tol=1e-8, max_steps=200)
     if not len(eigenvalues.values):
-        nan = float("nan")
-        return _LeadingEigenvalue("matrix-free", nan, float("inf"), upper, nan, log_upper, -np.inf)
+        return _LeadingEigenvalue("matrix-free", upper=upper)
     value = complex(eigenvalues.values[0])
     gap = float(eigenvalues.residuals[0]) + 1e-13 * linear.singular_value()
     error = 2 * gap * eigenvalues.condition if np.isfinite(eigenvalues.condition) else float("inf")
@@ -349,4 +331,4 @@ def _matrix_free(linear: Linearization) -> _LeadingEigenvalue:
         log_lower, log_radius = float(np.log(max(radius - error, 0.0))), float(np.log(radius))
     if not sure:  # a larger eigenvalue may have been missed
         error = max(error, upper - radius)
-    return _LeadingEigenvalue("matrix-free", radius, error, upper, log_radius, log_upper, log_lower)
+    return _LeadingEigenvalue("matrix-free", radius, error, upper, log_radius, log_lower)

@@ -3,6 +3,7 @@ errors."""
 
 import math
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +20,8 @@ from attrax._base.numerics import float64
 from attrax._base.processes import one_blas_thread
 from attrax._base.shown import Rows
 from attrax._base.status import SpectrumStatus
-from attrax._base.types import HostStates, Map, Progress
-from attrax.dynamics import refine
+from attrax._base.types import HostStates, Progress
+from attrax.dynamics import Refined, refine
 from attrax.linalg import (
     FORMED,
     POWERS,
@@ -34,7 +35,7 @@ from attrax.linalg import (
     power_bound,
     probable_bound,
 )
-from attrax.maps import Linearization, Linearizer, ReducedMap, linearizer, reduced_map
+from attrax.maps import Linearization, Linearizer, linearizer, reduced_map
 from attrax.memory import Memory, check_memory
 
 _FEW = 8
@@ -126,10 +127,11 @@ def spectrum(
     seeds = [int(part) for part in np.asarray(jr.key_data(key)).ravel()]
     with float64():
         reduced = reduced_map(memory.map, patterns.shape)
+    refine_one = partial(refine, memory.map, reduced=reduced, unit=patterns.unit)
     rows: list[_Row] = []
     # One cycle per thread, as in `certify`.
     with one_blas_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        work = on_next_device(partial(_cycle_spectrum, memory.map, linearize, reduced, top, seeds, patterns.unit))
+        work = on_next_device(partial(_cycle_spectrum, refine_one, linearize, top, seeds))
         for row in pool.map(work, cycles, [cycle[0] for cycle in patterns.cycles]):
             rows.append(row)
             if progress is not None:
@@ -180,16 +182,14 @@ class _Eigenvalues:
 
 
 def _cycle_spectrum(
-    map: Map,
+    refine_one: Callable[[HostStates], Refined],
     linearize: Linearizer,
-    reduced: ReducedMap,
     top: int,
     seeds: list[int],
-    unit: float,
     cycle: HostStates,
     number: int,
 ) -> _Row:
-    refined = refine(map, cycle, reduced=reduced, unit=unit)
+    refined = refine_one(cycle)
     size = cycle[0].size
     if not np.isfinite(refined.residual):
         return _nothing(top, size, SpectrumStatus.NOT_FINITE)

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from attrax._base import checks
 from attrax._base.differentiation import differentiating
-from attrax._base.lengths import row_lengths
+from attrax._base.lengths import largest_distance, row_lengths
 from attrax._base.numerics import float64
 from attrax._base.shown import Record
 from attrax._base.states import state_batch
@@ -93,20 +93,20 @@ def refine(
     with float64():
         reduced = reduced_map(map, cycle.shape[1:]) if reduced is None else reduced
         images = _images(reduced, cycle)
-        residual = _cycle_residual(images, cycle)
+        residual = largest_distance(images, np.roll(cycle, -1, axis=0))
         if residual <= atol:
             return Refined(cycle, residual, 0.0, True)
         applied = np.roll(images, 1, axis=0)
-        if (moved := _distance(applied, cycle)) <= limit:
+        if (moved := largest_distance(applied, cycle)) <= limit:
             # If the map is constant around the cycle, as constructed networks are, one round is enough.
             images = _images(reduced, applied)
-            if (once := _cycle_residual(images, applied)) <= atol:
+            if (once := largest_distance(images, np.roll(applied, -1, axis=0))) <= atol:
                 return Refined(applied, once, moved, True)
         with differentiating(map):
             best_z = _solved(reduced, cycle, limit, atol, max_steps)
         points = _rows(reduced, "to_state", best_z)
-        residual_after = _cycle_residual(_images(reduced, points), points)
-    moved = _distance(points, cycle)
+        residual_after = largest_distance(_images(reduced, points), np.roll(points, -1, axis=0))
+    moved = largest_distance(points, cycle)
     if not (residual_after < residual and moved <= limit):
         return Refined(cycle, residual, 0.0, False)
     return Refined(points, residual_after, moved, residual_after <= max(atol, 1e-14 * size * unit))
@@ -196,7 +196,7 @@ def _solved(
         # the map.
         other_z, other = _newton(reduced, _followed(reduced, best_z if np.isfinite(best) else z), max_steps)
         # The iteration may lead to another cycle, far from this one.
-        near = other < best and _distance(_rows(reduced, "to_state", other_z), cycle) <= limit
+        near = other < best and largest_distance(_rows(reduced, "to_state", other_z), cycle) <= limit
         best_z = other_z if near else best_z
     return best_z
 
@@ -232,18 +232,6 @@ def _followed(reduced: ReducedMap, z: Float[np.ndarray, "p k"]) -> Float[np.ndar
         if change == 0:
             break
     return lap
-
-
-def _distance(points: np.ndarray, others: np.ndarray) -> float:
-    """The largest distance between corresponding states; infinite if one is not finite."""
-    distance = float(row_lengths((points - others).reshape(len(points), -1)).max())
-    return distance if np.isfinite(distance) else float("inf")
-
-
-def _cycle_residual(images: np.ndarray, cycle: np.ndarray) -> float:
-    difference = images - np.roll(cycle, -1, axis=0)
-    residual = float(row_lengths(difference.reshape(len(cycle), -1)).max())
-    return residual if np.isfinite(residual) else float("inf")
 
 
 def _newton_correction(

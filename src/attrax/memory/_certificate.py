@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from attrax._base.shown import Rows, counts, span
-from attrax._base.status import Evidence, Reason, Verdict
+from attrax._base.status import Evidence, Reason, StoreStatus, Verdict
 from attrax.linalg import FAILURE
 from attrax.memory._thresholds import Thresholds
 
@@ -110,3 +110,9 @@ class Certificate(Rows):
     def all_attractors(self) -> bool:
         """Whether every stored cycle is a certified attractor, and every open sequence leads to its own."""
         return self.num_attractors == len(self.verdict) and bool(self.open_sequences_kept.all())
+
+    def status_after(self, training: StoreStatus) -> StoreStatus:
+        """The status of a memory whose training ended with the status `training`."""
+        if training is StoreStatus.STORED and not self.all_attractors:
+            return StoreStatus.NOT_ALL_CERTIFIED
+        return training

@@ -8,7 +8,7 @@ import jax.random as jr
 import numpy as np
 import optax
 
-from attrax import StoreStatus, TrainingStatus, Verdict
+from attrax import TrainingStatus, Verdict
 from attrax.analysis import Basins, Other, Plane, basins
 from attrax.extending import Progress, checks
 from attrax.maps import mlp
@@ -142,11 +142,9 @@ def train_plane(
         "seconds": fitted.seconds,
     }
     memory = refine_and_certify(Memory(fitted.map, patterns))
-    certificate, status = memory.certificate, fitted.status.of_memory
+    certificate = memory.certificate
     assert certificate is not None  # `refine_and_certify` certifies
-    if status is StoreStatus.STORED and not certificate.all_attractors:
-        status = StoreStatus.NOT_ALL_CERTIFIED
-    written["status"] = str(status)
+    written["status"] = str(certificate.status_after(fitted.status.of_memory))
     certified = Memory(memory.map, memory.patterns, memory.originals, written, certificate)
     return certified, fitted.loss, fitted.epochs, fitted.status
 

@@ -22,7 +22,7 @@ from attrax._base.budget import refuse_beyond_memory
 from attrax._base.devices import agreed, local, over_devices
 from attrax._base.files import alone
 from attrax._base.lazy import lazy
-from attrax._base.numerics import device_array, float64
+from attrax._base.numerics import device_array, float64, output_of
 from attrax._base.shown import Record
 from attrax._base.status import TrainingStatus
 from attrax._base.types import HostStates, Map, Progress
@@ -172,7 +172,7 @@ def fit(
     noise = _noise(noise, inputs.shape[1:])
     if np.any(noise) and objective is not None:
         raise ValueError("noise must be omitted if objective is given, which has its own noise")
-    parameters, static = eqx.partition(map, _is_trained)
+    parameters, static = eqx.partition(map, eqx.is_inexact_array)
     dtypes = {np.asarray(leaf).dtype for leaf in jax.tree.leaves(parameters)}
     if len(dtypes) != 1:
         found = ", ".join(sorted(str(dtype) for dtype in dtypes)) or "none"
@@ -187,8 +187,7 @@ def fit(
         (4 * weights + rows) * dtype.itemsize,
         f"take fewer {mention('copies')}, a smaller {mention('batch')} or a narrower network",
     )
-    with float64():
-        output_shape = jax.eval_shape(map, jax.ShapeDtypeStruct(inputs.shape[1:], dtype)).shape
+    output_shape = output_of(map, inputs.shape[1:], dtype).shape
     if targets.shape[1:] not in ((output_shape,) if loss is squared_error else (output_shape, ())):
         raise ValueError(f"map must give the shape of a target, {targets.shape[1:]}; it gives {output_shape}")
     with float64() if dtype == np.float64 else contextlib.nullcontext(), over_devices() as everywhere:
@@ -233,10 +232,6 @@ def _copy(leaf: Any) -> Any:
     if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         return jr.wrap_key_data(device_array(jr.key_data(leaf)), impl=jr.key_impl(leaf))
     return device_array(leaf)
-
-
-def _is_trained(leaf: Any) -> bool:
-    return isinstance(leaf, np.ndarray | jax.Array) and np.issubdtype(leaf.dtype, np.inexact)
 
 
 def _noise(noise: float | np.ndarray, shape: tuple[int, ...]) -> float | np.ndarray:

@@ -14,11 +14,11 @@ import optax
 from jaxtyping import Float, Int
 
 from attrax._base import checks
-from attrax._base.numerics import device_array, float64
+from attrax._base.numerics import device_array, float64, output_of
 from attrax._base.shown import Record
 from attrax._base.status import TrainingStatus
 from attrax._base.types import HostStates, Map, Progress
-from attrax.training._fit import _is_trained, status_of
+from attrax.training._fit import status_of
 from attrax.training._losses import Loss, squared_error
 
 _BLOCK_SECONDS = 0.5
@@ -153,7 +153,7 @@ def _one_structure(maps: list[Any]) -> tuple[list[Any], Any, np.dtype]:
     """The trained arrays of each map, what all share, and the dtype. **Raises** `ValueError` if maps differ."""
     if not maps:
         raise ValueError("maps must hold at least one map; got none")
-    parts = [eqx.partition(one, _is_trained) for one in maps]  # not `map`, which the next line calls
+    parts = [eqx.partition(one, eqx.is_inexact_array) for one in maps]  # not `map`, which the next line calls
     shapes = [[(leaf.shape, leaf.dtype) for leaf in map(np.asarray, jax.tree.leaves(part))] for part, _ in parts]
     first = parts[0][1]
     for number, (part, static) in enumerate(parts[1:], start=1):
@@ -188,8 +188,7 @@ def _check_data(maps: list[Any], inputs: np.ndarray, targets: np.ndarray, own_da
         )
     shape = inputs.shape[axes:]
     try:
-        with float64():
-            output_shape = jax.eval_shape(maps[0], jax.ShapeDtypeStruct(shape, dtype)).shape
+        output_shape = output_of(maps[0], shape, dtype).shape
     except (TypeError, ValueError):  # how JAX refuses arrays that do not fit
         raise ValueError(f"maps must take a state of shape {shape}, as a row of inputs is; they don't") from None
     if output_shape != targets.shape[axes:]:

@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._base.shown import Record
-from attrax._base.status import StoreStatus
 from attrax._base.types import Map, Progress
 from attrax.corruptions import parse_corruption
 from attrax.maps import Recipe, describe
@@ -207,7 +206,7 @@ def _summary(written: Written, memory: Memory) -> dict[str, Any]:
         "seconds": written.seconds,
         "attractors": certificate.num_attractors,
         "cycles": len(certificate.cycles),
-        "status": str(StoreStatus.STORED if certificate.all_attractors else StoreStatus.NOT_ALL_CERTIFIED),
+        "status": str(certificate.status_after(written.status)),
     }
 
 

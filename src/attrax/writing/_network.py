@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from attrax._base.numerics import float64
+from attrax._base.numerics import output_of
 from attrax._base.types import Map
 from attrax.maps import Recipe, dense_map, mlp
 from attrax.training import Layered
@@ -31,31 +31,25 @@ def checked_network(network: Any, shape: tuple[int, ...]) -> Any:
     network = dense_map(network)  # training takes each weight as a parameter of its own
     if isinstance(network, Layered) and network.shape != shape:
         raise ValueError(f"network must map states of shape {shape}, as the examples have; got {network.shape}")
-    dtypes = {leaf.dtype for leaf in jax.tree.leaves(network) if is_inexact(leaf)}
+    dtypes = {leaf.dtype for leaf in jax.tree.leaves(network) if eqx.is_inexact_array(leaf)}
     if len(dtypes) != 1 or not np.issubdtype(next(iter(dtypes)), np.floating):
-        image = f"arrays of {', '.join(sorted(map(str, dtypes)))}" if dtypes else "none"
+        has = f"arrays of {', '.join(sorted(map(str, dtypes)))}" if dtypes else "none"
         raise ValueError(
             f"network must have arrays of one real floating-point type to be trained; {_name(network)} "
-            f"has {found}. Give an Equinox module; a map that needs no training becomes a memory by "
+            f"has {has}. Give an Equinox module; a map that needs no training becomes a memory by "
             "attrax.Memory(map, attrax.Patterns.from_examples(points))"
         )
     dtype = dtypes.pop()
     try:
-        image = _image(network, shape, dtype)
+        output = output_of(network, shape, dtype)
     except Exception as error:  # whatever goes wrong, the module is not a map of such states
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ValueError(
             f"{wanted}; {_name(network)} fails on such a state: {reason.rstrip('.')}{_remedy(network, shape, dtype)}"
         ) from error
-    if getattr(image, "shape", None) != shape:
-        raise ValueError(f"{wanted}; {_name(network)} gives {getattr(image, 'shape', type(image).__name__)}")
+    if getattr(output, "shape", None) != shape:
+        raise ValueError(f"{wanted}; {_name(network)} gives {getattr(output, 'shape', type(output).__name__)}")
     return network
-
-
-def _image(network: Any, shape: tuple[int, ...], dtype: Any) -> Any:
-    """The shape and dtype of what a network makes of a state."""
-    with float64():
-        return jax.eval_shape(network, jax.ShapeDtypeStruct(shape, dtype))
 
 
 def _remedy(network: Any, shape: tuple[int, ...], dtype: Any) -> str:
@@ -64,7 +58,7 @@ def _remedy(network: Any, shape: tuple[int, ...], dtype: Any) -> str:
         return ". Dropout and the like must be in inference mode (equinox.nn.inference_mode)"
     vector = (math.prod(shape),)
     try:
-        takes_vector = getattr(_image(network, vector, dtype), "shape", None) == vector
+        takes_vector = getattr(output_of(network, vector, dtype), "shape", None) == vector
     except Exception:  # whatever goes wrong, vectors are no remedy
         takes_vector = False
     return ". It takes states as vectors: write examples.reshape(len(examples), -1)" if takes_vector else ""
@@ -79,10 +73,6 @@ def is_recipe(network: Any) -> bool:
     """Whether `network` is a recipe for a new network. A `jax.tree_util.Partial` may hold arrays and counts as a
     map."""
     return isinstance(network, partial) and not isinstance(network, jax.tree_util.Partial)
-
-
-def is_inexact(leaf: Any) -> bool:
-    return isinstance(leaf, np.ndarray | jax.Array) and np.issubdtype(leaf.dtype, np.inexact)
 
 
 def _name(network: Any) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
@@ -23,7 +24,7 @@ from attrax.training import (
     takes_coordinates,
     training_divisor,
 )
-from attrax.writing._network import DEFAULT_NETWORK, checked_network, drawn_once, is_inexact, is_recipe, made_from
+from attrax.writing._network import DEFAULT_NETWORK, checked_network, drawn_once, is_recipe, made_from
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +63,7 @@ class Prepared(Record):
             jacobian_penalty=(augmentation.jacobian_penalty or 0.0) / self.divisor**2,
             successor=self.successor,
             divisor=self.divisor,
-            dtype=next(np.dtype(leaf.dtype) for leaf in jax.tree.leaves(self.network) if is_inexact(leaf)),
+            dtype=next(np.dtype(leaf.dtype) for leaf in jax.tree.leaves(self.network) if eqx.is_inexact_array(leaf)),
         )
 
     def finish(self, trained: Any) -> Any:

@@ -86,18 +86,15 @@ def store_words(
     memory = refine_and_certify(Memory(fitted.map, patterns), progress=progress)
     certificate = memory.certificate
     assert certificate is not None  # `refine_and_certify` sets it
-    status = StoreStatus.STORED if certificate.all_attractors else StoreStatus.NOT_ALL_CERTIFIED
-    if not repeats:
-        status = StoreStatus.LOSS_NOT_REACHED
-    if not np.isfinite(fitted.loss):
-        status = StoreStatus.DIVERGED
+    trained = StoreStatus.STORED if repeats else StoreStatus.LOSS_NOT_REACHED
+    trained = trained if np.isfinite(fitted.loss) else StoreStatus.DIVERGED
     record = {
         "writer": "recurrent",
         "feedback": feedback,
         "vocabulary": vocabulary,
         "repeats": repeats,
         "score_lead": float((ranked[:, -1] - ranked[:, -2]).min()),
-        "status": str(status),
+        "status": str(certificate.status_after(trained)),
         "loss": fitted.loss,
         "epochs": fitted.epochs,
         "seconds": fitted.seconds,

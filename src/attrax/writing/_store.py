@@ -9,7 +9,6 @@ from jaxtyping import PRNGKeyArray
 from attrax._base import checks
 from attrax._base.processes import refuse_forked
 from attrax._base.states import state_batch
-from attrax._base.status import StoreStatus
 from attrax._base.types import HostStates, Map, Progress
 from attrax.maps import Recipe, shapes_of
 from attrax.memory import Memory
@@ -84,13 +83,10 @@ def store(
         memory = refine_and_certify(Memory(written.map, patterns), recovery_atol=recovery_atol, progress=progress)
     certificate = memory.certificate
     assert certificate is not None  # `refine_and_certify` sets it
-    status = written.status
-    if status is StoreStatus.STORED and not certificate.all_attractors:
-        status = StoreStatus.NOT_ALL_CERTIFIED
     record = {
         "writer": type(chosen).__name__,  # unless it calls itself something else
         **written.details,
-        "status": str(status),
+        "status": str(certificate.status_after(written.status)),
         "loss": written.loss,
         "epochs": written.epochs,
         "seconds": time.perf_counter() - started,
