@@ -216,7 +216,7 @@ def test_a_figure_of_cycles_and_of_what_was_never_stored() -> None:
     figure = basin_map(found)
     assert sum(bool(axes.get_title()) for axes in figure.axes) == 3
     names = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert names == ["cycle 0", "a cycle never stored (50.0 %)"]
+    assert names == ["cycle 0", "a spurious cycle (50.0 %)"]
     phases = np.asarray(figure.axes[1].images[0].get_array())
     assert (phases[0, 0] != phases[0, -1]).any()
 

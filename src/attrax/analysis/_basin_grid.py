@@ -26,10 +26,10 @@ OUTCOMES = (
 _BYTES = 128 * 2**20
 """Bytes of states that are iterated at a time, approximately."""
 _SAME = 1e-4
-"""Distance in units of the patterns, per square root of the number of entries, below which two limits that were never
-stored count as one."""
+"""Distance in units of the patterns, per square root of the number of entries, below which two spurious limits count
+as one."""
 _LIMITS = 32
-"""The maximum number of attractors that were never stored and are distinguished."""
+"""The maximum number of spurious limits that are distinguished."""
 
 
 def spaced(length: int, step: int) -> list[int]:
@@ -113,7 +113,7 @@ class BasinGrid:
                 self.other[row, column] = self._limit(found.value[k], int(found.period[k]))
 
     def _limit(self, value: HostStates, period: int) -> int:
-        """The number of the limit (never stored) at this point; a new number if none is near."""
+        """The number of the spurious limit at this point; a new number if none is near."""
         near = _SAME * self.memory.examples().unit * np.sqrt(value.size)
 
         def known(state: HostStates) -> int:

@@ -20,7 +20,7 @@ from attrax.patterns import Patterns
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Other(Record):
-    """A limit that was never stored: a spurious fixed point or cycle.
+    """A spurious fixed point or cycle: one that matches no stored example or cycle.
 
     **Fields:**
 
@@ -46,7 +46,7 @@ class Basins(Record):
       length one); −1 where it ends elsewhere.
     - `phase`: the position in that cycle that the start is in phase with: after t steps, the state is near the point t
       positions further. 0 for fixed points, −1 if there is no label.
-    - `other`: the index in `others` of the limit that was never stored; −1 where there is none.
+    - `other`: the index in `others` of the spurious limit; −1 where there is none.
     - `outcome`: an index in `OUTCOMES`.
     - `num_steps`: if the start has a label, the number of steps until it reaches its cycle and follows it, by the
       threshold of `recall`; otherwise the number of applications of the map. It is interpolated for points that were
@@ -56,7 +56,7 @@ class Basins(Record):
     - `cycles`: the indices of the points of each cycle; `points`: n×2, all stored points projected; `distances`: the
       distance of each from the plane.
     - `certified`: for each cycle, whether it is a certified attractor; `None` without a certificate.
-    - `others`: up to 32 limits that were reached but never stored; `others_complete`: whether these are all.
+    - `others`: up to 32 spurious limits that were reached; `others_complete`: whether these are all.
     - `arrows_at`, `arrows`: a×2, points on the plane and the projection of f(x) − x there; empty if none were
       requested.
     - `num_evaluations`: number of starts that were iterated from.

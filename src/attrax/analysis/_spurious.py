@@ -44,9 +44,10 @@ class LimitKind(StrEnum):
     STORED = "stored"
     """A stored example, or a stored cycle."""
     SPURIOUS = "spurious"
-    """A fixed point that was never stored; its verdict says whether it is a certified attractor."""
+    """A fixed point farther than the threshold from every stored example; its verdict says whether it is an
+    attractor."""
     CYCLE = "cycle"
-    """A cycle that was never stored; `period` is its length."""
+    """A cycle that matches no stored one; `period` is its length."""
     SADDLE = "saddle"
     """A fixed point with an eigenvalue beyond 1: rounding kept the iteration there, or it lies on its stable set."""
 
@@ -147,7 +148,7 @@ class Census(Rows):
         return found
 
     def counts(self, *, stored: bool | None = None) -> Int[np.ndarray, " m"]:
-        """How often each limit was reached: for all limits, only the stored ones, or only those never stored."""
+        """How often each limit was reached: for all limits, only the stored ones, or only the spurious ones."""
         return np.array(
             [limit.count for limit in self.limits if stored is None or (limit.kind is LimitKind.STORED) == stored], int
         )
@@ -157,7 +158,7 @@ class Census(Rows):
         return chao1(self.counts(stored=stored))
 
     def discovery(self, num_points: int = 50) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Numbers of starts, and the mean number of limits, and of limits never stored, that this many starts find."""
+        """Numbers of starts, and the mean number of limits, and of spurious limits, that this many starts find."""
         sizes = np.unique(np.linspace(0, self.starts, checks.integer("num_points", num_points, least=2)).astype(int))
         curves = [discovery_curve(self.counts(stored=kind), sizes, total=self.starts) for kind in (None, False)]
         return sizes, curves[0], curves[1]
@@ -185,7 +186,7 @@ def find_spurious(
     squared change of 1e-17, in float64.
 
     A limit counts as a stored example if its mean squared distance to the example as given is below 1e-7, the paper's
-    threshold. Limits that were never stored are merged by the same distance. The most frequent of these are refined by
+    threshold. Others, the spurious ones, are merged by the same distance. The most frequent of these are refined by
     Newton's method and certified. If the exact point turns out to be a stored example, or another limit, its starts are
     counted there.
 
@@ -197,7 +198,7 @@ def find_spurious(
     - `max_steps`: maximum number of applications of the map.
     - `confidence`: confidence of the upper bound on the probability of ending elsewhere. It applies to starts drawn
       like these.
-    - `num_certified`: how many of the limits that were never stored are refined and certified.
+    - `num_certified`: how many of the spurious limits are refined and certified.
     - `checkpoint`: a file to save the census to from time to time. If it exists, the census continues from it.
     - `progress`: called with the number of finished starts.
     - `key`: random key for the draws.

@@ -129,7 +129,7 @@ def basins(
             print(f"{outcome}: {percent(share)}")
     for other in record["others"]:
         print(
-            f"never stored: {other['points']}, period {other['period']}, spectral radius {other['spectral_radius']:.4g}, {other['verdict']}"
+            f"spurious: {other['points']}, period {other['period']}, spectral radius {other['spectral_radius']:.4g}, {other['verdict']}"
         )
     print("\n".join(record["files"]))
     return 0

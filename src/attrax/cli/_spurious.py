@@ -43,9 +43,7 @@ def spurious(
         ),
     ] = None,
     confidence: Annotated[float, typer.Option(help="Confidence of the bound on ending elsewhere.")] = 0.95,
-    certified: Annotated[
-        int, typer.Option(min=0, help="How many limits that were never stored to refine and certify.")
-    ] = 100,
+    certified: Annotated[int, typer.Option(min=0, help="How many spurious limits to refine and certify.")] = 100,
     max_steps: Annotated[int, typer.Option(min=1, help="Maximum number of applications of the network.")] = 10_000,
     checkpoint: Annotated[Path | None, typer.Option(metavar="FILE", help="Save the counts here regularly.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue from --checkpoint.")] = False,
@@ -68,7 +66,7 @@ def spurious(
     Starts are given states, uniform and Gaussian noise, and blends, midpoints, enlarged parts and mirror images of the
     stored examples. If SOURCE has fewer states than its share of the starts, enlarged parts, mirror images and blends
     of them are added and counted separately, as derived. upper_bound is the exact (Clopper-Pearson) bound on the
-    probability that such a start does not end at a stored example. Limits that were never stored are merged, refined
+    probability that such a start does not end at a stored example. Spurious limits are merged, refined
     and certified. Exits with 0 whatever it finds.
 
     Example: attrax analyze spurious faces.attrax natural --size 25x25 --gray --starts 10000 -o census
@@ -139,7 +137,7 @@ def spurious(
     )
     print(f"probability to end elsewhere: at most {number(census.upper_bound)} with {100 * confidence:g} % confidence")
     print(
-        f"limits found: {len(census.limits)} (Chao1 {number(record['chao1'])}), never stored: {record['spurious']} "
+        f"limits found: {len(census.limits)} (Chao1 {number(record['chao1'])}), spurious: {record['spurious']} "
         f"(Chao1 {number(record['chao1_spurious'])})"
     )
     if stored:
@@ -187,7 +185,7 @@ def check_resume(checkpoint: Path | None, resume: bool) -> None:
 
 
 def _write_limits(folder: Path, census: Any, memory: Any) -> list[str]:
-    """The limits that were never stored, at most 100, as one array, and the first of them as pictures if they are."""
+    """The spurious limits, at most 100, as one array, and the first of them as pictures if they are."""
     import numpy as np
 
     from attrax.report import is_picture, limits_figure, write_figure

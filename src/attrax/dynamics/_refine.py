@@ -117,9 +117,9 @@ def refine_each(
 ) -> list[Refined]:
     """The exact cycle near each of several, p×state shape each, with the tolerances of `refine`.
 
-    Unlike `refine`, it looks at all fixed points at once first, and iterates the map from those that are not exact. If
-    each step is at most half as long as the one before, and leads to an exact point within reach, that is the result.
-    All other cycles go through `refine`.
+    Fixed points are iterated first, all at once, which takes little more time than one: Newton's method takes them one
+    by one. If each step is at most half as long as the one before, and leads to a fixed point within reach, that is the
+    result. All other cycles go through `refine`, which finds the cycles that iteration does not come to, too.
 
     **Raises** as `refine` does.
 

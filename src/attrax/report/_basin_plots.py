@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLORS = (BLUE, ORANGE, GREEN, "#cc79a7", "#56b4e9", VERMILION, "#f0e442", "#7b5ea7")
-"""Okabe and Ito's colors and a violet. Black and grays are for limits that were never stored."""
+"""Okabe and Ito's colors and a violet. Black and grays are for spurious limits."""
 _REST = "#b9c4cf"
 _ELSEWHERE: dict[RecallStatus, tuple[str, str, str]] = {
-    RecallStatus.SPURIOUS: ("#8c8c8c", "////", "a point never stored"),
-    RecallStatus.CYCLE: ("#6b6b6b", "xxxx", "a cycle never stored"),
+    RecallStatus.SPURIOUS: ("#8c8c8c", "////", "a spurious point"),
+    RecallStatus.CYCLE: ("#6b6b6b", "xxxx", "a spurious cycle"),
     RecallStatus.DIVERGED: ("#222222", "", "diverges"),
     RecallStatus.NOT_CONVERGED: ("#ffffff", "....", "no end within the step limit"),
 }
@@ -32,7 +32,7 @@ def basin_map(
 
     Each color is a stored example or cycle, paler where it takes more steps. Black lines bound the Voronoi cells of the
     stored points; arrows show the direction of f(x) − x. Starts that end in no stored cycle are hatched. A cross is a
-    limit that was never stored, white if it is a certified attractor. Stored points in the plane are dots, or squares
+    spurious limit, white if it is a certified attractor. Stored points in the plane are dots, or squares
     if they are not certified attractors.
 
     **Arguments:** `record`; `panels`, some of `PANELS`, by default basins and steps, and phase if a cycle is longer

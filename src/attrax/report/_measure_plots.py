@@ -45,7 +45,7 @@ def write_figure(figure: "Figure", folder: str | os.PathLike[str], name: str) ->
 def census_figure(census: Census) -> "Figure":
     """The number of limits found against the number of starts, and where each kind of start ended.
 
-    Left: the mean number of limits found by a part of the starts, for all limits and for those never stored, with
+    Left: the mean number of limits found by a part of the starts, for all limits and for spurious ones, with
     Chao's estimates as dotted lines and the number of stored examples as a gray one. Right: for each kind of start, the
     fractions that ended at a stored example, ended elsewhere, diverged, or did not converge.
 
@@ -72,7 +72,7 @@ def census_figure(census: Census) -> "Figure":
         right.spines[side].set_visible(False)
     sizes, every, foreign = census.discovery()
     left.plot(sizes, every, color=BLUE, linewidth=1.8, label="all limits")
-    left.plot(sizes, foreign, color=VERMILION, linewidth=1.8, linestyle="--", label="never stored")
+    left.plot(sizes, foreign, color=VERMILION, linewidth=1.8, linestyle="--", label="spurious")
     left.axhline(
         census.richness(), color=BLUE, linewidth=1, linestyle=":", label=f"Chao1, all: {census.richness():.0f}"
     )
@@ -81,7 +81,7 @@ def census_figure(census: Census) -> "Figure":
         color=VERMILION,
         linewidth=1,
         linestyle=":",
-        label=f"Chao1, never stored: {census.richness(stored=False):.0f}",
+        label=f"Chao1, spurious: {census.richness(stored=False):.0f}",
     )
     left.axhline(census.num_stored, color=GRAY, linewidth=1, label=f"stored: {census.num_stored}")
     left.set_xlabel("starts")
@@ -117,7 +117,7 @@ def census_figure(census: Census) -> "Figure":
 
 
 def limits_figure(census: Census, originals: HostStates, *, columns: int = 8) -> "Figure":
-    """The limits that were never stored, most frequent first, each above its nearest stored example: Figure 9.
+    """The spurious limits, most frequent first, each above its nearest stored example: Figure 9.
 
     Above each are its kind and the number of starts that ended there; below is its root mean square distance to the
     example. A blue frame marks a certified attractor, a gray one anything else.
@@ -169,7 +169,7 @@ def limits_figure(census: Census, originals: HostStates, *, columns: int = 8) ->
         name = str(limit.kind) if limit.period == 1 else f"{limit.kind} of {limit.period}"
         grid[0, column].set_title(f"{name}\n{limit.count:,} starts", fontsize=8)
         grid[1, column].set_xlabel(f"{limit.distance / np.sqrt(originals[0].size):.2g} away", fontsize=8)
-    grid[0, 0].set_ylabel("never stored", fontsize=9)
+    grid[0, 0].set_ylabel("spurious", fontsize=9)
     grid[1, 0].set_ylabel("nearest stored", fontsize=9)
     return figure
 

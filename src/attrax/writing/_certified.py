@@ -45,7 +45,7 @@ def refine_and_certify(
         for cycle, end in zip(patterns.cycles, refined, strict=True):
             points[list(cycle)] = end.points
     memory = Memory(memory.map, replace(patterns, points=points), originals, memory.written)
-    # `certify` refines whatever it is given, so it refines these again; exact points cost it one evaluation each.
+    # `certify` refines whatever it is given, so it refines these again, which at exact points costs one evaluation.
     certificate: Certificate = certify(memory, recovery_atol=recovery_atol, progress=progress)
     return replace(memory, certificate=certificate)
 

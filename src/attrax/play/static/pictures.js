@@ -180,8 +180,8 @@ export function startPictures() {
     const found = nearest(state, memory.points);
     if (!period)
       return `After ${counted(steps)}: nearest to ${memory.names[found.index]}, at distance ${shown(found.distance)}.`;
-    if (period > 1) return `After ${counted(steps)}: a cycle of ${period} that was never stored.`;
-    if (found.distance > memory.atol) return `After ${counted(steps)}: an attractor that was never stored.`;
+    if (period > 1) return `After ${counted(steps)}: a spurious cycle of ${period}.`;
+    if (found.distance > memory.atol) return `After ${counted(steps)}: an attractor farther than the recovery threshold from every example.`;
     return found.index === chosen
       ? `After ${counted(steps)}: ${memory.names[chosen]} came back.`
       : `After ${counted(steps)}: another example, ${memory.names[found.index]}.`;
@@ -240,7 +240,7 @@ export function startPictures() {
           index,
           one,
           state,
-          what: diverged ? "diverged" : stored ? "another example" : period ? "never stored" : "did not converge",
+          what: diverged ? "diverged" : stored ? "another example" : period ? "spurious" : "did not converge",
         });
       }
       if (index % 5 === 4) await new Promise((go) => setTimeout(go));
@@ -248,7 +248,7 @@ export function startPictures() {
     const total = memory.points.length;
     const line = [
       `${CORRUPTIONS[last].label}: ${counts.back} of ${total} came back (nearest neighbor ${counts.neighbor});`,
-      `${counts.other} went to another example, ${counts.spurious} to what was never stored,`,
+      `${counts.other} went to another example, ${counts.spurious} to spurious attractors or cycles,`,
       `${counts.lost} did not converge.`,
     ].join(" ");
     const list = make("ul", { className: "missed" });
