@@ -81,13 +81,13 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
     # machine threads that share a product wait for each other. The limit ends with the block.
     workers = os.cpu_count() or 1
     prepare = partial(_prepared, memory.map, linearize, reduced, unit, len(cycles) >= _TOGETHER)
-    look_at = on_next_device(partial(_certify_cycle, memory.map, linearize, reduced, unit, recovery_atol))
+    certify_one = on_next_device(partial(_certify_cycle, memory.map, linearize, reduced, unit, recovery_atol))
     with one_blas_thread(), ThreadPoolExecutor(workers) as pool:
         for start in range(0, len(cycles), _PIECE * workers):
             here = cycles[start : start + _PIECE * workers]
             pieces = [here[at : at + _PIECE] for at in range(0, len(here), _PIECE)]
             ready = [one for piece in pool.map(prepare, pieces) for one in piece]
-            for row in pool.map(look_at, ready):
+            for row in pool.map(certify_one, ready):
                 rows.append(row)
                 if progress is not None:
                     largest = max(row.leading.radius for row in rows)
@@ -177,6 +177,8 @@ class _LeadingEigenvalue:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Row:
+    """What is known about one cycle: a row of the certificate."""
+
     points: HostStates
     residual: float
     moved: float

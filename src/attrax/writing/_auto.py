@@ -79,7 +79,7 @@ class Auto(Record):
         tried = self._chosen(network, patterns) if self.writers is None else self.writers
         mine = {"training": given(self.training), "augmentation": given(self.augmentation)}
         mine["training"].pop("time_limit", None)
-        return tuple(_bound(writer, mine) for writer in tried)
+        return tuple(_filled(writer, mine) for writer in tried)
 
     def _chosen(self, network: Map | Recipe | None, patterns: Patterns) -> tuple[Writer, ...]:
         training, augmentation = given(self.training), given(self.augmentation)
@@ -137,7 +137,7 @@ class Auto(Record):
                 break
             first = number == 0 and isinstance(writer, _Trained)
             limits = {} if left is None else {"training": {"time_limit": max(left, 1e-3)}}
-            written = _bound(writer, limits).write(
+            written = _filled(writer, limits).write(
                 patterns,
                 network,
                 key=jr.fold_in(key, number),
@@ -153,7 +153,7 @@ class Auto(Record):
                 )
             assert memory.certificate is not None  # `refine_and_certify` sets it
             record.append(_summary(written, memory))
-            if best is None or _kept(memory) > _kept(best[1]):
+            if best is None or _num_kept(memory) > _num_kept(best[1]):
                 best = (written, memory)
             if memory.certificate.all_attractors:
                 break
@@ -178,7 +178,7 @@ class Auto(Record):
         yield from writer_of(memory.written).grow(memory, patterns, kept, key=key, progress=progress)
 
 
-def _bound(writer: Any, settings: dict[str, dict[str, Any]]) -> Any:
+def _filled(writer: Any, settings: dict[str, dict[str, Any]]) -> Any:
     """The writer with these settings in its records, where it has them."""
     if not isinstance(writer, _Trained):
         return writer
@@ -186,7 +186,7 @@ def _bound(writer: Any, settings: dict[str, dict[str, Any]]) -> Any:
     return replace(writer, **records)
 
 
-def _kept(memory: Memory) -> int:
+def _num_kept(memory: Memory) -> int:
     """How many cycles are certified and how many open sequences lead to theirs."""
     certificate = memory.certificate
     return 0 if certificate is None else certificate.num_attractors + int(certificate.open_sequences_kept.sum())
@@ -195,12 +195,12 @@ def _kept(memory: Memory) -> int:
 def _summary(written: Written, memory: Memory) -> dict[str, Any]:
     certificate = memory.certificate
     assert certificate is not None  # `refine_and_certify` sets it
-    made = describe(written.map)
+    description = describe(written.map)
     return {
         "writer": written.details.get("writer"),
         "optimizer": written.details.get("optimizer"),
-        "network": made.text,
-        "parameters": made.parameters,
+        "network": description.text,
+        "parameters": description.parameters,
         "epochs": written.epochs,
         "loss": written.loss,
         "seconds": written.seconds,

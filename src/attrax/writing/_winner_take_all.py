@@ -168,13 +168,13 @@ class WinnerTakeAll(Record):
             raise ValueError("the writer winner_take_all makes its own network; leave network out, or choose width")
         started = time.perf_counter()
         coordinates, points = self.coordinates(patterns), points_in_units(patterns)
-        begin: Encoder | LinearScores
+        initial: Encoder | LinearScores
         if self._linear(len(patterns)):
-            begin = linear_scores(points, coordinates, units=_UNITS, key=jr.fold_in(key, 1))
+            initial = linear_scores(points, coordinates, units=_UNITS, key=jr.fold_in(key, 1))
         else:
-            begin = encoder(points, coordinates, widths=self.widths(len(patterns)), key=jr.fold_in(key, 1))
+            initial = encoder(points, coordinates, widths=self.widths(len(patterns)), key=jr.fold_in(key, 1))
         fitted = self._train(
-            begin,
+            initial,
             patterns,
             coordinates,
             key=jr.fold_in(key, 0),
@@ -205,11 +205,11 @@ class WinnerTakeAll(Record):
             )
         check_record(memory.map, record, len(memory.examples()))
         coordinates, planned = self.coordinates(patterns), self.planned_epochs(patterns)
-        begin, carrying = changed_encoder(memory.map, record, patterns, list(kept), coordinates, key)
+        initial, carrying = changed_encoder(memory.map, record, patterns, list(kept), coordinates, key)
         for number, share in enumerate(GROWTH):
             shorter = replace(self, epochs=max(1, round(share * planned)))
-            fitted = shorter._train(begin, patterns, coordinates, key=jr.fold_in(key, number), progress=progress)
-            begin = fitted.map
+            fitted = shorter._train(initial, patterns, coordinates, key=jr.fold_in(key, number), progress=progress)
+            initial = fitted.map
             # The corruptions on record may be defaults, so they don't determine the onset.
             written = self._finish(fitted, patterns, coordinates, started, record.get("onset"))
             yield replace(written, details={**written.details, "carriers": carrying, "scratch_epochs": planned})
@@ -282,7 +282,7 @@ class WinnerTakeAll(Record):
 
     def _train(
         self,
-        begin: Any,
+        initial: Any,
         patterns: Patterns,
         coordinates: Coordinates | None,
         *,
@@ -299,7 +299,7 @@ class WinnerTakeAll(Record):
         falls = rate is not None and not callable(rate)
         schedule: Any = cosine_decay(rate, max(epochs * -(-num // batch), 1)) if falls else rate
         return fit(
-            begin,
+            initial,
             points if coordinates is None else coordinates.encode(points),
             np.arange(num, dtype=np.float32),  # class numbers; `fit` casts them to the weights' dtype, exact up to 2²⁴
             optimizer=training.transformation(schedule),
@@ -345,13 +345,13 @@ class WinnerTakeAll(Record):
         onset = (_MOVING_ONSET if self._moving() else _ONSET) if onset is None else onset
         tol = default_tol(patterns) if self.training.tol is None else self.training.tol
         for rounds in self._rounds_to_try(trained):
-            made = winner_take_all_network(
+            network = winner_take_all_network(
                 trained, points, points[patterns.successor], coordinates=coordinates, rounds=rounds, onset=onset
             )
-            made = out_of_units(made, divisor)
-            loss = mean_squared_error(made, patterns.points, patterns.targets)
+            network = out_of_units(network, divisor)
+            loss = mean_squared_error(network, patterns.points, patterns.targets)
             # More rounds help an example whose score leads by little, but not one whose score does not lead.
-            if not leads.any() or mean_squared_error(made, patterns.points[leads], patterns.targets[leads]) <= tol:
+            if not leads.any() or mean_squared_error(network, patterns.points[leads], patterns.targets[leads]) <= tol:
                 break
         if not np.isfinite(fitted.loss):
             status = StoreStatus.DIVERGED
@@ -373,4 +373,4 @@ class WinnerTakeAll(Record):
             "cross_entropy": fitted.loss,
             "time_limited": fitted.time_limited,
         }
-        return Written(made, loss, fitted.epochs, time.perf_counter() - started, status, details)
+        return Written(network, loss, fitted.epochs, time.perf_counter() - started, status, details)

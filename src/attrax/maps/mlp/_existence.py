@@ -100,9 +100,9 @@ def enclose(evaluation: Evaluation) -> Enclosure:
                 radius, tried = 1.1 * least, True  # the slopes vary too much in so large a ball
             else:
                 break
-    found = contracted(evaluation, nearest)
-    if found is not None:
-        return Enclosure(found.distance, slopes, step_by_step(evaluation.slope_errors(found.distance, sharp=True)))
+    joint = contracted(evaluation, nearest)
+    if joint is not None:
+        return Enclosure(joint.distance, slopes, step_by_step(evaluation.slope_errors(joint.distance, sharp=True)))
     errors = step_by_step(evaluation.slope_errors(nearest if np.isfinite(nearest) else 0.0))
     return Enclosure(float("inf"), slopes, errors)
 
@@ -120,9 +120,9 @@ def _needed(
             Bounded.of(step_product(factors, slopes, errors, start, exit_factor(factors)))
             for start in range(0, len(slopes), factors.depth)
         ]
-        found = _by_contraction([step.norm() for step in steps], residuals)
-        if np.isfinite(found):
-            return found, found
+        radius = _by_contraction([step.norm() for step in steps], residuals)
+        if np.isfinite(radius):
+            return radius, radius
         if len(steps) > 1:
             least, needed = _newton_for_cycles(factors, slopes, errors, steps, residuals)
             return least, needed if np.isfinite(needed) else _in_norms(factors, slopes, errors, steps, residuals)
