@@ -5,7 +5,7 @@ import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -27,7 +27,7 @@ from attrax.linalg import (
     POWERS,
     SMALL,
     UNIT_ROUNDOFF,
-    Product,
+    LargestEigenvalues,
     basis_bound,
     eigenvector,
     gamma,
@@ -171,16 +171,6 @@ class _Row:
     method: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Eigenvalues:
-    """Eigenvalues by decreasing modulus, their residuals, and the leading one's condition."""
-
-    values: np.ndarray
-    residuals: np.ndarray
-    condition: float
-    method: str
-
-
 def _cycle_spectrum(
     refine_one: Callable[[HostStates], Refined],
     linearize: Linearizer,
@@ -204,7 +194,7 @@ def _cycle_spectrum(
     matrix = product.matrix
     if not np.isfinite(matrix).all():
         return _nothing(top, size, SpectrumStatus.NOT_FINITE)
-    eigenvalues = _eigenvalues(matrix, min(top, len(matrix)))
+    eigenvalues, method = _eigenvalues(matrix, min(top, len(matrix)))
     largest = float(np.abs(eigenvalues.values).max(initial=0.0))
     log_largest = math.log(largest) + product.log_scale if largest else None
     log_upper = power_bound(product, target=log_largest)
@@ -216,32 +206,30 @@ def _cycle_spectrum(
         reached = (largest + eigenvalues.condition * error) * scale if len(matrix) > SMALL else 0.0
         if log_largest is not None and not log_upper < 0 and reached < 1:
             log_upper = min(log_upper, basis_bound(product, log_largest))
-        upper = float(np.exp(log_upper))
-    singular = linear.singular_value()
-    return _row(eigenvalues, error, product, scale, singular, upper, top, len(matrix), SpectrumStatus.BOUNDED)
+    singular, rank, status = linear.singular_value(), len(matrix), SpectrumStatus.BOUNDED
+    return _row(eigenvalues, error, product.log_scale, log_upper, singular, top, rank, status, method)
 
 
 def _row(
-    eigenvalues: _Eigenvalues,
+    eigenvalues: LargestEigenvalues,
     error: float,
-    product: Product,
-    scale: float,
+    log_scale: float,
+    log_upper: float,
     singular: float,
-    upper: float,
     top: int,
     rank: int,
     status: SpectrumStatus,
+    method: str,
 ) -> _Row:
     rest = top - len(eigenvalues.values)
     values = np.pad(eigenvalues.values, (0, rest))
     # An eigenvalue beyond the rank is 0, whatever the error of the small matrix.
     residuals, backward = np.pad(eigenvalues.residuals, (0, rest)), np.pad(eigenvalues.residuals + error, (0, rest))
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        logs = np.where(values != 0, np.log(np.abs(values)) + product.log_scale, -np.inf)
+        logs = np.where(values != 0, np.log(np.abs(values)) + log_scale, -np.inf)
+        scale, upper = float(np.exp(log_scale)), float(np.exp(log_upper))
         values, residuals, backward = values * scale, residuals * scale, backward * scale
-    return _Row(
-        values, logs, residuals, backward, eigenvalues.condition, singular, upper, rank, status, eigenvalues.method
-    )
+    return _Row(values, logs, residuals, backward, eigenvalues.condition, singular, upper, rank, status, method)
 
 
 def _nothing(top: int, size: int, status: SpectrumStatus) -> _Row:
@@ -249,15 +237,16 @@ def _nothing(top: int, size: int, status: SpectrumStatus) -> _Row:
     return _Row(nan + 0j, nan, nan, nan, float("nan"), float("nan"), float("inf"), size, status, "none")
 
 
-def _eigenvalues(matrix: np.ndarray, count: int) -> _Eigenvalues:
-    """The `count` largest eigenvalues of a matrix; all are computed unless it is large and they are few."""
+def _eigenvalues(matrix: np.ndarray, count: int) -> tuple[LargestEigenvalues, str]:
+    """The `count` largest eigenvalues of a matrix, and the method; all are computed unless it is large and they are
+    few."""
     size = len(matrix)
     if not matrix.any():
-        return _Eigenvalues(np.zeros(count, complex), np.zeros(count), 1.0, "dense")
+        return LargestEigenvalues(np.zeros(count, complex), np.zeros(count), 1.0), "dense"
     if size > SMALL and 8 * count <= size:
         leading = largest_eigenvalues(lambda x: matrix @ x, lambda x: matrix.T @ x, size, count)
         if len(leading.values) == count:
-            return _Eigenvalues(leading.values, leading.residuals, leading.condition, "arnoldi")
+            return leading, "arnoldi"
     if size > SMALL and count <= _FEW:
         values = np.linalg.eigvals(matrix)
         values = values[np.argsort(-np.abs(values), kind="stable")[:count]].astype(complex)
@@ -268,7 +257,7 @@ def _eigenvalues(matrix: np.ndarray, count: int) -> _Eigenvalues:
         order = np.argsort(-np.abs(values), kind="stable")[:count]
         values, vectors = values[order], vectors[:, order]
     residuals = np.linalg.norm(matrix @ vectors - vectors * values, axis=0) / np.linalg.norm(vectors, axis=0)
-    return _Eigenvalues(values, residuals, _condition(matrix, values[0], vectors[:, 0]), "dense")
+    return LargestEigenvalues(values, residuals, _condition(matrix, values[0], vectors[:, 0])), "dense"
 
 
 def _condition(matrix: np.ndarray, value: complex, vector: np.ndarray) -> float:
@@ -284,22 +273,16 @@ def _matrix_free(linear: Linearization, period: int, top: int, rng: np.random.Ge
     log_upper = probable_bound(forward, size, max(1, POWERS // period), rng)
     if log_upper > -np.inf:
         count = min(top, size - 2)
-        leading = largest_eigenvalues(forward, linear.backward, size, count, max_steps=200)
-        eigenvalues = _Eigenvalues(leading.values, leading.residuals, leading.condition, "arnoldi")
+        eigenvalues = largest_eigenvalues(forward, linear.backward, size, count, max_steps=200)
     else:
         # Almost surely, only a nilpotent matrix maps Gaussian vectors to zero eventually.
-        count, eigenvalues = top, _Eigenvalues(np.zeros(top, complex), np.zeros(top), 1.0, "matrix-free")
+        count, eigenvalues = top, LargestEigenvalues(np.zeros(top, complex), np.zeros(top), 1.0)
     singular = linear.singular_value()
     status = SpectrumStatus.PROBABLE if len(eigenvalues.values) == count else SpectrumStatus.NOT_CONVERGED
     missing = top - len(eigenvalues.values)
-    eigenvalues = _Eigenvalues(
-        np.pad(eigenvalues.values, (0, missing), constant_values=np.nan),
-        np.pad(eigenvalues.residuals, (0, missing), constant_values=np.nan),
-        eigenvalues.condition,
-        "matrix-free",
+    eigenvalues = replace(
+        eigenvalues,
+        values=np.pad(eigenvalues.values, (0, missing), constant_values=np.nan),
+        residuals=np.pad(eigenvalues.residuals, (0, missing), constant_values=np.nan),
     )
-    plain = Product(np.zeros((0, 0)), 0.0, 0.0)
-    error = 64 * UNIT_ROUNDOFF * singular
-    with np.errstate(over="ignore"):
-        upper = float(np.exp(log_upper))
-    return _row(eigenvalues, error, plain, 1.0, singular, upper, top, size, status)
+    return _row(eigenvalues, 64 * UNIT_ROUNDOFF * singular, 0.0, log_upper, singular, top, size, status, "matrix-free")
