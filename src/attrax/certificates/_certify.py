@@ -84,10 +84,10 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
     certify_one = on_next_device(partial(_certify_cycle, memory.map, linearize, reduced, unit, recovery_atol))
     with one_blas_thread(), ThreadPoolExecutor(workers) as pool:
         for start in range(0, len(cycles), _PIECE * workers):
-            here = cycles[start : start + _PIECE * workers]
-            pieces = [here[at : at + _PIECE] for at in range(0, len(here), _PIECE)]
-            ready = [one for piece in pool.map(prepare, pieces) for one in piece]
-            for row in pool.map(certify_one, ready):
+            batch = cycles[start : start + _PIECE * workers]
+            pieces = [batch[at : at + _PIECE] for at in range(0, len(batch), _PIECE)]
+            prepared = [cycle for piece in pool.map(prepare, pieces) for cycle in piece]
+            for row in pool.map(certify_one, prepared):
                 rows.append(row)
                 if progress is not None:
                     largest = max(row.leading.radius for row in rows)
@@ -98,11 +98,9 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
     refined = [row.points for row in rows]
     same = Thresholds.literal(unit).recovery
     periods = np.array([_period(points, same) for points in refined])
-    distances = np.array(
-        [largest_distance(points, original) for points, original in zip(refined, originals, strict=True)]
-    )
+    distances = np.array([*map(largest_distance, refined, originals)])
     shared = _shared(refined, same)
-    errors = np.array([_distance_error(row, distance) for row, distance in zip(rows, distances.tolist(), strict=True)])
+    errors = np.array([*map(_distance_error, rows, distances.tolist())])
     for number, row in enumerate(rows):
         if row.verdict is Verdict.ATTRACTOR:
             row = _placed(row, float(distances[number]), float(errors[number]), recovery_atol)
