@@ -42,6 +42,15 @@ def ran(source: str, progress: Any = lambda *_: None, checkpoint: Path | None = 
     return run({**SETTINGS, "source": source, **changed}, Work(progress, checkpoint))
 
 
+def test_at_the_edge_sequences_have_smaller_networks_and_names_of_their_own() -> None:
+    sequences, alone = (EXPERIMENTS[name].cells("quick", "edge", 0) for name in ("fig5", "fig12"))
+    assert {cell.settings["length"] for cell in sequences} == {1, 4, 10, 20}
+    assert min(cell.settings["width"] for cell in sequences) < min(cell.settings["width"] for cell in alone)
+    assert {cell.settings["rate"] for cell in (*sequences, *alone)} == {"edge"}
+    names = [cell.name for cell in (*sequences, *alone)]
+    assert len({*names}) == len(names)
+
+
 def test_arrangements_keep_every_example() -> None:
     assert [len(cycle) for cycle in arranged(POINTS, 1).cycles] == [1, 1, 1, 1]
     assert arranged(POINTS, 2).cycles == ((0, 1), (2, 3))

@@ -389,3 +389,26 @@ def test_text_and_figure_have_both_sides() -> None:
     assert [text.get_text() for text in loose.texts][:2] == ["–", "34"]
     assert [text.get_text() for text in paper.texts][:5] == ["28", "34", "10", "5/–", "19/5"]
     assert [text.get_text() for text in paper.texts][12:19] == [*"??????", "97"]
+
+
+# --- at the largest stable rate --------------------------------------------------------------------
+
+
+def test_cells_at_the_edge_have_one_network_each_and_the_optimizer_of_their_row() -> None:
+    cells = EXPERIMENTS["fig15"].cells("quick", "edge", 0)
+    paper = EXPERIMENTS["fig15"].cells("quick", "paper", 0)
+    assert len({cell.name for cell in cells}) == len(cells) == 2 * len(paper)
+    for cell in cells:
+        assert len(cell.settings["seeds"]) == 1
+        assert (cell.settings["rate"], cell.settings["seconds"]) == ("edge", None)
+        assert cell.name.startswith(f"{cell.settings['optimizer']}-{cell.settings['activation']}-")
+    assert {cell.settings["optimizer"] for cell in EXPERIMENTS["fig16"].cells("quick", "edge", 0)} == {"adam"}
+
+
+def test_a_network_at_the_edge_tells_its_rate(source: str, tmp_path: Path) -> None:
+    changed = {"rate": "edge", "seeds": [0], "activation": "selu", "epochs": 600, "tol": 1e-4}
+    found = ran(source, tmp_path / "half.checkpoint", **changed)
+    (trial,) = trials(found)
+    assert trial["edge_rate"] > 1e-4
+    assert (trial["status"], found.trained) == ("reached", True)
+    assert trial["certified"] == found.numbers["certified"] <= 3

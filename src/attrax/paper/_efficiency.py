@@ -36,8 +36,13 @@ _GRIDS: dict[str, tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], int]]
     "tables": ((1, 10, 20, 50, 100), (1, 3, 6, 11), (64, 128, 256, 512), 1),
     "full": ((1, 10, 20, 50, 100), (1, 6, 11, 16, 21, 26, 31), (64, 128, 256, 512), 3),
 }
-_GRIDS_AT_EDGE = {**_GRIDS, "quick": ((1,), (1, 3, 11), (64, 256), 3)}
-"""Lengths of the sequences (1 for single examples), depths, widths, and the number of networks of each."""
+_GRIDS_AT_EDGE = {
+    True: {**_GRIDS, "quick": ((1,), (1, 3, 11), (64, 256), 3)},
+    False: {**_GRIDS, "quick": ((1, 4, 10, 20), (1, 3, 6), (16, 32, 64, 128), 1)},
+}
+"""Lengths of the sequences (1 for single examples), depths, widths, and the number of networks of each; at the edge,
+for single examples alone and for sequences too. There, networks of 64 units store single examples as well, so smaller
+ones have to tell the two apart."""
 _WRITERS: dict[str, dict[str, dict[str, Any] | None]] = {
     "paper": {"Adam": None},
     "edge": {"RMSprop at the edge": None},
@@ -52,16 +57,18 @@ is tried if the previous one leaves something uncertified."""
 
 def efficiency_cells(scale: str, mode: str, seed: int, *, alone: bool = False) -> Sequence[Cell]:
     """One cell for each network of the study; with `alone`, only those that store the examples one by one."""
-    lengths, depths, widths, count = (_GRIDS_AT_EDGE if mode == "edge" else _GRIDS)[scale]
+    lengths, depths, widths, count = (_GRIDS_AT_EDGE[alone] if mode == "edge" else _GRIDS)[scale]
     shared = {**_SHARED, **_SIZES[scale], "source": data_source(_WANTED)}
     if mode == "paper":  # the writers of attrax have rates of their own
         shared |= {"rate": _FASTER.get(scale, RECIPE["rate"])}
     elif mode == "edge":
-        shared |= {**EDGE, "activation": "sinusoid", "seconds": None, **_FEWER_AT_EDGE.get(scale, {})}
+        shared |= {**EDGE, "seconds": None, **_FEWER_AT_EDGE.get(scale, {})}
+        shared |= {"activation": "sinusoid" if alone else "relu"}
+    prefix = "relu-" if mode == "edge" and not alone else ""
     return [
         cell(
             "efficiency",
-            f"{length}-{depth}x{width}-{mode}-{number}",
+            f"{prefix}{length}-{depth}x{width}-{mode}-{number}",
             run,
             {**shared, "length": length, "depth": depth, "width": width},
             scale=scale,

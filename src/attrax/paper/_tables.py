@@ -16,12 +16,12 @@ from attrax.extending import HostStates, Record, checks
 from attrax.maps import MLP
 from attrax.memory import Memory
 from attrax.paper._experiment import LIMITS, Records, cell_seed, code_version
-from attrax.paper._networks import RECIPE, radii_at, recipe
+from attrax.paper._networks import EDGE, RECIPE, radii_at, recipe
 from attrax.paper._paper_tables import ACTIVATIONS, PAPER, PaperRow
 from attrax.paper._pictures import data_source, least_distance, pictures
 from attrax.paper.sweeps import Cell, CellFound, CellStatus, Work
 from attrax.patterns import Patterns
-from attrax.training import fit, fit_many, optimizer
+from attrax.training import fit, fit_at_edge, fit_many, optimizer
 from attrax.writing import refine_and_certify
 
 WANTED = "cifar10"
@@ -60,6 +60,9 @@ for two and a half hours; `full` has the paper's numbers as far as they are know
 _NETWORKS = {"smoke": 2, "quick": 2, "tables": 5, "full": 5}
 _FASTER = {"quick": {"adam": 1e-3}}
 """Rates that replace the optimizer's default: without this one, hardly any network reaches its loss in time."""
+
+_AT_EDGE: dict[str, dict[str, Any]] = {"smoke": {"epochs": 1500}}
+"""What the mode `edge` has in place of `EDGE`; it has no time limit."""
 
 _LIKE_WIDTH = {"full": 1024}
 """A row U[−a, a] starts from a·√(like/width), so that signals in the hidden layers are as large as in a network of the
@@ -105,13 +108,19 @@ def _start(row: str, scale: str) -> str:
 
 
 def table_cells(figure: str, scale: str, mode: str, seed: int) -> Sequence[Cell]:
-    """One cell for each row and activation; at the paper's size, one for each seed, with its own checkpoint."""
+    """One cell for each row and activation; at the paper's size and at the edge, one for each seed, with its own
+    checkpoint."""
     found, version, source = [], code_version(__name__), data_source(WANTED)
+    at_edge = {**EDGE, "seconds": None, **_AT_EDGE.get(scale, {})}
+    del at_edge["optimizer"]  # that of the row
     for (row, activation), settings in entry_settings(figure, scale).items():
+        if mode == "edge":
+            settings |= at_edge
         # The tables share a row, Adam with PyTorch's initialization: it is named after neither table and runs once.
         seeds = [cell_seed(seed, "tables", mode, number) for number in range(_NETWORKS[scale])]
         name = _name(row, activation)
-        parts = {f"{name}-{number}": [one] for number, one in enumerate(seeds)} if scale == "full" else {name: seeds}
+        alone = scale == "full" or mode == "edge"
+        parts = {f"{name}-{number}": [one] for number, one in enumerate(seeds)} if alone else {name: seeds}
         for part, own in parts.items():
             every = {**settings, "seeds": own, "mode": mode, "source": source}
             found.append(Cell(figure, part, f"{__name__}:run", every, version, LIMITS[scale]))
@@ -129,16 +138,18 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     network that sends everything to one point has small radii too. The numbers contain a trial for each seed: `loss`,
     `epochs` and `status` of its training; `certified`, examples that are certified attractors, `None` if not computed;
     `below_one`, examples as given at which the Jacobian has a spectral radius below 1 (the paper's reading), computed
-    whatever the loss is; `largest_radius` of these.
+    whatever the loss is; `largest_radius` of these; at the edge, `edge_rate`, the rate that was found.
     """
     examples, seeds = pictures(settings), settings["seeds"]
     networks = [recipe(settings)(examples.shape[1:], key=jr.key(seed)) for seed in seeds]
-    if len(seeds) == 1 and work.checkpoint is not None:
-        found = [_alone(networks[0], examples, settings, work)]
+    at_edge = settings["rate"] == "edge"
+    if at_edge or (len(seeds) == 1 and work.checkpoint is not None):
+        train = _at_edge if at_edge else _alone
+        found = [train(network, examples, settings, work) for network in networks]
     else:
         found = _together(networks, examples, settings, work)
     trials = []
-    for seed, (network, loss, epochs, status) in zip(seeds, found, strict=True):
+    for seed, (network, loss, epochs, status, *rate) in zip(seeds, found, strict=True):
         below_one, largest, certified = 0, float("nan"), None
         if status is not TrainingStatus.DIVERGED:
             radii = radii_at(network, examples)
@@ -156,6 +167,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
                 "certified": certified,
                 "below_one": below_one,
                 "largest_radius": largest,
+                **({"edge_rate": rate[0]} if rate else {}),
             }
         )
     entry = Entry(settings, trials)
@@ -199,6 +211,28 @@ def _alone(network: MLP, values: HostStates, settings: Mapping[str, Any], work: 
         key=jr.key(0),
     )
     return found.map, found.loss, found.epochs, found.status
+
+
+def _at_edge(
+    network: MLP, values: HostStates, settings: Mapping[str, Any], work: Work
+) -> tuple[MLP, float, int, TrainingStatus, float]:
+    """One network at the largest stable rate of its optimizer, which comes last."""
+    (seed,) = settings["seeds"]
+    found = fit_at_edge(
+        network,
+        values,
+        values,
+        cycles=[[row] for row in range(len(values))],
+        optimizer=settings["optimizer"],
+        tol=settings["tol"],
+        epochs=settings["epochs"],
+        seconds=settings["seconds"],
+        checkpoint=work.checkpoint,
+        resume=work.checkpoint is not None,
+        progress=work.progress,
+        key=jr.key(seed),
+    )
+    return found.fit.map, found.fit.loss, found.fit.epochs, found.fit.status, found.rate
 
 
 @cache

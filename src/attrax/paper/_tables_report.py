@@ -28,7 +28,7 @@ def table_experiment(figure: str, title: str, statement: str, notes: str) -> Exp
 
     **Arguments:** `figure`, `"fig15"` or `"fig16"`; `title`, `statement` and `notes`, see `Experiment`.
 
-    **Returns:** `Experiment`, in the paper's mode only.
+    **Returns:** `Experiment`, in the modes `paper` and `edge`.
     """
 
     return Experiment(
@@ -41,7 +41,7 @@ def table_experiment(figure: str, title: str, statement: str, notes: str) -> Exp
         summarize=lambda records: _summary(figure, records),
         draw=lambda records: _drawings(figure, records),
         tabulate=lambda records: _tables(figure, records),
-        modes=("paper",),
+        modes=("paper", "edge"),
         notes=notes,
     )
 
@@ -99,9 +99,10 @@ def _drawings(figure: str, records: Records) -> Sequence[Drawing]:
         return ()
     settings, most = table.settings, table.networks
     rates = {entry.settings["optimizer"]: entry.settings["rate"] for entry in table.entries.values()}
-    faster = "".join(f", {name} at a rate of {rate:g}" for name, rate in rates.items() if rate is not None)
+    faster = "".join(f", {name} at a rate of {rate:g}" for name, rate in rates.items() if isinstance(rate, float))
     seconds = settings["seconds"]
     limit = "" if seconds is None else f", {seconds:g} s of training for all seeds of a cell"
+    limit = " at the largest stable rate, and an anneal" if "edge" in rates.values() else limit
     caption = (
         f"{settings['n']} pictures, least distance {table.nearest:.2g}; "
         f"{settings['depth']}×{settings['width']}, {most} seed{'s' * (most > 1)}, {settings['dtype']}, at most "

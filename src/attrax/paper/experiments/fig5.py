@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from attrax.paper._efficiency import Study, concluded, efficiency_cells, noted, study, trained_of
 from attrax.paper._efficiency_figures import arrangement, efficiency_figure, efficiency_table
-from attrax.paper._experiment import Drawing, Experiment, Outcome, Records, Summary
+from attrax.paper._experiment import MODES, Drawing, Experiment, Outcome, Records, Summary
 from attrax.paper.pages import PageTable
 
 _FAR = 0.5
@@ -90,5 +90,6 @@ EXPERIMENT = Experiment(
     summarize=summarize,
     draw=draw,
     tabulate=tabulate,
+    modes=MODES,
     notes="Activation, initialization and most sizes are lost; ReLU is chosen.",
 )
