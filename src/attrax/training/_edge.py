@@ -50,13 +50,19 @@ constant map this many times."""
 _LEARNED, _UNLEARNED = 0.1, 0.25
 """The rate is also too large if the loss is not below the first share of that of a constant map, and has not fallen for
 the second share of the epochs."""
+_OWN_STEPS = "adam", "rmsprop"
+"""Optimizers whose steps are as long as their rate, however small the gradient is."""
+_FLAT, _LEAVES = 0.9, 0.7
+"""Steps of the other optimizers are tiny as long as a network is constant, so that any rate seems stable: where the
+lowest loss of the search is above the first share of that of a constant map, the search is made again as soon as it is
+below the second share."""
 _FALL, _CONTRACTION = 0.9, 0.02
 """Progress: the lowest loss falls by this factor, or the mean logarithm of the radii by this much."""
 _PATIENCE, _WAITED = 15, 1 / 3
 """Without progress for so many checks, and for this share of the epochs so far, training at the edge ends."""
-_COOLER, _COOL = 5.0, 1e-5
-"""The rate of the anneal is the last one at the edge divided by the first number; for an optimizer whose rate means
-something else than Adam's, it is the second number."""
+_COOLER = 5.0
+"""The rate of the anneal is the last one at the edge divided by this; for an optimizer whose rate means something else
+than Adam's, it is Adam's largest stable one, divided by this."""
 _PARTS, _FALLS = 20, 0.7
 """The parts of the anneal, in epochs or in the time left, whichever ends first; its rate is halved after each part in
 which the mean loss does not fall by this factor."""
@@ -125,13 +131,16 @@ def fit_at_edge(
 
     1. *Search.* Short runs from the start double the rate (or halve it) until one is unstable, then bisect. A rate is
        stable if the mean loss of the run's last part is at most that of its first part and at most a quarter above that
-       of a smaller stable rate, and if the loss never exceeds ten times that of the start.
+       of a smaller stable rate, and if the loss never exceeds ten times that of the start. For gradient descent, a
+       network that is still constant after these runs is trained at the default rate until it is not, and the search
+       is made from there.
     2. *The edge.* Training at that rate. At least every 200 epochs the spectral radii of a sample of the cycles are
        estimated, and the weights with the best ones are kept. If the loss stays high for five checks, training goes
        back to these weights and halves the rate. This phase ends when neither the loss nor the radii have improved for
        a long time, or after `epochs`.
-    3. *Anneal.* Adam from the best weights at a fifth of the rate, halved where the loss stands still, until the loss
-       is a hundredth of `tol`, or for a quarter of `epochs`.
+    3. *Anneal.* Adam from the best weights at a fifth of the rate (after gradient descent, of Adam's own largest
+       stable rate), halved where the loss stands still, until the loss is a hundredth of `tol`, or for a quarter of
+       `epochs`.
 
     **Arguments:**
 
@@ -245,11 +254,7 @@ class _Run:
         save()
         log = self.log
         if not log.found:
-            first, low = OPTIMIZERS[self.name], _SEARCH_LOW * self.constant
-            log.found, tried, log.seconds_to_find = largest_stable_rate(
-                self.segment, *self.start, first, low, self.report
-            )
-            log.rate, log.tried = log.found, list(tried)
+            self.search()
         due = 0.0
         while not log.annealed and not self.over():
             if (started := time.perf_counter()) > due:
@@ -258,6 +263,22 @@ class _Run:
             self.stay()
         save()
         return self.anneal(save)
+
+    def search(self) -> None:
+        """Finds the rate from the present weights; where nothing is learned, it is the default until something is."""
+        log, default = self.log, OPTIMIZERS[self.name]
+        log.found, tried = self.largest_rate(*self.now, log.rate or default)
+        lowest = min((one.loss for one in tried if one.stable), default=0.0)
+        log.tried += tried
+        log.constant = self.name not in _OWN_STEPS and log.rate == 0 and lowest > _FLAT * self.constant
+        log.rate = log.found = default if log.constant else log.found
+
+    def largest_rate(self, map: Any, state: Rated, first: float) -> tuple[float, tuple[RateTried, ...]]:
+        """The largest stable rate from these weights, and the rates tried."""
+        low = _SEARCH_LOW * self.constant
+        rate, tried, seconds = largest_stable_rate(self.segment, map, state, first, low, self.report)
+        self.log.seconds_to_find += seconds
+        return rate, tried
 
     def segment(
         self, map: Any, state: Rated, rate: float, epochs: int, number: int, share: float = 1 - _ANNEAL, **options: Any
@@ -279,7 +300,8 @@ class _Run:
     def over(self) -> bool:
         """Whether it is time for the anneal."""
         log = self.log
-        waited = log.epoch - log.progressed >= max(_PATIENCE * self.check, _WAITED * log.epoch)
+        patience = self.epochs // 2 if log.constant else max(_PATIENCE * self.check, _WAITED * log.epoch)
+        waited = log.epoch - log.progressed >= patience
         done = log.epoch >= self.epochs or waited
         log.late = not done and self.seconds >= (1 - _ANNEAL) * self.limit
         return done or log.late
@@ -319,23 +341,28 @@ class _Run:
                 log.progressed = log.epoch
             self.best, log.score, log.best_loss, log.best_path = self.now, score, loss, len(log.path)
         log.lost = log.lost + 1 if learned and not settled else 0
-        stuck = not learned and log.epoch - max(log.since, log.progressed) >= _UNLEARNED * self.epochs
+        stuck = not (learned or log.constant) and log.epoch - max(log.since, log.progressed) >= _UNLEARNED * self.epochs
         lost = not loss <= _FAR * self.constant or log.lost >= _LOST
         if lost:
             self.now, log.path = self.best, log.path[: log.best_path]
         if lost or stuck:
             log.rate, log.since, log.lost = log.rate / 2, log.epoch, 0
+        if log.constant and log.lowest < _LEAVES * self.constant:
+            self.search()
+            log.since = log.epoch
 
     def anneal(self, save: Callable[[], None]) -> EdgeFit[Any]:
         """Adam at low rates from the best weights, until the loss is reached."""
         log = self.log
         limit = max(_PARTS, int(_ANNEAL * self.epochs))
         part = (self.limit - self.seconds) / _PARTS
-        if not log.annealed:
-            rate = log.path[log.best_path - 1][0] if log.best_path else log.rate
-            log.cool = rate / _COOLER if self.name in ("adam", "rmsprop") else _COOL
-            self.now = (self.best[0], self.cold(self.best[0]))
         self.rule = rated(named_optimizer("adam", learning_rate=1.0))
+        if not log.annealed:
+            self.now = (self.best[0], self.cold(self.best[0]))
+            rate = log.path[log.best_path - 1][0] if log.best_path else log.rate
+            if self.name not in _OWN_STEPS:
+                rate, _ = self.largest_rate(*self.now, OPTIMIZERS["adam"])
+            log.cool = rate / _COOLER
         while True:
             done, before = sum(epochs for _, epochs in log.annealed), self.now[1].mean
             settings: dict[str, Any] = {

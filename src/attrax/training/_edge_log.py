@@ -32,6 +32,8 @@ class Log:
 
     found: float = 0.0
     rate: float = 0.0
+    constant: bool = False
+    """Whether the search has to be made again, because the network was constant."""
     seconds_to_find: float = 0.0
     epoch: int = 0
     since: int = 0
