@@ -47,6 +47,14 @@ def test_a_few_eigenvalues_that_stand_out_of_many() -> None:
     assert found.eigenvalues[0] == pytest.approx([0.9, 0.72, 0.576], abs=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["random", "zero", "close"])
+def test_the_largest_singular_value_of_a_large_matrix(kind: str) -> None:
+    draw = np.random.default_rng(0).standard_normal((200, 200)) / 20
+    matrix = {"random": draw, "zero": 0 * draw, "close": np.diag(1 - 1e-9 * np.arange(200))}[kind]
+    found = spectrum(around(lambda x: matrix @ x, np.zeros(200)), top=1, key=KEY)
+    assert found.largest_singular_value[0] == pytest.approx(np.linalg.norm(matrix, 2), rel=1e-9)
+
+
 def test_the_condition_of_the_leading_eigenvalue() -> None:
     found = spectrum(around(linear([[0.6, 40.0], [0.0, 0.5]]), np.zeros(2)), key=KEY)
     # Left (1, 400)/√(1 + 400²) and right (1, 0) eigenvectors.

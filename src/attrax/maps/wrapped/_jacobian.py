@@ -16,6 +16,7 @@ from attrax._base.status import Evidence
 from attrax._base.types import HostStates, Map
 from attrax.linalg import (
     FORMED,
+    SMALL,
     Product,
     RunningProduct,
     dense_norm,
@@ -113,8 +114,13 @@ def _without_matrix(
 
 
 def _formed_singular_value(product: Product) -> float:
+    matrix, value = product.matrix, float("nan")
+    if len(matrix) > SMALL and np.isfinite(matrix).all():  # all singular values would take ten times as long
+        value = largest_singular_value(lambda v: matrix @ v, lambda v: matrix.T @ v, len(matrix))
+    if not np.isfinite(value):
+        value = dense_norm(matrix)
     with np.errstate(over="ignore"):
-        return dense_norm(product.matrix) * float(np.exp(product.log_scale))
+        return value * float(np.exp(product.log_scale))
 
 
 def state_jacobian(map: Map, state: np.ndarray) -> Float[np.ndarray, "d d"]:
