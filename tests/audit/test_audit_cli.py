@@ -29,14 +29,17 @@ def test_an_autoencoder_with_its_data(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_a_recurrent_state_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = leaky_file(tmp_path)
     state = ("--map", "state", "--state", "state=stateN", "--starts", 6, "--step-seconds", 0.5)
-    status, out, err = run(capsys, "audit", model, *state, "--input", "sound=1", "--max-steps", 2000)
+    page = tmp_path / "page.html"
+    status, out, err = run(capsys, "audit", model, *state, "--input", "sound=1", "--max-steps", 2000, "-o", page)
     assert status == 0, err
-    assert "drift" in out
+    assert "6 starts not converged; start 0, followed further: drift of" in out
     assert "[2] +0.25" in out
-    assert "reset" in out
+    assert "Reset that of a recurrent network between recordings" in out
+    assert all(text in page.read_text() for text in ("[2] +0.25", "Reset that"))
     status, out, err = run(capsys, "audit", model, *state, "--input", "sound=zeros")
     assert status == 0, err
     assert "line of fixed points" in out
+    assert "among 1 end of 6 starts" in out
     np.save(tmp_path / "turns.npy", np.ones((3, 1, 1)))
     found = record(
         capsys, "audit", model, *state, "--input", f"sound=cycle:{tmp_path / 'turns.npy'}", "--max-steps", 50

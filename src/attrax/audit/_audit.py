@@ -18,7 +18,7 @@ from attrax._base.types import HostStates, Map, Progress
 from attrax.analysis import upper_confidence_bound
 from attrax.audit._ends import find_ends
 from attrax.audit._examples import Examples, fewest_held_out, judged
-from attrax.audit._kinds import DIVERGED, NOT_CONVERGED, Ends
+from attrax.audit._kinds import DIVERGED, NOT_CONVERGED, Ends, Motion
 from attrax.audit._layout import layout_of
 from attrax.audit._maps import LatentMap
 from attrax.audit._restore import restore
@@ -364,6 +364,12 @@ def _notes(ends: Ends, examples: Examples | None, shared: int) -> tuple[str, ...
         "That a start comes to its end is computed, not proved, even where the end is certified. Shares and bounds are "
         "about starts drawn like these."
     ]
+    drifts = [one.time_constant for one in ends.moving if one.motion is Motion.DRIFT]
+    if drifts:
+        long = "without end" if np.isinf(max(drifts)) else f"for about {max(drifts):,.0f} steps"
+        notes.append(
+            f"A state that drifts adds up its past, here {long}. Reset that of a recurrent network between recordings."
+        )
     if shared:
         notes.append(
             f"{shared} of the held-out examples are training examples as well. That makes p-values larger, so fewer "

@@ -1,5 +1,6 @@
 """The ends that paths come to, as records."""
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -10,6 +11,7 @@ from jaxtyping import Float, Int
 from attrax._base.shown import Record, Rows
 from attrax._base.status import Evidence, Reason, Verdict
 from attrax._base.types import HostStates
+from attrax._base.wording import counted, time_constant_text
 from attrax.analysis import upper_confidence_bound
 
 DIVERGED, NOT_CONVERGED = -1, -2
@@ -122,6 +124,29 @@ class Moving(Record):
     growing: tuple[tuple[tuple[int, ...], float], ...]
     growing_share: float
     lyapunov: tuple[float, float, float]
+
+    def sentence(self, step_seconds: float | None = None) -> str:
+        """What these starts do, in words; times in seconds as well where it is said how many a step lasts."""
+        cells = ", ".join(f"{list(index)} {change:+.3g}" for index, change in self.growing[:4])
+        if self.motion is Motion.DIVERGENCE:
+            return (
+                f"{counted(self.count, 'start diverges', 'starts diverge')}; start {self.start}, followed further: "
+                f"grows by a factor of {self.rate:.4g} per step at the end; most in the entries {cells}"
+            )
+        seen = f"{counted(self.count, 'start')} not converged; start {self.start}, followed further"
+        if self.motion is Motion.DRIFT:
+            pace = "it does not slow down"
+            if self.time_constant < math.inf:
+                pace = f"it slows down, with a time constant of {time_constant_text(self.time_constant, step_seconds)}"
+            return (
+                f"{seen}: drift of {self.rate:.4g} per step in one direction; {pace}; "
+                f"{100 * self.growing_share:.1f} % of it in these entries (change per step): {cells}"
+            )
+        mean, low, high = self.lyapunov
+        text = f"largest Lyapunov exponent {mean:.4g} per step, 95 % interval {low:.4g} to {high:.4g}"
+        if self.motion is Motion.CHAOS:
+            return f"{seen}: chaos, {text}"
+        return f"{seen}: neither drift nor chaos shown, {text}; more steps may tell"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -95,7 +95,11 @@ def audit(
     ] = 0.01,
     together: Annotated[
         bool,
-        typer.Option("--together", help="Hold that rate for all accused examples together (Benjamini and Hochberg)."),
+        typer.Option(
+            "--together",
+            help="Hold that rate for all accused examples together (Benjamini and Hochberg). For K of N examples to be "
+            "called memorized, it needs N/(K·rate) - 1 held-out ones.",
+        ),
     ] = False,
     recovery_atol: Annotated[
         float | None, typer.Option(metavar="DISTANCE", help="How far an attractor may lie from its example.")
@@ -199,7 +203,9 @@ def audit(
     if output is not None:
         from attrax.report import write_audit
 
-        facts["page"] = str(write_audit(output, found, title=f"What {model.name} remembers", settings=facts))
+        title = f"What {model.name} remembers"
+        settings = _settings(facts, step_seconds)
+        facts["page"] = str(write_audit(output, found, title=title, step_seconds=step_seconds, settings=settings))
     if as_json:
         record: dict[str, Any] = found.as_dict() | facts | {"step_seconds": step_seconds}
         if step_seconds is not None:
@@ -210,6 +216,18 @@ def audit(
         return 0
     print_audit(found, facts, step_seconds)
     return 0
+
+
+def _settings(facts: dict[str, Any], step_seconds: float | None) -> dict[str, str]:
+    """The facts for people who read the page."""
+    found = {"file": facts["file"], "network": facts["map"], "map": facts["kind"], "seed": str(facts["seed"])}
+    if facts.get("difference") is not None:
+        found["compared with"] = f"{facts['against']}, within {facts['difference']:.1e} of the largest output"
+    if "steps_per_round" in facts:
+        found["inputs in a round, which is one step"] = str(facts["steps_per_round"])
+    if step_seconds is not None:
+        found["a step lasts"] = f"{step_seconds:g} s"
+    return found
 
 
 def _check_belongs(kind: str, options: dict[str, tuple[str, Any]]) -> None:

@@ -1,8 +1,10 @@
 """What `attrax audit` prints for people."""
 
+import math
 from typing import Any
 
 from attrax._base.arguments import printable
+from attrax._base.wording import counted, time_constant_text
 from attrax.cli._output import number, percent, radius
 
 _ENDS, _EXAMPLES = 12, 20
@@ -19,7 +21,8 @@ def print_audit(found: Any, facts: dict[str, Any], step_seconds: float | None) -
     if "steps_per_round" in facts:
         print(f"one step below is a round of {facts['steps_per_round']} inputs")
     print(
-        f"{ends.num_attractors} certified attractors among {len(ends.ends)} ends of {len(ends.label)} starts; "
+        f"{counted(ends.num_attractors, 'certified attractor')} among {counted(len(ends.ends), 'end')} of "
+        f"{counted(len(ends.label), 'start')}; "
         f"{ends.diverged} diverged, {ends.not_converged} not converged"
     )
     for place, end in enumerate(ends.ends[:_ENDS]):
@@ -30,14 +33,14 @@ def print_audit(found: Any, facts: dict[str, Any], step_seconds: float | None) -
             f"  end {place}: {what}, {'attractor by estimate' if end.estimated else str(end.verdict).replace('_', ' ')} "
             f"({end.evidence}, {str(end.reason).replace('_', ' ')}), "
             f"radius {radius(end.spectral_radius)}, {_constant(end.time_constant, step_seconds)}, "
-            f"{end.count} starts, {percent(float(shares[place]))} of those from noise"
+            f"{counted(end.count, 'start')}, {percent(float(shares[place]))} of those from noise"
         )
     if len(ends.ends) > _ENDS:
         print(f"  and {len(ends.ends) - _ENDS} more ends: --json has them all")
     for one in ends.moving:
-        print(f"  {_motion(one, facts['kind'], step_seconds)}")
+        print(f"  {one.sentence(step_seconds)}")
     for kind, row in found.by_start().items():
-        at = f", {row['attractors']} of them at {row['different_attractors']} certified attractors"
+        at = f", {row['attractors']} of them at {counted(row['different_attractors'], 'certified attractor')}"
         bound = f" (elsewhere at most {percent(row['elsewhere_bound'])})"
         print(
             f"  from {kind}: {row['converged']}/{row['starts']} converged{(at + bound) if ends.num_attractors else ''}"
@@ -78,32 +81,4 @@ def _print_examples(table: Any) -> None:
 
 
 def _constant(steps: float, step_seconds: float | None) -> str:
-    if steps == float("inf"):
-        return "no decay"
-    seconds = "" if step_seconds is None else f" = {number(steps * step_seconds)} s"
-    return f"time constant {number(steps)} steps{seconds}"
-
-
-def _motion(one: Any, kind: str, step_seconds: float | None) -> str:
-    cells = ", ".join(f"{list(index)} {change:+.3g}" for index, change in one.growing[:4])
-    seen = f"{one.count} starts not converged; start {one.start}, followed further"
-    if one.motion == "drift":
-        adds_up = "Such a state adds up its past for that long: reset it between recordings"
-        pace = "it does not slow down"
-        if one.time_constant < float("inf"):
-            pace = f"it slows down with a {_constant(one.time_constant, step_seconds)}"
-        return (
-            f"{seen}: drift of {number(one.rate)} per step in one direction; {pace}; "
-            f"{percent(one.growing_share)} of it in these entries (change per step): {cells}"
-            f"{f'. {adds_up}' if kind == 'state' else ''}"
-        )
-    if one.motion == "divergence":
-        return (
-            f"{one.count} starts diverge; start {one.start}, followed further: grows {number(one.rate)} times per step at "
-            f"the end; most in {cells}"
-        )
-    mean, low, high = one.lyapunov
-    text = f"largest Lyapunov exponent {number(mean)} per step, 95 % interval {number(low)} to {number(high)}"
-    if one.motion == "chaos":
-        return f"{seen}: chaos, {text}"
-    return f"{seen}: no drift or chaos shown, {text}; raise --max-steps"
+    return "no decay" if steps == math.inf else f"time constant {time_constant_text(steps, step_seconds)}"

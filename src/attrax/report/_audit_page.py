@@ -13,6 +13,7 @@ import numpy as np
 from attrax._base.files import write_atomically
 from attrax._base.pictures import data_uri, is_picture, pixels
 from attrax._base.status import Verdict
+from attrax._base.wording import time_constant_text
 from attrax.audit import Audit, End, Example
 from attrax.report._plots import BLUE, GRAY, GREEN, ORANGE, VERMILION, _figure
 from attrax.report._style import document
@@ -27,6 +28,8 @@ _COLORS = (BLUE, VERMILION, GREEN, ORANGE, "#cc79a7", GRAY)
 _STYLE = """
 .ends img,.table img{width:3.2rem;height:auto;display:block;image-rendering:pixelated;background:#000}
 .ends td,.table td{vertical-align:middle}
+.ends td:not(:first-child) img,.table td:not(:first-child) img{margin-left:auto}
+.share{white-space:nowrap}
 .bar{display:inline-block;height:.6rem;background:var(--link);border-radius:.15rem;vertical-align:middle}
 """
 
@@ -36,6 +39,7 @@ def write_audit(
     audit: Audit,
     *,
     title: str = "What the network remembers",
+    step_seconds: float | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Path:
     """Writes one HTML page about an audit that needs no other file, no script and no network.
@@ -44,7 +48,8 @@ def write_audit(
     constants, the spectrum of the leading ends, paths in the plane of their main directions, and a table of the
     examples.
 
-    **Arguments:** `path`, the file; `audit`; `title`, the heading; `settings`, more facts for the last section.
+    **Arguments:** `path`, the file; `audit`; `title`, the heading; `step_seconds`, how long one step lasts, to give
+    times in seconds as well; `settings`, more facts for the last section.
 
     **Returns:** the path. **Raises** `ValueError` if the file can't be written.
 
@@ -55,7 +60,7 @@ def write_audit(
         ...     write_audit(f"{folder}/page.html", found).read_text().startswith("<!doctype html>")
         True
     """
-    parts = [_headline(audit, title), _ends(audit), _starts(audit), _figures(audit)]
+    parts = [_headline(audit, title), _ends(audit, step_seconds), _starts(audit, step_seconds), _figures(audit)]
     parts += [] if audit.examples is None else [_examples(audit)]
     parts += [_notes(audit), _settings(audit, settings or {})]
     page = document(title, "".join(parts), _STYLE)
@@ -80,7 +85,10 @@ def _headline(audit: Audit, title: str) -> str:
         )
         if table.num_memorized is not None:
             cards.append(
-                (f"{table.num_memorized}/{len(table.examples)}", f"memorized, at {table.rate:g} false accusations")
+                (
+                    f"{table.num_memorized}/{len(table.examples)}",
+                    f"memorized, at a rate of false accusations of {table.rate:g}",
+                )
             )
         cards.append((f"{table.num_extracted}/{len(table.examples)}", "found without the data"))
     listed = "".join(f"<div><dd>{escape(value)}</dd><dt>{escape(name)}</dt></div>" for value, name in cards)
@@ -100,7 +108,7 @@ def _drawn(audit: Audit, states: np.ndarray) -> list[str]:
     return [data_uri(picture) for picture in pixels(shown, references)]
 
 
-def _ends(audit: Audit) -> str:
+def _ends(audit: Audit, step_seconds: float | None) -> str:
     ends = audit.ends.ends[:_ENDS]
     if not ends:
         return "<h2>Ends</h2>\n<p>No start came to an end.</p>\n"
@@ -116,14 +124,15 @@ def _ends(audit: Audit) -> str:
         cells += [near[place]] if near else []
         good = "good" if end.attracts else "bad"
         share = float(shares[place])
+        bar = f'<span class="bar" style="width:{3 * share:.2f}rem"></span>'
         cells += [
             escape(_kind(end)),
             f'<b class="{good}">{escape("by estimate" if end.estimated else str(end.verdict).replace("_", " "))}</b>'
             f"<small>{escape(f'{end.evidence}, {end.reason}'.replace('_', ' '))}</small>",
             f"{end.spectral_radius:.6f}",
-            "–" if math.isinf(end.time_constant) else f"{end.time_constant:,.4g} steps",
+            time_constant_text(end.time_constant, step_seconds),
             str(end.count),
-            f'<span class="bar" style="width:{5 * share:.2f}rem"></span> {100 * share:.1f} %',
+            f'<span class="share">{bar} {100 * share:.1f} %</span>',
         ]
         rows.append(cells)
     more = len(audit.ends.ends) - len(ends)
@@ -156,7 +165,7 @@ def _nearest_examples(audit: Audit, ends: tuple[End, ...]) -> list[str]:
     return found
 
 
-def _starts(audit: Audit) -> str:
+def _starts(audit: Audit, step_seconds: float | None) -> str:
     head = [
         "starts",
         "number",
@@ -174,17 +183,7 @@ def _starts(audit: Audit) -> str:
         ]
         for kind, row in audit.by_start().items()
     ]
-    listed = "".join(
-        f"<li>{one.count} starts{' not converged' if one.motion != 'divergence' else ''}; start {one.start}, followed "
-        f"further: {escape(str(one.motion))}, {number(one.rate, 4)} per step"
-        + (
-            ""
-            if math.isnan(one.lyapunov[0])
-            else f", largest Lyapunov exponent {one.lyapunov[1]:.4f} to {one.lyapunov[2]:.4f}"
-        )
-        + f"; most in the entries {escape(', '.join(f'{list(i)} {change:+.3g}' for i, change in one.growing[:4]))}</li>"
-        for one in audit.ends.moving
-    )
+    listed = "".join(f"<li>{escape(one.sentence(step_seconds))}</li>" for one in audit.ends.moving)
     return (
         "<h2>Where starts end</h2>\n<p>The last column is an exact bound (Clopper and Pearson) on the probability "
         f"that one more start of the kind ends elsewhere, at {100 * audit.ends.confidence:g} % confidence.</p>\n"
@@ -256,7 +255,7 @@ def _examples(audit: Audit) -> str:
     if is_picture(audit.train.shape[1:]):
         pictures = [data_uri(one) for one in pixels(audit.train[: len(shown)], audit.train)]
     head = ["example", *(["picture"] if pictures else []), "verdict", "radius", "one step keeps", "recovered from"]
-    head += ["nearest end", "distance", "cosine"]
+    head += ["nearest end"]
     head += ["p-value", "memorized"] if table.held_out else []
     head += ["found without data"]
     rows = []
@@ -295,9 +294,9 @@ def _verdict_cells(one: Example) -> list[str]:
         number(one.spectral_radius, 4),
         number(one.contraction, 3),
         escape(back),
-        "–" if one.nearest < 0 else str(one.nearest),
-        number(one.distance, 4),
-        number(one.cosine, 4),
+        "–"
+        if one.nearest < 0
+        else f"{one.nearest}<small>{number(one.distance, 4)} away<br>cosine {number(one.cosine, 4)}</small>",
     ]
 
 
