@@ -64,6 +64,7 @@ def test_nothing_that_was_asked_for_is_ignored(tmp_path: Path, capsys: pytest.Ca
     model = leaky_file(tmp_path)
     state = ("--map", "state", "--state", "state=stateN", "--input", "sound=1")
     wrong = (
+        ((), "the inputs sound, state: name one with --from"),
         (("--split", "code"), "--split is for --map latent"),
         (("--decoder", model), "--decoder is for --map latent"),
         (("--state", "state=stateN"), "--state is for --map state"),

@@ -316,8 +316,9 @@ def _check_held_out(train: HostStates | None, held_out: HostStates | None, rate:
     fewest = fewest_held_out(rate)
     if len(held_out) < fewest:
         raise ArgumentError(
-            f"{mention('held_out')} must hold at least {fewest} examples for {mention('false_rate', f'{rate:g}')}, "
-            f"because a p-value is at least 1/(their number + 1); got {len(held_out)}. Give more, or raise the rate"
+            f"{mention('held_out')} must hold at least {fewest} examples for "
+            f"{mention('false_rate', f'{rate:g}', f'{rate:g}')}, as a p-value is at least 1/(their number + 1); got "
+            f"{len(held_out)}. Give more, or raise the rate"
         )
 
 

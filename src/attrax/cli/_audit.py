@@ -170,6 +170,12 @@ def audit(
                 if name is not None and name not in known:
                     listed = ", ".join(printable(one, 60) for one in known)
                     raise ValueError(f"{option} must be one of {listed}; got {printable(name, 60)!r}")
+            free = [printable(name, 60) for name in program.inputs if name not in fixed]
+            if from_input is None and len(free) > 1:
+                raise ValueError(
+                    f"the network has the inputs {', '.join(free)}: name one with --from and give the others a value "
+                    "with --input, or iterate the state of a recurrent network with --map state; see --describe"
+                )
             made = foreign.from_onnx(model, input=from_input, output=to_output, fixed=fixed, shape=sides)
             network, facts["difference"], facts["against"] = made.map, made.difference, made.against
         elif kind == "state":
