@@ -3,6 +3,7 @@
 import jax.random as jr
 import numpy as np
 import pytest
+from sklearn.svm import SVC
 
 import attrax as ax
 from attrax.training import CONSTRUCTIONS, constructed_start, margin, pseudoinverse
@@ -155,6 +156,21 @@ def test_margins_are_wider() -> None:
     values = (flat @ np.asarray(wide.weights[0])[:6].T + np.asarray(wide.biases[0])[:6] + 0.5) / 2
     np.testing.assert_allclose(np.diagonal(values), 1, atol=1e-3)
     assert (values - 2 * np.eye(6)).max() < 1e-3
+
+
+MANY = np.random.default_rng(1).normal(size=(80, 60))
+"""More than a margin is computed for at first."""
+
+
+def test_margins_among_many_are_as_wide_as_of_the_whole_problem() -> None:
+    network = margin(MANY)
+    slopes, offsets = np.asarray(network.weights[0])[:80] / 2, (np.asarray(network.biases[0])[:80] + 0.5) / 2
+    values = MANY @ slopes.T + offsets
+    np.testing.assert_allclose(np.diagonal(values), 1, atol=1e-3)
+    assert (values - 2 * np.eye(len(MANY))).max() < 1e-3
+    for index in range(0, len(MANY), 10):
+        whole = SVC(C=1e6, kernel="linear", tol=1e-5).fit(MANY, np.arange(len(MANY)) == index)
+        assert np.linalg.norm(slopes[index]) == pytest.approx(np.linalg.norm(whole.coef_) / 2, rel=1e-3)
 
 
 def test_single_examples_and_pairs() -> None:

@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
 import numpy as np
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import Float, Int, PRNGKeyArray
 
 from attrax._base import checks
 from attrax._base.arguments import mention
@@ -36,6 +36,10 @@ _STEP = (0.25, 0.75)
 """The values of aᵢ between which the step s rises."""
 _FALLBACK_STEP, _INHIBITION = (0.45, 0.65), 0.4
 """The same if r leads to an example, and c, the value of every other aᵢ at r, which must lie below the step."""
+_FIRST, _NEXT = 33, 32
+"""How many examples a margin is computed for at first, and how many are added to these at once."""
+_WITHIN = 1e-4
+"""The value of aᵢ that still counts as 0 at another example."""
 
 
 def pseudoinverse(points: HostStates, targets: HostStates | None = None, *, fallback: HostStates | None = None) -> MLP:
@@ -93,35 +97,60 @@ def margin(points: HostStates, targets: HostStates | None = None, *, fallback: H
     ```
     """
     from sklearn.exceptions import ConvergenceWarning
-    from sklearn.svm import SVC
 
     fallback = _checked_fallback(fallback, points)
     vectors = np.asarray(points, np.float64).reshape(len(points), -1)
-    middle = vectors.mean(axis=0)
-    centered = vectors - middle
     if len(vectors) == 1:  # nothing to be separated from
         return _assembled(np.zeros_like(vectors), np.ones(1), points, targets, fallback)
+    middle = vectors.mean(axis=0)
+    centered = vectors - middle
     gram = centered @ centered.T
     # The solver's tolerances are absolute, so it sees examples of unit size.
     size = float(np.mean(np.diagonal(gram))) or 1.0
-    offsets = np.zeros(len(vectors))
     gram /= size
-
-    strengths = np.zeros_like(gram)
+    slopes, offsets, begin = np.zeros_like(vectors), np.zeros(len(vectors)), _neighbors(gram)
 
     def separate(index: int) -> None:
-        label = np.where(np.arange(len(vectors)) == index, 1, -1)
-        machine = SVC(C=1e6, kernel="precomputed", tol=1e-4, cache_size=50, max_iter=200_000)
-        machine.fit(gram, label)
-        strengths[index, machine.support_] = 0.5 * machine.dual_coef_[0] / size
-        offsets[index] = 0.5 * (float(machine.intercept_[0]) + 1)
+        support, strengths, offset = _separated(gram, index, begin[index])
+        slopes[index] = strengths @ centered[support] / size
+        offsets[index] = offset - slopes[index] @ middle
 
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter("ignore", ConvergenceWarning)  # an inseparable example: its certificate says so
         # One example a thread, for the solver holds no lock.
         list(pool.map(separate, range(len(vectors))))
-    slopes = strengths @ centered
-    return _assembled(slopes, offsets - slopes @ middle, points, targets, fallback)
+    return _assembled(slopes, offsets, points, targets, fallback)
+
+
+def _neighbors(gram: Float[np.ndarray, "n n"]) -> Int[np.ndarray, "n k"]:
+    """For each example, itself and those nearest to it, from which it is separated first."""
+    count = min(_FIRST, len(gram))
+    return np.argpartition(np.diagonal(gram) - 2 * gram, count - 1, axis=1)[:, :count]
+
+
+def _separated(
+    gram: Float[np.ndarray, "n n"], index: int, near: Int[np.ndarray, " k"]
+) -> tuple[Int[np.ndarray, " s"], Float[np.ndarray, " s"], float]:
+    """The support vectors of one aᵢ, their strengths, and its value at the origin.
+
+    Few of many examples support it. So example `index` is separated from those `near` first, then also from those that
+    the result leaves on the wrong side, until there are none: what is best for some and holds for all is best for all.
+    """
+    from sklearn.svm import SVC
+
+    working = np.union1d(near, [index])
+    while True:
+        label = np.where(working == index, 1, -1)
+        machine = SVC(C=1e6, kernel="precomputed", tol=1e-4, cache_size=50, max_iter=200_000)
+        machine.fit(gram[np.ix_(working, working)], label)
+        support, strengths = working[machine.support_], 0.5 * machine.dual_coef_[0]
+        offset = 0.5 * (float(machine.intercept_[0]) + 1)
+        values = strengths @ gram[support] + offset
+        values[working] = -np.inf
+        wrong = np.flatnonzero(values > _WITHIN)
+        if not len(wrong):
+            return support, strengths, offset
+        working = np.union1d(working, wrong[np.argsort(-values[wrong])[:_NEXT]])
 
 
 def constructed_start(
