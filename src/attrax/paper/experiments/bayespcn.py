@@ -180,7 +180,7 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
     for number in (min(number, available(source) or number) for number in numbers):
         for trained in (True, False):
             own: dict[str, Any] = {"margin": {}}
-            if trained and number <= train_to:
+            if scale != "smoke":
                 own["winner-take-all"] = options | {"corruptions": _SEEN}
             settings = {**settled, **(size if trained else {}), "n": number, "own": own, "trained": trained}
             settings["corruptions"] = CORRUPTIONS[::4] if scale == "smoke" else CORRUPTIONS

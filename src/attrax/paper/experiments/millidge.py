@@ -46,15 +46,13 @@ SOURCES = ("mnist", "cifar10", "imagenet64")
 _SIGMA = 0.5
 _TUNED = 50
 _SIZES: dict[str, dict[str, Any]] = {
-    "smoke": {"side": 8, "numbers": [6], "levels": 6, "noise": [], "masks": [0.5], "seeds": 1, "train_to": 0},
+    "smoke": {"side": 8, "numbers": [6], "levels": 6, "noise": [], "masks": [0.5], "seeds": 1},
     "quick": {
         "numbers": [10, 100, 300],
         "levels": 100,
         "noise": [0.2, 0.8, 1.5],
         "masks": [0.3, 0.5, 0.7, 0.9],
         "seeds": 3,
-        "train_to": 100,
-        "train_seeds": 1,
         "own": {"epochs": 300},
         "most": {"imagenet64": 100},
     },
@@ -64,10 +62,9 @@ _SIZES: dict[str, dict[str, Any]] = {
         "noise": [0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.0, 1.5],
         "masks": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9],
         "seeds": 5,
-        "train_to": 1000,
     },
 }
-_SIZES["tables"] = {**_SIZES["full"], "train_to": 300}
+_SIZES["tables"] = {**_SIZES["full"], "numbers": [2, 5, 10, 20, 50, 100, 200, 300]}
 
 
 def run(settings: Mapping[str, Any], work: Work) -> CellFound:
@@ -181,27 +178,23 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
     """One cell for each data set, number of pictures and seed."""
     size = dict(_SIZES[scale])
     numbers, several, most = size.pop("numbers"), size.pop("seeds"), size.pop("most", {})
-    train_to, train_seeds, options = size.pop("train_to"), size.pop("train_seeds", several), size.pop("own", {})
+    own: dict[str, Any] = {"margin": {}} | ({} if scale == "smoke" else {"winner-take-all": size.pop("own", {})})
     found: list[Cell] = []
     for data in ("cifar10",) if scale == "smoke" else SOURCES:
         source = data_source(data)
         limit = min(most.get(data, max(numbers)), available(source))
         for number in (number for number in numbers if number <= limit):
-            for trained in (True, False):
-                settings = {
-                    **size,
-                    "data": data,
-                    "source": source,
-                    "n": number,
-                    "own": {"margin": {}} | ({"winner-take-all": options} if trained else {}),
-                    "pairs": number == size["levels"],
-                    "gray": data == "mnist",
-                }
-                name = f"{data}-{number}"
-                made: dict[str, Any] = {"scale": scale, "mode": mode, "seed": seed, "name": name, "seeds": several}
-                some = repeated("millidge", run, settings, **made)
-                with_training = train_seeds if number <= train_to else 0
-                found += some[:with_training] if trained else some[with_training:]
+            settings = {
+                **size,
+                "data": data,
+                "source": source,
+                "n": number,
+                "own": own,
+                "pairs": number == size["levels"],
+                "gray": data == "mnist",
+            }
+            made: dict[str, Any] = {"scale": scale, "mode": mode, "seed": seed, "seeds": several}
+            found += repeated("millidge", run, settings, name=f"{data}-{number}", **made)
     return found
 
 

@@ -58,7 +58,7 @@ _SIZES: dict[str, dict[str, Any]] = {
         "epochs": 800,
         "read_steps": [20, 50, 100, 300],
         "ae": [3, 512, 500],
-        "own": {"epochs": 400},
+        "own": {"denoising": {"epochs": 100}, "completion": {"epochs": 400}},
         "seeds": 5,
         "large_seeds": 1,
         "complete_seeds": 2,
@@ -188,12 +188,10 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
     complete_seeds = size.pop("complete_seeds", several)
     found: list[Cell] = []
     for task, numbers in tasks.items():
+        scores: dict[str, Any] = {"corruptions": SEEN[task], **options.get(task, {})}
+        own: dict[str, Any] = {"margin": {}} | ({} if scale == "smoke" else {"winner-take-all": scores})
         for number in numbers:
             for trained in (True, False):
-                own: dict[str, Any] = {"margin": {}}
-                # Completion needs trained scores; noise does not.
-                if scale != "smoke" and (trained or task == "completion"):
-                    own["winner-take-all"] = options | ({"corruptions": SEEN} if task == "completion" else {})
                 settings = {**size, "task": task, "n": number, "source": data_source("cifar10"), "own": own}
                 settings |= {"trained": trained}
                 seeds = complete_seeds if task == "completion" else several if number <= _LARGE else large_seeds
@@ -204,8 +202,8 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
     return found
 
 
-SEEN = ["occlude:0.95", "drop:0.9", "gaussian:0.5"]
-"""What the trained scores see for completion."""
+SEEN = {"denoising": ["gaussian:0.5"], "completion": ["occlude:0.95", "drop:0.9", "gaussian:0.5"]}
+"""What the trained scores see for each task."""
 
 
 def _is_ours(row: Mapping[str, Any]) -> bool:
