@@ -26,6 +26,21 @@ def test_an_autoencoder_with_its_data(tmp_path: Path, capsys: pytest.CaptureFixt
     assert {**again, "seconds": 0} == {**found, "seconds": 0}
 
 
+def test_too_few_held_out_examples_for_all_together_are_told_beforehand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, data = memory_file(tmp_path), ("--train", "digits", "--n", 6, "--held-out", "digits", "--starts", 6)
+    rate = ("--held-out-n", 30, "--false-rate", 0.1)
+    status, _, err = run(capsys, "audit", model, *data, *rate, "--together")
+    assert status == 0
+    assert "with 30 held-out examples, --together calls none or at least 2 of 6 examples memorized" in err
+    assert "it needs 59" in err
+    status, _, err = run(capsys, "audit", model, *data, *rate)
+    assert (status, "--together" in err) == (0, False)
+    few = record(capsys, "audit", model, *data, "--held-out-n", 5, "--false-rate", 0.1, "--together", status=2)
+    assert "held-out" in few["error"]
+
+
 def test_a_recurrent_state_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = leaky_file(tmp_path)
     state = ("--map", "state", "--state", "state=stateN", "--starts", 6, "--step-seconds", 0.5)

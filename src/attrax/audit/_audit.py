@@ -17,7 +17,7 @@ from attrax._base.states import state_batch
 from attrax._base.types import HostStates, Map, Progress
 from attrax.analysis import upper_confidence_bound
 from attrax.audit._ends import find_ends
-from attrax.audit._examples import Examples, fewest_held_out, judged
+from attrax.audit._examples import Examples, fewest_held_out, fewest_together, judged
 from attrax.audit._kinds import DIVERGED, NOT_CONVERGED, Ends, Motion
 from attrax.audit._layout import layout_of
 from attrax.audit._maps import LatentMap
@@ -392,9 +392,9 @@ def _notes(ends: Ends, examples: Examples | None, shared: int) -> tuple[str, ...
         )
     if examples is not None and examples.held_out and examples.procedure == "benjamini_hochberg":
         total = len(examples.examples)
-        fewest = int(np.ceil(total / (examples.rate * (examples.held_out + 1)) - 1e-9))
+        fewest = fewest_together(total, examples.held_out, examples.rate)
         notes.append(
             f"With {examples.held_out} held-out examples, Benjamini and Hochberg's procedure calls either none or at "
-            f"least {min(fewest, total)} of {total} examples memorized."
+            f"least {fewest} of {total} examples memorized."
         )
     return tuple(notes)

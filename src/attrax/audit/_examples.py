@@ -128,6 +128,16 @@ def benjamini_hochberg(p_values: np.ndarray, rate: float) -> np.ndarray:
     return found
 
 
+def fewest_together(examples: int, held_out: int, rate: float) -> int:
+    """The least number of `examples` that Benjamini and Hochberg's procedure can call memorized, unless it calls none,
+    with so many held-out ones.
+
+        >>> fewest_together(20, 99, 0.01), fewest_together(20, 499, 0.01)
+        (20, 4)
+    """
+    return min(math.ceil(examples / (rate * (held_out + 1)) - 1e-9), examples)
+
+
 def fewest_held_out(rate: float) -> int:
     """The least number of held-out examples with which a p-value can be at most `rate`.
 

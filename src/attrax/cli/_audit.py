@@ -160,6 +160,8 @@ def audit(
     sides = _shape(shape)
     data = None if not train else _load(train, n, size, gray, skip_unreadable)
     others = None if not held_out else _load(held_out, held_out_n, size, gray, skip_unreadable)
+    if together and data is not None and others is not None:
+        _tell_together(len(data), len(others), false_rate)
     facts: dict[str, Any] = {"file": str(model), "kind": kind, "seed": seed}
     chosen: dict[str, Any] = {"corruptions": tuple(corruption)} if corruption else {}
     network: Any
@@ -222,6 +224,23 @@ def audit(
         return 0
     print_audit(found, facts, step_seconds)
     return 0
+
+
+def _tell_together(examples: int, held_out: int, rate: float) -> None:
+    """Says beforehand how many examples must be accused at once; numbers that are refused later are passed over."""
+    from attrax.audit import fewest_together
+
+    if (
+        not 0 < rate < 1
+        or (held_out + 1) * rate < 1 - 1e-9
+        or (fewest := fewest_together(examples, held_out, rate)) < 2
+    ):
+        return
+    typer.echo(
+        f"attrax: with {held_out} held-out examples, --together calls none or at least {fewest} of {examples} examples "
+        f"memorized; to call a single one so, it needs {math.ceil(examples / rate - 1e-9) - 1:,}",
+        err=True,
+    )
 
 
 def _settings(facts: dict[str, Any], step_seconds: float | None) -> dict[str, str]:
