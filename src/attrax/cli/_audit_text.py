@@ -64,10 +64,11 @@ def _print_examples(table: Any) -> None:
         judged = ""
         if one.memorized is not None:
             judged = f", {'memorized' if one.memorized else 'not shown to be memorized'} (p = {number(one.p_value)})"
+        verdict, reason = (str(name).replace("_", " ") for name in (one.verdict, one.reason))
+        why = "" if reason == verdict else f" ({reason})"
         print(
-            f"  {index}: {str(one.verdict).replace('_', ' ')} ({str(one.reason).replace('_', ' ')}), one step keeps {number(one.contraction)} of a "
-            f"deviation, recovered from {back}, nearest end {one.nearest} at {number(one.distance)} "
-            f"(cosine {number(one.cosine)}){judged}"
+            f"  {index}: {verdict}{why}, one step keeps {number(one.contraction)} of a deviation, recovered "
+            f"from {back}, nearest end {one.nearest} at {number(one.distance)} (cosine {number(one.cosine)}){judged}"
         )
     if len(table.examples) > _EXAMPLES:
         print(f"  and {len(table.examples) - _EXAMPLES} more: --json has them all")

@@ -160,7 +160,7 @@ def _nearest_examples(audit: Audit, ends: tuple[End, ...]) -> list[str]:
         if is_picture(audit.train.shape[1:]):
             (uri,) = (data_uri(one) for one in pixels(audit.train[row : row + 1], audit.train))
             picture = f'<img src="{uri}" alt="example {row}">'
-        text = f"example {row}<br>{number(float(apart[row]), 4)} away<br>cosine {cosine:.4f}"
+        text = f"example {row}<br>{number(float(apart[row]), 4)} away<br>cosine {number(cosine, 4)}"
         found.append(f"{picture}<small>{text}</small>")
     return found
 
@@ -287,10 +287,10 @@ def _examples(audit: Audit) -> str:
 
 def _verdict_cells(one: Example) -> list[str]:
     good = "good" if one.verdict in (Verdict.ATTRACTOR, Verdict.DISPLACED) else "bad"
+    verdict, reason = (str(name).replace("_", " ") for name in (one.verdict, one.reason))
     back = ", ".join(name for name, came in one.recovered.items() if came) or "none"
     return [
-        f'<b class="{good}">{escape(str(one.verdict).replace("_", " "))}</b>'
-        f"<small>{escape(str(one.reason).replace('_', ' '))}</small>",
+        f'<b class="{good}">{escape(verdict)}</b><small>{escape("" if reason == verdict else reason)}</small>',
         number(one.spectral_radius, 4),
         number(one.contraction, 3),
         escape(back),

@@ -23,7 +23,15 @@ _SIZES: dict[str, dict[str, Any]] = {
         "cues": 8,
         "edge": {"epochs": 1500},
     },
-    "quick": {"frames": 40, "side": 24, "width": 256, "depth": 3, "epochs": 20_000, "cues": 20},
+    "quick": {
+        "frames": 40,
+        "side": 24,
+        "width": 256,
+        "depth": 3,
+        "epochs": 20_000,
+        "cues": 20,
+        "edge": {"epochs": 30_000},
+    },
     "tables": {"frames": 200, "side": 64, "width": 1024, "depth": 3, "epochs": 50_000, "cues": 20},
     "full": {"frames": 389, "side": 128, "width": 1024, "depth": 3, "epochs": 1_000_000, "cues": 20},
 }

@@ -39,7 +39,14 @@ _SIZES: dict[str, dict[str, Any]] = {
         "cues": 8,
         "edge": {"epochs": 1500},
     },
-    "quick": {"side": 28, "width": 256, "depth": 3, "epochs": 20_000, "cues": 20},
+    "quick": {
+        "side": 28,
+        "width": 256,
+        "depth": 3,
+        "epochs": 20_000,
+        "cues": 20,
+        "edge": {"epochs": 30_000},
+    },
     "tables": {"side": 28, "width": 512, "depth": 3, "epochs": 100_000, "cues": 100},
     "full": {"side": 28, "width": 1024, "depth": 10, "epochs": 1_000_000, "cues": 100},
 }
