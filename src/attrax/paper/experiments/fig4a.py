@@ -32,8 +32,24 @@ _SIZES: dict[str, dict[str, Any]] = {
         "cues": 20,
         "edge": {"epochs": 30_000},
     },
-    "tables": {"frames": 200, "side": 64, "width": 1024, "depth": 3, "epochs": 50_000, "cues": 20},
-    "full": {"frames": 389, "side": 128, "width": 1024, "depth": 3, "epochs": 1_000_000, "cues": 20},
+    "tables": {
+        "frames": 200,
+        "side": 64,
+        "width": 1024,
+        "depth": 3,
+        "epochs": 50_000,
+        "cues": 20,
+        "edge": {"coordinates": 0, "epochs": 30_000, "seconds": 7_200},
+    },
+    "full": {
+        "frames": 389,
+        "side": 128,
+        "width": 1024,
+        "depth": 3,
+        "epochs": 1_000_000,
+        "cues": 20,
+        "edge": {"coordinates": 0, "epochs": 100_000, "seconds": 150_000},
+    },
 }
 
 
