@@ -121,7 +121,7 @@ def test_the_options_of_store_stand_in_panels(
     options = re.findall(r"^  (--[a-z-]+|-[a-z], --[a-z-]+)", out, re.MULTILINE)
     assert 30 < len(options) <= 40
     assert {"--set", "--config", "--skip-unreadable"} <= set(options)
-    assert "With auto, any of these options trains such a network by gradient" in " ".join(out.split())
+    assert "With auto, any of these options has a network of this kind trained by gradient" in " ".join(out.split())
     sources = out.partition(TITLES[0])[2].partition(TITLES[1])[0]
     assert "--skip-unreadable" in sources
 

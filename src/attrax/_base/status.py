@@ -146,7 +146,8 @@ class StoreStatus(_Advised):
     )
     LOSS_NOT_REACHED = (
         "loss_not_reached",
-        "The epochs ran out above the requested loss: raise `epochs` or the learning rate, or widen the network.",
+        "Training ended above the requested loss: raise `epochs` or the time limit, change the learning rate, or widen "
+        "the network.",
     )
     DIVERGED = "diverged", "The loss stopped being finite: lower the learning rate or choose another initialization."
 

@@ -23,7 +23,7 @@ from attrax.maps import ConstantLinearizer, Linearization, Linearizer, ReducedMa
 from attrax.memory import Certificate, Memory, Thresholds, check_memory, default_recovery_atol
 
 _PIECE, _TOGETHER = 64, 32
-"""How many cycles are looked at together, and from how many on that is done at all."""
+"""How many cycles are processed at once, and the least number for which this is done."""
 
 
 def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Progress | None = None) -> Certificate:
@@ -196,7 +196,8 @@ def _distance_error(row: _Row, distance: float) -> float:
 
 
 def _placed(row: _Row, distance: float, error: float, recovery_atol: float) -> _Row:
-    """The row of an attractor, by whether all points where it may be are within the threshold, or none is."""
+    """The row of an attractor, by whether the exact cycle is certainly within the threshold, certainly outside it, or
+    neither."""
     if distance + error <= recovery_atol:
         return row
     if distance - error > recovery_atol:

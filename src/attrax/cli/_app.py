@@ -18,7 +18,7 @@ from attrax.cli._commands import Group, Later, command_of, group
 from attrax.cli._error_text import replaced, told
 
 _OPTION = re.compile(r"(?<!\S)--[a-z]")
-ABOUT = "Associative memory in over-parameterized neural networks: store, recall, certify."
+ABOUT = "Associative memory in over-parameterized neural networks: store, recall, certify.\n\nBegin with: attrax demo"
 
 COMMANDS = {
     "store": ("attrax.cli._store:store", "Store examples as attractors, certify each, write one file."),

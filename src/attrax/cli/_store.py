@@ -42,14 +42,17 @@ def store(
         list[str],
         typer.Argument(
             metavar="SOURCE...",
-            help="Films, sound, texts, pan:FRAMES, image files or folders, .npy, .npz, .csv, 'points:X,Y;X,Y', "
-            "points:click (in a window), digits, faces, natural, mnist:DIR, cifar10:DIR, imagenet64:DIR.",
+            help="Folders of images, image files, films, sound, texts, .npy, .npz or .csv. Built in: faces, digits, "
+            "natural (photographs), pan:FRAMES (a camera over them). In a folder of yours: mnist:DIR, cifar10:DIR, "
+            "imagenet64:DIR. Points: 'points:X,Y;X,Y', or points:click in a window.",
         ),
     ],
     source: Annotated[SourceOptions, "What to store"],
     method: Annotated[MethodOptions, "How to store it"],
     network: Annotated[
-        NetworkOptions, "Network", "With auto, any of these options trains such a network by gradient instead (slower)."
+        NetworkOptions,
+        "Network",
+        "With auto, any of these options has a network of this kind trained by gradient (slower).",
     ],
     training: Annotated[TrainingOptions, "Training"],
     output: Annotated[OutputOptions, "Output"],

@@ -196,7 +196,7 @@ class TrainingOptions:
         float | None,
         typer.Option(
             metavar="LOSS",
-            help="Loss on the clean examples to reach; gradient without noise stops there. [default: 1e-8]",
+            help="Loss on the clean examples to reach; training by gradient without noise stops there. [default: 1e-8]",
         ),
     ] = None
     time_limit: Annotated[

@@ -158,9 +158,10 @@ def recall(
     is within 1e-7 of a stored point. A network that stops at the paper's loss of 1e-8 has its fixed points farther from
     the examples than that. For such networks there is the *mean-square* reading: converged when the mean squared change
     is at most 1e-17, recovered when the mean squared distance to the example as given is below 1e-7 and no other
-    example is nearer. `auto` takes the literal reading if the stored points are the given examples, and fixed points or
-    cycles of the map, to within 1e-7. A cycle is recovered when the states of one period match those of a stored cycle
-    of that length in order.
+    example is nearer. All these numbers are in units of the patterns (`Patterns.unit`, about 1 for pictures with
+    entries from 0 to 1). `auto` takes the literal reading if the stored points are the given examples, and fixed points
+    or cycles of the map, to within 1e-7. A cycle is recovered when the states of one period match those of a stored
+    cycle of that length in order.
 
     If needed to decide whether a limit is a stored one, Newton's method refines it. The refined limit counts if the
     path approaches it; if not, the cue has not converged.

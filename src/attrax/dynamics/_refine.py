@@ -1,4 +1,4 @@
-"""Newton's method for fixed points and cycles: finds the exact state or cycle that a certificate is about."""
+"""Finds the fixed point or cycle near given states, by iteration or Newton's method: what a certificate is about."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -41,8 +41,8 @@ class Refined(Record):
 
     **Fields:**
 
-    - `points`: p×state shape, float64; equal to the given states if these were already exact enough or Newton's method
-      failed.
+    - `points`: p×state shape, float64; equal to the given states if their residual was already small enough, or nothing
+      better was found.
     - `residual`: the largest ‖f(points[i]) − points[i+1]‖₂ around the cycle, computed at the returned points.
     - `moved`: the largest distance by which a point moved.
     - `converged`: whether the residual is below the tolerance, or as small as rounding allows.

@@ -22,8 +22,8 @@ class Certificate(Rows):
     - `cycles`: the indices of the points of each cycle, in order.
     - `spectral_radius`: largest modulus of an eigenvalue of the Jacobian product around the cycle, as estimated.
     - `error`: bound, to first order, on the error of that estimate, from residual, rounding and the eigenvalue's
-      condition; at most `upper_bound`, or the estimate if that is larger. Where only the leading eigenvalue was
-      computed (`method` arnoldi), that none is larger rests on how quickly it was found; `upper_bound` does not.
+      condition; at most `upper_bound`, or the estimate if that is larger. With `method` arnoldi only the leading
+      eigenvalue was computed: that no other is larger is not proved. `upper_bound` does not depend on it.
     - `upper_bound`: bound on the modulus of every eigenvalue; infinite if none is known.
     - `log_spectral_radius`: natural logarithm of the radius, exact where the radius itself under- or overflows;
       −inf for a product that is zero.
@@ -32,7 +32,8 @@ class Certificate(Rows):
     - `moved`: largest distance from a stored point to the one certified; about 0 after `store`, which refines
       the points itself. `distance` is that from the points as given.
     - `verdict`: one `Verdict` per cycle.
-    - `method`: how the radius was computed: `"dense"` (whole spectrum), `"arnoldi"`, or `"matrix-free"`.
+    - `method`: how the radius was computed: `"dense"` (all eigenvalues), `"arnoldi"` or `"matrix-free"` (the leading
+      one), `"none"` where the map is not finite. It says nothing of rounding, which `evidence` is about.
     - `period`: the least number of steps after which the certified points repeat; 0 if they do not form a cycle, or the
       period was not computed.
     - `open_sequence_error`: for each open sequence, in the order of `Patterns.open_sequences`, the largest mean squared

@@ -58,7 +58,8 @@ class Fit(Record, Generic[M]):
     **Fields:**
 
     - `map`: the map after the last step.
-    - `loss`: mean squared error on the clean inputs at that map, in the arithmetic of training.
+    - `loss`: the mean over the clean inputs of the loss that was minimized (by default the squared error), at that map
+      and in the arithmetic of training.
     - `epochs`: number of passes through the data.
     - `seconds`: wall-clock time of this call, compilation included.
     - `status`: a `TrainingStatus`.

@@ -1,4 +1,4 @@
-"""What a writer of winner-take-all networks trains with where nothing else is said."""
+"""What the default writers train with where nothing else is said."""
 
 import math
 
