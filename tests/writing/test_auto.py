@@ -55,9 +55,31 @@ def test_what_is_given_binds_every_attempt() -> None:
     writer = ax.Auto(corruptions=("drop:0.3",), epochs=7, coordinates=0.5)
     for attempt in writer.attempts(recipe, PATTERNS):
         assert attempt.augmentation.corruptions == ("drop:0.3",)
-        assert (attempt.training.epochs, attempt.training.coordinates) == (7, 0.5)
+        assert attempt.training.coordinates == 0.5
     bare = partial(ax.maps.mlp, width=32, depth=2, bias=False)
     assert ax.Auto().attempts(bare, PATTERNS)[0].training.coordinates is None
+
+
+@pytest.mark.parametrize("recipe", [None, partial(ax.maps.mlp, width=32, depth=2)])
+def test_the_second_attempt_trains_for_longer(recipe) -> None:
+    first, second, *_ = ax.Auto().attempts(recipe, PATTERNS)
+    assert 0 < planned(first) < planned(second)
+    attempts = ax.Auto(epochs=7).attempts(recipe, PATTERNS)
+    assert [attempt.training.epochs for attempt in attempts] == [7, 14, 7][: len(attempts)]
+    listed = ax.Auto([first, second], epochs=7).attempts(recipe, PATTERNS)
+    assert [attempt.training.epochs for attempt in listed] == [7, 7]
+
+
+def planned(writer) -> int:
+    return writer.planned_epochs(PATTERNS) if isinstance(writer, ax.WinnerTakeAll) else writer.epochs_limit()
+
+
+def test_deviations_that_are_given_bind_the_second_attempt_too() -> None:
+    chosen = ax.Auto(adversarial_deviation=0.1).attempts(None, PATTERNS)
+    assert [attempt.augmentation.adversarial_deviation for attempt in chosen] == [0.1] * 3
+    first, second, third = ax.Auto().attempts(partial(ax.maps.mlp, width=32, depth=2), PATTERNS)
+    assert first.augmentation.adversarial_deviation is third.augmentation.adversarial_deviation is None
+    assert second.augmentation.adversarial_deviation > 0
 
 
 def test_a_given_network_is_trained_itself() -> None:

@@ -1,4 +1,4 @@
-"""The writer that chooses: it tries the quickest writer first, until every example is certified."""
+"""The writer that chooses: it tries several writers in turn until every example is certified."""
 
 import os
 import time
@@ -46,13 +46,21 @@ class Auto(Record):
 
     **Fields:**
 
-    - `writers`: what to try, in this order. With `None` and no network, these are `WinnerTakeAll`, a wider one trained
-      for longer, and `Constructed`. If you give a network, or a setting that only applies to end-to-end training, they
-      are three attempts of `Gradient` on that network: with corruptions; for longer, with adversarial deviations; and
-      by K-FAC (or, if the map is not fully connected, on the clean examples alone).
+    - `writers`: what to try, in this order. `None` leaves the choice to `Auto`:
+
+        - Without a network: `WinnerTakeAll`, then a wider one for twice as many epochs, and last `Constructed`. The
+          last is left out if you give any setting except `tol` and `time_limit`, because it has none.
+        - With a network, with `optimizer="kfac"`, or with a setting that only applies to end-to-end training: three
+          attempts of `Gradient`. The first trains on corruptions, the second for twice as many epochs and on
+          adversarial deviations as well, the third by K-FAC. If you give an optimizer, a rate, momentum or weight
+          decay, there is no third. If the map is not fully connected, the third trains on the clean examples instead,
+          unless you ask for noise, corruptions or another augmentation.
+        - With `learning_rate="edge"`: one attempt of `Gradient`.
+
     - `training`, `augmentation`: the two records of settings. Settings given here, in a record or directly as in
-      `Auto(epochs=500)`, apply to every writer that has such records. The time limit is for all attempts together: no
-      attempt starts after it, and training stops when it is over.
+      `Auto(epochs=500)`, apply to every attempt whose writer has such records. Of the writers that `Auto` chooses, the
+      second trains for twice the `epochs` given. The time limit is for all attempts together: no attempt starts after
+      it, and training stops when it is over.
     """
 
     writers: tuple[Writer, ...] | None
@@ -76,15 +84,13 @@ class Auto(Record):
 
     def attempts(self, network: Map | Recipe | None, patterns: Patterns) -> tuple[Writer, ...]:
         """The writers to try, in order, with their settings filled in."""
-        tried = self._chosen(network, patterns) if self.writers is None else self.writers
-        mine = {"training": given(self.training), "augmentation": given(self.augmentation)}
-        mine["training"].pop("time_limit", None)
-        return tuple(_filled(writer, mine) for writer in tried)
-
-    def _chosen(self, network: Map | Recipe | None, patterns: Patterns) -> tuple[Writer, ...]:
         training, augmentation = given(self.training), given(self.augmentation)
         training.pop("time_limit", None)
-        settings = training | augmentation
+        if self.writers is None:
+            return self._chosen(network, patterns, training | augmentation)
+        return tuple(_filled(writer, {"training": training, "augmentation": augmentation}) for writer in self.writers)
+
+    def _chosen(self, network: Map | Recipe | None, patterns: Patterns, settings: dict[str, Any]) -> tuple[Writer, ...]:
         if self.training.at_edge:
             return (Gradient(**settings),)
         kfac = self.training.optimizer_name == "kfac"
@@ -101,17 +107,14 @@ class Auto(Record):
         if "coordinates" not in settings and takes_coordinates(like):
             defaults["coordinates"] = 0.0
         first = Gradient(**(defaults | settings))
-        harder = replace(
-            first,
-            epochs=2 * first.epochs_limit(like),
-            adversarial_deviation=_DEVIATION * float(np.std(patterns.points)),
-        )
+        deviation = settings.get("adversarial_deviation", _DEVIATION * float(np.std(patterns.points)))
+        harder = replace(first, epochs=2 * first.epochs_limit(like), adversarial_deviation=deviation)
         if not isinstance(like, Layered):
             # Augmentation costs such a map many epochs. If it was not requested, training on the clean examples may
             # still succeed.
             return (first, harder) if self.augmentation.changes_inputs else (first, harder, Gradient(**settings))
         steps = {"optimizer", "learning_rate", "momentum", "weight_decay"} & settings.keys()
-        return (first, harder) if steps else (first, harder, replace(first, optimizer="kfac", epochs=None))
+        return (first, harder) if steps else (first, harder, replace(first, optimizer="kfac"))
 
     def write(
         self,
