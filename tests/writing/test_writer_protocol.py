@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import jax.random as jr
@@ -9,9 +10,9 @@ import numpy as np
 import pytest
 
 import attrax as ax
-from attrax import StoreStatus
+from attrax import TrainingStatus
 from attrax.training import pseudoinverse
-from attrax.writing import WRITERS, Writer, Written, writer_kind, writer_of
+from attrax.writing import WRITERS, Writer, Written, refine_and_certify, writer_kind, writer_of
 
 POINTS = np.random.default_rng(0).uniform(size=(5, 12))
 PATTERNS = ax.Patterns.from_examples(POINTS)
@@ -29,7 +30,7 @@ class Nearest:
         made = ax.maps.mlp(patterns.shape, width=3, depth=1, key=options["key"])
         if not self.lazy:
             made = pseudoinverse(patterns.points, patterns.targets)
-        return Written(made, 0.0, 1, 0.0, StoreStatus.STORED, {"writer": "nearest"})
+        return Written(made, 0.0, 1, 0.0, TrainingStatus.REACHED, {"writer": "nearest"})
 
     def grow(self, memory: ax.Memory, patterns: ax.Patterns, kept: Any, **options: Any) -> Iterator[Written]:
         self.asked.append(list(kept))
@@ -91,13 +92,35 @@ def test_auto_tries_a_list_of_writers_bound_by_its_settings() -> None:
         ax.Auto(())
 
 
+@pytest.mark.parametrize(("limit", "status"), [(1e-9, TrainingStatus.TIME_OVER), (None, TrainingStatus.EPOCHS_OVER)])
+@pytest.mark.parametrize("kind", [ax.Gradient, ax.WinnerTakeAll])
+def test_a_writer_says_what_was_over_before_the_loss_was_reached(kind: Any, limit: Any, status: TrainingStatus) -> None:
+    writer = kind(epochs=40, noise=0.1, tol=0.0, time_limit=limit)
+    recipe = partial(ax.maps.mlp, width=16, depth=1) if kind is ax.Gradient else None
+    written = writer.write(PATTERNS, recipe, key=jr.key(0))
+    assert written.status is status
+    certificate = refine_and_certify(ax.Memory(written.map, PATTERNS)).certificate
+    assert certificate.status_after(written.status) is ax.StoreStatus.LOSS_NOT_REACHED
+
+
+def test_the_status_of_a_memory_follows_from_training_and_verdicts() -> None:
+    at_zero = ax.Patterns.from_examples(np.zeros((1, 3)))
+    stored = ax.certify(ax.Memory(lambda x: x / 2, at_zero))
+    expanding = ax.certify(ax.Memory(lambda x: 2 * x, at_zero))
+    for certificate, reached in ((stored, "stored"), (expanding, "not_all_certified")):
+        found = [certificate.status_after(training) for training in TrainingStatus]
+        assert found == [reached, "loss_not_reached", "loss_not_reached", "diverged"]
+        with pytest.raises(ValueError, match=r"training must be one of reached, epochs_over.*got <StoreStatus"):
+            certificate.status_after(ax.StoreStatus.STORED)
+
+
 def test_the_recovery_threshold_reaches_every_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
     class Shifted(Nearest):
         """All attractors lie .03 away from the examples."""
 
         def write(self, patterns: ax.Patterns, network: Any = None, **options: Any) -> Written:
             shifted = pseudoinverse(patterns.points + 0.01, patterns.targets + 0.01)
-            return Written(shifted, 0.0, 1, 0.0, StoreStatus.STORED, {"writer": "shifted"})
+            return Written(shifted, 0.0, 1, 0.0, TrainingStatus.REACHED, {"writer": "shifted"})
 
         def grow(self, memory: ax.Memory, patterns: ax.Patterns, kept: Any, **options: Any) -> Iterator[Written]:
             yield self.write(patterns, **options)

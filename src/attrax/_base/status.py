@@ -160,13 +160,6 @@ class TrainingStatus(_Advised):
     TIME_OVER = "time_over", "The time ran out before the epochs and the requested loss: raise the time limit."
     DIVERGED = "diverged", "The loss stopped being finite: lower the learning rate or choose another initialization."
 
-    @property
-    def of_memory(self) -> StoreStatus:
-        """The status of a memory that was trained so, if all its examples are certified."""
-        if self is TrainingStatus.REACHED:
-            return StoreStatus.STORED
-        return StoreStatus.DIVERGED if self is TrainingStatus.DIVERGED else StoreStatus.LOSS_NOT_REACHED
-
 
 class PeriodStatus(_Advised):
     """Whether a recording repeats itself."""

@@ -6,8 +6,9 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float, Int
 
+from attrax._base import checks
 from attrax._base.shown import Rows, counts, span
-from attrax._base.status import Evidence, Reason, StoreStatus, Verdict
+from attrax._base.status import Evidence, Reason, StoreStatus, TrainingStatus, Verdict
 from attrax.linalg import FAILURE
 from attrax.memory._thresholds import Thresholds
 
@@ -112,8 +113,10 @@ class Certificate(Rows):
         """Whether every stored cycle is a certified attractor, and every open sequence leads to its own."""
         return self.num_attractors == len(self.verdict) and bool(self.open_sequences_kept.all())
 
-    def status_after(self, training: StoreStatus) -> StoreStatus:
-        """The status of a memory whose training ended with the status `training`."""
-        if training is StoreStatus.STORED and not self.all_attractors:
-            return StoreStatus.NOT_ALL_CERTIFIED
-        return training
+    def status_after(self, training: TrainingStatus) -> StoreStatus:
+        """The status of a memory with this certificate whose training ended with the status `training`. **Raises**
+        `ValueError` for any other status."""
+        checks.one_of("training", training, tuple(TrainingStatus))
+        if training == TrainingStatus.REACHED:
+            return StoreStatus.STORED if self.all_attractors else StoreStatus.NOT_ALL_CERTIFIED
+        return StoreStatus.DIVERGED if training == TrainingStatus.DIVERGED else StoreStatus.LOSS_NOT_REACHED

@@ -163,7 +163,9 @@ def fitted(
     else:
         found = fit(network, examples, examples, optimizer=optimizer(name, learning_rate=settings["rate"]), **common)
     memory = refine_and_certify(Memory(trained(found.map), patterns), progress=work.progress)
-    written = {"writer": "fit", "loss": found.loss, "epochs": found.epochs, "status": str(found.status.of_memory)}
+    assert memory.certificate is not None  # `refine_and_certify` sets it
+    status = str(memory.certificate.status_after(found.status))
+    written = {"writer": "fit", "loss": found.loss, "epochs": found.epochs, "status": status}
     return replace(memory, written=written | edge)
 
 

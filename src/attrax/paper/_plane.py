@@ -144,7 +144,7 @@ def train_plane(
     memory = refine_and_certify(Memory(fitted.map, patterns))
     certificate = memory.certificate
     assert certificate is not None  # `refine_and_certify` certifies
-    written["status"] = str(certificate.status_after(fitted.status.of_memory))
+    written["status"] = str(certificate.status_after(fitted.status))
     certified = Memory(memory.map, memory.patterns, memory.originals, written, certificate)
     return certified, fitted.loss, fitted.epochs, fitted.status
 

@@ -11,7 +11,7 @@ from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
 from attrax._base.shown import Record
-from attrax._base.status import StoreStatus
+from attrax._base.status import TrainingStatus
 from attrax._base.types import Map, Progress
 from attrax.maps import Recipe
 from attrax.memory import Memory
@@ -79,7 +79,7 @@ class Constructed(Record):
         loss = mean_squared_error(made, patterns.points, patterns.targets)
         details = {"writer": self.kind, "fallback": fallback}
         # No training could have missed its loss; the certificates say what the network stores.
-        return Written(made, loss, 0, time.perf_counter() - started, StoreStatus.STORED, details)
+        return Written(made, loss, 0, time.perf_counter() - started, TrainingStatus.REACHED, details)
 
     def grow(
         self,

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._base.shown import Record
-from attrax._base.status import StoreStatus, TrainingStatus
+from attrax._base.status import TrainingStatus
 from attrax._base.types import Map, Progress
 from attrax.maps import Recipe
 from attrax.memory import Memory
@@ -35,7 +35,7 @@ from attrax.training import (
     with_settings,
 )
 from attrax.writing._prepared import Prepared, prepared
-from attrax.writing._protocol import GROWTH, Written
+from attrax.writing._protocol import GROWTH, Written, status_above_tol
 
 _PAPER_EPOCHS = 1_000_000
 _AUGMENTED_EPOCHS = 3_000
@@ -202,9 +202,9 @@ class Gradient(Record):
             # The float64 loss may differ from that of training in the last digits; a loss that training accepted stays
             # accepted.
             reached = loss <= tol or (not augmented and fitted.status is TrainingStatus.REACHED)
-            status = StoreStatus.STORED if reached else StoreStatus.LOSS_NOT_REACHED
+            status = TrainingStatus.REACHED if reached else status_above_tol(fitted)
         else:
-            trained, loss, status = ready.finish(trained), float("nan"), StoreStatus.DIVERGED
+            trained, loss, status = ready.finish(trained), float("nan"), TrainingStatus.DIVERGED
         details = {
             "writer": "gradient",
             "copies": 1,

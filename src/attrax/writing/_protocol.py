@@ -8,11 +8,12 @@ from typing import Any, Protocol
 from jaxtyping import PRNGKeyArray
 
 from attrax._base.shown import Record
-from attrax._base.status import StoreStatus
+from attrax._base.status import TrainingStatus
 from attrax._base.types import Map, Progress
 from attrax.maps import Recipe
 from attrax.memory import Memory
 from attrax.patterns import Patterns
+from attrax.training import Fit
 
 GROWTH = (0.25, 0.5, 1.0)
 """Epochs of the attempts at a change, as fractions of the epochs for writing from scratch."""
@@ -23,17 +24,22 @@ class Written(Record):
     """What a writer returns to `store`.
 
     **Fields:** `map`; `loss`, mean squared error on the clean patterns in float64; `epochs`; `seconds`; `status`,
-    whether training reached its target; `details`, names, numbers and texts for the record, including `writer`, its
-    name; `memory`, if the writer has already refined and certified it.
+    how training ended, `TrainingStatus.REACHED` if there was none; `details`, names, numbers and texts for the record,
+    including `writer`, its name; `memory`, if the writer has already refined and certified it.
     """
 
     map: Map
     loss: float
     epochs: int
     seconds: float
-    status: StoreStatus
+    status: TrainingStatus
     details: dict[str, Any]
     memory: Memory | None = None
+
+
+def status_above_tol(fitted: Fit[Any]) -> TrainingStatus:
+    """How training ended whose network has a loss above the requested one: the time or the epochs were over."""
+    return TrainingStatus.TIME_OVER if fitted.time_limited else TrainingStatus.EPOCHS_OVER
 
 
 class Writer(Protocol):

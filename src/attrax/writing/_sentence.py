@@ -9,7 +9,7 @@ from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
 from attrax._base.numerics import cast, float64
-from attrax._base.status import StoreStatus
+from attrax._base.status import TrainingStatus
 from attrax._base.types import Progress
 from attrax.maps import FEEDBACKS, recurrent
 from attrax.memory import Memory
@@ -86,8 +86,8 @@ def store_words(
     memory = refine_and_certify(Memory(fitted.map, patterns), progress=progress)
     certificate = memory.certificate
     assert certificate is not None  # `refine_and_certify` sets it
-    trained = StoreStatus.STORED if repeats else StoreStatus.LOSS_NOT_REACHED
-    trained = trained if np.isfinite(fitted.loss) else StoreStatus.DIVERGED
+    trained = TrainingStatus.REACHED if repeats else TrainingStatus.EPOCHS_OVER
+    trained = trained if np.isfinite(fitted.loss) else TrainingStatus.DIVERGED
     record = {
         "writer": "recurrent",
         "feedback": feedback,

@@ -15,7 +15,7 @@ from attrax._base import checks
 from attrax._base.arguments import mention
 from attrax._base.budget import MOST_LAYERS, refuse_beyond_layers
 from attrax._base.shown import Record
-from attrax._base.status import StoreStatus
+from attrax._base.status import TrainingStatus
 from attrax._base.types import Map, Progress
 from attrax.corruptions import Corruption
 from attrax.maps import Recipe
@@ -53,7 +53,7 @@ from attrax.training import (
 from attrax.writing._changed_encoder import changed_encoder, check_record
 from attrax.writing._default_training import default_corruptions, default_epochs
 from attrax.writing._kind import END_TO_END
-from attrax.writing._protocol import GROWTH, Written
+from attrax.writing._protocol import GROWTH, Written, status_above_tol
 
 _RATE = 6.0
 """The learning rate as a multiple of the optimizer's default. Much larger steps would spoil the good start."""
@@ -354,9 +354,9 @@ class WinnerTakeAll(Record):
             if not leads.any() or mean_squared_error(network, patterns.points[leads], patterns.targets[leads]) <= tol:
                 break
         if not np.isfinite(fitted.loss):
-            status = StoreStatus.DIVERGED
+            status = TrainingStatus.DIVERGED
         else:
-            status = StoreStatus.STORED if loss <= tol else StoreStatus.LOSS_NOT_REACHED
+            status = TrainingStatus.REACHED if loss <= tol else status_above_tol(fitted)
         rate = self._rate(len(patterns))
         details = {
             "writer": "winner_take_all",
