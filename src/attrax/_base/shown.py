@@ -44,7 +44,7 @@ class Record:
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
     derived: ClassVar[tuple[str, ...]] = ()
     """Properties that are shown after the fields and included in `as_dict`."""
-    leading: ClassVar[tuple[str, ...]] = ()
+    shown_first: ClassVar[tuple[str, ...]] = ()
     """Fields and properties that are shown first, the most important ones. By default the fields in their order."""
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -68,7 +68,7 @@ class Record:
     def _facts(self) -> dict[str, Any]:
         """The values to show, the most important first."""
         values = self._values()
-        first = {name: values[name] if name in values else getattr(self, name) for name in self.leading}
+        first = {name: values[name] if name in values else getattr(self, name) for name in self.shown_first}
         return first | values
 
     def _brief(self) -> str:

@@ -176,7 +176,7 @@ def basins(
             grid.evaluate(grid.pixels_of(at[away <= pixel]))
         refine_cells(grid, coarse)
 
-    originals = patterns.points if memory.originals is None else memory.originals
+    originals = np.asarray(memory.originals)
     owner = np.zeros(len(stored), int)
     for number, cycle in enumerate(patterns.cycles):
         owner[list(cycle)] = number

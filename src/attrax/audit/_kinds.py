@@ -166,7 +166,7 @@ class Ends(Rows):
 
     rows_of: ClassVar[str] = "ends"
     derived: ClassVar[tuple[str, ...]] = ("num_attractors", "elsewhere", "elsewhere_bound")
-    leading: ClassVar[tuple[str, ...]] = ("num_attractors", "elsewhere", "elsewhere_bound")
+    shown_first: ClassVar[tuple[str, ...]] = ("num_attractors", "elsewhere", "elsewhere_bound")
 
     ends: tuple[End, ...]
     label: Int[np.ndarray, " n"]

@@ -29,13 +29,13 @@ _PIECE, _TOGETHER = 64, 32
 def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Progress | None = None) -> Certificate:
     """Certifies every cycle of a memory by the Jacobian product around it.
 
-    *attractor*: an exact cycle of the map exists within `recovery_atol` of the given points, and an upper bound on its
+    *attractor*: an exact cycle of the map exists within `recovery_atol` of the originals, and an upper bound on its
     whole spectrum, ‖Mᵐ‖^{1/m} with all errors, is below 1. *displaced*: the same, but farther away; both hold with
     the error of that distance. *not_attractor*: an eigenvalue exceeds 1 by more than its error, the map moves the
-    points by more than `recovery_atol`, another example has the same cycle, so that recall cannot tell the two apart,
-    or the cycle repeats before it has visited all its states. *inconclusive*: none of these could be shown. `reason`
-    says which case applies. Each row is what it would be alone up to rounding, except for the comparison with the
-    others and the unit of the thresholds.
+    stored points by more than `recovery_atol`, another example has the same cycle, so that recall cannot tell the two
+    apart, or the cycle repeats before it has visited all its states. *inconclusive*: none of these could be shown.
+    `reason` says which case applies. Each row is what it would be alone up to rounding, except for the comparison with
+    the others and the unit of the thresholds.
 
     The `evidence` says what a verdict rests on. For maps that bound their own slopes (attrax's networks) it is a proof,
     rounding included. For other callables, rounding and the change of the Jacobian nearby are estimated, and
@@ -80,7 +80,7 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
     # One example per thread is faster than one matrix product over all threads: these matrices are small, and on a busy
     # machine threads that share a product wait for each other. The limit ends with the block.
     workers = os.cpu_count() or 1
-    prepare = partial(_prepared, memory.map, linearize, reduced, unit, len(cycles) >= _TOGETHER)
+    prepare = partial(_linearized_together, memory.map, linearize, reduced, unit, len(cycles) >= _TOGETHER)
     certify_one = on_next_device(partial(_certify_cycle, memory.map, linearize, reduced, unit, recovery_atol))
     with one_blas_thread(), ThreadPoolExecutor(workers) as pool:
         for start in range(0, len(cycles), _PIECE * workers):
@@ -90,15 +90,15 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
             for row in pool.map(certify_one, prepared):
                 rows.append(row)
                 if progress is not None:
-                    largest = max(row.leading.radius for row in rows)
+                    largest = max(row.spectral.radius for row in rows)
                     progress("certifying", len(rows), len(cycles), {"largest_radius": largest})
 
-    examples = patterns.points if memory.originals is None else memory.originals
-    originals = [np.asarray(examples[list(cycle)], np.float64) for cycle in patterns.cycles]
+    originals = np.asarray(memory.originals)
     refined = [row.points for row in rows]
     same = Thresholds.literal(unit).recovery
     periods = np.array([_period(points, same) for points in refined])
-    distances = np.array([*map(largest_distance, refined, originals)])
+    of_cycles = [np.asarray(originals[list(cycle)], np.float64) for cycle in patterns.cycles]
+    distances = np.array([*map(largest_distance, refined, of_cycles)])
     shared = _shared(refined, same)
     errors = np.array([*map(_distance_error, rows, distances.tolist())])
     for number, row in enumerate(rows):
@@ -115,17 +115,17 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
 
     return Certificate(
         cycles=patterns.cycles,
-        spectral_radius=column("leading.radius"),
-        error=column("leading.error"),
-        upper_bound=column("leading.upper"),
-        log_spectral_radius=column("leading.log_radius"),
+        spectral_radius=column("spectral.radius"),
+        error=column("spectral.error"),
+        upper_bound=column("spectral.upper"),
+        log_spectral_radius=column("spectral.log_radius"),
         largest_singular_value=column("singular"),
         residual=column("residual"),
         moved=column("moved"),
         verdict=tuple(row.verdict for row in rows),
-        method=tuple(row.leading.method for row in rows),
+        method=tuple(row.spectral.method for row in rows),
         period=np.where(column("residual") <= recovery_atol, periods, 0),
-        open_sequence_error=open_sequence_errors(reduced, patterns, examples),
+        open_sequence_error=open_sequence_errors(reduced, patterns, originals),
         reason=tuple(row.reason for row in rows),
         evidence=tuple(row.evidence for row in rows),
         distance=distances,
@@ -162,7 +162,7 @@ def _shared(refined: list[HostStates], same: float) -> set[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class _LeadingEigenvalue:
+class _SpectralRadius:
     """The spectral radius with its error, the bound on all eigenvalues, and a lower bound on the radius."""
 
     method: str = "none"
@@ -184,7 +184,7 @@ class _Row:
     evidence: Evidence
     verdict: Verdict
     reason: Reason
-    leading: _LeadingEigenvalue = _LeadingEigenvalue()
+    spectral: _SpectralRadius = _SpectralRadius()
     singular: float = float("nan")
 
 
@@ -207,7 +207,8 @@ def _placed(row: _Row, distance: float, error: float, recovery_atol: float) -> _
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Prepared:
-    """A cycle as given and, where that was done for many at once, refined and linearized."""
+    """The stored points of a cycle and, where that was done for many at once, what they were refined to, and its
+    linearization."""
 
     cycle: HostStates
     refined: Refined | None = None
@@ -215,7 +216,7 @@ class _Prepared:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _prepared(
+def _linearized_together(
     map: Map, linearize: Linearizer, reduced: ReducedMap, unit: float, together: bool, cycles: list[HostStates]
 ) -> list[_Prepared]:
     """Refines and linearizes at once those fixed points around which the map is constant; the others are left to
@@ -238,18 +239,18 @@ def _prepared(
 def _certify_cycle(
     map: Map, linearize: Linearizer, reduced: ReducedMap, unit: float, recovery_atol: float, prepared: _Prepared
 ) -> _Row:
-    """The row of one cycle, before it is compared with the other cycles and with the points as given."""
+    """The row of one cycle, before it is compared with the other cycles and with the originals."""
     refined = refine(map, prepared.cycle, reduced=reduced, unit=unit) if prepared.refined is None else prepared.refined
     points, residual = refined.points, refined.residual
     if not np.isfinite(residual):
         inf = float("inf")
         return _Row(points, residual, refined.moved, inf, Evidence.NONE, Verdict.NOT_ATTRACTOR, Reason.NOT_FINITE)
     linear = linearize(points) if prepared.linear is None else prepared.linear
-    leading = _matrix_free(linear) if linear.product is None else _with_matrix(linear, linear.product)
-    verdict, reason = _verdict(residual, recovery_atol, linear.enclosure_radius, leading)
+    spectral = _matrix_free(linear) if linear.product is None else _with_matrix(linear, linear.product)
+    verdict, reason = _verdict(residual, recovery_atol, linear.enclosure_radius, spectral)
     # A map that does not know its own kinks may contradict its Jacobian, so this is tested.
     put_to_test = linear.evidence is not Evidence.BOUND and reason in (Reason.CONTRACTS, Reason.EXPANDS)
-    margin = 1 - leading.upper if reason is Reason.CONTRACTS else None
+    margin = 1 - spectral.upper if reason is Reason.CONTRACTS else None
     if put_to_test and contradicted(map, points, linear, unit, margin=margin):
         verdict, reason = Verdict.INCONCLUSIVE, Reason.KINK
     return _Row(
@@ -260,30 +261,30 @@ def _certify_cycle(
         linear.evidence,
         verdict,
         reason,
-        leading,
+        spectral,
         linear.singular_value(),
     )
 
 
 def _verdict(
-    residual: float, recovery_atol: float, enclosure_radius: float, leading: _LeadingEigenvalue
+    residual: float, recovery_atol: float, enclosure_radius: float, spectral: _SpectralRadius
 ) -> tuple[Verdict, Reason]:
     if residual > recovery_atol:
         return Verdict.NOT_ATTRACTOR, Reason.NO_FIXED_POINT_NEAR
-    if leading.log_radius == np.inf:
+    if spectral.log_radius == np.inf:
         return Verdict.INCONCLUSIVE, Reason.NOT_FINITE
-    if leading.log_lower > 0:
+    if spectral.log_lower > 0:
         return Verdict.NOT_ATTRACTOR, Reason.EXPANDS
-    if leading.method != "dense" and leading.radius + leading.error < 1 <= leading.upper:
+    if spectral.method != "dense" and spectral.radius + spectral.error < 1 <= spectral.upper:
         return Verdict.INCONCLUSIVE, Reason.PARTIAL_SPECTRUM
     if not np.isfinite(enclosure_radius):
         return Verdict.INCONCLUSIVE, Reason.EXISTENCE_NOT_SHOWN
-    if leading.upper < 1:
+    if spectral.upper < 1:
         return Verdict.ATTRACTOR, Reason.CONTRACTS
     return Verdict.INCONCLUSIVE, Reason.BOUND_STRADDLES_ONE
 
 
-def _with_matrix(linear: Linearization, product: Product) -> _LeadingEigenvalue:
+def _with_matrix(linear: Linearization, product: Product) -> _SpectralRadius:
     leading = leading_eigenvalue(product)
     modulus = abs(leading.value)
     log_radius = float(np.log(modulus) + product.log_scale) if modulus > 0 else -np.inf
@@ -304,10 +305,10 @@ def _with_matrix(linear: Linearization, product: Product) -> _LeadingEigenvalue:
         # an infinite error, which times a scale of 0 is NaN.
         error = min(leading.error * scale if np.isfinite(leading.error) else np.inf, max(radius, upper))
         log_lower = float(np.log(max(modulus - leading.error, 0.0) or np.finfo(float).tiny) + product.log_scale)
-    return _LeadingEigenvalue("dense" if leading.complete else "arnoldi", radius, error, upper, log_radius, log_lower)
+    return _SpectralRadius("dense" if leading.complete else "arnoldi", radius, error, upper, log_radius, log_lower)
 
 
-def _matrix_free(linear: Linearization) -> _LeadingEigenvalue:
+def _matrix_free(linear: Linearization) -> _SpectralRadius:
     """Arnoldi's method on Jacobian-vector products for the radius. The largest Ritz value is no upper bound; the bound
     comes from randomized norms."""
     size, forward = linear.size, linear.forward
@@ -316,13 +317,13 @@ def _matrix_free(linear: Linearization) -> _LeadingEigenvalue:
         upper = float(np.exp(log_upper))
     start = np.random.default_rng(0).standard_normal(size)
     if upper < 1e-100 or not forward(start).any():
-        return _LeadingEigenvalue("matrix-free", 0.0, upper, upper, -np.inf, -np.inf)
+        return _SpectralRadius("matrix-free", 0.0, upper, upper, -np.inf, -np.inf)
     eigenvalues = largest_eigenvalues(forward, linear.backward, size, tol=1e-8)
     sure = len(eigenvalues.values) > 0
     if not sure:  # it begins again: ARPACK keeps nothing of a run that found none, and the first rounds are few of 200
         eigenvalues = largest_eigenvalues(forward, linear.backward, size, tol=1e-8, max_steps=200)
     if not len(eigenvalues.values):
-        return _LeadingEigenvalue("matrix-free", upper=upper)
+        return _SpectralRadius("matrix-free", upper=upper)
     value = complex(eigenvalues.values[0])
     gap = float(eigenvalues.residuals[0]) + 1e-13 * linear.singular_value()
     error = 2 * gap * eigenvalues.condition if np.isfinite(eigenvalues.condition) else float("inf")
@@ -332,4 +333,4 @@ def _matrix_free(linear: Linearization) -> _LeadingEigenvalue:
         log_lower, log_radius = float(np.log(max(radius - error, 0.0))), float(np.log(radius))
     if not sure:  # a larger eigenvalue may have been missed
         error = max(error, upper - radius)
-    return _LeadingEigenvalue("matrix-free", radius, error, upper, log_radius, log_lower)
+    return _SpectralRadius("matrix-free", radius, error, upper, log_radius, log_lower)

@@ -125,8 +125,8 @@ def run(
     """
     with float64(), over_devices(len(starts) > sizes[-1]) as everywhere:
         reduced = everywhere(reduced)
-        rows, near, bound = _limited(starts, atol, unit)
-        z, isometric, residual = in_pieces(partial(_first_step, reduced), rows, sizes)
+        near, bound = _tolerances(starts, atol, unit)
+        z, isometric, residual = in_pieces(partial(_first_step, reduced), starts, sizes)
         return _run_on(reduced, _fresh_rows(z, isometric, residual, 1, near, bound), max_steps, keep, sizes, progress)
 
 
@@ -153,24 +153,21 @@ def run_on(
     """
     with float64(), over_devices(len(z) > sizes[-1]) as everywhere:
         reduced = everywhere(reduced)
-        rows, near, bound = _limited(z, atol, unit)
+        near, bound = _tolerances(z, atol, unit)
         isometric = (
-            None
-            if reduced.norm_factor is None
-            else in_pieces(partial(_isometric_rows, reduced.norm_factor), rows, sizes)
+            None if reduced.norm_factor is None else in_pieces(partial(_isometric_rows, reduced.norm_factor), z, sizes)
         )
-        residual = np.full(len(rows), np.finfo(rows.dtype).max, rows.dtype)
-        return _run_on(reduced, _fresh_rows(rows, isometric, residual, 0, near, bound), max_steps, keep, sizes, None)
+        residual = np.full(len(z), np.finfo(z.dtype).max, z.dtype)
+        return _run_on(reduced, _fresh_rows(z, isometric, residual, 0, near, bound), max_steps, keep, sizes, None)
 
 
-def _limited(
-    rows: np.ndarray, atol: float | np.ndarray, unit: float | np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows, each with its tolerance and the size beyond which it has diverged, in their dtype."""
+def _tolerances(rows: np.ndarray, atol: float | np.ndarray, unit: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each row, the length of step at which it has converged and the size beyond which it has diverged, in its
+    dtype."""
     count, dtype = len(rows), np.asarray(rows).dtype
     with np.errstate(over="ignore"):
         bound = np.full(count, _BOUND * np.asarray(unit)).astype(dtype)
-    return rows, np.full(count, atol).astype(dtype), np.minimum(bound, np.finfo(dtype).max)
+    return np.full(count, atol).astype(dtype), np.minimum(bound, np.finfo(dtype).max)
 
 
 def _run_on(

@@ -27,11 +27,11 @@ class Path:
 
 
 def traces(
-    reduced: ReducedMap, starts: HostStates, iteration: Run, rows: np.ndarray, limits: dict[str, Any], most_bytes: int
+    reduced: ReducedMap, starts: HostStates, iteration: Run, rows: np.ndarray, stopping: dict[str, Any], most_bytes: int
 ) -> Iterator[tuple[int, np.ndarray]]:
     """The coordinates after each step of these rows. If they were too large to keep, the rows are run again.
 
-    `limits` are the arguments that `run` was called with. About `most_bytes` of coordinates are kept at a time.
+    `stopping` holds the arguments that told `run` when to stop. About `most_bytes` of coordinates are kept at a time.
     """
     if iteration.trace is not None:
         yield from ((int(row), iteration.trace[row]) for row in rows)
@@ -40,7 +40,7 @@ def traces(
     group = np.cumsum(sizes) // most_bytes
     for number in np.unique(group):
         mine = rows[group == number]
-        again = run(reduced, starts[mine], **limits, keep=2**62)
+        again = run(reduced, starts[mine], **stopping, keep=2**62)
         assert again.trace is not None  # nothing is larger than that
         yield from zip(mine.tolist(), again.trace, strict=True)
 

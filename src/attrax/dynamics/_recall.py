@@ -73,7 +73,7 @@ class Recall(Rows):
     """
 
     rows_of: ClassVar[str] = "status"
-    leading: ClassVar = ("status", "index", "distance", "num_steps", "residual", "period", "reading")
+    shown_first: ClassVar = ("status", "index", "distance", "num_steps", "residual", "period", "reading")
 
     value: HostStates
     index: HostIndices
@@ -247,8 +247,8 @@ def recall(
         )
         starts = starts if held is None else held.value
     stored = StoredCycles.of(memory, thresholds)
-    limits = {"max_steps": max_steps, "atol": thresholds.convergence, "unit": thresholds.unit}
-    iteration = run(reduced, starts, **limits, keep=_TRACE_BYTES, progress=progress)
+    stopping = {"max_steps": max_steps, "atol": thresholds.convergence, "unit": thresholds.unit}
+    iteration = run(reduced, starts, **stopping, keep=_TRACE_BYTES, progress=progress)
     originals = np.asarray(memory.originals, np.float64)
     value = last_states(reduced, iteration, starts)
     period, transient = iteration.period.copy(), iteration.num_steps.copy()
@@ -258,7 +258,7 @@ def recall(
     status = [_UNMATCHED[ended] for ended in iteration.status]
     kept: list[Path] = []
     needed = np.arange(len(starts)) if path else np.flatnonzero(period > 0)
-    for row, trace in traces(reduced, starts, iteration, needed, limits, _TRACE_BYTES):
+    for row, trace in traces(reduced, starts, iteration, needed, stopping, _TRACE_BYTES):
         cue, approached = starts[row], False
         if period[row]:
             last = value[[row]] if period[row] == 1 else states_of(reduced, trace[-period[row] :])

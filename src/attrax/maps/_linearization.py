@@ -22,8 +22,8 @@ class Linearization(Record):
     **Fields:**
 
     - `size`: number of entries of a state, d; M is d×d.
-    - `enclosure_radius`: an exact cycle lies within this distance of the given states, and all statements about M hold
-      for that cycle; infinite if no exact cycle was shown to exist, or `state_error` was given.
+    - `enclosure_radius`: an exact cycle lies within this distance of the states at which M was computed, and all
+      statements about M hold for that cycle; infinite if no exact cycle was shown to exist, or `state_error` was given.
     - `evidence`: an `Evidence`, what bounds computed from this rest on.
     - `product`: a matrix with the nonzero spectrum of M, its error and its scale; `None` if it is too large to form.
     - `forward`, `backward`: Mv and Mᵀv, of one vector or of several, one per row.

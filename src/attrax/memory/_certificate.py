@@ -34,7 +34,8 @@ class Certificate(Rows):
       the points itself. `distance` is that from the points as given.
     - `verdict`: one `Verdict` per cycle.
     - `method`: how the radius was computed: `"dense"` (all eigenvalues), `"arnoldi"` or `"matrix-free"` (the leading
-      one), `"none"` where the map is not finite. It says nothing of rounding, which `evidence` is about.
+      one), `"none"` where the map is not finite. The `dense` of `evidence` is something else: it says that rounding is
+      estimated rather than bounded, by whatever method the radius was computed.
     - `period`: the least number of steps after which the certified points repeat; 0 if they do not form a cycle, or the
       period was not computed.
     - `open_sequence_error`: for each open sequence, in the order of `Patterns.open_sequences`, the largest mean squared
@@ -68,7 +69,15 @@ class Certificate(Rows):
     recovery_atol: float = float("nan")
 
     derived: ClassVar = ("failure_probability",)
-    leading: ClassVar = ("verdict", "reason", "spectral_radius", "upper_bound", "distance", "recovery_atol", "evidence")
+    shown_first: ClassVar = (
+        "verdict",
+        "reason",
+        "spectral_radius",
+        "upper_bound",
+        "distance",
+        "recovery_atol",
+        "evidence",
+    )
 
     def _brief(self) -> str:
         return f"{counts(self.verdict)}; upper bounds {span(self.upper_bound)}"

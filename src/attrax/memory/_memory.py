@@ -29,9 +29,10 @@ class Memory(Record):
     **Fields:**
 
     - `map`: from a state to a state of the same shape.
-    - `patterns`: the stored points, refined to the exact fixed points and cycles of the map where it has them. `None`
-      if the file was saved without them.
-    - `originals`: n×state shape, the points as they were given, in the same order; `None` as above.
+    - `patterns`: the stored points. `store` refines them: the map sends each to the next of its cycle up to a small
+      residual in float64, if it has a fixed point or cycle nearby. `None` if the file was saved without them.
+    - `originals`: n×state shape, the examples from which the stored points were refined, in the same order; `None`
+      as above.
     - `written`: how it was written, as names, numbers and texts that a file can hold.
     - `certificate`: the result of the last certification, made when it was written or later; `None` if there was none
       yet.

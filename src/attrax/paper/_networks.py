@@ -180,7 +180,7 @@ def stored_numbers(memory: Memory) -> dict[str, Any]:
     assert certificate is not None  # `store` certifies
     finite = certificate.spectral_radius[np.isfinite(certificate.spectral_radius)]
     patterns = memory.examples()
-    originals = patterns.points if memory.originals is None else memory.originals
+    originals = np.asarray(memory.originals)
     return {
         "attractors": certificate.num_attractors,
         "inconclusive": certificate.num_inconclusive,

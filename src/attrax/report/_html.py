@@ -77,7 +77,7 @@ def write_page(
         True
     """
     patterns = memory.examples()
-    originals = patterns.points if memory.originals is None else memory.originals
+    originals = np.asarray(memory.originals)
     parts = [_headline(memory, len(patterns), title)]
     if recoveries:
         parts.append(_rates(memory, recoveries))

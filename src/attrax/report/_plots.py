@@ -167,7 +167,8 @@ def recall_strip(memory: Memory, recoveries: Sequence[Recovery], *, columns: int
     """
     from matplotlib.figure import Figure
 
-    originals = memory.examples().points if memory.originals is None else memory.originals
+    memory.examples()  # refuses a memory without patterns
+    originals = np.asarray(memory.originals)
     columns = min(checks.integer("columns", columns, least=1), len(originals))
     drawn: list[tuple[str, np.ndarray, list[RecallStatus] | None]] = [
         ("stored", pixels(originals[:columns], originals), None)

@@ -1,4 +1,4 @@
-"""From a trained network to a memory: finds its exact fixed points and cycles, and certifies them."""
+"""From a trained network to a memory: refines the points to its fixed points and cycles, and certifies them."""
 
 from dataclasses import replace
 
@@ -17,7 +17,8 @@ from attrax.memory import Certificate, Memory, check_memory
 def refine_and_certify(
     memory: Memory, *, recovery_atol: float | None = None, progress: Progress | None = None
 ) -> Memory:
-    """The memory with its points refined to the exact cycles of its map, and certified there.
+    """The memory with its points refined, and certified there: in float64, the map sends each to the next of its cycle
+    up to a small residual. The certificate says whether an exact cycle was proved to exist there.
 
     `recovery_atol` is that of `certify`. **Raises** `ValueError` if the memory holds no patterns.
 
@@ -45,7 +46,7 @@ def refine_and_certify(
         for cycle, end in zip(patterns.cycles, refined, strict=True):
             points[list(cycle)] = end.points
     memory = Memory(memory.map, replace(patterns, points=points), originals, memory.written)
-    # `certify` refines whatever it is given, so it refines these again, which at exact points costs one evaluation.
+    # `certify` refines whatever it is given, so it refines these again, which costs one evaluation each.
     certificate: Certificate = certify(memory, recovery_atol=recovery_atol, progress=progress)
     return replace(memory, certificate=certificate)
 

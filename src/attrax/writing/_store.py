@@ -32,7 +32,7 @@ def store(
 ) -> Memory:
     """Writes examples into a network and certifies every one of them.
 
-    The points of the memory are refined to the exact fixed points and cycles of the trained network near the examples:
+    The points of the memory are refined to fixed points and cycles of the trained network near the examples:
     by iteration, and by Newton's method where that is needed. `originals` holds the examples as given.
 
     **Arguments:**
