@@ -212,7 +212,7 @@ def test_a_page_of_vectors_without_a_certificate(tmp_path: Path) -> None:
     answers = [ax.recovery(memory, "gaussian:0.1", key=jr.key(0))]  # made by the library itself
     page = Page(write_page(tmp_path / "p.html", memory, answers).read_text())
     assert not page.open
-    assert "not certified yet" in page.text
+    assert "no certificate yet" in page.text
     assert not [tag for tag, _ in page.tags if tag == "img"]
 
 

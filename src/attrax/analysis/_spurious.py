@@ -62,7 +62,7 @@ class Limit(Record):
     - `count`: how many starts ended there.
     - `period`: 1 for a fixed point.
     - `index`: for a stored one, the index of the cycle in `Patterns.cycles` (of the example, if all are fixed points).
-    - `state`: the limit, one of its states for a cycle, float64; refined by Newton's method if it was certified.
+    - `state`: the limit, one of its states for a cycle, float64; refined by Newton's method if it has a verdict.
     - `nearest`, `distance`: the nearest stored point and the Euclidean distance to it.
     - `verdict`: the verdict of its certificate; `None` if it was not examined.
     - `spectral_radius`, `upper_bound`: as in `Certificate`; NaN if it was not examined.
@@ -187,8 +187,8 @@ def find_spurious(
 
     A limit counts as a stored example if its mean squared distance to the example as given is below 1e-7, the paper's
     threshold. Others, the spurious ones, are merged by the same distance. The most frequent of these are refined by
-    Newton's method and certified. If the exact point turns out to be a stored example, or another limit, its starts are
-    counted there.
+    Newton's method and get a verdict. If the refined point turns out to be a stored example, or another limit, its
+    starts are counted there.
 
     **Arguments:**
 
@@ -198,7 +198,7 @@ def find_spurious(
     - `max_steps`: maximum number of applications of the map.
     - `confidence`: confidence of the upper bound on the probability of ending elsewhere. It applies to starts drawn
       like these.
-    - `num_certified`: how many of the spurious limits are refined and certified.
+    - `num_certified`: how many of the spurious limits are refined and get a verdict.
     - `checkpoint`: a file to save the census to from time to time. If it exists, the census continues from it.
     - `progress`: called with the number of finished starts.
     - `key`: random key for the draws.

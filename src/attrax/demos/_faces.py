@@ -30,7 +30,7 @@ class Demo(Record):
 
     **Fields:**
 
-    - `memory`: the certified memory of 100 faces.
+    - `memory`: the memory of 100 faces, with its certificate.
     - `recoveries`: one record for each corruption, in the order of `CORRUPTIONS`.
     - `page`: the HTML page.
     - `file`: the memory as a file.

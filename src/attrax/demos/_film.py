@@ -31,7 +31,7 @@ class FilmDemo(Record):
 
     **Fields:**
 
-    - `memory`: the certified memory of the film, one cycle.
+    - `memory`: the memory of the film, one cycle, with its certificate.
     - `recalled`: the paths from 20 cues of noise.
     - `file`: the memory as a file.
     - `films`: the path from the first cue as `.mp4` and as `.gif`, enlarged four times.

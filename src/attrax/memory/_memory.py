@@ -98,9 +98,9 @@ class Memory(Record):
 
     @property
     def recovery_atol(self) -> float | None:
-        """The recovery threshold that somebody chose when the memory was certified.
+        """The recovery threshold that somebody chose for the certificate.
 
-        `None` for the default threshold, which follows the unit of the patterns, and where nobody certified the memory.
+        `None` for the default threshold, which follows the unit of the patterns, and where there is no certificate.
         """
         chosen = float("nan") if self.certificate is None else self.certificate.recovery_atol
         if np.isnan(chosen):

@@ -85,8 +85,8 @@ def train_plane(
     at which to stop; `epochs`, the maximum number; `seed`; `checkpoint`: a file to save training to, and to continue
     from if it exists; `progress`.
 
-    **Returns** the certified memory, the loss, the epochs, and the status of training. **Raises** `ValueError` for
-    wrong arguments, and for a checkpoint of another training.
+    **Returns** the memory with its certificate, the loss, the epochs, and the status of training. **Raises**
+    `ValueError` for wrong arguments, and for a checkpoint of another training.
 
     ```python
     >>> import numpy as np

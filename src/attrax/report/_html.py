@@ -102,7 +102,7 @@ def _headline(memory: Memory, count: int, title: str) -> str:
         says = f"largest spectral radius; upper bound {bound:.4f}" if np.isfinite(bound) else "largest spectral radius"
         cards.append((number(finite.max(), 4) if len(finite) else "–", says))
     else:
-        cards.append((str(count), "examples, not certified yet"))
+        cards.append((str(count), "examples, no certificate yet"))
     if isinstance(written.get("seconds"), int | float):
         cards.append((f"{written['seconds']:.0f} s", "to train, refine and certify"))
     network = describe(memory.map)

@@ -52,8 +52,8 @@ def refine_and_certify(
 
 
 def failed_examples(memory: Memory) -> tuple[int, ...]:
-    """The examples of a certified memory on cycles that are not certified attractors, or on open sequences that are not
-    kept."""
+    """The examples of a memory with a certificate whose cycles are not certified attractors, or whose open sequences
+    are not kept."""
     certificate = memory.certificate
     assert certificate is not None  # `refine_and_certify` sets it
     failed = [

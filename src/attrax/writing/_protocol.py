@@ -25,7 +25,7 @@ class Written(Record):
 
     **Fields:** `map`; `loss`, mean squared error on the clean patterns in float64; `epochs`; `seconds`; `status`,
     how training ended, `TrainingStatus.REACHED` if there was none; `details`, names, numbers and texts for the record,
-    including `writer`, its name; `memory`, if the writer has already refined and certified it.
+    including `writer`, its name; `memory`, if the writer has already refined it and made its certificate.
     """
 
     map: Map
@@ -60,7 +60,7 @@ class Writer(Protocol):
 
         **Arguments:** `network`, the map to start from or a recipe for a new one; `None` leaves it to the writer. A
         writer that makes its own network refuses it with a `ValueError`. `recovery_atol` matters only to a writer that
-        returns a certified `memory`. The others are those of `store`.
+        returns a `memory` with a certificate. The others are those of `store`.
         """
         ...
 

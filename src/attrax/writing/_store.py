@@ -1,4 +1,4 @@
-"""Storing: patterns and a network go in, a certified memory comes out."""
+"""Storing: patterns and a network go in, a memory with a certificate comes out."""
 
 import os
 import time
@@ -30,7 +30,7 @@ def store(
     progress: Progress | None = None,
     key: PRNGKeyArray,
 ) -> Memory:
-    """Writes examples into a network and certifies every one of them.
+    """Writes examples into a network, and gives every one of them a verdict.
 
     The points of the memory are refined to fixed points and cycles of the trained network near the examples:
     by iteration, and by Newton's method where that is needed. `originals` holds the examples as given.

@@ -146,7 +146,7 @@ class Work(Record):
 
     @property
     def memory(self) -> Path | None:
-        """The file of the certified memory, beside the checkpoint."""
+        """The file of the memory with its certificate, beside the checkpoint."""
         return None if self.checkpoint is None else self.checkpoint.with_suffix(".attrax")
 
     @property
