@@ -124,7 +124,7 @@ def _parameters(examples: np.ndarray, width: int, rounds: int | None) -> int:
     """Of the network as it is before training, which does not change its size."""
     patterns = ax.Patterns.from_examples(examples)
     writer = ax.WinnerTakeAll(width=width, rounds=rounds)
-    coordinates = writer.coordinates(patterns)
+    coordinates = writer.training_data(patterns).coordinates
     start = ax.training.encoder(patterns.points, coordinates, widths=writer.widths(len(patterns)), key=jr.key(0))
     made = ax.training.winner_take_all_network(
         start, patterns.points, coordinates=coordinates, rounds=writer.rounds_after(start)

@@ -15,7 +15,7 @@ import attrax as ax
 from attrax.analysis import compare, find_spurious, measured_period, noise_tolerance
 from attrax.certificates import basin_radius
 from attrax.maps import Scalable
-from attrax.training import default_tol, out_of_units
+from attrax.training import default_tol, unscaled_network
 
 POINTS = np.random.default_rng(5).random((4, 6))
 FAINT, BRIGHT = 64.0**-3, 1e6
@@ -38,7 +38,7 @@ def stored(writer: str, scale: float) -> ax.Memory:
 
 def constructed(scale: float) -> ax.Memory:
     """A memory whose stored points are the given ones but for a deviation of a third of the recovery threshold."""
-    network = out_of_units(ax.training.margin(POINTS), scale)
+    network = unscaled_network(ax.training.margin(POINTS), scale)
     off = POINTS + 1e-4 * np.random.default_rng(1).standard_normal(POINTS.shape)
     return ax.Memory(network, ax.Patterns.from_examples(scale * off))
 
@@ -130,7 +130,7 @@ class Rescaled(eqx.Module):
 def test_certificates_and_recall_of_other_maps(name: str, scale: float) -> None:
     make, shape = OTHER_MAPS[name]
     map = make(key=KEY)
-    scaled = out_of_units(map, scale) if isinstance(map, Scalable) else Rescaled(map, np.array(scale))
+    scaled = unscaled_network(map, scale) if isinstance(map, Scalable) else Rescaled(map, np.array(scale))
     limit = ax.iterate(map, np.random.default_rng(0).random((1, *shape)), max_steps=5000).value[0]
     points = np.stack([limit, limit + np.random.default_rng(1).random(shape)])
     plain, other = (ax.Memory(one, ax.Patterns.from_examples(s * points)) for one, s in ((map, 1.0), (scaled, scale)))
@@ -244,7 +244,7 @@ def test_periods_and_open_sequences(scale: float) -> None:
     kept = []
     for s in (1.0, scale):
         patterns = ax.Patterns.from_sequences([s * film], end="hold")
-        network = out_of_units(ax.training.margin(film, film[[1, 2, 3, 3]] + 1e-3), s)
+        network = unscaled_network(ax.training.margin(film, film[[1, 2, 3, 3]] + 1e-3), s)
         found = ax.certify(ax.Memory(network, patterns))
         kept.append((found.open_sequences_kept.tolist(), found.open_sequence_error))
     assert kept[0][0] == kept[1][0] == [False]

@@ -50,7 +50,7 @@ def test_many_examples_are_stored_and_can_be_changed(monkeypatch: pytest.MonkeyP
     # No unit belongs to one example alone, so all stay when one is forgotten.
     kept = [*range(3), *range(4, 40)]
     fewer = ax.Patterns.from_examples(POINTS[kept])
-    made, carrying = changed_encoder(memory.map, record, fewer, kept, None, jr.key(0))
+    made, carrying = changed_encoder(memory.map, record, ax.WinnerTakeAll().training_data(fewer), kept, jr.key(0))
     assert [weight.shape for weight in made.weights] == [(52, 36), (39, 52)]
     assert carrying == [[]] * 39
     assert leading(made, POINTS[kept]).all()

@@ -27,6 +27,12 @@ from ._optimizers import optimizer as optimizer
 from ._polish import mean_squared_error as mean_squared_error
 from ._polish import polish as polish
 from ._recurrent import fit_recurrent as fit_recurrent
+from ._scaling import TOL as TOL
+from ._scaling import default_tol as default_tol
+from ._scaling import scaled_network as scaled_network
+from ._scaling import scaled_points as scaled_points
+from ._scaling import training_divisor as training_divisor
+from ._scaling import unscaled_network as unscaled_network
 from ._settings import Augmentation as Augmentation
 from ._settings import Training as Training
 from ._settings import from_record as from_record
@@ -34,12 +40,6 @@ from ._settings import given as given
 from ._settings import to_record as to_record
 from ._settings import with_settings as with_settings
 from ._stable_rate import RateTried as RateTried
-from ._units import TOL as TOL
-from ._units import default_tol as default_tol
-from ._units import in_units as in_units
-from ._units import out_of_units as out_of_units
-from ._units import points_in_units as points_in_units
-from ._units import training_divisor as training_divisor
 from ._winner_take_all import Encoder as Encoder
 from ._winner_take_all import carriers as carriers
 from ._winner_take_all import encoder as encoder

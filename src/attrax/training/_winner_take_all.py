@@ -4,10 +4,10 @@ The network is a plain fully connected ReLU network with biases,
 
     f(x) = m + Σᵢ (1 − tᵢ) (yᵢ − m),    tᵢ = relu(1 − g·wᵢ),    w = winner(a),    a = encoder(x),
 
-where yᵢ is the target of example i. The *encoder* has its own hidden layers and one linear score aᵢ per example. It is
-trained as a classifier, so that the right score is the largest, however the cue is corrupted. The *winner-take-all*
-layers leave the largest score positive and make all others zero. They use scores relative to their mean and work at any
-scale:
+where yᵢ is the target of example i, and m the mean of the targets. The *encoder* has its own hidden layers and one
+linear score aᵢ per example. It is trained as a classifier, so that the right score is the largest, however the cue is
+corrupted. The *winner-take-all* layers leave the largest score positive and make all others zero. They use scores
+relative to their mean and work at any scale:
 
     r ← relu(a − mean a),    then for ε₁ < … < 1:    r ← relu(r − ε·(Σⱼ rⱼ − r)),
 
@@ -42,7 +42,9 @@ from attrax.training._coordinates import Coordinates
 _GAIN = 1e4
 """The winner's activity at a clean example times the gain, that is, how far beyond saturation it is."""
 _TEMPLATE_SCALE = 2.0
+"""Factor on all scores at the start: the larger it is, the surer the classifier is before training."""
 _MOST_ALIKE = 0.999
+"""Examples whose largest correlation with another one is below this are told apart by correlation."""
 _SAFE = 0.6
 """The first inhibition is at most this fraction of the strongest one that every example's own score survives."""
 _STEEPEST = 10.0
@@ -171,15 +173,15 @@ def templates_of(vectors: np.ndarray, coordinates: Coordinates | None) -> tuple[
 
 def _templates(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weights and offsets of the linear scores at the start, of the order of the size of the examples."""
-    units = _centered_units(vectors)
-    if len(vectors) > 1 and units is not None and _standing(units, units)[1].max() < _MOST_ALIKE:
+    rows = _normalized_rows(vectors)
+    if len(vectors) > 1 and rows is not None and _standing(rows, rows)[1].max() < _MOST_ALIKE:
         size = math.sqrt(float(np.mean((vectors**2).sum(axis=1))))
         least, span = float(vectors.min()), float(np.ptp(vectors))
-        darker = _centered_units(np.log((vectors - least) / span + _DARK)) if least >= 0 else None
+        darker = _normalized_rows(np.log((vectors - least) / span + _DARK)) if least >= 0 else None
         if darker is not None:
             own, others, _ = _standing(vectors, darker)
-            units = darker if (own > others).all() else units
-        return _TEMPLATE_SCALE * size * units, np.zeros(len(vectors))
+            rows = darker if (own > others).all() else rows
+        return _TEMPLATE_SCALE * size * rows, np.zeros(len(vectors))
     moved = vectors - vectors.mean(axis=0)
     # Nearest by Euclidean distance, relative to the mean; scaled so that a typical pair differs by a few units.
     spread = float(np.mean((moved**2).sum(axis=1))) or 1.0
@@ -188,7 +190,7 @@ def _templates(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return scale * moved, scale * offsets
 
 
-def _centered_units(rows: np.ndarray) -> np.ndarray | None:
+def _normalized_rows(rows: np.ndarray) -> np.ndarray | None:
     """Rows minus their means, scaled to unit norm; `None` if one of them is constant."""
     centered = rows - rows.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(centered, axis=1)
@@ -378,6 +380,7 @@ def winner_take_all_network(
     # An example whose own score does not win is left to its certificate and does not affect the gain of the others.
     least = float(won[won > 0].min()) if (won > 0).any() else 1.0
     middle = goals.mean(axis=0)
+    # The last layer is m − Σᵢ tᵢ (yᵢ − m): the 1 in 1 − tᵢ adds nothing, because Σᵢ (yᵢ − m) = 0.
     weights += [DiagonalPlusRankOne(np.full(num, -_GAIN / least), np.zeros(num), np.zeros(num)), -(goals - middle).T]
     return MLP((*weights,), (*biases, np.ones(num), middle), shape, "relu")
 

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._base.arguments import printable
-from attrax.patterns import Patterns
-from attrax.training import Coordinates, Encoder, Layered, encoder, points_in_units, training_divisor
+from attrax.training import Encoder, Layered, encoder
+from attrax.writing._prepared import TrainingData
 
 
 def check_record(network: Any, record: Mapping[str, Any], count: int) -> None:
@@ -61,16 +61,16 @@ def _short(value: Any) -> str:
 def changed_encoder(
     network: Any,
     record: Mapping[str, Any],
-    patterns: Patterns,
+    data: TrainingData,
     kept: list[int],
-    coordinates: Coordinates | None,
     key: PRNGKeyArray,
 ) -> tuple[Encoder, list[list[int]]]:
-    """The encoder in the first layers of a memory's network, changed to `patterns`, and the units of each score."""
+    """The encoder in the first layers of a memory's network, changed to other patterns, and the units of each score."""
+    coordinates, num = data.coordinates, len(data.patterns)
     layers = len(record["encoder_widths"])
     weights = [np.asarray(weight, np.float64) for weight in network.weights[: layers + 1]]
     biases = [np.asarray(bias, np.float64) for bias in network.biases[: layers + 1]]
-    weights[0] = weights[0] * training_divisor(patterns)
+    weights[0] = weights[0] * data.divisor
     if coordinates is not None:
         biases[0] = biases[0] + weights[0] @ coordinates.center
         weights[0] = (weights[0] @ coordinates.basis) * coordinates.scale
@@ -82,12 +82,10 @@ def changed_encoder(
         weights[layer + 1] = np.delete(weights[layer + 1], lost, axis=1)
     left = np.setdiff1d(np.arange(record["encoder_widths"][0]), lost)
     carrying = [np.searchsorted(left, pairs[index]).tolist() for index in kept]
-    fresh = len(patterns) - len(kept)
+    fresh = num - len(kept)
     if fresh:
-        model = encoder(points_in_units(patterns), coordinates, widths=[2 * len(patterns)], key=key)
-        rows = np.concatenate(
-            [np.arange(len(kept), len(patterns)), len(patterns) + np.arange(len(kept), len(patterns))]
-        )
+        model = encoder(data.points, coordinates, widths=[2 * num], key=key)
+        rows = np.concatenate([np.arange(len(kept), num), num + np.arange(len(kept), num)])
         first = min(len(bias) for bias in biases[:-1])
         carrying += (first + np.arange(2 * fresh).reshape(2, fresh).T).tolist()
         weights[0] = np.concatenate([weights[0], np.asarray(model.weights[0], np.float64)[rows]])

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.random as jr
 import numpy as np
@@ -22,6 +23,7 @@ from attrax.training import (
     Augmentation,
     Fit,
     Layered,
+    Objective,
     Training,
     cosine_decay,
     default_tol,
@@ -34,7 +36,7 @@ from attrax.training import (
     to_record,
     with_settings,
 )
-from attrax.writing._prepared import Prepared, prepared
+from attrax.writing._prepared import TrainingData, prepared
 from attrax.writing._protocol import GROWTH, Written, status_above_tol
 
 _PAPER_EPOCHS = 1_000_000
@@ -123,10 +125,10 @@ class Gradient(Record):
         """Trains `network` to send each point of `patterns` to its successor. See `Writer`."""
         started = time.perf_counter()
         training, augmentation = self.training, self.augmentation
-        ready = prepared(network, patterns, training.coordinates, key=jr.fold_in(key, 1))
-        layered, augmented = isinstance(ready.network, Layered), augmentation.changes_inputs
-        self._check(ready.network)
-        epochs = self.epochs_limit(ready.network)
+        initial, data = prepared(network, patterns, training.coordinates, key=jr.fold_in(key, 1))
+        layered, augmented = isinstance(initial, Layered), augmentation.changes_inputs
+        self._check(initial)
+        epochs = self.epochs_limit(initial)
         finishing = augmented and not layered and training.polish is not False
         clean_epochs = int(_CLEAN * epochs) if finishing else 0
         limit = None if training.time_limit is None else training.time_limit * (1 - _CLEAN * finishing)
@@ -141,7 +143,7 @@ class Gradient(Record):
             steps = (epochs - clean_epochs) * (1 if batch is None else -(-len(patterns) // batch))
             schedule = cosine_decay(rate, max(steps, 1))
         tol = default_tol(patterns) if training.tol is None else training.tol
-        scaled_tol = tol / ready.divisor**2
+        scaled_tol = tol / data.divisor**2
         common: dict[str, Any] = {
             "batch": batch,
             "seconds": limit,
@@ -154,9 +156,9 @@ class Gradient(Record):
         edge = None
         if training.at_edge:
             edge = fit_at_edge(
-                ready.network,
-                ready.inputs,
-                ready.targets,
+                initial,
+                data.inputs,
+                data.targets,
                 cycles=patterns.cycles,
                 optimizer=training.optimizer_name,
                 momentum=training.momentum,
@@ -168,21 +170,21 @@ class Gradient(Record):
             fitted = edge.fit
         else:
             fitted = fit(
-                ready.network,
-                ready.inputs,
-                ready.targets,
+                initial,
+                data.inputs,
+                data.targets,
                 optimizer=training.transformation(schedule, int(jr.randint(jr.fold_in(key, 3), (), 0, 2**31 - 1))),
                 epochs=epochs - clean_epochs,
                 tol=None if augmented else scaled_tol,
                 copies=augmentation.copies or 1,
-                objective=ready.objective(augmentation),
+                objective=self._objective(initial, data) if augmented else None,
                 anneal=falls,
                 **common,
             )
         if finishing and fitted.status is not TrainingStatus.DIVERGED:
             fitted = _finished(
                 fitted,
-                ready,
+                data,
                 optimizer=training.transformation(rate / _DECAYING_RATE if falls else rate),
                 epochs=clean_epochs,
                 tol=scaled_tol,
@@ -196,15 +198,15 @@ class Gradient(Record):
         trained = fitted.map
         if fitted.status is not TrainingStatus.DIVERGED:
             if (augmented and layered) if training.polish is None else training.polish:
-                trained = polish(trained, ready.inputs, ready.targets)
-            trained = ready.finish(trained)
+                trained = polish(trained, data.inputs, data.targets)
+            trained = data.finish(trained)
             loss = mean_squared_error(trained, patterns.points, patterns.targets)
             # The float64 loss may differ from that of training in the last digits; a loss that training accepted stays
             # accepted.
             reached = loss <= tol or (not augmented and fitted.status is TrainingStatus.REACHED)
             status = TrainingStatus.REACHED if reached else status_above_tol(fitted)
         else:
-            trained, loss, status = ready.finish(trained), float("nan"), TrainingStatus.DIVERGED
+            trained, loss, status = data.finish(trained), float("nan"), TrainingStatus.DIVERGED
         details = {
             "writer": "gradient",
             "copies": 1,
@@ -235,6 +237,12 @@ class Gradient(Record):
             network = written.map
             yield replace(written, details={**written.details, "scratch_epochs": planned})
 
+    def _objective(self, network: Any, data: TrainingData) -> Objective:
+        patterns = data.patterns
+        corruptions = self.augmentation.parsed(patterns.shape if patterns.parts is None else patterns.parts[0])
+        dtype = next(np.dtype(leaf.dtype) for leaf in jax.tree.leaves(network) if eqx.is_inexact_array(leaf))
+        return data.objective(self.augmentation, corruptions, dtype)
+
     def _rate(self, falls: bool) -> Any:
         training = self.training
         if not training.takes_rate or training.learning_rate is not None:
@@ -256,9 +264,9 @@ class Gradient(Record):
             )
 
 
-def _finished(fitted: Fit[Any], ready: Prepared, **options: Any) -> Fit[Any]:
+def _finished(fitted: Fit[Any], data: TrainingData, **options: Any) -> Fit[Any]:
     """Trains further on the clean examples; epochs and time count from the beginning."""
-    clean = fit(fitted.map, ready.inputs, ready.targets, **options)
+    clean = fit(fitted.map, data.inputs, data.targets, **options)
     limited = fitted.time_limited or clean.time_limited
     return replace(clean, epochs=fitted.epochs + clean.epochs, time_limited=limited)
 

@@ -1,112 +1,113 @@
-"""The network and the patterns, prepared for training: in units of the patterns, and in the coordinates to train in."""
+"""The network and the patterns, prepared for training: divided, and in the coordinates to train in."""
 
 from dataclasses import dataclass
 from typing import Any
 
-import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._base.numerics import cast, float64
 from attrax._base.shown import Record
-from attrax._base.types import HostIndices, HostStates, Map
+from attrax._base.types import HostStates, Map
+from attrax.corruptions import Corruption
 from attrax.maps import Recipe, Scalable
 from attrax.patterns import Patterns
 from attrax.training import (
     Augmentation,
     Coordinates,
     Objective,
-    in_units,
     objective,
-    out_of_units,
-    points_in_units,
+    scaled_network,
+    scaled_points,
     takes_coordinates,
     training_divisor,
+    unscaled_network,
 )
 from attrax.writing._network import DEFAULT_NETWORK, checked_network, drawn_once, is_recipe, made_from
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Prepared(Record):
-    """The network and the patterns as training takes them; `finish` leads back to states.
+class TrainingData(Record):
+    """Patterns as training takes them.
 
-    **Fields:** `network`, which acts on coordinates if there are `coordinates`, else on states; `inputs` and `targets`,
-    the patterns in the form the network takes; `pictures` and `successor`, the points and successors of the patterns;
-    `coordinates`; `divisor` of the states (`attrax.training.training_divisor`); `parts` of pairs.
+    **Fields:** `patterns`; `divisor` of the states (`attrax.training.training_divisor`); `points`, the divided ones,
+    n×state shape; `coordinates` to train in, `None` for training on the divided states themselves; `inputs`, the points
+    or their coordinates.
     """
 
-    network: Any
-    inputs: HostStates
-    targets: HostStates
-    pictures: HostStates
-    successor: HostIndices
+    patterns: Patterns
+    divisor: float
+    points: HostStates
     coordinates: Coordinates | None
-    divisor: float = 1.0
-    parts: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+    inputs: HostStates
 
-    def objective(self, augmentation: Augmentation) -> Objective | None:
-        """The training objective; `None` for training on the clean examples."""
-        if not augmentation.changes_inputs:
-            return None
+    @classmethod
+    def of(cls, patterns: Patterns, exponent: float | None, divisor: float | None = None) -> "TrainingData":
+        """`patterns` divided by `divisor`, by default their `training_divisor`, and in coordinates with this whitening
+        exponent unless `None`."""
+        divisor = training_divisor(patterns) if divisor is None else divisor
+        points = scaled_points(patterns, divisor)
+        coordinates = None if exponent is None else Coordinates.of(points, exponent)
+        inputs = points if coordinates is None else coordinates.encode(points)
+        return cls(patterns, divisor, points, coordinates, inputs)
+
+    @property
+    def targets(self) -> HostStates:
+        """What each input is to be sent to."""
+        return self.inputs[self.patterns.successor]
+
+    def objective(self, augmentation: Augmentation, corruptions: tuple[Corruption, ...], dtype: np.dtype) -> Objective:
+        """The training objective with these corruptions and what else `augmentation` asks for."""
+        spread = 1.0 if self.coordinates is None else self.coordinates.scale
         return objective(
-            noise=np.asarray(
-                (augmentation.noise or 0.0)
-                / self.divisor
-                / (1.0 if self.coordinates is None else self.coordinates.scale)
-            ),
-            corruptions=augmentation.parsed(self.pictures.shape[1:] if self.parts is None else self.parts[0]),
-            parts=self.parts,
-            pictures=self.pictures,
+            noise=np.asarray((augmentation.noise or 0.0) / self.divisor / spread),
+            corruptions=corruptions,
+            parts=self.patterns.parts,
+            pictures=self.patterns.points,
             coordinates=self.coordinates,
             adversarial_deviation=(augmentation.adversarial_deviation or 0.0) / self.divisor,
             jacobian_penalty=(augmentation.jacobian_penalty or 0.0) / self.divisor**2,
-            successor=self.successor,
+            successor=self.patterns.successor,
             divisor=self.divisor,
-            dtype=next(np.dtype(leaf.dtype) for leaf in jax.tree.leaves(self.network) if eqx.is_inexact_array(leaf)),
+            dtype=dtype,
         )
 
     def finish(self, trained: Any) -> Any:
-        """Converts the trained network to one that acts on states."""
+        """Converts a trained network to one that acts on states."""
         trained = trained if self.coordinates is None else self.coordinates.fold(trained)
-        return out_of_units(trained, self.divisor)
+        return unscaled_network(trained, self.divisor)
 
 
 def prepared(
     network: Map | Recipe | None, patterns: Patterns, exponent: float | None, *, key: PRNGKeyArray
-) -> Prepared:
-    """`network` and `patterns` prepared for training, in coordinates with this whitening exponent unless `None`.
+) -> tuple[Any, TrainingData]:
+    """The network to train, which acts on the inputs of the data, and the data: `patterns`, in coordinates with this
+    whitening exponent unless `None`.
 
     **Raises** `ValueError` for a network that does not fit, or for coordinates that it does not take.
     """
-    shape, parts = patterns.shape, patterns.parts
+    shape = patterns.shape
     chosen: Any = checked_network(DEFAULT_NETWORK if network is None else network, shape)
     if exponent is None:
         drawn = is_recipe(chosen)
         initial = made_from(chosen, shape, key) if drawn else chosen
-        divisor = training_divisor(patterns) if isinstance(initial, Scalable) else 1.0
+        data = TrainingData.of(patterns, None, training_divisor(patterns) if isinstance(initial, Scalable) else 1.0)
         # A given network is on states, so it is converted. A new one is drawn for divided states, whatever the divisor.
-        initial = initial if drawn else in_units(initial, divisor)
-        points = points_in_units(patterns, divisor)
-        return Prepared(
-            initial, points, points[patterns.successor], patterns.points, patterns.successor, None, divisor, parts
-        )
+        return initial if drawn else scaled_network(initial, data.divisor), data
     drawn_network = drawn_once(chosen, shape, key=key)
     if not takes_coordinates(drawn_network):
         raise ValueError(
             "coordinates are centered, which needs a fully connected network with biases in the first and the last "
             "layer; omit coordinates, or allow biases"
         )
-    divisor = training_divisor(patterns) if isinstance(drawn_network, Scalable) else 1.0
-    points = points_in_units(patterns, divisor)
-    coordinates = Coordinates.of(points, exponent)
+    data = TrainingData.of(
+        patterns, exponent, training_divisor(patterns) if isinstance(drawn_network, Scalable) else 1.0
+    )
+    coordinates = data.coordinates
+    assert coordinates is not None  # there is an exponent
     if is_recipe(chosen):
-        initial = made_from(chosen, (coordinates.rank,), key)
-    else:
-        with float64():
-            initial = jax.tree.map(
-                np.asarray, cast(coordinates.unfold(in_units(chosen, divisor)), chosen.weights[0].dtype)
-            )
-    inputs = coordinates.encode(points)
-    after = patterns.successor
-    return Prepared(initial, inputs, inputs[after], patterns.points, after, coordinates, divisor, parts)
+        return made_from(chosen, (coordinates.rank,), key), data
+    with float64():
+        unfolded = coordinates.unfold(scaled_network(chosen, data.divisor))
+        return jax.tree.map(np.asarray, cast(unfolded, chosen.weights[0].dtype)), data

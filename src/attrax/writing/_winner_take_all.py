@@ -24,7 +24,6 @@ from attrax.patterns import Patterns
 from attrax.training import (
     OPTIMIZERS,
     Augmentation,
-    Coordinates,
     Encoder,
     Fit,
     LinearScores,
@@ -41,18 +40,16 @@ from attrax.training import (
     leading,
     linear_scores,
     mean_squared_error,
-    objective,
-    out_of_units,
-    points_in_units,
     rounds_for,
     to_record,
-    training_divisor,
+    unscaled_network,
     winner_take_all_network,
     with_settings,
 )
 from attrax.writing._changed_encoder import changed_encoder, check_record
 from attrax.writing._default_training import default_corruptions, default_epochs
 from attrax.writing._kind import END_TO_END
+from attrax.writing._prepared import TrainingData
 from attrax.writing._protocol import GROWTH, Written, status_above_tol
 
 _RATE = 6.0
@@ -167,22 +164,17 @@ class WinnerTakeAll(Record):
         if network is not None:
             raise ValueError("the writer winner_take_all makes its own network; leave network out, or choose width")
         started = time.perf_counter()
-        coordinates, points = self.coordinates(patterns), points_in_units(patterns)
+        data = self.training_data(patterns)
         initial: Encoder | LinearScores
         if self._linear(len(patterns)):
-            initial = linear_scores(points, coordinates, units=_UNITS, key=jr.fold_in(key, 1))
+            initial = linear_scores(data.points, data.coordinates, units=_UNITS, key=jr.fold_in(key, 1))
         else:
-            initial = encoder(points, coordinates, widths=self.widths(len(patterns)), key=jr.fold_in(key, 1))
+            widths = self.widths(len(patterns))
+            initial = encoder(data.points, data.coordinates, widths=widths, key=jr.fold_in(key, 1))
         fitted = self._train(
-            initial,
-            patterns,
-            coordinates,
-            key=jr.fold_in(key, 0),
-            checkpoint=checkpoint,
-            resume=resume,
-            progress=progress,
+            initial, data, key=jr.fold_in(key, 0), checkpoint=checkpoint, resume=resume, progress=progress
         )
-        return self._finish(fitted, patterns, coordinates, started)
+        return self._finish(fitted, data, started)
 
     def grow(
         self,
@@ -204,14 +196,14 @@ class WinnerTakeAll(Record):
                 "winner_take_all can change only a memory that it wrote; change this one with the writer that wrote it"
             )
         check_record(memory.map, record, len(memory.examples()))
-        coordinates, planned = self.coordinates(patterns), self.planned_epochs(patterns)
-        initial, carrying = changed_encoder(memory.map, record, patterns, list(kept), coordinates, key)
+        data, planned = self.training_data(patterns), self.planned_epochs(patterns)
+        initial, carrying = changed_encoder(memory.map, record, data, list(kept), key)
         for number, share in enumerate(GROWTH):
             shorter = replace(self, epochs=max(1, round(share * planned)))
-            fitted = shorter._train(initial, patterns, coordinates, key=jr.fold_in(key, number), progress=progress)
+            fitted = shorter._train(initial, data, key=jr.fold_in(key, number), progress=progress)
             initial = fitted.map
             # The corruptions on record may be defaults, so they don't determine the onset.
-            written = self._finish(fitted, patterns, coordinates, started, record.get("onset"))
+            written = self._finish(fitted, data, started, record.get("onset"))
             yield replace(written, details={**written.details, "carriers": carrying, "scratch_epochs": planned})
 
     def _linear(self, num: int) -> bool:
@@ -271,20 +263,17 @@ class WinnerTakeAll(Record):
         default *= _MOVING_RATE if self._moving() else 1
         return default * min(1.0, _CAREFUL / num)
 
-    def coordinates(self, patterns: Patterns) -> Coordinates | None:
-        """The coordinates to train in; `None` to train on the states themselves."""
+    def training_data(self, patterns: Patterns) -> TrainingData:
+        """The patterns as training takes them: on coordinates if those are asked for or states are large."""
         exponent = self.training.coordinates
-        if exponent is None:
-            if math.prod(patterns.shape) <= _PIXELS:
-                return None
+        if exponent is None and math.prod(patterns.shape) > _PIXELS:
             exponent = 0.0
-        return Coordinates.of(points_in_units(patterns), exponent)
+        return TrainingData.of(patterns, exponent)
 
     def _train(
         self,
         initial: Any,
-        patterns: Patterns,
-        coordinates: Coordinates | None,
+        data: TrainingData,
         *,
         key: PRNGKeyArray,
         checkpoint: str | os.PathLike[str] | None = None,
@@ -292,32 +281,22 @@ class WinnerTakeAll(Record):
         progress: Progress | None = None,
     ) -> Fit[Any]:
         """Trains an encoder, or linear scores, as a classifier."""
-        num, training, augmentation = len(patterns), self.training, self.augmentation
-        points, divisor = points_in_units(patterns), training_divisor(patterns)
+        patterns, training, augmentation = data.patterns, self.training, self.augmentation
+        num = len(patterns)
         batch = min(_BATCH if training.batch is None else training.batch, num)
         epochs, rate = self.planned_epochs(patterns), self._rate(num)
         falls = rate is not None and not callable(rate)
         schedule: Any = cosine_decay(rate, max(epochs * -(-num // batch), 1)) if falls else rate
         return fit(
             initial,
-            points if coordinates is None else coordinates.encode(points),
+            data.inputs,
             np.arange(num, dtype=np.float32),  # class numbers; `fit` casts them to the weights' dtype, exact up to 2²⁴
             optimizer=training.transformation(schedule),
             epochs=epochs,
             tol=None,
             batch=batch,
             copies=max(1, min(3, round(_ROWS / batch))) if augmentation.copies is None else augmentation.copies,
-            objective=objective(
-                noise=np.asarray(
-                    (augmentation.noise or 0.0) / divisor / (1.0 if coordinates is None else coordinates.scale)
-                ),
-                corruptions=self.training_corruptions(patterns),
-                pictures=patterns.points,
-                coordinates=coordinates,
-                parts=patterns.parts,
-                divisor=divisor,
-                dtype=np.dtype(np.float32),
-            ),
+            objective=data.objective(augmentation, self.training_corruptions(patterns), np.dtype(np.float32)),
             loss=cross_entropy,
             seconds=training.time_limit,
             anneal=falls,
@@ -328,17 +307,9 @@ class WinnerTakeAll(Record):
             key=key,
         )
 
-    def _finish(
-        self,
-        fitted: Fit[Any],
-        patterns: Patterns,
-        coordinates: Coordinates | None,
-        started: float,
-        onset: float | None = None,
-    ) -> Written:
+    def _finish(self, fitted: Fit[Any], data: TrainingData, started: float, onset: float | None = None) -> Written:
         """The network of a trained encoder, with its record; `onset`, if it is already known."""
-        points, divisor = points_in_units(patterns), training_divisor(patterns)
-        inputs = points if coordinates is None else coordinates.encode(points)
+        patterns, points, inputs, coordinates = data.patterns, data.points, data.inputs, data.coordinates
         linear = isinstance(fitted.map, LinearScores)
         trained = ensure_lead(fitted.map.as_encoder(inputs) if linear else fitted.map, inputs)
         leads = leading(trained, inputs)
@@ -348,7 +319,7 @@ class WinnerTakeAll(Record):
             network = winner_take_all_network(
                 trained, points, points[patterns.successor], coordinates=coordinates, rounds=rounds, onset=onset
             )
-            network = out_of_units(network, divisor)
+            network = unscaled_network(network, data.divisor)
             loss = mean_squared_error(network, patterns.points, patterns.targets)
             # More rounds help an example whose score leads by little, but not one whose score does not lead.
             if not leads.any() or mean_squared_error(network, patterns.points[leads], patterns.targets[leads]) <= tol:

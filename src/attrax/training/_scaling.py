@@ -1,4 +1,4 @@
-"""Training in units of the patterns, so that faint ones are learned as bright ones are."""
+"""States divided by a power of 64 for training, so that faint patterns are learned as bright ones are."""
 
 import math
 from typing import TypeVar
@@ -39,14 +39,14 @@ def training_divisor(patterns: Patterns) -> float:
     return 64.0 ** round(math.log2(patterns.unit) / 6)
 
 
-def points_in_units(patterns: Patterns, divisor: float | None = None) -> HostStates:
+def scaled_points(patterns: Patterns, divisor: float | None = None) -> HostStates:
     """The points divided by `divisor`, by default their `training_divisor`, in their own dtype.
 
     ```python
     >>> import numpy as np
     >>> import attrax as ax
     >>> patterns = ax.Patterns.from_examples(np.array([[200.0, 0.0], [0.0, 100.0]]))
-    >>> ax.training.points_in_units(patterns, 100.0).tolist()
+    >>> ax.training.scaled_points(patterns, 100.0).tolist()
     [[2.0, 0.0], [0.0, 1.0]]
 
     ```
@@ -54,35 +54,35 @@ def points_in_units(patterns: Patterns, divisor: float | None = None) -> HostSta
     return patterns.points / patterns.points.dtype.type(training_divisor(patterns) if divisor is None else divisor)
 
 
-def in_units(network: S, unit: float) -> S:
-    """The network on states in units that `network` is on states: x ↦ f(unit·x)/unit.
+def scaled_network(network: S, divisor: float) -> S:
+    """The network that acts on divided states as `network` does on states: x ↦ f(divisor·x)/divisor.
 
     ```python
     >>> import jax.random as jr, numpy as np
     >>> import attrax as ax
     >>> network = ax.maps.mlp((2,), width=3, depth=1, key=jr.key(0))
-    >>> scaled = ax.training.in_units(network, 10.0)
+    >>> scaled = ax.training.scaled_network(network, 10.0)
     >>> state = np.array([0.1, 0.2], np.float32)
     >>> np.allclose(scaled(state), np.asarray(network(10 * state)) / 10)
     True
 
     ```
     """
-    return network if unit == 1 else network.in_units(unit)
+    return network if divisor == 1 else network.in_units(divisor)
 
 
-def out_of_units(network: S, unit: float) -> S:
-    """The network on states that `network` is on states in units. Inverts `in_units`.
+def unscaled_network(network: S, divisor: float) -> S:
+    """The network that acts on states as `network` does on divided states. Inverts `scaled_network`.
 
     ```python
     >>> import jax.random as jr, numpy as np
     >>> import attrax as ax
     >>> network = ax.maps.mlp((2,), width=3, depth=1, key=jr.key(0))
-    >>> back = ax.training.out_of_units(ax.training.in_units(network, 10.0), 10.0)
+    >>> back = ax.training.unscaled_network(ax.training.scaled_network(network, 10.0), 10.0)
     >>> state = np.array([0.1, 0.2], np.float32)
     >>> np.allclose(back(state), network(state))
     True
 
     ```
     """
-    return in_units(network, 1 / unit)
+    return scaled_network(network, 1 / divisor)
