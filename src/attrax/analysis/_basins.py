@@ -24,7 +24,7 @@ class Other(Record):
 
     **Fields:**
 
-    - `points`: p×state shape, in order, refined to the exact cycle if Newton's method finds it.
+    - `points`: p×state shape, in order, refined if Newton's method finds the cycle.
     - `coordinates`: p×2, their projections on the plane.
     - `verdict`, `spectral_radius`: as in `Certificate`.
     """

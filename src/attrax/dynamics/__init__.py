@@ -1,4 +1,4 @@
-"""Iteration of maps, recall, and the exact fixed points and cycles that iteration leads to."""
+"""Iteration of maps, recall, and the fixed points and cycles that iteration leads to."""
 
 import lazy_loader
 

@@ -37,7 +37,7 @@ _CONTRACTS = 0.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Refined(Record):
-    """The exact cycle of a map near given states.
+    """A cycle of a map near given states, refined: in float64, and up to a small residual.
 
     **Fields:**
 
@@ -64,11 +64,12 @@ def refine(
     reduced: ReducedMap | None = None,
     unit: float | None = None,
 ) -> Refined:
-    """The exact cycle of `map` near `cycle` (p states in order; one state for a fixed point), in float64.
+    """A cycle of `map` near `cycle` (p states in order; one state for a fixed point), refined to a small residual in
+    float64. That an exact cycle exists there is for `certify` to prove.
 
     **Arguments:**
 
-    - `atol`: residual below which a cycle counts as exact; by default 1e-12 times the unit of the given states.
+    - `atol`: residual below which a cycle counts as refined; by default 1e-12 times the unit of the given states.
     - `max_steps`: maximum number of Newton steps.
     - `max_move`: a result farther than this from the given states is rejected; by default 0.01·√d units, a hundred
       times the error left by the paper's stopping loss.
@@ -84,7 +85,7 @@ def refine(
     cycle = state_batch("cycle", cycle, *shapes_of(map)).astype(np.float64)
     if not np.isfinite(cycle).all():
         raise ValueError("cycle must hold finite states; got NaN or an infinity")
-    # How exactly a cycle is refined does not depend on the other ones.
+    # How far a cycle is refined does not depend on the other ones.
     own = float(unit_of_each(cycle).max())
     unit = own if unit is None else unit
     atol = _ATOL * own if atol is None else checks.real("atol", atol, above=0)
@@ -115,7 +116,7 @@ def refine(
 def refine_each(
     map: Map, cycles: Sequence[HostStates], *, reduced: ReducedMap, unit: float | None = None
 ) -> list[Refined]:
-    """The exact cycle near each of several, p×state shape each, with the tolerances of `refine`.
+    """A refined cycle near each of several, p×state shape each, with the tolerances of `refine`.
 
     Fixed points are iterated first, all at once, which takes little more time than one: Newton's method takes them one
     by one. If each step is at most half as long as the one before, and leads to a fixed point within reach, that is the

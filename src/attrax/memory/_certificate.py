@@ -31,7 +31,7 @@ class Certificate(Rows):
     - `largest_singular_value`: of the Jacobian product (σ₁ > 1 with a radius below 1 means transient growth).
     - `residual`: largest ‖f(x_i) − x_{i+1}‖₂ at the points that were certified.
     - `moved`: largest distance from a stored point to the one certified; about 0 after `store`, which refines
-      the points itself. `distance` is that from the points as given.
+      the points itself. `distance` is that from the originals.
     - `verdict`: one `Verdict` per cycle.
     - `method`: how the radius was computed: `"dense"` (all eigenvalues), `"arnoldi"` or `"matrix-free"` (the leading
       one), `"none"` where the map is not finite. The `dense` of `evidence` is something else: it says that rounding is
@@ -43,8 +43,8 @@ class Certificate(Rows):
       run from the first state to the end and beyond; at most 1e-7 if the sequence is kept.
     - `reason`, `evidence`: one `Reason` and one `Evidence` per cycle, what the verdict rests on. Like the next two
       fields, they are empty in a certificate read from a file of an older version.
-    - `distance`: the largest distance from a given point to that of the exact cycle; `distance_error`: a bound on its
-      error, rounding included, as `verdict` used it; infinite if no exact cycle was shown to exist.
+    - `distance`: the largest distance from an original to its point of the exact cycle; `distance_error`: a bound on
+      its error, rounding included, as `verdict` used it; infinite if no exact cycle was shown to exist.
     - `recovery_atol`: the distance up to which an exact cycle counts as the stored one.
     """
 

@@ -37,7 +37,7 @@ def store_words(
 
     Each distinct word is one one-hot input; see `attrax.training.fit_recurrent` for the training. The loop is run from
     the state zero, in 64 bits, for 50 repetitions of the sentence. The states of the last repetition are the patterns
-    (hidden units first, then the input), refined to the exact cycle and certified. With `argmax` the input is constant
+    (hidden units first, then the input), refined and certified as a cycle. With `argmax` the input is constant
     near the cycle, so the Jacobian product is that of the matrices diag(1 − h²)·W. This holds as long as the same score
     stays the largest (`score_lead` in the record is its least lead over the second).
 
