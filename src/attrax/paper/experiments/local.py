@@ -17,7 +17,7 @@ from attrax.maps import MLP
 from attrax.memory import Memory
 from attrax.paper._experiment import Drawing, Experiment, Records, Summary, extent, judged, labeled, repeated, told
 from attrax.paper._figures import BLUE, VERMILION, plain_axes
-from attrax.paper._networks import RECIPE, fitted, recipe, stored_numbers
+from attrax.paper._networks import RECIPE, fitted, reached, recipe, stored_numbers
 from attrax.paper._pictures import data_note, data_source, limited, pictures
 from attrax.paper.pages import PageTable
 from attrax.paper.sweeps import Cell, CellFound, CellRecord, Work
@@ -94,7 +94,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
             trained=(lambda found: found.network) if wrapped else (lambda found: found),
         )
         numbers[rule] = stored_numbers(memory) | {"radii": [float(radius) for radius in _finite(memory)]}
-        complete = memory.status is StoreStatus.STORED  # of the last rule, which is the one being tested
+        complete = reached(memory)  # of the last rule, which is the one being tested
     return CellFound(numbers, {}, trained=complete)
 
 
@@ -143,7 +143,7 @@ def _stored(record: CellRecord, rule: str) -> int:
 
 def _reached(record: CellRecord, rule: str) -> bool:
     """Whether training by this rule reached its loss."""
-    return record.numbers[rule]["status"] == StoreStatus.STORED
+    return record.numbers[rule]["status"] in (StoreStatus.STORED, StoreStatus.NOT_ALL_CERTIFIED)
 
 
 def draw(records: Records) -> Sequence[Drawing]:

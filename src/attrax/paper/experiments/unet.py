@@ -8,7 +8,6 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from attrax import StoreStatus
 from attrax.certificates import spectrum
 from attrax.dynamics import recall
 from attrax.maps import conv_autoencoder
@@ -28,7 +27,7 @@ from attrax.paper._experiment import (
     trained,
 )
 from attrax.paper._figures import picture_rows
-from attrax.paper._networks import fitted, iterated_states, network_settings, stored_numbers
+from attrax.paper._networks import fitted, iterated_states, network_settings, reached, stored_numbers
 from attrax.paper._pictures import data_note, data_source, limited, pictures
 from attrax.paper.pages import PageTable
 from attrax.paper.sweeps import Cell, CellFound, CellRecord, Work
@@ -71,7 +70,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
         "cues": cues.astype(np.float32),
         "steps": iterated_states(memory, cues, (1, 30)).astype(np.float32),
     }
-    return CellFound(numbers, arrays, trained=memory.status is StoreStatus.STORED)
+    return CellFound(numbers, arrays, trained=reached(memory))
 
 
 def _bound(memory: Memory, size: int, key: PRNGKeyArray) -> float | None:
