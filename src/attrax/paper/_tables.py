@@ -136,7 +136,7 @@ def _name(row: str, activation: str) -> str:
 def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     """Trains the networks of one cell, all seeds together, and counts what they store.
 
-    Examples are certified at the exact fixed points nearest to them, and only if the loss was reached, because a
+    Examples are certified at the refined fixed points nearest to them, and only if the loss was reached, because a
     network that sends everything to one point has small radii too. The numbers contain a trial for each seed: `loss`,
     `epochs` and `status` of its training; `certified`, examples that are certified attractors, `None` if not computed;
     `below_one`, examples as given at which the Jacobian has a spectral radius below 1 (the paper's reading), computed

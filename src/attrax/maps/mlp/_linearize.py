@@ -58,7 +58,8 @@ class NetworkLinearizer(Record):
 
 
 def _constant(factors: Factors, radius: float, rank: int) -> Linearization:
-    """At a fixed point of which an exact one lies within `radius`, and round which the network is constant."""
+    """The `Linearization` at a state that has an exact fixed point within `radius`, and around which the network is
+    constant: the product is zero, in as many coordinates as the narrowest layer has units, like those of others."""
 
     def zeros(vectors: np.ndarray) -> np.ndarray:
         return np.zeros_like(vectors)

@@ -89,7 +89,7 @@ def tabulate(records: Records) -> Sequence[PageTable]:
         "status",
     )
     caption = (
-        "Certificates at the exact fixed point near each example. “Radius < 1” counts spectral radii alone, whether or "
+        "Certificates at the refined fixed point near each example. “Radius < 1” counts spectral radii alone, whether or "
         "not there is a fixed point that belongs to the example."
     )
     return (PageTable(caption, head, tuple(rows)),) if rows else ()

@@ -43,7 +43,7 @@ _FIXED = 1e-9
 
 
 def run(settings: Mapping[str, Any], work: Work) -> CellFound:
-    """Trains the network with Adam, then finds its exact fixed points and certifies them."""
+    """Trains the network with Adam, then refines its fixed points and certifies them."""
     examples = pictures(settings)
     key = jr.key(settings["seed"])
     network = conv_autoencoder(
