@@ -166,8 +166,8 @@ class Trial(Record):
     `parameters`, weights and biases; `certified`, examples on cycles that are certified attractors; `stored`, the
     examples that count as stored: in the paper's mode by its own criterion, a spectral radius below 1 around the cycle,
     otherwise the certified ones; `radii`, the spectral radius at each example as given, and `eigenvalues`, the moduli
-    of the top one percent at the refined fixed points nearest to the examples. The last two are only for single examples
-    outside the mode `attrax`, otherwise empty.
+    of the top one percent at the refined fixed points nearest to the examples. The last two are only for single
+    examples outside the mode `attrax`, otherwise empty.
     """
 
     length: int

@@ -59,7 +59,7 @@ class NetworkLinearizer(Record):
 
 def _constant(factors: Factors, radius: float, rank: int) -> Linearization:
     """The `Linearization` at a state that has an exact fixed point within `radius`, and around which the network is
-    constant: the product is zero, in as many coordinates as the narrowest layer has units, like those of others."""
+    constant. Its product is zero, in as many coordinates as the layer with the fewest active units has."""
 
     def zeros(vectors: np.ndarray) -> np.ndarray:
         return np.zeros_like(vectors)

@@ -89,8 +89,8 @@ def tabulate(records: Records) -> Sequence[PageTable]:
         "status",
     )
     caption = (
-        "Certificates at the refined fixed point near each example. “Radius < 1” counts spectral radii alone, whether or "
-        "not there is a fixed point that belongs to the example."
+        "Certificates at the refined fixed point near each example. “Radius < 1” counts spectral radii alone, whether "
+        "or not there is a fixed point that belongs to the example."
     )
     return (PageTable(caption, head, tuple(rows)),) if rows else ()
 
