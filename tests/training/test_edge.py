@@ -194,6 +194,22 @@ def test_a_time_limit_caps_everything() -> None:
     assert short.fit.epochs < 10**6
 
 
+def test_the_rate_of_an_anneal_is_found_though_the_time_for_the_edge_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    limit, asked = 1e6, list[float]()
+
+    def spied(*arguments: Any, seconds: float | None = None, **options: Any) -> Any:
+        asked.append(math.inf if seconds is None else seconds)
+        return fit(*arguments, seconds=seconds, **options)
+
+    monkeypatch.setattr(_edge._Run, "seconds", property(lambda _: 0.8 * limit))
+    monkeypatch.setattr(_edge, "fit", spied)
+    edge = at_edge(optimizer="gd", seconds=limit, epochs=200)
+    assert edge.fit.time_limited
+    left = [seconds for seconds in asked if seconds < limit]
+    assert left[0] == 0  # that of the edge is over
+    assert left.count(pytest.approx(0.075 * limit)) > 10  # in parts, for several rates
+
+
 def test_wrong_arguments_are_refused() -> None:
     for options, words in (
         ({"optimizer": "kfac"}, "optimizer must be one of"),

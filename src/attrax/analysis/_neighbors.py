@@ -43,11 +43,11 @@ def nearest_neighbor(
         vectors, stored = vectors - vectors.mean(axis=1, keepdims=True), stored - stored.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(stored, axis=1)
     # A constant minus its mean leaves only rounding, not a direction.
-    flat_norms = np.linalg.norm(vectors, axis=1)
+    lengths = np.linalg.norm(vectors, axis=1)
     scale = np.abs(cues.reshape(len(cues), -1)).max(axis=1)
     likeness = np.where(norms > 0, vectors @ stored.T / np.where(norms > 0, norms, 1.0), -np.inf)
     found = np.argmax(likeness, axis=1)
-    return np.where(flat_norms > 1e-12 * np.maximum(scale, 1e-300) * np.sqrt(vectors.shape[1]), found, -1)
+    return np.where(lengths > 1e-12 * np.maximum(scale, 1e-300) * np.sqrt(vectors.shape[1]), found, -1)
 
 
 def _in_known_part(vectors: np.ndarray, stored: np.ndarray, rule: str, known: np.ndarray) -> HostIndices:

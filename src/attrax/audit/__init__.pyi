@@ -8,6 +8,7 @@ from ._examples import Example as Example
 from ._examples import Examples as Examples
 from ._examples import benjamini_hochberg as benjamini_hochberg
 from ._examples import conformal_p_values as conformal_p_values
+from ._examples import fewest_held_out as fewest_held_out
 from ._examples import fewest_together as fewest_together
 from ._inputs import input_cycle as input_cycle
 from ._inputs import input_value as input_value

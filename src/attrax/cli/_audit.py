@@ -228,17 +228,15 @@ def audit(
 
 def _tell_together(examples: int, held_out: int, rate: float) -> None:
     """Says beforehand how many examples must be accused at once; numbers that are refused later are passed over."""
-    from attrax.audit import fewest_together
+    from attrax.audit import fewest_held_out, fewest_together
 
-    if (
-        not 0 < rate < 1
-        or (held_out + 1) * rate < 1 - 1e-9
-        or (fewest := fewest_together(examples, held_out, rate)) < 2
-    ):
+    if not 0 < rate < 1 or held_out < fewest_held_out(rate):
+        return
+    if (fewest := fewest_together(examples, held_out, rate)) < 2:
         return
     typer.echo(
         f"attrax: with {held_out} held-out examples, --together calls none or at least {fewest} of {examples} examples "
-        f"memorized; to call a single one so, it needs {math.ceil(examples / rate - 1e-9) - 1:,}",
+        f"memorized; to call a single one so, it needs {fewest_held_out(rate / examples):,}",
         err=True,
     )
 

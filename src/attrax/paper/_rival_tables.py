@@ -172,7 +172,8 @@ def curves(
             rates = np.array([one.rate for one in mine])
             ends = np.array([one.interval for one in mine])
             errors = np.maximum(np.stack([rates - ends[:, 0], ends[:, 1] - rates]), 0)
-            style = {"color": COLORS[place % len(COLORS)], "marker": _MARKS[place % len(_MARKS)]}
+            again, place = divmod(place, len(COLORS))  # a color that comes again has another mark
+            style = {"color": COLORS[place], "marker": _MARKS[(place + again) % len(_MARKS)]}
             axes.errorbar([at(one) for one in mine], rates, errors, label=method, markersize=4, linewidth=1.2, **style)
         for panel, name, places, rates in published:
             if panel == number:

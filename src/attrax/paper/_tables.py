@@ -151,7 +151,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     else:
         found = _together(networks, examples, settings, work)
     trials = []
-    for seed, (network, loss, epochs, status, *rate) in zip(seeds, found, strict=True):
+    for seed, (network, loss, epochs, status, rate) in zip(seeds, found, strict=True):
         below_one, largest, certified = 0, float("nan"), None
         if status is not TrainingStatus.DIVERGED:
             radii = radii_at(network, examples)
@@ -169,7 +169,7 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
                 "certified": certified,
                 "below_one": below_one,
                 "largest_radius": largest,
-                **({"edge_rate": rate[0]} if rate else {}),
+                **({"edge_rate": rate} if at_edge else {}),
             }
         )
     entry = Entry(settings, trials)
@@ -179,7 +179,8 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     return CellFound(numbers | {"nearest": least_distance(examples), "trials": trials}, trained=entry.trained > 0)
 
 
-_Trained = tuple[MLP, float, int, TrainingStatus]
+_Trained = tuple[MLP, float, int, TrainingStatus, float | None]
+"""A trained network, its loss, epochs and status, and the rate that was found, if it was to be found."""
 
 
 def _together(networks: list[MLP], values: HostStates, settings: Mapping[str, Any], work: Work) -> list[_Trained]:
@@ -190,7 +191,7 @@ def _together(networks: list[MLP], values: HostStates, settings: Mapping[str, An
         train(epochs=min(epochs, 1))  # compiles first, so that the time limit covers only training
     found = train(epochs=epochs, seconds=seconds, progress=work.progress)
     return [
-        (network, float(loss), int(epochs), status)
+        (network, float(loss), int(epochs), status, None)
         for network, loss, epochs, status in zip(found.maps, found.loss, found.epochs, found.status, strict=True)
     ]
 
@@ -212,13 +213,11 @@ def _alone(network: MLP, values: HostStates, settings: Mapping[str, Any], work: 
         progress=work.progress,
         key=jr.key(0),
     )
-    return found.map, found.loss, found.epochs, found.status
+    return found.map, found.loss, found.epochs, found.status, None
 
 
-def _at_edge(
-    network: MLP, values: HostStates, settings: Mapping[str, Any], work: Work
-) -> tuple[MLP, float, int, TrainingStatus, float]:
-    """One network at the largest stable rate of its optimizer, which comes last."""
+def _at_edge(network: MLP, values: HostStates, settings: Mapping[str, Any], work: Work) -> _Trained:
+    """The same at the largest stable rate of its optimizer."""
     (seed,) = settings["seeds"]
     found = fit_at_edge(
         network,

@@ -53,9 +53,8 @@ the second share of the epochs."""
 _OWN_STEPS = "adam", "rmsprop"
 """Optimizers whose steps are as long as their rate, however small the gradient is."""
 _FLAT, _LEAVES = 0.9, 0.7
-"""Steps of the other optimizers are tiny as long as a network is constant, so that any rate seems stable: where the
-lowest loss of the search is above the first share of that of a constant map, the search is made again as soon as it is
-below the second share."""
+"""Other optimizers hardly move while a network is constant, so any rate seems stable. Where the search ends above the
+first share of the loss of a constant map, it is made again as soon as the loss is below the second share."""
 _FALL, _CONTRACTION = 0.9, 0.02
 """Progress: the lowest loss falls by this factor, or the mean logarithm of the radii by this much."""
 _PATIENCE, _WAITED = 15, 1 / 3
@@ -273,10 +272,12 @@ class _Run:
         log.constant = self.name not in _OWN_STEPS and log.rate == 0 and lowest > _FLAT * self.constant
         log.rate = log.found = default if log.constant else log.found
 
-    def largest_rate(self, map: Any, state: Rated, first: float) -> tuple[float, tuple[RateTried, ...]]:
-        """The largest stable rate from these weights, and the rates tried."""
-        low = _SEARCH_LOW * self.constant
-        rate, tried, seconds = largest_stable_rate(self.segment, map, state, first, low, self.report)
+    def largest_rate(
+        self, map: Any, state: Rated, first: float, share: float = 1 - _ANNEAL
+    ) -> tuple[float, tuple[RateTried, ...]]:
+        """The largest stable rate from these weights, and the rates tried, within this share of the time limit."""
+        segment, low = partial(self.segment, share=share), _SEARCH_LOW * self.constant
+        rate, tried, seconds = largest_stable_rate(segment, map, state, first, low, self.report)
         self.log.seconds_to_find += seconds
         return rate, tried
 
@@ -361,7 +362,7 @@ class _Run:
             self.now = (self.best[0], self.cold(self.best[0]))
             rate = log.path[log.best_path - 1][0] if log.best_path else log.rate
             if self.name not in _OWN_STEPS:
-                rate, _ = self.largest_rate(*self.now, OPTIMIZERS["adam"])
+                rate, _ = self.largest_rate(*self.now, OPTIMIZERS["adam"], 1 - _ANNEAL / 2)
             log.cool = rate / _COOLER
         while True:
             done, before = sum(epochs for _, epochs in log.annealed), self.now[1].mean

@@ -330,5 +330,5 @@ EXPERIMENT = Experiment(
     "that are not fixed. No published number is repeated here. Deviations: fewer pictures and adds below the scale "
     "full; the predictive-coding network is a small one of this project, not BayesPCN; the unknown part begins at the "
     "mean of the stored pictures for all memories; the pictures are drawn by our seeds, where they take the first "
-    "ones.",
+    "ones. Our winner-take-all network is trained on noise, dropped pixels and hidden parts, in other draws.",
 )
