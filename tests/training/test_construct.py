@@ -6,7 +6,14 @@ import pytest
 from sklearn.svm import SVC
 
 import attrax as ax
-from attrax.training import CONSTRUCTIONS, constructed_start, margin, pseudoinverse
+from attrax.training import (
+    CONSTRUCTIONS,
+    _construct,  # how many margins are computed is counted
+    changed_margin,
+    constructed_start,
+    margin,
+    pseudoinverse,
+)
 
 BUILD = {"pseudoinverse": pseudoinverse, "margin": margin}
 POINTS = np.random.default_rng(0).uniform(size=(6, 4, 5))
@@ -225,3 +232,61 @@ def test_wrong_arguments_are_refused() -> None:
         ax.store(POINTS, margin(POINTS), writer=ax.Constructed(), key=jr.key(0))
     with pytest.raises(ValueError, match="checkpoint"):
         ax.store(POINTS, writer=ax.Constructed(), checkpoint="file", key=jr.key(0))
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    solved = list[int]()
+    separated = _construct._separated
+    monkeypatch.setattr(_construct, "_separated", lambda *a: (solved.append(a[1]), separated(*a))[1])
+    return solved
+
+
+def test_a_changed_margin_is_that_of_all_examples_and_only_what_changed_is_computed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    draw = np.random.default_rng(0)
+    points = draw.normal(size=(90, 30)) * np.linspace(0.1, 3, 30)
+    before = margin(points[:80])
+    solved = counted(monkeypatch)
+    for kept, changed in (
+        (range(80), points[:81]),
+        ([0, *range(2, 80)], np.delete(points[:80], 1, axis=0)),
+        (range(40, 80), points[40:]),
+        ([], points[80:]),
+    ):
+        solved.clear()
+        found = changed_margin(before, points[:80], list(kept), changed)
+        if len(changed) in (79, 81):
+            assert len(solved) < 60
+        assert len(solved) >= len(changed) - len(list(kept))
+        whole = margin(changed)
+        for one, other in zip((*found.weights, *found.biases), (*whole.weights, *whole.biases), strict=True):
+            np.testing.assert_allclose(one, other, atol=5e-3 * np.abs(other).max())
+
+
+def test_of_another_network_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, solved = margin(POINTS, fallback=POINTS[0]), counted(monkeypatch)
+    others = (before, margin(POINTS[::-1]), margin(POINTS[:4]), ax.maps.mlp((4, 5), width=12, depth=1, key=jr.key(0)))
+    for network in others:
+        solved.clear()
+        found = changed_margin(network, POINTS, range(6), POINTS)
+        assert ax.certify(ax.Memory(found, ax.Patterns.from_examples(POINTS))).all_attractors
+    assert sorted(solved) == [*range(6)]
+
+
+def test_nothing_of_another_construction_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, solved = ax.store(POINTS, writer=ax.Constructed("pseudoinverse"), key=jr.key(0)), counted(monkeypatch)
+    ax.forget(before, [0], writer=ax.Constructed("margin"), key=jr.key(0))
+    assert sorted(solved) == [*range(5)]
+
+
+def test_margins_are_those_after_many_changes() -> None:
+    draw = np.random.default_rng(3)
+    points = draw.normal(size=(24, 12))
+    memory = ax.store(points[:12], writer=ax.Constructed("margin"), key=jr.key(0))
+    for number, point in enumerate(points[12:]):
+        memory = ax.add(memory, point[None], key=jr.key(number)).memory
+        memory = ax.forget(memory, [0], key=jr.key(number)).memory
+    whole = margin(points[12:])
+    np.testing.assert_allclose(memory.map.weights[0], whole.weights[0], atol=1e-2 * np.abs(whole.weights[0]).max())
+    assert len(memory.examples()) == 12

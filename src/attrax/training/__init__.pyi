@@ -1,6 +1,7 @@
 """Training: the paper's optimizers, one loop, coordinates in the span of the data, the polish of the last layer."""
 
 from ._construct import CONSTRUCTIONS as CONSTRUCTIONS
+from ._construct import changed_margin as changed_margin
 from ._construct import constructed_start as constructed_start
 from ._construct import margin as margin
 from ._construct import pseudoinverse as pseudoinverse

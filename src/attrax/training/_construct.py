@@ -18,8 +18,10 @@ other, until only the larger one is left or, at a tie, r, from which the film st
 
 import os
 import warnings
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray
@@ -27,7 +29,7 @@ from jaxtyping import Float, Int, PRNGKeyArray
 from attrax._base import checks
 from attrax._base.arguments import mention
 from attrax._base.budget import refuse_beyond_memory
-from attrax._base.types import HostStates
+from attrax._base.types import HostStates, Map
 from attrax.maps import MLP, init_linear
 
 CONSTRUCTIONS = ("pseudoinverse", "margin")
@@ -96,36 +98,92 @@ def margin(points: HostStates, targets: HostStates | None = None, *, fallback: H
 
     ```
     """
-    from sklearn.exceptions import ConvergenceWarning
-
     fallback = _checked_fallback(fallback, points)
     vectors = np.asarray(points, np.float64).reshape(len(points), -1)
+    nothing = np.full_like(vectors, np.nan), np.full(len(vectors), np.nan)
+    return _assembled(*_separators(vectors, *nothing), points, targets, fallback)
+
+
+def changed_margin(
+    network: Map,
+    before: HostStates,
+    kept: Sequence[int],
+    points: HostStates,
+    targets: HostStates | None = None,
+    *,
+    fallback: HostStates | None = None,
+) -> MLP:
+    """The network of `margin` after examples were added or removed, up to the tolerance of its solver. Only those aᵢ
+    are computed for which the change matters: most keep their support vectors and are right for all new examples.
+
+    **Arguments:** `network`, as `margin` made it of the examples `before`, n×state shape (of another one, an aᵢ that
+    separates its example counts as having the widest margin); `kept`, the indices of the examples that are left, with
+    which `points` begins, in this order; `points`, `targets` and `fallback` as for `margin`.
+
+    **Returns** and **raises** as `margin` does.
+
+    ```python
+    >>> import numpy as np
+    >>> from attrax import training
+    >>> network = training.margin(np.eye(4)[:3])
+    >>> larger = training.changed_margin(network, np.eye(4)[:3], [0, 1, 2], np.eye(4))
+    >>> np.allclose(larger.weights[0], training.margin(np.eye(4)).weights[0], atol=1e-3)
+    True
+
+    ```
+    """
+    fallback = _checked_fallback(fallback, points)
+    vectors, old = (np.asarray(states, np.float64).reshape(len(states), -1) for states in (points, before))
+    slopes, offsets = np.full_like(vectors, np.nan), np.full(len(vectors), np.nan)
+    made: Any = network
+    # With a rest state all aᵢ are tilted, and there are two units more.
+    if np.shape(getattr(made, "weights", (0,))[0]) == (2 * len(old), old.shape[1]) and made.biases[0] is not None:
+        low, high = _STEP
+        rows, removed = list(kept), np.delete(old, kept, axis=0)
+        first, bias = np.asarray(made.weights[0], np.float64), np.asarray(made.biases[0], np.float64)
+        begun, at_zero = first[rows] * (high - low), bias[rows] * (high - low) + low
+        values, lost = (begun @ states.T + at_zero[:, None] for states in (vectors, removed))
+        own = np.diagonal(values).copy()
+        np.fill_diagonal(values, -np.inf)
+        right = (np.abs(own - 1) <= _WITHIN) & (values.max(axis=1, initial=-np.inf) <= _WITHIN)
+        # What did not hold it back can go.
+        right &= lost.max(axis=1, initial=-np.inf) < -_WITHIN
+        slopes[: len(rows)][right], offsets[: len(rows)][right] = begun[right], at_zero[right]
+    return _assembled(*_separators(vectors, slopes, offsets), points, targets, fallback)
+
+
+def _separators(
+    vectors: Float[np.ndarray, "n d"], slopes: Float[np.ndarray, "n d"], offsets: Float[np.ndarray, " n"]
+) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"]]:
+    """The gradients of all aᵢ and their values at zero, with those of given ones that are not NaN."""
+    from sklearn.exceptions import ConvergenceWarning
+
     if len(vectors) == 1:  # nothing to be separated from
-        return _assembled(np.zeros_like(vectors), np.ones(1), points, targets, fallback)
+        return np.zeros_like(vectors), np.ones(1)
     middle = vectors.mean(axis=0)
     centered = vectors - middle
     gram = centered @ centered.T
     # The solver's tolerances are absolute, so it sees examples of unit size.
     size = float(np.mean(np.diagonal(gram))) or 1.0
     gram /= size
-    slopes, offsets, begin = np.zeros_like(vectors), np.zeros(len(vectors)), _neighbors(gram)
+    unknown = np.flatnonzero(np.isnan(offsets))
 
-    def separate(index: int) -> None:
-        support, strengths, offset = _separated(gram, index, begin[index])
+    def separate(index: int, begin: Int[np.ndarray, " k"]) -> None:
+        support, strengths, offset = _separated(gram, index, begin)
         slopes[index] = strengths @ centered[support] / size
         offsets[index] = offset - slopes[index] @ middle
 
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter("ignore", ConvergenceWarning)  # an inseparable example: its certificate says so
         # One example a thread, for the solver holds no lock.
-        list(pool.map(separate, range(len(vectors))))
-    return _assembled(slopes, offsets, points, targets, fallback)
+        list(pool.map(separate, unknown.tolist(), _neighbors(gram, unknown)))
+    return slopes, offsets
 
 
-def _neighbors(gram: Float[np.ndarray, "n n"]) -> Int[np.ndarray, "n k"]:
-    """For each example, itself and those nearest to it, from which it is separated first."""
+def _neighbors(gram: Float[np.ndarray, "n n"], which: Int[np.ndarray, " m"]) -> Int[np.ndarray, "m k"]:
+    """For each of these examples, itself and those nearest to it, from which it is separated first."""
     count = min(_FIRST, len(gram))
-    return np.argpartition(np.diagonal(gram) - 2 * gram, count - 1, axis=1)[:, :count]
+    return np.argpartition(np.diagonal(gram) - 2 * gram[which], count - 1, axis=1)[:, :count]
 
 
 def _separated(

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -13,10 +13,10 @@ from attrax._base import checks
 from attrax._base.shown import Record
 from attrax._base.status import TrainingStatus
 from attrax._base.types import Map, Progress
-from attrax.maps import Recipe
+from attrax.maps import MLP, Recipe
 from attrax.memory import Memory
 from attrax.patterns import Patterns
-from attrax.training import CONSTRUCTIONS, margin, mean_squared_error, pseudoinverse
+from attrax.training import CONSTRUCTIONS, changed_margin, margin, mean_squared_error, pseudoinverse
 from attrax.writing._protocol import Written
 
 
@@ -67,19 +67,7 @@ class Constructed(Record):
             )
         if checkpoint is not None:
             raise ValueError(f"the writer {self.kind} takes no checkpoint, because there is no training to interrupt")
-        fallback = self._fallback(patterns)
-        started = time.perf_counter()
-        report = partial(progress, "constructing") if progress is not None else lambda *_: None
-        report(0, len(patterns), {})
-        build = margin if self.kind == "margin" else pseudoinverse
-        made = build(
-            patterns.points, patterns.targets, fallback=None if fallback is None else patterns.points[fallback]
-        )
-        report(len(patterns), len(patterns), {})
-        loss = mean_squared_error(made, patterns.points, patterns.targets)
-        details = {"writer": self.kind, "fallback": fallback}
-        # No training could have missed its loss; the certificates say what the network stores.
-        return Written(made, loss, 0, time.perf_counter() - started, TrainingStatus.REACHED, details)
+        return self._written(patterns, margin if self.kind == "margin" else pseudoinverse, progress)
 
     def grow(
         self,
@@ -90,12 +78,31 @@ class Constructed(Record):
         key: PRNGKeyArray,
         progress: Progress | None = None,
     ) -> Iterator[Written]:
-        """Constructs the network again, with the same fallback as before. See `Writer`."""
+        """Constructs the network again, with the same fallback as before; of a margin network, only what changes. See
+        `Writer`."""
         # Records of earlier versions call it `lead`.
         before: Any = memory.written.get("fallback", memory.written.get("lead"))
         # If the example that unknown cues went to is forgotten, another one is chosen.
         fallback = list(kept).index(before) if before in kept else None
-        yield replace(self, fallback=fallback).write(patterns, key=key, progress=progress)
+        writer = replace(self, fallback=fallback)
+        if self.kind == memory.written.get("writer") == "margin" and memory.originals is not None:
+            yield writer._written(patterns, partial(changed_margin, memory.map, memory.originals, kept), progress)
+        else:
+            yield writer.write(patterns, key=key, progress=progress)
+
+    def _written(self, patterns: Patterns, build: Callable[..., MLP], progress: Progress | None) -> Written:
+        fallback = self._fallback(patterns)
+        started = time.perf_counter()
+        report = partial(progress, "constructing") if progress is not None else lambda *_: None
+        report(0, len(patterns), {})
+        made = build(
+            patterns.points, patterns.targets, fallback=None if fallback is None else patterns.points[fallback]
+        )
+        report(len(patterns), len(patterns), {})
+        loss = mean_squared_error(made, patterns.points, patterns.targets)
+        details = {"writer": self.kind, "fallback": fallback}
+        # No training could have missed its loss; the certificates say what the network stores.
+        return Written(made, loss, 0, time.perf_counter() - started, TrainingStatus.REACHED, details)
 
     def _fallback(self, patterns: Patterns) -> int | None:
         """The index of the state that unknown cues go to; `None` for none."""
