@@ -247,12 +247,10 @@ def test_strong_attractors_are_refined_by_iterating_and_others_by_newton(monkeyp
     newton = _refine._newton_correction
     monkeypatch.setattr(_refine, "_newton_correction", lambda *a: (solved.append(1), newton(*a))[1])
     for slope, map in maps.items():
-        with float64():
-            reduced = ax.maps.reduced_map(map, (1,))
         solved.clear()
-        found = ax.dynamics.refine_each(map, starts[:3], reduced=reduced, unit=1.0)
+        found = ax.dynamics.refine_each(map, starts[:3], unit=1.0)
         assert bool(solved) == (slope == 0.9)
         assert all(one.converged and abs(one.points[0, 0] - 1) < 1e-15 for one in found)
         assert [one.moved for one in found] == pytest.approx([1e-3, 2e-3, 0], abs=1e-12)
         # What the iteration leads to, but is farther away than is accepted, is no refinement.
-        assert not ax.dynamics.refine_each(map, starts[3:], reduced=reduced, unit=1.0)[0].converged
+        assert not ax.dynamics.refine_each(map, starts[3:], unit=1.0)[0].converged

@@ -1,7 +1,11 @@
-"""Modules that are imported on first use, so that tables of names can be read without importing JAX."""
+"""What is made on first use: modules, so that tables of names can be read without importing JAX, and properties."""
 
 import importlib
-from typing import Any
+import threading
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
 
 
 class _Lazy:
@@ -29,3 +33,30 @@ def found(place: str) -> Any:
     """
     module, _, name = place.partition(":")
     return getattr(importlib.import_module(module), name)
+
+
+class once(Generic[T]):
+    """A property that is computed on first use, by one thread while others that need it wait.
+
+    `functools.cached_property` lets each of several threads compute it.
+
+    >>> class Square:
+    ...     @once
+    ...     def area(self) -> float:
+    ...         print("computing")
+    ...         return 4.0
+    >>> square = Square()
+    >>> square.area, square.area
+    computing
+    (4.0, 4.0)
+    """
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self._make, self._name, self._lock = make, make.__name__, threading.RLock()
+        self.__doc__ = make.__doc__
+
+    def __get__(self, owner: Any, _: type) -> T:
+        with self._lock:
+            if self._name not in owner.__dict__:
+                owner.__dict__[self._name] = self._make(owner)
+            return owner.__dict__[self._name]

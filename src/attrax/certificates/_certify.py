@@ -10,6 +10,7 @@ import numpy as np
 
 from attrax._base import checks
 from attrax._base.devices import on_next_device
+from attrax._base.lazy import once
 from attrax._base.lengths import largest_distance, row_lengths
 from attrax._base.numerics import float64
 from attrax._base.processes import one_blas_thread
@@ -22,7 +23,7 @@ from attrax.linalg import SMALL, Product, basis_bound, gamma, largest_eigenvalue
 from attrax.maps import ConstantLinearizer, Linearization, Linearizer, ReducedMap, linearizer, reduced_map
 from attrax.memory import Certificate, Memory, Thresholds, check_memory, default_recovery_atol
 
-_PIECE, _TOGETHER = 64, 32
+_LEAST, _MOST, _TOGETHER = 64, 512, 32
 """How many cycles are processed at once, and the least number for which this is done."""
 
 
@@ -72,20 +73,19 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
     recovery_atol = default_recovery_atol(patterns) if recovery_atol is None else recovery_atol
     recovery_atol = checks.real("recovery_atol", recovery_atol, above=0)
     unit = patterns.unit
-    with float64():
-        reduced = reduced_map(memory.map, patterns.shape)
-    linearize = linearizer(memory.map)
+    task = _Task(memory.map, patterns.shape, linearizer(memory.map), unit, recovery_atol)
     cycles = [np.asarray(patterns.points[list(cycle)], np.float64) for cycle in patterns.cycles]
     rows: list[_Row] = []
     # One example per thread is faster than one matrix product over all threads: these matrices are small, and on a busy
     # machine threads that share a product wait for each other. The limit ends with the block.
     workers = os.cpu_count() or 1
-    prepare = partial(_linearized_together, memory.map, linearize, reduced, unit, len(cycles) >= _TOGETHER)
-    certify_one = on_next_device(partial(_certify_cycle, memory.map, linearize, reduced, unit, recovery_atol))
+    prepare = partial(_linearized_together, task, len(cycles) >= _TOGETHER)
+    certify_one = on_next_device(partial(_certify_cycle, task))
     with one_blas_thread(), ThreadPoolExecutor(workers) as pool:
-        for start in range(0, len(cycles), _PIECE * workers):
-            batch = cycles[start : start + _PIECE * workers]
-            pieces = [batch[at : at + _PIECE] for at in range(0, len(batch), _PIECE)]
+        piece = min(max(_LEAST, len(cycles) // workers), _MOST)
+        for start in range(0, len(cycles), piece * workers):
+            batch = cycles[start : start + piece * workers]
+            pieces = [batch[at : at + piece] for at in range(0, len(batch), piece)]
             prepared = [cycle for piece in pool.map(prepare, pieces) for cycle in piece]
             for row in pool.map(certify_one, prepared):
                 rows.append(row)
@@ -125,7 +125,7 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
         verdict=tuple(row.verdict for row in rows),
         method=tuple(row.spectral.method for row in rows),
         period=np.where(column("residual") <= recovery_atol, periods, 0),
-        open_sequence_error=open_sequence_errors(reduced, patterns, originals),
+        open_sequence_error=open_sequence_errors(lambda: task.reduced, patterns, originals),
         reason=tuple(row.reason for row in rows),
         evidence=tuple(row.evidence for row in rows),
         distance=distances,
@@ -205,6 +205,23 @@ def _placed(row: _Row, distance: float, error: float, recovery_atol: float) -> _
     return replace(row, verdict=Verdict.INCONCLUSIVE, reason=Reason.DISTANCE_STRADDLES_THRESHOLD)
 
 
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """What all cycles of a memory have in common: its map, and what is made of it."""
+
+    map: Map
+    shape: tuple[int, ...]
+    linearize: Linearizer
+    unit: float
+    recovery_atol: float
+
+    @once
+    def reduced(self) -> ReducedMap:
+        """The `reduced_map` of the map. Where the points are exact, nothing needs it."""
+        with float64():
+            return reduced_map(self.map, self.shape)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Prepared:
     """The stored points of a cycle and, where that was done for many at once, what they were refined to, and its
@@ -216,19 +233,17 @@ class _Prepared:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _linearized_together(
-    map: Map, linearize: Linearizer, reduced: ReducedMap, unit: float, together: bool, cycles: list[HostStates]
-) -> list[_Prepared]:
+def _linearized_together(task: _Task, together: bool, cycles: list[HostStates]) -> list[_Prepared]:
     """Refines and linearizes at once those fixed points around which the map is constant; the others are left to
     `_certify_cycle`."""
-    if not together or not isinstance(linearize, ConstantLinearizer):
+    if not together or not isinstance(task.linearize, ConstantLinearizer):
         return [_Prepared(cycle) for cycle in cycles]
-    refined = refine_each(map, cycles, reduced=reduced, unit=unit)
+    refined = refine_each(task.map, cycles, reduced=lambda: task.reduced, unit=task.unit)
     alone = [number for number, one in enumerate(refined) if len(one.points) == 1 and np.isfinite(one.residual)]
     linear: dict[int, Linearization | None] = {}
     if alone:
         states = np.concatenate([refined[number].points for number in alone])
-        linear = dict(zip(alone, linearize.constant_at(states), strict=True))
+        linear = dict(zip(alone, task.linearize.constant_at(states), strict=True))
     return [
         _Prepared(cycle, one, linear.get(number))
         for number, (cycle, one) in enumerate(zip(cycles, refined, strict=True))
@@ -236,22 +251,22 @@ def _linearized_together(
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _certify_cycle(
-    map: Map, linearize: Linearizer, reduced: ReducedMap, unit: float, recovery_atol: float, prepared: _Prepared
-) -> _Row:
+def _certify_cycle(task: _Task, prepared: _Prepared) -> _Row:
     """The row of one cycle, before it is compared with the other cycles and with the originals."""
-    refined = refine(map, prepared.cycle, reduced=reduced, unit=unit) if prepared.refined is None else prepared.refined
+    refined = prepared.refined
+    if refined is None:
+        refined = refine(task.map, prepared.cycle, reduced=task.reduced, unit=task.unit)
     points, residual = refined.points, refined.residual
     if not np.isfinite(residual):
         inf = float("inf")
         return _Row(points, residual, refined.moved, inf, Evidence.NONE, Verdict.NOT_ATTRACTOR, Reason.NOT_FINITE)
-    linear = linearize(points) if prepared.linear is None else prepared.linear
+    linear = task.linearize(points) if prepared.linear is None else prepared.linear
     spectral = _matrix_free(linear) if linear.product is None else _with_matrix(linear, linear.product)
-    verdict, reason = _verdict(residual, recovery_atol, linear.enclosure_radius, spectral)
+    verdict, reason = _verdict(residual, task.recovery_atol, linear.enclosure_radius, spectral)
     # A map that does not know its own kinks may contradict its Jacobian, so this is tested.
     put_to_test = linear.evidence is not Evidence.BOUND and reason in (Reason.CONTRACTS, Reason.EXPANDS)
     margin = 1 - spectral.upper if reason is Reason.CONTRACTS else None
-    if put_to_test and contradicted(map, points, linear, unit, margin=margin):
+    if put_to_test and contradicted(task.map, points, linear, task.unit, margin=margin):
         verdict, reason = Verdict.INCONCLUSIVE, Reason.KINK
     return _Row(
         points,

@@ -1,5 +1,7 @@
 """Open sequences: whether the map, started at the first state, runs through the states that were stored."""
 
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Float
 
@@ -12,7 +14,9 @@ _STAY = 64
 """Number of steps for which the final state has to stay the same."""
 
 
-def open_sequence_errors(reduced: ReducedMap, patterns: Patterns, originals: HostStates) -> Float[np.ndarray, " w"]:
+def open_sequence_errors(
+    reduced: Callable[[], ReducedMap], patterns: Patterns, originals: HostStates
+) -> Float[np.ndarray, " w"]:
     """For each of w open sequences, the largest mean squared distance from the states as given, in units
     of the patterns.
 
@@ -26,7 +30,7 @@ def open_sequence_errors(reduced: ReducedMap, patterns: Patterns, originals: Hos
         for _ in range(_STAY):
             sequence.append(int(patterns.successor[sequence[-1]]))
     starts = np.asarray([originals[sequence[0]] for sequence in patterns.open_sequences], np.float64)
-    runs = trajectory(reduced, starts, max(map(len, sequences)))
+    runs = trajectory(reduced(), starts, max(map(len, sequences)))
     errors = []
     for sequence, states in zip(sequences, runs, strict=True):
         if len(states) < len(sequence):

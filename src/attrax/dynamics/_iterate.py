@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from attrax._base import checks
+from attrax._base.lengths import row_lengths
 from attrax._base.numerics import float64
 from attrax._base.shown import Rows
 from attrax._base.states import state_batch
@@ -15,7 +16,6 @@ from attrax._base.types import HostStates, Map, Progress
 from attrax.dynamics._loop import NEVER, UNBOUNDED, Run, run, run_on, states_of
 from attrax.maps import ReducedMap, reduced_map, shapes_of
 from attrax.memory import Thresholds
-from attrax.patterns import Patterns
 
 _FAINTEST = 1e-6
 """The least unit that `iterate` uses for a start: a start close to 0 says nothing about the scale of the map."""
@@ -103,7 +103,8 @@ def check_starts(starts: HostStates, name: str = "starts", shapes: tuple[tuple[i
 
 def unit_of_each(states: HostStates) -> np.ndarray:
     """`Patterns.unit` of each state alone."""
-    return np.array([Patterns(state[None], np.zeros(1, int)).unit for state in states])
+    rows = states.reshape(len(states), -1)
+    return np.where(rows.any(axis=1), 4 * row_lengths(rows) / np.sqrt(rows.shape[1]), 1.0)
 
 
 def last_states(reduced: ReducedMap, iteration: Run, starts: HostStates) -> HostStates:

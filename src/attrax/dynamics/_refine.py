@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 import equinox as eqx
@@ -114,7 +115,11 @@ def refine(
 
 
 def refine_each(
-    map: Map, cycles: Sequence[HostStates], *, reduced: ReducedMap, unit: float | None = None
+    map: Map,
+    cycles: Sequence[HostStates],
+    *,
+    reduced: Callable[[], ReducedMap] | None = None,
+    unit: float | None = None,
 ) -> list[Refined]:
     """A refined cycle near each of several, p×state shape each, with the tolerances of `refine`.
 
@@ -122,41 +127,53 @@ def refine_each(
     by one. If each step is at most half as long as the one before, and leads to a fixed point within reach, that is the
     result. All other cycles go through `refine`, which finds the cycles that iteration does not come to, too.
 
+    **Arguments:** as of `refine`, but `reduced` makes the reduced map, in 64 bits; it is called only if one is needed.
+
     **Raises** as `refine` does.
 
     ```python
     >>> import numpy as np
     >>> import attrax as ax
-    >>> from attrax.extending import float64
-    >>> with float64():
-    ...     reduced = ax.maps.reduced_map(lambda x: x**2, (1,))
-    >>> found = ax.dynamics.refine_each(lambda x: x**2, [np.ones((1, 1)), np.array([[0.99]])], reduced=reduced)
+    >>> found = ax.dynamics.refine_each(lambda x: x**2, [np.ones((1, 1)), np.array([[0.99]])])
     >>> [round(float(one.points[0, 0]), 9) for one in found]
     [1.0, 1.0]
 
     ```
     """
+    if not len(cycles):
+        return []
+    reduced = cache(partial(_reduced, map, np.shape(cycles[0])[1:]) if reduced is None else reduced)
     results: list[Refined | None] = [None] * len(cycles)
     alone = [number for number, cycle in enumerate(cycles) if len(cycle) == 1]
     if alone:
         points = np.stack([np.asarray(cycles[number][0], np.float64) for number in alone])
         units, size = unit_of_each(points), points[0].size
-        residuals = _residuals(reduced, points)
+        host = host_function(map, np.float64)
+
+        def residuals_of(states: HostStates) -> Float[np.ndarray, " n"]:
+            return _residuals((lambda rows: _images(reduced(), rows)) if host is None else host.rows, states)
+
+        residuals = residuals_of(points)
         rough = np.flatnonzero(residuals > _ATOL * units)
         ends = points.copy()
         for start in range(0, len(rough), _PIECE):
             piece = rough[start : start + _PIECE]
-            ends[piece] = _limits(reduced, points[piece])
+            ends[piece] = _limits(reduced(), points[piece])
         if len(rough):
-            residuals[rough] = _residuals(reduced, ends[rough])
+            residuals[rough] = residuals_of(ends[rough])
         moved = row_lengths((ends - points).reshape(len(points), -1))
         refined = (residuals <= _ATOL * units) & (moved <= _FAR * np.sqrt(size) * (units if unit is None else unit))
         for row in np.flatnonzero(refined):
             results[alone[row]] = Refined(ends[row][None], float(residuals[row]), float(moved[row]), True)
     return [
-        refine(map, cycle, reduced=reduced, unit=unit) if one is None else one
+        refine(map, cycle, reduced=reduced(), unit=unit) if one is None else one
         for cycle, one in zip(cycles, results, strict=True)
     ]
+
+
+def _reduced(map: Map, shape: tuple[int, ...]) -> ReducedMap:
+    with float64():
+        return reduced_map(map, shape)
 
 
 def _limits(reduced: ReducedMap, points: HostStates) -> HostStates:
@@ -175,13 +192,13 @@ def _limits(reduced: ReducedMap, points: HostStates) -> HostStates:
         return _rows(reduced, "to_state", z)
 
 
-def _residuals(reduced: ReducedMap, points: HostStates) -> Float[np.ndarray, " n"]:
+def _residuals(images: Callable[[HostStates], HostStates], points: HostStates) -> Float[np.ndarray, " n"]:
     """‖f(x) − x‖₂ of each of n states."""
     lengths = []
     with float64():
         for start in range(0, len(points), _PIECE):
             piece = points[start : start + _PIECE]
-            lengths.append(row_lengths((_images(reduced, piece) - piece).reshape(len(piece), -1)))
+            lengths.append(row_lengths((images(piece) - piece).reshape(len(piece), -1)))
     return np.concatenate(lengths)
 
 

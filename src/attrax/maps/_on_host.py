@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
+import equinox as eqx
+import jax
 import numpy as np
 
-from attrax._base.numerics import apply_rows
+from attrax._base.numerics import apply_rows, cast, float64
 from attrax._base.shown import Record
 
 
@@ -39,8 +42,9 @@ class OnHost(Protocol):
         ...
 
 
-def host_function(function: Any) -> HostFunction | None:
-    """`function` for NumPy; `None` if only JAX can compute it.
+def host_function(function: Any, dtype: Any = None) -> HostFunction | None:
+    """`function` for NumPy; `None` if only JAX can compute it. Its arrays are cast to `dtype`, if one is given; those
+    that have it are not copied.
 
     ```python
     >>> import jax.random as jr, numpy as np
@@ -52,25 +56,29 @@ def host_function(function: Any) -> HostFunction | None:
 
     ```
     """
-    return function.on_host() if isinstance(function, OnHost) else None
+    if not isinstance(function, OnHost):
+        return None
+    return (function if dtype is None else jax.tree.map(partial(_on_host, dtype), function)).on_host()
+
+
+def _on_host(dtype: Any, leaf: Any) -> Any:
+    real = eqx.is_inexact_array(leaf) and not np.iscomplexobj(leaf)
+    return np.asarray(leaf, dtype) if real else leaf
 
 
 def each_row(function: Any, rows: np.ndarray) -> np.ndarray:
-    """`function` of each of n rows, n×state shape in float64, computed by NumPy if it can be.
-
-    Call it within `float64()`.
+    """`function`, in float64, of each of n rows, n×state shape, computed by NumPy if it can be.
 
     **Raises** what `function` raises for such a row.
 
     ```python
     >>> import numpy as np
-    >>> from attrax.extending import float64
-    >>> with float64():
-    ...     found = each_row(lambda x: x / 2, np.ones((2, 1)))
-    >>> found.tolist()
+    >>> each_row(lambda x: x / 2, np.ones((2, 1))).tolist()
     [[0.5], [0.5]]
 
     ```
     """
-    host = host_function(function)
-    return apply_rows(function, rows) if host is None else host.rows(rows)
+    host = host_function(function, np.float64)
+    with float64():
+        rows = np.asarray(rows, np.float64)
+        return apply_rows(cast(function, np.float64), rows) if host is None else host.rows(rows)

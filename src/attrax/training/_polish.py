@@ -66,10 +66,7 @@ def mean_squared_error(network: Map, inputs: HostStates, targets: HostStates) ->
     ```
     """
     _check(inputs, targets)
-    with float64():
-        map64 = cast(network, np.float64)
-        outputs = each_row(map64, np.asarray(inputs, np.float64))
-    return float(np.mean((outputs - np.asarray(targets, np.float64)) ** 2))
+    return float(np.mean((each_row(network, inputs) - np.asarray(targets, np.float64)) ** 2))
 
 
 def _check(inputs: HostStates, targets: HostStates) -> None:

@@ -4,13 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from attrax._base.numerics import float64
 from attrax._base.processes import one_blas_thread
 from attrax._base.status import Verdict
 from attrax._base.types import Progress
 from attrax.certificates import certify
 from attrax.dynamics import refine_each
-from attrax.maps import reduced_map
 from attrax.memory import Certificate, Memory, check_memory
 
 
@@ -37,12 +35,10 @@ def refine_and_certify(
     patterns, originals = memory.examples(), memory.originals
     assert originals is not None  # a memory with patterns has them
     points = np.array(originals, np.float64)
-    with float64():
-        reduced = reduced_map(memory.map, patterns.shape)
     # The products are small; on a busy machine, threads that share one wait for each other.
     with one_blas_thread():
         cycles = [points[list(cycle)] for cycle in patterns.cycles]
-        refined = refine_each(memory.map, cycles, reduced=reduced, unit=patterns.unit)
+        refined = refine_each(memory.map, cycles, unit=patterns.unit)
         for cycle, end in zip(patterns.cycles, refined, strict=True):
             points[list(cycle)] = end.points
     memory = Memory(memory.map, replace(patterns, points=points), originals, memory.written)

@@ -26,7 +26,7 @@ from attrax.linalg import Factor, contracting_norms, contraction_rate, frobenius
 from attrax.maps.mlp._bounded import Bounded
 from attrax.maps.mlp._factors import Factors
 from attrax.maps.mlp._joint import contracted, row_space_factors
-from attrax.maps.mlp._product import cut, exit_factor, network_product, product_at_input, step_product
+from attrax.maps.mlp._product import cancelling, exit_factor, flat, network_product, product_at_input, step_product
 from attrax.maps.mlp._slopes import Evaluation, step_by_step
 from attrax.maps.mlp._weights import block
 
@@ -65,9 +65,12 @@ def enclose_constant(evaluation: Evaluation) -> Float[np.ndarray, " n"]:
     residuals = evaluation.residuals(sharp=False)
     with np.errstate(over="ignore", invalid="ignore"):
         errors = evaluation.slope_errors(_FIRST * residuals, sharp=False)
-    on = [(slope != 0) | (error != 0) for slope, error in zip(evaluation.slopes, errors, strict=True)]
+    constant = np.isfinite(residuals)
+    if evaluation.factors.depth == 1:
+        constant &= cancelling(evaluation.factors, evaluation.slopes[0], errors[0])
     for step, residual in enumerate(residuals):
-        if np.isfinite(residual) and cut(evaluation.factors, [np.flatnonzero(layer[step]) for layer in on]):
+        here = ([layer[step] for layer in layers] for layers in (evaluation.slopes, errors))
+        if constant[step] and (evaluation.factors.depth == 1 or flat(evaluation.factors, *here)):
             found[step] = _by_contraction([0.0], residual[None])
     return found
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from attrax._base.numerics import cast, float64
+from attrax._base.lazy import once
 from attrax._base.shown import Record
 from attrax.activations import Activation
 from attrax.activations import activation as activation_of
@@ -29,21 +29,17 @@ _UNEVEN = 1000.0
 """By how much the sizes of a layer's units may differ before they are evened out."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Factors(Record):
-    """What every certificate of one fully connected network shares, computed once.
+    """What every certificate of one fully connected network shares. What is not a field is computed on first use:
+    where the network is constant, most of it is not needed.
 
     **Fields:**
 
     - `hidden`: the hidden layers in float64; `size`, the number of entries of a state; `weights` and `biases`, of all
       layers, on the host.
-    - `joined` = W_1 W_{L+1}, which leads from the last hidden layer to the next first one; `joined_norm`, a bound on
-      its 2-norm; `joined_error`, a bound on its rounding error.
-    - `entry`: a matrix E with E Eᵀ = W_1 W_1ᵀ and at most as many columns as rows; `exit`, a matrix R with RᵀR =
-      W_{L+1}ᵀW_{L+1}; `entry_error`, `exit_error`, bounds on the 2-norms of their errors.
-    - `norms`: bounds on the 2-norms of the weights.
-    - `absolute`: the `magnitudes` of the hidden layers' weights; `row_norms`, bounds on the 2-norms of the rows of
-      these; `column_norms`, of the columns of W_{L+1}.
+    - `row_norms`: bounds on the 2-norms of the rows of the hidden layers' weights; `column_norms`, of the columns of
+      W_{L+1}.
     - `linear`: for each hidden layer, the units that pass on their input unchanged, or `None` where all have the
       activation.
     - `scores`: how many units at the end of the last hidden layer are scores, of which the largest becomes 1 and the
@@ -54,15 +50,6 @@ class Factors(Record):
     size: int
     weights: tuple[Weight, ...]
     biases: tuple[np.ndarray | None, ...]
-    joined: np.ndarray
-    joined_norm: float
-    joined_error: float
-    entry: np.ndarray
-    entry_error: float
-    exit: np.ndarray
-    exit_error: float
-    norms: tuple[float, ...]
-    absolute: tuple[Weight, ...]
     row_norms: tuple[np.ndarray, ...]
     column_norms: np.ndarray
     linear: tuple[Bool[np.ndarray, " k"] | None, ...]
@@ -87,6 +74,73 @@ class Factors(Record):
     def last(self) -> np.ndarray:
         """W_{L+1}, which is always a matrix here."""
         return np.asarray(self.weights[-1])
+
+    @once
+    @np.errstate(over="ignore", invalid="ignore")
+    def joined(self) -> np.ndarray:
+        """W_1 W_{L+1}, which leads from the last hidden layer to the next first one."""
+        return self.first @ self.last
+
+    @once
+    @np.errstate(over="ignore", invalid="ignore")
+    def joined_norm(self) -> float:
+        """A bound on the 2-norm of `joined`."""
+        return two_norm_bound(self.joined)
+
+    @once
+    @np.errstate(over="ignore", invalid="ignore")
+    def joined_error(self) -> float:
+        """A bound on the rounding error of `joined`."""
+        return gamma(self.size + 2) * frobenius_bound(self.first) * frobenius_bound(self.last)
+
+    @once
+    @np.errstate(over="ignore", invalid="ignore")
+    def entry(self) -> np.ndarray:
+        """A matrix E with E Eᵀ = W_1 W_1ᵀ and at most as many columns as rows."""
+        return np.asarray(np.linalg.qr(self.first.T, mode="r")).T
+
+    @once
+    def entry_error(self) -> float:
+        """A bound on the 2-norm of the error of `entry`."""
+        return _factorization_error(self.first)
+
+    @once
+    @np.errstate(over="ignore", invalid="ignore")
+    def exit(self) -> np.ndarray:
+        """A matrix R with RᵀR = W_{L+1}ᵀW_{L+1}."""
+        return np.asarray(np.linalg.qr(self.last, mode="r"))
+
+    @once
+    def exit_error(self) -> float:
+        """A bound on the 2-norm of the error of `exit`."""
+        return _factorization_error(self.last)
+
+    @once
+    @np.errstate(over="ignore", invalid="ignore")
+    def norms(self) -> tuple[float, ...]:
+        """Bounds on the 2-norms of the weights."""
+        return tuple(norm_of(weight) for weight in self.weights)
+
+    @once
+    def absolute(self) -> tuple[Weight, ...]:
+        """The `magnitudes` of the hidden layers' weights."""
+        return tuple(magnitudes(weight) for weight in self.weights[:-1])
+
+    @once
+    def twins(self) -> Bool[np.ndarray, " m"]:
+        """Of the first half of the only hidden layer's units, those that have the same weights as their counterparts
+        in the second half and opposite columns of W_{L+1}, as in constructed networks: where both have one slope, what
+        they add to the Jacobian cancels exactly. None of more layers; none with infinite weights, as ∞ − ∞ is not 0."""
+        half = len(self.first) // 2 if self.depth == 1 else 0
+        equal = (self.first[:half] == self.first[half : 2 * half]).all(axis=1)
+        opposite = (self.last[:, :half] == -self.last[:, half : 2 * half]).all(axis=0)
+        return equal & opposite & np.isfinite(self.row_norms[0][:half]) & np.isfinite(self.column_norms[:half])
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _factorization_error(matrix: np.ndarray) -> float:
+    """Of a QR factorization by Householder reflections: a generous constant (Higham, Thm. 19.4)."""
+    return gamma(8 * matrix.size) * frobenius_bound(matrix)
 
 
 def network_factors(network: FullyConnected) -> Factors:
@@ -119,32 +173,14 @@ def layer_factors(
         weights, biases = _evened(weights, biases)
     weights = tuple(weight64(weight) for weight in weights)
     biases = tuple(None if bias is None else np.asarray(bias, np.float64) for bias in biases)
-    first, last = np.asarray(weights[0]), np.asarray(weights[-1])
-    with float64():
-        hidden = cast(HiddenLayers(weights[:-1], biases[:-1], activation), np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
-        joined = first @ last
-        joined_error = gamma(len(last) + 2) * frobenius_bound(first) * frobenius_bound(last)
-        entry = np.asarray(np.linalg.qr(first.T, mode="r")).T
-        exit = np.asarray(np.linalg.qr(last, mode="r"))
-        # Backward errors of QR factorizations by Householder reflections: a generous constant (Higham, Thm. 19.4).
-        entry_error, exit_error = (gamma(8 * matrix.size) * frobenius_bound(matrix) for matrix in (first, last))
         return Factors(
-            hidden=hidden,
-            size=len(last),
+            hidden=HiddenLayers(weights[:-1], biases[:-1], activation),
+            size=len(np.asarray(weights[-1])),
             weights=weights,
             biases=biases,
-            joined=joined,
-            joined_norm=two_norm_bound(joined),
-            joined_error=joined_error,
-            entry=entry,
-            entry_error=entry_error,
-            exit=exit,
-            exit_error=exit_error,
-            norms=tuple(norm_of(weight) for weight in weights),
-            absolute=tuple(magnitudes(weight) for weight in weights[:-1]),
             row_norms=tuple(row_sizes(weight)[0] for weight in weights[:-1]),
-            column_norms=row_norms(last.T),
+            column_norms=row_norms(np.asarray(weights[-1]).T),
             linear=(None,) * (len(weights) - 1) if linear is None else tuple(linear),
             scores=scores,
         )

@@ -113,7 +113,9 @@ def row_space_factors(factors: Factors) -> tuple[Factors, Factor]:
     last = factors.last
     size = frobenius_bound(last)
     lost = (gamma(8 * basis.size) + gamma(len(last) + 2)) * frobenius_bound(basis) * size
-    return replace(factors, entry=triangle.T), Factor(basis.T @ last, factors.norms[-1] + lost, lost)
+    spanned = replace(factors)
+    vars(spanned)["entry"] = triangle.T  # of the same factorization as Q
+    return spanned, Factor(basis.T @ last, factors.norms[-1] + lost, lost)
 
 
 def _proved(

@@ -16,12 +16,10 @@ from attrax._base.numerics import float64
 from attrax.activations import Activation, PiecewiseLinear
 from attrax.activations import activation as activation_of
 from attrax.maps._on_host import HostFunction, quietly
-from attrax.maps.mlp._weights import Weight, host_weight
+from attrax.maps.mlp._weights import Weight, host_weight, rows_through
 
 _LONGEST = 2**18
 """Units of which a program computes the activation at once, at most."""
-_MANY = 32
-"""From this many rows on, one matrix product is worth a copy of the weights."""
 
 
 class FullyConnected(Protocol):
@@ -83,8 +81,7 @@ def readout_on_host(weight: Any, bias: Any, shape: tuple[int, ...]) -> HostFunct
 
 def _affine(values: np.ndarray, weight: Weight, bias: Any) -> np.ndarray:
     """Wx + b for each row x."""
-    few = 0 < len(values) < _MANY
-    product = np.stack([weight @ row for row in values]) if few else values @ weight.T
+    product = rows_through(weight, values)
     return product if bias is None else product + np.asarray(bias)
 
 

@@ -41,7 +41,7 @@ class NetworkLinearizer(Record):
     def constant_at(self, states: HostStates) -> list[Linearization | None]:
         """See `attrax.maps.ConstantLinearizer`."""
         factors = self.factors
-        if factors.depth < 2 or not activation_of(factors.activation).piecewise_linear:
+        if not activation_of(factors.activation).piecewise_linear:
             return [None] * len(states)
         vectors = np.asarray(states, np.float64).reshape(len(states), -1)
         piece = max(1, _PIECE // sum(len(row) for row in factors.row_norms))

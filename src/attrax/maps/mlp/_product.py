@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from attrax.linalg import (
     UNIT_ROUNDOFF,
@@ -36,7 +37,7 @@ def network_product(factors: Factors, slopes: Sequence[np.ndarray], errors: Sequ
     start = int(np.argmin(sizes))
     if factors.size < sizes[start]:
         return product_at_input(factors, slopes, errors, active)
-    if cut(factors, active):
+    if flat(factors, slopes, errors):
         return Product(np.zeros((sizes[start], sizes[start])), 0.0, 0.0)
     running = RunningProduct(sizes[start])
     met: list[Factor] = []
@@ -114,7 +115,7 @@ def step_product(
     steps = range(start, start + factors.depth)
     active = [np.flatnonzero((slopes[here] != 0) | (errors[here] != 0)) for here in steps]
     out = np.asarray(last.matrix)
-    if cut(factors, active):
+    if flat(factors, [slopes[here] for here in steps], [errors[here] for here in steps]):
         return Product(np.zeros((len(out), len(active[0]) if inside else factors.entry.shape[1])), 0.0, 0.0)
     met: list[Factor] = []
     for layer, (here, units) in enumerate(zip(steps, active, strict=True)):
@@ -132,12 +133,20 @@ def step_product(
     return running.product()
 
 
-def cut(factors: Factors, active: Sequence[np.ndarray]) -> bool:
-    """Whether the active units of two successive hidden layers are certainly not connected, so that the Jacobian is 0.
+def flat(factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray]) -> bool:
+    """Whether the Jacobian of one of these steps is certainly 0: exactly, for all slopes that differ by no more than
+    their `errors`.
 
-    Only the connections of the narrowest layers are looked at. In a winner-take-all network these have one unit, and
-    its path ends after the last of them: then nothing of the size of the others is formed.
+    Of several hidden layers, if the active units of two successive ones are not connected. Only the connections of the
+    narrowest layers are looked at. In a winner-take-all network these have one unit, and its path ends after the last
+    of them: then nothing of the size of the others is formed. Of one hidden layer, if all active units cancel in pairs,
+    as in a constructed network (`Factors.twins`).
     """
+    if factors.depth == 1:
+        return any(
+            cancelling(factors, slope[None], error[None])[0] for slope, error in zip(slopes, errors, strict=True)
+        )
+    active = [np.flatnonzero((slope != 0) | (error != 0)) for slope, error in zip(slopes, errors, strict=True)]
     sizes = [len(units) for units in active]
     narrow = min(sizes)
     for layer in range(len(active) - 1, 0, -1):
@@ -145,6 +154,19 @@ def cut(factors: Factors, active: Sequence[np.ndarray]) -> bool:
         if between and not block(factors.weights[layer % factors.depth], active[layer], active[layer - 1]).any():
             return True
     return False
+
+
+def cancelling(
+    factors: Factors, slopes: Float[np.ndarray, "n k"], errors: Float[np.ndarray, "n k"]
+) -> Bool[np.ndarray, " n"]:
+    """Of a network with one hidden layer and n choices of slopes, those where each unit has the slope 0, or a twin with
+    exactly the same slope."""
+    half = len(factors.twins)
+    sure = errors == 0
+    off = sure & (slopes == 0)
+    one, other = (slice(None), slice(half)), (slice(None), slice(half, 2 * half))
+    pair = factors.twins & sure[one] & sure[other] & (slopes[one] == slopes[other])
+    return (pair | (off[one] & off[other])).all(axis=1) & off[:, 2 * half :].all(axis=1)
 
 
 def _factor(
@@ -164,7 +186,7 @@ def _factor(
 
 def network_singular_value(factors: Factors, slopes: Sequence[np.ndarray]) -> float:
     """The largest singular value of the Jacobian product around a cycle with the given slopes."""
-    if cut(factors, [np.flatnonzero(slope) for slope in slopes]):
+    if flat(factors, slopes, [np.zeros_like(slope) for slope in slopes]):
         return 0.0
     # W_1 and W_{L+1} touch the state only at the two ends, where smaller matrices have the same singular values.
     layers = _live(layers_met(factors, slopes, factors.entry, factors.exit))

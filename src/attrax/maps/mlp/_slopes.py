@@ -17,10 +17,16 @@ from attrax.maps.mlp._factors import Factors
 from attrax.maps.mlp._layers import HiddenLayers, derivatives_of_units
 from attrax.maps.mlp._reach import Reach, reach_of
 from attrax.maps.mlp._slope_deviation import slope_deviation
-from attrax.maps.mlp._weights import MORE, DiagonalPlusRankOne, Weight, block_norms, host_weight, row_sizes
+from attrax.maps.mlp._weights import (
+    MORE,
+    DiagonalPlusRankOne,
+    Weight,
+    block_norms,
+    host_weight,
+    row_sizes,
+    rows_through,
+)
 
-_MANY = 32
-"""From this many states on, one matrix product is worth a copy of the weights."""
 _LARGE = 2**18
 """Blocks of so many entries are looked at only if they are a small part of their matrix."""
 _WORK = 3e11
@@ -91,9 +97,9 @@ class Evaluation:
 
         Of many fixed points, ‖w‖‖x‖ for each row w of a matrix: hardly more, and a matrix product less.
         """
-        if self.fixed and not isinstance(self.factors.absolute[layer], DiagonalPlusRankOne):
+        if self.fixed and not isinstance(self.factors.weights[layer], DiagonalPlusRankOne):
             return _row_lengths(inputs) * self.factors.row_norms[layer]
-        return _reaches(self.factors.absolute[layer], inputs)
+        return rows_through(self.factors.absolute[layer], inputs, finite=True)  # the sums themselves tell otherwise
 
     def slope_errors(self, radius: float | np.ndarray, *, sharp: bool | None = None) -> list[np.ndarray]:
         """For each layer, p×k bounds on |slope − computed slope|.
@@ -144,13 +150,7 @@ class Evaluation:
         factors = self.factors
         last, bias, features = factors.last, factors.biases[-1], self.hidden[-1]
         with np.errstate(over="ignore", invalid="ignore"):
-            if len(features) >= _MANY:
-                outputs = features @ last.T
-            else:
-                rows = zip(features, map(np.flatnonzero, features), strict=True)
-                outputs = np.stack(
-                    [last @ row if 8 * len(on) > len(row) else last[:, on] @ row[on] for row, on in rows]
-                )
+            outputs = rows_through(last, features, finite=True)  # `column_norms` tell otherwise
             sizes = np.abs(features) @ factors.column_norms
             errors = _gammas(np.count_nonzero(features, axis=1) + 4) * sizes * MORE + 1e-290
             if bias is not None:
@@ -175,9 +175,14 @@ class Evaluation:
             error = self._slope_error(layer, total)
             errors.append(error)
             totals.append(total)
+            steep = np.abs(self.slopes[layer]) + error
+            if self.fixed and layer == factors.depth - 1:
+                # Unit by unit, for few of the last layer are on.
+                outputs = (steep * total + self.activation_errors[layer]) @ factors.column_norms * MORE
+                return _Spread(errors, np.where(np.isnan(outputs), np.inf, outputs), totals)
             on = (self.slopes[layer] != 0) | (error != 0)
             norms = self._block_norms(layer, on, live)
-            steepest = (np.abs(self.slopes[layer]) + error).max(axis=1, keepdims=True, initial=0.0)
+            steepest = steep.max(axis=1, keepdims=True, initial=0.0)
             # A unit that is certainly on a constant piece has the same value whatever the error of its input.
             before = away * norms + _row_lengths(np.where(on, rounding, 0.0))
             away = (steepest * before + _row_lengths(self.activation_errors[layer])) * MORE
@@ -280,18 +285,6 @@ def _gammas(counts: np.ndarray) -> np.ndarray:
     return np.array([gamma(int(count)) for count in counts])
 
 
-def _reaches(sizes: Weight, inputs: np.ndarray) -> np.ndarray:
-    """|W||x| for each state x. Where most of x is 0, only the columns of W that matter are used."""
-    if len(inputs) >= _MANY or isinstance(sizes, DiagonalPlusRankOne):
-        return inputs @ sizes.T
-    return np.stack(
-        [
-            sizes @ row if 8 * len(units) > len(row) else sizes[:, units] @ row[units]
-            for row, units in zip(inputs, map(np.flatnonzero, inputs), strict=True)
-        ]
-    )
-
-
 def _most(weight: Weight, rows: int, columns: int) -> bool:
     """Whether the norm of so many rows and columns is hardly less than that of the weight, or not worth the time."""
     return rows * columns > _LARGE and 8 * rows * columns > prod(weight.shape)
@@ -307,7 +300,7 @@ def _derivatives(
     pre, hidden, slopes, curvatures = [], [], [], []
     values = states
     for weight, bias, plain in zip(layers.weights, layers.biases, linear, strict=True):
-        before = values @ host_weight(weight).T
+        before = rows_through(host_weight(weight), values)
         before = before if bias is None else before + np.asarray(bias)
         values, slope, curvature = derivatives_of_units(layers.activation, before, curved)
         if plain is not None:

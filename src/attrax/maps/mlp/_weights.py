@@ -17,6 +17,10 @@ MORE = 1 + 1e-9
 """Margin for the rounding of an error bound itself."""
 _ROUNDED = 1e-10
 """More than the rounding of sums of up to 800,000 squares, relative to their sizes."""
+_MANY, _REPEATED, _SPARSE = 32, 128, 8
+"""From `_MANY` rows on, one matrix product is worth a copy of the weights; from `_REPEATED` on, it is worth looking
+whether their second half repeats the first. Rows of which less than one entry in `_SPARSE` is not 0 are multiplied
+without the others."""
 _SMALL = 4096
 """Blocks of no more entries are formed, because their norms are then known better."""
 
@@ -103,6 +107,28 @@ def weight64(weight: Any) -> Weight:
 def host_weight(weight: Any) -> Weight:
     """The weight on the host, in its own precision."""
     return jax.tree.map(np.asarray, weight) if isinstance(weight, DiagonalPlusRankOne) else np.asarray(weight)
+
+
+def rows_through(weight: Weight, rows: Float[np.ndarray, "p n"], *, finite: bool = False) -> Float[np.ndarray, "p m"]:
+    """W·x for each row x. Entries of x that are 0 are left out where nearly all are, if no weight is infinite or NaN,
+    which times 0 is NaN. With `finite` that is not looked at: something else tells of such weights."""
+    few = 0 < len(rows) < _MANY
+    if not isinstance(weight, np.ndarray):
+        return np.stack([weight @ row for row in rows]) if few else rows @ weight.T
+    if few:
+        return np.stack([_onward(weight, row, np.flatnonzero(row)) if finite else weight @ row for row in rows])
+    if _SPARSE * np.count_nonzero(rows) < rows.size and (finite or np.isfinite(weight).all()):
+        pieces = [rows[start : start + _MANY] for start in range(0, len(rows), _MANY)]
+        return np.concatenate([_onward(weight, piece.T, np.flatnonzero(piece.any(axis=0))).T for piece in pieces])
+    half = len(weight) // 2 if len(rows) >= _REPEATED else 0
+    if half and (weight[0] == weight[half]).all() and np.array_equal(weight[:half], weight[half:]):
+        return np.tile(rows @ weight[:half].T, 2)  # as in constructed networks
+    return rows @ weight.T
+
+
+def _onward(weight: np.ndarray, x: np.ndarray, live: Int[np.ndarray, " l"]) -> np.ndarray:
+    """W·x, where entries of x that are not `live` are 0."""
+    return weight[:, live] @ x[live] if _SPARSE * len(live) < len(x) else weight @ x
 
 
 def formed(weight: Any) -> Any:
@@ -236,8 +262,9 @@ def _lengths(kept: Bool[np.ndarray, "p n"], vector: np.ndarray) -> Float[np.ndar
     return lengths + 1e-140 * largest * (kept & (vector != 0)).any(axis=1, keepdims=True)
 
 
+@np.errstate(invalid="ignore")  # ∞/∞
 def row_norms(matrix: np.ndarray) -> np.ndarray:
-    """Bounds on the 2-norms of the rows; 0 only for rows of zeros."""
+    """Bounds on the 2-norms of the rows; 0 only for rows of zeros, NaN for infinite ones."""
     size = np.abs(matrix).max(axis=1, initial=0.0)
     tame = np.where((size > 1e-100) & (size < 1e100), 1.0, np.where(size > 0, size, 1.0))
     if (tame != 1.0).any():
