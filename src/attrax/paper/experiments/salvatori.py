@@ -61,7 +61,6 @@ _SIZES: dict[str, dict[str, Any]] = {
         "own": {"denoising": {"epochs": 100}, "completion": {"epochs": 400}},
         "seeds": 5,
         "large_seeds": 1,
-        "complete_seeds": 2,
     },
     "full": {
         "denoise": [100, 250, 500, 1000, 1500],
@@ -185,7 +184,6 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
     tasks = {"denoising": size.pop("denoise"), "completion": size.pop("complete")}
     several, train_seeds, train_to = size.pop("seeds"), size.pop("train_seeds"), size.pop("train_to")
     options, large_seeds = size.pop("own"), size.pop("large_seeds", several)
-    complete_seeds = size.pop("complete_seeds", several)
     found: list[Cell] = []
     for task, numbers in tasks.items():
         scores: dict[str, Any] = {"corruptions": SEEN[task], **options.get(task, {})}
@@ -194,7 +192,7 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
             for trained in (True, False):
                 settings = {**size, "task": task, "n": number, "source": data_source("cifar10"), "own": own}
                 settings |= {"trained": trained}
-                seeds = complete_seeds if task == "completion" else several if number <= _LARGE else large_seeds
+                seeds = several if number <= _LARGE else large_seeds
                 name = f"{task}-{number}"
                 some = repeated("salvatori", run, settings, scale=scale, mode=mode, seed=seed, name=name, seeds=seeds)
                 with_rivals = train_seeds if number <= train_to else 0
