@@ -16,6 +16,7 @@ import pytest
 
 import attrax as ax
 from attrax.training import EdgeFit, _edge, fit, fit_at_edge, optimizer  # its search is left out
+from attrax.training._edge_log import Log, Snapshot  # decisions that long runs show only now and then
 from attrax.training._radii import CycleRadii  # the estimate by itself
 from attrax.writing import writer_of
 from tests.helpers.commands import run, strict
@@ -186,6 +187,38 @@ def test_a_run_goes_on_from_its_checkpoint_bit_by_bit(
     assert again.schedule == found.schedule
     with pytest.raises(ValueError, match="other data or settings"):
         at_edge(checkpoint=file, resume=True, epochs=EPOCHS + 1)
+
+
+def test_slow_progress_counts_once_it_adds_up() -> None:
+    log, progress = Log(), list[int]()
+    for log.epoch in range(1, 30):
+        log.lower(0.96**log.epoch)
+        log.better((0, -0.006 * log.epoch))
+        progress.append(log.progressed)
+    still = log.progressed
+    for log.epoch in range(30, 60):
+        log.lower(0.96**29 * 0.95)
+        log.better((0, -0.006 * 29 - 0.01))
+    assert max(after - before for before, after in pairwise(progress)) <= 4
+    assert log.progressed == still
+    assert log.score == (0, -0.006 * 29 - 0.01)
+
+
+def annealing(*parts: tuple[float, float]) -> float:
+    """The next rate of an anneal whose parts had these rates and mean losses."""
+    log = Log(cool=parts[-1][0], annealed=[(rate, 50) for rate, _ in parts])
+    log.history = [Snapshot(epoch, rate, loss, loss, 0.0, 0.0) for epoch, (rate, loss) in enumerate(parts)]
+    return log.cooler()
+
+
+def test_an_anneal_halves_its_rate_where_that_helps() -> None:
+    fast, motion, long_way = [(1.0, 1.0), (1.0, 0.5)], [(1.0, 1.0), (1.0, 0.9)], [(1.0, 1.0), (1.0, 0.8)]
+    assert annealing(*fast) == 1
+    assert annealing(*motion) == 0.5
+    assert annealing(*motion, (0.5, 0.4)) == 0.5
+    assert annealing(*motion, (0.5, 0.7)) == 0.25
+    assert annealing(*long_way, (0.5, 0.72)) == 1
+    assert annealing((1.0, 0.8)) == 1
 
 
 def test_a_time_limit_caps_everything() -> None:

@@ -72,7 +72,7 @@ _SIZES: dict[str, dict[str, Any]] = {
         "epochs": 20_000,
         "levels": [0.1, 0.3, 0.5, 0.7, 0.8, 0.9],
         "starts": 1000,
-        "edge": {"width": 128, "init": "pytorch", "epochs": 60_000},
+        "edge": {"width": 128, "init": "pytorch", "epochs": 60_000, "starts": 6000},
     },
     "tables": {
         "n": 100,

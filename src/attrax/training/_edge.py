@@ -36,12 +36,12 @@ _CHECK = 200
 """Epochs from one check of loss and radii to the next, at most."""
 _SAMPLE = 64
 """Cycles whose radii are estimated, at most; evenly spread."""
-_LOW, _NEAR = 1e-3, 3.0
+_LOW, _NEAR = 1e-2, 3.0
 """Weights are candidates for the best if their mean loss is below this share of that of a constant map, or at most so
-many times the lowest so far: earlier, radii are small because the map is nearly constant."""
-_SEARCH_LOW = 1e-2
-"""A rate is not compared with smaller ones if its loss is below this share of that of a constant map: what is left may
-be the motion itself, which grows with the rate."""
+many times the lowest so far: earlier, radii are small because the map is nearly constant. From there on the anneal
+changes the median radius by a few percent; round a cycle these changes add up, and the share is divided by its length.
+Nor is a rate compared with smaller ones if its loss is below the share: what is left may be the motion itself, which
+grows with the rate."""
 _STABLE = 0.9
 """A cycle counts as stable if the estimate of its radius is below this."""
 _LOST, _FAR = 5, 10.0
@@ -55,16 +55,13 @@ _OWN_STEPS = "adam", "rmsprop"
 _FLAT, _LEAVES = 0.9, 0.7
 """Other optimizers hardly move while a network is constant, so any rate seems stable. Where the search ends above the
 first share of the loss of a constant map, it is made again as soon as the loss is below the second share."""
-_FALL, _CONTRACTION = 0.9, 0.02
-"""Progress: the lowest loss falls by this factor, or the mean logarithm of the radii by this much."""
 _PATIENCE, _WAITED = 15, 1 / 3
 """Without progress for so many checks, and for this share of the epochs so far, training at the edge ends."""
 _COOLER = 5.0
 """The rate of the anneal is the last one at the edge divided by this; for an optimizer whose rate means something else
 than Adam's, it is Adam's largest stable one, divided by this."""
-_PARTS, _FALLS = 20, 0.7
-"""The parts of the anneal, in epochs or in the time left, whichever ends first; its rate is halved after each part in
-which the mean loss does not fall by this factor."""
+_PARTS = 20
+"""The parts of the anneal, in epochs or in the time left, whichever ends first."""
 _DEEPER = 0.01
 """The anneal goes on to this share of the loss to reach: the nearer a radius is to one, the farther the fixed point is
 from the example at the same loss."""
@@ -138,8 +135,8 @@ def fit_at_edge(
        back to these weights and halves the rate. This phase ends when neither the loss nor the radii have improved for
        a long time, or after `epochs`.
     3. *Anneal.* Adam from the best weights at a fifth of the rate (after gradient descent, of Adam's own largest
-       stable rate), halved where the loss stands still, until the loss is a hundredth of `tol`, or for a quarter of
-       `epochs`.
+       stable rate), halved where the loss stands still and doubled again where half the rate is slower, until the loss
+       is a hundredth of `tol`, or for a quarter of `epochs`.
 
     **Arguments:**
 
@@ -276,7 +273,7 @@ class _Run:
         self, map: Any, state: Rated, first: float, share: float = 1 - _ANNEAL
     ) -> tuple[float, tuple[RateTried, ...]]:
         """The largest stable rate from these weights, and the rates tried, within this share of the time limit."""
-        segment, low = partial(self.segment, share=share), _SEARCH_LOW * self.constant
+        segment, low = partial(self.segment, share=share), _LOW * self.constant
         rate, tried, seconds = largest_stable_rate(segment, map, state, first, low, self.report)
         self.log.seconds_to_find += seconds
         return rate, tried
@@ -332,15 +329,13 @@ class _Run:
     def judge(self, loss: float, score: tuple[int, float]) -> None:
         """Keeps the weights if they are the best; goes back to the best ones if the rate is too large."""
         log, floor = self.log, max(loss, self.tol)
-        if floor < _FALL * log.lowest:
-            log.progressed = log.epoch
-        log.lowest = min(log.lowest, floor)
-        low = max(_LOW * self.constant, min(_NEAR * log.lowest, self.constant))
+        log.lower(floor)
+        share = _LOW / self.radii.lengths.max()
+        low = max(share * self.constant, min(_NEAR * log.lowest, self.constant))
         settled, learned = loss <= low, log.lowest <= _LEARNED * self.constant
         if settled and (score < log.score or log.best_loss > low):
-            if (score[0], score[1] + _CONTRACTION) < log.score:
-                log.progressed = log.epoch
-            self.best, log.score, log.best_loss, log.best_path = self.now, score, loss, len(log.path)
+            log.better(score)
+            self.best, log.best_loss, log.best_path = self.now, loss, len(log.path)
         log.lost = log.lost + 1 if learned and not settled else 0
         stuck = not (learned or log.constant) and log.epoch - max(log.since, log.progressed) >= _UNLEARNED * self.epochs
         lost = not loss <= _FAR * self.constant or log.lost >= _LOST
@@ -365,7 +360,7 @@ class _Run:
                 rate, _ = self.largest_rate(*self.now, OPTIMIZERS["adam"], 1 - _ANNEAL / 2)
             log.cool = rate / _COOLER
         while True:
-            done, before = sum(epochs for _, epochs in log.annealed), self.now[1].mean
+            done = sum(epochs for _, epochs in log.annealed)
             settings: dict[str, Any] = {
                 "tol": _DEEPER * self.tol,
                 "progress": self.reporting("annealing", done, limit, rate=log.cool),
@@ -379,8 +374,7 @@ class _Run:
                 log.annealed.append((log.cool, fitted.epochs))
                 log.epoch += fitted.epochs
                 self.measure(fitted, log.cool)
-                if before and self.now[1].mean > _FALLS * before:
-                    log.cool /= 2
+                log.cool = log.cooler()
                 save()
             late = fitted.status is TrainingStatus.TIME_OVER and self.seconds >= self.limit
             ended = fitted.status in (TrainingStatus.REACHED, TrainingStatus.DIVERGED)

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from attrax._base.shown import Record
 from attrax.training._stable_rate import RateTried
+
+_FALL, _CONTRACTION = 0.9, 0.02
+"""Progress: the lowest loss has fallen by this factor, or the mean logarithm of the radii by this much, since the last
+time that there was some."""
+_FALLS = 0.7
+"""The rate of the anneal is halved after each part in which the mean loss does not fall by this factor, and doubled
+again where it falls less at half the rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,10 @@ class Log:
     since: int = 0
     """The epoch from which on the rate has been used."""
     progressed: int = 0
-    """The epoch in which the loss or the score last improved."""
+    """The epoch of the last progress in the loss or the score."""
+    lowest_then: float = math.inf
+    score_then: tuple[int, float] = (2**31, math.inf)
+    """The lowest loss and the best score when each last made progress."""
     lost: int = 0
     lowest: float = math.inf
     score: tuple[int, float] = (2**31, math.inf)
@@ -57,11 +68,36 @@ class Log:
     tried: list[RateTried] = field(default_factory=list[RateTried])
     history: list[Snapshot] = field(default_factory=list[Snapshot])
 
+    def lower(self, loss: float) -> None:
+        """Takes note of a mean loss."""
+        self.lowest = min(self.lowest, loss)
+        if self.lowest < _FALL * self.lowest_then:
+            self.progressed, self.lowest_then = self.epoch, self.lowest
+
+    def better(self, score: tuple[int, float]) -> None:
+        """Takes note of the score of the weights that are now the best."""
+        progress = (score[0], score[1] + _CONTRACTION) < self.score_then
+        if progress:
+            self.progressed = self.epoch
+        if progress or score > self.score:
+            self.score_then = score
+        self.score = score
+
+    def cooler(self) -> float:
+        """The rate of the anneal's next part."""
+        rates = [rate for rate, _ in self.annealed]
+        falls = [after.loss / max(before.loss, 1e-300) for before, after in pairwise(self.history[-len(rates) :])]
+        if not falls or falls[-1] <= _FALLS:
+            return self.cool
+        # Where motion keeps the loss up, half the rate helps; where the way is long, half the rate is half as fast.
+        slower = len(falls) > 1 and rates[-1] < rates[-2] and falls[-1] > falls[-2]
+        return self.cool * 2 if slower else self.cool / 2
+
     @classmethod
     def of(cls, facts: dict[str, Any]) -> Log:
         """From a checkpoint."""
         tried, history = [RateTried(**row) for row in facts["tried"]], [Snapshot(**row) for row in facts["history"]]
         path, annealed = ([(rate, epochs) for rate, epochs in facts.get(name, [])] for name in ("path", "annealed"))
         lists = {"tried": tried, "history": history, "path": path, "annealed": annealed}
-        changed: dict[str, Any] = facts | lists | {"score": tuple(facts["score"])}
+        changed: dict[str, Any] = facts | lists | {name: tuple(facts[name]) for name in ("score", "score_then")}
         return cls(**changed)

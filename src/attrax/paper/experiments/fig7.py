@@ -35,7 +35,15 @@ _SIZES: dict[str, dict[str, Any]] = {
         "auto_epochs": 150,
         "edge": {"epochs": 1500},
     },
-    "quick": {"n": 50, "side": 14, "unseen": 50, "width": 256, "depth": 6, "epochs": 20_000},
+    "quick": {
+        "n": 50,
+        "side": 14,
+        "unseen": 50,
+        "width": 256,
+        "depth": 6,
+        "epochs": 20_000,
+        "edge": {"epochs": 40_000},
+    },
     "tables": {"n": 100, "side": 28, "unseen": 100, "width": 512, "depth": 10, "epochs": 50_000},
     "full": {"n": 100, "side": 28, "unseen": 1000, "width": 1024, "depth": 10, "epochs": 1_000_000},
 }

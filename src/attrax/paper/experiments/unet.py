@@ -34,7 +34,7 @@ from attrax.paper.sweeps import Cell, CellFound, CellRecord, Work
 
 _SIZES: dict[str, dict[str, Any]] = {
     "smoke": {"n": 2, "side": 4, "channels": 16, "epochs": 1500, "rate": 2e-3, "edge": {"epochs": 500}},
-    "quick": {"n": 4, "side": 8, "channels": 32, "epochs": 8000, "rate": 1e-3, "edge": {"epochs": 4000}},
+    "quick": {"n": 4, "side": 8, "channels": 32, "epochs": 8000, "rate": 1e-3, "edge": {"epochs": 10_000}},
     "tables": {"n": 10, "side": 32, "channels": 64, "epochs": 50_000, "rate": 1e-4},
     "full": {"n": 10, "side": 64, "channels": 64, "epochs": 1_000_000, "rate": 1e-4},
 }
