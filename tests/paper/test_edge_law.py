@@ -16,10 +16,10 @@ EPOCHS = (500, 1000, 2000, 4000, 8000, 16_000)
 
 
 def record(speed: float, width: int, depth: int, *, held: bool = False, off: float = 1.0, **changed: Any) -> CellRecord:
-    """A network with R = 1.2/(1 + (t/T)²) and T = 4000 (.01/speed) (width/64)^¼ (10/depth)², R times `off`."""
-    settings = {"speed": speed, "width": width, "depth": depth, "held": held, "n": 4, "side": 8, "source": "natural"}
+    """A network with R = 1.2/(1 + (t/T)²) and T = 4000 (.01/speed) (width/64)^¼ (10/depth)² √(n/20), R times `off`."""
+    settings = {"speed": speed, "width": width, "depth": depth, "held": held, "n": 20, "side": 8, "source": "natural"}
     settings |= {"optimizer": "rmsprop", "activation": "selu"} | changed
-    time = 4000 * (0.01 / speed) * (width / 64) ** 0.25 * (10 / depth) ** 2
+    time = 4000 * (0.01 / speed) * (width / 64) ** 0.25 * (10 / depth) ** 2 * (settings["n"] / 20) ** 0.5
     radii = [(epochs, off * 1.2 / (1 + (epochs / time) ** 2)) for epochs in EPOCHS]
     rows = [[epochs, 1e-3, radius, 1e-6, radius, 2 * radius, 1] for epochs, radius in radii]
     numbers = {"rate": speed / width, "constant": CONSTANT, "rows": rows}
@@ -33,12 +33,23 @@ FITTED = [record(*place) for place in product((0.025, 0.05), (32, 64), (8, 10))]
 def test_the_law_finds_its_constants_and_predicts_what_was_held_back() -> None:
     found = law([*FITTED, record(0.04, 48, 14, held=True)])
     assert found is not None
-    assert (found.kinds, found.optimizers) == (("rmsprop, selu",), ("rmsprop",))
-    np.testing.assert_allclose(np.exp(found.constants), [[1.2, 4000]], rtol=1e-3)
-    np.testing.assert_allclose(found.powers, [[-1, 0.25, -2, 2]], rtol=1e-3)
+    assert found.kinds == ("rmsprop, selu",)
+    np.testing.assert_allclose(np.exp(found.constants[0, :2]), [1.2, 4000], rtol=1e-3)
+    np.testing.assert_allclose(found.constants[0, 2:], [-1, 0.25, -2, 0, 2], rtol=1e-3)
     np.testing.assert_allclose(found.predicted, found.measured, atol=1e-3)
     assert found.factor == pytest.approx(1, abs=1e-4)
     assert len(found.held) == len(EPOCHS)
+
+
+def test_the_number_of_pictures_counts_where_it_differs() -> None:
+    others = [record(0.025, 64, 10, n=n) for n in (10, 40)]
+    found = law([*FITTED, *others, record(0.04, 48, 14, held=True, n=30)])
+    assert found is not None
+    np.testing.assert_allclose(found.constants[0, 2:], [-1, 0.25, -2, 0.5, 2], rtol=1e-3)
+    np.testing.assert_allclose(found.predicted, found.measured, atol=1e-3)
+    alone = law([*FITTED, record(0.04, 48, 14, held=True)])
+    assert alone is not None
+    assert alone.errors[0, 5] == 0 < found.errors[0, 5]
 
 
 def test_errors_are_those_of_networks_not_of_measurements() -> None:
@@ -54,9 +65,10 @@ def test_errors_are_those_of_networks_not_of_measurements() -> None:
     assert once is not None
     assert often is not None
     np.testing.assert_allclose(often.errors, once.errors, rtol=1e-3)
-    away = np.abs(once.powers[0] - [-1, 0.25, -2, 2]) / once.errors[2:]
+    told = [2, 3, 4, 6]
+    away = np.abs(once.constants[0] - [0, 0, -1, 0.25, -2, 0, 2])[told] / once.errors[0, told]
     assert (away < 4).all()
-    assert once.errors[0] == pytest.approx(0.2 / np.sqrt(24), rel=1.0)
+    assert once.errors[0, 0] == pytest.approx(0.2 / np.sqrt(24), rel=1.0)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +79,7 @@ def test_a_prediction_counts_within_a_factor_of_two(off: float, wanted: Outcome)
     records = [*FITTED, record(0.05, 48, 14, held=True, off=off)]
     assert EXPERIMENT.summarize(records).outcome is wanted
     (drawing,) = EXPERIMENT.draw(records)
-    assert "4 gray pictures of 8×8" in drawing.caption
+    assert "20 gray pictures of 8×8" in drawing.caption
     constants, powers, of_the_paper, measured = EXPERIMENT.tabulate(records)
     right = len(EPOCHS) if wanted is Outcome.REPRODUCED else 0
     assert constants.rows[0][:2] == ("rmsprop, selu", "1.20")
@@ -87,8 +99,8 @@ def test_radii_that_any_formula_predicts_decide_nothing() -> None:
 
 def test_small_radii_must_be_predicted_as_well() -> None:
     # Nine of ten are within a factor of two, but of those below .3 only four of five.
-    right = [record(0.01, 48, 6, held=True, n=n) for n in (4, 5)]
-    deep = [record(0.05, 48, 14, held=True, n=n) for n in (4, 5, 6)]
+    right = [record(0.01, 48, 6, held=True, name=name) for name in "ab"]
+    deep = [record(0.05, 48, 14, held=True, name=name) for name in "abc"]
     assert EXPERIMENT.summarize([*FITTED, *right, *deep]).outcome is Outcome.REPRODUCED
     for one in deep:
         one.numbers["rows"][-1][4] /= 3

@@ -1,7 +1,7 @@
 """The law of the radii: a formula fitted to some networks, and how well it predicts others."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from attrax.paper.sweeps import CellRecord, CellStatus
 LOW = 1e-2
 """Radii count where the loss after the anneal is below this share of that of a constant map, whose radii are small as
 well."""
-_REFERENCE = {"rate × width": 0.01, "width": 64, "depth": 10}
+_REFERENCE = {"rate × width": 0.01, "width": 64, "depth": 10, "pictures": 20}
 """The network that the constants of a kind are given for."""
 _WITHIN, _MOST, _HALF = 2.0, 0.9, 0.5
 _SMALL, _SPAN = 0.3, 100.0
@@ -28,6 +28,8 @@ _EPOCHS = (500, 1000, 2000, 4000, 8000, 16_000)
 """When the paper's network is predicted."""
 _STEPS = 60.0
 """The largest exponent, so that no trial of the fit overflows."""
+_START = np.array([0.0, np.log(2000.0), -1.0, 0.0, -2.0, 0.0, 0.5])
+"""Where the fit of the seven constants starts."""
 _COLORS = (BLUE, VERMILION, GREEN, ORANGE, GRAY)
 
 
@@ -36,10 +38,9 @@ class Point:
     """One measurement that counts: which network, at what time, and the natural logarithm of its median radius."""
 
     network: str
-    optimizer: str
     kind: str
     terms: tuple[float, ...]
-    """Natural logarithms of rate × width, width and depth, each over that of the reference."""
+    """Natural logarithms of rate × width, width, depth and number of pictures, each over that of the reference."""
     epochs: int
     value: float
     held: bool
@@ -50,40 +51,41 @@ def points(records: Records) -> list[Point]:
     found = list[Point]()
     for record in records:
         settings, numbers = record.cell.settings, record.numbers
-        sizes = (settings["speed"], settings["width"], settings["depth"])
-        terms = tuple(float(np.log(size / one)) for size, one in zip(sizes, _REFERENCE.values(), strict=True))
+        sizes = (settings["speed"], settings["width"], settings["depth"], settings["n"])
         kind = f"{settings['optimizer']}, {settings['activation']}"
         for epochs, *_, loss, median, _, _ in numbers.get("rows", ()):
             if None not in (loss, median) and loss <= LOW * numbers["constant"] and median > 0:
-                place = (record.cell.name, settings["optimizer"], kind, terms, epochs, float(np.log(median)))
-                found.append(Point(*place, settings["held"]))
+                value = float(np.log(median))
+                found.append(Point(record.cell.name, kind, _terms(*sizes), epochs, value, settings["held"]))
     return found
+
+
+def _terms(*sizes: float) -> tuple[float, ...]:
+    return tuple(float(np.log(size / one)) for size, one in zip(sizes, _REFERENCE.values(), strict=True))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Law(Record):
-    """R = R₀ / (1 + (t/T)ᵖ) of the median radius R after t epochs, with T = T₀ (rate·width)ᵃ widthᵇ depthᶜ and each of
-    the three over that of a reference network. R₀ and T₀ belong to optimizer and activation, the powers to the
-    optimizer.
+    """R = R₀ / (1 + (t/T)ᵖ) of the median radius R after t epochs, with T = T₀ (rate·width)ᵃ widthᵇ depthᶜ nᵈ for n
+    pictures, and each of the four over that of a reference network. All constants belong to a kind, which is an
+    optimizer and an activation.
 
-    **Fields:** `kinds`, optimizer and activation; `optimizers`; `constants`, kinds×2, the logarithms of R₀ and T₀;
-    `powers`, optimizers×4: a, b, c and p; `errors`, their standard errors in the same order, in one row of constants
-    and powers, where the measurements of a network count as dependent; `factor`, the root mean square error of the fit
-    as a factor; `held`, the points held back; `predicted`, the logarithms of their medians.
+    **Fields:** `kinds`; `constants`, kinds×7: the logarithms of R₀ and T₀, a, b, c, d and p (a power is 0 if nothing it
+    was fitted to tells it); `errors`, their standard errors, where the measurements of a network count as dependent;
+    `factor`, the root mean square error of the fit as a factor; `held`, the points held back; `predicted`, the
+    logarithms of their medians.
     """
 
     kinds: tuple[str, ...]
-    optimizers: tuple[str, ...]
-    constants: Float[np.ndarray, "kinds 2"]
-    powers: Float[np.ndarray, "optimizers 4"]
-    errors: Float[np.ndarray, " all"]
+    constants: Float[np.ndarray, "kinds 7"]
+    errors: Float[np.ndarray, "kinds 7"]
     factor: float
     held: tuple[Point, ...]
     predicted: Float[np.ndarray, " held"]
 
     def clock(self, some: Sequence[Point]) -> np.ndarray:
         """(t/T)ᵖ of each point, whose kind must be one of `kinds`."""
-        return _clock(self.kinds, self.optimizers, self.constants, self.powers, some)
+        return _clock(self.constants[[self.kinds.index(point.kind) for point in some]].T, some)
 
     @property
     def measured(self) -> Float[np.ndarray, " held"]:
@@ -96,53 +98,51 @@ class Law(Record):
         return np.abs(self.measured - self.predicted) <= np.log(_WITHIN)
 
 
-def _clock(
-    kinds: Sequence[str], optimizers: Sequence[str], constants: np.ndarray, powers: np.ndarray, some: Sequence[Point]
-) -> np.ndarray:
-    """(t/T)ᵖ of each point, by these constants and powers."""
-    time = constants[[kinds.index(point.kind) for point in some], 1]
-    mine = powers[[optimizers.index(point.optimizer) for point in some]]
-    late = np.log([point.epochs for point in some]) - time
-    late -= np.sum(mine[:, :3] * np.array([point.terms for point in some]), axis=1)
-    return np.exp(np.minimum(mine[:, 3] * late, _STEPS))
+def _clock(constants: np.ndarray, some: Sequence[Point]) -> np.ndarray:
+    """(t/T)ᵖ of each point, by seven constants or so many for each."""
+    _, time, *powers, steepness = constants
+    terms = np.array([point.terms for point in some]).T
+    late = np.log([point.epochs for point in some]) - time - sum(map(np.multiply, powers, terms))
+    return np.exp(np.minimum(steepness * late, _STEPS))
 
 
 def law(records: Records) -> Law | None:
     """Fits the formula by least squares; `None` where there is too little to fit it to, or nothing to predict."""
     there = points(records)
-    kinds = tuple(dict.fromkeys(point.kind for point in there if not point.held))
-    optimizers = tuple(dict.fromkeys(point.optimizer for point in there if not point.held))
-    fitted = [point for point in there if not point.held]
+    kinds, fits = list[str](), list[tuple[np.ndarray, np.ndarray, np.ndarray]]()
+    for kind in dict.fromkeys(point.kind for point in there):
+        mine = [point for point in there if point.kind == kind and not point.held]
+        if len(mine) > len(_START):
+            kinds.append(kind)
+            fits.append(_fitted(mine))
     held = tuple(point for point in there if point.held and point.kind in kinds)
-    start = np.concatenate(
-        [np.tile([0.0, np.log(2000.0)], len(kinds)), np.tile([-1.0, 0.0, -2.0, 0.5], len(optimizers))]
-    )
-    if not held or len(fitted) <= len(start):
+    if not held:
         return None
+    constants, errors = (np.array(part) for part in list(zip(*fits, strict=True))[:2])
+    off = np.concatenate([one for *_, one in fits])
+    empty = Law(tuple(kinds), constants, errors, float(np.exp(np.sqrt(np.mean(off**2)))), held, np.zeros(len(held)))
+    first = constants[[kinds.index(point.kind) for point in held], 0]
+    return replace(empty, predicted=first - np.log1p(empty.clock(held)))
 
-    def parts(all: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return all[: 2 * len(kinds)].reshape(-1, 2), all[2 * len(kinds) :].reshape(-1, 4)
 
-    def predicted(all: np.ndarray, some: Sequence[Point]) -> np.ndarray:
-        constants, powers = parts(all)
-        first = constants[[kinds.index(point.kind) for point in some], 0]
-        return first - np.log1p(_clock(kinds, optimizers, constants, powers, some))
+def _fitted(mine: Sequence[Point]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The constants of a kind, their standard errors, and what is left of the values."""
+    values, terms = np.array([point.value for point in mine]), np.array([point.terms for point in mine])
+    told = np.concatenate([[True, True], np.ptp(terms, axis=0) > 0, [True]])
 
-    values = np.array([point.value for point in fitted])
-    found = least_squares(lambda all: predicted(all, fitted) - values, start, x_scale="jac")
+    def off(some: np.ndarray) -> np.ndarray:
+        every = np.zeros(len(_START))
+        every[told] = some
+        return every[0] - np.log1p(_clock(every, mine)) - values
+
+    found = least_squares(off, _START[told], x_scale="jac")
     # The measurements of a network share its start, so their errors are summed before they are squared.
-    networks = np.array([point.network for point in fitted])
+    networks = np.array([point.network for point in mine])
     scores = np.array([found.jac[networks == one].T @ found.fun[networks == one] for one in np.unique(networks)])
     inverse = np.linalg.pinv(found.jac.T @ found.jac)
-    return Law(
-        kinds,
-        optimizers,
-        *parts(found.x),
-        np.sqrt(np.diag(inverse @ scores.T @ scores @ inverse)),
-        float(np.exp(np.sqrt(np.mean(found.fun**2)))),
-        held,
-        predicted(found.x, held),
-    )
+    constants, errors = np.zeros((2, len(_START)))
+    constants[told], errors[told] = found.x, np.sqrt(np.diag(inverse @ scores.T @ scores @ inverse))
+    return constants, errors, found.fun
 
 
 def summarize(records: Records) -> Summary:
@@ -223,8 +223,8 @@ def tabulate(records: Records) -> Sequence[PageTable]:
 
 def _constants(found: Law) -> PageTable:
     rows = []
-    for number, (kind, (first, time)) in enumerate(zip(found.kinds, found.constants, strict=True)):
-        error, late = found.errors[2 * number : 2 * number + 2]
+    for number, (kind, (first, time, *_)) in enumerate(zip(found.kinds, found.constants, strict=True)):
+        error, late = found.errors[number, :2]
         mine = np.array([point.kind == kind for point in found.held])
         right = f"{found.right[mine].sum()} of {mine.sum()}"
         rows.append(
@@ -241,24 +241,30 @@ def _constants(found: Law) -> PageTable:
 
 
 def _powers(found: Law) -> PageTable:
-    rows, errors = [], found.errors[2 * len(found.kinds) :].reshape(-1, 4)
-    for optimizer, powers, own in zip(found.optimizers, found.powers, errors, strict=True):
-        rows.append((optimizer, *(f"{power:+.2f} ± {error:.2f}" for power, error in zip(powers, own, strict=True))))
-    head = ("optimizer", *(f"T by {name}" for name in _REFERENCE), "p")
-    return PageTable("Powers in T, and p, with standard errors.", head, tuple(rows))
+    rows = [
+        (
+            kind,
+            *(f"{power:+.2f} ± {error:.2f}" if error else "–" for power, error in zip(own[2:], off[2:], strict=True)),
+        )
+        for kind, own, off in zip(found.kinds, found.constants, found.errors, strict=True)
+    ]
+    head = ("optimizer, activation", *(f"T by {name}" for name in _REFERENCE), "p")
+    caption = "Powers in T, and p, with standard errors; a dash where the networks do not differ in it."
+    return PageTable(caption, head, tuple(rows))
 
 
 def _of_the_paper(found: Law) -> PageTable:
     """The medians that the formula gives for the paper's network at the paper's rate."""
-    width, depth, rate = 1024, 10, 1e-4
-    terms = tuple(np.log(np.array([rate * width, width, depth]) / list(_REFERENCE.values())).tolist())
+    width, depth, rate, count = 1024, 10, 1e-4, 500
+    terms = _terms(rate * width, width, depth, count)
     rows = []
-    for kind, (first, _) in zip(found.kinds, found.constants, strict=True):
-        some = [Point("", kind.split(",")[0], kind, terms, epochs, 0.0, True) for epochs in _EPOCHS]
+    for kind, (first, *_) in zip(found.kinds, found.constants, strict=True):
+        some = [Point("", kind, terms, epochs, 0.0, True) for epochs in _EPOCHS]
         rows.append((kind, *(told(value, ".2g") for value in np.exp(first) / (1 + found.clock(some)))))
     caption = (
-        f"What the formula gives for the paper's {depth}×{width} at its rate of {rate:g}: the median radius, by "
-        "epochs. It was fitted to narrower networks, and to the same number of pictures in all of them."
+        f"What the formula gives for {count} pictures in the paper's {depth}×{width} at its rate of {rate:g}: the "
+        "median radius, by epochs. It was fitted to narrower networks and fewer pictures; where the power of the "
+        "number of pictures is a dash, that number is left out."
     )
     return PageTable(caption, ("optimizer, activation", *(f"{epochs:,}" for epochs in _EPOCHS)), tuple(rows))
 

@@ -38,8 +38,9 @@ _GRIDS: dict[str, dict[str, Any]] = {
             ("rmsprop", "sinusoid"): (0.003, 0.006),
             ("adam", "cosid"): (0.04, 0.08),
         },
-        "size": ((32, 8), (64, 6), (64, 10), (64, 14), (128, 10)),
-        "held": ((48, 13), (96, 11)),
+        "size": ((32, 8), (48, 13), (64, 6), (64, 10), (64, 14), (96, 11), (128, 10)),
+        "held": ((40, 12), (112, 9)),
+        "pictures": {("rmsprop", "cosid"): {"size": (10, 40, 80), "held": (60,)}},
         "number": (0,),
     },
     "tables": {
@@ -56,7 +57,9 @@ _GRIDS: dict[str, dict[str, Any]] = {
     },
 }
 """`speed` is the rate times the width, for each optimizer and activation; `size` are widths and depths of the networks
-that the formula is fitted to, `held` those of the networks that it has to predict, which have seeds of their own."""
+that the formula is fitted to, `held` those of the networks that it has to predict, which have seeds of their own;
+`pictures` are further numbers of pictures, for some kinds, at the size below."""
+_MIDDLE = (64, 10)
 _COOLER, _ANNEAL = 5.0, 400
 """Adam at the rate of the cell divided by the first number, for so many epochs, ends the motion: a radius counts only
 where the examples are reproduced."""
@@ -100,28 +103,24 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
-    """One network for each optimizer, activation, rate, size and repetition."""
+    """One network for each optimizer, activation, rate, size, number of pictures and repetition."""
     grid = _GRIDS[scale]
-    shared = limited({**_SIZES[scale], "source": data_source("cifar10"), "gray": True})
+    shared = {**_SIZES[scale], "source": data_source("cifar10"), "gray": True}
     shared |= {"init": "pytorch", "bias": True, "dtype": "float32"}
-    sizes = [(size, held) for held in (False, True) for size in grid["held" if held else "size"]]
-    return [
-        cell(
-            "edge",
-            f"{rule}-{activation}-{depth}x{width}-{speed:g}-{number}",
-            run,
-            {**shared, "optimizer": rule, "activation": activation, "speed": speed, "width": width, "depth": depth}
-            | {"held": held},
-            scale=scale,
-            mode=mode,
-            seed=seed,
-            number=number + 1000 * held,
-        )
-        for (rule, activation), speeds in grid["speed"].items()
-        for speed in speeds
-        for (width, depth), held in sizes
-        for number in grid["number"]
-    ]
+    found = list[Cell]()
+    for kind, speeds in grid["speed"].items():
+        more = grid.get("pictures", {}).get(kind, {})
+        for speed, held, number in product(speeds, (False, True), grid["number"]):
+            group = "held" if held else "size"
+            networks = [(*size, shared["n"]) for size in grid[group]]
+            networks += [(*_MIDDLE, n) for n in more.get(group, ())]
+            for width, depth, n in networks:
+                name = f"{'-'.join(kind)}-{depth}x{width}-{speed:g}-{number}" + f"-{n}" * (n != shared["n"])
+                own = {"optimizer": kind[0], "activation": kind[1], "speed": speed, "width": width, "depth": depth}
+                settings = limited({**shared, **own, "n": n}) | {"held": held}
+                seeds = {"seed": seed, "number": number + 1000 * held}
+                found.append(cell("edge", name, run, settings, scale=scale, mode=mode, **seeds))
+    return found
 
 
 EXPERIMENT = Experiment(

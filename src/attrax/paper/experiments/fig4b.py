@@ -33,6 +33,7 @@ _SIZES: dict[str, dict[str, Any]] = {
         "side": 8,
         "width": 96,
         "depth": 2,
+        "activation": "relu",
         "epochs": 5000,
         "rate": 1e-3,
         "auto_epochs": 150,
@@ -42,13 +43,13 @@ _SIZES: dict[str, dict[str, Any]] = {
     "quick": {
         "side": 28,
         "width": 256,
-        "depth": 3,
+        "depth": 10,
+        "activation": "cosid",
         "epochs": 20_000,
         "cues": 20,
-        "edge": {"epochs": 30_000},
     },
-    "tables": {"side": 28, "width": 512, "depth": 3, "epochs": 100_000, "cues": 100},
-    "full": {"side": 28, "width": 1024, "depth": 10, "epochs": 1_000_000, "cues": 100},
+    "tables": {"side": 28, "width": 512, "depth": 10, "activation": "cosid", "epochs": 100_000, "cues": 100},
+    "full": {"side": 28, "width": 1024, "depth": 10, "activation": "cosid", "epochs": 1_000_000, "cues": 100},
 }
 _DIGITS = 10
 _ENOUGH = 200
@@ -83,7 +84,6 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
     settings = {
         **_SIZES[scale],
         "source": source,
-        "activation": "relu",
         "noise": "gaussian",
         "max_steps": 2000,
         "shown": 2 * _DIGITS,
@@ -145,6 +145,6 @@ EXPERIMENT = Experiment(
     draw=draw,
     modes=MODES,
     tabulate=sequence_table,
-    notes="Depth and width are lost and chosen here, as are the pictures: the first two of each digit. In the mode "
-    "attrax a radius of 0 is exact, or smaller than rounding lets it be seen.",
+    notes="Depth, width and activation are lost and chosen here, as are the pictures: the first two of each digit. In "
+    "the mode attrax a radius of 0 is exact, or smaller than rounding lets it be seen.",
 )
