@@ -145,6 +145,7 @@ EXPERIMENT = Experiment(
     draw=draw,
     modes=MODES,
     tabulate=sequence_table,
-    notes="Depth, width and activation are lost and chosen here, as are the pictures: the first two of each digit. In "
-    "the mode attrax a radius of 0 is exact, or smaller than rounding lets it be seen.",
+    notes="Depth, width and activation are lost; those of Fig. 2 are chosen, as wide as the scale allows. The pictures "
+    "are chosen, too: the first two of each digit. In the mode attrax a radius of 0 is exact, or smaller than rounding "
+    "lets it be seen.",
 )
