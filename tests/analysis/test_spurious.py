@@ -24,6 +24,7 @@ from attrax.analysis import (
     find_spurious,
     upper_confidence_bound,
 )
+from attrax.analysis._census_blocks import starts_within  # how large its pieces are
 from attrax.analysis._starts import allot, make_starts  # one kind of starts by itself
 from attrax.cli import main
 from attrax.report import census_figure, limits_figure, outcome_rates
@@ -165,7 +166,7 @@ def test_wrong_arguments_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_resumed_census_is_the_undisturbed_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_spurious, "_BLOCK", 40)
+    monkeypatch.setattr(_spurious, "BLOCK", 40)
     monkeypatch.setattr(_spurious, "_SAVE_EVERY", 0.0)
     memory, file = around(cubic, [1.0, 1.0], [-1.0, -1.0]), tmp_path / "census"
     options: dict[str, Any] = {"num_starts": 300, "key": jr.key(3), "num_certified": 2}
@@ -199,6 +200,23 @@ def test_a_resumed_census_is_the_undisturbed_one(tmp_path: Path, monkeypatch: py
     file.write_bytes(b"nothing")
     with pytest.raises(ValueError, match="not a readable checkpoint"):
         find_spurious(memory, checkpoint=file, **options)
+
+
+def test_a_census_within_a_limit_is_the_whole() -> None:
+    memory = around(cubic, [1.0, 1.0], [-1.0, -1.0])
+    options: dict[str, Any] = {"num_starts": 2100, "key": jr.key(3), "num_certified": 2}
+    whole = find_spurious(memory, **options)
+    with pytest.raises(ValueError, match="memory_limit must be at least 1 MB, which 8 starts of 2 entries take"):
+        find_spurious(memory, memory_limit=90_000, **options)
+    pieces: list[int] = []
+    within = starts_within(150_000, memory)
+    assert within == 64
+    found = find_spurious(memory, memory_limit=150_000, progress=lambda task, at, *_: pieces.append(at), **options)
+    assert found.label.tolist() == whole.label.tolist()
+    assert found.num_steps.tolist() == whole.num_steps.tolist()
+    assert [(one.kind, one.count, one.verdict) for one in found.limits] == [
+        (one.kind, one.count, one.verdict) for one in whole.limits
+    ]
 
 
 # --- starts ----------------------------------------------------------------------------------------

@@ -1,13 +1,27 @@
 """Processes the starts of a census block by block: which known limit each ends in, and which limits are new."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
+import equinox as eqx
+import jax
 import numpy as np
 
+from attrax._base import checks
+from attrax._base.arguments import ArgumentError, mention
 from attrax._base.shown import Record
 from attrax._base.types import HostStates
 from attrax.analysis._labels import StoredEnds, label_ends, nearest
-from attrax.analysis._limits import Runner, run_to_ends
+from attrax.analysis._limits import SIZES, Runner, run_to_ends
+from attrax.memory import Memory
+
+BLOCK = 2000
+"""Starts that are drawn at once; of a census, their number and the seed decide what is drawn."""
+_COPIES, _DISTANCES, _ACTIVITIES = 24, 3, 4
+"""Numbers of 64 bits that are held of each start that is run: for each entry of a state, for each stored state, and for
+each unit of the widest layer."""
+_DRAWN = 6
+"""Numbers of 32 bits that are held of each entry of the starts of a block."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,8 +35,38 @@ class CensusSoFar(Record):
     periods: tuple[int, ...] = ()
 
 
-def with_block(found: CensusSoFar, run: Runner, stored: StoredEnds, starts: HostStates, max_steps: int) -> CensusSoFar:
-    """The results with one more block."""
+def starts_within(limit: int | None, memory: Memory) -> int:
+    """How many starts may be run at once within `limit` bytes. **Raises** `ValueError` if too few may."""
+    if limit is None:
+        return BLOCK
+    limit = checks.integer("memory_limit", limit, least=1)
+    examples = memory.examples()
+    size, arrays = math.prod(examples.shape), filter(eqx.is_array, jax.tree.leaves(memory.map))
+    widest = max((max(array.shape, default=1) for array in arrays), default=1)
+    drawn = 4 * _DRAWN * BLOCK * size
+    each = 8 * (_COPIES * size + _DISTANCES * len(examples) + _ACTIVITIES * widest)
+    rows = (limit - drawn) // each
+    if rows < SIZES[-1]:
+        raise ArgumentError(
+            f"{mention('memory_limit')} must be at least {math.ceil((drawn + SIZES[-1] * each) / 1e6)} MB, which "
+            f"{SIZES[-1]} starts of {size:,} entries take; got {limit:,} bytes"
+        )
+    # A number of rows that is not one of the sizes is padded to the next one.
+    return min(BLOCK, rows // SIZES[0] * SIZES[0] or next(count for count in SIZES if count <= rows))
+
+
+def with_block(
+    found: CensusSoFar, run: Runner, stored: StoredEnds, starts: HostStates, max_steps: int, at_once: int = BLOCK
+) -> CensusSoFar:
+    """The results with one more block, of which so many starts are run `at_once`."""
+    for first in range(0, len(starts), at_once):
+        found = _with_starts(found, run, stored, starts[first : first + at_once], max_steps)
+    return replace(found, blocks=found.blocks + 1)
+
+
+def _with_starts(
+    found: CensusSoFar, run: Runner, stored: StoredEnds, starts: HostStates, max_steps: int
+) -> CensusSoFar:
     ends = run_to_ends(run, starts, max_steps=max_steps, atol=stored.thresholds.convergence)
     named = label_ends(run, stored, ends)
     label, states, periods = named.label.copy(), found.states, list(found.periods)
@@ -32,7 +76,7 @@ def with_block(found: CensusSoFar, run: Runner, stored: StoredEnds, starts: Host
         numbers, fresh = _numbered(values, period, states, np.array(periods, int), stored.thresholds.recovery)
         label[named.rows] = stored.num + numbers
         states, periods = np.concatenate([states, values[fresh]]), [*periods, *period[fresh].tolist()]
-    return CensusSoFar(states, [*found.labels, label], [*found.steps, ends.num_steps], found.blocks + 1, tuple(periods))
+    return CensusSoFar(states, [*found.labels, label], [*found.steps, ends.num_steps], found.blocks, tuple(periods))
 
 
 def _numbered(

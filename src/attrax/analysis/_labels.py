@@ -34,15 +34,20 @@ class StoredEnds(Record):
         return len(self.cycles.patterns.cycles)
 
 
-def stored_ends(run: Runner, memory: Memory) -> StoredEnds:
-    """The stored cycles, prepared for `label_ends`."""
+def stored_ends(run: Runner, memory: Memory, at_once: int = 2048) -> StoredEnds:
+    """The stored cycles, prepared for `label_ends`; so many of their states are run `at_once`."""
     patterns = memory.examples()
     thresholds = Thresholds.mean_square(int(np.prod(patterns.shape)), patterns.unit)
     cycles = StoredCycles.of(memory, thresholds)
-    z = run.images(np.asarray(patterns.points, np.float64))
-    images = run.states(z).reshape(len(z), -1)
-    gaps = np.linalg.norm(images - cycles.references[patterns.successor], axis=1)
-    return StoredEnds(cycles, thresholds, run.isometric(z), np.where(np.isfinite(gaps), gaps, np.inf))
+    places, gaps = [], []
+    for first in range(0, len(patterns), at_once):
+        piece = slice(first, first + at_once)
+        z = run.images(np.asarray(patterns.points[piece], np.float64))
+        images = run.states(z).reshape(len(z), -1)
+        gaps.append(np.linalg.norm(images - cycles.references[patterns.successor[piece]], axis=1))
+        places.append(run.isometric(z))
+    gap = np.concatenate(gaps)
+    return StoredEnds(cycles, thresholds, np.concatenate(places), np.where(np.isfinite(gap), gap, np.inf))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

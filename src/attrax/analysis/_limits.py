@@ -11,7 +11,7 @@ from attrax.dynamics import Run, isometric_coordinates, run, run_on, states_of, 
 from attrax.maps import ReducedMap, reduced_map
 from attrax.memory import Memory
 
-_SIZES = (512, 64, 8)
+SIZES = (512, 64, 8)
 """Rows are computed in chunks of these sizes, so that only three programs are compiled."""
 _COARSE_STEPS = 256
 _FINE_STEPS = 1024
@@ -35,7 +35,7 @@ class Runner(eqx.Module):
 
     def images(self, points: HostStates) -> Float[np.ndarray, "n k"]:
         """Coordinates of the images f(x)."""
-        return run(self.fine_map, points, max_steps=1, atol=self.coarse, unit=self.unit, sizes=_SIZES).z
+        return run(self.fine_map, points, max_steps=1, atol=self.coarse, unit=self.unit, sizes=SIZES).z
 
     def isometric(self, z: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
         """Coordinates whose Euclidean distance is that of the states."""
@@ -43,7 +43,7 @@ class Runner(eqx.Module):
 
     def states(self, z: Float[np.ndarray, "n k"]) -> HostStates:
         """The states with these coordinates, float64."""
-        return states_of(self.fine_map, z, _SIZES)
+        return states_of(self.fine_map, z, SIZES)
 
 
 def runner(memory: Memory) -> Runner:
@@ -71,7 +71,7 @@ def run_to_ends(runner: Runner, starts: HostStates, *, max_steps: int, atol: flo
         max_steps=min(1 + _COARSE_STEPS, max_steps),
         atol=runner.coarse,
         unit=runner.unit,
-        sizes=_SIZES,
+        sizes=SIZES,
     )
     z, steps = coarse.z.astype(np.float64), coarse.num_steps.copy()
     residual, period = coarse.residual.astype(np.float64), np.zeros(len(z), int)
@@ -93,7 +93,7 @@ def run_to_ends(runner: Runner, starts: HostStates, *, max_steps: int, atol: flo
         go_on(
             converged,
             back,
-            run_on(runner.fine_map, distinct, max_steps=limit, atol=atol, unit=runner.unit, sizes=_SIZES),
+            run_on(runner.fine_map, distinct, max_steps=limit, atol=atol, unit=runner.unit, sizes=SIZES),
         )
     rest = np.flatnonzero(status == IterationStatus.NOT_CONVERGED)
     if len(rest):

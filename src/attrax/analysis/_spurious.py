@@ -21,7 +21,7 @@ from attrax._base.files import alone
 from attrax._base.shown import Record, Rows
 from attrax._base.status import Verdict
 from attrax._base.types import HostStates, Progress
-from attrax.analysis._census_blocks import CensusSoFar, with_block
+from attrax.analysis._census_blocks import BLOCK, CensusSoFar, starts_within, with_block
 from attrax.analysis._census_file import census_fingerprint, read_census, write_census
 from attrax.analysis._intervals import chao1, check_confidence, discovery_curve, upper_confidence_bound
 from attrax.analysis._labels import DIVERGED, NOT_CONVERGED, StoredEnds, nearest, stored_ends
@@ -32,7 +32,6 @@ from attrax.dynamics import refine
 from attrax.memory import Memory, check_memory
 from attrax.patterns import Patterns
 
-_BLOCK = 2000
 _START_BYTES = 64
 """What is kept of a start, with the copies that are made of it."""
 _SAVE_EVERY = 10.0
@@ -173,6 +172,7 @@ def find_spurious(
     max_steps: int = 10_000,
     confidence: float = 0.95,
     num_certified: int = 100,
+    memory_limit: int | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     key: PRNGKeyArray,
@@ -199,6 +199,8 @@ def find_spurious(
     - `confidence`: confidence of the upper bound on the probability of ending elsewhere. It applies to starts drawn
       like these.
     - `num_certified`: how many of the spurious limits are refined and get a verdict.
+    - `memory_limit`: bytes that the starts at work take together at most, in pieces as large as that allows; the memory
+      itself, coordinates of its examples and the limits found come on top.
     - `checkpoint`: a file to save the census to from time to time. If it exists, the census continues from it.
     - `progress`: called with the number of finished starts.
     - `key`: random key for the draws.
@@ -225,23 +227,24 @@ def find_spurious(
     confidence = check_confidence(confidence)
     shares = check_shares(shares, points, images)
     counts = allot(num_starts, shares, len(points), 0 if images is None else len(images), can_derive(points, images))
+    at_once = starts_within(memory_limit, memory)
     seed = tuple(int(word) for word in np.asarray(jr.key_data(key)).ravel())
     run = runner(memory)
-    stored = stored_ends(run, memory)
+    stored = stored_ends(run, memory, at_once)
     found = CensusSoFar(np.zeros((0, points[0].size), np.float32), [], [], 0)
     fingerprint = ""
     if checkpoint is not None:
-        fingerprint = census_fingerprint(memory, points, images, [_BLOCK, counts, list(seed), max_steps])
+        fingerprint = census_fingerprint(memory, images, [BLOCK, counts, list(seed), max_steps])
     with contextlib.nullcontext() if checkpoint is None else alone(checkpoint):
         if checkpoint is not None and Path(checkpoint).exists():
             found = read_census(Path(checkpoint), fingerprint, points[0].size)
         saved = time.monotonic()
-        blocks = [(kind, first) for kind, count in counts.items() for first in range(0, count, _BLOCK)]
+        blocks = [(kind, first) for kind, count in counts.items() for first in range(0, count, BLOCK)]
         done = found.blocks
         for number, (kind, first) in enumerate(blocks[done:], start=done + 1):
-            count = min(_BLOCK, counts[kind] - first)
+            count = min(BLOCK, counts[kind] - first)
             starts = make_starts(kind, first, count, counts[kind], points, images, seed)
-            found = with_block(found, run, stored, starts, max_steps)
+            found = with_block(found, run, stored, starts, max_steps, at_once)
             if checkpoint is not None and (time.monotonic() - saved > _SAVE_EVERY or number == len(blocks)):
                 write_census(Path(checkpoint), found, fingerprint)
                 saved = time.monotonic()
@@ -250,7 +253,7 @@ def find_spurious(
                 numbers = {"elsewhere": float((labels < 0).sum() + (labels >= stored.num).sum())}
                 progress("starting", len(labels), num_starts, numbers)
     label, steps = np.concatenate(found.labels), np.concatenate(found.steps)
-    limits, label = _resolve(memory, run, stored, found, label, num_certified, progress)
+    limits, label = _resolve(memory, run, stored, found, label, num_certified, memory_limit, progress)
     kinds = np.repeat(np.array(list(counts), object), list(counts.values()))
     return Census(limits, label, kinds, steps, stored.num, confidence)
 
@@ -275,6 +278,7 @@ def _resolve(
     found: CensusSoFar,
     label: np.ndarray,
     num_certified: int,
+    memory_limit: int | None,
     progress: Progress | None,
 ) -> tuple[tuple[Limit, ...], np.ndarray]:
     """The limits with their certificates, in order, and the matching labels."""
@@ -318,7 +322,7 @@ def _resolve(
             looked_at += 1
     for number, other in renamed.items():
         counts[other] += counts.pop(number)
-    certificate = _certify(memory, [cycles[number] for number in kept[:looked_at]], progress)
+    certificate = _certify(memory, [cycles[number] for number in kept[:looked_at]], memory_limit, progress)
     first = stored.cycles.first
     known = memory.certificate
     limits = [
@@ -376,7 +380,7 @@ def _same(one: HostStates, other: HostStates, atol: float) -> bool:
     return bool(nearest(one[:1].reshape(1, -1), vectors)[1][0] < atol)
 
 
-def _certify(memory: Memory, cycles: list[HostStates], progress: Progress | None) -> Any:
+def _certify(memory: Memory, cycles: list[HostStates], memory_limit: int | None, progress: Progress | None) -> Any:
     """The certificate of these cycles, as if the memory stored them."""
     if not cycles:
         return None
@@ -384,4 +388,5 @@ def _certify(memory: Memory, cycles: list[HostStates], progress: Progress | None
     successor = np.concatenate(
         [start + (np.arange(len(cycle)) + 1) % len(cycle) for start, cycle in zip(starts, cycles, strict=True)]
     )
-    return certify(Memory(memory.map, Patterns(np.concatenate(cycles), successor)), progress=progress)
+    limits = Memory(memory.map, Patterns(np.concatenate(cycles), successor))
+    return certify(limits, memory_limit=memory_limit, progress=progress)

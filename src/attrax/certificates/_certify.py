@@ -1,33 +1,50 @@
 """Certificates: whether each stored cycle is an attractor, and on what evidence."""
 
+import contextlib
+import math
 import os
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
+from pathlib import Path
 
 import numpy as np
 
 from attrax._base import checks
 from attrax._base.devices import on_next_device
+from attrax._base.digests import digest
+from attrax._base.files import alone
 from attrax._base.lazy import once
-from attrax._base.lengths import largest_distance, row_lengths
+from attrax._base.lengths import largest_distance
 from attrax._base.numerics import float64
 from attrax._base.processes import one_blas_thread
 from attrax._base.status import Evidence, Reason, Verdict
 from attrax._base.types import HostStates, Map, Progress
 from attrax.certificates._kinks import contradicted
 from attrax.certificates._open_sequences import open_sequence_errors
+from attrax.certificates._pieces import sizes_within
+from attrax.certificates._rows import Row, SpectralRadius, read_rows, write_rows
 from attrax.dynamics import Refined, refine, refine_each
 from attrax.linalg import SMALL, Product, basis_bound, gamma, largest_eigenvalues, leading_eigenvalue, power_bound
 from attrax.maps import ConstantLinearizer, Linearization, Linearizer, ReducedMap, linearizer, reduced_map
 from attrax.memory import Certificate, Memory, Thresholds, check_memory, default_recovery_atol
 
-_LEAST, _MOST, _TOGETHER = 64, 512, 32
-"""How many cycles are processed at once, and the least number for which this is done."""
+_TOGETHER = 32
+"""The least number of cycles for which many are processed at once."""
+_SAVE_EVERY = 10.0
 
 
-def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Progress | None = None) -> Certificate:
+def certify(
+    memory: Memory,
+    *,
+    recovery_atol: float | None = None,
+    memory_limit: int | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Certificate:
     """Certifies every cycle of a memory by the Jacobian product around it.
 
     *attractor*: an exact cycle of the map exists within `recovery_atol` of the originals, and an upper bound on its
@@ -53,11 +70,15 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
     - `recovery_atol`: the Euclidean distance up to which a cycle counts as that of an example; by default the one that
       the memory was certified with before, or else the paper's recovery threshold, a mean squared distance of 1e-7, in
       units of the patterns (`Patterns.unit`).
+    - `memory_limit`: bytes that the cycles at work take together at most, in pieces as large as that allows; the
+      memory itself and what is computed once from its weights come on top. By default 64 cycles a core.
+    - `checkpoint`: a file to save the finished cycles to from time to time. If it exists, they are not computed again.
     - `progress`: called with the number of finished cycles.
 
     **Returns:** `Certificate`.
 
-    **Raises** `ValueError` for a wrong argument, and if the memory holds no patterns.
+    **Raises** `ValueError` for a wrong argument, a limit that one cycle exceeds, a memory without patterns, or the
+    checkpoint of another certificate.
 
     Source: Propositions 1 and 2 of Radhakrishnan, Belkin and Uhler (2020).
 
@@ -74,37 +95,47 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
     recovery_atol = checks.real("recovery_atol", recovery_atol, above=0)
     unit = patterns.unit
     task = _Task(memory.map, patterns.shape, linearizer(memory.map), unit, recovery_atol)
-    cycles = [np.asarray(patterns.points[list(cycle)], np.float64) for cycle in patterns.cycles]
-    rows: list[_Row] = []
+    originals = np.asarray(memory.originals)
+    cycles = patterns.cycles
+    many = task.linearize if len(cycles) >= _TOGETHER and isinstance(task.linearize, ConstantLinearizer) else None
     # One example per thread is faster than one matrix product over all threads: these matrices are small, and on a busy
     # machine threads that share a product wait for each other. The limit ends with the block.
-    workers = os.cpu_count() or 1
-    prepare = partial(_linearized_together, task, len(cycles) >= _TOGETHER)
+    workers, piece = sizes_within(memory_limit, memory, many)
+    prepare = partial(_linearized_together, task, many)
     certify_one = on_next_device(partial(_certify_cycle, task))
-    with one_blas_thread(), ThreadPoolExecutor(workers) as pool:
-        piece = min(max(_LEAST, len(cycles) // workers), _MOST)
-        for start in range(0, len(cycles), piece * workers):
-            batch = cycles[start : start + piece * workers]
-            pieces = [batch[at : at + piece] for at in range(0, len(batch), piece)]
-            prepared = [cycle for piece in pool.map(prepare, pieces) for cycle in piece]
-            for row in pool.map(certify_one, prepared):
-                rows.append(row)
-                if progress is not None:
-                    largest = max(row.spectral.radius for row in rows)
-                    progress("certifying", len(rows), len(cycles), {"largest_radius": largest})
 
-    originals = np.asarray(memory.originals)
-    refined = [row.points for row in rows]
+    def stored(number: int) -> HostStates:
+        return np.asarray(patterns.points[list(cycles[number])], np.float64)
+
+    def points_of(number: int) -> HostStates:
+        points = rows[number].points
+        return stored(number) if points is None else points
+
     same = Thresholds.literal(unit).recovery
-    periods = np.array([_period(points, same) for points in refined])
-    of_cycles = [np.asarray(originals[list(cycle)], np.float64) for cycle in patterns.cycles]
-    distances = np.array([*map(largest_distance, refined, of_cycles)])
-    shared = _shared(refined, same)
-    errors = np.array([*map(_distance_error, rows, distances.tolist())])
+    with (
+        _saving(checkpoint, memory, recovery_atol) as (rows, save),
+        one_blas_thread(),
+        ThreadPoolExecutor(workers) as pool,
+    ):
+        largest = max((row.spectral.radius for row in rows), default=float("nan"))
+        while len(rows) < len(cycles):
+            batch = range(len(rows), min(len(rows) + piece * workers, len(cycles)))
+            pieces = [[stored(number) for number in batch[at : at + piece]] for at in range(0, len(batch), piece)]
+            prepared = [cycle for found in pool.map(prepare, pieces) for cycle in found]
+            for number, row in zip(batch, pool.map(certify_one, prepared), strict=True):
+                given = np.asarray(originals[list(cycles[number])], np.float64)
+                rows.append(_finished(row, prepared[number - batch[0]].cycle, given, same))
+                if progress is not None:
+                    largest = np.fmax(largest, row.spectral.radius)
+                    progress("certifying", len(rows), len(cycles), {"largest_radius": float(largest)})
+            save(len(rows) == len(cycles))
+
+    shared = _shared(points_of, len(cycles), same)
+    errors = np.array([_distance_error(row, math.prod(patterns.shape)) for row in rows])
     for number, row in enumerate(rows):
         if row.verdict is Verdict.ATTRACTOR:
-            row = _placed(row, float(distances[number]), float(errors[number]), recovery_atol)
-        if periods[number] < len(row.points):
+            row = _placed(row, float(errors[number]), recovery_atol)
+        if row.period < len(cycles[number]):
             row = replace(row, verdict=Verdict.NOT_ATTRACTOR, reason=Reason.SHORTER_PERIOD)
         elif number in shared:
             row = replace(row, verdict=Verdict.NOT_ATTRACTOR, reason=Reason.SHARED)
@@ -114,7 +145,7 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
         return np.array([attrgetter(name)(row) for row in rows], float)
 
     return Certificate(
-        cycles=patterns.cycles,
+        cycles=cycles,
         spectral_radius=column("spectral.radius"),
         error=column("spectral.error"),
         upper_bound=column("spectral.upper"),
@@ -124,11 +155,11 @@ def certify(memory: Memory, *, recovery_atol: float | None = None, progress: Pro
         moved=column("moved"),
         verdict=tuple(row.verdict for row in rows),
         method=tuple(row.spectral.method for row in rows),
-        period=np.where(column("residual") <= recovery_atol, periods, 0),
+        period=np.where(column("residual") <= recovery_atol, [row.period for row in rows], 0),
         open_sequence_error=open_sequence_errors(lambda: task.reduced, patterns, originals),
         reason=tuple(row.reason for row in rows),
         evidence=tuple(row.evidence for row in rows),
-        distance=distances,
+        distance=column("distance"),
         distance_error=errors,
         recovery_atol=recovery_atol,
     )
@@ -143,64 +174,75 @@ def _period(points: HostStates, same: float) -> int:
     return length
 
 
-def _shared(refined: list[HostStates], same: float) -> set[int]:
-    """Indices of the cycles that share a point with another cycle."""
-    points = np.concatenate([cycle.reshape(len(cycle), -1) for cycle in refined])
-    owner = np.repeat(np.arange(len(refined)), [len(cycle) for cycle in refined])
+def _shared(points_of: Callable[[int], HostStates], count: int, same: float) -> set[int]:
+    """Numbers of the cycles, of `count`, that share a point with another cycle."""
     # Equal points have equal projections, so only neighbors on one random line need to be compared.
-    direction = np.random.default_rng(0).standard_normal(points.shape[1])
-    line = points @ (direction / np.linalg.norm(direction))
+    direction = np.random.default_rng(0).standard_normal(points_of(0)[0].size)
+    direction /= np.linalg.norm(direction)
+    lines = [points_of(number).reshape(-1, len(direction)) @ direction for number in range(count)]
+    line = np.concatenate(lines)
+    owner = np.repeat(np.arange(count), [len(one) for one in lines])
+    within = np.concatenate([np.arange(len(one)) for one in lines])
     order = np.argsort(line)
     shared: set[int] = set()
     for place, point in enumerate(order):
         for other in order[place + 1 :]:
             if not line[other] - line[point] <= 2 * same:
                 break
-            if owner[point] != owner[other] and row_lengths(points[point][None] - points[other])[0] <= same:
+            if owner[point] == owner[other]:
+                continue
+            mine, theirs = (points_of(int(owner[one]))[within[one]][None] for one in (point, other))
+            if largest_distance(mine, theirs) <= same:
                 shared |= {int(owner[point]), int(owner[other])}
     return shared
 
 
-@dataclass(frozen=True, slots=True)
-class _SpectralRadius:
-    """The spectral radius with its error, the bound on all eigenvalues, and a lower bound on the radius."""
+@contextlib.contextmanager
+def _saving(
+    checkpoint: str | os.PathLike[str] | None, memory: Memory, recovery_atol: float
+) -> Iterator[tuple[list[Row], Callable[[bool], None]]]:
+    """The rows of the cycles that an earlier run has finished, to which more are added, and what saves them from time
+    to time, and at the end."""
+    rows: list[Row] = []
+    if checkpoint is None:
+        yield rows, lambda _: None
+        return
+    path, patterns, saved = Path(checkpoint), memory.examples(), time.monotonic()
+    fingerprint = digest(repr(recovery_atol), memory.map, patterns.points, patterns.successor, memory.originals)
 
-    method: str = "none"
-    radius: float = float("nan")
-    error: float = float("inf")
-    upper: float = float("inf")
-    log_radius: float = float("nan")
-    log_lower: float = float("-inf")
+    def save(end: bool) -> None:
+        nonlocal saved
+        if end or time.monotonic() - saved > _SAVE_EVERY:
+            write_rows(path, rows, fingerprint)
+            saved = time.monotonic()
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Row:
-    """What is known about one cycle: a row of the certificate."""
-
-    points: HostStates
-    residual: float
-    moved: float
-    enclosure_radius: float
-    evidence: Evidence
-    verdict: Verdict
-    reason: Reason
-    spectral: _SpectralRadius = _SpectralRadius()
-    singular: float = float("nan")
+    with alone(path):
+        if path.exists():
+            rows += read_rows(path, fingerprint)
+        yield rows, save
 
 
-def _distance_error(row: _Row, distance: float) -> float:
+def _finished(row: Row, stored: HostStates, originals: HostStates, same: float) -> Row:
+    """The row of a cycle with its distance from the originals and its period; without the points that are stored."""
+    points = stored if row.points is None else row.points
+    moved = not np.array_equal(points, stored)
+    distance = largest_distance(points, originals)
+    return replace(row, points=points if moved else None, distance=distance, period=_period(points, same))
+
+
+def _distance_error(row: Row, size: int) -> float:
     """How far the exact distance may be from the computed one: by where the cycle lies, and by the rounding."""
     if not np.isfinite(row.enclosure_radius):
         return float("inf")  # whatever the distance is, which may be no number
-    return row.enclosure_radius + gamma(row.points[0].size + 4) * distance
+    return row.enclosure_radius + gamma(size + 4) * row.distance
 
 
-def _placed(row: _Row, distance: float, error: float, recovery_atol: float) -> _Row:
+def _placed(row: Row, error: float, recovery_atol: float) -> Row:
     """The row of an attractor, by whether the exact cycle is certainly within the threshold, certainly outside it, or
     neither."""
-    if distance + error <= recovery_atol:
+    if row.distance + error <= recovery_atol:
         return row
-    if distance - error > recovery_atol:
+    if row.distance - error > recovery_atol:
         return replace(row, verdict=Verdict.DISPLACED, reason=Reason.DISPLACED)
     return replace(row, verdict=Verdict.INCONCLUSIVE, reason=Reason.DISTANCE_STRADDLES_THRESHOLD)
 
@@ -233,17 +275,19 @@ class _Prepared:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _linearized_together(task: _Task, together: bool, cycles: list[HostStates]) -> list[_Prepared]:
-    """Refines and linearizes at once those fixed points around which the map is constant; the others are left to
-    `_certify_cycle`."""
-    if not together or not isinstance(task.linearize, ConstantLinearizer):
+def _linearized_together(
+    task: _Task, linearize: ConstantLinearizer | None, cycles: list[HostStates]
+) -> list[_Prepared]:
+    """Refines and linearizes at once those fixed points around which the map is constant; the others, and all without a
+    linearizer that does this, are left to `_certify_cycle`."""
+    if linearize is None:
         return [_Prepared(cycle) for cycle in cycles]
     refined = refine_each(task.map, cycles, reduced=lambda: task.reduced, unit=task.unit)
     alone = [number for number, one in enumerate(refined) if len(one.points) == 1 and np.isfinite(one.residual)]
     linear: dict[int, Linearization | None] = {}
     if alone:
         states = np.concatenate([refined[number].points for number in alone])
-        linear = dict(zip(alone, task.linearize.constant_at(states), strict=True))
+        linear = dict(zip(alone, linearize.constant_at(states), strict=True))
     return [
         _Prepared(cycle, one, linear.get(number))
         for number, (cycle, one) in enumerate(zip(cycles, refined, strict=True))
@@ -251,7 +295,7 @@ def _linearized_together(task: _Task, together: bool, cycles: list[HostStates]) 
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _certify_cycle(task: _Task, prepared: _Prepared) -> _Row:
+def _certify_cycle(task: _Task, prepared: _Prepared) -> Row:
     """The row of one cycle, before it is compared with the other cycles and with the originals."""
     refined = prepared.refined
     if refined is None:
@@ -259,7 +303,7 @@ def _certify_cycle(task: _Task, prepared: _Prepared) -> _Row:
     points, residual = refined.points, refined.residual
     if not np.isfinite(residual):
         inf = float("inf")
-        return _Row(points, residual, refined.moved, inf, Evidence.NONE, Verdict.NOT_ATTRACTOR, Reason.NOT_FINITE)
+        return Row(points, residual, refined.moved, inf, Evidence.NONE, Verdict.NOT_ATTRACTOR, Reason.NOT_FINITE)
     linear = task.linearize(points) if prepared.linear is None else prepared.linear
     spectral = _matrix_free(linear) if linear.product is None else _with_matrix(linear, linear.product)
     verdict, reason = _verdict(residual, task.recovery_atol, linear.enclosure_radius, spectral)
@@ -268,7 +312,7 @@ def _certify_cycle(task: _Task, prepared: _Prepared) -> _Row:
     margin = 1 - spectral.upper if reason is Reason.CONTRACTS else None
     if put_to_test and contradicted(task.map, points, linear, task.unit, margin=margin):
         verdict, reason = Verdict.INCONCLUSIVE, Reason.KINK
-    return _Row(
+    return Row(
         points,
         residual,
         refined.moved,
@@ -282,7 +326,7 @@ def _certify_cycle(task: _Task, prepared: _Prepared) -> _Row:
 
 
 def _verdict(
-    residual: float, recovery_atol: float, enclosure_radius: float, spectral: _SpectralRadius
+    residual: float, recovery_atol: float, enclosure_radius: float, spectral: SpectralRadius
 ) -> tuple[Verdict, Reason]:
     if residual > recovery_atol:
         return Verdict.NOT_ATTRACTOR, Reason.NO_FIXED_POINT_NEAR
@@ -299,7 +343,7 @@ def _verdict(
     return Verdict.INCONCLUSIVE, Reason.BOUND_STRADDLES_ONE
 
 
-def _with_matrix(linear: Linearization, product: Product) -> _SpectralRadius:
+def _with_matrix(linear: Linearization, product: Product) -> SpectralRadius:
     leading = leading_eigenvalue(product)
     modulus = abs(leading.value)
     log_radius = float(np.log(modulus) + product.log_scale) if modulus > 0 else -np.inf
@@ -320,10 +364,10 @@ def _with_matrix(linear: Linearization, product: Product) -> _SpectralRadius:
         # an infinite error, which times a scale of 0 is NaN.
         error = min(leading.error * scale if np.isfinite(leading.error) else np.inf, max(radius, upper))
         log_lower = float(np.log(max(modulus - leading.error, 0.0) or np.finfo(float).tiny) + product.log_scale)
-    return _SpectralRadius("dense" if leading.complete else "arnoldi", radius, error, upper, log_radius, log_lower)
+    return SpectralRadius("dense" if leading.complete else "arnoldi", radius, error, upper, log_radius, log_lower)
 
 
-def _matrix_free(linear: Linearization) -> _SpectralRadius:
+def _matrix_free(linear: Linearization) -> SpectralRadius:
     """Arnoldi's method on Jacobian-vector products for the radius. The largest Ritz value is no upper bound; the bound
     comes from randomized norms."""
     size, forward = linear.size, linear.forward
@@ -332,13 +376,13 @@ def _matrix_free(linear: Linearization) -> _SpectralRadius:
         upper = float(np.exp(log_upper))
     start = np.random.default_rng(0).standard_normal(size)
     if upper < 1e-100 or not forward(start).any():
-        return _SpectralRadius("matrix-free", 0.0, upper, upper, -np.inf, -np.inf)
+        return SpectralRadius("matrix-free", 0.0, upper, upper, -np.inf, -np.inf)
     eigenvalues = largest_eigenvalues(forward, linear.backward, size, tol=1e-8)
     sure = len(eigenvalues.values) > 0
     if not sure:  # it begins again: ARPACK keeps nothing of a run that found none, and the first rounds are few of 200
         eigenvalues = largest_eigenvalues(forward, linear.backward, size, tol=1e-8, max_steps=200)
     if not len(eigenvalues.values):
-        return _SpectralRadius("matrix-free", upper=upper)
+        return SpectralRadius("matrix-free", upper=upper)
     value = complex(eigenvalues.values[0])
     gap = float(eigenvalues.residuals[0]) + 1e-13 * linear.singular_value()
     error = 2 * gap * eigenvalues.condition if np.isfinite(eigenvalues.condition) else float("inf")
@@ -348,4 +392,4 @@ def _matrix_free(linear: Linearization) -> _SpectralRadius:
         log_lower, log_radius = float(np.log(max(radius - error, 0.0))), float(np.log(radius))
     if not sure:  # a larger eigenvalue may have been missed
         error = max(error, upper - radius)
-    return _SpectralRadius("matrix-free", radius, error, upper, log_radius, log_lower)
+    return SpectralRadius("matrix-free", radius, error, upper, log_radius, log_lower)

@@ -8,7 +8,16 @@ from attrax.cli._cycles import cycle_rows, open_sequence_rows, print_cycles, pri
 from attrax.cli._devices import on_devices
 from attrax.cli._maps import MapName, named_map
 from attrax.cli._memory_files import File, load_memory
-from attrax.cli._options import Json, PatternSource, StoredRecoveryAtol
+from attrax.cli._options import (
+    Checkpoint,
+    Json,
+    MemoryLimit,
+    PatternSource,
+    Resume,
+    StoredRecoveryAtol,
+    check_checkpoint,
+    parse_bytes,
+)
 from attrax.cli._output import number, print_json, radius, spread
 from attrax.cli._progress import progress_bar
 
@@ -23,6 +32,9 @@ def certify(
     patterns: PatternSource = None,
     map_name: MapName = None,
     recovery_atol: StoredRecoveryAtol = None,
+    memory_limit: MemoryLimit = None,
+    checkpoint: Checkpoint = None,
+    resume: Resume = False,
     as_json: Json = False,
 ) -> int:
     """Certify every stored example again: is it an attractor, and how do we know?
@@ -30,12 +42,18 @@ def certify(
     Exits with 0 if all are certified attractors, and with 1 if not.
 
     Example: attrax certify faces.attrax --json
+
+    Many examples: attrax certify digits.attrax --memory 2GB --checkpoint digits.certified
     """
     from attrax.certificates import certify as certify_memory
 
+    check_checkpoint(checkpoint, resume)
+    most = parse_bytes(memory_limit)
     memory = load_memory(file, patterns, map_name)
     with progress_bar() as progress:
-        found = certify_memory(memory, recovery_atol=recovery_atol, progress=progress)
+        found = certify_memory(
+            memory, recovery_atol=recovery_atol, memory_limit=most, checkpoint=checkpoint, progress=progress
+        )
     stored = memory.examples()
     record = {
         **totals(found),

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -56,6 +57,20 @@ PatternSource = Annotated[
     list[str] | None,
     typer.Option("--patterns", metavar="SOURCE", help="The examples of a memory that was saved with --no-patterns."),
 ]
+MemoryLimit = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        help="Compute in pieces that take at most about this much memory, such as 4GB; the network, the examples and "
+        "JAX come on top. [default: pieces of a fixed number]",
+        show_default=False,
+    ),
+]
+Checkpoint = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Save what is finished here regularly.", show_default=False)
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue from --checkpoint if it exists.")]
 
 # What to take of a film, a sound or a text.
 Fps = Annotated[
@@ -240,14 +255,28 @@ def check_differ(path: Path, option: str, others: list[Path], name: str) -> None
             raise ValueError(f"{option}: {path} is one of {name}; choose another place")
 
 
-def check_checkpoint(path: Path | None, resume: bool, output: Path) -> None:
-    """**Raises** `ValueError` where training can't be saved to `path`, or something there would be lost."""
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?)B", re.ASCII | re.IGNORECASE)
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def parse_bytes(text: str | None) -> int | None:
+    """A number of bytes from a text such as `4GB`. **Raises** `ValueError` for anything else."""
+    if text is None:
+        return None
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        raise ValueError(f"--memory must be a number of B, kB, MB, GB or TB, such as 500MB or 4GB; got {text!r}")
+    return int(float(found[1]) * _UNITS[found[2].upper()])
+
+
+def check_checkpoint(path: Path | None, resume: bool, output: Path | None = None) -> None:
+    """**Raises** `ValueError` where work can't be saved to `path`, or something there would be lost."""
     if path is None:
         if resume:
             raise ValueError("--resume continues from a checkpoint; name it with --checkpoint FILE")
         return
     check_output_file(path, "--checkpoint")
-    if path.absolute() == output.absolute():
+    if output is not None and path.absolute() == output.absolute():
         raise ValueError(f"--checkpoint and --output must be two files; both are {path}")
     if path.exists() and not resume:
         raise ValueError(

@@ -24,11 +24,12 @@ from attrax.cli._options import (
     Shuffle,
     Size,
     SkipUnreadable,
+    parse_bytes,
 )
 from attrax.cli._output import number, percent, print_json
 from attrax.cli._pairs import answers, write_words
 from attrax.cli._progress import progress_bar
-from attrax.cli._recall_record import Limit, Told, given_pieces, parse_bytes
+from attrax.cli._recall_record import Limit, Told, given_pieces
 from attrax.cli._recalled_files import write_recalled
 from attrax.corruptions import CORRUPTIONS
 

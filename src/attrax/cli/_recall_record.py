@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -19,22 +18,10 @@ from attrax.cli._known import held_record
 from attrax.cli._options import load_pieces, load_sources
 from attrax.cli._output import spread
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?)B", re.ASCII | re.IGNORECASE)
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _COPIES = 20
 """Numbers of 64 bits that recall holds at most for each entry of a cue."""
 _KEPT = 2**29
 """Bytes that recall takes whatever the number of cues is: the paths that it keeps, with a copy."""
-
-
-def parse_bytes(text: str | None) -> int | None:
-    """A number of bytes from a text such as `4GB`. **Raises** `ValueError` for anything else."""
-    if text is None:
-        return None
-    found = _SIZE.fullmatch(text)
-    if found is None:
-        raise ValueError(f"--memory must be a number of B, kB, MB, GB or TB, such as 500MB or 4GB; got {text!r}")
-    return int(float(found[1]) * _UNITS[found[2].upper()])
 
 
 Limit = Annotated[

@@ -10,17 +10,21 @@ from attrax.cli._devices import on_devices
 from attrax.cli._maps import MapName
 from attrax.cli._memory_files import File, load_memory
 from attrax.cli._options import (
+    Checkpoint,
     Gray,
     Json,
+    MemoryLimit,
     Number,
     PatternSource,
+    Resume,
     Seed,
     Shuffle,
     Size,
     SkipUnreadable,
-    check_output_file,
+    check_checkpoint,
     check_output_folder,
     load_sources,
+    parse_bytes,
 )
 from attrax.cli._output import number, print_json
 from attrax.cli._progress import progress_bar
@@ -45,8 +49,9 @@ def spurious(
     confidence: Annotated[float, typer.Option(help="Confidence of the bound on ending elsewhere.")] = 0.95,
     certified: Annotated[int, typer.Option(min=0, help="How many spurious limits to refine and certify.")] = 100,
     max_steps: Annotated[int, typer.Option(min=1, help="Maximum number of applications of the network.")] = 10_000,
-    checkpoint: Annotated[Path | None, typer.Option(metavar="FILE", help="Save the counts here regularly.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue from --checkpoint.")] = False,
+    memory_limit: MemoryLimit = None,
+    checkpoint: Checkpoint = None,
+    resume: Resume = False,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder for the figure and the limits.")
     ] = None,
@@ -79,7 +84,8 @@ def spurious(
     shares = parse_shares(share)
     if output is not None:
         check_output_folder(output, "--output")
-    check_resume(checkpoint, resume)
+    check_checkpoint(checkpoint, resume)
+    most = parse_bytes(memory_limit)
     memory = load_memory(file, patterns, map_name)
     options: dict[str, Any] = {"n": n, "shuffle": shuffle, "seed": seed, "size": size, "gray": gray}
     if not images and (n or shuffle or size or gray or skip_unreadable):
@@ -98,6 +104,7 @@ def spurious(
             max_steps=max_steps,
             confidence=confidence,
             num_certified=certified,
+            memory_limit=most,
             checkpoint=checkpoint,
             progress=progress,
             key=jr.key(seed),
@@ -169,19 +176,6 @@ def parse_shares(texts: list[str] | None) -> dict[str, float] | None:
         except ValueError:
             raise ValueError(f"--share must be KIND=WEIGHT, such as uniform=1; got {text!r}") from None
     return found
-
-
-def check_resume(checkpoint: Path | None, resume: bool) -> None:
-    """**Raises** `ValueError` where a census can't be saved to `checkpoint`, or something there would be lost."""
-    if checkpoint is None:
-        if resume:
-            raise ValueError("--resume continues from a checkpoint; name it with --checkpoint FILE")
-        return
-    check_output_file(checkpoint, "--checkpoint")
-    if checkpoint.exists() and not resume:
-        raise ValueError(
-            f"--checkpoint: {checkpoint} exists; add --resume to continue from it, or delete it to start again"
-        )
 
 
 def _write_limits(folder: Path, census: Any, memory: Any) -> list[str]:

@@ -20,6 +20,7 @@ from attrax.cli._options import (
     Number,
     RecoveryAtol,
     Recursive,
+    Resume,
     Seed,
     Shuffle,
     Single,
@@ -206,7 +207,7 @@ class TrainingOptions:
     checkpoint: Annotated[Path | None, typer.Option(metavar="FILE", help="Save training here every few seconds.")] = (
         None
     )
-    resume: Annotated[bool, typer.Option("--resume", help="Continue from --checkpoint if it exists.")] = False
+    resume: Resume = False
     assignments: Annotated[
         list[str] | None,
         typer.Option(

@@ -64,6 +64,11 @@ class Linearizer(Protocol):
 class ConstantLinearizer(Linearizer, Protocol):
     """A linearizer that finds out for many fixed points at once where the map is constant around them."""
 
+    @property
+    def bytes_of_state(self) -> int:
+        """About how much memory each of many fixed points takes meanwhile."""
+        ...
+
     def constant_at(self, states: HostStates) -> list[Linearization | None]:
         """The `Linearization` at each of n fixed points, n×state shape, around which the map is certainly constant, as
         a call of each alone would find it; `None` at the others."""

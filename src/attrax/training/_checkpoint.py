@@ -3,42 +3,25 @@
 The file is written atomically: killing the process at any moment leaves a complete one.
 """
 
-import hashlib
 import json
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
-import jax.random as jr
 import numpy as np
 
 from attrax._base.checked_arrays import read_checked, write_checked
 
 _FORMAT = "attrax checkpoint 2"
-_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
-"""The memory address of a function, which differs between processes."""
 
 
 @eqx.filter_jit
 def first_state(optimizer: Any, parameters: Any) -> Any:
     """What an Optax transformation keeps at first, by one program instead of one for each shape."""
     return optimizer.init(parameters)
-
-
-def digest(settings: str, *data: Any) -> str:
-    """A digest of settings and of pytrees with arrays, random keys and functions."""
-    digested = hashlib.sha256(_ADDRESS.sub("", settings).encode())
-    for leaf in jax.tree.leaves(eqx.filter(data, eqx.is_array_like)):
-        key = isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-        array = np.asarray(jr.key_data(leaf) if key else leaf)
-        digested.update(f"{array.shape} {array.dtype}".encode() + array.tobytes())
-    digested.update(_ADDRESS.sub("", str(jax.tree.structure(data))).encode())
-    return digested.hexdigest()
 
 
 def write_checkpoint(path: str | os.PathLike[str], state: Any, numbers: Mapping[str, Any], fingerprint: str) -> None:

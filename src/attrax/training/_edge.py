@@ -18,11 +18,12 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.digests import digest
 from attrax._base.files import alone
 from attrax._base.shown import Record
 from attrax._base.status import TrainingStatus
 from attrax._base.types import HostStates, Map, Progress
-from attrax.training._checkpoint import digest, read_checkpoint, write_checkpoint
+from attrax.training._checkpoint import read_checkpoint, write_checkpoint
 from attrax.training._edge_log import Log, Snapshot
 from attrax.training._fit import Fit, fit
 from attrax.training._optimizers import OPTIMIZERS

@@ -20,13 +20,14 @@ from attrax._base import checks
 from attrax._base.arguments import mention
 from attrax._base.budget import refuse_beyond_memory
 from attrax._base.devices import agreed, local, over_devices
+from attrax._base.digests import digest
 from attrax._base.files import alone
 from attrax._base.lazy import lazy
 from attrax._base.numerics import device_array, float64, output_of
 from attrax._base.shown import Record
 from attrax._base.status import TrainingStatus
 from attrax._base.types import HostStates, Map, Progress
-from attrax.training._checkpoint import digest, first_state, read_checkpoint, write_checkpoint
+from attrax.training._checkpoint import first_state, read_checkpoint, write_checkpoint
 from attrax.training._draws import drawing_key
 from attrax.training._epochs import Problem, Running, loss_of, run
 from attrax.training._losses import Loss, squared_error

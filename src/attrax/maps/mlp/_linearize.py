@@ -26,6 +26,8 @@ from attrax.maps.mlp._slopes import Evaluation, step_by_step
 
 _PIECE = 5_000_000
 """The most units, of all layers and states together, that are evaluated at once."""
+_COPIES = 12
+"""Numbers of 64 bits that are held of each unit meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,13 +40,26 @@ class NetworkLinearizer(Record):
         """See `linearize_network`."""
         return linearize_network(self.factors, cycle, state_error)
 
+    @property
+    def bytes_of_state(self) -> int:
+        """See `attrax.maps.ConstantLinearizer`."""
+        return 8 * _COPIES * self._units if self._may_be_constant else 0
+
+    @property
+    def _units(self) -> int:
+        return sum(len(row) for row in self.factors.row_norms)
+
+    @property
+    def _may_be_constant(self) -> bool:
+        return activation_of(self.factors.activation).piecewise_linear
+
     def constant_at(self, states: HostStates) -> list[Linearization | None]:
         """See `attrax.maps.ConstantLinearizer`."""
         factors = self.factors
-        if not activation_of(factors.activation).piecewise_linear:
+        if not self._may_be_constant:
             return [None] * len(states)
         vectors = np.asarray(states, np.float64).reshape(len(states), -1)
-        piece = max(1, _PIECE // sum(len(row) for row in factors.row_norms))
+        piece = max(1, _PIECE // self._units)
         found: list[Linearization | None] = []
         for start in range(0, len(vectors), piece):
             evaluation = Evaluation(factors, vectors[start : start + piece], fixed=True)

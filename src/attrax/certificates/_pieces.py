@@ -1,0 +1,40 @@
+"""How many cycles are certified at once, by how many threads, so that they take no more memory than is allowed."""
+
+import math
+import os
+
+from attrax._base import checks
+from attrax._base.arguments import ArgumentError, mention
+from attrax.linalg import FORMED
+from attrax.maps import ConstantLinearizer, describe
+from attrax.memory import Memory
+
+_PIECE = 64
+"""Cycles that a thread takes at once, at most."""
+_STATES = 8
+"""Copies of a state that are held of each cycle in a piece."""
+_ALONE = 4
+"""Numbers of 64 bits that are held while one cycle is certified by itself, for each weight or, if those are more, for
+each entry of the Jacobian."""
+
+
+def sizes_within(limit: int | None, memory: Memory, linearize: ConstantLinearizer | None) -> tuple[int, int]:
+    """The number of threads, and of cycles that each takes at once, within `limit` bytes.
+
+    `linearize` is what looks at many cycles at once, if there is such a thing. **Raises** `ValueError` for a limit that
+    one cycle exceeds.
+    """
+    workers = os.cpu_count() or 1
+    if limit is None:
+        return workers, _PIECE
+    limit, patterns = checks.integer("memory_limit", limit, least=1), memory.examples()
+    size, longest = math.prod(patterns.shape), max(map(len, patterns.cycles))
+    alone = 8 * _ALONE * max(describe(memory.map).parameters, min(size, FORMED) ** 2)
+    each = 8 * _STATES * size * longest + (0 if linearize is None else linearize.bytes_of_state)
+    if limit < alone + each:
+        raise ArgumentError(
+            f"{mention('memory_limit')} must be at least {math.ceil((alone + each) / 1e6)} MB, which one example of "
+            f"{size:,} entries takes; got {limit:,} bytes"
+        )
+    workers = max(1, min(workers, limit // (alone + each)))
+    return workers, min(_PIECE, (limit // workers - alone) // each)
