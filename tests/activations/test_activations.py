@@ -131,6 +131,20 @@ def test_kinks_are_where_they_are_said_to_be(record: Activation) -> None:
     assert jumps.max() <= 200 * (z[1] - z[0])
 
 
+@each(LINEAR)
+def test_units_far_from_a_kink_have_the_bound_of_the_formula(record: Activation) -> None:
+    bounds = record.bounds
+    assert isinstance(bounds, PiecewiseLinear)
+    odd = [-np.inf, -3.0, -1e-17, 0.0, 0.25, 1.0, np.inf, np.nan]
+    z, error, reach = (grid.ravel() for grid in np.meshgrid(odd, np.abs(odd), np.abs(odd)))
+    slope = np.asarray(bounds.slopes)[np.searchsorted(bounds.kinks, z)]
+    with np.errstate(invalid="ignore"):
+        found = bounds.deviation(z, slope, 0 * z, error, reach)
+        direct = bounds._deviation_near(z, slope, error, reach)  # the formula, of all units
+    assert (found == 0).any()
+    np.testing.assert_array_equal(found, direct)
+
+
 @each(BOUNDED)
 def test_slopes_stray_no_farther_than_bounded(record: Activation) -> None:
     rng = np.random.default_rng(0)

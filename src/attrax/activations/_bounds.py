@@ -131,12 +131,28 @@ class PiecewiseLinear(Record):
         self, z: np.ndarray, slope: np.ndarray, curvature: np.ndarray, z_error: np.ndarray, reach: np.ndarray
     ) -> np.ndarray:
         """Only the part of the segment beyond a kink counts, by as much as the slope jumps there."""
+        near = np.zeros(z.shape, bool)
+        for kink in self.kinks:
+            away = np.abs(z - kink)
+            with np.errstate(invalid="ignore"):
+                # Not the opposite: what is no number, as the difference of two infinities, counts as near.
+                near |= ~(away - z_error - reach >= 0) | _is_within(kink, away, z_error)
+        found = np.zeros_like(z)
+        # Of a large network hardly any unit is near a kink, and the rest takes most of the time of a certificate.
+        if near.any():
+            found[near] = self._deviation_near(
+                *(np.broadcast_to(one, z.shape)[near] for one in (z, slope, z_error, reach))
+            )
+        return found
+
+    def _deviation_near(self, z: np.ndarray, slope: np.ndarray, z_error: np.ndarray, reach: np.ndarray) -> np.ndarray:
         right, left = np.zeros_like(z), np.zeros_like(z)
         for kink, before, after in zip(self.kinks, self.slopes[:-1], self.slopes[1:], strict=True):
             share = share_beyond(kink, z, z_error, reach) * abs(after - before)
             # z may stand on either side of a kink that is within its error.
-            right = right + np.where((kink > z) | _within(kink, z, z_error), share, 0.0)
-            left = left + np.where((kink < z) | _within(kink, z, z_error), share, 0.0)
+            within = _is_within(kink, np.abs(z - kink), z_error)
+            right = right + np.where((kink > z) | within, share, 0.0)
+            left = left + np.where((kink < z) | within, share, 0.0)
         most = np.maximum(max(self.slopes) - slope, slope - min(self.slopes))
         return np.minimum(np.maximum(right, left), np.maximum(most, 0.0))
 
@@ -165,14 +181,15 @@ class CustomBounds(Record):
 
 def share_beyond(kink: float, z: np.ndarray, z_error: np.ndarray, reach: np.ndarray) -> np.ndarray:
     """The greatest share of a segment from y to y + Δ that lies on the other side of `kink` than z."""
+    away = np.abs(z - kink)
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.clip(1 - (np.abs(z - kink) - z_error) / reach, 0.0, 1.0)
-    return np.where(_within(kink, z, z_error), 1.0, np.where(reach > 0, share, 0.0))
+        share = np.clip(1 - (away - z_error) / reach, 0.0, 1.0)
+    return np.where(_is_within(kink, away, z_error), 1.0, np.where(reach > 0, share, 0.0))
 
 
-def _within(kink: float, z: np.ndarray, z_error: np.ndarray) -> np.ndarray:
-    """Whether the kink is no farther from z than the error of z, with room for the rounding of the difference."""
-    return np.abs(z - kink) <= z_error + 2.0**-51 * abs(kink)
+def _is_within(kink: float, away: np.ndarray, z_error: np.ndarray) -> np.ndarray:
+    """Whether a kink at this distance from z is no farther than the error of z, with room for its rounding."""
+    return away <= z_error + 2.0**-51 * abs(kink)
 
 
 def _at_least_zero(name: str, value: Any) -> None:

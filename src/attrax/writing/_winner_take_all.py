@@ -322,7 +322,14 @@ class WinnerTakeAll(Record):
             network = unscaled_network(network, data.divisor)
             loss = mean_squared_error(network, patterns.points, patterns.targets)
             # More rounds help an example whose score leads by little, but not one whose score does not lead.
-            if not leads.any() or mean_squared_error(network, patterns.points[leads], patterns.targets[leads]) <= tol:
+            if (
+                loss <= tol
+                or not leads.any()
+                or (
+                    not leads.all()
+                    and mean_squared_error(network, patterns.points[leads], patterns.targets[leads]) <= tol
+                )
+            ):
                 break
         if not np.isfinite(fitted.loss):
             status = TrainingStatus.DIVERGED

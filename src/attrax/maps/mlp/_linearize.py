@@ -24,8 +24,9 @@ from attrax.maps.mlp._product import (
 )
 from attrax.maps.mlp._slopes import Evaluation, step_by_step
 
-_PIECE = 5_000_000
-"""The most units, of all layers and states together, that are evaluated at once."""
+_PIECE, _LEAST = 1_500_000, 32
+"""Units, of all layers and states together, that are evaluated at once, as more do not stay in the cache; and the least
+number of states, as the weights are read for each piece."""
 _COPIES = 12
 """Numbers of 64 bits that are held of each unit meanwhile."""
 
@@ -59,7 +60,7 @@ class NetworkLinearizer(Record):
         if not self._may_be_constant:
             return [None] * len(states)
         vectors = np.asarray(states, np.float64).reshape(len(states), -1)
-        piece = max(1, _PIECE // self._units)
+        piece = max(_LEAST, _PIECE // self._units)
         found: list[Linearization | None] = []
         for start in range(0, len(vectors), piece):
             evaluation = Evaluation(factors, vectors[start : start + piece], fixed=True)
