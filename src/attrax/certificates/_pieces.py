@@ -9,8 +9,9 @@ from attrax.linalg import FORMED
 from attrax.maps import ConstantLinearizer, describe
 from attrax.memory import Memory
 
-_PIECE = 64
-"""Cycles that a thread takes at once, at most."""
+_PIECE, _ENOUGH = 64, 32
+"""Cycles that a thread takes at once, at most, and the number for which fewer threads are better than fewer cycles: the
+weights are read for each piece."""
 _STATES = 8
 """Copies of a state that are held of each cycle in a piece."""
 _ALONE = 4
@@ -36,5 +37,5 @@ def sizes_within(limit: int | None, memory: Memory, linearize: ConstantLinearize
             f"{mention('memory_limit')} must be at least {math.ceil((alone + each) / 1e6)} MB, which one example of "
             f"{size:,} entries takes; got {limit:,} bytes"
         )
-    workers = max(1, min(workers, limit // (alone + each)))
+    workers = max(1, min(workers, limit // (alone + _ENOUGH * each)))
     return workers, min(_PIECE, (limit // workers - alone) // each)
