@@ -9,9 +9,9 @@ from attrax.linalg import FORMED
 from attrax.maps import ConstantLinearizer, describe
 from attrax.memory import Memory
 
-_PIECE, _ENOUGH = 64, 32
-"""Cycles that a thread takes at once, at most, and the number for which fewer threads are better than fewer cycles: the
-weights are read for each piece."""
+_PIECE, _MOST, _ENOUGH = 64, 512, 32
+"""Cycles that a thread takes at once: with a limit of memory at most the first number, else at most the second; and the
+number for which fewer threads are better than fewer cycles, as the weights are read for each piece."""
 _STATES = 8
 """Copies of a state that are held of each cycle in a piece."""
 _ALONE = 4
@@ -25,10 +25,10 @@ def sizes_within(limit: int | None, memory: Memory, linearize: ConstantLinearize
     `linearize` is what looks at many cycles at once, if there is such a thing. **Raises** `ValueError` for a limit that
     one cycle exceeds.
     """
-    workers = os.cpu_count() or 1
+    workers, patterns = os.cpu_count() or 1, memory.examples()
     if limit is None:
-        return workers, _PIECE
-    limit, patterns = checks.integer("memory_limit", limit, least=1), memory.examples()
+        return workers, min(max(_PIECE, len(patterns.cycles) // workers), _MOST)
+    limit = checks.integer("memory_limit", limit, least=1)
     size, longest = math.prod(patterns.shape), max(map(len, patterns.cycles))
     alone = 8 * _ALONE * max(describe(memory.map).parameters, min(size, FORMED) ** 2)
     each = 8 * _STATES * size * longest + (0 if linearize is None else linearize.bytes_of_state)
