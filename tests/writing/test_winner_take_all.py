@@ -83,10 +83,24 @@ def test_scores_begin_as_a_nearest_neighbor_rule(layers: int) -> None:
     assert np.mean(scored(scores, cues).argmax(axis=1) == rule) > 0.9
 
 
+@pytest.mark.parametrize("coordinates", [None, 0.0])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_few_units_begin_as_distance_in_the_leading_directions(layers: int, coordinates: float | None) -> None:
+    points = POINTS + 5.0  # far from the origin, where a score without its offset is off
+    change = None if coordinates is None else Coordinates.of(points, coordinates)
+    cues = ax.corrupt("gaussian:0.4", np.repeat(points, 5, axis=0), key=jr.key(2))
+    scores = encoder(points, change, widths=[17] * layers, key=jr.key(0))
+    leading = Coordinates.of(points, rank=8)
+    rule = ax.analysis.nearest_neighbor(leading.encode(cues), leading.encode(points))
+    assert 0.3 < np.mean(rule == np.repeat(np.arange(12), 5)) < 1
+    given = cues if change is None else change.encode(cues)
+    assert np.mean(scored(scores, given).argmax(axis=1) == rule) > 0.95
+
+
 @cache
 def untrained() -> ax.maps.MLP:
     """Nothing but the last stage of this network is any good; and each state goes to another one."""
-    return winner_take_all_network(encoder(POINTS, widths=[8], key=jr.key(0)), POINTS, np.roll(POINTS, -1, axis=0))
+    return winner_take_all_network(encoder(POINTS, widths=[1], key=jr.key(0)), POINTS, np.roll(POINTS, -1, axis=0))
 
 
 def completed(network: ax.maps.MLP, states: np.ndarray, known: np.ndarray) -> np.ndarray:

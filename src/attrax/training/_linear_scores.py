@@ -16,7 +16,8 @@ from attrax._base.types import HostStates
 from attrax.activations import activation as named_activation
 from attrax.maps import init_linear
 from attrax.training._coordinates import Coordinates
-from attrax.training._winner_take_all import Encoder, templates_of
+from attrax.training._templates import templates_of
+from attrax.training._winner_take_all import Encoder
 
 _ROOM = 8.0
 """How far below the least entry of the examples an entry may lie before its unit is off, in units of their range."""

@@ -38,22 +38,14 @@ from attrax._base.types import HostStates
 from attrax.activations import activation as named_activation
 from attrax.maps import MLP, DiagonalPlusRankOne, init_linear
 from attrax.training._coordinates import Coordinates
+from attrax.training._templates import PIECE, leading_directions, standing, templates_of
 
 _GAIN = 1e4
 """The winner's activity at a clean example times the gain, that is, how far beyond saturation it is."""
-_TEMPLATE_SCALE = 2.0
-"""Factor on all scores at the start: the larger it is, the surer the classifier is before training."""
-_MOST_ALIKE = 0.999
-"""Examples whose largest correlation with another one is below this are told apart by correlation."""
 _SAFE = 0.6
 """The first inhibition is at most this fraction of the strongest one that every example's own score survives."""
 _STEEPEST = 10.0
 """The largest change that makes an example lead, as a multiple of the norm of a typical row."""
-_PIECE = 512
-"""Examples whose scores are computed at once."""
-_DARK = 0.3
-"""Added to the values before the logarithm of the templates. A smaller value discriminates cues of few pixels even
-better, but is worse under noise."""
 
 
 class Encoder(Record, eqx.Module):
@@ -92,14 +84,15 @@ def encoder(
     nonnegative values such as pixels, the example enters as its logarithm, t ↦ log(t + 0.3) with t ∈ [0, 1]: a dark
     pixel of an example then counts more against it when the cue is bright there. If two examples are alike up to
     brightness and contrast, or have few entries, the rule is Euclidean distance, which is linear in the cue too: x·xᵢ −
-    ½‖xᵢ‖². A pair of units per score carries it through each hidden layer (z = relu(z) − relu(−z)), as many pairs as
-    fit; training may change them freely.
+    ½‖xᵢ‖². A pair of units per score carries it through each hidden layer (z = relu(z) − relu(−z)). If a layer has
+    fewer than two units per example, the rule is Euclidean distance in as many of the leading principal directions as
+    there are pairs of units, and each pair carries one. Training may change all of them freely.
 
     **Arguments:**
 
     - `points`: n×state shape.
     - `coordinates`: the encoder takes coordinates instead of states.
-    - `widths`: units of each hidden layer. If a layer has fewer than two per example, the rule is left to training.
+    - `widths`: units of each hidden layer.
     - `dtype`: of the weights.
     - `key`: random key for the other weights.
 
@@ -119,10 +112,14 @@ def encoder(
     if not widths:
         raise ValueError("widths must name at least one hidden layer; got an empty sequence")
     vectors = np.asarray(points, np.float64).reshape(len(points), -1)
-    templates, offsets = templates_of(vectors, coordinates)
     inputs = vectors if coordinates is None else coordinates.encode(points)
     num, size = len(vectors), inputs.shape[1]
-    carried = num if min(widths) >= 2 * num else 0
+    if min(widths) >= 2 * num:
+        templates, offsets = templates_of(vectors, coordinates)
+        outer, level = np.eye(num), np.zeros(num)
+    else:
+        templates, offsets, outer, level = leading_directions(inputs, min(widths) // 2)
+    carried = len(templates)
     sizes = [size, *widths, num]
     layers = []
     for number, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
@@ -135,15 +132,15 @@ def encoder(
     weight, bias = layers[0]
     weight[2 * carried :] /= typical
     bias[2 * carried :] = -weight[2 * carried :] @ inputs.mean(axis=0)
-    layers[-1][0][...] *= 0.1
-    if carried:
-        pairs = np.concatenate([np.eye(num), -np.eye(num)])
-        weight[: 2 * num], bias[: 2 * num] = pairs @ templates, pairs @ offsets
-        for weight, _ in layers[1:-1]:
-            weight[: 2 * num] = 0.0
-            weight[: 2 * num, : 2 * num] = np.eye(2 * num)
-            weight[2 * num :, : 2 * num] *= 0.1
-        layers[-1][0][:, : 2 * num] = pairs.T
+    pairs = np.concatenate([np.eye(carried), -np.eye(carried)])
+    weight[: 2 * carried], bias[: 2 * carried] = pairs @ templates, pairs @ offsets
+    for weight, _ in layers[1:-1]:
+        weight[: 2 * carried] = 0.0
+        weight[: 2 * carried, : 2 * carried] = np.eye(2 * carried)
+        weight[2 * carried :, : 2 * carried] *= 0.1
+    weight, bias = layers[-1]
+    weight *= 0.1
+    weight[:, : 2 * carried], bias[:] = outer @ pairs.T, level
     return Encoder(tuple(weight.astype(dtype) for weight, _ in layers), tuple(bias.astype(dtype) for _, bias in layers))
 
 
@@ -158,43 +155,6 @@ def carriers(num: int, narrowest: int) -> list[list[int]]:
     ```
     """
     return [[index, num + index] if narrowest >= 2 * num else [] for index in range(num)]
-
-
-def templates_of(vectors: np.ndarray, coordinates: Coordinates | None) -> tuple[np.ndarray, np.ndarray]:
-    """Weights and offsets of the linear scores at the start, of states or of their coordinates, for n examples."""
-    templates, offsets = _templates(vectors)
-    # The part common to all scores does not matter, and for similar examples it would be most of every score.
-    templates, offsets = templates - templates.mean(axis=0), offsets - offsets.mean()
-    if coordinates is not None:
-        offsets = offsets + templates @ coordinates.center
-        templates = (templates @ coordinates.basis) * coordinates.scale
-    return templates, offsets
-
-
-def _templates(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weights and offsets of the linear scores at the start, of the order of the size of the examples."""
-    rows = _normalized_rows(vectors)
-    if len(vectors) > 1 and rows is not None and _standing(rows, rows)[1].max() < _MOST_ALIKE:
-        size = math.sqrt(float(np.mean((vectors**2).sum(axis=1))))
-        least, span = float(vectors.min()), float(np.ptp(vectors))
-        darker = _normalized_rows(np.log((vectors - least) / span + _DARK)) if least >= 0 else None
-        if darker is not None:
-            own, others, _ = _standing(vectors, darker)
-            rows = darker if (own > others).all() else rows
-        return _TEMPLATE_SCALE * size * rows, np.zeros(len(vectors))
-    moved = vectors - vectors.mean(axis=0)
-    # Nearest by Euclidean distance, relative to the mean; scaled so that a typical pair differs by a few units.
-    spread = float(np.mean((moved**2).sum(axis=1))) or 1.0
-    scale = _TEMPLATE_SCALE * 4 / spread
-    offsets = -0.5 * (moved**2).sum(axis=1) - moved @ vectors.mean(axis=0)
-    return scale * moved, scale * offsets
-
-
-def _normalized_rows(rows: np.ndarray) -> np.ndarray | None:
-    """Rows minus their means, scaled to unit norm; `None` if one of them is constant."""
-    centered = rows - rows.mean(axis=1, keepdims=True)
-    norms = np.linalg.norm(centered, axis=1)
-    return centered / norms[:, None] if norms.min() > 1e-6 * max(norms.max(), 1e-300) else None
 
 
 def ensure_lead(encoder: Encoder, inputs: Float[np.ndarray, "n *state"], *, lead: float = 0.02) -> Encoder:
@@ -221,7 +181,7 @@ def ensure_lead(encoder: Encoder, inputs: Float[np.ndarray, "n *state"], *, lead
         return encoder
     features = _features(encoder, inputs)
     weights, biases = ([np.asarray(one, np.float64) for one in group] for group in (encoder.weights, encoder.biases))
-    own, others, rival = _standing(features, weights[-1], biases[-1])
+    own, others, rival = standing(features, weights[-1], biases[-1])
     ahead = own - others
     # Two near duplicates can't lead by as much as others do without a slope that would take over everything around
     # them.
@@ -253,7 +213,7 @@ def leading(encoder: Encoder, inputs: Float[np.ndarray, "n *state"]) -> np.ndarr
 
     ```
     """
-    own, others, _ = _standing(
+    own, others, _ = standing(
         _features(encoder, inputs),
         np.asarray(encoder.weights[-1], np.float64),
         np.asarray(encoder.biases[-1], np.float64),
@@ -267,23 +227,6 @@ def _features(encoder: Encoder, inputs: Float[np.ndarray, "n *state"]) -> Float[
     for weight, bias in zip(encoder.weights[:-1], encoder.biases[:-1], strict=True):
         values = np.maximum(values @ np.asarray(weight, np.float64).T + np.asarray(bias, np.float64), 0.0)
     return values
-
-
-def _standing(
-    features: Float[np.ndarray, "n k"], weight: Float[np.ndarray, "n k"], bias: Any = 0.0
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each example its own score, the largest of the other scores, and whose that is; never all scores at once."""
-    num = len(features)
-    own, others, rival = np.empty(num), np.empty(num), np.empty(num, int)
-    for start in range(0, num, _PIECE):
-        table = features[start : start + _PIECE] @ weight.T + bias
-        rows = np.arange(len(table))
-        piece = slice(start, start + len(table))
-        own[piece] = table[rows, start + rows]
-        table[rows, start + rows] = -np.inf
-        rival[piece] = table.argmax(axis=1)
-        others[piece] = table[rows, rival[piece]]
-    return own, others, rival
 
 
 def rounds_for(num: int) -> int:
@@ -354,7 +297,7 @@ def winner_take_all_network(
     vectors = points.reshape(num, -1).astype(np.float64)
     # Never all scores of all examples at once.
     features = _features(Encoder((*weights,), (*biases,)), vectors)
-    pieces = [np.arange(start, min(start + _PIECE, num)) for start in range(0, num, _PIECE)]
+    pieces = [np.arange(start, min(start + PIECE, num)) for start in range(0, num, PIECE)]
     own, total, most = np.empty(num), np.empty(num), np.empty(num)
     for piece in pieces:
         first = np.maximum(features[piece] @ weights[-1].T + biases[-1], 0.0)

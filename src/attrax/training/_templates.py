@@ -1,0 +1,84 @@
+"""The nearest-neighbor rules that trained scores start from."""
+
+import math
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from attrax.training._coordinates import Coordinates
+
+_TEMPLATE_SCALE = 2.0
+"""Factor on all scores at the start: the larger it is, the surer the classifier is before training."""
+_MOST_ALIKE = 0.999
+"""Examples whose largest correlation with another one is below this are told apart by correlation."""
+PIECE = 512
+"""Examples whose scores are computed at once."""
+_DARK = 0.3
+"""Added to the values before the logarithm of the templates. A smaller value discriminates cues of few pixels even
+better, but is worse under noise."""
+
+
+def templates_of(vectors: np.ndarray, coordinates: Coordinates | None) -> tuple[np.ndarray, np.ndarray]:
+    """Weights and offsets of the linear scores at the start, of states or of their coordinates, for n examples."""
+    templates, offsets = _templates(vectors)
+    # The part common to all scores does not matter, and for similar examples it would be most of every score.
+    templates, offsets = templates - templates.mean(axis=0), offsets - offsets.mean()
+    if coordinates is not None:
+        offsets = offsets + templates @ coordinates.center
+        templates = (templates @ coordinates.basis) * coordinates.scale
+    return templates, offsets
+
+
+def _templates(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights and offsets of the linear scores at the start, of the order of the size of the examples."""
+    rows = _normalized_rows(vectors)
+    if len(vectors) > 1 and rows is not None and standing(rows, rows)[1].max() < _MOST_ALIKE:
+        size = math.sqrt(float(np.mean((vectors**2).sum(axis=1))))
+        least, span = float(vectors.min()), float(np.ptp(vectors))
+        darker = _normalized_rows(np.log((vectors - least) / span + _DARK)) if least >= 0 else None
+        if darker is not None:
+            own, others, _ = standing(vectors, darker)
+            rows = darker if (own > others).all() else rows
+        return _TEMPLATE_SCALE * size * rows, np.zeros(len(vectors))
+    moved = vectors - vectors.mean(axis=0)
+    # Nearest by Euclidean distance, relative to the mean; scaled so that a typical pair differs by a few units.
+    spread = float(np.mean((moved**2).sum(axis=1))) or 1.0
+    scale = _TEMPLATE_SCALE * 4 / spread
+    offsets = -0.5 * (moved**2).sum(axis=1) - moved @ vectors.mean(axis=0)
+    return scale * moved, scale * offsets
+
+
+def _normalized_rows(rows: np.ndarray) -> np.ndarray | None:
+    """Rows minus their means, scaled to unit norm; `None` if one of them is constant."""
+    centered = rows - rows.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(centered, axis=1)
+    return centered / norms[:, None] if norms.min() > 1e-6 * max(norms.max(), 1e-300) else None
+
+
+def leading_directions(
+    inputs: Float[np.ndarray, "n d"], most: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Euclidean distance in at most so many principal directions: V, a, U and b of the scores U·(V·x + a) + b."""
+    found = Coordinates.of(inputs, rank=max(most, 1))
+    rows, directions = found.encode(inputs)[:, :most], found.basis.T[:most]
+    lengths = (rows**2).sum(axis=1)
+    scale = _TEMPLATE_SCALE * 4 / (float(np.mean(lengths)) or 1.0)
+    return directions, -directions @ found.center, scale * rows, -0.5 * scale * lengths
+
+
+def standing(
+    features: Float[np.ndarray, "n k"], weight: Float[np.ndarray, "n k"], bias: Any = 0.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each example its own score, the largest of the other scores, and whose that is; never all scores at once."""
+    num = len(features)
+    own, others, rival = np.empty(num), np.empty(num), np.empty(num, int)
+    for start in range(0, num, PIECE):
+        table = features[start : start + PIECE] @ weight.T + bias
+        rows = np.arange(len(table))
+        piece = slice(start, start + len(table))
+        own[piece] = table[rows, start + rows]
+        table[rows, start + rows] = -np.inf
+        rival[piece] = table.argmax(axis=1)
+        others[piece] = table[rows, rival[piece]]
+    return own, others, rival
