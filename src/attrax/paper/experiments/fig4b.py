@@ -45,7 +45,7 @@ _SIZES: dict[str, dict[str, Any]] = {
         "width": 256,
         "depth": 10,
         "activation": "cosid",
-        "epochs": 20_000,
+        "epochs": 5_000,
         "cues": 20,
     },
     "tables": {"side": 28, "width": 512, "depth": 10, "activation": "cosid", "epochs": 100_000, "cues": 100},
