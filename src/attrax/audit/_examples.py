@@ -141,8 +141,11 @@ def fewest_together(examples: int, held_out: int, rate: float) -> int:
 def fewest_held_out(rate: float) -> int:
     """The least number of held-out examples with which a p-value can be at most `rate`.
 
-        >>> fewest_held_out(0.01)
-        99
+    ```python
+    >>> fewest_held_out(0.01)
+    99
+
+    ```
     """
     return math.ceil(1 / rate - 1e-9) - 1
 
