@@ -18,6 +18,7 @@ import attrax as ax
 from attrax.certificates import basin_radius
 from attrax.extending import cast, float64
 from attrax.maps import linearizer
+from attrax.maps.mlp import _existence  # how often radii are computed is counted
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 
@@ -436,3 +437,19 @@ def test_one_active_unit_among_large_rounds_of_inhibition() -> None:
     found = ax.certify(ax.Memory(network, ax.Patterns.from_examples(np.eye(size))))
     assert [str(verdict) for verdict in found.verdict] == ["attractor"] * size
     assert not found.spectral_radius.any()
+
+
+@pytest.mark.parametrize(("kink", "computed"), [(1.0, 1), (4e-5, 2)])
+def test_what_a_larger_ball_needs_is_computed_only_if_it_has_other_slopes(
+    monkeypatch: pytest.MonkeyPatch, kink: float, computed: int
+) -> None:
+    """f(x) = 1 + 0.98 (x − 1) + 1e-6, and a weak unit that is off up to `kink` above 1."""
+    rate, residual, weak = 0.98, 1e-6, 0.002
+    biases = (np.array([0.0, -weak * (1 + kink)]), np.array([1 - rate + residual]))
+    network = ax.maps.MLP((np.array([[1.0], [weak]]), np.array([[rate, 1.0]])), biases, (1,), "relu")
+    calls = list[int]()
+    needed = _existence._needed
+    monkeypatch.setattr(_existence, "_needed", lambda *a: (calls.append(1), needed(*a))[1])
+    found = linearizer(network)(np.ones((1, 1)))
+    assert 4.99e-5 <= found.enclosure_radius < 6e-5  # where the fixed point is; the first ball has 3.2e-5
+    assert len(calls) == computed

@@ -89,9 +89,14 @@ def enclose(evaluation: Evaluation) -> Enclosure:
         if not np.isfinite(largest):
             continue
         radius, tried = _FIRST * largest, False
+        known: list[np.ndarray] | None = None
+        least = needed = float("inf")
         for _ in range(_ROUNDS):
             errors = step_by_step(evaluation.slope_errors(radius, sharp=sharp))
-            least, needed = _needed(evaluation.factors, slopes, errors, residuals)
+            # Away from kinks a larger ball has the same slopes, and what it needs is known.
+            if known is None or not all(map(np.array_equal, errors, known)):
+                least, needed = _needed(evaluation.factors, slopes, errors, residuals)
+            known = errors
             if needed <= radius:
                 if 2 * needed < radius:
                     # In a smaller ball the slopes are known more precisely.
