@@ -35,6 +35,7 @@ from attrax.memory import Certificate, Memory, Thresholds, check_memory, default
 _TOGETHER = 32
 """The least number of cycles for which many are processed at once."""
 _SAVE_EVERY = 10.0
+"""Seconds between two saves of a checkpoint, at least."""
 
 
 def certify(

@@ -183,7 +183,8 @@ def fit_at_edge(
     )
     if checkpoint is None:
         return run.all(lambda: None)
-    settings = f"edge {fingerprint} {optimizer} {momentum} {weight_decay} {epochs} {batch} {tol}"
+    # The number changes with the rules, so that no run goes on by other rules than it began with.
+    settings = f"edge 2 {fingerprint} {optimizer} {momentum} {weight_decay} {epochs} {batch} {tol}"
     own = digest(settings, inputs, targets, map, key)
     with alone(checkpoint):
         if resume and Path(checkpoint).exists():
