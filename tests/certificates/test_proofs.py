@@ -453,3 +453,17 @@ def test_what_a_larger_ball_needs_is_computed_only_if_it_has_other_slopes(
     found = linearizer(network)(np.ones((1, 1)))
     assert 4.99e-5 <= found.enclosure_radius < 6e-5  # where the fixed point is; the first ball has 3.2e-5
     assert len(calls) == computed
+
+
+def test_where_rounding_alone_hides_the_fixed_point_more_bits_are_used() -> None:
+    # Along one direction the map halves deviations, and triples them beyond a kink at 1e-10. The rounding of sums of so
+    # many terms is far smaller, but its bound is not.
+    draw = np.random.default_rng(0)
+    state, along = draw.normal(size=16_384), draw.normal(size=16_384)
+    along /= np.linalg.norm(along)
+    place = float(along @ state)
+    weights = (np.stack([along, along]), np.stack([0.5 * along, 2.5 * along], axis=1))
+    biases = (np.array([5.0 - place, -1e-10 - place]), state - 2.5 * along)
+    found = ax.certify(around(ax.maps.MLP(weights, biases, state.shape, "relu"), state))
+    assert found.num_attractors == 1
+    assert found.upper_bound[0] == pytest.approx(0.5, rel=1e-6)

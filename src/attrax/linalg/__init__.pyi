@@ -1,5 +1,6 @@
 """Products, norms and spectra of matrices, with the rounding of every step carried along."""
 
+from ._accurate import accurate_product as accurate_product
 from ._arnoldi import FORMED as FORMED
 from ._arnoldi import SMALL as SMALL
 from ._arnoldi import LargestEigenvalues as LargestEigenvalues

@@ -75,8 +75,19 @@ def enclose_constant(evaluation: Evaluation) -> Float[np.ndarray, " n"]:
     return found
 
 
-def enclose(evaluation: Evaluation) -> Enclosure:
-    """Encloses the cycle near the states of an evaluation. Cheap methods are tried first."""
+def enclose(evaluation: Evaluation) -> tuple[Enclosure, Evaluation]:
+    """Encloses the cycle near the states of an evaluation; and the evaluation that showed it, which has more bits if
+    rounding alone stood in the way. Cheap methods are tried first."""
+    found = _enclosed(evaluation)
+    if not np.isfinite(found.enclosure_radius) and evaluation.blurred():
+        sharper = Evaluation(evaluation.factors, evaluation.states, accurate=True)
+        again = _enclosed(sharper)
+        if np.isfinite(again.enclosure_radius):
+            return again, sharper
+    return found, evaluation
+
+
+def _enclosed(evaluation: Evaluation) -> Enclosure:
     slopes = step_by_step(evaluation.slopes)
     cheap_first = not evaluation.curved and evaluation.factors.depth > 1
     nearest = 0.0

@@ -102,7 +102,7 @@ def linearize_network(factors: Factors, cycle: HostStates, state_error: float | 
     """
     evaluation = Evaluation(factors, np.asarray(cycle, np.float64))
     if state_error is None:
-        found = enclose(evaluation)
+        found, evaluation = enclose(evaluation)
     else:
         errors = step_by_step(evaluation.slope_errors(state_error))
         found = Enclosure(float("inf"), step_by_step(evaluation.slopes), errors)

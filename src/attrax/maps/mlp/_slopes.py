@@ -12,7 +12,7 @@ from jaxtyping import Float
 from attrax._base.numerics import float64
 from attrax._base.types import HostStates
 from attrax.activations import activation as activation_of
-from attrax.linalg import UNIT_ROUNDOFF, frobenius_bound, gamma
+from attrax.linalg import UNIT_ROUNDOFF, accurate_product, frobenius_bound, gamma
 from attrax.maps.mlp._factors import Factors
 from attrax.maps.mlp._layers import HiddenLayers, derivatives_of_units
 from attrax.maps.mlp._reach import Reach, reach_of
@@ -31,6 +31,8 @@ _LARGE = 2**18
 """Blocks of so many entries are looked at only if they are a small part of their matrix."""
 _WORK = 3e11
 """The most multiplications for errors carried by products of layers. Without structure they grow as n³."""
+_BLURRED = 16
+"""How far bounds on rounding are above the computed residuals where more bits are worth their time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,10 +52,11 @@ class Evaluation:
     computed ones, and so how far the slopes of the units can be from those at the given states.
     """
 
-    def __init__(self, factors: Factors, cycle: HostStates, *, fixed: bool = False) -> None:
+    def __init__(self, factors: Factors, cycle: HostStates, *, fixed: bool = False, accurate: bool = False) -> None:
         """At the states of a cycle or, with `fixed`, at as many fixed points, whose bounds then take less time and are
-        less sharp: what they would show is shown of each state by itself."""
-        self.factors, self.fixed = factors, fixed
+        less sharp: what they would show is shown of each state by itself. With `accurate`, sums are computed with more
+        bits, which takes several times as long."""
+        self.factors, self.fixed, self.accurate = factors, fixed, accurate
         phi = activation_of(factors.activation)
         self.curved = not phi.piecewise_linear
         needs_curvature = phi.bounds is not None and not phi.bounds.linear
@@ -62,8 +65,8 @@ class Evaluation:
         self.following = self.states if fixed else np.roll(self.states, -1, axis=0)
         # A diverging iteration may overflow here. The certificate then has an infinite error.
         with float64(), np.errstate(over="ignore", invalid="ignore"):
-            self.pre, self.hidden, self.slopes, self.curvatures = _derivatives(
-                factors.hidden, self.states, needs_curvature, factors.linear, factors.scores
+            self.pre, self.hidden, self.slopes, self.curvatures, self._product_errors = _derivatives(
+                factors.hidden, self.states, needs_curvature, factors.linear, factors.scores, accurate
             )
             if not needs_curvature:
                 self.curvatures = [np.zeros_like(layer) for layer in self.pre]
@@ -74,9 +77,11 @@ class Evaluation:
         factors, inputs = self.factors, np.abs(self.states)
         sum_errors, activation_errors = [], []
         for layer, values in enumerate(self.pre):
-            # The rounding of a sum of n nonzero products in any order, and more than underflow can add.
-            counts = _gammas(np.count_nonzero(inputs, axis=1) + 4)[:, None]
-            total = counts * self._reached(layer, inputs) + 1e-300
+            total = self._product_errors[layer]
+            if total is None:
+                # The rounding of a sum of n nonzero products in any order, and more than underflow can add.
+                counts = _gammas(np.count_nonzero(inputs, axis=1) + 4)[:, None]
+                total = counts * self._reached(layer, inputs) + 1e-300
             bias = factors.biases[layer]
             if bias is not None:
                 total = total + 2 * UNIT_ROUNDOFF * (np.abs(bias) + np.abs(values))
@@ -122,12 +127,22 @@ class Evaluation:
 
     def residuals(self, *, sharp: bool) -> Float[np.ndarray, " p"]:
         """Bounds on ‖f(x_i) − x_{i+1}‖ for the exact f: the computed residual plus all rounding errors."""
-        outputs, errors = self._outputs(self._spread(np.zeros(len(self.states)), sharp).outputs)
+        sizes, errors = self._gaps(sharp)
         with np.errstate(over="ignore", invalid="ignore"):
-            gaps = outputs - self.following
-            sizes = np.array([frobenius_bound(gap[None]) for gap in gaps])
             found = (sizes * (1 + 2 * UNIT_ROUNDOFF) + errors) * MORE
         return np.where(np.isfinite(found), found, np.inf)
+
+    def blurred(self) -> bool:
+        """Whether the residuals are bounded by rounding alone, far above those computed. With more bits much less may
+        be known to be enough."""
+        sizes, errors = self._gaps(sharp=False)
+        return not self.accurate and bool((_BLURRED * sizes < errors).all() and np.isfinite(errors).all())
+
+    def _gaps(self, sharp: bool) -> tuple[Float[np.ndarray, " p"], Float[np.ndarray, " p"]]:
+        """The computed ‖f(x_i) − x_{i+1}‖, and bounds on the rounding errors of f."""
+        outputs, errors = self._outputs(self._spread(np.zeros(len(self.states)), sharp).outputs)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.array([frobenius_bound(gap[None]) for gap in outputs - self.following]), errors
 
     def heavy(self) -> bool:
         """Whether errors of p states carried by products of layers would take too long."""
@@ -150,9 +165,13 @@ class Evaluation:
         factors = self.factors
         last, bias, features = factors.last, factors.biases[-1], self.hidden[-1]
         with np.errstate(over="ignore", invalid="ignore"):
-            outputs = rows_through(last, features, finite=True)  # `column_norms` tell otherwise
-            sizes = np.abs(features) @ factors.column_norms
-            errors = _gammas(np.count_nonzero(features, axis=1) + 4) * sizes * MORE + 1e-290
+            if self.accurate:
+                outputs, off = accurate_product(features, last)
+                errors = _row_lengths(off)[:, 0] + 1e-290
+            else:
+                outputs = rows_through(last, features, finite=True)  # `column_norms` tell otherwise
+                sizes = np.abs(features) @ factors.column_norms
+                errors = _gammas(np.count_nonzero(features, axis=1) + 4) * sizes * MORE + 1e-290
             if bias is not None:
                 outputs = outputs + bias
                 lengths = frobenius_bound(bias[None]) + np.array([frobenius_bound(output[None]) for output in outputs])
@@ -291,16 +310,23 @@ def _most(weight: Weight, rows: int, columns: int) -> bool:
 
 
 def _derivatives(
-    layers: HiddenLayers, states: np.ndarray, curved: bool, linear: tuple[Any, ...], scores: int
-) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
-    """Pre-activations, activations, slopes and (if `curved`) |φ''| of every hidden layer, one row per state.
+    layers: HiddenLayers, states: np.ndarray, curved: bool, linear: tuple[Any, ...], scores: int, accurate: bool
+) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray], list[np.ndarray], list[np.ndarray | None]]:
+    """Pre-activations, activations, slopes and (if `curved`) |φ''| of every hidden layer, one row per state; and, with
+    `accurate`, bounds on the errors of its matrix products.
 
     Computed on the host, layer by layer: a single program would have to be compiled for each network.
     """
     pre, hidden, slopes, curvatures = [], [], [], []
+    known: list[np.ndarray | None] = []
     values = states
-    for weight, bias, plain in zip(layers.weights, layers.biases, linear, strict=True):
-        before = rows_through(host_weight(weight), values)
+    for given, bias, plain in zip(layers.weights, layers.biases, linear, strict=True):
+        weight, off = host_weight(given), None
+        if accurate and isinstance(weight, np.ndarray):
+            before, off = accurate_product(values, weight)
+        else:
+            before = rows_through(weight, values)
+        known.append(off)
         before = before if bias is None else before + np.asarray(bias)
         values, slope, curvature = derivatives_of_units(layers.activation, before, curved)
         if plain is not None:
@@ -316,4 +342,4 @@ def _derivatives(
         slopes[-1][:, -scores:] = 0.0
         if curved:
             curvatures[-1][:, -scores:] = 0.0
-    return pre, hidden, slopes, curvatures
+    return pre, hidden, slopes, curvatures, known
