@@ -1,6 +1,8 @@
 """What code that extends attrax shares with it."""
 
 from ._base import checks as checks
+from ._base.cluster import SchedulerLost as SchedulerLost
+from ._base.cluster import on_dask as on_dask
 from ._base.files import alone as alone
 from ._base.files import write_atomically as write_atomically
 from ._base.numerics import cast as cast

@@ -21,6 +21,7 @@ import pytest
 from helpers import PATIENCE, wait_until
 from sweep_cells import cell, finished_in
 
+from attrax._base import cluster as dask_calls  # to wait less
 from attrax.paper.sweeps import Cell, CellFound, CellRecord, CellStatus, ResultStore, Work, sweep
 from attrax.paper.sweeps import _run as running
 from attrax.paper.sweeps._cells import run_cell
@@ -394,7 +395,7 @@ def refusing() -> str:
 @pytest.mark.filterwarnings("ignore")
 def test_dask_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed", reason="dask[distributed] is not installed")
-    monkeypatch.setattr(running, "_DASK_SECONDS", 0.5)
+    monkeypatch.setattr(dask_calls, "_SECONDS", 0.5)
     with ResultStore(tmp_path / "r.sqlite") as store:
         for address in (refusing(), "no-such-protocol://127.0.0.1:1"):
             with pytest.raises(ValueError, match="dask: no scheduler responds at"):
@@ -421,7 +422,7 @@ def address_in(file: Path) -> str:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_dask_whose_scheduler_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: signal.Signals) -> None:
     distributed = pytest.importorskip("distributed", reason="dask[distributed] is not installed")
-    monkeypatch.setattr(running, "_DASK_SECONDS", 2)
+    monkeypatch.setattr(dask_calls, "_SECONDS", 2)
     told = tmp_path / "scheduler.json"
     command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--no-dashboard", "--host", "127.0.0.1"]
     command += ["--port", "0", "--scheduler-file", str(told)]

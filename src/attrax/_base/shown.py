@@ -8,9 +8,9 @@ import importlib
 import inspect
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from attrax._base.lazy import lazy
 
@@ -334,3 +334,20 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
         return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
     return "<table>" + (line(head, "th") if head else "") + "".join(line(row, "td") for row in rows) + "</table>"
+
+
+_Joined = TypeVar("_Joined", bound=Record)
+
+
+def joined(parts: Sequence[_Joined]) -> _Joined:
+    """One record with the rows of several, in order; what has no rows is that of the first."""
+    found: dict[str, Any] = {}
+    for name in (field.name for field in dataclasses.fields(parts[0])):
+        values = [getattr(part, name) for part in parts]
+        if isinstance(values[0], np.ndarray):
+            found[name] = np.concatenate(values)
+        elif isinstance(values[0], tuple):
+            found[name] = tuple(one for value in values for one in value)
+        else:
+            found[name] = joined(values) if isinstance(values[0], Record) else values[0]
+    return type(parts[0])(**found)

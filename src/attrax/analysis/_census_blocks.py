@@ -1,7 +1,9 @@
 """Processes the starts of a census block by block: which known limit each ends in, and which limits are new."""
 
 import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -9,10 +11,12 @@ import numpy as np
 
 from attrax._base import checks
 from attrax._base.arguments import ArgumentError, mention
+from attrax._base.cluster import in_order, packed, unpacked
 from attrax._base.shown import Record
 from attrax._base.types import HostStates
 from attrax.analysis._labels import StoredEnds, label_ends, nearest
 from attrax.analysis._limits import SIZES, Runner, run_to_ends
+from attrax.dynamics import Run
 from attrax.memory import Memory
 
 BLOCK = 2000
@@ -55,19 +59,34 @@ def starts_within(limit: int | None, memory: Memory) -> int:
     return min(BLOCK, rows // SIZES[0] * SIZES[0] or next(count for count in SIZES if count <= rows))
 
 
-def with_block(
-    found: CensusSoFar, run: Runner, stored: StoredEnds, starts: HostStates, max_steps: int, at_once: int = BLOCK
-) -> CensusSoFar:
-    """The results with one more block, of which so many starts are run `at_once`."""
-    for first in range(0, len(starts), at_once):
-        found = _with_starts(found, run, stored, starts[first : first + at_once], max_steps)
+def ends_of_blocks(
+    blocks: Iterable[HostStates], run: Runner, max_steps: int, atol: float, at_once: int, dask: str | None
+) -> Iterator[list[Run]]:
+    """Where the starts of each block end, of which so many are run `at_once`; by the workers of a cluster if `dask` is
+    the address of its scheduler."""
+    rest = (max_steps, atol, at_once)
+    if dask is not None:
+        return in_order(_ends_elsewhere, blocks, dask, packed(run), *rest)
+    return (_ends(starts, run, *rest) for starts in blocks)
+
+
+def _ends(starts: HostStates, run: Runner, max_steps: int, atol: float, at_once: int) -> list[Run]:
+    pieces = (starts[first : first + at_once] for first in range(0, len(starts), at_once))
+    return [run_to_ends(run, piece, max_steps=max_steps, atol=atol) for piece in pieces]
+
+
+def _ends_elsewhere(starts: HostStates, run: Runner, *rest: Any) -> list[Run]:
+    return _ends(starts, unpacked(run), *rest)
+
+
+def with_block(found: CensusSoFar, run: Runner, stored: StoredEnds, ends: Sequence[Run]) -> CensusSoFar:
+    """The results with one more block."""
+    for piece in ends:
+        found = _with_ends(found, run, stored, piece)
     return replace(found, blocks=found.blocks + 1)
 
 
-def _with_starts(
-    found: CensusSoFar, run: Runner, stored: StoredEnds, starts: HostStates, max_steps: int
-) -> CensusSoFar:
-    ends = run_to_ends(run, starts, max_steps=max_steps, atol=stored.thresholds.convergence)
+def _with_ends(found: CensusSoFar, run: Runner, stored: StoredEnds, ends: Run) -> CensusSoFar:
     named = label_ends(run, stored, ends)
     label, states, periods = named.label.copy(), found.states, list(found.periods)
     if len(named.rows):

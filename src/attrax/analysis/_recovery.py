@@ -65,6 +65,7 @@ def recovery(
     reading: str = "auto",
     atol: float | None = None,
     recovery_atol: float | None = None,
+    dask: str | None = None,
     progress: Progress | None = None,
     key: PRNGKeyArray,
 ) -> Recovery:
@@ -106,6 +107,7 @@ def recovery(
         atol=atol,
         recovery_atol=recovery_atol,
         max_steps=max_steps,
+        dask=dask,
         progress=progress,
     )
     mask = None if part is None else memory.examples().cues_of(completed(memory.examples(), cues, part)[1])

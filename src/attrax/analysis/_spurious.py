@@ -21,7 +21,7 @@ from attrax._base.files import alone
 from attrax._base.shown import Record, Rows
 from attrax._base.status import Verdict
 from attrax._base.types import HostStates, Progress
-from attrax.analysis._census_blocks import BLOCK, CensusSoFar, starts_within, with_block
+from attrax.analysis._census_blocks import BLOCK, CensusSoFar, ends_of_blocks, starts_within, with_block
 from attrax.analysis._census_file import census_fingerprint, read_census, write_census
 from attrax.analysis._intervals import chao1, check_confidence, discovery_curve, upper_confidence_bound
 from attrax.analysis._labels import DIVERGED, NOT_CONVERGED, StoredEnds, nearest, stored_ends
@@ -173,6 +173,7 @@ def find_spurious(
     confidence: float = 0.95,
     num_certified: int = 100,
     memory_limit: int | None = None,
+    dask: str | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     key: PRNGKeyArray,
@@ -201,12 +202,14 @@ def find_spurious(
     - `num_certified`: how many of the spurious limits are refined and get a verdict.
     - `memory_limit`: bytes that the starts at work take together at most, in pieces as large as that allows; the memory
       itself, coordinates of its examples and the limits found come on top.
+    - `dask`: address of a Dask scheduler, whose workers run the blocks; see `recall`.
     - `checkpoint`: a file to save the census to from time to time. If it exists, the census continues from it.
     - `progress`: called with the number of finished starts.
     - `key`: random key for the draws.
 
     **Returns:** `Census`. **Raises** `ValueError` for wrong arguments, a memory without patterns, or a checkpoint of
-    another census. **Source:** Radhakrishnan, Belkin and Uhler (2020), the test for spurious attractors.
+    another census; if Dask is needed but not installed, does not respond, or is lost.
+    **Source:** Radhakrishnan, Belkin and Uhler (2020), the test for spurious attractors.
 
         >>> import jax.random as jr
         >>> memory = Memory(lambda x: x / 2, Patterns.from_examples(np.zeros((1, 3))))
@@ -241,10 +244,13 @@ def find_spurious(
         saved = time.monotonic()
         blocks = [(kind, first) for kind, count in counts.items() for first in range(0, count, BLOCK)]
         done = found.blocks
-        for number, (kind, first) in enumerate(blocks[done:], start=done + 1):
-            count = min(BLOCK, counts[kind] - first)
-            starts = make_starts(kind, first, count, counts[kind], points, images, seed)
-            found = with_block(found, run, stored, starts, max_steps, at_once)
+        drawn = (
+            make_starts(kind, first, min(BLOCK, counts[kind] - first), counts[kind], points, images, seed)
+            for kind, first in blocks[done:]
+        )
+        every = ends_of_blocks(drawn, run, max_steps, stored.thresholds.convergence, at_once, dask)
+        for number, ends in enumerate(every, start=done + 1):
+            found = with_block(found, run, stored, ends)
             if checkpoint is not None and (time.monotonic() - saved > _SAVE_EVERY or number == len(blocks)):
                 write_census(Path(checkpoint), found, fingerprint)
                 saved = time.monotonic()

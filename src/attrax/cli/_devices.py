@@ -38,6 +38,8 @@ def on_devices(function: Callable[..., int]) -> Callable[..., int]:
     def command(*, devices: int | str | None = None, **given: object) -> int:
         if devices is None:
             return function(**given)
+        if given.get("dask") is not None:
+            raise ValueError("give either --devices or --dask: on a cluster, each worker computes on one device")
         from attrax import devices as among
 
         with among(devices):

@@ -67,6 +67,12 @@ MemoryLimit = Annotated[
         show_default=False,
     ),
 ]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS", help="Address of a Dask scheduler whose workers compute instead.", show_default=False
+    ),
+]
 Checkpoint = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Save what is finished here regularly.", show_default=False)
 ]

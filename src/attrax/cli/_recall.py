@@ -16,6 +16,7 @@ from attrax.cli._known import Known, held_record, print_held, read_known
 from attrax.cli._maps import MapName
 from attrax.cli._memory_files import File, load_memory
 from attrax.cli._options import (
+    Dask,
     Gray,
     Json,
     Number,
@@ -89,6 +90,7 @@ def recall(
         ),
     ] = None,
     max_steps: Annotated[int, typer.Option(min=1, help="Maximum number of applications of the network.")] = 10_000,
+    dask: Dask = None,
     patterns: PatternSource = None,
     map_name: MapName = None,
     n: Number = None,
@@ -135,6 +137,7 @@ def recall(
         "atol": atol,
         "recovery_atol": recovery_atol,
         "max_steps": max_steps,
+        "dask": dask,
     }
     if corrupt is not None:
         parse_corruption(corrupt)

@@ -11,6 +11,7 @@ from attrax.cli._maps import MapName
 from attrax.cli._memory_files import File, load_memory
 from attrax.cli._options import (
     Checkpoint,
+    Dask,
     Gray,
     Json,
     MemoryLimit,
@@ -50,6 +51,7 @@ def spurious(
     certified: Annotated[int, typer.Option(min=0, help="How many spurious limits to refine and certify.")] = 100,
     max_steps: Annotated[int, typer.Option(min=1, help="Maximum number of applications of the network.")] = 10_000,
     memory_limit: MemoryLimit = None,
+    dask: Dask = None,
     checkpoint: Checkpoint = None,
     resume: Resume = False,
     output: Annotated[
@@ -105,6 +107,7 @@ def spurious(
             confidence=confidence,
             num_certified=certified,
             memory_limit=most,
+            dask=dask,
             checkpoint=checkpoint,
             progress=progress,
             key=jr.key(seed),

@@ -10,8 +10,8 @@ from ._loop import isometric_coordinates as isometric_coordinates
 from ._loop import run as run
 from ._loop import run_on as run_on
 from ._loop import states_of as states_of
+from ._phase import phase_errors as phase_errors
 from ._recall import Recall as Recall
-from ._recall import phase_errors as phase_errors
 from ._recall import recall as recall
 from ._refine import Refined as Refined
 from ._refine import refine as refine

@@ -1,7 +1,8 @@
 """Recall: iterate the map of a memory from cues, and say what was reached."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -9,8 +10,9 @@ from jaxtyping import Bool, Float, Int
 from attrax._base import checks
 from attrax._base.arguments import mention
 from attrax._base.budget import refuse_beyond_memory
-from attrax._base.numerics import float64, squared_distances
-from attrax._base.shown import Rows, Words, counts, strip
+from attrax._base.cluster import in_order, packed, unpacked
+from attrax._base.numerics import float64
+from attrax._base.shown import Rows, Words, counts, joined, strip
 from attrax._base.status import IterationStatus, RecallStatus
 from attrax._base.types import HostIndices, HostStates, Map, Progress
 from attrax.dynamics._held import completed, hold, only_part
@@ -28,6 +30,8 @@ _WINDOW = 64
 """The number of steps over which a path must come nearer to a limit that Newton's method found."""
 _CLOSE = 0.02
 """The root mean square distance, in units of the patterns, up to which a lap may belong to a stored cycle."""
+_PIECE = 1000
+"""Cues that one call on a cluster recalls."""
 _UNMATCHED = {
     IterationStatus.CONVERGED: RecallStatus.SPURIOUS,
     IterationStatus.CYCLE: RecallStatus.CYCLE,
@@ -150,6 +154,7 @@ def recall(
     atol: float | None = None,
     recovery_atol: float | None = None,
     max_steps: int = 10_000,
+    dask: str | None = None,
     progress: Progress | None = None,
 ) -> Recall:
     """Iterates the map of `memory` from each cue in float64 until it converges or repeats, and says what it reached.
@@ -192,9 +197,12 @@ def recall(
     - `reading`: `auto`, `literal` or `mean_square`.
     - `atol`, `recovery_atol`: Euclidean tolerances that replace those of the reading.
     - `max_steps`: applications of the map at most.
+    - `dask`: address of a Dask scheduler, such as `tcp://127.0.0.1:8786`, whose workers recall a thousand cues at a
+      time; those of a lost worker go to another one. Needs `dask[distributed]`.
 
     **Returns:** `Recall`; a row is what it would be alone. **Raises** `ValueError` for cues of a wrong shape or other
-    wrong arguments, and where the memory holds no patterns.
+    wrong arguments, and where the memory holds no patterns; if Dask is needed but not installed, does not respond, or
+    is lost.
 
     Source: the thresholds, and the criterion for sequences, follow Radhakrishnan, Belkin and Uhler (2020).
 
@@ -233,6 +241,52 @@ def recall(
             raise ValueError(
                 f"expected must give each of the {len(starts)} cues an index of the {len(patterns)} stored states"
             )
+    given = (starts, mask, expected)
+    asked = _Asked(memory, reduced, thresholds, known is None, path, cycles, max_steps)
+    if dask is None:
+        return _recalled(given, asked, progress)
+    firsts = range(0, len(starts), _PIECE)
+    pieces = (tuple(None if one is None else one[first : first + _PIECE] for one in given) for first in firsts)
+    found = list[Recall]()
+    for piece in in_order(_recalled_elsewhere, pieces, dask, asked.through(packed)):
+        found.append(piece)
+        if progress is not None:
+            progress("iterating", sum(len(one.status) for one in found), len(starts), {})
+    return joined(found)
+
+
+_Given: TypeAlias = tuple[HostStates, np.ndarray | None, np.ndarray | None]
+"""States to begin from, and for each a mask and the index of a stored state, or `None`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """What is the same for all cues. `damaged`: the known entries may be wrong; see `hold`."""
+
+    memory: Memory
+    reduced: ReducedMap
+    thresholds: Thresholds
+    damaged: bool
+    path: bool
+    cycles: int
+    max_steps: int
+
+    def through(self, change: Callable[[Any], Any]) -> "_Asked":
+        """The same with its maps changed."""
+        memory = replace(self.memory, map=change(self.memory.map))
+        return replace(self, memory=memory, reduced=change(self.reduced))
+
+
+def _recalled_elsewhere(given: _Given, asked: _Asked) -> Recall:
+    """`_recalled`, with maps that were packed and sent."""
+    return _recalled(given, asked.through(unpacked))
+
+
+def _recalled(given: _Given, asked: _Asked, progress: Progress | None = None) -> Recall:
+    starts, mask, expected = given
+    memory, reduced, thresholds = asked.memory, asked.reduced, asked.thresholds
+    path, cycles, max_steps = asked.path, asked.cycles, asked.max_steps
+    patterns = memory.examples()
     held = None
     if mask is not None:
         held = hold(
@@ -241,7 +295,7 @@ def recall(
             starts,
             mask,
             thresholds,
-            damaged=known is None,
+            damaged=asked.damaged,
             max_steps=max_steps,
             progress=progress,
         )
@@ -311,44 +365,6 @@ def recall(
         tuple(one.psnr for one in kept) if path else None,
         held,
     )
-
-
-def phase_errors(memory: Memory, recalled: Recall, row: int = 0) -> Float[np.ndarray, " t"]:
-    """How far each frame of a path is from being on time, as a fraction of the cycle.
-
-    A frame's place is that of the nearest stored frame. The place that is on time advances by one per step and agrees
-    with the phase at which the path reaches the stored cycle. Their distance around the cycle lies between 0 and ½.
-
-    **Arguments:** `recalled`, as `recall` gives it for `memory` with `path=True`; `row`, which of its cues.
-
-    **Returns:** as many numbers as there are frames; all NaN if no stored cycle was reached. **Raises**
-    `ValueError` without a path.
-
-        >>> import attrax as ax
-        >>> film = np.eye(4)
-        >>> network = ax.training.pseudoinverse(film, np.roll(film, -1, axis=0))
-        >>> memory = ax.Memory(network, ax.Patterns.from_cycles([film]))
-        >>> phase_errors(memory, recall(memory, film[2:3], path=True)).tolist()
-        [0.0, 0.0, 0.0, 0.0]
-    """
-    check_memory(memory)
-    if recalled.path is None:
-        raise ValueError("frames were not kept; call recall with path=True")
-    row = checks.integer("row", row, least=0, most=len(recalled.path) - 1)
-    frames = np.asarray(recalled.path[row], np.float64)
-    if recalled.cycle[row] < 0:
-        return np.full(len(frames), np.nan)
-    patterns = memory.examples()
-    cycle = list(patterns.cycles[int(recalled.cycle[row])])
-    shown = patterns.as_frames(np.asarray(memory.originals, np.float64)[cycle]).reshape(len(cycle), -1)
-    middle = shown.mean(axis=0)
-    nearest = squared_distances(frames.reshape(len(frames), -1) - middle, shown - middle).argmin(axis=1)
-    steps = np.arange(len(frames)) - int(recalled.transient[row])
-    index = int(recalled.entry[row])
-    while index not in cycle:  # on an open sequence, which reaches its cycle later
-        index, steps = int(patterns.successor[index]), steps - 1
-    apart = np.abs(nearest - (cycle.index(index) + steps)) % len(cycle)
-    return np.minimum(apart, len(cycle) - apart) / len(cycle)
 
 
 def _limit(

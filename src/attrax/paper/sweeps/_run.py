@@ -1,7 +1,6 @@
 """Running cells: in this process, in several, or on a Dask cluster."""
 
 import contextlib
-import logging
 import os
 import tempfile
 import threading
@@ -12,14 +11,12 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrax.extending import Progress, checks
+from attrax.extending import Progress, SchedulerLost, checks, on_dask
 from attrax.paper.sweeps._cells import Cell, CellFound, CellRecord, CellStatus, run_cell
 from attrax.paper.sweeps._store import ResultStore
 
 _DEATHS = 3
 """How often the process of a cell may die before the cell counts as failed."""
-_DASK_SECONDS = 10
-"""How long a Dask scheduler may take to answer."""
 _WATCH_SECONDS = 0.5
 """How often a worker looks whether its parent is there."""
 _MAPS = 20_000
@@ -223,42 +220,16 @@ def _in_worker(cell: Cell, scratch: Path | None, places: str, threads: int) -> C
 
 
 def _on_dask(cells: Sequence[Cell], scratch: Path | None, address: str) -> Records:
-    """The cells of a lost worker go to another one; when several workers are lost, Dask gives up. It blames all cells
-    that these workers held, so each of them runs once more, alone, before it counts as failed. These are Dask's own
-    futures: joblib's Dask backend does not say which cell failed, and waits forever for a lost scheduler.
-    """
-    client = _client(address)
-    from distributed import as_completed
-
+    """A cell without a result, because it ends its workers, counts as failed."""
     done = 0
-    batches = [list(cells)]
-    # Dask logs a lost scheduler with tracebacks; here that becomes an error of one line.
-    log = logging.getLogger("distributed.client")
-    level = log.level
-    log.setLevel(logging.CRITICAL)
     try:
-        while batches:
-            batch = batches.pop(0)
-            futures = {client.submit(_on_worker, cell, scratch, pure=False): cell for cell in batch}
-            for future in as_completed(futures, loop=client.loop):
-                if future.status == "error" and len(batch) > 1:
-                    batches.append([futures[future]])
-                    continue
-                if future.status == "finished":
-                    record = future.result()
-                elif future.status == "error":
-                    error = future.exception()
-                    record = _dead(futures[future], f"Dask gave it up: {type(error).__name__}: {error}".splitlines()[0])
-                else:
-                    raise ValueError(
-                        f"dask: the scheduler at {address!r} was lost; {done} of {len(cells)} cells were finished and "
-                        "are kept; the same call continues with the others"
-                    )
-                done += 1
-                yield record
-    finally:
-        client.close()
-        log.setLevel(level)
+        for number, record, reason in on_dask(_on_worker, cells, address, scratch):
+            yield record if reason is None else _dead(cells[number], reason)
+            done += 1
+    except SchedulerLost as error:
+        raise ValueError(
+            f"{error}; {done} of {len(cells)} cells were finished and are kept; the same call continues with the others"
+        ) from None
 
 
 def _on_worker(cell: Cell, scratch: Path | None) -> CellRecord:
@@ -331,23 +302,3 @@ def _forget_compiled_code() -> None:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _client(address: str) -> Any:
-    """A connection to a Dask scheduler. **Raises** `ValueError` without Dask, or if no scheduler responds."""
-    try:
-        from distributed import Client
-    except ImportError:
-        raise ValueError(
-            "dask: the package dask[distributed] is not installed; pip install 'attrax[dask]', or omit the address"
-        ) from None
-    try:
-        client = Client(address, timeout=_DASK_SECONDS, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise ValueError(
-            f"dask: no scheduler responds at {address!r} ({error}); start one with dask scheduler"
-        ) from None
-    if not client.scheduler_info()["workers"]:
-        client.close()
-        raise ValueError(f"dask: the scheduler at {address!r} has no workers; start some with dask worker {address}")
-    return client
