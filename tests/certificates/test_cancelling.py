@@ -152,6 +152,19 @@ def test_flat_is_said_of_products_that_are_zero_for_all_slopes_within_the_errors
     assert said > 4
 
 
+@pytest.mark.parametrize("activation", ["relu", "cosid"])
+@pytest.mark.parametrize("uneven", [1.0, 2.0**20])
+def test_the_norms_of_rows_are_those_of_the_layers_as_they_are_used(activation: str, uneven: float) -> None:
+    draw = np.random.default_rng(0)
+    weights = [draw.normal(size=shape) for shape in ((6, 3), (6, 6), (3, 6))]
+    weights[0][::2] *= uneven
+    factors = layer_factors(weights, [np.zeros(6), np.zeros(6), np.zeros(3)], activation)
+    assert (factors.weights[0] is weights[0]) == (activation == "cosid" or uneven == 1)
+    for weight, norms in zip(factors.weights, factors.row_norms, strict=False):
+        np.testing.assert_allclose(norms, np.linalg.norm(np.asarray(weight), axis=1), rtol=1e-8)
+        assert (norms >= np.linalg.norm(np.asarray(weight), axis=1)).all()
+
+
 @pytest.mark.parametrize("count", [1, 5, 32, 200])
 def test_rows_that_are_mostly_zero_and_weights_that_repeat_give_the_same_products(count: int) -> None:
     draw = np.random.default_rng(count)

@@ -112,6 +112,26 @@ def test_cycles_and_points_that_moved_are_kept_too(tmp_path: Path) -> None:
     check_same(ax.certify(memory), first)
 
 
+def test_what_is_refined_already_is_not_refined_again(
+    digits: ax.Memory, whole: ax.Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patterns = digits.examples()
+    refined = ax.dynamics.refine_each(
+        digits.map, [patterns.points[list(cycle)] for cycle in patterns.cycles], unit=patterns.unit
+    )
+    asked = list[int]()
+    each = _certify.refine_each
+    monkeypatch.setattr(
+        _certify, "refine_each", lambda map, cycles, **o: (asked.append(len(cycles)), each(map, cycles, **o))[1]
+    )
+    check_same(ax.certify(digits, refined=refined), whole, atol=1e-12)
+    assert sum(asked) == 0
+    check_same(ax.certify(digits, refined=[*refined[:5], None, *refined[6:]]), whole, atol=1e-12)
+    assert sum(asked) == 1
+    with pytest.raises(ValueError, match="refined must be one entry for each of the 300 cycles; got 299"):
+        ax.certify(digits, refined=refined[1:])
+
+
 def test_wrong_limits_and_checkpoints_are_refused(digits: ax.Memory, tmp_path: Path) -> None:
     file = tmp_path / "certificate"
     for wrong in (0, 1.5, "4GB"):

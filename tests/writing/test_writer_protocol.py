@@ -5,12 +5,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+import equinox as eqx
 import jax.random as jr
 import numpy as np
 import pytest
 
 import attrax as ax
 from attrax import TrainingStatus
+from attrax.maps import HostFunction
 from attrax.training import pseudoinverse
 from attrax.writing import WRITERS, Writer, Written, refine_and_certify, writer_kind, writer_of
 
@@ -75,6 +77,41 @@ def test_a_writer_that_does_not_name_itself_is_on_record_by_its_class() -> None:
     assert ax.store(POINTS[:4], writer=Plain(), key=jr.key(0)).written["writer"] == "Plain"
     tried = ax.store(POINTS[:4], writer=ax.Auto([Plain()]), key=jr.key(0)).written
     assert tried["attempts"][0]["parameters"] == 2 * 8 * 12 + 8 + 12
+
+
+def test_images_that_a_writer_has_are_not_computed_again() -> None:
+    seen = list[int]()
+
+    class Counted(eqx.Module):
+        map: ax.maps.MLP
+
+        def __call__(self, x: Any) -> Any:
+            return self.map(x)
+
+        def on_host(self) -> HostFunction:
+            host = self.map.on_host()
+            return HostFunction(lambda rows: (seen.append(len(rows)), host.rows(rows))[1], host.push)
+
+    class Telling(Nearest):
+        def __init__(self, tell: bool) -> None:
+            self.tell = tell
+
+        def write(self, patterns: ax.Patterns, network: Any = None, **options: Any) -> Written:
+            made = pseudoinverse(patterns.points, patterns.targets)
+            images = made.on_host().rows(patterns.points) if self.tell else None
+            return Written(Counted(made), 0.0, 1, 0.0, TrainingStatus.REACHED, {}, images=images)
+
+    def found(tell: bool) -> ax.Memory:
+        seen.clear()
+        return ax.store(POINTS[:4], writer=Telling(tell), key=jr.key(0))
+
+    told, asked = found(True), sum(seen)
+    untold = found(False)
+    assert sum(seen) == asked + 4
+    assert told.certificate is not None
+    assert untold.certificate is not None
+    assert told.certificate.verdict == untold.certificate.verdict
+    np.testing.assert_array_equal(told.examples().points, untold.examples().points)
 
 
 def test_auto_tries_a_list_of_writers_bound_by_its_settings() -> None:

@@ -9,10 +9,11 @@ def row_lengths(rows: np.ndarray) -> np.ndarray:
     >>> np.log10(row_lengths(np.array([[3e200, 4e200], [0.6, 0.8]]))).round(3).tolist()
     [200.699, 0.0]
     """
-    size = np.abs(rows).max(axis=1, initial=0.0)
+    size = np.maximum(rows.max(axis=1, initial=0.0), -rows.min(axis=1, initial=0.0))
     scale = np.where((size > 0) & np.isfinite(size), size, 1.0)
     with np.errstate(over="ignore"):
-        return np.linalg.norm(rows / scale[:, None], axis=1) * scale
+        scaled = rows / scale[:, None]
+        return np.sqrt(np.square(scaled, out=scaled).sum(axis=1)) * scale
 
 
 def largest_distance(states: np.ndarray, others: np.ndarray) -> float:

@@ -4,7 +4,7 @@ import contextlib
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -44,6 +44,7 @@ def certify(
     recovery_atol: float | None = None,
     memory_limit: int | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    refined: Sequence[Refined | None] | None = None,
     progress: Progress | None = None,
 ) -> Certificate:
     """Certifies every cycle of a memory by the Jacobian product around it.
@@ -74,12 +75,14 @@ def certify(
     - `memory_limit`: bytes that the cycles at work take together at most, in pieces as large as that allows; the
       memory itself and what is computed once from its weights come on top. By default 64 cycles a core.
     - `checkpoint`: a file to save the finished cycles to from time to time. If it exists, they are not computed again.
+    - `refined`: what `attrax.dynamics.refine_each` made of each cycle, in the order of `Patterns.cycles`; `None` for
+      those, by default all, that are to be refined here.
     - `progress`: called with the number of finished cycles.
 
     **Returns:** `Certificate`.
 
-    **Raises** `ValueError` for a wrong argument, a limit that one cycle exceeds, a memory without patterns, or the
-    checkpoint of another certificate.
+    **Raises** `ValueError` for a wrong argument, a limit that one cycle exceeds, a memory without patterns, another
+    number of refined cycles, or the checkpoint of another certificate.
 
     Source: Propositions 1 and 2 of Radhakrishnan, Belkin and Uhler (2020).
 
@@ -91,13 +94,15 @@ def certify(
     """
     check_memory(memory)
     patterns = memory.examples()
-    recovery_atol = memory.recovery_atol if recovery_atol is None else recovery_atol
-    recovery_atol = default_recovery_atol(patterns) if recovery_atol is None else recovery_atol
+    recovery_atol, unit = memory.recovery_atol if recovery_atol is None else recovery_atol, patterns.unit
+    recovery_atol = default_recovery_atol(patterns, unit) if recovery_atol is None else recovery_atol
     recovery_atol = checks.real("recovery_atol", recovery_atol, above=0)
-    unit = patterns.unit
     task = _Task(memory.map, patterns.shape, linearizer(memory.map), unit, recovery_atol)
     originals = np.asarray(memory.originals)
     cycles = patterns.cycles
+    known = [None] * len(cycles) if refined is None else list(refined)
+    if len(known) != len(cycles):
+        raise ValueError(f"refined must be one entry for each of the {len(cycles)} cycles; got {len(known)}")
     many = task.linearize if len(cycles) >= _TOGETHER and isinstance(task.linearize, ConstantLinearizer) else None
     # One example per thread is faster than one matrix product over all threads: these matrices are small, and on a busy
     # machine threads that share a product wait for each other. The limit ends with the block.
@@ -121,11 +126,12 @@ def certify(
         largest = max((row.spectral.radius for row in rows), default=float("nan"))
         while len(rows) < len(cycles):
             batch = range(len(rows), min(len(rows) + piece * workers, len(cycles)))
-            pieces = [[stored(number) for number in batch[at : at + piece]] for at in range(0, len(batch), piece)]
+            given = [_Prepared(stored(number), known[number]) for number in batch]
+            pieces = [given[at : at + piece] for at in range(0, len(batch), piece)]
             prepared = [cycle for found in pool.map(prepare, pieces) for cycle in found]
             for number, row in zip(batch, pool.map(certify_one, prepared), strict=True):
-                given = np.asarray(originals[list(cycles[number])], np.float64)
-                rows.append(_finished(row, prepared[number - batch[0]].cycle, given, same))
+                original = np.asarray(originals[list(cycles[number])], np.float64)
+                rows.append(_finished(row, prepared[number - batch[0]].cycle, original, same))
                 if progress is not None:
                     largest = np.fmax(largest, row.spectral.radius)
                     progress("certifying", len(rows), len(cycles), {"largest_radius": float(largest)})
@@ -276,23 +282,20 @@ class _Prepared:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _linearized_together(
-    task: _Task, linearize: ConstantLinearizer | None, cycles: list[HostStates]
-) -> list[_Prepared]:
+def _linearized_together(task: _Task, linearize: ConstantLinearizer | None, given: list[_Prepared]) -> list[_Prepared]:
     """Refines and linearizes at once those fixed points around which the map is constant; the others, and all without a
     linearizer that does this, are left to `_certify_cycle`."""
     if linearize is None:
-        return [_Prepared(cycle) for cycle in cycles]
-    refined = refine_each(task.map, cycles, reduced=lambda: task.reduced, unit=task.unit)
+        return given
+    rough = [one.cycle for one in given if one.refined is None]
+    made = iter(refine_each(task.map, rough, reduced=lambda: task.reduced, unit=task.unit))
+    refined = [next(made) if one.refined is None else one.refined for one in given]
     alone = [number for number, one in enumerate(refined) if len(one.points) == 1 and np.isfinite(one.residual)]
     linear: dict[int, Linearization | None] = {}
     if alone:
         states = np.concatenate([refined[number].points for number in alone])
         linear = dict(zip(alone, linearize.constant_at(states), strict=True))
-    return [
-        _Prepared(cycle, one, linear.get(number))
-        for number, (cycle, one) in enumerate(zip(cycles, refined, strict=True))
-    ]
+    return [_Prepared(one.cycle, refined[number], linear.get(number)) for number, one in enumerate(given)]
 
 
 @np.errstate(over="ignore", invalid="ignore")

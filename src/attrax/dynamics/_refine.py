@@ -118,6 +118,7 @@ def refine_each(
     map: Map,
     cycles: Sequence[HostStates],
     *,
+    images: Sequence[HostStates] | None = None,
     reduced: Callable[[], ReducedMap] | None = None,
     unit: float | None = None,
 ) -> list[Refined]:
@@ -128,6 +129,7 @@ def refine_each(
     result. All other cycles go through `refine`, which finds the cycles that iteration does not come to, too.
 
     **Arguments:** as of `refine`, but `reduced` makes the reduced map, in 64 bits; it is called only if one is needed.
+    `images` are the map's values at the states of each cycle, in float64, if they are known.
 
     **Raises** as `refine` does.
 
@@ -153,7 +155,10 @@ def refine_each(
         def residuals_of(states: HostStates) -> Float[np.ndarray, " n"]:
             return _residuals((lambda rows: _images(reduced(), rows)) if host is None else host.rows, states)
 
-        residuals = residuals_of(points)
+        if images is None:
+            residuals = residuals_of(points)
+        else:
+            residuals = _gaps(np.stack([np.asarray(images[number][0], np.float64) for number in alone]), points)
         rough = np.flatnonzero(residuals > _ATOL * units)
         ends = points.copy()
         for start in range(0, len(rough), _PIECE):
@@ -198,8 +203,12 @@ def _residuals(images: Callable[[HostStates], HostStates], points: HostStates) -
     with float64():
         for start in range(0, len(points), _PIECE):
             piece = points[start : start + _PIECE]
-            lengths.append(row_lengths((images(piece) - piece).reshape(len(piece), -1)))
+            lengths.append(_gaps(images(piece), piece))
     return np.concatenate(lengths)
+
+
+def _gaps(images: HostStates, points: HostStates) -> Float[np.ndarray, " n"]:
+    return row_lengths((images - points).reshape(len(points), -1))
 
 
 def _solved(

@@ -56,8 +56,9 @@ class Thresholds(Record):
         return cls("mean_square", convergence * unit, recovery * unit, unit)
 
 
-def default_recovery_atol(patterns: Patterns) -> float:
-    """The paper's recovery threshold, a mean squared distance of 1e-7, in units of the patterns.
+def default_recovery_atol(patterns: Patterns, unit: float | None = None) -> float:
+    """The paper's recovery threshold, a mean squared distance of 1e-7, in units of the patterns (`unit`, if it is
+    known).
 
     ```python
     >>> import numpy as np
@@ -68,4 +69,4 @@ def default_recovery_atol(patterns: Patterns) -> float:
 
     ```
     """
-    return Thresholds.mean_square(math.prod(patterns.shape), patterns.unit).recovery
+    return Thresholds.mean_square(math.prod(patterns.shape), patterns.unit if unit is None else unit).recovery

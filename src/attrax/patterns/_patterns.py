@@ -135,10 +135,13 @@ class Patterns(Record):
             1.0
         """
         points = np.asarray(self.points, np.float64)
-        for values in (points - points.mean(axis=0), points):
-            largest = float(np.abs(values).max())
-            if largest > 1e-12 * float(np.abs(points).max()):
-                return largest * float(np.sqrt(np.mean((values / largest) ** 2)))
+        most = float(max(points.max(), -points.min()))
+        for center in (points.mean(axis=0), 0.0):
+            values = points - center
+            largest = float(max(values.max(), -values.min()))
+            if largest > 1e-12 * most:
+                values /= largest
+                return largest * float(np.sqrt(np.mean(np.square(values, out=values))))
         return 1.0
 
     @property

@@ -294,7 +294,7 @@ def _assembled(
         offsets = np.concatenate([[0.0], offsets]) - np.concatenate([[1.0], tilt]) * (along @ middle)
         goals = np.column_stack([fallback, goals])
     rise = high - low
-    first = np.concatenate([slopes, slopes]) / rise
+    first = np.concatenate([slopes / rise] * 2)
     bias = np.concatenate([offsets - low, offsets - high]) / rise
     differences = goals - constant[:, None]
     last = np.concatenate([differences, -differences], axis=1)

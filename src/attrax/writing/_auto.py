@@ -152,7 +152,10 @@ class Auto(Record):
             memory = written.memory
             if memory is None:
                 memory = refine_and_certify(
-                    Memory(written.map, patterns), recovery_atol=recovery_atol, progress=progress
+                    Memory(written.map, patterns),
+                    images=written.images,
+                    recovery_atol=recovery_atol,
+                    progress=progress,
                 )
             assert memory.certificate is not None  # `refine_and_certify` sets it
             record.append(_summary(written, memory))

@@ -6,19 +6,24 @@ import numpy as np
 
 from attrax._base.processes import one_blas_thread
 from attrax._base.status import Verdict
-from attrax._base.types import Progress
+from attrax._base.types import HostStates, Progress
 from attrax.certificates import certify
 from attrax.dynamics import refine_each
 from attrax.memory import Certificate, Memory, check_memory
 
 
 def refine_and_certify(
-    memory: Memory, *, recovery_atol: float | None = None, progress: Progress | None = None
+    memory: Memory,
+    *,
+    images: HostStates | None = None,
+    recovery_atol: float | None = None,
+    progress: Progress | None = None,
 ) -> Memory:
     """The memory with its points refined, and certified there: in float64, the map sends each to the next of its cycle
     up to a small residual. The certificate says whether an exact cycle was proved to exist there.
 
-    `recovery_atol` is that of `certify`. **Raises** `ValueError` if the memory holds no patterns.
+    `images` are the map's values at the originals, n×state shape, if they are known; `recovery_atol` is that of
+    `certify`. **Raises** `ValueError` if the memory holds no patterns.
 
     ```python
     >>> import numpy as np
@@ -37,13 +42,15 @@ def refine_and_certify(
     points = np.array(originals, np.float64)
     # The products are small; on a busy machine, threads that share one wait for each other.
     with one_blas_thread():
-        cycles = [points[list(cycle)] for cycle in patterns.cycles]
-        refined = refine_each(memory.map, cycles, unit=patterns.unit)
-        for cycle, end in zip(patterns.cycles, refined, strict=True):
-            points[list(cycle)] = end.points
+        places = [list(cycle) for cycle in patterns.cycles]
+        known = None if images is None else [images[place] for place in places]
+        refined = refine_each(memory.map, [points[place] for place in places], images=known, unit=patterns.unit)
+        for place, end in zip(places, refined, strict=True):
+            points[place] = end.points
     memory = Memory(memory.map, replace(patterns, points=points), originals, memory.written)
-    # `certify` refines whatever it is given, so it refines these again, which costs one evaluation each.
-    certificate: Certificate = certify(memory, recovery_atol=recovery_atol, progress=progress)
+    # These are the stored points now, which have not moved.
+    ends = [replace(end, moved=0.0) if end.converged else None for end in refined]
+    certificate: Certificate = certify(memory, recovery_atol=recovery_atol, refined=ends, progress=progress)
     return replace(memory, certificate=certificate)
 
 

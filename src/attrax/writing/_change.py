@@ -206,7 +206,10 @@ def _change(
     failed: tuple[int, ...] = ()
     for written in writer.grow(memory, patterns, kept, key=key, progress=progress):
         changed = refine_and_certify(
-            Memory(written.map, patterns), recovery_atol=memory.recovery_atol, progress=progress
+            Memory(written.map, patterns),
+            images=written.images,
+            recovery_atol=memory.recovery_atol,
+            progress=progress,
         )
         certificate = changed.certificate
         assert certificate is not None  # `refine_and_certify` sets it

@@ -7,16 +7,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
 from attrax._base.shown import Record
 from attrax._base.status import TrainingStatus
 from attrax._base.types import Map, Progress
-from attrax.maps import MLP, Recipe
+from attrax.maps import MLP, Recipe, each_row
 from attrax.memory import Memory
 from attrax.patterns import Patterns
-from attrax.training import CONSTRUCTIONS, changed_margin, margin, mean_squared_error, pseudoinverse
+from attrax.training import CONSTRUCTIONS, changed_margin, margin, pseudoinverse
 from attrax.writing._protocol import Written
 
 
@@ -99,10 +100,11 @@ class Constructed(Record):
             patterns.points, patterns.targets, fallback=None if fallback is None else patterns.points[fallback]
         )
         report(len(patterns), len(patterns), {})
-        loss = mean_squared_error(made, patterns.points, patterns.targets)
+        images = each_row(made, patterns.points)
+        loss = float(np.mean((images - patterns.targets) ** 2))
         details = {"writer": self.kind, "fallback": fallback}
         # No training could have missed its loss; the certificates say what the network stores.
-        return Written(made, loss, 0, time.perf_counter() - started, TrainingStatus.REACHED, details)
+        return Written(made, loss, 0, time.perf_counter() - started, TrainingStatus.REACHED, details, images=images)
 
     def _fallback(self, patterns: Patterns) -> int | None:
         """The index of the state that unknown cues go to; `None` for none."""

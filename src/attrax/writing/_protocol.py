@@ -9,7 +9,7 @@ from jaxtyping import PRNGKeyArray
 
 from attrax._base.shown import Record
 from attrax._base.status import TrainingStatus
-from attrax._base.types import Map, Progress
+from attrax._base.types import HostStates, Map, Progress
 from attrax.maps import Recipe
 from attrax.memory import Memory
 from attrax.patterns import Patterns
@@ -25,7 +25,8 @@ class Written(Record):
 
     **Fields:** `map`; `loss`, mean squared error on the clean patterns in float64; `epochs`; `seconds`; `status`,
     how training ended, `TrainingStatus.REACHED` if there was none; `details`, names, numbers and texts for the record,
-    including `writer`, its name; `memory`, if the writer has already refined it and made its certificate.
+    including `writer`, its name; `memory`, if the writer has already refined it and made its certificate; `images`, the
+    map's values at the points, n×state shape, in float64, if the writer has them.
     """
 
     map: Map
@@ -35,6 +36,7 @@ class Written(Record):
     status: TrainingStatus
     details: dict[str, Any]
     memory: Memory | None = None
+    images: HostStates | None = None
 
 
 def status_above_tol(fitted: Fit[Any]) -> TrainingStatus:

@@ -80,7 +80,9 @@ def store(
     )
     memory = written.memory
     if memory is None:
-        memory = refine_and_certify(Memory(written.map, patterns), recovery_atol=recovery_atol, progress=progress)
+        memory = refine_and_certify(
+            Memory(written.map, patterns), images=written.images, recovery_atol=recovery_atol, progress=progress
+        )
     certificate = memory.certificate
     assert certificate is not None  # `refine_and_certify` sets it
     record = {

@@ -169,35 +169,36 @@ def layer_factors(
     ```
     """
     weights = (formed(weights[0]), *weights[1:-1], formed(weights[-1]))
-    if activation_of(activation).homogeneous and not scores:
-        weights, biases = _evened(weights, biases)
-    weights = tuple(weight64(weight) for weight in weights)
-    biases = tuple(None if bias is None else np.asarray(bias, np.float64) for bias in biases)
+    weights = [weight64(weight) for weight in weights]
+    biases = [None if bias is None else np.asarray(bias, np.float64) for bias in biases]
+    even = activation_of(activation).homogeneous and not scores
     with np.errstate(over="ignore", invalid="ignore"):
+        sizes = _evened(weights, biases) if even else [row_sizes(weight)[0] for weight in weights[:-1]]
         return Factors(
-            hidden=HiddenLayers(weights[:-1], biases[:-1], activation),
+            hidden=HiddenLayers(tuple(weights[:-1]), tuple(biases[:-1]), activation),
             size=len(np.asarray(weights[-1])),
-            weights=weights,
-            biases=biases,
-            row_norms=tuple(row_sizes(weight)[0] for weight in weights[:-1]),
+            weights=tuple(weights),
+            biases=tuple(biases),
+            row_norms=tuple(sizes),
             column_norms=row_norms(np.asarray(weights[-1]).T),
             linear=(None,) * (len(weights) - 1) if linear is None else tuple(linear),
             scores=scores,
         )
 
 
-def _evened(weights: Sequence[Any], biases: Sequence[Any]) -> tuple[list[Weight], list[np.ndarray | None]]:
-    """The same network with hidden units of similar sizes where theirs differ a lot: norms and errors of whole layers
-    would say little about small units beside large ones.
+def _evened(weights: list[Weight], biases: list[np.ndarray | None]) -> list[np.ndarray]:
+    """Changes the layers in place to the same network with hidden units of similar sizes where theirs differ a lot:
+    norms and errors of whole layers would say little about small units beside large ones. Returns the `row_sizes` of
+    the hidden layers.
 
     φ(cz) = cφ(z), so rows of one layer are divided by powers of two and columns of the next one multiplied by them. A
     layer in which that is not exact is left as it is.
     """
-    weights = [weight64(weight) for weight in weights]
-    biases = [None if bias is None else np.asarray(bias, np.float64) for bias in biases]
+    found = list[np.ndarray]()
     for layer in range(len(weights) - 1):
         rows, after, bias = weights[layer], weights[layer + 1], biases[layer]
         every = row_sizes(rows)[0]
+        found.append(every)
         sizes = every[np.isfinite(every) & (every > 0)]
         if not len(sizes) or sizes.max() < _UNEVEN * sizes.min():
             continue
@@ -208,4 +209,5 @@ def _evened(weights: Sequence[Any], biases: Sequence[Any]) -> tuple[list[Weight]
             reversible = same(scaled(fewer, factor, None), rows) and same(scaled(more, None, 1 / factor), after)
         if reversible and (bias is None or less is None or (less * factor == bias).all()):
             weights[layer], weights[layer + 1], biases[layer] = fewer, more, less
-    return weights, biases
+            found[layer] = row_sizes(fewer)[0]
+    return found

@@ -265,11 +265,11 @@ def _lengths(kept: Bool[np.ndarray, "p n"], vector: np.ndarray) -> Float[np.ndar
 @np.errstate(invalid="ignore")  # ∞/∞
 def row_norms(matrix: np.ndarray) -> np.ndarray:
     """Bounds on the 2-norms of the rows; 0 only for rows of zeros, NaN for infinite ones."""
-    size = np.abs(matrix).max(axis=1, initial=0.0)
+    size = np.maximum(matrix.max(axis=1, initial=0.0), -matrix.min(axis=1, initial=0.0))
     tame = np.where((size > 1e-100) & (size < 1e100), 1.0, np.where(size > 0, size, 1.0))
     if (tame != 1.0).any():
         matrix = matrix / tame[:, None]
-    return np.linalg.norm(matrix, axis=1) * tame * MORE
+    return np.sqrt(np.square(matrix).sum(axis=1)) * tame * MORE
 
 
 _PARTS = ("diagonal", "left", "right")
