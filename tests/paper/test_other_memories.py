@@ -154,6 +154,25 @@ def test_rates_are_pooled_with_wilsons_interval() -> None:
     assert counted("x", "s", (), half, truth, known=known, **options)["good"] == 10
 
 
+def test_small_networks_get_the_same_cues() -> None:
+    cells = salvatori.cells("quick", "attrax", 0)
+    places = {(cell.settings["n"], cell.seeds) for cell in cells if cell.name.startswith("denoising-")}
+    small = [cell for cell in cells if cell.name.startswith("small-")]
+    assert places <= {(cell.settings["n"], cell.seeds) for cell in small}
+    tiny = salvatori.cells("smoke", "attrax", 0)[0].settings
+    own = {salvatori.SMALL: {"width": 24, "corruptions": ["gaussian:0.5"], "epochs": 200}}
+    work = Work(lambda *_: None)
+    (row,) = salvatori.run_small({**tiny, "own": own}, work).numbers["rows"]
+    (beside, *_) = salvatori.run({**tiny, "own": {"margin": {}}, "trained": False}, work).numbers["rows"]
+    assert row["method"] == OURS + salvatori.SMALL
+    assert (row["place"], row["total"], row["certified"][1]) == (beside["place"], beside["total"], beside["total"])
+    # Its summary asks for the certificates, too.
+    record = CellRecord(small[0], CellStatus.DONE, {"rows": [{**row, "good": 6, "certified": [6, 6]}]}, {}, 1.0)
+    assert str(salvatori.summarize([record]).outcome) == "reproduced"
+    record.numbers["rows"][0]["certified"] = [5, 6]
+    assert str(salvatori.summarize([record]).outcome) == "partly"
+
+
 def test_rivals_stand_for_all_comparisons() -> None:
     assert not COMPARISONS.keys() & EXPERIMENTS.keys()
     assert [one.id for one, _, _ in planned(["rivals"], scale="smoke")] == list(COMPARISONS)
