@@ -1,4 +1,6 @@
-"""Recall from little, words from pictures, half faces: `python -m benchmarks.bench_little`, or `make bench-little`.
+"""Recall from little, words from pictures, pictures added one by one, half faces.
+
+`python -m benchmarks.bench_little`, or `make bench-little`.
 
 Each table is Markdown and appears row by row; `--only NAME` picks tables, `--quick` shows all of them at sizes that
 mean nothing. `ATTRAX_DATA` names the folder with the data sets.
@@ -37,6 +39,11 @@ TOLD: dict[str, Any] = {
 VARIANCE, RETRIEVED, RETRIEVED_BAR = 0.2, 5e-3, 0.995
 """Of the noise, the mean squared error below which a picture counts as retrieved (Salvatori et al. 2021), and the rate
 that was asked for."""
+OLDEST, NOISE, RECALLED = 128, 0.2, 5e-3 / 4
+"""How many of the oldest pictures are asked for again, σ of the noise on them, and the mean squared error below which
+one counts as recalled: 0.005 for pixels in [−1, 1] (Yoo and Wood 2022), a quarter of that for pixels in [0, 1]."""
+LOST_BAR, SECONDS_BAR, SECONDS_AT = 0.02, 2.0, 1000
+"""The share of these that may be lost, and the seconds that an add may take up to so many pictures."""
 UNSEEN, UNSEEN_BAR = "half:right,0.5", 0.8
 
 
@@ -49,6 +56,8 @@ class Bench:
     widths: tuple[int, ...] = (8, 12, 16, 24, 32, 48, 64)
     noise_epochs: int = 50
     pairs: int = 500
+    added: int = 1024
+    rows: int = 128
     seeds: int = 5
     epochs: int | None = None
     bars: Bars = field(default_factory=Bars)
@@ -180,6 +189,52 @@ def sizes(bench: Bench) -> None:
         bench.bars.check(f"N = {number}", f"≥ {100 * RETRIEVED_BAR:g} %", reached)
 
 
+def adding(bench: Bench) -> None:
+    """Pictures added one at a time, and what becomes of the oldest."""
+    title(
+        "Pictures added one at a time",
+        f"Color pictures of CIFAR-10: {OLDEST} are stored at once in a margin network, {bench.added:,} are added by "
+        f"`add`, each in one call, which certifies all of them. *oldest*: of the first {OLDEST}, how many are recalled "
+        f"from noise of σ = {NOISE:g}, always the same cues, below a mean squared error of {RECALLED:g}. *CPU*, "
+        "*wall*: seconds of the adds since the row before, median and slowest.",
+    )
+    table = Table("seed", "stored", "certified", "refused", "oldest", "CPU", "slowest", "wall", "slowest", "bar")
+    for seed in range(bench.seeds):
+        pictures = bench.pictures(OLDEST + bench.added, seed)
+        memory = ax.store(pictures[:OLDEST], writer=ax.Constructed("margin"), key=jr.key(seed))
+        oldest = pictures[:OLDEST]
+        cues = oldest + NOISE * np.random.default_rng(seed).standard_normal(oldest.shape)
+        first = _right(ax.recall(memory, cues).value, oldest, RECALLED)
+        table.row(seed, OLDEST, _certified(memory), 0, percent(first))
+        refused, times, slowest = 0, list[tuple[float, float]](), 0.0
+        for number, picture in enumerate(pictures[OLDEST:], start=1):
+            begun = time.process_time(), time.perf_counter()
+            change = ax.add(memory, picture[None], key=jr.fold_in(jr.key(seed), number))
+            times.append((time.process_time() - begun[0], time.perf_counter() - begun[1]))
+            memory, refused = change.memory, refused + (not change.accepted)
+            if 1 < number <= SECONDS_AT - OLDEST:  # the first one compiles
+                slowest = max(slowest, times[-1][1])
+            if number % bench.rows and number < bench.added:
+                continue
+            rate = _right(ax.recall(memory, cues).value, oldest, RECALLED)
+            shown = (f"{one(part):.2f}" for part in zip(*times, strict=True) for one in (np.median, max))
+            said = ""
+            if number == bench.added:
+                said = bench.bars.check(
+                    f"adding, oldest, seed {seed}", f"≥ {100 * (first - LOST_BAR):g} %", rate >= first - LOST_BAR
+                )
+            table.row("", len(memory.examples()), _certified(memory), refused, percent(rate), *shown, said)
+            times.clear()
+        wanted = f"≤ {SECONDS_BAR:g} s up to {SECONDS_AT:,} pictures"
+        said = bench.bars.check(f"adding, slowest, seed {seed}", wanted, slowest <= SECONDS_BAR)
+        table.row(seed, "", "", "", "", "", "", "", f"{slowest:.2f}", said)
+
+
+def _certified(memory: ax.Memory) -> str:
+    assert memory.certificate is not None  # `store` and `add` set it
+    return f"{memory.certificate.num_attractors}/{len(memory.examples())}"
+
+
 def faces(bench: Bench) -> None:
     """The corruption that the demonstration's training does not see, with and without a word about where it is."""
     title(
@@ -217,7 +272,13 @@ def made_up(number: int, seed: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-TABLES: dict[str, Callable[[Bench], None]] = {"completion": completion, "pairs": pairs, "sizes": sizes, "faces": faces}
+TABLES: dict[str, Callable[[Bench], None]] = {
+    "completion": completion,
+    "pairs": pairs,
+    "sizes": sizes,
+    "adding": adding,
+    "faces": faces,
+}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -234,7 +295,8 @@ def main(arguments: list[str] | None = None) -> None:
     names = [name for name in TABLES if options.only is None or name in options.only]
     if names != ["faces"]:
         require({"cifar10": names[0]})
-    bench = Bench((8,), (8,), (8,), 5, 8, 1, 20) if options.quick else Bench(seeds=options.seeds)
+    quick = Bench((8,), (8,), (8,), 5, 8, 4, 2, 1, 20)
+    bench = quick if options.quick else Bench(seeds=options.seeds)
     if options.number:
         bench.numbers = bench.noisy = tuple(options.number)
     bench.widths = tuple(options.width) if options.width else bench.widths

@@ -15,6 +15,7 @@ from attrax.analysis import RULES, nearest_neighbor
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # `pytest` alone does not look for packages in the root
 
+from benchmarks.bench_little import OLDEST, Bench, adding
 from benchmarks.bench_scale import recalled
 from benchmarks.bench_sequences import main as sequences
 from benchmarks.bench_write import main
@@ -112,6 +113,21 @@ def test_recall_of_a_benchmark_counts_what_came_back() -> None:
     found = recall(memory, np.concatenate([film, film + 1e3 * film]))
     assert (found.cues, 5 <= found.recovered <= 10, found.worst > 200) == (10, True, True)
     assert recall(memory, film[:1], sound=True).worst > 200
+
+
+def test_adding_counts_what_is_stored_and_asks_for_the_oldest(capsys: pytest.CaptureFixture[str]) -> None:
+    class Drawn(Bench):
+        def pictures(self, number: int, seed: int) -> np.ndarray:
+            return np.random.default_rng(seed).random((number, 8, 8, 4))
+
+    bench = Drawn(added=3, rows=2, seeds=1)
+    adding(bench)
+    lines = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    stored = [line[1:5] for line in lines[1:-1]]
+    assert [row[0] for row in stored] == [str(OLDEST + more) for more in (0, 2, 3)]
+    assert all(row[1:] == [f"{row[0]}/{row[0]}", "0", "100.0"] for row in stored)
+    assert [name.split()[1] for name, _ in bench.bars.results] == ["oldest,", "slowest,"]
+    assert bench.bars.results[0][1]
 
 
 def test_missing_data_ends_with_status_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
