@@ -160,13 +160,12 @@ def refine_each(
         else:
             residuals = _gaps(np.stack([np.asarray(images[number][0], np.float64) for number in alone]), points)
         rough = np.flatnonzero(residuals > _ATOL * units)
-        ends = points.copy()
+        ends, moved = points.copy(), np.zeros(len(points))
         for start in range(0, len(rough), _PIECE):
             piece = rough[start : start + _PIECE]
             ends[piece] = _limits(reduced(), points[piece])
         if len(rough):
-            residuals[rough] = residuals_of(ends[rough])
-        moved = row_lengths((ends - points).reshape(len(points), -1))
+            residuals[rough], moved[rough] = residuals_of(ends[rough]), _gaps(ends[rough], points[rough])
         refined = (residuals <= _ATOL * units) & (moved <= _FAR * np.sqrt(size) * (units if unit is None else unit))
         for row in np.flatnonzero(refined):
             results[alone[row]] = Refined(ends[row][None], float(residuals[row]), float(moved[row]), True)

@@ -29,6 +29,7 @@ from ._running_product import Factor as Factor
 from ._running_product import Product as Product
 from ._running_product import RunningProduct as RunningProduct
 from ._running_product import frobenius_bound as frobenius_bound
+from ._running_product import frobenius_bounds as frobenius_bounds
 from ._running_product import gamma as gamma
 from ._singular import dense_norm as dense_norm
 from ._singular import largest_singular_value as largest_singular_value

@@ -65,7 +65,14 @@ def frobenius_bound(matrix: np.ndarray | RankOneBlock) -> float:
 
 
 def frobenius_bounds(matrices: np.ndarray) -> np.ndarray:
-    """`frobenius_bound` of each of c matrices, c×m×n, at once."""
+    """`frobenius_bound` of each of c matrices, c×m×n, at once.
+
+    ```python
+    >>> frobenius_bounds(np.full((2, 1, 4), 0.5)).round(6).tolist()
+    [1.0, 1.0]
+
+    ```
+    """
     largest = np.abs(matrices).max(axis=(1, 2), initial=0.0)
     with np.errstate(over="ignore", invalid="ignore"):
         usual = (largest > 1e-100) & (largest < 1e100)

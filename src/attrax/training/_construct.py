@@ -29,6 +29,7 @@ from jaxtyping import Float, Int, PRNGKeyArray
 from attrax._base import checks
 from attrax._base.arguments import mention
 from attrax._base.budget import refuse_beyond_memory
+from attrax._base.processes import one_blas_thread
 from attrax._base.types import HostStates, Map
 from attrax.maps import MLP, init_linear
 
@@ -173,9 +174,9 @@ def _separators(
         slopes[index] = strengths @ centered[support] / size
         offsets[index] = offset - slopes[index] @ middle
 
-    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
+    # One example a thread, for the solver holds no lock; threads that share a product wait for each other.
+    with warnings.catch_warnings(), one_blas_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter("ignore", ConvergenceWarning)  # an inseparable example: its certificate says so
-        # One example a thread, for the solver holds no lock.
         list(pool.map(separate, unknown.tolist(), _neighbors(gram, unknown)))
     return slopes, offsets
 

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from attrax._base.numerics import float64
 from attrax._base.types import HostStates
 from attrax.activations import activation as activation_of
-from attrax.linalg import UNIT_ROUNDOFF, accurate_product, frobenius_bound, gamma
+from attrax.linalg import UNIT_ROUNDOFF, accurate_product, frobenius_bound, frobenius_bounds, gamma
 from attrax.maps.mlp._factors import Factors
 from attrax.maps.mlp._layers import HiddenLayers, derivatives_of_units
 from attrax.maps.mlp._reach import Reach, reach_of
@@ -142,7 +142,7 @@ class Evaluation:
         """The computed ‖f(x_i) − x_{i+1}‖, and bounds on the rounding errors of f."""
         outputs, errors = self._outputs(self._spread(np.zeros(len(self.states)), sharp).outputs)
         with np.errstate(over="ignore", invalid="ignore"):
-            return np.array([frobenius_bound(gap[None]) for gap in outputs - self.following]), errors
+            return frobenius_bounds((outputs - self.following)[:, None]), errors
 
     def heavy(self) -> bool:
         """Whether errors of p states carried by products of layers would take too long."""
@@ -174,7 +174,7 @@ class Evaluation:
                 errors = _gammas(np.count_nonzero(features, axis=1) + 4) * sizes * MORE + 1e-290
             if bias is not None:
                 outputs = outputs + bias
-                lengths = frobenius_bound(bias[None]) + np.array([frobenius_bound(output[None]) for output in outputs])
+                lengths = frobenius_bound(bias[None]) + frobenius_bounds(outputs[:, None])
                 errors = errors + 2 * UNIT_ROUNDOFF * lengths
             return outputs, (errors + before) * MORE
 
