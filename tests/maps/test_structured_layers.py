@@ -16,7 +16,13 @@ from attrax.linalg import Factor, RankOneBlock, RunningProduct, frobenius_bound,
 from attrax.maps import MLP, DiagonalPlusRankOne
 from attrax.maps.mlp._factors import network_factors  # the bounds by themselves
 from attrax.maps.mlp._slopes import Evaluation  # a certificate shows its errors only added up
-from attrax.maps.mlp._weights import block, block_norms, row_sizes  # parts of these errors
+from attrax.maps.mlp._weights import (  # parts of these errors
+    block,
+    block_norms,
+    common_and_rest,
+    row_sizes,
+    rows_through,
+)
 
 EXACT = np.longdouble
 """With 64 digits of the mantissa to 53: what it computes of small matrices is exact in comparison."""
@@ -111,6 +117,29 @@ def test_pre_activations_are_within_their_errors(seed: int) -> None:
         before = values @ exact(network.weights[layer]).T + network.biases[layer]
         assert (np.abs(before - evaluation.pre[layer]) <= total).all()
         values = np.maximum(before, 0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_outputs_of_features_that_are_nearly_all_one_number_are_within_their_errors(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    level = random.choice([1.0, -0.3, 1e-3])
+    # W_1 is 0 but for a few rows, so that all other features are at their bias.
+    first = np.where(np.arange(200)[:, None] < 5, random.standard_normal((200, 6)), 0.0)
+    last = random.standard_normal((6, 200)) * 10.0 ** random.integers(-2, 3)
+    network = MLP((first, last), (np.full(200, level), random.standard_normal(6)), (6,), "identity")
+    states = random.standard_normal((40, 6))
+    common, rest = common_and_rest(states @ first.T + level)
+    assert common == level and (np.count_nonzero(rest, axis=1) == 5).all()
+    evaluation = Evaluation(network_factors(network), states, fixed=True)
+    true = (states.astype(EXACT) @ first.T.astype(EXACT) + level) @ last.T.astype(EXACT) + network.biases[1]
+    for found in (rows_through(last, evaluation.hidden[-1]) + network.biases[1], network.on_host().rows(states)):
+        errors = np.linalg.norm((found - true).astype(float), axis=1)
+        assert 0 < errors.max()
+        assert (errors <= evaluation.rounding()[1]).all()
+    # With the output as the next state, what remains is rounding.
+    assert (evaluation.residuals(sharp=False) >= np.linalg.norm((true - states).astype(float), axis=1)).all()
+    odd = np.where(np.arange(200) == 150, np.nan, level) * np.ones((40, 1))
+    assert np.isnan(rows_through(last, odd)).all()
 
 
 def test_it_is_the_network_with_matrices() -> None:

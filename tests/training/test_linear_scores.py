@@ -14,6 +14,7 @@ from attrax.training import (
     Coordinates,
     _epochs,  # the size of a piece
     cross_entropy,
+    fit,
     leading,
     linear_scores,
     winner_take_all_network,
@@ -67,6 +68,30 @@ def test_the_loss_of_many_examples_is_taken_in_pieces(monkeypatch: pytest.Monkey
     each = _epochs.loss_of(static, problem, parameters)
     assert each.shape == (40,)
     np.testing.assert_allclose(np.mean(each), whole, rtol=1e-5, atol=1e-6)
+
+
+def test_in_batch_negatives_are_the_scores_of_the_examples_of_a_step() -> None:
+    scores = linear_scores(POINTS, units=4, key=jr.key(0))
+    numbers, options = np.arange(40, dtype=np.float32), {"tol": None, "loss": cross_entropy, "key": jr.key(2)}
+    rate = ax.training.optimizer("gd", learning_rate=0.1)
+    # One batch of all examples is the contest of all.
+    every, among = (
+        fit(scores, POINTS, numbers, optimizer=rate, epochs=3, in_batch=one, **options) for one in (False, True)
+    )
+    np.testing.assert_allclose(among.map.linear, every.map.linear, atol=1e-5)
+    assert among.loss == pytest.approx(every.loss, rel=1e-4)
+    # In batches of 15 each is compared with 14 others, in the last with 9; it takes part once an epoch.
+    found = fit(scores, POINTS, numbers, optimizer=rate, epochs=1, batch=15, copies=2, in_batch=True, **options)
+    table = np.asarray(POINTS.reshape(40, -1) @ found.map.linear.T)
+    hidden = np.maximum(POINTS.reshape(40, -1) @ found.map.inner.T + found.map.offset, 0)
+    table = table + hidden @ found.map.outer.T + found.map.bias
+    losses = []
+    for start in (0, 15, 30):
+        part = table[start : start + 15, start : start + 15]
+        losses += list(np.log(np.exp(part - part.max(axis=1, keepdims=True)).sum(axis=1)) + part.max(axis=1))
+        losses[start:] = np.array(losses[start:]) - np.diag(part)
+    assert found.loss == pytest.approx(np.mean(losses), rel=1e-4)
+    assert (np.abs(np.asarray(found.map.linear) - np.asarray(scores.linear)).max(axis=1) > 0).all()
 
 
 def test_wrong_arguments_are_refused() -> None:

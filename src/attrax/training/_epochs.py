@@ -43,6 +43,7 @@ class Problem(eqx.Module):
     batch: int = eqx.field(static=True)
     copies: int = eqx.field(static=True)
     loss: Loss = eqx.field(static=True)
+    in_batch: bool = eqx.field(static=True, default=False)
 
     @property
     def plain(self) -> bool:
@@ -65,7 +66,28 @@ def _mean_loss(static: Any, loss: Loss, in_pieces: bool, inputs: Any, targets: A
     return jnp.mean(loss(map_rows(map, inputs), targets))
 
 
+def _loss_in_batches(static: Any, problem: Problem, parameters: Any) -> Any:
+    """Each example among `batch` of them in the order of their numbers, as a step takes them."""
+    map, num = eqx.combine(parameters, static), len(problem.inputs)
+    starts = jnp.arange(0, num, problem.batch)
+
+    def batch_loss(start: Any) -> Any:
+        rows = start + jnp.arange(problem.batch)
+        weights = (rows < num).astype(problem.inputs.dtype)
+        rows = jnp.minimum(rows, num - 1)
+        losses = problem.loss(map_rows(map.among(rows, weights), problem.inputs[rows]), jnp.arange(problem.batch))
+        return jnp.sum(jnp.where(weights > 0, losses, 0.0))
+
+    return jnp.sum(jax.lax.map(batch_loss, starts)) / num
+
+
+_compiled_in_batches = eqx.filter_jit(_loss_in_batches)
+
+
 def _clean_loss(static: Any, problem: Problem, parameters: Any, mean_loss: Any = _mean_loss) -> Any:
+    if problem.in_batch:
+        compute = _loss_in_batches if mean_loss is _mean_loss else _compiled_in_batches
+        return compute(static, problem, parameters)
     in_pieces = problem.batch < len(problem.inputs) > _PIECE
     return mean_loss(static, problem.loss, in_pieces, problem.inputs, problem.targets, parameters)
 
@@ -109,6 +131,10 @@ def run(fixed: tuple[Any, Problem, optax.GradientTransformation, Any, Any], stat
         parameters: Any, carry: Any, rows: Any, weights: Any, key: PRNGKeyArray
     ) -> tuple[Float[Array, ""], tuple[Any, Any]]:
         map, inputs, targets = eqx.combine(parameters, static), problem.inputs[rows], problem.targets[rows]
+        if problem.in_batch:
+            # Only the scores of these examples, and which of those is the right one; the copies share them.
+            map = map.among(rows[: problem.batch], weights[: problem.batch])
+            targets = jnp.tile(jnp.arange(problem.batch), problem.copies)
         if problem.objective is None:
             return weighted_mean(problem.loss(map_rows(map, inputs), targets), weights), (carry, inputs)
         return problem.objective(map, carry, inputs, targets, weights, rows, key, problem.loss)

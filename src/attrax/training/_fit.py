@@ -100,6 +100,7 @@ def fit(
     noise: float | np.ndarray = 0.0,
     objective: Objective | None = None,
     loss: Loss = squared_error,
+    in_batch: bool = False,
     seconds: float | None = None,
     anneal: bool = False,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -131,6 +132,9 @@ def fit(
       or one for each entry of a state.
     - `objective`: replaces the plain loss when training uses more than `noise`; made by `attrax.training.objective`.
     - `loss`: of outputs and targets, one number for each row; by default the mean squared error.
+    - `in_batch`: the outputs are scores, one for each example, and a step compares only those of its own examples
+      (in-batch negatives): the map has a method `among` as `LinearScores` has it, and row i has the target i. The
+      loss of all is then that of each among `batch` examples too.
     - `seconds`: stop at the first report after this time. With `anneal`, the steps in the last quarter of this time
       fall to zero, for optimizers whose rate would have fallen by the last epoch; the checkpoint is from before that.
     - `checkpoint`: file to write the state to every few seconds; `resume` continues from it if it exists, and reaches
@@ -204,6 +208,7 @@ def fit(
             batch=batch,
             copies=copies,
             loss=loss,
+            in_batch=in_batch,
         )
         parameters, problem = everywhere((parameters, problem))
         carry = None if problem.objective is None else problem.objective.start(problem.inputs)

@@ -8,7 +8,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from attrax._base import checks
 from attrax._base.shown import Record
@@ -21,6 +21,8 @@ from attrax.training._winner_take_all import Encoder
 
 _ROOM = 8.0
 """How far below the least entry of the examples an entry may lie before its unit is off, in units of their range."""
+_NEVER = -1e30
+"""A score below all others."""
 
 
 class LinearScores(Record, eqx.Module):
@@ -40,6 +42,12 @@ class LinearScores(Record, eqx.Module):
         x = jnp.ravel(x)
         hidden = named_activation("relu")(jnp.asarray(self.inner @ x + self.offset))
         return jnp.asarray(self.linear @ x + self.outer @ hidden + self.bias)
+
+    def among(self, rows: Int[Array, " b"], weights: Float[Array, " b"]) -> "LinearScores":
+        """The scores of these examples alone; one whose weight is 0 never wins."""
+        bias = jnp.where(weights > 0, jnp.asarray(self.bias)[rows], _NEVER)
+        linear, outer = jnp.asarray(self.linear)[rows], jnp.asarray(self.outer)[rows]
+        return LinearScores(linear, self.inner, self.offset, outer, bias)
 
     def as_encoder(self, inputs: Float[np.ndarray, "n *state"]) -> Encoder:
         """The same scores by one hidden layer of d + k units: relu(x + s) − s is x where no entry is below −s.

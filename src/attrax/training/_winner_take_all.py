@@ -323,9 +323,10 @@ def winner_take_all_network(
     # An example whose own score does not win is left to its certificate and does not affect the gain of the others.
     least = float(won[won > 0].min()) if (won > 0).any() else 1.0
     middle = goals.mean(axis=0)
-    # The last layer is m − Σᵢ tᵢ (yᵢ − m): the 1 in 1 − tᵢ adds nothing, because Σᵢ (yᵢ − m) = 0.
-    weights += [DiagonalPlusRankOne(np.full(num, -_GAIN / least), np.zeros(num), np.zeros(num)), -(goals - middle).T]
-    return MLP((*weights,), (*biases, np.ones(num), middle), shape, "relu")
+    pictures = np.ascontiguousarray((middle - goals).T)
+    # The last layer is m + Σᵢ (1 − tᵢ) (yᵢ − m). Σᵢ (yᵢ − m) is 0 up to rounding, which the bias makes up for.
+    weights += [DiagonalPlusRankOne(np.full(num, -_GAIN / least), np.zeros(num), np.zeros(num)), pictures]
+    return MLP((*weights,), (*biases, np.ones(num), middle - pictures.sum(axis=1)), shape, "relu")
 
 
 def inhibition(num: int, rounds: int, onset: float = 5.0) -> np.ndarray:

@@ -22,6 +22,7 @@ from attrax.maps.mlp._weights import (
     DiagonalPlusRankOne,
     Weight,
     block_norms,
+    common_and_rest,
     host_weight,
     row_sizes,
     rows_through,
@@ -170,8 +171,12 @@ class Evaluation:
                 errors = _row_lengths(off)[:, 0] + 1e-290
             else:
                 outputs = rows_through(last, features, finite=True)  # `column_norms` tell otherwise
-                sizes = np.abs(features) @ factors.column_norms
-                errors = _gammas(np.count_nonzero(features, axis=1) + 4) * sizes * MORE + 1e-290
+                common, rest = common_and_rest(features)  # as there
+                sizes = np.abs(rest) @ factors.column_norms
+                counts = np.count_nonzero(rest, axis=1) + 4
+                if common:
+                    sizes, counts = sizes + abs(common) * factors.column_norms.sum(), counts + features.shape[1]
+                errors = _gammas(counts) * sizes * MORE + 1e-290
             if bias is not None:
                 outputs = outputs + bias
                 lengths = frobenius_bound(bias[None]) + frobenius_bounds(outputs[:, None])

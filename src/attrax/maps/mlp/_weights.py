@@ -117,13 +117,29 @@ def rows_through(weight: Weight, rows: Float[np.ndarray, "p n"], *, finite: bool
         return np.stack([weight @ row for row in rows]) if few else rows @ weight.T
     if few:
         return np.stack([_onward(weight, row, np.flatnonzero(row)) if finite else weight @ row for row in rows])
-    if _SPARSE * np.count_nonzero(rows) < rows.size and (finite or np.isfinite(weight).all()):
-        pieces = [rows[start : start + _MANY] for start in range(0, len(rows), _MANY)]
-        return np.concatenate([_onward(weight, piece.T, np.flatnonzero(piece.any(axis=0))).T for piece in pieces])
+    common, rest = common_and_rest(rows)
+    if _SPARSE * np.count_nonzero(rest) < rest.size and (finite or np.isfinite(weight).all()):
+        pieces = [rest[start : start + _MANY] for start in range(0, len(rest), _MANY)]
+        found = np.concatenate([_onward(weight, piece.T, np.flatnonzero(piece.any(axis=0))).T for piece in pieces])
+        return found + common * weight.sum(axis=1) if common else found
     half = len(weight) // 2 if len(rows) >= _REPEATED else 0
     if half and (weight[0] == weight[half]).all() and np.array_equal(weight[:half], weight[half:]):
         return np.tile(rows @ weight[:half].T, 2)  # as in constructed networks
     return rows @ weight.T
+
+
+def common_and_rest(rows: Float[np.ndarray, "p n"]) -> tuple[float, Float[np.ndarray, "p n"]]:
+    """A number c that nearly all entries have, and what is left of the rows without it; else 0 and the rows.
+
+    In a winner-take-all network the units of all examples but one are at 1. W·x is then computed as c·W·1 + W·(x − c),
+    whose rounding is relative to |W|·(|c| + |x − c|).
+    """
+    if len(rows) < _MANY or not rows.size:
+        return 0.0, rows
+    common = float(np.median(rows[0]))
+    if common == 0 or not np.isfinite(common) or _SPARSE * np.count_nonzero(rows != common) >= rows.size:
+        return 0.0, rows
+    return common, rows - common
 
 
 def _onward(weight: np.ndarray, x: np.ndarray, live: Int[np.ndarray, " l"]) -> np.ndarray:
