@@ -1,7 +1,8 @@
 """How storing grows with the number of examples: seconds, peak memory, certified examples, and recall beside 1-NN.
 
-Each row is the default writer on the first n pictures, in a process of its own; recall is from up to a thousand of them
-under noise, and the rules see the same cues. Needs ATTRAX_DATA. `--full` goes on to 60,000 digits, which takes hours.
+Each row is the default writer on the first n pictures, in a process of its own. Recall is from up to a thousand of them
+under noise, and the rules see the same cues. Bits are those of all pictures compressed by LZMA, times the fraction
+recalled. Needs ATTRAX_DATA. `--full` goes on to 60,000 digits, which takes hours.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import jax.random as jr
 import numpy as np
 
 import attrax as ax
-from attrax.analysis import RULES, nearest_neighbor
+from attrax.analysis import RULES, content_bits, nearest_neighbor
 from attrax.maps import describe
 from benchmarks.measure import Table, exponent, machine, percent, title
 from benchmarks.write_runs import RECOVERY_SEED, Bench, Run, Sizes, require
@@ -50,19 +51,33 @@ def main(arguments: list[str] | None = None) -> None:
         f"rules {', '.join(RULES)}.",
     )
     bench = Bench(Sizes(epochs=options.epochs))
-    table = Table("n", "network", "seconds", "of which certifying", "peak memory, MB", "certified", "recalled", "1-NN")
+    table = Table(
+        "n", "network", "seconds", "training", "making the network", "certifying", "peak memory, MB", "certified",
+        "recalled, %", "1-NN, %", "bits per weight",
+    )  # fmt: skip
     runs: dict[int, Run] = {}
+    rates: dict[int, tuple[float, float]] = {}
     for number in numbers:
         pictures = ax.sources.load(options.source, n=number, gray=options.source == "cifar10").values
         run = runs[number] = bench.write(options.source, pictures)
-        own, best = recalled(run.memory, NOISE, CUES, RECOVERY_SEED)
-        network = describe(run.memory.map).text
-        seconds = (f"{run.seconds:.1f}", f"{run.seconds - run.training:.1f}")
-        table.row(f"{number:,}", network, *seconds, f"{run.peak:.0f}", run.certified, percent(own), percent(best))
+        own, best = rates[number] = recalled(run.memory, NOISE, CUES, RECOVERY_SEED)
+        network = describe(run.memory.map)
+        phases = (run.fitting, run.training - run.fitting, run.seconds - run.training)
+        bits = own * content_bits(pictures) / network.parameters
+        table.row(
+            f"{number:,}",
+            network.text,
+            *(f"{seconds:.1f}" for seconds in (run.seconds, *phases)),
+            f"{run.peak:,.0f}",
+            run.certified,
+            percent(own),
+            percent(best),
+            f"{bits:.2f}",
+        )
     _growth(runs, "all rows")
     _growth({number: run for number, run in runs.items() if number >= FROM}, f"from {FROM:,} on")
     if len(runs) > 1:
-        _plot(runs, PLOT)
+        _plot(runs, rates, options.source, PLOT)
 
 
 def _growth(runs: dict[int, Run], which: str) -> None:
@@ -74,20 +89,25 @@ def _growth(runs: dict[int, Run], which: str) -> None:
         )
 
 
-def _plot(runs: dict[int, Run], path: Path) -> None:
-    """Seconds and peak memory over n."""
+def _plot(runs: dict[int, Run], rates: dict[int, tuple[float, float]], source: str, path: Path) -> None:
+    """Seconds, peak memory and recall over n."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(12, 3.4), layout="constrained")
+    numbers = list(runs)
     for axis, heading, values in (
         (axes[0], "seconds", [run.seconds for run in runs.values()]),
         (axes[1], "peak memory, MB", [run.peak for run in runs.values()]),
     ):
-        axis.loglog(list(runs), values, "o-", color="C0")
-        axis.set(xlabel="examples n", title=heading)
+        axis.loglog(numbers, values, "o-", color="C0")
+        axis.set(xlabel=f"pictures of {source}", title=heading)
+    axes[2].semilogx(numbers, [100 * best for _, best in rates.values()], "s--", color="C1", label="best 1-NN rule")
+    axes[2].semilogx(numbers, [100 * own for own, _ in rates.values()], "o-", color="C0", label="memory")
+    axes[2].set(xlabel=f"pictures of {source}", title=f"recalled at σ = {NOISE:g}, %")
+    axes[2].legend()
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, dpi=150)
     plt.close(figure)

@@ -79,12 +79,14 @@ QUICK = Sizes(
 class Run:
     """One memory as it was written in a process of its own.
 
-    **Fields:** `memory`; `seconds` of the whole `store`, compilation and certificates included; `training`, seconds
-    until certifying began for the last time; `peak`, MB of the process, Python and JAX included.
+    **Fields:** `memory`; `seconds` of the whole `store`, compilation and certificates included; `fitting`, seconds
+    until training ended for the last time; `training`, until certifying began, which is after the network was made;
+    `peak`, MB of the process, Python and JAX included.
     """
 
     memory: ax.Memory
     seconds: float
+    fitting: float
     training: float
     peak: float
 
@@ -181,7 +183,7 @@ def _written(examples: np.ndarray, network: Any, writer: Any, seed: int) -> Run:
     seconds = time.perf_counter() - begun
     attempts = memory.written.get("attempts")
     training = sum(attempt["seconds"] for attempt in attempts) if attempts else (done or [seconds])[0]
-    return Run(memory, seconds, training, peak_memory())
+    return Run(memory, seconds, (done or [0.0])[0], training, peak_memory())
 
 
 @dataclass(frozen=True)

@@ -129,12 +129,13 @@ def test_outputs_of_features_that_are_nearly_all_one_number_are_within_their_err
     network = MLP((first, last), (np.full(200, level), random.standard_normal(6)), (6,), "identity")
     states = random.standard_normal((40, 6))
     common, rest = common_and_rest(states @ first.T + level)
-    assert common == level and (np.count_nonzero(rest, axis=1) == 5).all()
+    assert common == level
+    assert (np.count_nonzero(rest, axis=1) == 5).all()
     evaluation = Evaluation(network_factors(network), states, fixed=True)
     true = (states.astype(EXACT) @ first.T.astype(EXACT) + level) @ last.T.astype(EXACT) + network.biases[1]
     for found in (rows_through(last, evaluation.hidden[-1]) + network.biases[1], network.on_host().rows(states)):
         errors = np.linalg.norm((found - true).astype(float), axis=1)
-        assert 0 < errors.max()
+        assert errors.max() > 0
         assert (errors <= evaluation.rounding()[1]).all()
     # With the output as the next state, what remains is rounding.
     assert (evaluation.residuals(sharp=False) >= np.linalg.norm((true - states).astype(float), axis=1)).all()

@@ -12,15 +12,17 @@ import attrax as ax
 from attrax.extending import float64
 from attrax.training import (
     Coordinates,
+    LinearScores,
     _epochs,  # the size of a piece
     cross_entropy,
+    encoder,
     fit,
     leading,
     linear_scores,
     winner_take_all_network,
 )
 from attrax.writing import _winner_take_all as writer  # from how many examples on the scores are linear
-from attrax.writing._changed_encoder import changed_encoder  # by itself, without training
+from attrax.writing._changed_encoder import changed_scores  # by itself, without training
 
 POINTS = np.random.default_rng(0).random((40, 6, 6)).astype(np.float32)
 
@@ -41,9 +43,14 @@ def test_the_encoder_has_the_same_scores(exponent: float | None) -> None:
     np.testing.assert_allclose(network.on_host().rows(np.asarray(POINTS, float)), POINTS, atol=1e-6)
 
 
-def test_many_examples_are_stored_and_can_be_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "_MANY", 30)
     monkeypatch.setattr(writer, "_UNITS", 16)
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_many_examples_are_stored_and_can_be_changed() -> None:
     memory = ax.store(POINTS, writer=ax.WinnerTakeAll(epochs=2, corruptions=("gaussian:0.2",)), key=jr.key(0))
     record = memory.written
     assert record["encoder_widths"] == [36 + 16]
@@ -51,10 +58,26 @@ def test_many_examples_are_stored_and_can_be_changed(monkeypatch: pytest.MonkeyP
     # No unit belongs to one example alone, so all stay when one is forgotten.
     kept = [*range(3), *range(4, 40)]
     fewer = ax.Patterns.from_examples(POINTS[kept])
-    made, carrying = changed_encoder(memory.map, record, ax.WinnerTakeAll().training_data(fewer), kept, jr.key(0))
-    assert [weight.shape for weight in made.weights] == [(52, 36), (39, 52)]
-    assert carrying == [[]] * 39
-    assert leading(made, POINTS[kept]).all()
+    made = changed_scores(memory.map, record, ax.WinnerTakeAll().training_data(fewer), kept)
+    assert made.linear.shape == (39, 36)
+    assert made.outer.shape == (39, 16)
+    assert leading(made.as_encoder(POINTS[kept]), POINTS[kept]).all()
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_scores_of_added_examples_are_as_large_as_those_there() -> None:
+    memory = ax.store(POINTS[:36], writer=ax.WinnerTakeAll(epochs=30, corruptions=("gaussian:0.2",)), key=jr.key(0))
+    data = ax.WinnerTakeAll().training_data(ax.Patterns.from_examples(POINTS))
+    made = changed_scores(memory.map, memory.written, data, [*range(36)])
+    table = POINTS.reshape(40, -1) @ made.linear.T + made.bias
+    table += np.maximum(POINTS.reshape(40, -1) @ made.inner.T + made.offset, 0) @ made.outer.T
+    leads = table.diagonal() - table.mean(axis=1)
+    assert leads[:36].mean() / 3 < leads[36:].mean() < 3 * leads[:36].mean()
+    assert leading(made.as_encoder(POINTS), POINTS).all()
+    change = ax.add(memory, POINTS[36:], key=jr.key(1))
+    assert change.accepted
+    assert change.memory.map.widths[0] == 52  # no units of their own
+    assert ax.forget(change.memory, [3], key=jr.key(2)).accepted
 
 
 def test_the_loss_of_many_examples_is_taken_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,6 +91,20 @@ def test_the_loss_of_many_examples_is_taken_in_pieces(monkeypatch: pytest.Monkey
     each = _epochs.loss_of(static, problem, parameters)
     assert each.shape == (40,)
     np.testing.assert_allclose(np.mean(each), whole, rtol=1e-5, atol=1e-6)
+
+
+def test_an_encoder_of_another_kind_has_no_linear_scores() -> None:
+    made = linear_scores(POINTS, units=4, key=jr.key(0)).as_encoder(POINTS)
+    again = LinearScores.of_encoder(made)
+    assert again is not None
+    cues = POINTS.reshape(40, -1)
+    np.testing.assert_allclose(
+        again.linear @ cues[0] + again.bias + again.outer @ np.maximum(again.inner @ cues[0] + again.offset, 0),
+        values_of(made, POINTS[:1])[0],
+        atol=1e-4,
+    )
+    assert LinearScores.of_encoder(encoder(POINTS, widths=(100,), key=jr.key(0))) is None
+    assert LinearScores.of_encoder(encoder(POINTS, widths=(8,), key=jr.key(0))) is None
 
 
 def test_in_batch_negatives_are_the_scores_of_the_examples_of_a_step() -> None:
@@ -96,7 +133,7 @@ def test_in_batch_negatives_are_the_scores_of_the_examples_of_a_step() -> None:
 
 def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="units must be"):
-        linear_scores(POINTS, units=0, key=jr.key(0))
+        linear_scores(POINTS, units=-1, key=jr.key(0))
 
 
 def test_a_target_may_be_a_number() -> None:

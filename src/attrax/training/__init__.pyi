@@ -41,6 +41,7 @@ from ._settings import given as given
 from ._settings import to_record as to_record
 from ._settings import with_settings as with_settings
 from ._stable_rate import RateTried as RateTried
+from ._templates import nearest_neighbor_scores as nearest_neighbor_scores
 from ._winner_take_all import Encoder as Encoder
 from ._winner_take_all import carriers as carriers
 from ._winner_take_all import encoder as encoder

@@ -16,17 +16,20 @@ from attrax._base.types import HostStates
 from attrax.activations import activation as named_activation
 from attrax.maps import init_linear
 from attrax.training._coordinates import Coordinates
-from attrax.training._templates import templates_of
+from attrax.training._templates import nearest_neighbor_scores
 from attrax.training._winner_take_all import Encoder
 
 _ROOM = 8.0
 """How far below the least entry of the examples an entry may lie before its unit is off, in units of their range."""
+_SURENESS, _SHARED = 0.1, 0.01
+"""Factors on the templates and on the weights of the hidden units. Scores of many examples that start as large as those
+of an `Encoder` are sure of too many wrong answers, and training them takes longer; the units start far below them."""
 _NEVER = -1e30
 """A score below all others."""
 
 
 class LinearScores(Record, eqx.Module):
-    """x ↦ T·x + U·relu(V·x + c) + b: n scores of a state with d entries, with k hidden units.
+    """x ↦ T·x + U·relu(V·x + c) + b: n scores of a state with d entries, with k hidden units (or none).
 
     **Fields:** `linear` = T (n×d), `inner` = V (k×d), `offset` = c (k), `outer` = U (n×k) and `bias` = b (n).
     """
@@ -63,6 +66,18 @@ class LinearScores(Record, eqx.Module):
         biases = (np.concatenate([np.full(size, shift), np.asarray(self.offset, np.float64)]), bias)
         return Encoder(tuple(one.astype(dtype) for one in weights), tuple(one.astype(dtype) for one in biases))
 
+    @classmethod
+    def of_encoder(cls, encoder: Encoder) -> "LinearScores | None":
+        """The scores of an encoder that `as_encoder` made, whatever its precision; `None` for another one."""
+        (first, *_), (offsets, *_) = encoder.weights, encoder.biases
+        size = first.shape[1]
+        if len(encoder.weights) != 2 or len(first) < size or not np.allclose(first[:size], np.eye(size), atol=1e-4):
+            return None
+        shift = np.asarray(offsets[:size], np.float64)
+        linear, outer = np.split(np.asarray(encoder.weights[1], np.float64), [size], axis=1)
+        parts = (linear, first[size:], offsets[size:], outer, encoder.biases[1] + linear @ shift)
+        return cls(*(np.asarray(part, np.float32) for part in parts))
+
 
 def linear_scores(
     points: HostStates,
@@ -73,10 +88,10 @@ def linear_scores(
 ) -> LinearScores:
     """Scores that start as those of a nearest-neighbor rule, as those of `encoder` do, with `units` hidden units.
 
-    **Arguments:** `points`, n×state shape; `coordinates`, if the scores take coordinates instead of states; `key`, for
-    the weights of the hidden units.
+    **Arguments:** `points`, n×state shape; `coordinates`, if the scores take coordinates instead of states; `units`, 0
+    for the rule alone; `key`, for the weights of the hidden units.
 
-    **Returns:** `LinearScores` in float32. **Raises** `ValueError` if `units` is below 1.
+    **Returns:** `LinearScores` in float32. **Raises** `ValueError` if `units` is below 0.
 
     ```python
     >>> import jax.random as jr, numpy as np
@@ -88,24 +103,28 @@ def linear_scores(
     ```
     """
     checks.random_key(key)
-    units = checks.integer("units", units, least=1)
+    units = checks.integer("units", units, least=0)
     vectors = np.asarray(points, np.float64).reshape(len(points), -1)
-    templates, bias = templates_of(vectors, coordinates)
+    templates, bias = nearest_neighbor_scores(vectors, coordinates)
     inputs = vectors if coordinates is None else coordinates.encode(points)
-    inner, outer = (
-        np.asarray(_drawn(into, out, jr.fold_in(key, number)), np.float64)
-        for number, (into, out) in enumerate([(inputs.shape[1], units), (units, len(vectors))])
-    )
+    size = inputs.shape[1]
+    if units:
+        inner, outer = (
+            np.asarray(_drawn(into, out, jr.fold_in(key, number)), np.float64)
+            for number, (into, out) in enumerate([(size, units), (units, len(vectors))])
+        )
+    else:
+        inner, outer = np.zeros((0, size)), np.zeros((len(vectors), 0))
     # Hidden units get inputs of unit root mean square, and contribute little at the start.
     middle = inputs.mean(axis=0)
     inner = inner / (float(np.sqrt(np.mean((inputs - middle) ** 2))) or 1.0)
     offset = -inner @ middle
     return LinearScores(
-        templates.astype(np.float32),
+        (_SURENESS * templates).astype(np.float32),
         inner.astype(np.float32),
         offset.astype(np.float32),
-        (0.1 * outer).astype(np.float32),
-        bias.astype(np.float32),
+        (_SHARED * outer).astype(np.float32),
+        (_SURENESS * bias).astype(np.float32),
     )
 
 

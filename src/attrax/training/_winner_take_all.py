@@ -38,7 +38,7 @@ from attrax._base.types import HostStates
 from attrax.activations import activation as named_activation
 from attrax.maps import MLP, DiagonalPlusRankOne, init_linear
 from attrax.training._coordinates import Coordinates
-from attrax.training._templates import PIECE, leading_directions, standing, templates_of
+from attrax.training._templates import PIECE, leading_directions, nearest_neighbor_scores, standing
 
 _GAIN = 1e4
 """The winner's activity at a clean example times the gain, that is, how far beyond saturation it is."""
@@ -115,7 +115,7 @@ def encoder(
     inputs = vectors if coordinates is None else coordinates.encode(points)
     num, size = len(vectors), inputs.shape[1]
     if min(widths) >= 2 * num:
-        templates, offsets = templates_of(vectors, coordinates)
+        templates, offsets = nearest_neighbor_scores(vectors, coordinates)
         outer, level = np.eye(num), np.zeros(num)
     else:
         templates, offsets, outer, level = leading_directions(inputs, min(widths) // 2)

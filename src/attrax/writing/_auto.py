@@ -49,7 +49,8 @@ class Auto(Record):
     - `writers`: what to try, in this order. `None` leaves the choice to `Auto`:
 
         - Without a network: `WinnerTakeAll`, then a wider one for twice as many epochs, and last `Constructed`. The
-          last is left out if you give any setting except `tol` and `time_limit`, because it has none.
+          last is left out if you give any setting except `tol` and `time_limit`, because it has none. For 5,000
+          examples and more, `WinnerTakeAll` alone, unless you give `epochs`, noise or corruptions.
         - With a network, with `optimizer="kfac"`, or with a setting that only applies to end-to-end training: three
           attempts of `Gradient`. The first trains on corruptions, the second for twice as many epochs and on
           adversarial deviations as well, the third by K-FAC. If you give an optimizer, a rate, momentum or weight
@@ -96,6 +97,8 @@ class Auto(Record):
         kfac = self.training.optimizer_name == "kfac"
         if network is None and not kfac and not END_TO_END & settings.keys():
             first = WinnerTakeAll(**settings)
+            if first.untrained(len(patterns)):
+                return (first,)  # for so many examples the others take too long
             wider = first.harder(patterns)
             return (first, wider) if settings.keys() - {"tol"} else (first, wider, Constructed())
         like = drawn_once(network, patterns.shape, key=jr.key(0))

@@ -5,10 +5,9 @@ from numbers import Integral
 from typing import Any, TypeGuard
 
 import numpy as np
-from jaxtyping import PRNGKeyArray
 
 from attrax._base.arguments import printable
-from attrax.training import Encoder, Layered, encoder
+from attrax.training import Encoder, Layered, LinearScores, nearest_neighbor_scores
 from attrax.writing._prepared import TrainingData
 
 
@@ -58,22 +57,56 @@ def _short(value: Any) -> str:
     return printable(str(value), 80)
 
 
-def changed_encoder(
-    network: Any,
-    record: Mapping[str, Any],
-    data: TrainingData,
-    kept: list[int],
-    key: PRNGKeyArray,
-) -> tuple[Encoder, list[list[int]]]:
-    """The encoder in the first layers of a memory's network, changed to other patterns, and the units of each score."""
-    coordinates, num = data.coordinates, len(data.patterns)
-    layers = len(record["encoder_widths"])
+def _layers(network: Any, layers: int, data: TrainingData) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The encoder of a network, as training takes its inputs."""
+    coordinates = data.coordinates
     weights = [np.asarray(weight, np.float64) for weight in network.weights[: layers + 1]]
     biases = [np.asarray(bias, np.float64) for bias in network.biases[: layers + 1]]
     weights[0] = weights[0] * data.divisor
     if coordinates is not None:
         biases[0] = biases[0] + weights[0] @ coordinates.center
         weights[0] = (weights[0] @ coordinates.basis) * coordinates.scale
+    return weights, biases
+
+
+def changed_scores(network: Any, record: Mapping[str, Any], data: TrainingData, kept: list[int]) -> LinearScores | None:
+    """The linear scores in the first layers of a memory's network, changed to other patterns; `None` if its scores are
+    others.
+
+    New scores are those of a nearest-neighbor rule, as large as the ones that are there.
+    """
+    weights, biases = _layers(network, len(record["encoder_widths"]), data)
+    scores = LinearScores.of_encoder(Encoder((*weights,), (*biases,)))
+    if scores is None:
+        return None
+    linear, outer, bias = scores.linear[kept], scores.outer[kept], scores.bias[kept]
+    fresh = len(data.patterns) - len(kept)
+    if fresh:
+        templates, offsets = nearest_neighbor_scores(data.points, data.coordinates)
+        old = slice(len(kept))
+        grown = np.linalg.norm(linear - linear.mean(axis=0)) / np.linalg.norm(
+            templates[old] - templates[old].mean(axis=0)
+        )
+        factor = float(grown) if len(kept) > 1 and np.isfinite(grown) and grown > 0 else 1.0
+        # The winner-take-all does not see what all scores have in common.
+        added = factor * templates[len(kept) :] + linear.mean(axis=0) - factor * templates[old].mean(axis=0)
+        level = factor * offsets[len(kept) :] + bias.mean() - factor * offsets[old].mean()
+        linear, bias = np.concatenate([linear, added]), np.concatenate([bias, level])
+        outer = np.concatenate([outer, np.tile(outer.mean(axis=0), (fresh, 1))])
+    parts = (linear, scores.inner, scores.offset, outer, bias)
+    return LinearScores(*(np.asarray(part, np.float32) for part in parts))
+
+
+def changed_encoder(
+    network: Any,
+    record: Mapping[str, Any],
+    data: TrainingData,
+    kept: list[int],
+) -> tuple[Encoder, list[list[int]]]:
+    """The encoder in the first layers of a memory's network, changed to other patterns, and the units of each score."""
+    coordinates, num = data.coordinates, len(data.patterns)
+    layers = len(record["encoder_widths"])
+    weights, biases = _layers(network, layers, data)
     pairs: list[list[int]] = record["carriers"]
     lost = sorted({unit for index, pair in enumerate(pairs) if index not in set(kept) for unit in pair})
     weights[-1], biases[-1] = weights[-1][kept], biases[-1][kept]
@@ -84,12 +117,11 @@ def changed_encoder(
     carrying = [np.searchsorted(left, pairs[index]).tolist() for index in kept]
     fresh = num - len(kept)
     if fresh:
-        model = encoder(data.points, coordinates, widths=[2 * num], key=key)
-        rows = np.concatenate([np.arange(len(kept), num), num + np.arange(len(kept), num)])
+        templates, offsets = (one[len(kept) :] for one in nearest_neighbor_scores(data.points, coordinates))
         first = min(len(bias) for bias in biases[:-1])
         carrying += (first + np.arange(2 * fresh).reshape(2, fresh).T).tolist()
-        weights[0] = np.concatenate([weights[0], np.asarray(model.weights[0], np.float64)[rows]])
-        biases[0] = np.concatenate([biases[0], np.asarray(model.biases[0], np.float64)[rows]])
+        weights[0] = np.concatenate([weights[0], templates, -templates])
+        biases[0] = np.concatenate([biases[0], offsets, -offsets])
         for layer in range(1, layers + 1):
             old = weights[layer]
             outputs = fresh if layer == layers else 2 * fresh

@@ -46,7 +46,7 @@ from attrax.training import (
     winner_take_all_network,
     with_settings,
 )
-from attrax.writing._changed_encoder import changed_encoder, check_record
+from attrax.writing._changed_encoder import changed_encoder, changed_scores, check_record
 from attrax.writing._default_training import default_corruptions, default_epochs
 from attrax.writing._kind import END_TO_END
 from attrax.writing._prepared import TrainingData
@@ -60,8 +60,16 @@ units affect each score."""
 _FEW = 200
 """Up to this many examples, a second layer is cheap. With it, a network can treat clean cues, where a few pixels
 decide, differently from noisy ones, where no single pixel does."""
-_MANY, _UNITS = 2_000, 512
-"""Beyond so many examples the scores are linear, but for so many hidden units: see `LinearScores`."""
+_MANY, _UNITS = 1_000, 512
+"""From so many examples on, the scores are linear but for so many hidden units: see `LinearScores`."""
+_LINEAR_RATE = 30.0
+"""The same for linear scores."""
+_SHARE, _LARGEST = 4, 2_000
+"""A step of linear scores compares its examples with each other only. It takes a quarter of all, but no more than so
+many: with a smaller part of thousands, few are compared with the ones they are mistaken for."""
+_UNTRAINED = 5_000
+"""From so many examples on, scores are not trained unless it is asked for: under noise they are as good as the best
+nearest-neighbor rule as they are, and training could compare each example with a small part of the others only."""
 _ROWS = 200
 """Approximate default of the rows per step if there are fewer examples: a smaller step costs nearly as much."""
 _MOVING_EPOCHS, _MOVING_RATE = 4, 2
@@ -86,15 +94,17 @@ class WinnerTakeAll(Record):
     **Fields:**
 
     - `width`: units of the encoder's hidden layers: a sequence with one number for each layer, or one number for as
-      many layers as the data need. `rounds`: rounds of inhibition before the last one. `None` chooses by the data; more
-      than 2,000 examples then have `LinearScores`.
+      many layers as the data need. `rounds`: rounds of inhibition before the last one. `None` chooses by the data;
+      1,000 examples and more then have `LinearScores`.
     - `training`, `augmentation`: the two records of settings. Single settings can be given directly, as in
       `WinnerTakeAll(epochs=500)`. The defaults are:
 
         - `optimizer`, `learning_rate`: Adam at 6e-4, twice that for corruptions that move pixels, less for more than
-          150 examples; the rate falls along a cosine.
-        - `batch`: at most 500 examples. `copies`: up to three, so that a step has about 200 rows.
+          150 examples, and 3e-3 for `LinearScores`; the rate falls along a cosine.
+        - `batch`: at most 500 examples; for `LinearScores`, which are compared within a step only, a quarter of the
+          examples, but at least 500 and at most 2,000. `copies`: up to three, so that a step has about 200 rows.
         - `epochs`: by the number of examples, from 10 to 3,000; four times as many for corruptions that move pixels.
+          None for 5,000 examples and more, unless you ask for noise or corruptions.
         - `tol`: 1e-8 in units of the patterns, the loss of the finished network that counts as reached; training runs
           all epochs.
         - `coordinates`: none for states of up to 1,024 entries, else exponent 0.
@@ -167,7 +177,8 @@ class WinnerTakeAll(Record):
         data = self.training_data(patterns)
         initial: Encoder | LinearScores
         if self._linear(len(patterns)):
-            initial = linear_scores(data.points, data.coordinates, units=_UNITS, key=jr.fold_in(key, 1))
+            units = _UNITS if self.planned_epochs(patterns) else 0
+            initial = linear_scores(data.points, data.coordinates, units=units, key=jr.fold_in(key, 1))
         else:
             widths = self.widths(len(patterns))
             initial = encoder(data.points, data.coordinates, widths=widths, key=jr.fold_in(key, 1))
@@ -197,9 +208,13 @@ class WinnerTakeAll(Record):
             )
         check_record(memory.map, record, len(memory.examples()))
         data, planned = self.training_data(patterns), self.planned_epochs(patterns)
-        initial, carrying = changed_encoder(memory.map, record, data, list(kept), key)
+        initial: Encoder | LinearScores | None = changed_scores(memory.map, record, data, list(kept))
+        carrying: list[list[int]] = [[] for _ in range(len(patterns))]
+        if initial is None:
+            initial, carrying = changed_encoder(memory.map, record, data, list(kept))
         for number, share in enumerate(GROWTH):
-            shorter = replace(self, epochs=max(1, round(share * planned)))
+            least = 0 if len(patterns) >= _UNTRAINED else 1
+            shorter = replace(self, epochs=max(least, round(share * planned)))
             fitted = shorter._train(initial, data, key=jr.fold_in(key, number), progress=progress)
             initial = fitted.map
             # The corruptions on record may be defaults, so they don't determine the onset.
@@ -209,7 +224,7 @@ class WinnerTakeAll(Record):
     def _linear(self, num: int) -> bool:
         """Whether the scores are linear but for a few units that all share: with many examples, a pair of units for
         each would take too long."""
-        return self.width is None and num > _MANY and not self._moving()
+        return self.width is None and num >= _MANY and not self._moving()
 
     def widths(self, num: int) -> tuple[int, ...]:
         """Units of each hidden layer of the encoder for `num` examples, unless its scores are linear."""
@@ -231,12 +246,19 @@ class WinnerTakeAll(Record):
         """Epochs of training on `patterns`."""
         if self.training.epochs is not None:
             return self.training.epochs
-        if len(patterns) == 1:
+        if len(patterns) == 1 or self.untrained(len(patterns)):
             return 0  # the one score there is wins as it is
         return default_epochs(len(patterns)) * (_MOVING_EPOCHS if self._moving() else 1)
 
+    def untrained(self, num: int) -> bool:
+        """Whether so many examples keep the scores they start with, as nothing was said about training."""
+        said = self.training.epochs is not None or self.augmentation.changes_inputs
+        return num >= _UNTRAINED and not said and self._linear(num)
+
     def training_corruptions(self, patterns: Patterns) -> tuple[Corruption, ...]:
         """The corruptions that training sees."""
+        if self.untrained(len(patterns)):
+            return ()
         if self.augmentation.corruptions is None and not self.augmentation.noise:
             return Augmentation(corruptions=default_corruptions(patterns)).parsed(patterns.cue_shape)
         return self.augmentation.parsed(patterns.cue_shape)
@@ -254,11 +276,13 @@ class WinnerTakeAll(Record):
     def _moving(self) -> bool:
         return any(corruption.moves for corruption in self.augmentation.parsed())
 
-    def _rate(self, num: int) -> Any:
+    def _rate(self, num: int, linear: bool) -> Any:
         training = self.training
         if not training.takes_rate or training.learning_rate is not None:
             return training.learning_rate
         name = training.optimizer_name
+        if linear:
+            return OPTIMIZERS[name] * (_LINEAR_RATE if name in ("adam", "rmsprop") else 1)
         default = OPTIMIZERS[name] * (_RATE if name in ("adam", "rmsprop") else 1)
         default *= _MOVING_RATE if self._moving() else 1
         return default * min(1.0, _CAREFUL / num)
@@ -282,9 +306,10 @@ class WinnerTakeAll(Record):
     ) -> Fit[Any]:
         """Trains an encoder, or linear scores, as a classifier."""
         patterns, training, augmentation = data.patterns, self.training, self.augmentation
-        num = len(patterns)
-        batch = min(_BATCH if training.batch is None else training.batch, num)
-        epochs, rate = self.planned_epochs(patterns), self._rate(num)
+        num, linear = len(patterns), isinstance(initial, LinearScores)
+        usual = max(_BATCH, min(num // _SHARE, _LARGEST)) if linear else _BATCH
+        batch = min(usual if training.batch is None else training.batch, num)
+        epochs, rate = self.planned_epochs(patterns), self._rate(num, linear)
         falls = rate is not None and not callable(rate)
         schedule: Any = cosine_decay(rate, max(epochs * -(-num // batch), 1)) if falls else rate
         return fit(
@@ -298,6 +323,7 @@ class WinnerTakeAll(Record):
             copies=max(1, min(3, round(_ROWS / batch))) if augmentation.copies is None else augmentation.copies,
             objective=data.objective(augmentation, self.training_corruptions(patterns), np.dtype(np.float32)),
             loss=cross_entropy,
+            in_batch=linear,
             seconds=training.time_limit,
             anneal=falls,
             checkpoint=checkpoint,
@@ -312,7 +338,6 @@ class WinnerTakeAll(Record):
         patterns, points, inputs, coordinates = data.patterns, data.points, data.inputs, data.coordinates
         linear = isinstance(fitted.map, LinearScores)
         trained = ensure_lead(fitted.map.as_encoder(inputs) if linear else fitted.map, inputs)
-        leads = leading(trained, inputs)
         onset = (_MOVING_ONSET if self._moving() else _ONSET) if onset is None else onset
         tol = default_tol(patterns) if self.training.tol is None else self.training.tol
         for rounds in self._rounds_to_try(trained):
@@ -321,21 +346,19 @@ class WinnerTakeAll(Record):
             )
             network = unscaled_network(network, data.divisor)
             loss = mean_squared_error(network, patterns.points, patterns.targets)
+            if loss <= tol:
+                break
             # More rounds help an example whose score leads by little, but not one whose score does not lead.
-            if (
-                loss <= tol
-                or not leads.any()
-                or (
-                    not leads.all()
-                    and mean_squared_error(network, patterns.points[leads], patterns.targets[leads]) <= tol
-                )
+            leads = leading(trained, inputs)
+            if not leads.any() or (
+                not leads.all() and mean_squared_error(network, patterns.points[leads], patterns.targets[leads]) <= tol
             ):
                 break
         if not np.isfinite(fitted.loss):
             status = TrainingStatus.DIVERGED
         else:
             status = TrainingStatus.REACHED if loss <= tol else status_above_tol(fitted)
-        rate = self._rate(len(patterns))
+        rate = self._rate(len(patterns), linear)
         details = {
             "writer": "winner_take_all",
             **({} if self.rounds is None else {"rounds": self.rounds}),
