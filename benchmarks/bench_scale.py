@@ -52,8 +52,8 @@ def main(arguments: list[str] | None = None) -> None:
     )
     bench = Bench(Sizes(epochs=options.epochs))
     table = Table(
-        "n", "network", "seconds", "training", "making the network", "certifying", "peak memory, MB", "certified",
-        "recalled, %", "1-NN, %", "bits per weight",
+        "n", "network", "seconds", "training", "making the network", "certifying", "CPU seconds", "peak memory, MB",
+        "certified", "recalled, %", "1-NN, %", "bits per weight",
     )  # fmt: skip
     runs: dict[int, Run] = {}
     rates: dict[int, tuple[float, float]] = {}
@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
         table.row(
             f"{number:,}",
             network.text,
-            *(f"{seconds:.1f}" for seconds in (run.seconds, *phases)),
+            *(f"{seconds:.1f}" for seconds in (run.seconds, *phases, run.cpu)),
             f"{run.peak:,.0f}",
             run.certified,
             percent(own),
@@ -82,10 +82,14 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _growth(runs: dict[int, Run], which: str) -> None:
     if len(runs) > 1:
-        seconds, _ = exponent(list(runs), [run.seconds for run in runs.values()])
-        memory, _ = exponent(list(runs), [run.peak for run in runs.values()])
+        fits = {
+            name: exponent(list(runs), [getattr(run, name) for run in runs.values()])[0]
+            for name in ("seconds", "cpu", "peak")
+        }
         print(
-            f"\nSeconds grow as n^{seconds:.2f} and peak memory as n^{memory:.2f} ({which}, least squares).", flush=True
+            f"\nSeconds grow as n^{fits['seconds']:.2f}, CPU seconds as n^{fits['cpu']:.2f} and peak memory as "
+            f"n^{fits['peak']:.2f} ({which}, least squares).",
+            flush=True,
         )
 
 

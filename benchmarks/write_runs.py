@@ -81,13 +81,14 @@ class Run:
 
     **Fields:** `memory`; `seconds` of the whole `store`, compilation and certificates included; `fitting`, seconds
     until training ended for the last time; `training`, until certifying began, which is after the network was made;
-    `peak`, MB of the process, Python and JAX included.
+    `cpu`, seconds of all cores; `peak`, MB of the process, Python and JAX included.
     """
 
     memory: ax.Memory
     seconds: float
     fitting: float
     training: float
+    cpu: float
     peak: float
 
     @property
@@ -171,7 +172,7 @@ class Bench:
 
 def _written(examples: np.ndarray, network: Any, writer: Any, seed: int) -> Run:
     """Writes, and measures the process it happens in."""
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), time.process_time()
     done: list[float] = []
 
     def note(task: str, finished: int, total: int, numbers: dict[str, float]) -> None:
@@ -183,7 +184,7 @@ def _written(examples: np.ndarray, network: Any, writer: Any, seed: int) -> Run:
     seconds = time.perf_counter() - begun
     attempts = memory.written.get("attempts")
     training = sum(attempt["seconds"] for attempt in attempts) if attempts else (done or [seconds])[0]
-    return Run(memory, seconds, (done or [0.0])[0], training, peak_memory())
+    return Run(memory, seconds, (done or [0.0])[0], training, time.process_time() - used, peak_memory())
 
 
 @dataclass(frozen=True)

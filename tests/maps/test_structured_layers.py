@@ -14,6 +14,7 @@ import attrax as ax
 from attrax.extending import cast, float64
 from attrax.linalg import Factor, RankOneBlock, RunningProduct, frobenius_bound, gamma, two_norm_bound
 from attrax.maps import MLP, DiagonalPlusRankOne
+from attrax.maps.mlp import _inhibition, _linearize  # what is kept of the units that are on
 from attrax.maps.mlp._factors import network_factors  # the bounds by themselves
 from attrax.maps.mlp._slopes import Evaluation  # a certificate shows its errors only added up
 from attrax.maps.mlp._weights import (  # parts of these errors
@@ -141,6 +142,96 @@ def test_outputs_of_features_that_are_nearly_all_one_number_are_within_their_err
     assert (evaluation.residuals(sharp=False) >= np.linalg.norm((true - states).astype(float), axis=1)).all()
     odd = np.where(np.arange(200) == 150, np.nan, level) * np.ones((40, 1))
     assert np.isnan(rows_through(last, odd)).all()
+
+
+def test_rounds_of_inhibition_are_computed_from_the_units_that_are_on() -> None:
+    memory = winner(num=400)
+    points = memory.examples().points
+    cues = np.concatenate([points, points + np.random.default_rng(2).normal(scale=0.2, size=points.shape)])
+    network = memory.map
+    before, whole = cues, []
+    for weight, bias in zip(network.weights[:-1], network.biases[:-1], strict=True):
+        before = np.maximum(before @ np.asarray(weight).T + bias, 0.0)
+        whole.append(before)
+    assert np.count_nonzero(whole[2]) * 8 < whole[2].size  # so that the units that are off are left out
+    expected = before @ np.asarray(network.weights[-1]).T + network.biases[-1]
+    np.testing.assert_allclose(network.on_host().rows(cues), expected, atol=1e-9)
+    odd = cues.copy()
+    odd[3, 0], odd[5, 0] = np.nan, np.inf
+    with np.errstate(invalid="ignore"):
+        found = network.on_host().rows(odd)
+    assert np.isnan(found[[3, 5]]).all()
+    np.testing.assert_allclose(np.delete(found, [3, 5], axis=0), np.delete(expected, [3, 5], axis=0), atol=1e-9)
+
+
+def inhibiting(random: np.random.Generator, size: int = 60) -> MLP:
+    """Four rounds with uneven weights, and a layer of which each unit has one input."""
+    weights: list = [random.standard_normal((size, 5))]
+    biases: list = [random.standard_normal(size)]
+    for strength in (0.02, 0.05, 0.2, 0.6):
+        diagonal, left, right = (random.uniform(0.5, 1.5, size) for _ in range(3))
+        weights.append(DiagonalPlusRankOne(diagonal + strength, -strength * left, right))
+        biases.append(-0.01 * random.random(size))
+    weights.append(DiagonalPlusRankOne(-random.uniform(50, 100, size), np.zeros(size), random.standard_normal(size)))
+    biases.append(np.ones(size))
+    return MLP((*weights, random.standard_normal((5, size))), (*biases, random.standard_normal(5)), (5,), "relu")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_units_that_are_off_stay_off_and_the_others_are_within_their_errors(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    network = inhibiting(random)
+    rounds = _inhibition.rounds_of(network_factors(network))
+    assert rounds is not None
+    assert rounds.head.depth == 2
+    states = random.standard_normal((40, 5))
+    radius = np.full(40, 10.0 ** random.integers(-12, 0))
+    evaluation = Evaluation(rounds.head, states, fixed=True)
+    away, live = evaluation.carried(radius)
+    few = _inhibition._Few.of(live, evaluation.hidden[-1], away)
+    inside = random.standard_normal((30, 40, 5))
+    inside *= radius[:, None] / np.linalg.norm(inside, axis=2, keepdims=True)
+    values = np.concatenate([states[None], states + inside]).astype(EXACT)
+    for layer in range(5):
+        values = np.maximum(values @ exact(network.weights[layer]).T + network.biases[layer], 0)
+        if layer > 1:
+            few = few.inhibited(rounds.factors.weights[layer], rounds.factors.biases[layer])
+        if layer > 0:
+            known = np.zeros((40, 60))
+            for row in range(40):
+                known[row, few.columns[row][few.kept[row]]] = few.values[row][few.kept[row]]
+                others = np.setdiff1d(np.arange(60), few.columns[row][few.kept[row]])
+                assert (values[:, row, others] == 0).all()
+            # Factors may have other units of measure than the network; here all have the same.
+            gaps = np.linalg.norm((values - known).astype(float), axis=2)
+            assert (gaps <= few.away[:, 0]).all()
+    assert few.kept.any()
+    constant, chosen, errors = few.chosen(rounds.factors.weights[5], rounds.factors.biases[5])
+    values = np.maximum(values @ exact(network.weights[5]).T + network.biases[5], 0)
+    outputs, rounding = rounds._outputs(few, chosen, errors)
+    true = values @ network.weights[6].T.astype(EXACT) + network.biases[6]
+    gaps = np.linalg.norm((true - outputs).astype(float), axis=2)
+    assert (gaps <= rounding).all()
+    assert (np.ptp(values[:, constant].astype(float), axis=0) == 0).all()
+
+
+def test_certificates_from_few_units_are_those_from_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = winner(num=400)
+    points = np.asarray(memory.examples().points)
+    middle = (points[:40] + points[40:80]) / 2  # at a tie, or where another picture comes out
+    states = np.concatenate([points, points + 1e-13, middle, points + 1e-3])
+    few = ax.maps.linearizer(memory.map).constant_at(states)
+    rounds = _inhibition.rounds_of(network_factors(memory.map))
+    assert rounds is not None
+    assert rounds.constant_at(points) is not None  # there are few of them
+    monkeypatch.setattr(_linearize, "rounds_of", lambda factors: None)
+    full = ax.maps.linearizer(memory.map).constant_at(states)
+    assert None not in few[:800]
+    for one, other in zip(few[:800], full[:800], strict=True):
+        assert 0.1 < one.enclosure_radius / other.enclosure_radius < 10
+        assert one.product.matrix.shape == other.product.matrix.shape == (1, 1)
+    assert few[800:] == [None] * 440
+    assert full[800:840] == [None] * 40
 
 
 def test_it_is_the_network_with_matrices() -> None:

@@ -80,6 +80,31 @@ def test_scores_of_added_examples_are_as_large_as_those_there() -> None:
     assert ax.forget(change.memory, [3], key=jr.key(2)).accepted
 
 
+@pytest.mark.usefixtures("few_are_many")
+def test_scores_of_very_many_examples_stay_as_they_start_unless_training_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(writer, "_UNTRAINED", 40)
+    memory = ax.store(POINTS, key=jr.key(0))
+    record = memory.written
+    assert memory.certificate.all_attractors
+    assert (record["epochs"], record["corruptions"], record["encoder_widths"]) == (0, [], [36])
+    assert len(record["attempts"]) == 1
+    rule = ax.training.nearest_neighbor_scores(POINTS)
+    cues = ax.corrupt("gaussian:0.3", POINTS, key=jr.key(1))
+    expected = (cues.reshape(40, -1) @ rule[0].T + rule[1]).argmax(axis=1)
+    assert (ax.recall(memory, cues).index == expected).mean() > 0.9
+    change = ax.add(memory, POINTS[:2, ::-1], key=jr.key(1))
+    assert change.accepted
+    assert change.memory.written["epochs"] == 0
+    patterns = ax.Patterns.from_examples(POINTS)
+    assert not ax.WinnerTakeAll().training_corruptions(patterns)
+    for asked in ({"epochs": 3}, {"noise": 0.1}, {"corruptions": ("drop:0.5",)}):
+        assert ax.WinnerTakeAll(**asked).planned_epochs(patterns) > 0
+        assert len(ax.Auto(**asked).attempts(None, patterns)) == 2
+    assert len(ax.Auto(tol=1e-6).attempts(None, patterns)) == 1
+
+
 def test_the_loss_of_many_examples_is_taken_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     scores = linear_scores(POINTS, units=4, key=jr.key(0))
     parameters, static = eqx.partition(scores, eqx.is_inexact_array)

@@ -16,10 +16,12 @@ from attrax._base.numerics import float64
 from attrax.activations import Activation, PiecewiseLinear
 from attrax.activations import activation as activation_of
 from attrax.maps._on_host import HostFunction, quietly
-from attrax.maps.mlp._weights import Weight, host_weight, rows_through
+from attrax.maps.mlp._weights import DiagonalPlusRankOne, Weight, host_weight, rows_through
 
 _LONGEST = 2**18
 """Units of which a program computes the activation at once, at most."""
+_WORTH, _SPARSE = 2**16, 8
+"""Units from which on it is worth leaving out those that are off, if no more than one in so many is on."""
 
 
 class FullyConnected(Protocol):
@@ -52,10 +54,22 @@ class HiddenLayers(eqx.Module):
     def on_host(self) -> HostFunction:
         """Its `HostFunction`."""
         layers = [(host_weight(weight), bias) for weight, bias in zip(self.weights, self.biases, strict=True)]
+        inhibiting = [is_relu(self.activation) and inhibits(weight, bias) for weight, bias in layers]
 
         def rows(values: np.ndarray) -> np.ndarray:
-            for weight, bias in layers:
-                values = _values_of_units(self.activation, _affine(values, weight, bias))
+            layer = 0
+            while layer < len(layers):
+                few = None
+                if layer and inhibiting[layer] and inhibiting[layer - 1]:
+                    # The layer before left few units on.
+                    end = next((later for later in range(layer, len(layers)) if not inhibiting[later]), len(layers))
+                    few = _through_inhibition(values, layers[layer:end])
+                    layer = layer if few is None else end
+                if few is None:
+                    values = _values_of_units(self.activation, _affine(values, *layers[layer]))
+                    layer += 1
+                else:
+                    values = few
             return values
 
         def push(value: np.ndarray, tangents: np.ndarray | None) -> np.ndarray:
@@ -85,6 +99,35 @@ def _affine(values: np.ndarray, weight: Weight, bias: Any) -> np.ndarray:
     return product if bias is None else product + np.asarray(bias)
 
 
+def inhibits(weight: Weight, bias: Any) -> bool:
+    """Whether a layer of ReLU units leaves those at 0 that are there, if none is below 0."""
+    if not isinstance(weight, DiagonalPlusRankOne):
+        return False
+    finite = all(np.isfinite(part).all() for part in (weight.diagonal, weight.left, weight.right))
+    signs = (np.asarray(weight.left) <= 0).all() and (np.asarray(weight.right) >= 0).all()
+    return bool(finite and signs and (bias is None or (np.asarray(bias) <= 0).all()))
+
+
+def _through_inhibition(values: np.ndarray, layers: list[tuple[Any, Any]]) -> np.ndarray | None:
+    """What layers that inhibit make of rows of ReLU units, from those units alone that are on; `None` where that gains
+    nothing, or numbers are not finite."""
+    if values.size < _WORTH or _SPARSE * np.count_nonzero(values) > values.size:
+        return None
+    rows, columns = np.nonzero(values)
+    entries = values[rows, columns]
+    for weight, bias in layers:
+        sums = np.bincount(rows, np.asarray(weight.right)[columns] * entries, minlength=len(values))
+        entries = np.asarray(weight.diagonal)[columns] * entries + np.asarray(weight.left)[columns] * sums[rows]
+        entries = entries if bias is None else entries + np.asarray(bias)[columns]
+        if not np.isfinite(entries).all():
+            return None
+        on = entries > 0
+        rows, columns, entries = rows[on], columns[on], entries[on]
+    found = np.zeros(values.shape)
+    found[rows, columns] = entries
+    return found
+
+
 def derivatives_of_units(
     activation: str | Activation, before: np.ndarray, curved: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -92,7 +135,7 @@ def derivatives_of_units(
 
     NumPy has those of ReLU; others come from one of a few programs, whose sizes are powers of four.
     """
-    if _is_relu(activation):
+    if is_relu(activation):
         return np.maximum(before, 0.0), (before > 0).astype(float), np.zeros(before.shape)
     entries, length = before.ravel(), 64
     while length < min(entries.size, _LONGEST):
@@ -110,11 +153,11 @@ def derivatives_of_units(
 
 
 def _values_of_units(activation: str | Activation, before: np.ndarray) -> np.ndarray:
-    return np.maximum(before, 0.0) if _is_relu(activation) else derivatives_of_units(activation, before, False)[0]
+    return np.maximum(before, 0.0) if is_relu(activation) else derivatives_of_units(activation, before, False)[0]
 
 
 @cache
-def _is_relu(activation: str | Activation) -> bool:
+def is_relu(activation: str | Activation) -> bool:
     """Whether this is relu(z), which NumPy computes as JAX does, without a program and its sizes."""
     phi = activation_of(activation)
     bounds = phi.bounds

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 
+from attrax._base.lazy import once
 from attrax._base.shown import Record
 from attrax._base.status import Evidence
 from attrax._base.types import HostStates
@@ -13,6 +14,7 @@ from attrax.linalg import Product
 from attrax.maps._linearization import Linearization
 from attrax.maps.mlp._existence import Enclosure, enclose, enclose_constant
 from attrax.maps.mlp._factors import Factors
+from attrax.maps.mlp._inhibition import Rounds, rounds_of
 from attrax.maps.mlp._joint import contracted
 from attrax.maps.mlp._product import (
     back_through,
@@ -31,7 +33,7 @@ _COPIES = 12
 """Numbers of 64 bits that are held of each unit meanwhile."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class NetworkLinearizer(Record):
     """The linearizer of a network with these factors."""
 
@@ -48,7 +50,12 @@ class NetworkLinearizer(Record):
 
     @property
     def _units(self) -> int:
-        return sum(len(row) for row in self.factors.row_norms)
+        rounds = self._rounds
+        return sum(len(row) for row in self.factors.row_norms) if rounds is None else rounds.units
+
+    @once
+    def _rounds(self) -> Rounds | None:
+        return rounds_of(self.factors)
 
     @property
     def _may_be_constant(self) -> bool:
@@ -63,14 +70,23 @@ class NetworkLinearizer(Record):
         piece = max(_LEAST, _PIECE // self._units)
         found: list[Linearization | None] = []
         for start in range(0, len(vectors), piece):
-            evaluation = Evaluation(factors, vectors[start : start + piece], fixed=True)
-            radii = enclose_constant(evaluation)
-            narrow = np.min([np.count_nonzero(slopes, axis=1) for slopes in evaluation.slopes], axis=0)
+            radii, narrow = self._constant_at(vectors[start : start + piece])
             found += [
                 _constant(factors, radius, int(rank)) if np.isfinite(radius) else None
                 for radius, rank in zip(radii, narrow, strict=True)
             ]
         return found
+
+    def _constant_at(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The radii within which fixed points lie around which the network is constant, or infinity, and the units of
+        the layer of which the fewest are active."""
+        rounds = self._rounds
+        found = None if rounds is None else rounds.constant_at(vectors)
+        if found is not None:
+            return found
+        evaluation = Evaluation(self.factors, vectors, fixed=True)
+        radii = enclose_constant(evaluation)
+        return radii, np.min([np.count_nonzero(slopes, axis=1) for slopes in evaluation.slopes], axis=0)
 
 
 def _constant(factors: Factors, radius: float, rank: int) -> Linearization:

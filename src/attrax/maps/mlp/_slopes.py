@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from attrax._base.numerics import float64
 from attrax._base.types import HostStates
@@ -104,7 +104,7 @@ class Evaluation:
         Of many fixed points, ‖w‖‖x‖ for each row w of a matrix: hardly more, and a matrix product less.
         """
         if self.fixed and not isinstance(self.factors.weights[layer], DiagonalPlusRankOne):
-            return _row_lengths(inputs) * self.factors.row_norms[layer]
+            return row_lengths(inputs) * self.factors.row_norms[layer]
         return rows_through(self.factors.absolute[layer], inputs, finite=True)  # the sums themselves tell otherwise
 
     def slope_errors(self, radius: float | np.ndarray, *, sharp: bool | None = None) -> list[np.ndarray]:
@@ -188,31 +188,51 @@ class Evaluation:
         with np.errstate(over="ignore", invalid="ignore"):
             return self._by_products(radius) if sharp else self._by_norms(radius)
 
+    def carried(self, radius: Float[np.ndarray, " p"]) -> tuple[Float[np.ndarray, "p 1"], Bool[np.ndarray, "p k"]]:
+        """Bounds on how far the features are from the computed ones within these radii, in the 2-norm, and which units
+        can be on at all or are; all others are 0 there. By norms."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            away, live = radius[:, None].astype(float), None
+            for layer in range(self.factors.depth):
+                error, _ = self._errors_by_norms(layer, away, live)
+                away, live = self._onward(layer, away, live, error)
+        assert live is not None  # there is a layer
+        return np.where(np.isnan(away), np.inf, away), live
+
     def _by_norms(self, radius: np.ndarray) -> "_Spread":
         factors = self.factors
         away = radius[:, None].astype(float)  # bound on the 2-norm of the error of a layer's input
         live: np.ndarray | None = None  # units that can have an error at all
         errors, totals = [], []
         for layer in range(factors.depth):
-            rounding = self.sum_errors[layer]
-            total = (rounding + away * self._row_norms(layer, live)) * MORE
-            error = self._slope_error(layer, total)
+            error, total = self._errors_by_norms(layer, away, live)
             errors.append(error)
             totals.append(total)
-            steep = np.abs(self.slopes[layer]) + error
             if self.fixed and layer == factors.depth - 1:
                 # Unit by unit, for few of the last layer are on.
+                steep = np.abs(self.slopes[layer]) + error
                 outputs = (steep * total + self.activation_errors[layer]) @ factors.column_norms * MORE
                 return _Spread(errors, np.where(np.isnan(outputs), np.inf, outputs), totals)
-            on = (self.slopes[layer] != 0) | (error != 0)
-            norms = self._block_norms(layer, on, live)
-            steepest = steep.max(axis=1, keepdims=True, initial=0.0)
-            # A unit that is certainly on a constant piece has the same value whatever the error of its input.
-            before = away * norms + _row_lengths(np.where(on, rounding, 0.0))
-            away = (steepest * before + _row_lengths(self.activation_errors[layer])) * MORE
-            # The value of such a unit may still be nonzero, and is rounded then.
-            live = on | (self.hidden[layer] != 0)
+            away, live = self._onward(layer, away, live, error)
         return _Spread(errors, np.where(np.isnan(away[:, 0]), np.inf, away[:, 0]) * factors.norms[-1], totals)
+
+    def _errors_by_norms(self, layer: int, away: np.ndarray, live: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """Bounds on the errors of a layer's slopes and pre-activations."""
+        total = (self.sum_errors[layer] + away * self._row_norms(layer, live)) * MORE
+        return self._slope_error(layer, total), total
+
+    def _onward(
+        self, layer: int, away: np.ndarray, live: np.ndarray | None, error: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """`away` and `live` of the next layer's input."""
+        on = (self.slopes[layer] != 0) | (error != 0)
+        norms = self._block_norms(layer, on, live)
+        steepest = (np.abs(self.slopes[layer]) + error).max(axis=1, keepdims=True, initial=0.0)
+        # A unit that is certainly on a constant piece has the same value whatever the error of its input.
+        before = away * norms + row_lengths(np.where(on, self.sum_errors[layer], 0.0))
+        away = (steepest * before + row_lengths(self.activation_errors[layer])) * MORE
+        # The value of such a unit may still be nonzero, and is rounded then.
+        return away, on | (self.hidden[layer] != 0)
 
     def _row_norms(self, layer: int, live: np.ndarray | None) -> np.ndarray:
         """Bounds on the norms of a layer's rows between live units, for each state."""
@@ -257,7 +277,7 @@ class Evaluation:
             # slope differs from the computed one counts as made in this layer.
             from_slopes = np.where(error == 0, 0.0, error * total)
             new = np.abs(self.slopes[layer]) * self.sum_errors[layer] + self.activation_errors[layer] + from_slopes
-            lengths[:, layer] = _row_lengths(new)[:, 0]
+            lengths[:, layer] = row_lengths(new)[:, 0]
         outputs = [
             float(sum(length * gain for length, gain in zip(lengths[step], reach.outputs, strict=True)))
             for step, reach in enumerate(self._reaches)
@@ -299,7 +319,7 @@ def step_by_step(layers: Sequence[np.ndarray]) -> list[np.ndarray]:
     return [layer[step] for step in range(len(layers[0])) for layer in layers]
 
 
-def _row_lengths(rows: np.ndarray) -> np.ndarray:
+def row_lengths(rows: np.ndarray) -> np.ndarray:
     """Bounds on the 2-norms of nonnegative rows, as a column. Squares that underflow are errors below 1e-150."""
     return np.linalg.norm(rows, axis=1, keepdims=True) * MORE + 1e-150 * (rows != 0).any(axis=1, keepdims=True)
 

@@ -15,7 +15,7 @@ from attrax.maps._from_file import with_axes
 
 MORE = 1 + 1e-9
 """Margin for the rounding of an error bound itself."""
-_ROUNDED = 1e-10
+ROUNDED = 1e-10
 """More than the rounding of sums of up to 800,000 squares, relative to their sizes."""
 _MANY, _REPEATED, _SPARSE = 32, 128, 8
 """From `_MANY` rows on, one matrix product is worth a copy of the weights; from `_REPEATED` on, it is worth looking
@@ -221,9 +221,9 @@ def row_sizes(weight: Weight, live: Bool[np.ndarray, "p n"] | None = None) -> Fl
     length, on, off = _lengths(kept, right), (left * right + diagonal) ** 2, (left * right) ** 2
     # ‖l_i·r + d_i·e_i‖² with what that differs by in entry i; the margin covers its rounding where the two cancel.
     with np.errstate(over="ignore", invalid="ignore"):
-        squares = (left * length) ** 2 + kept * (on - off + _ROUNDED * (on + off)) + _ROUNDED * (left * length) ** 2
+        squares = (left * length) ** 2 + kept * (on - off + ROUNDED * (on + off)) + ROUNDED * (left * length) ** 2
     plain = np.abs(diagonal) * kept + np.abs(left) * length
-    return np.where(_tame(weight), np.minimum(np.sqrt(squares), plain), plain) * MORE
+    return np.where(tame(weight), np.minimum(np.sqrt(squares), plain), plain) * MORE
 
 
 def block_norms(
@@ -240,11 +240,11 @@ def block_norms(
     largest = np.where(rows, np.abs(diagonal), 0.0).max(axis=1, initial=0.0, keepdims=True)
     outer = _lengths(rows, left) * _lengths(columns, right)
     found = largest + outer
-    if _tame(weight):
+    if tame(weight):
         # The Frobenius norm, likewise.
         on, off = (left * right + diagonal) ** 2, (left * right) ** 2
-        both = (rows & columns) @ (on - off + _ROUNDED * (on + off))
-        found = np.minimum(found, np.sqrt((1 + _ROUNDED) * outer**2 + both[:, None]))
+        both = (rows & columns) @ (on - off + ROUNDED * (on + off))
+        found = np.minimum(found, np.sqrt((1 + ROUNDED) * outer**2 + both[:, None]))
     found = found * MORE
     for number, (one, other) in enumerate(pairs):
         if len(one) * len(other) <= _SMALL:
@@ -263,7 +263,7 @@ def _parts(weight: DiagonalPlusRankOne) -> tuple[np.ndarray, np.ndarray, np.ndar
     return np.asarray(weight.diagonal), np.asarray(weight.left), np.asarray(weight.right)
 
 
-def _tame(weight: DiagonalPlusRankOne) -> bool:
+def tame(weight: DiagonalPlusRankOne) -> bool:
     """Whether squares of products of its entries neither over- nor underflow."""
     sizes = np.abs(np.concatenate(_parts(weight)))
     return bool((((sizes > 1e-70) & (sizes < 1e70)) | (sizes == 0)).all())
