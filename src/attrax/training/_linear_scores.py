@@ -21,9 +21,10 @@ from attrax.training._winner_take_all import Encoder
 
 _ROOM = 8.0
 """How far below the least entry of the examples an entry may lie before its unit is off, in units of their range."""
-_SURENESS, _SHARED = 0.1, 0.01
+_SURENESS, _SHARED = 0.5, 0.01
 """Factors on the templates and on the weights of the hidden units. Scores of many examples that start as large as those
-of an `Encoder` are sure of too many wrong answers, and training them takes longer; the units start far below them."""
+of an `Encoder` are sure of too many wrong answers; if they start much smaller, the steps of training are noise to them,
+and recall from noise suffers. The hidden units start far below them."""
 _NEVER = -1e30
 """A score below all others."""
 
