@@ -2,7 +2,8 @@
 
 Each row is the default writer on the first n pictures, in a process of its own. Recall is from up to a thousand of them
 under noise, and the rules see the same cues. Bits are those of all pictures compressed by LZMA, times the fraction
-recalled. Needs ATTRAX_DATA. `--full` goes on to 60,000 digits, which takes hours.
+recalled. Needs ATTRAX_DATA. `--full` goes on to 60,000 digits, which takes hours. `--corruptions` adds a table of
+recall from other cues.
 """
 
 import argparse
@@ -20,18 +21,18 @@ from benchmarks.write_runs import RECOVERY_SEED, Bench, Run, Sizes, require
 NUMBERS, MORE = (100, 200, 500, 1_000, 2_000), (5_000, 10_000, 20_000, 60_000)
 FROM = 2_000
 """From this number on the growth has a bar, an exponent of 1.15."""
-CUES, NOISE = 1_000, 0.5
+CUES, NOISE = 1_000, "gaussian:0.5"
 PLOT = Path(__file__).parent / "out" / "scale.png"
 
 
-def recalled(memory: ax.Memory, noise: float, cues: int, seed: int) -> tuple[float, float]:
-    """The share of noisy cues whose example comes back, and that which the best nearest-neighbor rule finds."""
+def recalled(memory: ax.Memory, kind: str, cues: int, seed: int) -> tuple[float, float]:
+    """The share of corrupted cues whose example comes back, and that which the best nearest-neighbor rule finds."""
     points = np.asarray(memory.examples().points)
     chosen = np.random.default_rng(seed).choice(len(points), min(cues, len(points)), replace=False)
-    noisy = ax.corrupt(f"gaussian:{noise:g}", points[chosen], key=jr.key(seed))
-    own = ax.recall(memory, noisy, expected=chosen).recovery_rate
+    corrupted = ax.corrupt(kind, points[chosen], key=jr.key(seed))
+    own = ax.recall(memory, corrupted, expected=chosen).recovery_rate
     assert own is not None  # `expected` was given
-    best = max(float((nearest_neighbor(noisy, points, rule=rule) == chosen).mean()) for rule in RULES)
+    best = max(float((nearest_neighbor(corrupted, points, rule=rule) == chosen).mean()) for rule in RULES)
     return float(own), best
 
 
@@ -41,13 +42,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--full", action="store_true", help="on to 60,000 examples")
     parser.add_argument("--source", default="mnist", help="mnist (the default), or cifar10, in gray")
     parser.add_argument("--numbers", type=int, nargs="+", help="the numbers of examples, if others")
-    parser.add_argument("--epochs", type=int, help="epochs of the writer, for a smoke run")
+    parser.add_argument("--epochs", type=int, help="epochs of the writer, if others")
+    parser.add_argument("--corruptions", nargs="+", default=[], help="other cues to recall from, such as occlude:0.5")
     options = parser.parse_args(arguments)
     require({options.source: "of all numbers"})
     numbers = options.numbers or (NUMBERS + MORE if options.full else NUMBERS)
     title(
         f"Storing the first n pictures of {options.source}",
-        f"{machine()}; the default writer; recall at σ = {NOISE:g} from up to {CUES:,} of them, beside the best of the "
+        f"{machine()}; the default writer; recall at σ = 0.5 from up to {CUES:,} of them, beside the best of the "
         f"rules {', '.join(RULES)}.",
     )
     bench = Bench(Sizes(epochs=options.epochs))
@@ -57,6 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
     )  # fmt: skip
     runs: dict[int, Run] = {}
     rates: dict[int, tuple[float, float]] = {}
+    others: list[tuple[int, str, float, float]] = []
     for number in numbers:
         pictures = ax.sources.load(options.source, n=number, gray=options.source == "cifar10").values
         run = runs[number] = bench.write(options.source, pictures)
@@ -74,6 +77,13 @@ def main(arguments: list[str] | None = None) -> None:
             percent(best),
             f"{bits:.2f}",
         )
+        for kind in options.corruptions:
+            others.append((number, kind, *recalled(run.memory, kind, CUES, RECOVERY_SEED)))
+    if others:
+        title("Other cues")
+        table = Table("n", "corruption", "recalled, %", "1-NN, %")
+        for number, kind, own, best in others:
+            table.row(f"{number:,}", kind, percent(own), percent(best))
     _growth(runs, "all rows")
     _growth({number: run for number, run in runs.items() if number >= FROM}, f"from {FROM:,} on")
     if len(runs) > 1:
@@ -110,7 +120,7 @@ def _plot(runs: dict[int, Run], rates: dict[int, tuple[float, float]], source: s
         axis.set(xlabel=f"pictures of {source}", title=heading)
     axes[2].semilogx(numbers, [100 * best for _, best in rates.values()], "s--", color="C1", label="best 1-NN rule")
     axes[2].semilogx(numbers, [100 * own for own, _ in rates.values()], "o-", color="C0", label="memory")
-    axes[2].set(xlabel=f"pictures of {source}", title=f"recalled at σ = {NOISE:g}, %")
+    axes[2].set(xlabel=f"pictures of {source}", title="recalled at σ = 0.5, %")
     axes[2].legend()
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, dpi=150)

@@ -60,8 +60,8 @@ def test_cues_without_noise_are_recalled_and_found(pictures: np.ndarray) -> None
     scores = ax.training.encoder(pictures, widths=(16,), key=jr.key(0))
     network = ax.training.winner_take_all_network(scores, pictures)
     memory = ax.Memory(network, ax.Patterns.from_examples(pictures))
-    assert recalled(memory, 0.0, 3, seed=0) == (1.0, 1.0)
-    own, best = recalled(memory, 100.0, 5, seed=0)
+    assert recalled(memory, "gaussian:1e-9", 3, seed=0) == (1.0, 1.0)
+    own, best = recalled(memory, "gaussian:100", 5, seed=0)
     assert own < 1
     assert best < 1
 

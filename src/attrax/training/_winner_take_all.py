@@ -326,7 +326,8 @@ def winner_take_all_network(
     pictures = np.ascontiguousarray((middle - goals).T)
     # The last layer is m + Σᵢ (1 − tᵢ) (yᵢ − m). Σᵢ (yᵢ − m) is 0 up to rounding, which the bias makes up for.
     weights += [DiagonalPlusRankOne(np.full(num, -_GAIN / least), np.zeros(num), np.zeros(num)), pictures]
-    return MLP((*weights,), (*biases, np.ones(num), middle - pictures.sum(axis=1)), shape, "relu")
+    total = np.array([math.fsum(row.tolist()) for row in pictures])
+    return MLP((*weights,), (*biases, np.ones(num), middle - total), shape, "relu")
 
 
 def inhibition(num: int, rounds: int, onset: float = 5.0) -> np.ndarray:

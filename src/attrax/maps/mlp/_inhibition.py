@@ -6,6 +6,7 @@ So a unit that is certainly off in a ball stays off through all such layers, exa
 After the first round of a winner-take-all network few units are left.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,8 +18,6 @@ from attrax.maps.mlp._layers import HiddenLayers, inhibits, is_relu
 from attrax.maps.mlp._slopes import Evaluation, row_lengths
 from attrax.maps.mlp._weights import MORE, ROUNDED, DiagonalPlusRankOne, tame
 
-_FEW = 4
-"""Units that are on have to be fewer than one in so many."""
 _RADIUS = 1e-10
 """Radius of the balls that are looked at, relative to 1 and the size of a state together."""
 
@@ -28,24 +27,24 @@ class Rounds:
     """The last layers of a network: several that inhibit, and one of which each unit has one input.
 
     **Fields:** `factors` of the network; `head`, those of its first layers, up to the first that inhibits; `resting`,
-    the values of the last hidden layer for inputs of 0, and `at_rest`, W_{L+1} times them.
+    the values of the last hidden layer for inputs of 0, and `at_rest`, W_{L+1} times them, with a bound on its error in
+    the 2-norm.
     """
 
     factors: Factors
     head: Factors
     resting: Float[np.ndarray, " n"]
     at_rest: Float[np.ndarray, " d"]
+    at_rest_error: float
 
     @property
     def units(self) -> int:
         """Units of the layers that are computed in full, and of the last one."""
         return sum(len(row) for row in self.head.row_norms) + len(self.resting)
 
-    def constant_at(
-        self, states: Float[np.ndarray, "p d"]
-    ) -> tuple[Float[np.ndarray, " p"], Int[np.ndarray, " p"]] | None:
+    def constant_at(self, states: Float[np.ndarray, "p d"]) -> tuple[Float[np.ndarray, " p"], Int[np.ndarray, " p"]]:
         """For each state how far from it there certainly is a fixed point around which the network is constant, or
-        infinity, and the least number of units of a layer that are on; `None` where too many are to gain anything.
+        infinity, and the least number of units of a layer that are on.
 
         Like `enclose_constant`, but it looks at one ball, whose radius is chosen beforehand.
         """
@@ -53,13 +52,11 @@ class Rounds:
         radius = _RADIUS * (1 + np.linalg.norm(states, axis=1))
         with np.errstate(over="ignore", invalid="ignore"):
             away, live = evaluation.carried(radius)
-            if _FEW * int(live.sum(axis=1).max(initial=0)) > live.shape[1]:
-                return None
             few = _Few.of(live, evaluation.hidden[-1], away)
             narrow = np.min([np.count_nonzero(slopes, axis=1) for slopes in evaluation.slopes], axis=0)
             weights, biases = self.factors.weights[:-1], self.factors.biases[:-1]
             for layer in range(self.head.depth, self.factors.depth - 1):
-                few = few.inhibited(weights[layer], biases[layer])
+                few = few.inhibited(weights[layer], biases[layer]).packed()
                 narrow = np.minimum(narrow, np.count_nonzero(few.values, axis=1))
             constant, values, errors = few.chosen(weights[-1], biases[-1])
             outputs, rounding = self._outputs(few, values, errors)
@@ -79,8 +76,8 @@ class Rounds:
         for row, (units, change) in enumerate(zip(few.columns, moved, strict=True)):
             on = np.flatnonzero(change)
             outputs[row] += last[:, units[on]] @ change[on]
-        sizes = float(np.abs(self.resting) @ norms) + (np.abs(moved) * norms[few.columns]).sum(axis=1)
-        rounding = gamma(len(norms) + moved.shape[1] + 8) * sizes * MORE + 1e-290
+        sizes = frobenius_bound(self.at_rest[None]) + (np.abs(moved) * norms[few.columns]).sum(axis=1)
+        rounding = self.at_rest_error + gamma(moved.shape[1] + 8) * sizes * MORE + 1e-290
         rounding = rounding + (errors * norms[few.columns]).sum(axis=1) * MORE
         if bias is not None:
             outputs = outputs + bias
@@ -98,7 +95,7 @@ def rounds_of(factors: Factors) -> Rounds | None:
     chosen = weights[-1]
     if not isinstance(chosen, DiagonalPlusRankOne) or np.asarray(chosen.left).any():
         return None
-    if not (np.isfinite(chosen.diagonal).all() and np.isfinite(factors.column_norms).all()):
+    if not (np.isfinite(chosen.diagonal).all() and (factors.column_norms < 1e250).all()):
         return None
     first = len(weights) - 1
     while first > 0 and inhibits(weights[first - 1], biases[first - 1]) and tame(weights[first - 1]):
@@ -120,7 +117,12 @@ def rounds_of(factors: Factors) -> Rounds | None:
         linear=factors.linear[:start],
     )
     with np.errstate(over="ignore", invalid="ignore"):
-        return Rounds(factors, head, resting, factors.last @ resting)
+        # Sums of many terms of which each state takes away one: they are rounded once, not n times.
+        at_rest = np.array([math.fsum((row * resting).tolist()) for row in factors.last])
+        error = UNIT_ROUNDOFF * frobenius_bound(at_rest[None])
+        if not np.isin(resting, (0.0, 1.0)).all():
+            error += UNIT_ROUNDOFF * float(resting @ factors.column_norms)
+    return Rounds(factors, head, resting, at_rest, error * MORE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,13 +140,17 @@ class _Few:
 
     @classmethod
     def of(cls, live: Bool[np.ndarray, "p n"], values: Float[np.ndarray, "p n"], away: np.ndarray) -> "_Few":
-        rows, units = np.nonzero(live)
-        counts = live.sum(axis=1)
-        places = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-        shape = (len(live), int(counts.max(initial=1)))
-        columns, kept, found = np.zeros(shape, int), np.zeros(shape, bool), np.zeros(shape)
-        columns[rows, places], kept[rows, places], found[rows, places] = units, True, values[rows, units]
+        columns, found = _packed(live, np.broadcast_to(np.arange(live.shape[1]), live.shape), values)
+        kept = np.arange(columns.shape[1]) < live.sum(axis=1)[:, None]
         return cls(columns, kept, found, away)
+
+    def packed(self) -> "_Few":
+        """The same in fewer columns, if half of them suffice."""
+        counts = self.kept.sum(axis=1)
+        if 2 * counts.max(initial=0) > self.kept.shape[1]:
+            return self
+        columns, values = _packed(self.kept, self.columns, self.values)
+        return _Few(columns, np.arange(columns.shape[1]) < counts[:, None], values, self.away)
 
     def _sums(
         self, diagonal: np.ndarray, left: np.ndarray, right: np.ndarray, bias: np.ndarray | None
@@ -195,3 +201,16 @@ class _Few:
         values = np.where(off, 0.0, np.maximum(before, 0.0))
         errors = np.where(off, 0.0, reached + 2 * UNIT_ROUNDOFF * values)
         return (off | ~self.kept).all(axis=1), values, np.where(self.kept, errors, 0.0)
+
+
+def _packed(chosen: Bool[np.ndarray, "p n"], *tables: np.ndarray) -> list[np.ndarray]:
+    """The chosen entries of each row of some tables, p×n, at the front of shorter rows that 0 fills up."""
+    rows, places = np.nonzero(chosen)
+    counts = chosen.sum(axis=1)
+    front = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    found = []
+    for table in tables:
+        shorter = np.zeros((len(chosen), max(int(counts.max(initial=0)), 1)), table.dtype)
+        shorter[rows, front] = table[rows, places]
+        found.append(shorter)
+    return found

@@ -81,9 +81,8 @@ class NetworkLinearizer(Record):
         """The radii within which fixed points lie around which the network is constant, or infinity, and the units of
         the layer of which the fewest are active."""
         rounds = self._rounds
-        found = None if rounds is None else rounds.constant_at(vectors)
-        if found is not None:
-            return found
+        if rounds is not None:
+            return rounds.constant_at(vectors)
         evaluation = Evaluation(self.factors, vectors, fixed=True)
         radii = enclose_constant(evaluation)
         return radii, np.min([np.count_nonzero(slopes, axis=1) for slopes in evaluation.slopes], axis=0)
