@@ -26,13 +26,15 @@ _RADIUS = 1e-10
 class Rounds:
     """The last layers of a network: several that inhibit, and one of which each unit has one input.
 
-    **Fields:** `factors` of the network; `head`, those of its first layers, up to the first that inhibits; `resting`,
-    the values of the last hidden layer for inputs of 0, and `at_rest`, W_{L+1} times them, with a bound on its error in
-    the 2-norm.
+    **Fields:** `factors` of the network; `head`, those of its first layers, up to the first that inhibits; the other
+    layers, `inhibiting` ones and `choosing`, of which each unit has one input; `resting`, the values of the last hidden
+    layer for inputs of 0, and `at_rest`, W_{L+1} times them, with a bound on its error in the 2-norm.
     """
 
     factors: Factors
     head: Factors
+    inhibiting: tuple[DiagonalPlusRankOne, ...]
+    choosing: DiagonalPlusRankOne
     resting: Float[np.ndarray, " n"]
     at_rest: Float[np.ndarray, " d"]
     at_rest_error: float
@@ -54,11 +56,11 @@ class Rounds:
             away, live = evaluation.carried(radius)
             few = _Few.of(live, evaluation.hidden[-1], away)
             narrow = np.min([np.count_nonzero(slopes, axis=1) for slopes in evaluation.slopes], axis=0)
-            weights, biases = self.factors.weights[:-1], self.factors.biases[:-1]
-            for layer in range(self.head.depth, self.factors.depth - 1):
-                few = few.inhibited(weights[layer], biases[layer]).packed()
+            *biases, last_bias = self.factors.biases[self.head.depth : -1]
+            for weight, bias in zip(self.inhibiting, biases, strict=True):
+                few = few.inhibited(weight, bias).packed()
                 narrow = np.minimum(narrow, np.count_nonzero(few.values, axis=1))
-            constant, values, errors = few.chosen(weights[-1], biases[-1])
+            constant, values, errors = few.chosen(self.choosing, last_bias)
             outputs, rounding = self._outputs(few, values, errors)
             gaps = outputs - states
             lengths = np.array([frobenius_bound(gap[None]) for gap in gaps])
@@ -97,9 +99,12 @@ def rounds_of(factors: Factors) -> Rounds | None:
         return None
     if not (np.isfinite(chosen.diagonal).all() and (factors.column_norms < 1e250).all()):
         return None
-    first = len(weights) - 1
-    while first > 0 and inhibits(weights[first - 1], biases[first - 1]) and tame(weights[first - 1]):
+    first, inhibiting = len(weights) - 1, list[DiagonalPlusRankOne]()
+    for weight, bias in zip(weights[-2::-1], biases[-2::-1], strict=True):
+        if not (isinstance(weight, DiagonalPlusRankOne) and inhibits(weight, bias) and tame(weight)):
+            break
         first -= 1
+        inhibiting.insert(0, weight)
     if first == 0 or len(weights) - 1 - first < 3:
         return None
     start = first + 1
@@ -122,7 +127,7 @@ def rounds_of(factors: Factors) -> Rounds | None:
         error = UNIT_ROUNDOFF * frobenius_bound(at_rest[None])
         if not np.isin(resting, (0.0, 1.0)).all():
             error += UNIT_ROUNDOFF * float(resting @ factors.column_norms)
-    return Rounds(factors, head, resting, at_rest, error * MORE)
+    return Rounds(factors, head, tuple(inhibiting[1:]), chosen, resting, at_rest, error * MORE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -200,7 +205,7 @@ class _Few:
         off = (before < 0) & (np.abs(before) > reached)
         values = np.where(off, 0.0, np.maximum(before, 0.0))
         errors = np.where(off, 0.0, reached + 2 * UNIT_ROUNDOFF * values)
-        return (off | ~self.kept).all(axis=1), values, np.where(self.kept, errors, 0.0)
+        return np.asarray((off | ~self.kept).all(axis=1)), values, np.where(self.kept, errors, 0.0)
 
 
 def _packed(chosen: Bool[np.ndarray, "p n"], *tables: np.ndarray) -> list[np.ndarray]:

@@ -168,7 +168,7 @@ class Evaluation:
         with np.errstate(over="ignore", invalid="ignore"):
             if self.accurate:
                 outputs, off = accurate_product(features, last)
-                errors = _row_lengths(off)[:, 0] + 1e-290
+                errors = row_lengths(off)[:, 0] + 1e-290
             else:
                 outputs = rows_through(last, features, finite=True)  # `column_norms` tell otherwise
                 common, rest = common_and_rest(features)  # as there
