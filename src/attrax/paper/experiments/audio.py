@@ -26,7 +26,15 @@ _SIZES: dict[str, dict[str, Any]] = {
         "cues": 8,
         "edge": {"epochs": 1500},
     },
-    "quick": {"rate_hz": 2205, "width": 256, "depth": 10, "activation": "cosid", "epochs": 5_000, "cues": 20},
+    "quick": {
+        "rate_hz": 2205,
+        "width": 256,
+        "depth": 10,
+        "activation": "cosid",
+        "epochs": 5_000,
+        "cues": 20,
+        "edge": {"epochs": 1000},  # as for the sequences of digits
+    },
     "tables": {"rate_hz": 11_025, "width": 512, "depth": 10, "activation": "cosid", "epochs": 50_000, "cues": 20},
     "full": {"rate_hz": 22_050, "width": 1024, "depth": 10, "activation": "cosid", "epochs": 1_000_000, "cues": 20},
 }

@@ -18,7 +18,7 @@ from attrax.training import Fit, fit, optimizer
 
 _SIZES: dict[str, dict[str, Any]] = {
     "smoke": {"n": 4, "side": 8, "epochs": [100, 200, 400]},
-    "quick": {"n": 20, "side": 16, "epochs": [4000, 7000, 10_000, 13_000, 16_000]},
+    "quick": {"n": 20, "side": 16, "epochs": [4000, 8000, 12_000, 16_000, 22_000]},
     "tables": {"n": 25, "side": 16, "epochs": [1000, 2000, 4000, 8000, 16_000, 32_000]},
     "full": {"n": 100, "side": 32, "epochs": [1000, 2000, 4000, 8000, 16_000, 32_000]},
 }
@@ -35,11 +35,11 @@ _GRIDS: dict[str, dict[str, Any]] = {
         "speed": {
             ("rmsprop", "cosid"): (0.01, 0.02),
             ("rmsprop", "selu"): (0.025, 0.05),
-            ("rmsprop", "sinusoid"): (0.003, 0.006),
+            ("rmsprop", "sinusoid"): (0.002, 0.004),
             ("adam", "cosid"): (0.04, 0.08),
         },
         "size": ((32, 8), (48, 13), (64, 6), (64, 10), (64, 14), (96, 11), (128, 10)),
-        "held": ((40, 12), (112, 9)),
+        "held": ((56, 9), (80, 12)),
         "pictures": {("rmsprop", "cosid"): {"size": (10, 40, 80), "held": (60,)}},
         "number": (0,),
     },

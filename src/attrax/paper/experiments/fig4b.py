@@ -47,6 +47,7 @@ _SIZES: dict[str, dict[str, Any]] = {
         "activation": "cosid",
         "epochs": 5_000,
         "cues": 20,
+        "edge": {"epochs": 1000},  # a sequence is stable early; longer training makes other states stable, too
     },
     "tables": {"side": 28, "width": 512, "depth": 10, "activation": "cosid", "epochs": 100_000, "cues": 100},
     "full": {"side": 28, "width": 1024, "depth": 10, "activation": "cosid", "epochs": 1_000_000, "cues": 100},
