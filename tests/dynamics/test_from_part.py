@@ -170,6 +170,8 @@ def test_recovery_knows_what_the_corruption_left_and_the_rules_see_no_more() -> 
     memory = around(nearest_in_upper_half, *pictures)
     found = ax.recovery(memory, "occlude:0.5", known="auto", key=jr.key(0))
     assert found.recovery_rate == 1.0
+    assert found.told
+    assert not ax.recovery(memory, "occlude:0.5", key=jr.key(0)).told
     assert found.recall.held is not None
     np.testing.assert_array_equal(found.recall.held.value, pictures)
     assert set(found.neighbor_rates.values()) == {1.0}

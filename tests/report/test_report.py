@@ -189,6 +189,20 @@ def test_a_page_counts_what_it_leaves_out(
     assert f"{failed - 1} more that are not shown" in text
 
 
+def test_what_recall_was_told_is_said(
+    memory: ax.Memory, recoveries: list[ax.analysis.Recovery], tmp_path: Path
+) -> None:
+    told = replace(recoveries[2], told=True)
+    assert ax.report.table([recoveries[2], told]).count("occlude:0.5, told") == 1
+    text = Page(write_page(tmp_path / "p.html", memory, [recoveries[2], told]).read_text()).text
+    assert (
+        text.count("ower 50 % of the rows black") > text.count("ower 50 % of the rows black, the known part told") > 0
+    )
+    (axes,) = ax.report.recovery_bars([recoveries[2], told]).axes
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels[1] == f"{labels[0]}, the known part told"
+
+
 def test_a_page_says_what_the_records_say(page: Page, memory: ax.Memory) -> None:
     certificate = memory.certificate
     assert certificate is not None

@@ -31,6 +31,7 @@ class Recovery(Record):
     - `neighbor_rates`: for each rule in `RULES`, the fraction of the same cues whose nearest example is the right one;
       where a known part was given, nearest in that part.
     - `trained`: whether such corruptions were used in training; see `used_in_training`.
+    - `told`: whether recall was told which part of each cue is known.
     """
 
     corruption: str
@@ -39,6 +40,7 @@ class Recovery(Record):
     recall: Recall
     neighbor_rates: dict[str, float]
     trained: str = "unknown"
+    told: bool = False
 
     @property
     def recovery_rate(self) -> float:
@@ -112,7 +114,8 @@ def recovery(
     )
     mask = None if part is None else memory.examples().cues_of(completed(memory.examples(), cues, part)[1])
     rates = neighbor_rates(cues, shown, expected, known=mask)
-    return Recovery(corruption.name, cues, expected, answer, rates, used_in_training(memory, corruption.name))
+    trained = used_in_training(memory, corruption.name)
+    return Recovery(corruption.name, cues, expected, answer, rates, trained, part is not None)
 
 
 def neighbor_rates(

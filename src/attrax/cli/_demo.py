@@ -34,6 +34,7 @@ def demo(output: Folder = Path("attrax-demo"), seed: Seed = 0, as_json: Json = F
         rows = [
             {
                 "corruption": record.corruption,
+                "told": record.told,
                 "recovery_rate": record.recovery_rate,
                 "one_nn_rate": record.one_nn_rate,
                 "best_nn_rate": record.best_nn_rate,

@@ -18,7 +18,8 @@ from attrax.sources import load
 from attrax.writing import Gradient, store
 
 CORRUPTIONS = ("gaussian:0.5", "gaussian:1", "occlude:0.5", "drop:0.5", "half:right,0.5")
-"""The corruptions from which the faces are recalled. The last one is not used in training."""
+"""The corruptions from which the faces are recalled. The last one is not used in training; it is also tried
+with the known half told."""
 
 _WIDTH, _DEPTH = 512, 5
 _WRITER = Gradient(corruptions=("gaussian:1", "occlude:0.7", "drop:0.8"), coordinates=0, epochs=4000)
@@ -31,7 +32,8 @@ class Demo(Record):
     **Fields:**
 
     - `memory`: the memory of 100 faces, with its certificate.
-    - `recoveries`: one record for each corruption, in the order of `CORRUPTIONS`.
+    - `recoveries`: one record for each corruption, in the order of `CORRUPTIONS`, and another of the last one, with the
+      known half told.
     - `page`: the HTML page.
     - `file`: the memory as a file.
     - `strip`: a picture of the first faces, their cues and the recalled faces.
@@ -84,9 +86,10 @@ def demo(folder: str | os.PathLike[str] = "attrax-demo", *, seed: int = 0, progr
     network = partial(mlp, width=_WIDTH, depth=_DEPTH, init="kaiming_uniform")
     memory = store(faces, network, writer=_WRITER, progress=progress, key=store_key)
     file = save(folder / "faces.attrax", memory)
+    tries = [*((name, None) for name in CORRUPTIONS), (CORRUPTIONS[-1], "auto")]
     recoveries = tuple(
-        recovery(memory, name, progress=progress, key=jr.fold_in(cue_key, number))
-        for number, name in enumerate(CORRUPTIONS)
+        recovery(memory, name, known=known, progress=progress, key=jr.fold_in(cue_key, number))
+        for number, (name, known) in enumerate(tries)
     )
     strip = folder / "strip.png"
     shown = [record for record in recoveries if record.corruption in ("gaussian:0.5", "occlude:0.5", "drop:0.5")]

@@ -22,7 +22,7 @@ from attrax.memory import Certificate, Memory
 from attrax.patterns import Patterns
 from attrax.report._plots import spectrum_histogram
 from attrax.report._style import document
-from attrax.report._text import describe_corruption, number
+from attrax.report._text import describe_cues, number
 
 _INK = "#010203"
 """A color that occurs nowhere else in a figure; on the page it is replaced by the color of the text, light or dark."""
@@ -129,7 +129,7 @@ def _rates(memory: Memory, recoveries: Sequence[Recovery]) -> str:
     for record in recoveries:
         total = len(record.cues)
         cells = [
-            (f'<span class="name">{escape(describe_corruption(record.corruption))}</span>', False),
+            (f'<span class="name">{escape(describe_cues(record))}</span>', False),
             (escape(used_in_training(memory, record.corruption)), False),
             (_rate(int(record.recall.recovered.sum()), total), record.recovery_rate >= record.best_nn_rate),
         ]
@@ -174,7 +174,7 @@ def _pictures(
         saw = used_in_training(memory, record.corruption)
         use = {"yes": "used in training", "no": "not used in training", "unknown": "training unknown"}.get(saw, saw)
         parts.append(
-            f"<h3>{escape(_capital(describe_corruption(record.corruption)))} "
+            f"<h3>{escape(_capital(describe_cues(record)))} "
             f'<span class="soft">({escape(use)})</span></h3>\n'
             f"<p>{int(recovered.sum())} of {len(record.cues)} recovered. The first {len(first)}:</p>\n"
         )
@@ -291,13 +291,13 @@ def _notes(memory: Memory, recoveries: Sequence[Recovery]) -> str:
             )
             if counts[status]
         )
-        notes.append(f"{_capital(describe_corruption(record.corruption))}: cues that did not come back went {where}.")
+        notes.append(f"{_capital(describe_cues(record))}: cues that did not come back went {where}.")
     if recoveries and not missed:
         notes.append("Every cue of every corruption came back to its example.")
     behind = [record for record in recoveries if record.best_nn_rate > record.recovery_rate]
     if behind:
         names = "; ".join(
-            f"{describe_corruption(record.corruption)} ("
+            f"{describe_cues(record)} ("
             + ", ".join(rule for rule, rate in record.neighbor_rates.items() if rate > record.recovery_rate)
             + ")"
             for record in behind

@@ -11,7 +11,7 @@ from attrax._base.pictures import pixels as pixels
 from attrax._base.status import RecallStatus, Verdict
 from attrax.analysis import Recovery, wilson_interval
 from attrax.memory import Certificate, Memory
-from attrax.report._text import describe_corruption
+from attrax.report._text import describe_cues
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -136,7 +136,7 @@ def recovery_bars(recoveries: Sequence[Recovery], *, ink: str = "black", transpa
         axes.barh(
             places + number * height, found, height, color=_RULES[(number - 1) % len(_RULES)], label=f"1-NN, {rule}"
         )
-    axes.set_yticks(places + height * len(rules) / 2, [describe_corruption(r.corruption) for r in recoveries])
+    axes.set_yticks(places + height * len(rules) / 2, [describe_cues(r) for r in recoveries])
     axes.invert_yaxis()
     axes.set_xlim(0, 1.02)
     axes.set_xlabel("fraction of the cues recovered")
@@ -175,7 +175,7 @@ def recall_strip(memory: Memory, recoveries: Sequence[Recovery], *, columns: int
     ]
     for record in recoveries:
         rows = [int(np.flatnonzero(record.expected == column)[0]) for column in range(columns)]
-        drawn.append((f"cue: {describe_corruption(record.corruption)}", pixels(record.cues[rows], originals), None))
+        drawn.append((f"cue: {describe_cues(record)}", pixels(record.cues[rows], originals), None))
         status = [record.recall.status[row] for row in rows]
         drawn.append(("recalled", pixels(record.recall.value[rows], originals), status))
     tall, wide = drawn[0][1].shape[1:3]

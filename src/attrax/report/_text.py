@@ -64,7 +64,7 @@ def recovery_rows(recoveries: Sequence[Recovery]) -> tuple[list[str], list[list[
         rates = [number(record.neighbor_rates.get(rule, math.nan), 3) for rule in rules]
         rows.append(
             [
-                record.corruption,
+                record.corruption + (", told" if record.told else ""),
                 str(total),
                 str(count),
                 f"{count / total:.3f}",
@@ -109,6 +109,12 @@ def describe_corruption(name: str) -> str:
         return parse_corruption(name).describe()
     except ValueError:
         return name
+
+
+def describe_cues(record: Recovery) -> str:
+    """How the cues of a record were corrupted, and whether recall was told what is left, in words for a heading."""
+    told = ", the known part told" if record.told else ""
+    return describe_corruption(record.corruption) + told
 
 
 def number(value: float, digits: int) -> str:
