@@ -109,6 +109,7 @@ def _plot(runs: dict[int, Run], rates: dict[int, tuple[float, float]], source: s
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import LogLocator
 
     figure, axes = plt.subplots(1, 3, figsize=(12, 3.4), layout="constrained")
     numbers = list(runs)
@@ -117,11 +118,17 @@ def _plot(runs: dict[int, Run], rates: dict[int, tuple[float, float]], source: s
         (axes[1], "peak memory, MB", [run.peak for run in runs.values()]),
     ):
         axis.loglog(numbers, values, "o-", color="C0")
-        axis.set(xlabel=f"pictures of {source}", title=heading)
+        axis.set(title=heading, ylim=(min(values) / 2, 2 * max(values)))
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.yaxis.set_major_formatter("{x:,.0f}")
     axes[2].semilogx(numbers, [100 * best for _, best in rates.values()], "s--", color="C1", label="best 1-NN rule")
     axes[2].semilogx(numbers, [100 * own for own, _ in rates.values()], "o-", color="C0", label="memory")
-    axes[2].set(xlabel=f"pictures of {source}", title="recalled at σ = 0.5, %")
-    axes[2].legend()
+    axes[2].set(title="recalled at σ = 0.5, %", ylim=(90, 100.5))
+    axes[2].legend(loc="lower left")
+    for axis in axes:
+        axis.set(xlabel=f"pictures of {source}")
+        axis.set_xticks(numbers, [f"{number:,}" for number in numbers])
+        axis.minorticks_off()
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, dpi=150)
     plt.close(figure)

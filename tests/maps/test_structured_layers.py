@@ -215,6 +215,22 @@ def test_units_that_are_off_stay_off_and_the_others_are_within_their_errors(seed
     assert (np.ptp(values[:, constant].astype(float), axis=0) == 0).all()
 
 
+@pytest.mark.parametrize("part", ["sign", "inputs", "weights", "resting"])
+def test_other_layers_are_computed_in_full(part: str) -> None:
+    network = inhibiting(np.random.default_rng(0))
+    weights, biases = [*network.weights], [*network.biases]
+    if part == "sign":
+        weights[4] = replace(weights[4], left=-weights[4].left)  # it excites
+    elif part == "inputs":
+        weights[5] = replace(weights[5], left=np.ones(60))  # each unit has all of them
+    elif part == "weights":
+        weights[6] = np.full((5, 60), np.inf)
+    else:
+        biases[5] = np.full(60, np.nan)
+    changed = replace(network, weights=(*weights,), biases=(*biases,))
+    assert _inhibition.rounds_of(network_factors(changed)) is None
+
+
 def test_certificates_from_few_units_are_those_from_all(monkeypatch: pytest.MonkeyPatch) -> None:
     memory = winner(num=400)
     points = np.asarray(memory.examples().points)

@@ -8,6 +8,7 @@ After the first round of a winner-take-all network few units are left.
 
 import math
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -18,6 +19,8 @@ from attrax.maps.mlp._layers import HiddenLayers, inhibits, is_relu
 from attrax.maps.mlp._slopes import Evaluation, row_lengths
 from attrax.maps.mlp._weights import MORE, ROUNDED, DiagonalPlusRankOne, tame
 
+_Layer: TypeAlias = tuple[DiagonalPlusRankOne, np.ndarray | None]
+
 _RADIUS = 1e-10
 """Radius of the balls that are looked at, relative to 1 and the size of a state together."""
 
@@ -26,15 +29,15 @@ _RADIUS = 1e-10
 class Rounds:
     """The last layers of a network: several that inhibit, and one of which each unit has one input.
 
-    **Fields:** `factors` of the network; `head`, those of its first layers, up to the first that inhibits; the other
-    layers, `inhibiting` ones and `choosing`, of which each unit has one input; `resting`, the values of the last hidden
+    **Fields:** `factors` of the network; `head`, those of its first layers, up to the first that inhibits; `rounds`,
+    weights and biases of the others that do; `chosen`, those of the last hidden layer; `resting`, the values of that
     layer for inputs of 0, and `at_rest`, W_{L+1} times them, with a bound on its error in the 2-norm.
     """
 
     factors: Factors
     head: Factors
-    inhibiting: tuple[DiagonalPlusRankOne, ...]
-    choosing: DiagonalPlusRankOne
+    rounds: tuple[_Layer, ...]
+    chosen: _Layer
     resting: Float[np.ndarray, " n"]
     at_rest: Float[np.ndarray, " d"]
     at_rest_error: float
@@ -56,11 +59,10 @@ class Rounds:
             away, live = evaluation.carried(radius)
             few = _Few.of(live, evaluation.hidden[-1], away)
             narrow = np.min([np.count_nonzero(slopes, axis=1) for slopes in evaluation.slopes], axis=0)
-            *biases, last_bias = self.factors.biases[self.head.depth : -1]
-            for weight, bias in zip(self.inhibiting, biases, strict=True):
+            for weight, bias in self.rounds:
                 few = few.inhibited(weight, bias).packed()
                 narrow = np.minimum(narrow, np.count_nonzero(few.values, axis=1))
-            constant, values, errors = few.chosen(self.choosing, last_bias)
+            constant, values, errors = few.chosen(*self.chosen)
             outputs, rounding = self._outputs(few, values, errors)
             gaps = outputs - states
             lengths = np.array([frobenius_bound(gap[None]) for gap in gaps])
@@ -97,19 +99,19 @@ def rounds_of(factors: Factors) -> Rounds | None:
     chosen = weights[-1]
     if not isinstance(chosen, DiagonalPlusRankOne) or np.asarray(chosen.left).any():
         return None
-    if not (np.isfinite(chosen.diagonal).all() and (factors.column_norms < 1e250).all()):
-        return None
-    first, inhibiting = len(weights) - 1, list[DiagonalPlusRankOne]()
-    for weight, bias in zip(weights[-2::-1], biases[-2::-1], strict=True):
-        if not (isinstance(weight, DiagonalPlusRankOne) and inhibits(weight, bias) and tame(weight)):
-            break
-        first -= 1
-        inhibiting.insert(0, weight)
-    if first == 0 or len(weights) - 1 - first < 3:
-        return None
-    start = first + 1
     bias = biases[-1]
     resting = np.zeros(chosen.shape[0]) if bias is None else np.maximum(bias, 0.0)
+    finite = np.isfinite(chosen.diagonal).all() and np.isfinite(chosen.right).all()
+    if not (finite and (resting < 1e50).all() and (factors.column_norms < 1e250).all()):
+        return None
+    rounds: list[_Layer] = []
+    for weight, threshold in zip(reversed(weights[1:-1]), reversed(biases[1:-1]), strict=True):
+        if not isinstance(weight, DiagonalPlusRankOne) or not inhibits(weight, threshold) or not tame(weight):
+            break
+        rounds.insert(0, (weight, threshold))
+    if len(rounds) < 3:
+        return None
+    start = len(weights) - len(rounds)
     # What the layers after the first ones have does not matter to these.
     nothing = np.zeros((1, chosen.shape[0]))
     head = replace(
@@ -127,7 +129,7 @@ def rounds_of(factors: Factors) -> Rounds | None:
         error = UNIT_ROUNDOFF * frobenius_bound(at_rest[None])
         if not np.isin(resting, (0.0, 1.0)).all():
             error += UNIT_ROUNDOFF * float(resting @ factors.column_norms)
-    return Rounds(factors, head, tuple(inhibiting[1:]), chosen, resting, at_rest, error * MORE)
+    return Rounds(factors, head, (*rounds[1:],), (chosen, bias), resting, at_rest, error * MORE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -121,7 +121,8 @@ def rows_through(weight: Weight, rows: Float[np.ndarray, "p n"], *, finite: bool
     if _SPARSE * np.count_nonzero(rest) < rest.size and (finite or np.isfinite(weight).all()):
         pieces = [rest[start : start + _MANY] for start in range(0, len(rest), _MANY)]
         found = np.concatenate([_onward(weight, piece.T, np.flatnonzero(piece.any(axis=0))).T for piece in pieces])
-        return found + common * weight.sum(axis=1) if common else found
+        # In more digits where there are some, as errors of the sum are the same in all rows.
+        return found + common * weight.sum(axis=1, dtype=np.longdouble).astype(np.float64) if common else found
     half = len(weight) // 2 if len(rows) >= _REPEATED else 0
     if half and (weight[0] == weight[half]).all() and np.array_equal(weight[:half], weight[half:]):
         return np.tile(rows @ weight[:half].T, 2)  # as in constructed networks
