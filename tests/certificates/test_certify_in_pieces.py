@@ -163,3 +163,12 @@ def test_the_command_has_both(digits: ax.Memory, tmp_path: Path, capsys: pytest.
     assert (status, re.search(r"--memory must be at least \d+ MB, which one example", err) is not None) == (2, True), (
         err
     )
+
+
+def test_what_is_known_of_other_states_is_refused() -> None:
+    memory = ax.Memory(lambda x: x / 2, ax.Patterns.from_examples(np.zeros((1, 3))))
+    for points in (np.zeros((2, 3)), np.zeros((1, 4))):
+        with pytest.raises(ValueError, match=r"refined must have the 1 states of cycle 0"):
+            ax.certify(memory, refined=[ax.dynamics.Refined(points, 0.0, 0.0, True)])
+    with pytest.raises(ValueError, match="one entry for each of the 1 cycles; got 2"):
+        ax.certify(memory, refined=[None, None])

@@ -1,6 +1,7 @@
 """Layers that are diagonal plus rank one: the same network as with matrices, and bounds that hold of what they do."""
 
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -383,3 +384,53 @@ def test_wrong_layers_are_refused() -> None:
         DiagonalPlusRankOne(np.ones(3), np.ones(2), np.ones(3))
     with pytest.raises(ValueError, match="must be matrices"):
         MLP((weight, np.eye(3)), (None, None), (3,), "relu")
+
+
+def test_a_dark_state_among_bright_ones_is_not_rounded_with_them() -> None:
+    # At 0 the map doubles deviations; elsewhere it is off or far away. All other states are 1 but for one entry.
+    draw = np.random.default_rng(7)
+    states = np.ones((40, 400))
+    states[np.arange(40), np.arange(40)] = 0.5
+    states[7] = 0.0
+    along = 1e3 * draw.normal(size=400)
+    push = along * 2 / (along @ along)
+    network = ax.maps.MLP(
+        (along[None], np.eye(1), push[:, None]), (np.array([1e-13]), None, -1e-13 * push), (400,), "relu"
+    )
+    together = ax.certify(ax.Memory(network, ax.Patterns.from_examples(states)))
+    alone = ax.certify(ax.Memory(network, ax.Patterns.from_examples(states[7:8])))
+    assert together.verdict[7] == alone.verdict[0] == "not_attractor"
+    assert together.spectral_radius[7] == pytest.approx(2)
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_sums_of_bright_states_are_within_their_bounds(fixed: bool) -> None:
+    draw = np.random.default_rng(0)
+    states = np.ones((40, 120))
+    states[:, :8], states[3] = 0.0, 0.0
+    weights = (draw.normal(size=(6, 120)), draw.normal(size=(120, 6)))
+    weights[0][:, :8] *= 1e8
+    network = ax.maps.MLP(weights, (np.zeros(6), np.zeros(120)), (120,), "relu")
+    found = Evaluation(network_factors(network), states, fixed=fixed)
+    for row, state in enumerate(states):
+        exact = [
+            sum((Fraction(w) * Fraction(x) for w, x in zip(unit, state, strict=True)), Fraction(0))
+            for unit in weights[0]
+        ]
+        off = [abs(Fraction(value) - sure) for value, sure in zip(found.pre[0][row], exact, strict=True)]
+        assert (np.array(off, float) <= found.sum_errors[0][row]).all()
+    assert (found.sum_errors[0] >= 0).all()
+
+
+@pytest.mark.parametrize(("threshold", "scale"), [(np.inf, 1.0), (1e60, 1e247)])
+def test_rounds_with_numbers_out_of_range_end_in_a_status(threshold: float, scale: float) -> None:
+    points = np.random.default_rng(1).normal(size=(40, 5))
+    rounds = [
+        DiagonalPlusRankOne(np.full(40, 1 + gain), np.full(40, -gain), np.ones(40)) for gain in (0.1, 0.2, 0.5, 1)
+    ]
+    chosen = DiagonalPlusRankOne(np.full(40, -50.0), np.zeros(40), np.zeros(40))
+    weights = (points, *rounds, chosen, scale * points.T)
+    biases = (*[np.zeros(40)] * 5, np.where(np.arange(40) < 2, threshold, 1.0), np.zeros(5))
+    found = ax.certify(ax.Memory(MLP(weights, biases, (5,), "relu"), ax.Patterns.from_examples(points)))
+    assert found.num_attractors == 0
+    assert set(found.reason) <= {"not_finite", "no_fixed_point_near"}

@@ -25,7 +25,7 @@ from attrax._base.status import Evidence, Reason, Verdict
 from attrax._base.types import HostStates, Map, Progress
 from attrax.certificates._kinks import contradicted
 from attrax.certificates._open_sequences import open_sequence_errors
-from attrax.certificates._pieces import sizes_within
+from attrax.certificates._pieces import known_ends, sizes_within
 from attrax.certificates._rows import Row, SpectralRadius, read_rows, write_rows
 from attrax.dynamics import Refined, refine, refine_each
 from attrax.linalg import SMALL, Product, basis_bound, gamma, largest_eigenvalues, leading_eigenvalue, power_bound
@@ -100,9 +100,7 @@ def certify(
     task = _Task(memory.map, patterns.shape, linearizer(memory.map), unit, recovery_atol)
     originals = np.asarray(memory.originals)
     cycles = patterns.cycles
-    known = [None] * len(cycles) if refined is None else list(refined)
-    if len(known) != len(cycles):
-        raise ValueError(f"refined must be one entry for each of the {len(cycles)} cycles; got {len(known)}")
+    known = known_ends(refined, cycles, patterns.shape)
     many = task.linearize if len(cycles) >= _TOGETHER and isinstance(task.linearize, ConstantLinearizer) else None
     # One example per thread is faster than one matrix product over all threads: these matrices are small, and on a busy
     # machine threads that share a product wait for each other. The limit ends with the block.

@@ -2,9 +2,11 @@
 
 import math
 import os
+from collections.abc import Sequence
 
 from attrax._base import checks
 from attrax._base.arguments import ArgumentError, mention
+from attrax.dynamics import Refined
 from attrax.linalg import FORMED
 from attrax.maps import ConstantLinearizer, describe
 from attrax.memory import Memory
@@ -17,6 +19,23 @@ _STATES = 8
 _ALONE = 4
 """Numbers of 64 bits that are held while one cycle is certified by itself, for each weight or, if those are more, for
 each entry of the Jacobian."""
+
+
+def known_ends(
+    refined: Sequence[Refined | None] | None, cycles: Sequence[Sequence[int]], shape: tuple[int, ...]
+) -> list[Refined | None]:
+    """What is known of each cycle. **Raises** `ValueError` unless it is one entry for each, with as many states."""
+    if refined is None:
+        return [None] * len(cycles)
+    if len(refined) != len(cycles):
+        raise ValueError(f"refined must be one entry for each of the {len(cycles)} cycles; got {len(refined)}")
+    for number, (cycle, one) in enumerate(zip(cycles, refined, strict=True)):
+        if one is not None and one.points.shape != (len(cycle), *shape):
+            raise ValueError(
+                f"refined must have the {len(cycle)} states of cycle {number}, an array of shape "
+                f"{(len(cycle), *shape)}; got {one.points.shape}"
+            )
+    return list(refined)
 
 
 def sizes_within(limit: int | None, memory: Memory, linearize: ConstantLinearizer | None) -> tuple[int, int]:

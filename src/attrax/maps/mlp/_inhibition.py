@@ -102,7 +102,8 @@ def rounds_of(factors: Factors) -> Rounds | None:
     bias = biases[-1]
     resting = np.zeros(chosen.shape[0]) if bias is None else np.maximum(bias, 0.0)
     finite = np.isfinite(chosen.diagonal).all() and np.isfinite(chosen.right).all()
-    if not (finite and (resting < 1e50).all() and (factors.column_norms < 1e250).all()):
+    # Numbers that sums of them do not overflow with.
+    if not (finite and (resting < 1e50).all() and factors.column_norms.sum() < 1e200):
         return None
     rounds: list[_Layer] = []
     for weight, threshold in zip(reversed(weights[1:-1]), reversed(biases[1:-1]), strict=True):

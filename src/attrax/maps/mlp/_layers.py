@@ -88,14 +88,14 @@ def readout_on_host(weight: Any, bias: Any, shape: tuple[int, ...]) -> HostFunct
     """The last layer as a `HostFunction` of features, whose values have `shape`."""
     weight = host_weight(weight)
     return HostFunction(
-        quietly(lambda values: _affine(values, weight, bias).reshape(len(values), *shape)),
+        quietly(lambda values: _affine(values, weight, bias, shared=True).reshape(len(values), *shape)),
         quietly(lambda value, tangents: np.asarray(weight) if tangents is None else weight @ tangents),
     )
 
 
-def _affine(values: np.ndarray, weight: Weight, bias: Any) -> np.ndarray:
-    """Wx + b for each row x."""
-    product = rows_through(weight, values)
+def _affine(values: np.ndarray, weight: Weight, bias: Any, *, shared: bool = False) -> np.ndarray:
+    """Wx + b for each row x; `shared` as in `rows_through`."""
+    product = rows_through(weight, values, shared=shared)
     return product if bias is None else product + np.asarray(bias)
 
 

@@ -109,7 +109,9 @@ def host_weight(weight: Any) -> Weight:
     return jax.tree.map(np.asarray, weight) if isinstance(weight, DiagonalPlusRankOne) else np.asarray(weight)
 
 
-def rows_through(weight: Weight, rows: Float[np.ndarray, "p n"], *, finite: bool = False) -> Float[np.ndarray, "p m"]:
+def rows_through(
+    weight: Weight, rows: Float[np.ndarray, "p n"], *, finite: bool = False, shared: bool = False
+) -> Float[np.ndarray, "p m"]:
     """W·x for each row x. Entries of x that are 0 are left out where nearly all are, if no weight is infinite or NaN,
     which times 0 is NaN. With `finite` that is not looked at: something else tells of such weights."""
     few = 0 < len(rows) < _MANY
@@ -117,7 +119,7 @@ def rows_through(weight: Weight, rows: Float[np.ndarray, "p n"], *, finite: bool
         return np.stack([weight @ row for row in rows]) if few else rows @ weight.T
     if few:
         return np.stack([_onward(weight, row, np.flatnonzero(row)) if finite else weight @ row for row in rows])
-    common, rest = common_and_rest(rows)
+    common, rest = common_and_rest(rows) if shared else (0.0, rows)
     if _SPARSE * np.count_nonzero(rest) < rest.size and (finite or np.isfinite(weight).all()):
         pieces = [rest[start : start + _MANY] for start in range(0, len(rest), _MANY)]
         found = np.concatenate([_onward(weight, piece.T, np.flatnonzero(piece.any(axis=0))).T for piece in pieces])
@@ -130,15 +132,17 @@ def rows_through(weight: Weight, rows: Float[np.ndarray, "p n"], *, finite: bool
 
 
 def common_and_rest(rows: Float[np.ndarray, "p n"]) -> tuple[float, Float[np.ndarray, "p n"]]:
-    """A number c that nearly all entries have, and what is left of the rows without it; else 0 and the rows.
+    """A number c that nearly all entries of each row have, and what is left without it; else 0 and the rows.
 
-    In a winner-take-all network the units of all examples but one are at 1. W·x is then computed as c·W·1 + W·(x − c),
-    whose rounding is relative to |W|·(|c| + |x − c|).
+    In a winner-take-all network the units of all examples but one are at 1. With `shared`, `rows_through` computes W·x
+    as c·W·1 + W·(x − c), whose rounding is relative to |W|·(|c| + |x − c|), not to |W||x|.
     """
     if len(rows) < _MANY or not rows.size:
         return 0.0, rows
     common = float(np.median(rows[0]))
-    if common == 0 or not np.isfinite(common) or _SPARSE * np.count_nonzero(rows != common) >= rows.size:
+    if common == 0 or not np.isfinite(common):
+        return 0.0, rows
+    if _SPARSE * np.count_nonzero(rows != common, axis=1).max() >= rows.shape[1]:
         return 0.0, rows
     return common, rows - common
 
