@@ -8,10 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import numpy as np
-
-from attrax._base.numerics import device_array, float64
 
 _SECONDS = 10
 """How long a scheduler may take to answer."""
@@ -93,11 +90,17 @@ class _Packed:
 
 def packed(tree: Any) -> Any:
     """A map, or any other tree, to be sent; `unpacked` on arrival."""
+    import jax  # workers of a sweep may do without it
+
     return jax.tree.map(lambda leaf: _Packed(np.asarray(leaf)) if isinstance(leaf, jax.Array) else leaf, tree)
 
 
 def unpacked(tree: Any) -> Any:
     """What was `packed`, bit by bit."""
+    import jax
+
+    from attrax._base.numerics import device_array, float64
+
     with float64():
         return jax.tree.map(lambda leaf: device_array(leaf.values) if isinstance(leaf, _Packed) else leaf, tree)
 

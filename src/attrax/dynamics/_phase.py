@@ -24,7 +24,7 @@ def phase_errors(memory: Memory, recalled: Recall, row: int = 0) -> Float[np.nda
         >>> film = np.eye(4)
         >>> network = ax.training.pseudoinverse(film, np.roll(film, -1, axis=0))
         >>> memory = ax.Memory(network, ax.Patterns.from_cycles([film]))
-        >>> phase_errors(memory, recall(memory, film[2:3], path=True)).tolist()
+        >>> phase_errors(memory, ax.recall(memory, film[2:3], path=True)).tolist()
         [0.0, 0.0, 0.0, 0.0]
     """
     check_memory(memory)
