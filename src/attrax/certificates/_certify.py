@@ -81,8 +81,8 @@ def certify(
 
     **Returns:** `Certificate`.
 
-    **Raises** `ValueError` for a wrong argument, a limit that one cycle exceeds, a memory without patterns, another
-    number of refined cycles, or the checkpoint of another certificate.
+    **Raises** `ValueError` for a wrong argument, a limit that one cycle exceeds, a memory without patterns,
+    refined cycles of another number or shape, or the checkpoint of another certificate.
 
     Source: Propositions 1 and 2 of Radhakrishnan, Belkin and Uhler (2020).
 
