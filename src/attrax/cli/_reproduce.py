@@ -11,6 +11,9 @@ from attrax.cli._options import Json, Seed, check_output_folder
 from attrax.cli._output import number, print_json
 from attrax.cli._progress import progress_bar
 
+_WORTH_SAYING = 60.0
+"""Seconds of training from which on it is said beforehand how long it takes."""
+
 
 def reproduce(
     ids: Annotated[
@@ -59,15 +62,20 @@ def reproduce(
 
     Example: attrax reproduce all --scale smoke -o paper
     """
-    from attrax.paper import planned
+    from attrax.extending import checks
+    from attrax.paper import expected, pages, planned
     from attrax.paper import reproduce as run
 
     chosen = ids or None
     settings = dict(map(_setting, change or ()))
+    plan = planned(chosen, scale=scale, mode=mode, seed=seed, cells=cell or (), settings=settings)
     if listing:
-        plan = planned(chosen, scale=scale, mode=mode, seed=seed, cells=cell or (), settings=settings)
         return _list(plan, as_json)
     check_output_folder(output, "--output")
+    checks.one_of("--format", page, pages.PAGE_FORMATS)
+    beforehand = expected(plan, output / "results.sqlite")
+    if beforehand.core_seconds > _WORTH_SAYING:
+        print(f"attrax: {beforehand.text}", file=sys.stderr)
     with progress_bar() as progress:
         made = run(
             chosen,

@@ -2,6 +2,8 @@
 
 from . import pages as pages
 from . import sweeps as sweeps
+from ._cost import Expected as Expected
+from ._cost import expected as expected
 from ._experiment import MODES as MODES
 from ._experiment import SCALES as SCALES
 from ._experiment import Drawing as Drawing
