@@ -350,7 +350,8 @@ def _with_matrix(linear: Linearization, product: Product) -> SpectralRadius:
     modulus = abs(leading.value)
     log_radius = float(np.log(modulus) + product.log_scale) if modulus > 0 else -np.inf
     log_upper = power_bound(product, target=log_radius if np.isfinite(log_radius) else None)
-    if not log_upper < 0:
+    outside = log_radius > 0 and modulus > leading.error and log_radius + np.log1p(-leading.error / modulus) > 0
+    if not log_upper < 0 and not outside:  # nothing could bring the bound below 1
         log_upper = min(log_upper, linear.norm_bound())
         if log_upper < log_radius:
             # What remains of the product is rounding: the exact one is smaller.

@@ -30,7 +30,7 @@ def power_bound(product: Product, *, target: float | None = None, max_squarings:
 
     Repeated squaring, with the rounding error of each square propagated: if ‖M̂ − Mᵐ‖ ≤ e then ‖M̂² − M²ᵐ‖ ≤ 2‖M̂‖e +
     e² and computing the product adds γ‖M̂‖². It stops once the bound is within 0.1 % of `target` (the logarithm of an
-    estimate), or after `max_squarings`.
+    estimate) and on the same side of 1, or after `max_squarings`.
 
     ```python
     >>> import numpy as np
@@ -57,7 +57,7 @@ def power_bound(product: Product, *, target: float | None = None, max_squarings:
         exponent = product.log_scale + (log_scale + float(np.log(total))) / power
         # Logarithms are rounded too, and one just below 0 would decide.
         best = min(best, exponent + 1e-15 * (abs(product.log_scale) + abs(log_scale) / power + 8))
-        if target is not None and best < target + 1e-3 and best < 0:
+        if target is not None and best < target + 1e-3 and (best < 0 or target >= 0):
             break
         if norm == 0.0 or error > norm:
             break  # further squares would contain nothing but error

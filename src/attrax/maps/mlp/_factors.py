@@ -96,24 +96,28 @@ class Factors(Record):
     @once
     @np.errstate(over="ignore", invalid="ignore")
     def entry(self) -> np.ndarray:
-        """A matrix E with E Eᵀ = W_1 W_1ᵀ and at most as many columns as rows."""
-        return np.asarray(np.linalg.qr(self.first.T, mode="r")).T
+        """A matrix E with E Eᵀ = W_1 W_1ᵀ and at most as many columns as rows: W_1 itself, if that has no more."""
+        units, size = self.first.shape
+        return self.first if size <= units else np.asarray(np.linalg.qr(self.first.T, mode="r")).T
 
     @once
     def entry_error(self) -> float:
         """A bound on the 2-norm of the error of `entry`."""
-        return _factorization_error(self.first)
+        units, size = self.first.shape
+        return 0.0 if size <= units else _factorization_error(self.first)
 
     @once
     @np.errstate(over="ignore", invalid="ignore")
     def exit(self) -> np.ndarray:
-        """A matrix R with RᵀR = W_{L+1}ᵀW_{L+1}."""
-        return np.asarray(np.linalg.qr(self.last, mode="r"))
+        """A matrix R with RᵀR = W_{L+1}ᵀW_{L+1} and at most as many rows as columns: W_{L+1}, if that has no more."""
+        size, units = self.last.shape
+        return self.last if size <= units else np.asarray(np.linalg.qr(self.last, mode="r"))
 
     @once
     def exit_error(self) -> float:
         """A bound on the 2-norm of the error of `exit`."""
-        return _factorization_error(self.last)
+        size, units = self.last.shape
+        return 0.0 if size <= units else _factorization_error(self.last)
 
     @once
     @np.errstate(over="ignore", invalid="ignore")
