@@ -165,10 +165,11 @@ def test_rounds_of_inhibition_are_computed_from_the_units_that_are_on() -> None:
     np.testing.assert_allclose(np.delete(found, [3, 5], axis=0), np.delete(expected, [3, 5], axis=0), atol=1e-9)
 
 
-def inhibiting(random: np.random.Generator, size: int = 60) -> MLP:
-    """Four rounds with uneven weights, and a layer of which each unit has one input."""
-    weights: list = [random.standard_normal((size, 5))]
-    biases: list = [random.standard_normal(size)]
+def inhibiting(random: np.random.Generator, size: int = 60, front: bool = False) -> MLP:
+    """Four rounds with uneven weights, and a layer of which each unit has one input; in `front` another layer."""
+    sizes = (5, 7, size) if front else (5, size)
+    weights: list = [random.standard_normal((out, into)) for into, out in pairwise(sizes)]
+    biases: list = [random.standard_normal(len(weight)) for weight in weights]
     for strength in (0.02, 0.05, 0.2, 0.6):
         diagonal, left, right = (random.uniform(0.5, 1.5, size) for _ in range(3))
         weights.append(DiagonalPlusRankOne(diagonal + strength, -strength * left, right))
@@ -178,26 +179,30 @@ def inhibiting(random: np.random.Generator, size: int = 60) -> MLP:
     return MLP((*weights, random.standard_normal((5, size))), (*biases, random.standard_normal(5)), (5,), "relu")
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(8))
 def test_units_that_are_off_stay_off_and_the_others_are_within_their_errors(seed: int) -> None:
     random = np.random.default_rng(seed)
-    network = inhibiting(random)
+    network = inhibiting(random, front=seed % 2 == 0)
     rounds = _inhibition.rounds_of(network_factors(network))
     assert rounds is not None
-    assert rounds.head.depth == 2
+    scored = network.depth - 6
+    assert (rounds.front is not None) == (scored == 1)
     states = random.standard_normal((40, 5))
     radius = np.full(40, 10.0 ** random.integers(-12, 0))
-    evaluation = Evaluation(rounds.head, states, fixed=True)
-    away, live = evaluation.carried(radius)
-    few = _inhibition._Few.of(live, evaluation.hidden[-1], away)
+    inputs, away = states, radius[:, None]
+    if rounds.front is not None:
+        evaluation = Evaluation(rounds.front, states, fixed=True)
+        inputs, (away, _) = evaluation.hidden[-1], evaluation.carried(radius)
+    few, sure = rounds.scores.inhibited(inputs, away, *rounds.rounds[0])
+    assert sure.all()
     inside = random.standard_normal((30, 40, 5))
     inside *= radius[:, None] / np.linalg.norm(inside, axis=2, keepdims=True)
     values = np.concatenate([states[None], states + inside]).astype(EXACT)
-    for layer in range(5):
+    for layer in range(scored + 5):
         values = np.maximum(values @ exact(network.weights[layer]).T + network.biases[layer], 0)
-        if layer > 1:
+        if layer > scored + 1:
             few = few.inhibited(rounds.factors.weights[layer], rounds.factors.biases[layer]).packed()
-        if layer > 0:
+        if layer > scored:
             known = np.zeros((40, 60))
             for row in range(40):
                 known[row, few.columns[row][few.kept[row]]] = few.values[row][few.kept[row]]
@@ -207,10 +212,10 @@ def test_units_that_are_off_stay_off_and_the_others_are_within_their_errors(seed
             gaps = np.linalg.norm((values - known).astype(float), axis=2)
             assert (gaps <= few.away[:, 0]).all()
     assert few.kept.any()
-    constant, chosen, errors = few.chosen(rounds.factors.weights[5], rounds.factors.biases[5])
-    values = np.maximum(values @ exact(network.weights[5]).T + network.biases[5], 0)
+    constant, chosen, errors = few.chosen(rounds.factors.weights[-2], rounds.factors.biases[-2])
+    values = np.maximum(values @ exact(network.weights[-2]).T + network.biases[-2], 0)
     outputs, rounding = rounds._outputs(few, chosen, errors)
-    true = values @ network.weights[6].T.astype(EXACT) + network.biases[6]
+    true = values @ network.weights[-1].T.astype(EXACT) + network.biases[-1]
     gaps = np.linalg.norm((true - outputs).astype(float), axis=2)
     assert (gaps <= rounding).all()
     assert (np.ptp(values[:, constant].astype(float), axis=0) == 0).all()

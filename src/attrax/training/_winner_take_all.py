@@ -38,7 +38,7 @@ from attrax._base.types import HostStates
 from attrax.activations import activation as named_activation
 from attrax.maps import MLP, DiagonalPlusRankOne, init_linear
 from attrax.training._coordinates import Coordinates
-from attrax.training._templates import PIECE, leading_directions, nearest_neighbor_scores, standing
+from attrax.training._templates import leading_directions, nearest_neighbor_scores, score_pieces, standing
 
 _GAIN = 1e4
 """The winner's activity at a clean example times the gain, that is, how far beyond saturation it is."""
@@ -295,31 +295,19 @@ def winner_take_all_network(
     weights[-1], biases[-1] = weights[-1] - weights[-1].mean(axis=0), biases[-1] - biases[-1].mean()
     shape = points.shape[1:]
     vectors = points.reshape(num, -1).astype(np.float64)
-    # Never all scores of all examples at once.
     features = _features(Encoder((*weights,), (*biases,)), vectors)
-    pieces = [np.arange(start, min(start + PIECE, num)) for start in range(0, num, PIECE)]
-    own, total, most = np.empty(num), np.empty(num), np.empty(num)
-    for piece in pieces:
-        first = np.maximum(features[piece] @ weights[-1].T + biases[-1], 0.0)
-        own[piece], total[piece], most[piece] = (
-            first[np.arange(len(piece)), piece],
-            first.sum(axis=1),
-            first.max(axis=1),
-        )
-    leads = (own > 0) & (own >= most) & (own < total)
-    if leads.any():
-        onset = min(onset, _SAFE * num * float((own / (total - own + (~leads)))[leads].min()))
     scored = (weights[-1], biases[-1])
     strengths = inhibition(num, rounds, onset)
+    own, total, won = _own_scores(features, *scored, strengths)
+    leads = (own > 0) & (own < total)
+    if leads.any():
+        survived = _SAFE * num * float((own / (total - own + (~leads)))[leads].min())
+        if survived < onset:
+            strengths = inhibition(num, rounds, survived)
+            _, _, won = _own_scores(features, *scored, strengths)
     for strength in strengths:
         weights.append(DiagonalPlusRankOne(np.full(num, 1 + strength), np.full(num, -strength), np.ones(num)))
         biases.append(np.zeros(num))
-    won = np.empty(num)
-    for piece in pieces:
-        active = np.maximum(features[piece] @ scored[0].T + scored[1], 0.0)
-        for strength in strengths:
-            active = np.maximum((1 + strength) * active - strength * active.sum(axis=1, keepdims=True), 0.0)
-        won[piece] = active[np.arange(len(piece)), piece]
     # An example whose own score does not win is left to its certificate and does not affect the gain of the others.
     least = float(won[won > 0].min()) if (won > 0).any() else 1.0
     middle = goals.mean(axis=0)
@@ -328,6 +316,35 @@ def winner_take_all_network(
     weights += [DiagonalPlusRankOne(np.full(num, -_GAIN / least), np.zeros(num), np.zeros(num)), pictures]
     total = np.array([math.fsum(row.tolist()) for row in pictures])
     return MLP((*weights,), (*biases, np.ones(num), middle - total), shape, "relu")
+
+
+def _own_scores(
+    features: np.ndarray, weight: np.ndarray, bias: np.ndarray, strengths: np.ndarray
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """For each example its own score, 0 if it is not the largest; the sum of the scores above 0; and what its unit has
+    after all rounds, 0 if it does not win.
+
+    In single precision, which suffices for the onset and the gain, as both are far from where it matters.
+    """
+    own, total, won = (np.zeros(len(features)) for _ in range(3))
+    for piece, first in score_pieces(features, weight, bias):
+        np.maximum(first, 0.0, out=first)
+        mine = first[np.arange(len(first)), np.arange(piece.start, piece.stop)]
+        own[piece], total[piece] = np.where(mine >= first.max(axis=1), mine, 0.0), first.sum(axis=1)
+        # After the first round few are on, and a unit that is off stays off.
+        sums, strength = total[piece], strengths[0]
+        least = (strength / (1 + strength) * sums).astype(first.dtype)
+        flat = np.flatnonzero(first > least[:, None])
+        rows, columns = np.divmod(flat, first.shape[1])
+        active = (1 + strength) * first.ravel()[flat].astype(np.float64) - strength * sums[rows]
+        for strength in strengths[1:]:
+            sums = np.bincount(rows, active, minlength=len(first))
+            active = (1 + strength) * active - strength * sums[rows]
+            on = active > 0
+            rows, columns, active = rows[on], columns[on], active[on]
+        kept = columns == piece.start + rows
+        won[piece.start + rows[kept]] = active[kept]
+    return own, total, won
 
 
 def inhibition(num: int, rounds: int, onset: float = 5.0) -> np.ndarray:

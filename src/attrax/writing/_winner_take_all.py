@@ -18,7 +18,7 @@ from attrax._base.shown import Record
 from attrax._base.status import TrainingStatus
 from attrax._base.types import Map, Progress
 from attrax.corruptions import Corruption
-from attrax.maps import Recipe
+from attrax.maps import Recipe, each_row
 from attrax.memory import Memory
 from attrax.patterns import Patterns
 from attrax.training import (
@@ -39,7 +39,6 @@ from attrax.training import (
     given,
     leading,
     linear_scores,
-    mean_squared_error,
     rounds_for,
     to_record,
     unscaled_network,
@@ -345,14 +344,13 @@ class WinnerTakeAll(Record):
                 trained, points, points[patterns.successor], coordinates=coordinates, rounds=rounds, onset=onset
             )
             network = unscaled_network(network, data.divisor)
-            loss = mean_squared_error(network, patterns.points, patterns.targets)
+            images = each_row(network, patterns.points)
+            loss = float(np.mean((images - patterns.targets) ** 2))
             if loss <= tol:
                 break
             # More rounds help an example whose score leads by little, but not one whose score does not lead.
             leads = leading(trained, inputs)
-            if not leads.any() or (
-                not leads.all() and mean_squared_error(network, patterns.points[leads], patterns.targets[leads]) <= tol
-            ):
+            if not leads.any() or (not leads.all() and float(np.mean((images - patterns.targets)[leads] ** 2)) <= tol):
                 break
         if not np.isfinite(fitted.loss):
             status = TrainingStatus.DIVERGED
@@ -374,4 +372,5 @@ class WinnerTakeAll(Record):
             "cross_entropy": fitted.loss,
             "time_limited": fitted.time_limited,
         }
-        return Written(network, loss, fitted.epochs, time.perf_counter() - started, status, details)
+        seconds = time.perf_counter() - started
+        return Written(network, loss, fitted.epochs, seconds, status, details, images=images)

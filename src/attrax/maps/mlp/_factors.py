@@ -22,6 +22,7 @@ from attrax.maps.mlp._weights import (
     row_sizes,
     same,
     scaled,
+    sum_of_columns,
     weight64,
 )
 
@@ -129,6 +130,12 @@ class Factors(Record):
     def absolute(self) -> tuple[Weight, ...]:
         """The `magnitudes` of the hidden layers' weights."""
         return tuple(magnitudes(weight) for weight in self.weights[:-1])
+
+    @once
+    @np.errstate(over="ignore", invalid="ignore")
+    def whole(self) -> np.ndarray:
+        """W_{L+1}·1; see `common_and_rest`."""
+        return sum_of_columns(self.last)
 
     @once
     def twins(self) -> Bool[np.ndarray, " m"]:

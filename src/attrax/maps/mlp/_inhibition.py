@@ -8,7 +8,7 @@ After the first round of a winner-take-all network few units are left.
 
 import math
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -17,25 +17,28 @@ from attrax.linalg import UNIT_ROUNDOFF, frobenius_bound, gamma
 from attrax.maps.mlp._factors import Factors
 from attrax.maps.mlp._layers import HiddenLayers, inhibits, is_relu
 from attrax.maps.mlp._slopes import Evaluation, row_lengths
-from attrax.maps.mlp._weights import MORE, ROUNDED, DiagonalPlusRankOne, tame
+from attrax.maps.mlp._weights import MORE, ROUNDED, DiagonalPlusRankOne, one_if_equal, tame
 
 _Layer: TypeAlias = tuple[DiagonalPlusRankOne, np.ndarray | None]
 
 _RADIUS = 1e-10
 """Radius of the balls that are looked at, relative to 1 and the size of a state together."""
+_UNITS, _LEAST = 8_000_000, 32
+"""Units that are computed in full, of all states together, at once; and the least number of states."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rounds:
-    """The last layers of a network: several that inhibit, and one of which each unit has one input.
+    """The last layers of a network: scores, layers that inhibit, and one of which each unit has one input.
 
-    **Fields:** `factors` of the network; `head`, those of its first layers, up to the first that inhibits; `rounds`,
-    weights and biases of the others that do; `chosen`, those of the last hidden layer; `resting`, the values of that
-    layer for inputs of 0, and `at_rest`, W_{L+1} times them, with a bound on its error in the 2-norm.
+    **Fields:** `factors` of the network; `front`, those of the layers before the scores, `None` if there is none;
+    `scores` and `rounds`, weights and biases of these layers; `chosen`, those of the last hidden layer; `resting`, the
+    values of that layer for inputs of 0, and `at_rest`, W_{L+1} times them, with a bound on its error in the 2-norm.
     """
 
     factors: Factors
-    head: Factors
+    front: Factors | None
+    scores: "_Scores"
     rounds: tuple[_Layer, ...]
     chosen: _Layer
     resting: Float[np.ndarray, " n"]
@@ -44,31 +47,58 @@ class Rounds:
 
     @property
     def units(self) -> int:
-        """Units of the layers that are computed in full, and of the last one."""
-        return sum(len(row) for row in self.head.row_norms) + len(self.resting)
+        """Units of the layers that are computed in full."""
+        return len(self.resting) + (0 if self.front is None else sum(map(len, self.front.row_norms)))
+
+    @property
+    def together(self) -> int:
+        """States that are looked at at once. The scores of a few do not stay in the cache, and their weights are read
+        for each piece."""
+        return max(_LEAST, _UNITS // self.units)
 
     def constant_at(self, states: Float[np.ndarray, "p d"]) -> tuple[Float[np.ndarray, " p"], Int[np.ndarray, " p"]]:
         """For each state how far from it there certainly is a fixed point around which the network is constant, or
-        infinity, and the least number of units of a layer that are on.
+        infinity, and the least number of units of a round that are on.
 
         Like `enclose_constant`, but it looks at one ball, whose radius is chosen beforehand.
         """
-        evaluation = Evaluation(self.head, states, fixed=True)
         radius = _RADIUS * (1 + np.linalg.norm(states, axis=1))
         with np.errstate(over="ignore", invalid="ignore"):
-            away, live = evaluation.carried(radius)
-            few = _Few.of(live, evaluation.hidden[-1], away)
-            narrow = np.min([np.count_nonzero(slopes, axis=1) for slopes in evaluation.slopes], axis=0)
-            for weight, bias in self.rounds:
-                few = few.inhibited(weight, bias).packed()
-                narrow = np.minimum(narrow, np.count_nonzero(few.values, axis=1))
+            few, sure, narrow = self._left(states, radius)
             constant, values, errors = few.chosen(*self.chosen)
             outputs, rounding = self._outputs(few, values, errors)
             gaps = outputs - states
             lengths = np.array([frobenius_bound(gap[None]) for gap in gaps])
             residuals = (lengths * (1 + 2 * UNIT_ROUNDOFF) + rounding) * MORE
             found = residuals * (1 + 1e-6)
-        return np.where(constant & (found <= radius), found, np.inf), narrow
+        return np.where(sure & constant & (found <= radius), found, np.inf), narrow
+
+    def images(self, states: Float[np.ndarray, "p d"]) -> Float[np.ndarray, "p d"]:
+        """The network's values; NaN where the numbers on the way are not finite."""
+        pieces = []
+        with np.errstate(over="ignore", invalid="ignore"):
+            for start in range(0, len(states), self.together):
+                piece = states[start : start + self.together]
+                few, sure, _ = self._left(piece, np.zeros(len(piece)))
+                _, values, errors = few.chosen(*self.chosen)
+                pieces.append(np.where(sure[:, None], self._outputs(few, values, errors)[0], np.nan))
+        return np.concatenate(pieces)
+
+    def _left(
+        self, states: Float[np.ndarray, "p d"], radius: Float[np.ndarray, " p"]
+    ) -> tuple["_Few", Bool[np.ndarray, " p"], Int[np.ndarray, " p"]]:
+        """The units that may be on after all rounds within `radius` of each state; whether the bounds on that are
+        numbers; and the least number of units of a round that are on."""
+        inputs, away = states, radius[:, None]
+        if self.front is not None:
+            evaluation = Evaluation(self.front, states, fixed=True)
+            inputs, (away, _) = evaluation.hidden[-1], evaluation.carried(radius)
+        few, sure = self.scores.inhibited(inputs, away, *self.rounds[0])
+        narrow = np.count_nonzero(few.values, axis=1)
+        for weight, bias in self.rounds[1:]:
+            few = few.inhibited(weight, bias).packed()
+            narrow = np.minimum(narrow, np.count_nonzero(few.values, axis=1))
+        return few, sure, narrow
 
     def _outputs(
         self, few: "_Few", values: np.ndarray, errors: np.ndarray
@@ -110,27 +140,84 @@ def rounds_of(factors: Factors) -> Rounds | None:
         if not isinstance(weight, DiagonalPlusRankOne) or not inhibits(weight, threshold) or not tame(weight):
             break
         rounds.insert(0, (weight, threshold))
-    if len(rounds) < 3:
+    scored = len(weights) - 2 - len(rounds)
+    matrix = weights[scored]
+    if len(rounds) < 3 or not isinstance(matrix, np.ndarray):
         return None
-    start = len(weights) - len(rounds)
     # What the layers after the first ones have does not matter to these.
-    nothing = np.zeros((1, chosen.shape[0]))
-    head = replace(
-        factors,
-        hidden=HiddenLayers(weights[:start], biases[:start], factors.activation),
-        weights=(*weights[:start], nothing),
-        biases=(*biases[:start], None),
-        row_norms=factors.row_norms[:start],
-        column_norms=np.zeros(chosen.shape[0]),
-        linear=factors.linear[:start],
-    )
+    front = None
+    if scored:
+        nothing = np.zeros((1, matrix.shape[1]))
+        front = replace(
+            factors,
+            hidden=HiddenLayers(weights[:scored], biases[:scored], factors.activation),
+            weights=(*weights[:scored], nothing),
+            biases=(*biases[:scored], None),
+            row_norms=factors.row_norms[:scored],
+            column_norms=np.zeros(nothing.shape[1]),
+            linear=factors.linear[:scored],
+        )
+    scores = _Scores(matrix, biases[scored], factors.row_norms[scored])
     with np.errstate(over="ignore", invalid="ignore"):
         # Sums of many terms of which each state takes away one: they are rounded once, not n times.
         at_rest = np.array([math.fsum((row * resting).tolist()) for row in factors.last])
         error = UNIT_ROUNDOFF * frobenius_bound(at_rest[None])
         if not np.isin(resting, (0.0, 1.0)).all():
             error += UNIT_ROUNDOFF * float(resting @ factors.column_norms)
-    return Rounds(factors, head, (*rounds[1:],), (chosen, bias), resting, at_rest, error * MORE)
+    return Rounds(factors, front, scores, (*rounds,), (chosen, bias), resting, at_rest, error * MORE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scores:
+    """The layer of the scores: weights n×k, biases, and bounds on the 2-norms of the rows."""
+
+    weight: Float[np.ndarray, "n k"]
+    bias: Float[np.ndarray, " n"] | None
+    sizes: Float[np.ndarray, " n"]
+
+    def inhibited(
+        self,
+        inputs: Float[np.ndarray, "p k"],
+        away: Float[np.ndarray, "p 1"],
+        weight: DiagonalPlusRankOne,
+        bias: np.ndarray | None,
+    ) -> tuple["_Few", Bool[np.ndarray, " p"]]:
+        """The units of the first round, diag(d) + l·rᵀ, for inputs of this layer that are within `away` of the given
+        ones, in the 2-norm; and for which inputs these bounds are numbers. There are no units for the others.
+
+        All units of an input have one bound on their errors: as they are many, it costs nothing to compute.
+        """
+        diagonal, left, right = (np.asarray(part) for part in (weight.diagonal, weight.left, weight.right))
+        levels = np.zeros_like(self.sizes) if self.bias is None else np.abs(self.bias)
+        count, length = self.weight.shape[1], row_lengths(inputs)
+        # A score is off by at most reach·‖w‖ + 5u|b| + tiny: by the rounding of the product and underflow, and by the
+        # inputs.
+        reach = (gamma(count + 8) * length + away) * MORE
+        values = inputs @ self.weight.T
+        if self.bias is not None:
+            values += self.bias
+        np.maximum(values, 0.0, out=values)
+        total = values @ right
+        unit, tiny = UNIT_ROUNDOFF, 1e-300
+        total_error = reach[:, 0] * (right @ self.sizes) + 5 * unit * (right @ levels) + tiny * right.sum()
+        total_error = (total_error + gamma(len(right) + 8) * total) * MORE + 1e-290
+        values *= one_if_equal(diagonal)
+        values += total[:, None] * one_if_equal(left)
+        least = 0.0
+        if bias is not None and bias.any():
+            values += bias
+            least = float(np.abs(bias).max())
+        steep, most = np.abs(diagonal), float(np.abs(left).max())
+        error = (reach + 8 * unit * length)[:, 0] * (steep * self.sizes).max() + 16 * unit * (steep * levels).max()
+        error += tiny * steep.max()
+        error = (error + most * (total_error + 8 * unit * total) + 8 * unit * least) * MORE + 1e-290
+        sure = np.isfinite(error)
+        found = np.flatnonzero(values >= np.where(sure, -error, np.inf)[:, None])
+        rows, columns = np.divmod(found, values.shape[1])
+        counts = np.bincount(rows, minlength=len(values))
+        numbers, kept = _in_rows(rows, counts, columns), np.arange(max(int(counts.max(initial=0)), 1)) < counts[:, None]
+        on = np.maximum(_in_rows(rows, counts, values.ravel()[found]), 0.0)
+        return _Few(numbers, kept, on, (np.where(sure, error, 0.0) * np.sqrt(counts) * MORE)[:, None]), sure
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,53 +233,51 @@ class _Few:
     values: Float[np.ndarray, "p m"]
     away: Float[np.ndarray, "p 1"]
 
-    @classmethod
-    def of(cls, live: Bool[np.ndarray, "p n"], values: Float[np.ndarray, "p n"], away: np.ndarray) -> "_Few":
-        columns, found = _packed(live, np.broadcast_to(np.arange(live.shape[1]), live.shape), values)
-        kept = np.arange(columns.shape[1]) < live.sum(axis=1)[:, None]
-        return cls(columns, kept, found, away)
-
     def packed(self) -> "_Few":
         """The same in fewer columns, if half of them suffice."""
         counts = self.kept.sum(axis=1)
         if 2 * counts.max(initial=0) > self.kept.shape[1]:
             return self
-        columns, values = _packed(self.kept, self.columns, self.values)
+        rows, _ = places = np.nonzero(self.kept)
+        columns, values = (_in_rows(rows, counts, table[places]) for table in (self.columns, self.values))
         return _Few(columns, np.arange(columns.shape[1]) < counts[:, None], values, self.away)
+
+    def _part(self, part: Any) -> np.ndarray:
+        """The entries of a vector for these units: p×m, or 1×1 if all of the vector are equal."""
+        part = one_if_equal(np.asarray(part))
+        return part[None] if part.size == 1 else part[self.columns]
 
     def _sums(
         self, diagonal: np.ndarray, left: np.ndarray, right: np.ndarray, bias: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The pre-activations, and bounds on their rounding at the states; see `Evaluation`."""
-        offsets = np.zeros_like(diagonal) if bias is None else bias[self.columns]
+    ) -> tuple[Float[np.ndarray, "p m"], Float[np.ndarray, "p 1"]]:
+        """The pre-activations, and for each state a bound on the rounding of all of them and of their ReLU."""
         total = (right * self.values).sum(axis=1, keepdims=True)
-        before = diagonal * self.values + left * total + offsets
-        sizes = np.abs(diagonal) * self.values + np.abs(left) * total
-        counts = np.count_nonzero(self.values, axis=1) + 4
-        rounding = np.array([gamma(int(count)) for count in counts])[:, None] * sizes + 1e-300
-        return before, rounding + 2 * UNIT_ROUNDOFF * (np.abs(offsets) + np.abs(before))
+        before = diagonal * self.values + left * total
+        size = _largest(diagonal) * self.values.max(axis=1, keepdims=True) + _largest(left) * total
+        if bias is not None and bias.any():
+            offsets = self._part(bias)
+            before = before + offsets
+            size = size + _largest(offsets)
+        counts = np.count_nonzero(self.kept, axis=1) + 8
+        return before, np.array([gamma(int(count)) for count in counts])[:, None] * size * MORE + 1e-300
 
     def inhibited(self, weight: DiagonalPlusRankOne, bias: np.ndarray | None) -> "_Few":
         """The next layer, which inhibits. The bounds are those of `Evaluation` by norms, of these units alone."""
-        parts = (weight.diagonal, weight.left, weight.right)
-        diagonal, left, right = (np.asarray(part)[self.columns] for part in parts)
-        right = np.where(self.kept, right, 0.0)
+        diagonal, left, right = map(self._part, (weight.diagonal, weight.left, weight.right))
         before, rounding = self._sums(diagonal, left, right, bias)
-        length = row_lengths(right)
+        length = _length(self.kept, right)
         whole, alone = (left * right + diagonal) ** 2, (left * right) ** 2
         # The squared norm of a row is that of l_i·r but for one entry; see `row_sizes` and `block_norms`.
         more = whole - alone + ROUNDED * (whole + alone)
-        rows = np.sqrt((1 + ROUNDED) * (left * length) ** 2 + more) * MORE
+        rows = np.sqrt(np.maximum((1 + ROUNDED) * (left * length) ** 2 + more, 0.0)) * MORE
         reached = (rounding + self.away * np.fmin(rows, np.abs(diagonal) + np.abs(left) * length * MORE)) * MORE
-        sure = np.abs(before) > reached
-        on = self.kept & ((before > 0) | ~sure)
-        outer = row_lengths(np.where(on, left, 0.0)) * length
-        largest = np.where(on, np.abs(diagonal), 0.0).max(axis=1, keepdims=True)
-        among = np.sqrt((1 + ROUNDED) * outer**2 + np.where(on, more, 0.0).sum(axis=1, keepdims=True))
-        norm = np.fmin(largest + outer, among) * MORE
+        on = self.kept & ~(before < -reached)
+        outer = _length(on, left) * length
+        among = np.sqrt((1 + ROUNDED) * outer**2 + _total(on, more))
+        norm = np.fmin(_largest(diagonal) + outer, among) * MORE
         values = np.where(on, np.maximum(before, 0.0), 0.0)
         # Slopes are from 0 to 1.
-        away = self.away * norm + row_lengths(np.where(on, rounding, 0.0)) + row_lengths(2 * UNIT_ROUNDOFF * values)
+        away = self.away * norm + rounding * np.sqrt(np.count_nonzero(on, axis=1))[:, None]
         return _Few(self.columns, on, values, np.where(np.isnan(away), np.inf, away * MORE))
 
     def chosen(self, weight: DiagonalPlusRankOne, bias: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -201,24 +286,35 @@ class _Few:
 
         Units that were not kept in the layer before have an input of 0 in the whole ball.
         """
-        diagonal = np.asarray(weight.diagonal)[self.columns]
-        none = np.zeros_like(diagonal)
+        diagonal, none = self._part(weight.diagonal), np.zeros((1, 1))
         before, rounding = self._sums(diagonal, none, none, bias)
-        reached = (rounding + np.where(self.kept, self.away * np.abs(diagonal), 0.0)) * MORE
-        off = (before < 0) & (np.abs(before) > reached)
+        reached = (rounding + self.away * np.abs(diagonal)) * MORE
+        off = before < -reached
         values = np.where(off, 0.0, np.maximum(before, 0.0))
-        errors = np.where(off, 0.0, reached + 2 * UNIT_ROUNDOFF * values)
-        return np.asarray((off | ~self.kept).all(axis=1)), values, np.where(self.kept, errors, 0.0)
+        return np.asarray((off | ~self.kept).all(axis=1)), values, np.where(self.kept & ~off, reached, 0.0)
 
 
-def _packed(chosen: Bool[np.ndarray, "p n"], *tables: np.ndarray) -> list[np.ndarray]:
-    """The chosen entries of each row of some tables, p×n, at the front of shorter rows that 0 fills up."""
-    rows, places = np.nonzero(chosen)
-    counts = chosen.sum(axis=1)
+def _largest(part: np.ndarray) -> float:
+    return float(np.abs(part).max(initial=0.0))
+
+
+def _total(kept: Bool[np.ndarray, "p m"], part: np.ndarray) -> Float[np.ndarray, "p 1"]:
+    """The sum of the kept entries of a `_part`."""
+    if part.size == 1:
+        return np.count_nonzero(kept, axis=1)[:, None] * part
+    return np.where(kept, part, 0.0).sum(axis=1, keepdims=True)
+
+
+def _length(kept: Bool[np.ndarray, "p m"], part: np.ndarray) -> Float[np.ndarray, "p 1"]:
+    """Bounds on the 2-norms of the kept entries of a `_part`."""
+    if part.size == 1:
+        return np.sqrt(np.count_nonzero(kept, axis=1))[:, None] * np.abs(part) * MORE
+    return row_lengths(np.where(kept, part, 0.0))
+
+
+def _in_rows(rows: Int[np.ndarray, " e"], counts: Int[np.ndarray, " p"], entries: np.ndarray) -> np.ndarray:
+    """A table, p×m, of entries that are given row by row, so many for each; 0 fills the rows up."""
     front = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    found = []
-    for table in tables:
-        shorter = np.zeros((len(chosen), max(int(counts.max(initial=0)), 1)), table.dtype)
-        shorter[rows, front] = table[rows, places]
-        found.append(shorter)
-    return found
+    table = np.zeros((len(counts), max(int(counts.max(initial=0)), 1)), entries.dtype)
+    table[rows, front] = entries
+    return table

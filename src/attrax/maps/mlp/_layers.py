@@ -4,6 +4,7 @@ On the host they are computed one after the other: a single program would have t
 activation is JAX's then, in a few programs.
 """
 
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ from attrax._base.numerics import float64
 from attrax.activations import Activation, PiecewiseLinear
 from attrax.activations import activation as activation_of
 from attrax.maps._on_host import HostFunction, quietly
-from attrax.maps.mlp._weights import DiagonalPlusRankOne, Weight, host_weight, rows_through
+from attrax.maps.mlp._weights import DiagonalPlusRankOne, Weight, host_weight, rows_through, sum_of_columns
 
 _LONGEST = 2**18
 """Units of which a program computes the activation at once, at most."""
@@ -87,16 +88,22 @@ class HiddenLayers(eqx.Module):
 def readout_on_host(weight: Any, bias: Any, shape: tuple[int, ...]) -> HostFunction:
     """The last layer as a `HostFunction` of features, whose values have `shape`."""
     weight = host_weight(weight)
+    whole = cache(lambda: sum_of_columns(np.asarray(weight)))
     return HostFunction(
-        quietly(lambda values: _affine(values, weight, bias, shared=True).reshape(len(values), *shape)),
+        quietly(lambda values: _affine(values, weight, bias, whole=whole).reshape(len(values), *shape)),
         quietly(lambda value, tangents: np.asarray(weight) if tangents is None else weight @ tangents),
     )
 
 
-def _affine(values: np.ndarray, weight: Weight, bias: Any, *, shared: bool = False) -> np.ndarray:
-    """Wx + b for each row x; `shared` as in `rows_through`."""
-    product = rows_through(weight, values, shared=shared)
-    return product if bias is None else product + np.asarray(bias)
+def _affine(
+    values: np.ndarray, weight: Weight, bias: Any, *, whole: Callable[[], np.ndarray] | None = None
+) -> np.ndarray:
+    """Wx + b for each row x, in an array that is nobody else's; `whole` as in `rows_through`."""
+    product = rows_through(weight, values, whole=whole)
+    bias = np.zeros(1, product.dtype) if bias is None else np.asarray(bias)
+    if not bias.any():
+        return product
+    return np.add(product, bias, out=product if np.result_type(product, bias) == product.dtype else None)
 
 
 def inhibits(weight: Weight, bias: Any) -> bool:
@@ -153,7 +160,10 @@ def derivatives_of_units(
 
 
 def _values_of_units(activation: str | Activation, before: np.ndarray) -> np.ndarray:
-    return np.maximum(before, 0.0) if is_relu(activation) else derivatives_of_units(activation, before, False)[0]
+    """φ of pre-activations, which are overwritten."""
+    if is_relu(activation):
+        return np.maximum(before, 0.0, out=before)
+    return derivatives_of_units(activation, before, False)[0]
 
 
 @cache

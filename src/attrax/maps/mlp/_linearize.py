@@ -67,7 +67,7 @@ class NetworkLinearizer(Record):
         if not self._may_be_constant:
             return [None] * len(states)
         vectors = np.asarray(states, np.float64).reshape(len(states), -1)
-        piece = max(_LEAST, _PIECE // self._units)
+        piece = max(_LEAST, _PIECE // self._units) if self._rounds is None else self._rounds.together
         found: list[Linearization | None] = []
         for start in range(0, len(vectors), piece):
             radii, narrow = self._constant_at(vectors[start : start + piece])

@@ -4,7 +4,7 @@ import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from itertools import groupby, pairwise
 from typing import Any, Self, TypeAlias
 
@@ -31,6 +31,7 @@ from attrax.maps._on_host import HostFunction
 from attrax.maps._reduced_map import ReducedMap
 from attrax.maps.mlp._factors import network_factors
 from attrax.maps.mlp._growth import StepAt, row_space, steps_at
+from attrax.maps.mlp._inhibition import rounds_of
 from attrax.maps.mlp._layers import HiddenLayers, readout_on_host
 from attrax.maps.mlp._linearize import NetworkLinearizer
 from attrax.maps.mlp._masked import MaskedScores, masked_scores
@@ -39,6 +40,8 @@ from attrax.maps.mlp._weights import DiagonalPlusRankOne, formed, weight_arrays,
 
 _ROWS = 512
 """States that NumPy computes at once."""
+_MANY = 100
+"""From so many states on it is worth preparing what `Rounds` need."""
 _COMPILED_LAYER = 2_000_000
 """Bytes that JAX takes to compile a layer, whatever its width."""
 
@@ -145,11 +148,15 @@ class MLP(Record, eqx.Module):
     def on_host(self) -> HostFunction:
         """The network computed by NumPy."""
         hidden, last = self.hidden.on_host(), readout_on_host(self.weights[-1], self.biases[-1], self.shape)
+        many = isinstance(self.weights[-2], DiagonalPlusRankOne)
+        rounds = cache(lambda: rounds_of(network_factors(self)) if many else None)
 
         def rows(states: np.ndarray) -> np.ndarray:
+            vectors = states.reshape(len(states), -1)
+            if len(states) >= _MANY and states.dtype == np.float64 and (few := rounds()) is not None:
+                return few.images(vectors).reshape(states.shape)
             # Layers may be far larger than states.
             starts = range(0, max(len(states), 1), _ROWS)
-            vectors = states.reshape(len(states), -1)
             return np.concatenate([last.rows(hidden.rows(vectors[start : start + _ROWS])) for start in starts])
 
         return HostFunction(

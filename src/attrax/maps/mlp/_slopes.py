@@ -170,7 +170,8 @@ class Evaluation:
                 outputs, off = accurate_product(features, last)
                 errors = row_lengths(off)[:, 0] + 1e-290
             else:
-                outputs = rows_through(last, features, finite=True, shared=True)  # `column_norms` tell otherwise
+                # `column_norms` tell otherwise.
+                outputs = rows_through(last, features, finite=True, whole=lambda: factors.whole)
                 common, rest = common_and_rest(features)  # as there
                 sizes = np.abs(rest) @ factors.column_norms
                 counts = np.count_nonzero(rest, axis=1) + 4

@@ -1,6 +1,6 @@
 """The weights of fully connected layers: matrices, or a diagonal plus a matrix of rank one, which is never formed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeAlias
 
 import equinox as eqx
@@ -110,31 +110,55 @@ def host_weight(weight: Any) -> Weight:
 
 
 def rows_through(
-    weight: Weight, rows: Float[np.ndarray, "p n"], *, finite: bool = False, shared: bool = False
+    weight: Weight,
+    rows: Float[np.ndarray, "p n"],
+    *,
+    finite: bool = False,
+    whole: Callable[[], Float[np.ndarray, " m"]] | None = None,
 ) -> Float[np.ndarray, "p m"]:
-    """W·x for each row x. Entries of x that are 0 are left out where nearly all are, if no weight is infinite or NaN,
-    which times 0 is NaN. With `finite` that is not looked at: something else tells of such weights."""
+    """W·x for each row x, in an array that is nobody else's. Entries of x that are 0 are left out where nearly all are,
+    if no weight is infinite or NaN, which times 0 is NaN. With `finite` that is not looked at: something else tells of
+    such weights. For `whole`, which returns W·1, see `common_and_rest`."""
     few = 0 < len(rows) < _MANY
     if not isinstance(weight, np.ndarray):
-        return np.stack([weight @ row for row in rows]) if few else rows @ weight.T
+        return np.stack([weight @ row for row in rows]) if few else _rank_one_rows(weight, rows)
     if few:
         return np.stack([_onward(weight, row, np.flatnonzero(row)) if finite else weight @ row for row in rows])
-    common, rest = common_and_rest(rows) if shared else (0.0, rows)
+    common, rest = (0.0, rows) if whole is None else common_and_rest(rows)
     if _SPARSE * np.count_nonzero(rest) < rest.size and (finite or np.isfinite(weight).all()):
         pieces = [rest[start : start + _MANY] for start in range(0, len(rest), _MANY)]
         found = np.concatenate([_onward(weight, piece.T, np.flatnonzero(piece.any(axis=0))).T for piece in pieces])
-        # In more digits where there are some, as errors of the sum are the same in all rows.
-        return found + common * weight.sum(axis=1, dtype=np.longdouble).astype(np.float64) if common else found
+        return found if whole is None or not common else found + common * whole()
     half = len(weight) // 2 if len(rows) >= _REPEATED else 0
     if half and (weight[0] == weight[half]).all() and np.array_equal(weight[:half], weight[half:]):
         return np.tile(rows @ weight[:half].T, 2)  # as in constructed networks
     return rows @ weight.T
 
 
+def _rank_one_rows(weight: DiagonalPlusRankOne, rows: Float[np.ndarray, "p n"]) -> Float[np.ndarray, "p n"]:
+    """W·x for each of many rows x. Where all entries of d or l are equal, as in lateral inhibition, without an array
+    for them."""
+    diagonal, left, right = _parts(weight)
+    found = rows * one_if_equal(diagonal)
+    if left.any():
+        found += (rows @ right)[:, None] * one_if_equal(left)
+    return found
+
+
+def one_if_equal(vector: np.ndarray) -> np.ndarray:
+    """The vector, or its first entry alone if all are equal to that."""
+    return vector[:1] if len(vector) and (vector == vector[0]).all() else vector
+
+
+def sum_of_columns(weight: Float[np.ndarray, "m n"]) -> Float[np.ndarray, " m"]:
+    """W·1, summed in more digits where there are some: its error is that of all rows that it is part of."""
+    return weight.sum(axis=1, dtype=np.longdouble).astype(np.float64)
+
+
 def common_and_rest(rows: Float[np.ndarray, "p n"]) -> tuple[float, Float[np.ndarray, "p n"]]:
     """A number c that nearly all entries of each row have, and what is left without it; else 0 and the rows.
 
-    In a winner-take-all network the units of all examples but one are at 1. With `shared`, `rows_through` computes W·x
+    In a winner-take-all network the units of all examples but one are at 1. With `whole`, `rows_through` computes W·x
     as c·W·1 + W·(x − c), whose rounding is relative to |W|·(|c| + |x − c|), not to |W||x|.
     """
     if len(rows) < _MANY or not rows.size:
