@@ -230,8 +230,6 @@ def test_wrong_arguments_are_refused() -> None:
         constructed_start("svm", POINTS, key=jr.key(0))
     with pytest.raises(ValueError, match="makes its own network"):
         ax.store(POINTS, margin(POINTS), writer=ax.Constructed(), key=jr.key(0))
-    with pytest.raises(ValueError, match="checkpoint"):
-        ax.store(POINTS, writer=ax.Constructed(), checkpoint="file", key=jr.key(0))
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:

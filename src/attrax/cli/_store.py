@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from attrax._base.files import certificate_file
 from attrax.activations import activation as activation_of
 from attrax.cli._devices import on_devices
 from attrax.cli._examples import (
@@ -74,6 +75,8 @@ def store(
     read_from = [Path(name) for name in [*sources, *(source.single or []), *others]]
     check_differ(output.output, "--output", read_from, "the sources")
     check_checkpoint(training.checkpoint, training.resume, output.output)
+    if training.checkpoint is not None:
+        check_checkpoint(certificate_file(training.checkpoint), training.resume, output.output)
     # Before anything is imported that takes long, so that what can't be read is said at once.
     parse_size(source.size)
     parse_range(source.value_range)
@@ -156,8 +159,6 @@ def _writer(writer_name: str, network: NetworkOptions, training: TrainingOptions
     own = kind.network == "own"
     refused = [setting.said for key, setting in given.items() if key not in kind.settings]
     refused += [f"--{option}" for option in chosen if own and option not in kind.options]
-    if training.checkpoint is not None and not kind.settings:
-        refused.append("--checkpoint")
     if refused:
         raise ValueError(f"{min(refused)} does not apply to --writer {writer_name}; leave it out")
     return kind.make(**(chosen if own else {}), **{key: setting.value for key, setting in given.items()})

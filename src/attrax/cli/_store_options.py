@@ -204,9 +204,12 @@ class TrainingOptions:
         float | None,
         typer.Option(metavar="SECONDS", help="Stop training after this time. [default: no limit]"),
     ] = None
-    checkpoint: Annotated[Path | None, typer.Option(metavar="FILE", help="Save training here every few seconds.")] = (
-        None
-    )
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Save training here, and certificates in FILE.certificate, every few seconds."
+        ),
+    ] = None
     resume: Resume = False
     assignments: Annotated[
         list[str] | None,

@@ -1,5 +1,6 @@
 """From a trained network to a memory: refines the points to its fixed points and cycles, and certifies them."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -17,13 +18,14 @@ def refine_and_certify(
     *,
     images: HostStates | None = None,
     recovery_atol: float | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Memory:
     """The memory with its points refined, and certified there: in float64, the map sends each to the next of its cycle
     up to a small residual. The certificate says whether an exact cycle was proved to exist there.
 
-    `images` are the map's values at the originals, n×state shape, if they are known; `recovery_atol` is that of
-    `certify`. **Raises** `ValueError` if the memory holds no patterns.
+    `images` are the map's values at the originals, n×state shape, if they are known; `recovery_atol` and
+    `checkpoint` are those of `certify`. **Raises** `ValueError` if the memory holds no patterns.
 
     ```python
     >>> import numpy as np
@@ -50,7 +52,9 @@ def refine_and_certify(
     memory = Memory(memory.map, replace(patterns, points=points), originals, memory.written)
     # These are the stored points now, which have not moved.
     ends = [replace(end, moved=0.0) if end.converged else None for end in refined]
-    certificate: Certificate = certify(memory, recovery_atol=recovery_atol, refined=ends, progress=progress)
+    certificate: Certificate = certify(
+        memory, recovery_atol=recovery_atol, checkpoint=checkpoint, refined=ends, progress=progress
+    )
     return replace(memory, certificate=certificate)
 
 

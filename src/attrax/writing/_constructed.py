@@ -66,8 +66,6 @@ class Constructed(Record):
             raise ValueError(
                 f"the writer {self.kind} makes its own network; omit network, or train it further with Gradient"
             )
-        if checkpoint is not None:
-            raise ValueError(f"the writer {self.kind} takes no checkpoint, because there is no training to interrupt")
         return self._written(patterns, margin if self.kind == "margin" else pseudoinverse, progress)
 
     def grow(

@@ -28,7 +28,7 @@ class WriterKind(Record):
     - `from_record`: makes the writer from the record of a memory that it wrote (`memory.written`), for `add` and
       `forget`. `None` if the writer has to be given again.
     - `settings`: the names in `SETTINGS` that `make` accepts; all others are refused. A writer without any does not
-      train, so it takes no checkpoint either.
+      train.
     - `network`: `"own"` if the writer makes its own network; `"given"` if it trains the one it is given, an `MLP`
       described by `--width`, `--depth` and so on; `"chosen"` for the same, except that it makes its own if none of
       these is given.

@@ -7,6 +7,7 @@ from dataclasses import replace
 from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
+from attrax._base.files import certificate_file
 from attrax._base.processes import refuse_forked
 from attrax._base.states import state_batch
 from attrax._base.types import HostStates, Map, Progress
@@ -46,6 +47,9 @@ def store(
     - `writer`: by default `Auto()`, which usually makes a winner-take-all network; `Gradient()` trains as in the paper.
       Any object with the methods of `attrax.writing.Writer` is a writer.
     - `checkpoint`, `resume`: a file to save training to, and whether to continue from it; see `attrax.training.fit`.
+      Finished certificates are saved beside it, in a file whose name ends in
+      `.certificate`, but not those of later attempts by `Auto`. What lies between, making a network of trained scores
+      or by construction, is done again.
     - `recovery_atol`: the distance up to which an attractor counts as that of its example; see `certify`.
     - `progress`: called regularly with the loss.
     - `key`: random key for initialization, noise and order.
@@ -75,13 +79,20 @@ def store(
     patterns = examples
     chosen: Writer = checked_writer(Auto() if writer is None else writer, "write")
     network = checked_network(network, patterns.shape)
+    rows = None if checkpoint is None else certificate_file(checkpoint)
+    if rows is not None and not resume:
+        rows.unlink(missing_ok=True)
     written = chosen.write(
         patterns, network, key=key, checkpoint=checkpoint, resume=resume, recovery_atol=recovery_atol, progress=progress
     )
     memory = written.memory
     if memory is None:
         memory = refine_and_certify(
-            Memory(written.map, patterns), images=written.images, recovery_atol=recovery_atol, progress=progress
+            Memory(written.map, patterns),
+            images=written.images,
+            recovery_atol=recovery_atol,
+            checkpoint=rows,
+            progress=progress,
         )
     certificate = memory.certificate
     assert certificate is not None  # `refine_and_certify` sets it
