@@ -1,10 +1,12 @@
 """What starting costs: `python -m benchmarks.bench_start`, or `make bench-start`.
 
 CPU seconds of processes of their own, the least of several runs, each as a ratio to `import jax`. Bars stand beside the
-ratios they belong to. `store` runs twice with a cache of compiled functions that is empty before.
+numbers they belong to. Then whole commands and what they compile, each twice with a cache of compiled functions that is
+empty before.
 """
 
 import argparse
+import json
 import os
 import resource
 import subprocess
@@ -13,9 +15,9 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.measure import machine
+from benchmarks.measure import Table, machine
 
-QUICK_BAR, IMPORT_BAR, AGAIN_BAR = 0.35, 1.3, 0.6
+QUICK_BAR, IMPORT_BAR = 0.35, 1.3
 ATTRAX = [sys.executable, "-m", "attrax"]
 PROCESSES: dict[str, tuple[list[str], float | None]] = {
     "import jax": ([sys.executable, "-c", "import jax"], None),
@@ -32,6 +34,14 @@ PROCESSES: dict[str, tuple[list[str], float | None]] = {
     "attrax store": ([*ATTRAX, "store"], QUICK_BAR),
     "attrax store … --writer magic": ([*ATTRAX, "store", "digits", "-o", "x", "--writer", "magic"], QUICK_BAR),
 }
+
+COMMANDS: dict[str, tuple[float, float] | None] = {
+    "store digits --n 5 -o digits.attrax": (8.0, 4.0),
+    "store faces --n 20 -o faces.attrax": (14.0, 7.0),
+    "recall faces.attrax --corrupt gaussian:0.5": None,
+    "certify faces.attrax": None,
+}
+"""Whole commands, and the bars for their CPU seconds the first and the second time."""
 
 
 def cpu_seconds(command: list[str], environment: Mapping[str, str] = os.environ) -> float:
@@ -59,12 +69,26 @@ def main(arguments: list[str] | None = None) -> None:
         seconds = min(cpu_seconds(command) for _ in range(options.rounds))
         jax = jax or seconds
         row(name, seconds, seconds / jax, bar)
+    print()
+    table = Table("command", "time", "CPU s", "bar", "compiled", "from the cache", "tracing, s", "compiling, s")
     with tempfile.TemporaryDirectory() as folder:
-        own = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
-        command = [*ATTRAX, "store", "digits", "--n", "5", "-o", str(Path(folder) / "x.attrax")]
-        first, again = (cpu_seconds(command, own | {"ATTRAX_CACHE": f"{folder}/cache"}) for _ in range(2))
-    row("attrax store digits --n 5, first", first, 1.0, None)
-    row("the same again", again, again / first, AGAIN_BAR)
+        for name, bars in COMMANDS.items():
+            for again in (False, True):
+                whole(table, name, bars, again, Path(folder))
+
+
+def whole(table: Table, name: str, bars: tuple[float, float] | None, again: bool, folder: Path) -> None:
+    """One row: a command in a folder, with a cache of its own that is empty the first time."""
+    own = {variable: value for variable, value in os.environ.items() if not variable.startswith("JAX_")}
+    own["ATTRAX_CACHE"] = str(folder / "cache" / name.replace(" ", "-"))
+    words = [str(folder / word) if word.endswith(".attrax") else word for word in name.split()]
+    told = folder / "compiled.json"
+    seconds = cpu_seconds([sys.executable, "-m", "benchmarks.compiled", str(told), *words], own)
+    found = json.loads(told.read_text(encoding="utf-8"))
+    bar = "" if bars is None else f"{bars[again]:g} {'pass' if seconds <= bars[again] else '**falls**'}"
+    times = (f"{found[kind]:.1f}" for kind in ("tracing", "compiling"))
+    counts = (found["compiled"], found["from the cache"])
+    table.row(f"`attrax {name}`", "second" if again else "first", f"{seconds:.1f}", bar, *counts, *times)
 
 
 if __name__ == "__main__":
