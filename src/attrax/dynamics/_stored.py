@@ -46,6 +46,10 @@ def thresholds_of(memory: Memory, reading: str = "auto", reduced: ReducedMap | N
     moved = points - np.asarray(memory.originals, np.float64)
     if np.linalg.norm(moved.reshape(len(points), -1), axis=1).max() > literal.recovery:
         return mean_square
+    certificate = memory.certificate
+    if certificate is not None and not patterns.open_sequences and not certificate.moved.any():
+        # Of the stored points themselves, so that the map need not be applied to all of them once more.
+        return literal if (certificate.residual <= literal.recovery).all() else mean_square
     if reduced is None:
         with float64():
             reduced = reduced_map(memory.map, patterns.shape)
