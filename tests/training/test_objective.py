@@ -160,6 +160,24 @@ def test_deviations_travel_round_a_cycle() -> None:
     np.testing.assert_allclose(np.asarray(carry)[1], np.sqrt(3) * 0.1 * error, rtol=1e-5)
 
 
+def test_each_example_may_have_a_deviation_of_its_own_size() -> None:
+    inputs, rows = jnp.zeros((3, 4), jnp.float32), jnp.arange(3)
+    made = objective(adversarial_deviation=np.array([0.1, 0.0, 0.3]), dtype=np.dtype("float32"))
+    _, (carry, _) = made(lambda x: x + 1, made.start(inputs), inputs, inputs, jnp.ones(3), rows, jr.key(0))
+    np.testing.assert_allclose(np.sqrt((np.asarray(carry) ** 2).mean(axis=1)), [0.1, 0.0, 0.3], rtol=1e-5)
+
+
+def test_deviations_do_not_reach_the_middle_between_two_examples() -> None:
+    points = np.array([[0.0, 0.0], [0.0, 0.2], [3.0, 0.0]])
+    data = ax.WinnerTakeAll().training_data(ax.Patterns.from_examples(points))
+    made = data.objective(ax.Augmentation(adversarial_deviation=0.5), (), np.dtype("float32"))
+    lengths = np.asarray(made.deviation) * np.sqrt(data.inputs.shape[1])
+    apart = np.linalg.norm(data.inputs[0] - data.inputs[1])
+    assert (lengths[:2] < apart / 2).all()
+    assert (lengths[:2] > apart / 4).all()
+    assert made.deviation[2] == pytest.approx(0.5 / data.divisor)
+
+
 def test_the_penalty_is_the_squared_norm_of_the_jacobian() -> None:
     matrix = np.random.default_rng(1).normal(size=(4, 4)).astype(np.float32)
     inputs, ones, rows = np.zeros((400, 4), np.float32), np.ones(400, np.float32), np.arange(400)

@@ -21,8 +21,15 @@ CORRUPTIONS = ("gaussian:0.5", "gaussian:1", "occlude:0.5", "drop:0.5", "half:ri
 """The corruptions from which the faces are recalled. The last one is not used in training; it is also tried
 with the known half told."""
 
-_WIDTH, _DEPTH = 512, 5
-_WRITER = Gradient(corruptions=("gaussian:1", "occlude:0.7", "drop:0.8"), coordinates=0, epochs=4000)
+_WIDTH, _DEPTH = 512, 4
+_WRITER = Gradient(
+    # Blocks of noise teach the network that a whole part of a cue may be wrong, whatever stands there.
+    corruptions=("gaussian:1", "gaussian:1", "occlude:0.7", "drop:0.8", "blocknoise:0.85", "blocknoise:0.85"),
+    coordinates=0,
+    epochs=5500,
+    learning_rate=2e-3,
+    adversarial_deviation=0.2,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -165,8 +165,9 @@ class Objective(Record, eqx.Module):
             moved = jax.lax.stop_gradient(outputs - targets)
             size = jnp.sqrt(jnp.mean(moved.reshape(len(moved), -1) ** 2, axis=1))
             size = size.reshape((-1,) + (1,) * (moved.ndim - 1))
-            fresh = moved * (self.deviation / jnp.maximum(size, jnp.finfo(moved.dtype).tiny))
             after = rows if self.successor is None else self.successor[rows]
+            wanted = self.deviation[after].reshape(size.shape) if self.deviation.ndim else self.deviation
+            fresh = moved * (wanted / jnp.maximum(size, jnp.finfo(moved.dtype).tiny))
             kept = (deviated & (weights > 0)).reshape(size.shape)
             carry = carry.at[after].set(jnp.where(kept, fresh, carry[after]))
         return loss, (carry, disturbed)
@@ -186,7 +187,7 @@ def objective(
     corruptions: tuple[Corruption, ...] = (),
     pictures: HostStates | None = None,
     coordinates: Coordinates | None = None,
-    adversarial_deviation: float = 0.0,
+    adversarial_deviation: float | np.ndarray = 0.0,
     jacobian_penalty: float = 0.0,
     successor: HostIndices | None = None,
     parts: tuple[tuple[int, ...], tuple[int, ...]] | None = None,
@@ -201,8 +202,8 @@ def objective(
       each entry.
     - `corruptions`: each with a level drawn up to its own; they act on `pictures`, the examples as states, and the
       result is encoded in `coordinates` if they are given.
-    - `adversarial_deviation`: root mean square of the deviations, 0 for none; `successor` gives the example that
-      receives the deviation next.
+    - `adversarial_deviation`: root mean square of the deviations, one number or one for each example, 0 for none;
+      `successor` gives the example that receives the deviation next.
     - `parts`: of pairs, the shapes of cue and target. Corruptions then act on the cue, and the target is unknown: it is
       at its mean. Now and then it is the other way round.
     - `jacobian_penalty`: λ.
@@ -246,6 +247,6 @@ def objective(
         parts=parts,
         shares=tuple(shares.values()),
         noisy=bool(np.any(noise)),
-        deviating=adversarial_deviation > 0,
+        deviating=bool(np.any(adversarial_deviation)),
         penalized=jacobian_penalty > 0,
     )

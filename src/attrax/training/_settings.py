@@ -127,7 +127,7 @@ class Augmentation(Record):
     - `corruptions`: texts such as `"occlude:0.7"` (see `attrax.corrupt`), or functions of a key and a state that return
       a state. The level is drawn up to the given one; a corruption named twice gets twice the examples.
     - `adversarial_deviation`: root mean square of deviations along the direction in which the network contracts least,
-      which is found during training; see `Objective`.
+      which is found during training; see `Objective`. They reach at most 0.4 of the way to the nearest other example.
     - `jacobian_penalty`: coefficient λ of a penalty λ‖J‖²_F on the clean examples.
     - `copies`: how often each example occurs in a step, each time with a new augmentation.
     """

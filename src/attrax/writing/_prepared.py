@@ -24,7 +24,11 @@ from attrax.training import (
     training_divisor,
     unscaled_network,
 )
+from attrax.writing._default_training import nearest_others
 from attrax.writing._network import DEFAULT_NETWORK, checked_network, drawn_once, is_recipe, made_from
+
+_TOWARD = 0.4
+"""Adversarial deviations reach so far toward the nearest other example, at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,12 +70,21 @@ class TrainingData(Record):
             parts=self.patterns.parts,
             pictures=self.patterns.points,
             coordinates=self.coordinates,
-            adversarial_deviation=(augmentation.adversarial_deviation or 0.0) / self.divisor,
+            adversarial_deviation=self._deviations((augmentation.adversarial_deviation or 0.0) / self.divisor),
             jacobian_penalty=(augmentation.jacobian_penalty or 0.0) / self.divisor**2,
             successor=self.patterns.successor,
             divisor=self.divisor,
             dtype=dtype,
         )
+
+    def _deviations(self, wanted: float) -> float | np.ndarray:
+        """The root mean square of the adversarial deviation of each example: `wanted`, but not so much that it would
+        reach the middle between the example and another one, where nothing says which of them is meant."""
+        if not wanted or len(self.inputs) < 2:
+            return wanted
+        vectors = np.asarray(self.inputs, np.float64).reshape(len(self.inputs), -1)
+        nearest = np.sqrt(nearest_others(vectors)[0] / vectors.shape[1])
+        return np.minimum(wanted, _TOWARD * nearest)
 
     def finish(self, trained: Any) -> Any:
         """Converts a trained network to one that acts on states."""
