@@ -10,7 +10,7 @@ from collections.abc import Callable
 from importlib import util
 
 from benchmarks.measure import machine
-from benchmarks.write_compare import activations, constructed
+from benchmarks.write_compare import activations, autoencoder, constructed
 from benchmarks.write_large import cifar, imagenet
 from benchmarks.write_mnist import mnist, shifts, unseen
 from benchmarks.write_reference import NETWORKS, reference
@@ -25,6 +25,7 @@ TABLES: dict[str, tuple[Callable[[Bench], None], tuple[str, ...]]] = {
     "imagenet": (imagenet, ("imagenet64",)),
     "cifar": (cifar, ("cifar10",)),
     "constructed": (constructed, ("mnist",)),
+    "autoencoder": (autoencoder, ("mnist",)),
     "activations": (activations, ("mnist",)),
     "scaling": (scaling, ("cifar10", "imagenet64")),
 }
@@ -49,6 +50,9 @@ def main(arguments: list[str] | None = None) -> None:
         help=f"for the table reference, a network, repeatable: {', '.join(NETWORKS)}",
     )
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see whether everything runs")
+    parser.add_argument(
+        "--samples", type=int, default=Sizes.samples, metavar="N", help="samples of digits; 5 by default"
+    )
     options = parser.parse_args(arguments)
     names = [name for name in TABLES if options.only is None or name in options.only]
     require({source: name for name in reversed(names) for source in TABLES[name][1]})
@@ -59,7 +63,8 @@ def main(arguments: list[str] | None = None) -> None:
             file=sys.stderr,
         )
         raise SystemExit(2)
-    bench = Bench(QUICK if options.quick else Sizes(), tuple(options.network or ()))
+    sizes = QUICK if options.quick else Sizes(samples=options.samples)
+    bench = Bench(sizes, tuple(options.network or ()))
     print(machine(), flush=True)
     if options.quick:
         print("\nA smoke run at tiny sizes: no number and no bar below means anything.")
