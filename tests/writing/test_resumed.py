@@ -116,6 +116,30 @@ def test_a_run_that_does_not_resume_begins_anew(tmp_path: Path) -> None:
     assert ("certifying", 1) in reported
 
 
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_file_that_is_not_ours_is_refused_at_once_and_kept(resume: bool, tmp_path: Path) -> None:
+    (tmp_path / "run.certificate").write_text("mine")
+    progress, reported = stops("nothing", 0)
+    with pytest.raises(ValueError, match=r"run\.certificate is not a readable checkpoint"):
+        stored("trained", checkpoint=tmp_path / "run", resume=resume, progress=progress)
+    assert (tmp_path / "run.certificate").read_text() == "mine"
+    assert not reported
+
+
+def test_a_refused_run_keeps_the_certificates_of_an_earlier_one(tmp_path: Path) -> None:
+    stored("constructed", checkpoint=tmp_path / "run")
+    before = (tmp_path / "run.certificate").read_bytes()
+    network = ax.maps.mlp((8, 8), width=4, depth=1, key=jr.key(0))
+    with pytest.raises(ValueError, match="makes its own network"):
+        ax.store(POINTS, network, writer=ax.Constructed(), checkpoint=tmp_path / "run", key=jr.key(0))
+    assert (tmp_path / "run.certificate").read_bytes() == before
+
+
+def test_a_name_that_is_too_long_is_said_in_words(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="can't be used"):
+        stored("constructed", checkpoint=tmp_path / ("x" * 250))
+
+
 KILLED = """
 import sys
 import jax.random as jr

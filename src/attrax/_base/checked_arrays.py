@@ -59,6 +59,31 @@ def read_checked(
     return arrays, header
 
 
+CERTIFICATE_FORMAT = "attrax certificate 1"
+"""The format of a file of finished certificates."""
+
+
+def certificate_file(checkpoint: str | os.PathLike[str]) -> Path:
+    """Where `store` keeps finished certificates, beside the checkpoint of training.
+
+    >>> certificate_file("faces.run").name
+    'faces.run.certificate'
+    """
+    path = Path(checkpoint)
+    return path.with_name(f"{path.name}.certificate")
+
+
+def check_certificate_file(path: Path) -> None:
+    """**Raises** `ValueError` where something else is at this path, or a damaged file, so that it is said before any
+    work and nothing is replaced that is not ours."""
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise ValueError(f"{path} can't be used ({error.strerror}); name another checkpoint") from None
+    if there:
+        read_checked(path, format=CERTIFICATE_FORMAT, what="checkpoint of a certificate")
+
+
 def _checksum(arrays: Mapping[str, np.ndarray], header: Mapping[str, str]) -> str:
     told = sorted((name, text) for name, text in header.items() if name != "checksum")
     total = hashlib.sha256(repr(told).encode())

@@ -44,6 +44,7 @@ def certify(
     recovery_atol: float | None = None,
     memory_limit: int | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = True,
     refined: Sequence[Refined | None] | None = None,
     progress: Progress | None = None,
 ) -> Certificate:
@@ -74,7 +75,8 @@ def certify(
       units of the patterns (`Patterns.unit`).
     - `memory_limit`: bytes that the cycles at work take together at most, in pieces as large as that allows; the
       memory itself and what is computed once from its weights come on top. By default 64 cycles a core.
-    - `checkpoint`: a file to save the finished cycles to from time to time. If it exists, they are not computed again.
+    - `checkpoint`: a file to save the finished cycles to from time to time. If it exists, they are not computed again,
+      unless `resume` is `False`: then it is replaced.
     - `refined`: what `attrax.dynamics.refine_each` made of each cycle, in the order of `Patterns.cycles`; `None` for
       those, by default all, that are to be refined here.
     - `progress`: called with the number of finished cycles.
@@ -117,7 +119,7 @@ def certify(
 
     same = Thresholds.literal(unit).recovery
     with (
-        _saving(checkpoint, memory, recovery_atol) as (rows, save),
+        _saving(checkpoint, memory, recovery_atol, resume) as (rows, save),
         one_blas_thread(),
         ThreadPoolExecutor(workers) as pool,
     ):
@@ -204,7 +206,7 @@ def _shared(points_of: Callable[[int], HostStates], count: int, same: float) -> 
 
 @contextlib.contextmanager
 def _saving(
-    checkpoint: str | os.PathLike[str] | None, memory: Memory, recovery_atol: float
+    checkpoint: str | os.PathLike[str] | None, memory: Memory, recovery_atol: float, resume: bool
 ) -> Iterator[tuple[list[Row], Callable[[bool], None]]]:
     """The rows of the cycles that an earlier run has finished, to which more are added, and what saves them from time
     to time, and at the end."""
@@ -222,7 +224,7 @@ def _saving(
             saved = time.monotonic()
 
     with alone(path):
-        if path.exists():
+        if resume and path.exists():
             rows += read_rows(path, fingerprint)
         yield rows, save
 

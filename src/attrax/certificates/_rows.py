@@ -8,11 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from attrax._base.arguments import ArgumentError, mention
-from attrax._base.checked_arrays import read_checked, write_checked
+from attrax._base.checked_arrays import CERTIFICATE_FORMAT, read_checked, write_checked
 from attrax._base.status import Evidence, Reason, Verdict
 from attrax._base.types import HostStates
-
-_FORMAT = "attrax certificate 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +69,13 @@ def write_rows(path: Path, rows: Sequence[Row], fingerprint: str) -> None:
     arrays["moved cycles"] = np.array(moved, np.int64)
     for number in moved:
         arrays[f"points {number}"] = np.asarray(rows[number].points)
-    write_checked(path, arrays, header, format=_FORMAT)
+    write_checked(path, arrays, header, format=CERTIFICATE_FORMAT)
 
 
 def read_rows(path: Path, fingerprint: str) -> list[Row]:
     """The rows that were written last. **Raises** `ValueError` if the file is not such a checkpoint, or belongs to
     another memory or other settings."""
-    arrays, header = read_checked(path, format=_FORMAT, what="checkpoint of a certificate")
+    arrays, header = read_checked(path, format=CERTIFICATE_FORMAT, what="checkpoint of a certificate")
     if header.get("fingerprint") != fingerprint:
         raise ArgumentError(
             f"{path} belongs to the certificate of another memory, or with another {mention('recovery_atol')}; repeat "

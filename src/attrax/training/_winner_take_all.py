@@ -44,6 +44,8 @@ _GAIN = 1e4
 """The winner's activity at a clean example times the gain, that is, how far beyond saturation it is."""
 _SAFE = 0.6
 """The first inhibition is at most this fraction of the strongest one that every example's own score survives."""
+_CLOSE = 1e-3
+"""Scores that are lower than the largest by at most this fraction of it are computed in double precision."""
 _STEEPEST = 10.0
 """The largest change that makes an example lead, as a multiple of the norm of a typical row."""
 
@@ -324,19 +326,32 @@ def _own_scores(
     """For each example its own score, 0 if it is not the largest; the sum of the scores above 0; and what its unit has
     after all rounds, 0 if it does not win.
 
-    In single precision, which suffices for the onset and the gain, as both are far from where it matters.
+    In single precision, which suffices for the onset and the gain, but for scores that are close to the largest:
+    between near duplicates single precision would take one for the other, and the gain would be that of a tie.
     """
     own, total, won = (np.zeros(len(features)) for _ in range(3))
     for piece, first in score_pieces(features, weight, bias):
         np.maximum(first, 0.0, out=first)
-        mine = first[np.arange(len(first)), np.arange(piece.start, piece.stop)]
-        own[piece], total[piece] = np.where(mine >= first.max(axis=1), mine, 0.0), first.sum(axis=1)
+        total[piece], largest = first.sum(axis=1), first.max(axis=1)
         # After the first round few are on, and a unit that is off stays off.
         sums, strength = total[piece], strengths[0]
-        least = (strength / (1 + strength) * sums).astype(first.dtype)
-        flat = np.flatnonzero(first > least[:, None])
+        least = np.minimum(strength / (1 + strength) * sums, (1 - _CLOSE) * largest).astype(first.dtype)
+        least = np.maximum(least, np.finfo(first.dtype).tiny)
+        flat = np.flatnonzero(first >= least[:, None])
         rows, columns = np.divmod(flat, first.shape[1])
-        active = (1 + strength) * first.ravel()[flat].astype(np.float64) - strength * sums[rows]
+        scores = first.ravel()[flat].astype(np.float64)
+        close = np.flatnonzero(scores >= (1 - _CLOSE) * largest[rows])
+        those = columns[close]
+        exact = np.einsum("ij,ij->i", features[piece.start + rows[close]], weight[those]) + bias[those]
+        scores[close] = np.maximum(exact, 0.0)
+        highest = np.zeros(len(first))
+        np.maximum.at(highest, rows, scores)
+        mine = np.flatnonzero(columns == piece.start + rows)
+        ahead = mine[scores[mine] >= highest[rows[mine]]]
+        own[piece.start + rows[ahead]] = scores[ahead]
+        active = (1 + strength) * scores - strength * sums[rows]
+        on = active > 0
+        rows, columns, active = rows[on], columns[on], active[on]
         for strength in strengths[1:]:
             sums = np.bincount(rows, active, minlength=len(first))
             active = (1 + strength) * active - strength * sums[rows]

@@ -10,7 +10,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from attrax._base.files import certificate_file
+from attrax._base.checked_arrays import certificate_file
 from attrax._base.shown import Record
 from attrax._base.types import Map, Progress
 from attrax.corruptions import parse_corruption
@@ -160,6 +160,7 @@ class Auto(Record):
                     images=written.images,
                     recovery_atol=recovery_atol,
                     checkpoint=certificate_file(checkpoint) if number == 0 and checkpoint is not None else None,
+                    resume=resume,
                     progress=progress,
                 )
             assert memory.certificate is not None  # `refine_and_certify` sets it

@@ -19,13 +19,14 @@ def refine_and_certify(
     images: HostStates | None = None,
     recovery_atol: float | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = True,
     progress: Progress | None = None,
 ) -> Memory:
     """The memory with its points refined, and certified there: in float64, the map sends each to the next of its cycle
     up to a small residual. The certificate says whether an exact cycle was proved to exist there.
 
-    `images` are the map's values at the originals, n×state shape, if they are known; `recovery_atol` and
-    `checkpoint` are those of `certify`. **Raises** `ValueError` if the memory holds no patterns.
+    `images` are the map's values at the originals, n×state shape, if they are known; `recovery_atol`,
+    `checkpoint` and `resume` are those of `certify`. **Raises** `ValueError` if the memory holds no patterns.
 
     ```python
     >>> import numpy as np
@@ -53,7 +54,7 @@ def refine_and_certify(
     # These are the stored points now, which have not moved.
     ends = [replace(end, moved=0.0) if end.converged else None for end in refined]
     certificate: Certificate = certify(
-        memory, recovery_atol=recovery_atol, checkpoint=checkpoint, refined=ends, progress=progress
+        memory, recovery_atol=recovery_atol, checkpoint=checkpoint, resume=resume, refined=ends, progress=progress
     )
     return replace(memory, certificate=certificate)
 

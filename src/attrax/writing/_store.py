@@ -7,7 +7,7 @@ from dataclasses import replace
 from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
-from attrax._base.files import certificate_file
+from attrax._base.checked_arrays import certificate_file, check_certificate_file
 from attrax._base.processes import refuse_forked
 from attrax._base.states import state_batch
 from attrax._base.types import HostStates, Map, Progress
@@ -80,8 +80,8 @@ def store(
     chosen: Writer = checked_writer(Auto() if writer is None else writer, "write")
     network = checked_network(network, patterns.shape)
     rows = None if checkpoint is None else certificate_file(checkpoint)
-    if rows is not None and not resume:
-        rows.unlink(missing_ok=True)
+    if rows is not None:
+        check_certificate_file(rows)
     written = chosen.write(
         patterns, network, key=key, checkpoint=checkpoint, resume=resume, recovery_atol=recovery_atol, progress=progress
     )
@@ -92,6 +92,7 @@ def store(
             images=written.images,
             recovery_atol=recovery_atol,
             checkpoint=rows,
+            resume=resume,
             progress=progress,
         )
     certificate = memory.certificate

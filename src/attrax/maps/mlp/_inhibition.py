@@ -23,6 +23,8 @@ _Layer: TypeAlias = tuple[DiagonalPlusRankOne, np.ndarray | None]
 
 _RADIUS = 1e-10
 """Radius of the balls that are looked at, relative to 1 and the size of a state together."""
+_LARGE = 1e300
+"""Scores and their sums stay below this, or nothing is known about a state."""
 _UNITS, _LEAST = 8_000_000, 32
 """Units that are computed in full, of all states together, at once; and the least number of states."""
 
@@ -74,7 +76,7 @@ class Rounds:
         return np.where(sure & constant & (found <= radius), found, np.inf), narrow
 
     def images(self, states: Float[np.ndarray, "p d"]) -> Float[np.ndarray, "p d"]:
-        """The network's values; NaN where the numbers on the way are not finite."""
+        """The network's values; NaN where the numbers on the way may leave the range of float64."""
         pieces = []
         with np.errstate(over="ignore", invalid="ignore"):
             for start in range(0, len(states), self.together):
@@ -211,7 +213,10 @@ class _Scores:
         error = (reach + 8 * unit * length)[:, 0] * (steep * self.sizes).max() + 16 * unit * (steep * levels).max()
         error += tiny * steep.max()
         error = (error + most * (total_error + 8 * unit * total) + 8 * unit * least) * MORE + 1e-290
-        sure = np.isfinite(error)
+        # Sums of products that overflow, or underflow and are multiplied by large numbers, are beyond these bounds.
+        usual = (((self.sizes > 1e-150) & (self.sizes < 1e150)) | (self.sizes == 0)).all()
+        scale = length[:, 0] * self.sizes.max() + levels.max()
+        sure = usual & np.isfinite(error) & (scale * (1 + right.sum()) * (1 + steep.max() + most) + least < _LARGE)
         found = np.flatnonzero(values >= np.where(sure, -error, np.inf)[:, None])
         rows, columns = np.divmod(found, values.shape[1])
         counts = np.bincount(rows, minlength=len(values))
@@ -259,7 +264,9 @@ class _Few:
             before = before + offsets
             size = size + _largest(offsets)
         counts = np.count_nonzero(self.kept, axis=1) + 8
-        return before, np.array([gamma(int(count)) for count in counts])[:, None] * size * MORE + 1e-300
+        return before, np.array([gamma(int(count)) for count in counts])[:, None] * size * MORE + 1e-300 * (
+            1 + _largest(left)
+        )
 
     def inhibited(self, weight: DiagonalPlusRankOne, bias: np.ndarray | None) -> "_Few":
         """The next layer, which inhibits. The bounds are those of `Evaluation` by norms, of these units alone."""

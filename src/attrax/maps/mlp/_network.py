@@ -151,13 +151,20 @@ class MLP(Record, eqx.Module):
         many = isinstance(self.weights[-2], DiagonalPlusRankOne)
         rounds = cache(lambda: rounds_of(network_factors(self)) if many else None)
 
+        def in_full(vectors: np.ndarray) -> np.ndarray:
+            # Layers may be far larger than states.
+            starts = range(0, max(len(vectors), 1), _ROWS)
+            return np.concatenate([last.rows(hidden.rows(vectors[start : start + _ROWS])) for start in starts])
+
         def rows(states: np.ndarray) -> np.ndarray:
             vectors = states.reshape(len(states), -1)
-            if len(states) >= _MANY and states.dtype == np.float64 and (few := rounds()) is not None:
-                return few.images(vectors).reshape(states.shape)
-            # Layers may be far larger than states.
-            starts = range(0, max(len(states), 1), _ROWS)
-            return np.concatenate([last.rows(hidden.rows(vectors[start : start + _ROWS])) for start in starts])
+            if len(states) < _MANY or states.dtype != np.float64 or (few := rounds()) is None:
+                return in_full(vectors)
+            found = few.images(vectors).reshape(states.shape)
+            unknown = np.flatnonzero(np.isnan(found).reshape(len(found), -1).any(axis=1))
+            if len(unknown):
+                found[unknown] = in_full(vectors[unknown])
+            return found
 
         return HostFunction(
             rows,
