@@ -63,16 +63,6 @@ CERTIFICATE_FORMAT = "attrax certificate 1"
 """The format of a file of finished certificates."""
 
 
-def certificate_file(checkpoint: str | os.PathLike[str]) -> Path:
-    """Where `store` keeps finished certificates, beside the checkpoint of training.
-
-    >>> certificate_file("faces.run").name
-    'faces.run.certificate'
-    """
-    path = Path(checkpoint)
-    return path.with_name(f"{path.name}.certificate")
-
-
 def check_certificate_file(path: Path) -> None:
     """**Raises** `ValueError` where something else is at this path, or a damaged file, so that it is said before any
     work and nothing is replaced that is not ours."""

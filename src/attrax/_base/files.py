@@ -104,6 +104,16 @@ def write_atomically(
     return path
 
 
+def certificate_file(checkpoint: str | os.PathLike[str]) -> Path:
+    """Where `store` keeps finished certificates, beside the checkpoint of training.
+
+    >>> certificate_file("faces.run").name
+    'faces.run.certificate'
+    """
+    path = Path(checkpoint)
+    return path.with_name(f"{path.name}.certificate")
+
+
 @contextlib.contextmanager
 def alone(path: str | os.PathLike[str]) -> Iterator[Callable[[], None]]:
     """Within it, nobody else who asks for the same may change the file, in this process or another.

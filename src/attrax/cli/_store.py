@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from attrax._base.checked_arrays import certificate_file
+from attrax._base.files import certificate_file
 from attrax.activations import activation as activation_of
 from attrax.cli._devices import on_devices
 from attrax.cli._examples import (

@@ -10,7 +10,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from attrax._base.checked_arrays import certificate_file
+from attrax._base.files import certificate_file
 from attrax._base.shown import Record
 from attrax._base.types import Map, Progress
 from attrax.corruptions import parse_corruption

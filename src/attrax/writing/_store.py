@@ -7,7 +7,8 @@ from dataclasses import replace
 from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
-from attrax._base.checked_arrays import certificate_file, check_certificate_file
+from attrax._base.checked_arrays import check_certificate_file
+from attrax._base.files import certificate_file
 from attrax._base.processes import refuse_forked
 from attrax._base.states import state_batch
 from attrax._base.types import HostStates, Map, Progress
