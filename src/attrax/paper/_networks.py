@@ -158,7 +158,8 @@ def fitted(
     }
     edge = {}
     if settings["rate"] == "edge":
-        at_edge = fit_at_edge(network, examples, examples, cycles=patterns.cycles, optimizer=name, **common)
+        common |= {"cycles": patterns.cycles, "examined": trained}
+        at_edge = fit_at_edge(network, examples, examples, optimizer=name, **common)
         found, edge = at_edge.fit, {"edge": at_edge.record()}
     else:
         found = fit(network, examples, examples, optimizer=optimizer(name, learning_rate=settings["rate"]), **common)

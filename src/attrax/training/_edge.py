@@ -107,6 +107,7 @@ def fit_at_edge(
     targets: HostStates,
     *,
     cycles: Sequence[Sequence[int]],
+    examined: Callable[[M], Map] = lambda map: map,
     optimizer: str = "rmsprop",
     momentum: float | None = None,
     weight_decay: float | None = None,
@@ -143,6 +144,7 @@ def fit_at_edge(
 
     - `map`, `inputs`, `targets`, `batch`, `checkpoint`, `resume`, `fingerprint`, `progress`, `key`: as in `fit`.
     - `cycles`: the rows of `inputs` in each cycle, such as `Patterns.cycles`; a fixed point is a cycle of length one.
+    - `examined`: gives the map whose radii are estimated, where a rule of learning is a map around it.
     - `optimizer`, `momentum`, `weight_decay`: as in `attrax.training.optimizer`.
     - `epochs`: maximum number of passes through the data at the edge.
     - `tol`: loss at which the map counts as trained.
@@ -176,6 +178,7 @@ def fit_at_edge(
         progress=progress,
         key=key,
         radii=CycleRadii(inputs.astype(start[1].total.dtype), [cycles[index] for index in sample]),
+        examined=examined,
         start=start,
         now=start,
         best=start,
@@ -218,6 +221,7 @@ class _Run:
     progress: Progress | None
     key: PRNGKeyArray
     radii: CycleRadii
+    examined: Callable[[Any], Map]
     start: tuple[Any, Rated]
     now: tuple[Any, Rated]
     best: tuple[Any, Rated]
@@ -322,7 +326,7 @@ class _Run:
         radii."""
         state: Rated = fitted.optimizer_state
         finite = bool(np.isfinite([state.mean, fitted.loss]).all())
-        logs = self.radii(fitted.map) if finite else np.full(1, np.inf)
+        logs = self.radii(self.examined(fitted.map)) if finite else np.full(1, np.inf)
         median, largest = (float(value) / math.log(10) for value in (np.median(logs), logs.max()))
         self.log.history.append(Snapshot(self.log.epoch, rate, state.mean, float(state.highest), median, largest))
         score = (int(np.sum(logs >= math.log(_STABLE))), float(np.mean(logs)))

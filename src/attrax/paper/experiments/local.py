@@ -17,13 +17,13 @@ from attrax.maps import MLP
 from attrax.memory import Memory
 from attrax.paper._experiment import Drawing, Experiment, Records, Summary, extent, judged, labeled, repeated, told
 from attrax.paper._figures import BLUE, VERMILION, plain_axes
-from attrax.paper._networks import RECIPE, fitted, reached, recipe, stored_numbers
+from attrax.paper._networks import fitted, network_settings, reached, recipe, stored_numbers
 from attrax.paper._pictures import data_note, data_source, limited, pictures
 from attrax.paper.pages import PageTable
 from attrax.paper.sweeps import Cell, CellFound, CellRecord, Work
 
 _SIZES: dict[str, dict[str, Any]] = {
-    "smoke": {"n": 3, "side": 8, "width": 128, "depth": 2, "epochs": 6000, "rate": 1e-3},
+    "smoke": {"n": 3, "side": 8, "width": 128, "depth": 2, "epochs": 6000, "rate": 1e-3, "edge": {"epochs": 1500}},
     "quick": {"n": 10, "side": 14, "width": 256, "depth": 3, "epochs": 10_000, "rate": 3e-4},
     "tables": {"n": 20, "side": 28, "width": 512, "depth": 5, "epochs": 100_000, "rate": 1e-4},
     "full": {"n": 100, "side": 28, "width": 1024, "depth": 10, "epochs": 1_000_000, "rate": 1e-4},
@@ -79,7 +79,8 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     start = recipe(settings)(examples.shape[1:], key=key)
     draw = np.random.default_rng(settings["seed"])
     feedback = tuple(
-        draw.uniform(-1, 1, np.shape(weight)[::-1]) / np.sqrt(np.shape(weight)[1]) for weight in start.weights
+        (draw.uniform(-1, 1, np.shape(weight)[::-1]) / np.sqrt(np.shape(weight)[1])).astype(weight.dtype)
+        for weight in start.weights
     )
     numbers: dict[str, Any] = {}
     complete = False
@@ -106,16 +107,8 @@ def _finite(memory: Memory) -> np.ndarray:
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
     """Two networks per seed."""
-    settings = limited(
-        {
-            **RECIPE,
-            **_SIZES[scale],
-            "source": data_source("mnist"),
-            "gray": True,
-            "activation": "tanh",
-        }
-    )
-    return repeated("local", run, settings, scale=scale, mode=mode, seed=seed)
+    settings = limited({**_SIZES[scale], "source": data_source("mnist"), "gray": True, "activation": "tanh"})
+    return repeated("local", run, network_settings(settings, mode), scale=scale, mode=mode, seed=seed)
 
 
 def summarize(records: Records) -> Summary:
@@ -204,7 +197,7 @@ EXPERIMENT = Experiment(
     summarize=summarize,
     draw=draw,
     tabulate=tabulate,
-    modes=("paper",),
+    modes=("paper", "edge"),
     notes="The paper asks whether biologically plausible rules store as well; the rule is chosen here, and tanh, "
     "whose slope keeps its sign: errors come back through fixed weights, and with the sinusoid the loss stays high.",
 )
