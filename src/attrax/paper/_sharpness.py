@@ -13,24 +13,30 @@ from jaxtyping import PRNGKeyArray
 from attrax.extending import HostStates, Map
 
 _STEPS = 100
-_TINY = 1e-8
-"""What both optimizers add to the root of the mean square."""
+TINY = 1e-8
+"""What Adam and RMSprop add to the root of the mean square."""
 
 
 def sharpness(map: Map, examples: HostStates, state: Any, *, key: PRNGKeyArray) -> float:
     """The largest eigenvalue of D^(−½) H D^(−½) by power iteration on Hessian-vector products.
 
     H is the Hessian of the mean squared error that reproduces `examples`, n×state shape; D holds the roots of the mean
-    squares of the gradient that Adam and RMSprop keep in their `state` and divide their steps by.
+    squares of the gradient that Adam and RMSprop keep in their `state` and divide their steps by. For an optimizer that
+    keeps none, D is one.
     """
-    return float(_leading(map, examples, optax.tree.get(state, "nu"), key))
+    return float(_leading(map, examples, mean_squares(state), key))
+
+
+def mean_squares(state: Any) -> Any:
+    """The mean squares of the gradient in the state of an optimizer; nothing if it keeps none."""
+    return optax.tree.get(state, "nu", None)
 
 
 @eqx.filter_jit
 def _leading(map: Map, examples: Any, squares: Any, key: PRNGKeyArray) -> Any:
     parameters, static = eqx.partition(map, eqx.is_inexact_array)
     weights, unravel = ravel_pytree(parameters)
-    scale = 1 / jnp.sqrt(jnp.sqrt(ravel_pytree(squares)[0]) + _TINY)
+    scale = 1.0 if squares is None else 1 / jnp.sqrt(jnp.sqrt(ravel_pytree(squares)[0]) + TINY)
     points, start = jnp.asarray(examples, weights.dtype), jr.normal(key, weights.shape, weights.dtype)
 
     def loss(weights: Any) -> Any:
