@@ -103,7 +103,7 @@ def measured(*rows: tuple[float, float, float, float]) -> list[CellRecord]:
     settings = {"n": 4, "side": 8, "source": "natural"}
     records = []
     for kind, (sharp, norm, bound, least) in zip(KINDS, rows, strict=False):
-        row = [100, 1e-3, sharp, norm / 2, norm, bound, least, 2 * bound / norm]
+        row = [100, 1e-3, sharp, norm / 2, norm, bound, bound / norm, least]
         cell = Cell("minima", f"{kind}-0", "m:f", {**settings, "kind": kind})
         records.append(CellRecord(cell, CellStatus.DONE, {"rows": [row]}, {}, 1.0))
     return records
@@ -165,10 +165,10 @@ def test_radii_must_fall_from_either_start(plain: float, expanding: float, wante
 
 def test_cells_measure_what_they_train() -> None:
     ((_, _, found),) = planned(["minima"], scale="smoke")
-    tiny = {"n": 2, "side": 2, "width": 3, "depth": 1, "epochs": [4, 16], "source": "natural"}
+    tiny = {"n": 2, "side": 2, "width": 3, "depth": 1, "epochs": [8, 16], "apart": 2, "source": "natural"}
     for cell in found[:1] + found[-2:]:
         rows = minima.run({**cell.settings, **tiny}, Work(lambda *_: None)).numbers["rows"]
-        assert [row[0] for row in rows] == [4, 16]
+        assert [row[0] for row in rows] == [8, 16]
         assert all(np.isfinite(row).all() for row in rows)
     ((_, _, found),) = planned(["causes"], scale="smoke")
     assert len({cell.name for cell in found}) == len(found) == 12

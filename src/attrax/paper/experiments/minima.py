@@ -17,10 +17,10 @@ from attrax.paper.sweeps import Cell, CellFound, CellRecord, CellStatus, Work
 from attrax.training import fit, optimizer
 
 _SIZES: dict[str, dict[str, Any]] = {
-    "smoke": {"n": 4, "side": 8, "epochs": [100, 400], "networks": 1},
-    "quick": {"n": 20, "side": 16, "epochs": [400, 1000, 2000, 4000, 8000, 16_000], "networks": 3},
-    "tables": {"n": 50, "side": 16, "epochs": [1000, 2000, 4000, 8000, 16_000, 32_000], "networks": 5},
-    "full": {"n": 100, "side": 32, "epochs": [1000, 2000, 4000, 8000, 16_000, 32_000], "networks": 5},
+    "smoke": {"n": 4, "side": 8, "epochs": [100, 400], "apart": 5, "networks": 1},
+    "quick": {"n": 20, "side": 16, "epochs": [400, 1000, 2000, 4000, 8000, 16_000], "apart": 50, "networks": 3},
+    "tables": {"n": 50, "side": 16, "epochs": [1000, 2000, 4000, 8000, 16_000, 32_000], "apart": 50, "networks": 5},
+    "full": {"n": 100, "side": 32, "epochs": [1000, 2000, 4000, 8000, 16_000, 32_000], "apart": 50, "networks": 5},
 }
 _WIDTHS = {"smoke": (16, 16), "quick": (64, 128), "tables": (128, 256), "full": (512, 1024)}
 _KINDS = {
@@ -33,6 +33,8 @@ _KINDS = {
 """Optimizer, activation, depth, which of the two widths, and rate × width. Without it the rate is `_PLAIN`."""
 _PLAIN = 0.3
 """The rate of gradient descent, not far below its largest stable one."""
+_INSTANTS = 5
+"""A measurement is the median of so many, as all numbers go up and down with the loss."""
 _LIMITS = {"rmsprop": 2.0, "gd": 2.0, "adam": 38.0}
 """Sharpness times rate above which a quadratic loss is unstable: 2 without a first moment, and 2 (1 + β₁)/(1 − β₁) with
 Adam's β₁ = .9 (Cohen et al., Adaptive gradient methods at the edge of stability, 2022)."""
@@ -48,31 +50,35 @@ def run(settings: Mapping[str, Any], work: Work) -> CellFound:
     examples = pictures(settings).astype(np.float32)
     key, name = jr.key(settings["seed"]), settings["optimizer"]
     rate = _PLAIN if settings["speed"] is None else settings["speed"] / settings["width"]
+    limit = _LIMITS[name] / rate
     network = recipe(settings)(examples.shape[1:], key=jr.fold_in(key, 1))
     rule, state, done, rows = optimizer(name, learning_rate=rate), None, 0, list[list[float]]()
     for total in settings["epochs"]:
-        found = fit(
-            network,
-            examples,
-            examples,
-            optimizer=rule,
-            optimizer_state=state,
-            epochs=total - done,
-            tol=None,
-            progress=work.progress,
-            key=key,
-        )
-        network, state, done = found.map, found.optimizer_state, total
-        if not np.isfinite(found.loss):
-            break
-        share = rate * sharpness(network, examples, state, key=jr.fold_in(key, 2)) / _LIMITS[name]
-        norms = jacobian_norms(network, examples)
-        bounds = largest_stable_norms(network, examples, state, _LIMITS[name] / rate)
-        radius = float(np.median(radii_at(network, examples)))
-        factors = bounds / norms
-        row = [total, found.loss, share, radius, *map(float, (np.median(norms), np.median(bounds)))]
-        rows.append([*row, *map(float, (factors.min(), factors.max()))])
-    return CellFound({"rate": rate, "rows": rows}, trained=len(rows) == len(settings["epochs"]))
+        instants = []
+        for until in range(total - (_INSTANTS - 1) * settings["apart"], total + 1, settings["apart"]):
+            found = fit(
+                network,
+                examples,
+                examples,
+                optimizer=rule,
+                optimizer_state=state,
+                epochs=until - done,
+                tol=None,
+                progress=work.progress,
+                key=key,
+            )
+            network, state, done = found.map, found.optimizer_state, until
+            if not np.isfinite(found.loss):
+                return CellFound({"rate": rate, "rows": rows}, trained=False)
+            share = sharpness(network, examples, state, key=jr.fold_in(key, 2)) / limit
+            norms = jacobian_norms(network, examples)
+            bounds = largest_stable_norms(network, examples, state, limit)
+            typical = [
+                float(np.median(values)) for values in (radii_at(network, examples), norms, bounds, bounds / norms)
+            ]
+            instants.append([found.loss, share, *typical, float(np.min(bounds / norms))])
+        rows.append([total, *map(float, np.median(instants, axis=0)[:-1]), min(instant[-1] for instant in instants)])
+    return CellFound({"rate": rate, "rows": rows}, trained=True)
 
 
 def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
@@ -109,10 +115,10 @@ def summarize(records: Records) -> Summary:
     rows = np.array(_edge_rows(records)).reshape(-1, 8)
     if not len(rows):
         return Summary(None, None, None, Outcome.INCONCLUSIVE, f"No network was at the edge. {rule}")
-    norms, factors = rows[:, 4], rows[:, 5] / rows[:, 4]
+    norms, factors = rows[:, 4], rows[:, 6]
     low, here, high = (float(value) for value in np.quantile(factors, [0.0, 0.5, 1.0]))
     span = float(norms.max() / norms.min())
-    holds = bool(rows[:, 6].min() >= 1)
+    holds = bool(rows[:, 7].min() >= 1)
     explains = high <= _FACTOR and high <= _SPREAD * low and span >= _SPAN
     outcome = Outcome.NOT if not holds else Outcome.REPRODUCED if explains else Outcome.PARTLY
     text = (
@@ -149,14 +155,9 @@ def _kind(record: CellRecord) -> str:
 
 def tabulate(records: Records) -> Sequence[PageTable]:
     """Every measurement."""
-    forms = ("g", ".1e", ".2f", ".3g", ".3g", ".3g")
+    forms = ("g", ".1e", ".2f", ".3g", ".3g", ".3g", ".1f", ".1f")
     rows = [
-        (
-            record.cell.name,
-            *(told(value, form) for value, form in zip(numbers[:6], forms, strict=True)),
-            told(numeric(numbers[5]) / numeric(numbers[4]), ".1f"),
-            *(told(value, ".1f") for value in numbers[6:]),
-        )
+        (record.cell.name, *(told(value, form) for value, form in zip(numbers, forms, strict=True)))
         for record in records
         for numbers in record.numbers.get("rows", ())
     ]
@@ -164,9 +165,10 @@ def tabulate(records: Records) -> Sequence[PageTable]:
     caption = (
         "Sharpness: the largest eigenvalue of the loss's Hessian as the optimizer scales it, times the rate, over the "
         "limit of a stable step: 2 without a first moment, 38 with Adam's. The norm is the largest singular value of "
-        "the Jacobian; its bound is the one at the limit."
+        f"the Jacobian; its bound is the one at the limit. Medians of {_INSTANTS} instants; the last column is the "
+        "least of all examples at all instants."
     )
-    return [PageTable(caption, (*head, "least", "largest"), tuple(rows))] if rows else []
+    return [PageTable(caption, (*head, "least of all"), tuple(rows))] if rows else []
 
 
 EXPERIMENT = Experiment(
@@ -183,5 +185,7 @@ EXPERIMENT = Experiment(
     modes=("paper",),
     group="own",
     notes="A question of this project, not of the paper. The networks are trained as in the paper, with larger rates. "
-    "Kinds, rates and the rule were set after one network of each kind with another seed had been seen.",
+    "Kinds, rates and the rule were set after one network of each kind with another seed had been seen. A first run "
+    "had one instant for each measurement. Of 83 at the edge, four fell into a breakout of the loss, where the bound "
+    "was 17 to 54 times the norm; in the others it was 5 to 11 times the norm.",
 )
