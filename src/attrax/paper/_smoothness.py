@@ -44,7 +44,8 @@ def largest_stable_norms(network: MLP, examples: HostStates, state: Any, sharpne
     counted = points**2 @ (1 / divided.weights[0]).T
     if network.biases[0] is not None:
         counted += 1 / divided.biases[0]
-    scaled = network.weights[0] / jnp.sqrt(counted)[:, :, None]
+    weight: Any = network.weights[0]  # a plain array: these networks are trained
+    scaled = weight / jnp.sqrt(counted)[:, :, None]
     return np.sqrt(examples.size * sharpness / 2) * np.asarray(jnp.linalg.norm(scaled, ord=2, axis=(1, 2)))
 
 
