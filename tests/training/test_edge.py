@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import attrax as ax
+from attrax.paper.experiments.local import FeedbackMLP
 from attrax.training import EdgeFit, _edge, fit, fit_at_edge, optimizer  # its search is left out
 from attrax.training._edge_log import Log, Snapshot  # decisions that long runs show only now and then
 from attrax.training._radii import CycleRadii  # the estimate by itself
@@ -149,6 +150,18 @@ def test_the_record_accounts_for_every_epoch_and_for_the_radii(found: EdgeFit[An
     assert 10**last.largest == pytest.approx(np.exp(CycleRadii(POINTS, ALONE)(found.fit.map)).max(), rel=0.1)
     assert all(look.highest >= look.loss > 0 for look in found.history)
     assert strict(json.dumps(found.record())).keys() == {"rate", "tried", "seconds_to_find", "schedule", "history"}
+
+
+def test_radii_are_those_of_the_map_inside_a_rule_of_learning() -> None:
+    start = network(depth=1)
+    rule = FeedbackMLP(start, tuple(np.asarray(weight).T for weight in start.weights))
+    settings: dict[str, Any] = {"cycles": ALONE, "epochs": 20, "key": jr.key(1)}
+    with pytest.raises(TypeError, match="forward-mode"):  # its derivative is defined in one direction only
+        fit_at_edge(rule, POINTS, POINTS, **settings)
+    edge = fit_at_edge(rule, POINTS, POINTS, examined=lambda map: map.network, **settings)
+    plain = fit_at_edge(start, POINTS, POINTS, **settings)  # fed back through its own weights at the start
+    assert edge.history[0].median == pytest.approx(plain.history[0].median, abs=0.05)
+    assert edge.tried[0].loss == pytest.approx(plain.tried[0].loss, rel=0.2)
 
 
 def test_a_rate_that_breaks_out_is_halved_from_the_best_weights(monkeypatch: pytest.MonkeyPatch) -> None:
