@@ -733,5 +733,5 @@ def test_settings_in_place_of_the_scales(tmp_path: Path, capsys: pytest.CaptureF
 def test_every_file_of_an_experiment_is_listed() -> None:
     files = {path.stem for path in Path(attrax.paper.experiments.__file__).parent.glob("*.py")} - {"__init__"}
     assert files == {*EVERY}
-    assert {*EXPERIMENTS, *COMPARISONS} == {*EVERY} - {"edge", "motion", "minima", "causes", "capacity"}
+    assert {*EXPERIMENTS, *COMPARISONS} == {*EVERY} - {"edge", "motion", "minima", "flow", "causes", "capacity"}
     assert all(one.id == name for name, one in EVERY.items())

@@ -37,7 +37,7 @@ _FILES = (
     "general",
 )
 
-_OWN_FILES = ("edge", "motion", "minima", "causes", "capacity")
+_OWN_FILES = ("edge", "motion", "minima", "flow", "causes", "capacity")
 
 _RIVAL_FILES = ("salvatori", "millidge", "bayespcn", "noae", "mesh")
 
