@@ -26,11 +26,11 @@ def largest_stable_norms(network: MLP, examples: HostStates, state: Any, sharpne
     that layer's sums, J = G W. Where the output depends little on the weights, it depends little on the input (Ma and
     Ying, On linear stability of SGD and input-smoothness of neural networks, 2021, for plain steps). Let the step of
     the weight from entry b to unit a be divided by p of (a, b). If the n examples of d entries are reproduced, the
-    Hessian of their mean squared error, as the optimizer scales it, is at least
+    largest eigenvalue λ of the Hessian of their mean squared error, as the optimizer scales it, is at least that of
 
         (2/nd) G C² Gᵀ,    C² = diag(Σ_b x_b² / p_ab),
 
-    for each example x, with an entry of 1 for the bias. So if its largest eigenvalue is λ,
+    for each example x, with an entry of 1 for the bias. So
 
         ‖J‖ ≤ √(nd λ/2) ‖C⁻¹ W‖.
 
