@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from attrax.paper import Outcome, planned
-from attrax.paper._central_flow import central_flow, complementary, sharpness, stable_flow
+from attrax.paper._central_flow import (
+    _HORIZON,
+    _oscillation,
+    central_flow,
+    complementary,
+    sharpness,
+    stable_flow,
+)  # one time
 from attrax.paper.experiments.flow import EXPERIMENT, run
 from attrax.paper.sweeps import Cell, CellRecord, CellStatus, Work
 from attrax.training import optimizer
@@ -104,6 +111,37 @@ def test_shares_are_complementary(k: int) -> None:
     assert np.linalg.norm(found @ slack) <= 1e-4 * size_of * np.linalg.norm(found)
     assert 0 < np.sum(np.linalg.eigvalsh(found) > 1e-6) < k
     np.testing.assert_allclose(complementary(alpha, beta, found), found, atol=1e-4)
+
+
+def test_oscillations_in_several_directions_are_those_of_the_formulas() -> None:
+    draw, rate, gain = np.random.default_rng(1), 0.1, 0.01 / 0.99
+    squares = draw.uniform(0.05, 0.2, 7).astype(np.float32)
+    divisor = (np.sqrt(squares) + 1e-8) / rate
+    basis = np.linalg.qr(draw.normal(size=(7, 7)))[0] * np.sqrt(divisor)[:, None]
+    second = (basis * [2, 2, 2, 1, 0.5, 0.2, -0.1]) @ basis.T
+    third = draw.normal(size=(7, 7, 7))
+
+    def loss(w: Any) -> Any:
+        return w @ second @ w / 2 + jnp.einsum("abc,a,b,c", third, w, w, w) / 20
+
+    weights = draw.normal(size=7).astype(np.float32) * np.float32(0.02)
+    gradient, hessian = (np.asarray(of(loss)(weights)) for of in (jax.grad, jax.hessian))
+    slopes = np.asarray(jax.jacobian(jax.hessian(loss))(weights))
+    values, vectors = np.linalg.eigh(hessian / np.sqrt(np.outer(divisor, divisor)))
+    values, rows = values[:-4:-1], vectors.T[:-4:-1] / np.sqrt(divisor)
+    found = _oscillation(loss, (weights, squares, gradient), rate, values, rows, np.zeros((3, 3)))
+    spread = rows.T @ found.shares @ rows
+    force, stir = np.einsum("abc,ab->c", slopes, spread) / 2, gain * np.diag(hessian @ spread @ hessian)
+    np.testing.assert_allclose(found.force, force, rtol=1e-3, atol=1e-4 * np.abs(force).max())
+    np.testing.assert_allclose(found.stir, stir, rtol=1e-3)
+    assert found.swing == pytest.approx(np.sum(hessian * spread) / 2, rel=1e-4)
+    moved = -(gradient + force) / divisor
+    widened = (gain * (gradient**2 - squares) + stir) / (2 * rate * np.sqrt(squares))
+    change = rows @ (2 * np.diag(widened) - slopes @ moved) @ rows.T
+    slack = np.diag(2 - values) / _HORIZON + change
+    assert np.abs(found.shares[0, 1]) > 0.1 * found.shares[0, 0] > 0
+    assert np.linalg.eigvalsh(slack)[0] >= -0.02 * np.abs(slack).max()
+    assert np.linalg.norm(found.shares @ slack) <= 0.02 * np.linalg.norm(found.shares) * np.linalg.norm(slack)
 
 
 def test_the_sharpness_is_the_largest_eigenvalue_of_the_scaled_hessian() -> None:

@@ -13,7 +13,7 @@ from jax.flatten_util import ravel_pytree
 
 from attrax.maps import MLP, mlp
 from attrax.paper import Outcome, planned
-from attrax.paper._sharpness import sharpness
+from attrax.paper._sharpness import mean_squares, sharpness
 from attrax.paper._smoothness import jacobian_norms, largest_stable_norms
 from attrax.paper.experiments import causes, minima
 from attrax.paper.sweeps import Cell, CellRecord, CellStatus, Work
@@ -49,7 +49,7 @@ def squares_of(network: MLP, seed: int) -> Any:
 
 
 def state_of(squares: Any) -> Any:
-    return (optax.ScaleByAdamState(count=jnp.zeros((), jnp.int32), mu=squares, nu=squares), optax.EmptyState())
+    return (optax.ScaleByRmsState(nu=squares), optax.EmptyState())
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -71,6 +71,27 @@ def test_the_bound_is_met_where_only_one_unit_of_the_first_layer_moves() -> None
     bounds = largest_stable_norms(network, points, state_of(squares), largest)
     assert bounds == pytest.approx(jacobian_norms(network, points), rel=1e-4)
     assert largest_stable_norms(network, points, state_of(squares), 4 * largest) == pytest.approx(2 * bounds)
+
+
+def test_the_bound_counts_every_entry_and_the_steps_of_each_unit() -> None:
+    network, points = small(3)
+    squares = squares_of(network, 5)
+    weight, bias = (1 / (np.sqrt(np.asarray(part, float)) + 1e-8) for part in (squares.weights[0], squares.biases[0]))
+    first = np.asarray(network.weights[0])
+    wanted = [np.linalg.norm(first / np.sqrt(weight @ x**2 + bias)[:, None], 2) for x in points]
+    bounds = largest_stable_norms(network, points, state_of(squares), 0.7)
+    assert bounds == pytest.approx(np.sqrt(points.size * 0.7 / 2) * np.array(wanted), rel=1e-4)
+
+
+@pytest.mark.parametrize("rule", ["adam", "rmsprop"])
+def test_mean_squares_are_those_that_steps_are_divided_by(rule: str) -> None:
+    weights, gradient = jnp.zeros(2), jnp.array([2.0, 0.5])
+    steps = optimizer(rule, learning_rate=0.1)
+    state = steps.init(weights)
+    for _ in range(5):
+        change, state = steps.update(gradient, state, weights)
+    squares = np.asarray(mean_squares(state))
+    np.testing.assert_allclose(-np.asarray(change), 0.1 * np.asarray(gradient) / np.sqrt(squares), rtol=1e-4)
 
 
 def test_norms_are_those_of_the_jacobian_and_plain_steps_are_not_scaled() -> None:
@@ -165,10 +186,10 @@ def test_radii_must_fall_from_either_start(plain: float, expanding: float, wante
 
 def test_cells_measure_what_they_train() -> None:
     ((_, _, found),) = planned(["minima"], scale="smoke")
-    tiny = {"n": 2, "side": 2, "width": 3, "depth": 1, "epochs": [8, 16], "apart": 2, "source": "natural"}
+    tiny = {"n": 2, "side": 2, "width": 3, "depth": 1, "epochs": [10, 20], "apart": 2, "source": "natural"}
     for cell in found[:1] + found[-2:]:
         rows = minima.run({**cell.settings, **tiny}, Work(lambda *_: None)).numbers["rows"]
-        assert [row[0] for row in rows] == [8, 16]
+        assert [row[0] for row in rows] == [10, 20]
         assert all(np.isfinite(row).all() for row in rows)
     ((_, _, found),) = planned(["causes"], scale="smoke")
     assert len({cell.name for cell in found}) == len(found) == 12

@@ -31,7 +31,7 @@ _NEAR = 1.95
 _SPARE = 8
 """Further directions that are followed."""
 _HORIZON = 4.0
-"""τ: in about so many steps a direction that is above the limit comes back to it."""
+"""τ: in about so many steps a direction that is above the limit comes back to it. The authors take one substep."""
 _SUBSTEPS = 4
 """Euler steps for a step of RMSprop, each with a gradient of its own; Σ and ∇⟨H, Σ⟩ stay the same."""
 _STIFF = 20.0
@@ -195,7 +195,10 @@ def _divisor(squares: np.ndarray, rate: float) -> np.ndarray:
 
 
 class _Directions:
-    """The leading eigenvectors of P^(−½) H P^(−½), kept from one time to the next: each call improves them."""
+    """The leading eigenvectors of P^(−½) H P^(−½), kept from one time to the next: each call improves them.
+
+    Where the search begins is drawn, with one seed: it decides how long it takes, and not what is found.
+    """
 
     def __init__(self, size: int) -> None:
         self._size, self._draw, self._rows = size, np.random.default_rng(0), np.empty((0, size))

@@ -15,6 +15,8 @@ from attrax.extending import HostStates, Map
 _STEPS = 100
 TINY = 1e-8
 """What Adam and RMSprop add to the root of the mean square."""
+_ADAM = 0.999
+"""Adam's β₂: its mean squares begin at zero, and it corrects them for that."""
 
 
 def sharpness(map: Map, examples: HostStates, state: Any, *, key: PRNGKeyArray) -> float:
@@ -28,8 +30,11 @@ def sharpness(map: Map, examples: HostStates, state: Any, *, key: PRNGKeyArray) 
 
 
 def mean_squares(state: Any) -> Any:
-    """The mean squares of the gradient in the state of an optimizer; nothing if it keeps none."""
-    return optax.tree.get(state, "nu", None)
+    """The mean squares of the gradient by whose roots an optimizer divides its steps; nothing if it keeps none."""
+    squares, adam = optax.tree.get(state, "nu", None), optax.tree.get(state, "ScaleByAdamState", None)
+    if adam is None:
+        return squares
+    return jax.tree.map(lambda leaf: leaf / (1 - _ADAM**adam.count), squares)
 
 
 @eqx.filter_jit

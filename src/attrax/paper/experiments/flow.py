@@ -212,7 +212,8 @@ def draw(records: Records) -> Sequence[Drawing]:
         f"{settings['depth']}×{settings['width']}, {settings['n']} gray pictures of {settings['side']}×"
         f"{settings['side']}, {settings['start']} steps of RMSprop before. Of RMSprop: radius and sharpness at the "
         f"mean of the weights over {settings['window']} steps, and the mean loss. The central flow's loss includes "
-        "what its oscillations add. The stable flow ends far above the limit of sharpness, which is 1. "
+        "what its oscillations add. The stable flow is followed until its sharpness is ten times the limit, which is "
+        "1. "
         f"{data_note('cifar10', settings['source'])}"
     )
     return (Drawing(figure, text),)
@@ -235,7 +236,8 @@ def tabulate(records: Records) -> Sequence[PageTable]:
     head = [f"{kind}, {name}" for kind in _KINDS for name, _ in _WAYS]
     caption = (
         "Sharpness: the largest eigenvalue of the loss's Hessian as RMSprop scales it, times the rate, over 2, the "
-        "limit of a stable step. Directions: those in which the central flow has oscillations."
+        "limit of a stable step. Directions: those in which the central flow has oscillations. The stable flow repeats "
+        "its last point from where its sharpness is ten times the limit."
     )
     return [PageTable(caption, ("network", "steps", *head, "directions"), tuple(rows))] if rows else []
 

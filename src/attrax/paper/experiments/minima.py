@@ -105,8 +105,8 @@ def _edge_rows(records: Records) -> list[list[float]]:
 def summarize(records: Records) -> Summary:
     """Judges whether the bound explains the norms: it holds, and it is the same number of times as large."""
     rule = (
-        f"At the edge is a sharpness of at least {_AT_EDGE:g} of its limit. Reproduced where there the median bound "
-        f"over the median norm is nowhere above {_FACTOR:g} and differs by at most {_SPREAD:g} times over all networks "
+        f"At the edge is a sharpness of at least {_AT_EDGE:g} of its limit. Reproduced where there the median of "
+        f"bound over norm is nowhere above {_FACTOR:g} and differs by at most {_SPREAD:g} times over all networks "
         f"and epochs, while the norms differ by at least {_SPAN:g} times, and no norm of an example exceeds its bound; "
         "partly where no norm exceeds its bound."
     )
