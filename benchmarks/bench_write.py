@@ -10,7 +10,8 @@ from collections.abc import Callable
 from importlib import util
 
 from benchmarks.measure import machine
-from benchmarks.write_compare import activations, autoencoder, constructed
+from benchmarks.write_autoencoder import autoencoder, walks
+from benchmarks.write_compare import activations, constructed
 from benchmarks.write_large import cifar, imagenet
 from benchmarks.write_mnist import mnist, shifts, unseen
 from benchmarks.write_reference import NETWORKS, reference
@@ -26,6 +27,7 @@ TABLES: dict[str, tuple[Callable[[Bench], None], tuple[str, ...]]] = {
     "cifar": (cifar, ("cifar10",)),
     "constructed": (constructed, ("mnist",)),
     "autoencoder": (autoencoder, ("mnist",)),
+    "walks": (walks, ("mnist",)),
     "activations": (activations, ("mnist",)),
     "scaling": (scaling, ("cifar10", "imagenet64")),
 }

@@ -1,6 +1,5 @@
-"""Trained beside constructed networks of equal size, an autoencoder beside the default, writers by activation."""
+"""Trained beside constructed networks of equal size, and writers by activation."""
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -32,16 +31,6 @@ KINDS = (
 )
 """A level for every corruption there is."""
 
-AUTOENCODER: dict[str, Any] = {"width": 512, "depth": 3}
-TRAINED: dict[str, Any] = {
-    "coordinates": 0.0,
-    "epochs": 12_000,
-    "learning_rate": 2e-3,
-    "adversarial_deviation": 0.2,
-}
-"""The network, and how it is trained, beside the default writer's corruptions."""
-SECONDS = 60
-"""Seconds of two cores in which it is to be done."""
 GAINED = ("occlude", "drop")
 MARGIN = 0.20
 ACTIVATIONS = ("relu", "leaky_relu", "selu", "swish", "cosid", "sinusoid")
@@ -150,47 +139,6 @@ def parameters(run: Run) -> int:
 
 def _count(made: Any) -> int:
     return sum(np.size(array) for array in (*made.weights, *made.biases) if array is not None)
-
-
-def autoencoder(bench: Bench) -> None:
-    """An autoencoder, trained on what the default writer trains on, beside the default writer."""
-    sizes = bench.sizes
-    title(
-        f"A trained autoencoder beside the default writer, {sizes.mnist} MNIST",
-        f"Means over {sizes.samples} disjoint samples; seeds {STORE_SEED} + s and {RECOVERY_SEED} + s. The autoencoder "
-        f"has {AUTOENCODER['depth']} hidden layers of {AUTOENCODER['width']} units and draws each picture itself. It "
-        "is trained on the corruptions of the default writer, and on adversarial deviations. CPU seconds are those of "
-        "all cores, compilation and certificates included.",
-    )
-    samples, runs = bench.mnist(), {"default": bench.memories()}
-    network = partial(ax.maps.mlp, init="kaiming_uniform", **AUTOENCODER)
-    writer = ax.Gradient(corruptions=runs["default"][0].memory.written["corruptions"], **TRAINED)
-    writer = writer if sizes.epochs is None else replace(writer, epochs=sizes.epochs)
-    runs["autoencoder"] = [
-        bench.write("mnist", sample, writer, network=network, seed=index) for index, sample in enumerate(samples)
-    ]
-    table = Table("network", "parameters", "certified", "CPU seconds", "bar")
-    for name, found in runs.items():
-        certified, slowest = ", ".join(run.certified for run in found), max(run.cpu for run in found)
-        reached = all(run.complete for run in found) and slowest <= 2 * SECONDS
-        bar = bench.bars.check(name, f"all certified, ≤ {2 * SECONDS} CPU s", reached)
-        table.row(name, f"{max(parameters(run) for run in found):,}", certified, f"{slowest:.0f}", bar)
-    print("\nWhat is marked • is of a kind that training saw.\n")
-    table = Table("cue", "seen", "default", "autoencoder", "worst", "difference", "bar")
-    above = 0
-    for kind in KINDS:
-        found = {name: rates([run.memory for run in one], kind) for name, one in runs.items()}
-        gain = found["autoencoder"].mean - found["default"].mean
-        seen = saw(runs["default"][0].memory, kind)
-        above += gain > 0 and not seen
-        bar = bench.bars.check(f"autoencoder {kind}", "≤ 2 points below default", gain >= -0.02 - 1e-9)
-        numbers = (
-            percent(found["default"].mean),
-            percent(found["autoencoder"].mean),
-            percent(found["autoencoder"].worst),
-        )
-        table.row(kind, "•" if seen else "", *numbers, f"{100 * gain:+.1f}", bar)
-    print(f"\n{bench.bars.check('autoencoder', 'above the default from three unseen kinds', above >= 3)} ({above})")
 
 
 def activations(bench: Bench) -> None:

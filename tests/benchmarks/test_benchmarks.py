@@ -22,6 +22,7 @@ from benchmarks.bench_write import main
 from benchmarks.measure import Bars, Table, exponent
 from benchmarks.sequence_runs import recall, synthetic_voice
 from benchmarks.templates import template_rates, transformed
+from benchmarks.write_autoencoder import STEPS, _walk
 from benchmarks.write_compare import _fitting, _parameters
 
 
@@ -64,6 +65,18 @@ def test_cues_without_noise_are_recalled_and_found(pictures: np.ndarray) -> None
     own, best = recalled(memory, "gaussian:100", 5, seed=0)
     assert own < 1
     assert best < 1
+
+
+def test_one_map_goes_evenly_from_picture_to_picture_and_another_jumps(pictures: np.ndarray) -> None:
+    patterns = ax.Patterns.from_examples(pictures)
+    largest, between = _walk(ax.Memory(lambda x: x, patterns))
+    np.testing.assert_allclose(largest, 1 / STEPS, rtol=1e-4)
+    assert 0.7 < between < 0.9
+    scores = ax.training.encoder(pictures, widths=(16,), key=jr.key(0))
+    picking = ax.training.winner_take_all_network(scores, pictures)
+    largest, between = _walk(ax.Memory(picking, patterns))
+    assert largest.min() > 0.9
+    assert between < 0.1
 
 
 def test_exponent_of_a_power_law() -> None:
