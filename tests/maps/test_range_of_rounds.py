@@ -9,6 +9,7 @@ import pytest
 
 import attrax as ax
 from attrax.maps import MLP, DiagonalPlusRankOne
+from attrax.maps.mlp import _inhibition  # which scores are looked at again
 
 COUNT = 40
 
@@ -109,3 +110,36 @@ def test_near_duplicates_without_mended_scores_are_certified(apart: float) -> No
     network = ax.training.winner_take_all_network(encoder, points)
     memory = ax.Memory(network, ax.Patterns.from_examples(points))
     assert ax.certify(memory, recovery_atol=apart / 100).all_attractors
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-150, 1.0, 1e150, 1e300])
+def test_a_score_below_the_bar_is_less_than_what_is_wanted(size: float) -> None:
+    """Also next to it, and where products underflow; the bar is high enough to leave most scores out."""
+    draw = np.random.default_rng(0)
+    count = 2000
+    diagonal, left = 1 + draw.random(), -draw.random() / 100
+    total = size * 10.0 ** draw.uniform(-3, 3, count)
+    wanted = -total * 10.0 ** draw.uniform(-16, -3, count)
+    with np.errstate(over="ignore", invalid="ignore"):
+        bar = _inhibition._bar(diagonal, left, total, wanted)
+        for score in (np.nextafter(bar, 0.0), bar * (1 - 1e-15), bar * draw.random(count)):
+            inside = score < bar
+            assert (diagonal * score + left * total < wanted)[inside].all()
+            # Other units of the layer are inhibited more, or have a smaller slope.
+            assert (diagonal / 2 * score + 2 * left * total < wanted)[inside].all()
+    if 1e-200 < size < 1e200:
+        exactly = (wanted - left * total) / diagonal
+        usual = exactly > 1e-9 * total
+        assert usual.sum() > count / 2
+        assert (bar > (1 - 1e-8) * exactly)[usual].all()
+
+
+@pytest.mark.parametrize("diagonal", [-1.0, 0.0])
+def test_units_that_do_not_grow_with_their_scores_stay_below_the_bar(diagonal: float) -> None:
+    """Where nothing is known of the sum of all scores, each is looked at."""
+    total, wanted = np.array([1.0, 1e300, 0.0, np.nan]), np.array([-1e-9, -1.0, -1e-9, -1.0])
+    with np.errstate(invalid="ignore"):
+        bar = _inhibition._bar(diagonal, -1.0, total, wanted)
+    assert (bar[2:] == 0).all()
+    for score in (0.0, np.nextafter(bar[:2], 0.0)):
+        assert (diagonal * score - total[:2] < wanted[:2]).all()

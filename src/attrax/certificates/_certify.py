@@ -290,12 +290,11 @@ def _linearized_together(task: _Task, linearize: ConstantLinearizer | None, give
     rough = [one.cycle for one in given if one.refined is None]
     made = iter(refine_each(task.map, rough, reduced=lambda: task.reduced, unit=task.unit))
     refined = [next(made) if one.refined is None else one.refined for one in given]
-    alone = [number for number, one in enumerate(refined) if len(one.points) == 1 and np.isfinite(one.residual)]
-    linear: dict[int, Linearization | None] = {}
-    if alone:
-        states = np.concatenate([refined[number].points for number in alone])
-        linear = dict(zip(alone, linearize.constant_at(states), strict=True))
-    return [_Prepared(one.cycle, refined[number], linear.get(number)) for number, one in enumerate(given)]
+    rest = [len(one.points) == 1 and one.linear is None and bool(np.isfinite(one.residual)) for one in refined]
+    states = [one.points for one, looked_at in zip(refined, rest, strict=True) if looked_at]
+    found = iter(linearize.constant_at(np.concatenate(states)) if states else ())
+    linear = [next(found) if looked_at else one.linear for one, looked_at in zip(refined, rest, strict=True)]
+    return [_Prepared(*one) for one in zip((one.cycle for one in given), refined, linear, strict=True)]
 
 
 @np.errstate(over="ignore", invalid="ignore")

@@ -25,8 +25,9 @@ _RADIUS = 1e-10
 """Radius of the balls that are looked at, relative to 1 and the size of a state together."""
 _LARGE = 1e300
 """Scores and their sums stay below this, or nothing is known about a state."""
-_UNITS, _LEAST = 8_000_000, 32
-"""Units that are computed in full, of all states together, at once; and the least number of states."""
+_UNITS, _LEAST, _CACHED = 8_000_000, 32, 2**18
+"""Units that are computed in full, of all states together, at once; the least number of states; and the scores that
+stay in the cache from one operation to the next."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,9 +59,11 @@ class Rounds:
         for each piece."""
         return max(_LEAST, _UNITS // self.units)
 
-    def constant_at(self, states: Float[np.ndarray, "p d"]) -> tuple[Float[np.ndarray, " p"], Int[np.ndarray, " p"]]:
+    def constant_at(
+        self, states: Float[np.ndarray, "p d"]
+    ) -> tuple[Float[np.ndarray, " p"], Int[np.ndarray, " p"], Float[np.ndarray, "p d"]]:
         """For each state how far from it there certainly is a fixed point around which the network is constant, or
-        infinity, and the least number of units of a round that are on.
+        infinity; the least number of units of a round that are on; and the network's value, if the first is finite.
 
         Like `enclose_constant`, but it looks at one ball, whose radius is chosen beforehand.
         """
@@ -73,7 +76,7 @@ class Rounds:
             lengths = np.array([frobenius_bound(gap[None]) for gap in gaps])
             residuals = (lengths * (1 + 2 * UNIT_ROUNDOFF) + rounding) * MORE
             found = residuals * (1 + 1e-6)
-        return np.where(sure & constant & (found <= radius), found, np.inf), narrow
+        return np.where(sure & constant & (found <= radius), found, np.inf), narrow, outputs
 
     def images(self, states: Float[np.ndarray, "p d"]) -> Float[np.ndarray, "p d"]:
         """The network's values; NaN where the numbers on the way may leave the range of float64."""
@@ -195,20 +198,19 @@ class _Scores:
         # A score is off by at most reach·‖w‖ + 5u|b| + tiny: by the rounding of the product and underflow, and by the
         # inputs.
         reach = (gamma(count + 8) * length + away) * MORE
-        values = inputs @ self.weight.T
-        if self.bias is not None:
-            values += self.bias
-        np.maximum(values, 0.0, out=values)
-        total = values @ right
+        values, total = inputs @ self.weight.T, np.empty(len(inputs))
+        step = max(1, _CACHED // len(right))
+        pieces = [slice(start, start + step) for start in range(0, len(values), step)]
+        for piece in pieces:
+            table = values[piece]
+            if self.bias is not None:
+                table += self.bias
+            np.maximum(table, 0.0, out=table)
+            total[piece] = table @ right
         unit, tiny = UNIT_ROUNDOFF, 1e-300
         total_error = reach[:, 0] * (right @ self.sizes) + 5 * unit * (right @ levels) + tiny * right.sum()
         total_error = (total_error + gamma(len(right) + 8) * total) * MORE + 1e-290
-        values *= one_if_equal(diagonal)
-        values += total[:, None] * one_if_equal(left)
-        least = 0.0
-        if bias is not None and bias.any():
-            values += bias
-            least = float(np.abs(bias).max())
+        least = 0.0 if bias is None else float(np.abs(bias).max())
         steep, most = np.abs(diagonal), float(np.abs(left).max())
         error = (reach + 8 * unit * length)[:, 0] * (steep * self.sizes).max() + 16 * unit * (steep * levels).max()
         error += tiny * steep.max()
@@ -217,11 +219,19 @@ class _Scores:
         usual = (((self.sizes > 1e-150) & (self.sizes < 1e150)) | (self.sizes == 0)).all()
         scale = length[:, 0] * self.sizes.max() + levels.max()
         sure = usual & np.isfinite(error) & (scale * (1 + right.sum()) * (1 + steep.max() + most) + least < _LARGE)
-        found = np.flatnonzero(values >= np.where(sure, -error, np.inf)[:, None])
-        rows, columns = np.divmod(found, values.shape[1])
+        # Most units are off by far, which their scores alone show.
+        bar = np.where(sure, _bar(diagonal.max(), left.max(), total, -error), np.inf)
+        places = [np.flatnonzero(values[piece] >= bar[piece, None]) + piece.start * len(right) for piece in pieces]
+        found = np.concatenate(places)
+        rows, columns = np.divmod(found, len(right))
+        before = values.ravel()[found] * diagonal[columns] + total[rows] * left[columns]
+        if bias is not None and least:
+            before += bias[columns]
+        on = before >= -error[rows]
+        rows, columns, before = rows[on], columns[on], before[on]
         counts = np.bincount(rows, minlength=len(values))
         numbers, kept = _in_rows(rows, counts, columns), np.arange(max(int(counts.max(initial=0)), 1)) < counts[:, None]
-        on = np.maximum(_in_rows(rows, counts, values.ravel()[found]), 0.0)
+        on = np.maximum(_in_rows(rows, counts, before), 0.0)
         return _Few(numbers, kept, on, (np.where(sure, error, 0.0) * np.sqrt(counts) * MORE)[:, None]), sure
 
 
@@ -299,6 +309,19 @@ class _Few:
         off = before < -reached
         values = np.where(off, 0.0, np.maximum(before, 0.0))
         return np.asarray((off | ~self.kept).all(axis=1)), values, np.where(self.kept & ~off, reached, 0.0)
+
+
+def _bar(
+    diagonal: float, left: float, total: Float[np.ndarray, " p"], wanted: Float[np.ndarray, " p"]
+) -> Float[np.ndarray, " p"]:
+    """For each state a score below which d·score + l·total, as computed, is less than what is wanted, for all d ≤
+    `diagonal` and l ≤ `left`; 0 if none is known. Scores and totals are at least 0.
+
+    Products and sums are rounded monotonically, so that it is enough to look at the score itself.
+    """
+    slope, level = max(diagonal, 0.0), left * total
+    bar = (wanted - level) / (slope or 1.0) * (1 - 1e-9)
+    return np.where((bar > 0) & (bar * slope + level < wanted), bar, 0.0)
 
 
 def _largest(part: np.ndarray) -> float:

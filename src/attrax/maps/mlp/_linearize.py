@@ -1,5 +1,6 @@
 """The Jacobian product of a fully connected network around a cycle, with bounds that include every rounding error."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -70,25 +71,26 @@ class NetworkLinearizer(Record):
         piece = max(_LEAST, _PIECE // self._units) if self._rounds is None else self._rounds.together
         found: list[Linearization | None] = []
         for start in range(0, len(vectors), piece):
-            radii, narrow = self._constant_at(vectors[start : start + piece])
+            radii, narrow, images = self._constant_at(vectors[start : start + piece])
             found += [
-                _constant(factors, radius, int(rank)) if np.isfinite(radius) else None
-                for radius, rank in zip(radii, narrow, strict=True)
+                _constant(factors, radius, int(rank), image) if np.isfinite(radius) else None
+                for radius, rank, image in zip(radii, narrow, images, strict=True)
             ]
         return found
 
-    def _constant_at(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The radii within which fixed points lie around which the network is constant, or infinity, and the units of
-        the layer of which the fewest are active."""
+    def _constant_at(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray, Iterable[np.ndarray | None]]:
+        """The radii within which fixed points lie around which the network is constant, or infinity; the units of the
+        layer of which the fewest are active; and the network's values, where they are known."""
         rounds = self._rounds
         if rounds is not None:
             return rounds.constant_at(vectors)
         evaluation = Evaluation(self.factors, vectors, fixed=True)
         radii = enclose_constant(evaluation)
-        return radii, np.min([np.count_nonzero(slopes, axis=1) for slopes in evaluation.slopes], axis=0)
+        narrow = np.min([np.count_nonzero(slopes, axis=1) for slopes in evaluation.slopes], axis=0)
+        return radii, narrow, [None] * len(vectors)
 
 
-def _constant(factors: Factors, radius: float, rank: int) -> Linearization:
+def _constant(factors: Factors, radius: float, rank: int, image: np.ndarray | None) -> Linearization:
     """The `Linearization` at a state that has an exact fixed point within `radius`, and around which the network is
     constant. Its product is zero, in as many coordinates as the layer with the fewest active units has."""
 
@@ -97,7 +99,7 @@ def _constant(factors: Factors, radius: float, rank: int) -> Linearization:
 
     product = Product(np.zeros((rank, rank)), 0.0, 0.0)
     return Linearization(
-        factors.size, radius, Evidence.BOUND, product, zeros, zeros, lambda: 0.0, lambda: float("-inf")
+        factors.size, radius, Evidence.BOUND, product, zeros, zeros, lambda: 0.0, lambda: float("-inf"), image
     )
 
 
