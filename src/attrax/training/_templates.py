@@ -1,24 +1,18 @@
 """The nearest-neighbor rules that trained scores start from."""
 
 import math
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from attrax._base.types import HostStates
 from attrax.training._coordinates import Coordinates
+from attrax.training._standing import alike, standing
 
 _TEMPLATE_SCALE = 2.0
 """Factor on all scores at the start: the larger it is, the surer the classifier is before training."""
 _MOST_ALIKE = 0.999
 """Examples whose largest correlation with another one is below this are told apart by correlation."""
-_PIECE, _LEAST, _ENTRIES = 512, 64, 2**23
-"""Examples whose scores are computed at once: so many or, if those are more scores than the last number, fewer, but not
-fewer than the second."""
-_TAME = 1e15
-"""Products of numbers below this, and of their inverses, are numbers of 32 bits."""
 _DARK = 0.3
 """Added to the values before the logarithm of the templates. A smaller value discriminates cues of few pixels even
 better, but is worse under noise."""
@@ -53,7 +47,7 @@ def nearest_neighbor_scores(
 def _templates(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weights and offsets of the linear scores at the start, of the order of the size of the examples."""
     rows = _normalized_rows(vectors)
-    if len(vectors) > 1 and rows is not None and _most_alike(rows) < _MOST_ALIKE:
+    if len(vectors) > 1 and rows is not None and not alike(rows, _MOST_ALIKE):
         size = math.sqrt(float(np.mean((vectors**2).sum(axis=1))))
         least, span = float(vectors.min()), float(np.ptp(vectors))
         darker = _normalized_rows(np.log((vectors - least) / span + _DARK)) if least >= 0 else None
@@ -76,16 +70,6 @@ def _normalized_rows(rows: np.ndarray) -> np.ndarray | None:
     return centered / norms[:, None] if norms.min() > 1e-6 * max(norms.max(), 1e-300) else None
 
 
-def _most_alike(rows: np.ndarray) -> float:
-    """The largest product of two different rows of unit norm, in single precision."""
-    single, most = rows.astype(np.float32), -1.0
-    for start in range(0, len(single) - 1, _PIECE):
-        table = single[start : start + _PIECE] @ single[start:].T  # those before have been compared with these
-        np.fill_diagonal(table, -1.0)
-        most = max(most, float(table.max()))
-    return most
-
-
 def leading_directions(
     inputs: Float[np.ndarray, "n d"], most: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -95,45 +79,3 @@ def leading_directions(
     lengths = (rows**2).sum(axis=1)
     scale = _TEMPLATE_SCALE * 4 / (float(np.mean(lengths)) or 1.0)
     return directions, -directions @ found.center, scale * rows, -0.5 * scale * lengths
-
-
-def score_pieces(
-    features: Float[np.ndarray, "n k"], weight: Float[np.ndarray, "m k"], bias: Any = 0.0
-) -> Iterator[tuple[slice, Float[np.ndarray, "p m"]]]:
-    """All scores weight·x + bias of n rows of features, in single precision unless numbers are too large or small for
-    it: a few rows at a time, in a table that the next rows overwrite.
-
-    What all rows have in common is added in double precision, because it may be most of every score.
-    """
-    middle = features.mean(axis=0)
-    level = weight @ middle + bias
-    sizes = [float(max(one.max(initial=0.0), -one.min(initial=0.0))) for one in (features, weight, level)]
-    tame = all(size == 0 or 1 / _TAME < size < _TAME for size in sizes)
-    dtype = np.float32 if tame else np.float64
-    weight, level = weight.astype(dtype, copy=False), level.astype(dtype)
-    piece = max(_LEAST, min(_PIECE, _ENTRIES // max(len(weight), 1)))
-    tables = np.empty((min(piece, len(features)), len(weight)), dtype)
-    for start in range(0, len(features), piece):
-        moved = (features[start : start + piece] - middle).astype(dtype)
-        table = np.matmul(moved, weight.T, out=tables[: len(moved)])
-        table += level
-        yield slice(start, start + len(table)), table
-
-
-def standing(
-    features: Float[np.ndarray, "n k"], weight: Float[np.ndarray, "n k"], bias: Any = 0.0
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each example its own score, the largest of the other scores, and whose that is; never all scores at once.
-
-    Which of the others is the largest is found in single precision.
-    """
-    num = len(features)
-    own, others, rival = np.empty(num), np.empty(num), np.empty(num, int)
-    biases = np.broadcast_to(bias, num)
-    for piece, table in score_pieces(features, weight, bias):
-        numbers = np.arange(piece.start, piece.stop)
-        table[np.arange(len(table)), numbers] = -np.inf
-        rival[piece] = table.argmax(axis=1)
-        for scores, whose in ((own, numbers), (others, rival[piece])):
-            scores[piece] = np.einsum("ij,ij->i", features[piece], weight[whose]) + biases[whose]
-    return own, others, rival

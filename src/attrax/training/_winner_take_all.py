@@ -38,7 +38,8 @@ from attrax._base.types import HostStates
 from attrax.activations import activation as named_activation
 from attrax.maps import MLP, DiagonalPlusRankOne, init_linear
 from attrax.training._coordinates import Coordinates
-from attrax.training._templates import leading_directions, nearest_neighbor_scores, score_pieces, standing
+from attrax.training._standing import score_pieces, standing
+from attrax.training._templates import leading_directions, nearest_neighbor_scores
 
 _GAIN = 1e4
 """The winner's activity at a clean example times the gain, that is, how far beyond saturation it is."""
