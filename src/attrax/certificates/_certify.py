@@ -26,10 +26,11 @@ from attrax._base.types import HostStates, Map, Progress
 from attrax.certificates._kinks import contradicted
 from attrax.certificates._open_sequences import open_sequence_errors
 from attrax.certificates._pieces import known_ends, sizes_within
+from attrax.certificates._repeated import period_of, shared_points
 from attrax.certificates._rows import Row, SpectralRadius, read_rows, write_rows
 from attrax.dynamics import Refined, refine, refine_each
 from attrax.linalg import SMALL, Product, basis_bound, gamma, largest_eigenvalues, leading_eigenvalue, power_bound
-from attrax.maps import ConstantLinearizer, Linearization, Linearizer, ReducedMap, linearizer, reduced_map
+from attrax.maps import ConstantLinearizer, Images, Linearization, Linearizer, ReducedMap, linearizer, reduced_map
 from attrax.memory import Certificate, Memory, Thresholds, check_memory, default_recovery_atol
 
 _TOGETHER = 32
@@ -46,6 +47,7 @@ def certify(
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = True,
     refined: Sequence[Refined | None] | None = None,
+    images: Images | None = None,
     progress: Progress | None = None,
 ) -> Certificate:
     """Certifies every cycle of a memory by the Jacobian product around it.
@@ -79,12 +81,14 @@ def certify(
       unless `resume` is `False`: then it is replaced.
     - `refined`: what `attrax.dynamics.refine_each` made of each cycle, in the order of `Patterns.cycles`; `None` for
       those, by default all, that are to be refined here.
+    - `images`: `attrax.maps.Images` of the memory's map, if there are any; what is known of a stored state from them is
+      not computed again.
     - `progress`: called with the number of finished cycles.
 
     **Returns:** `Certificate`.
 
     **Raises** `ValueError` for a wrong argument, a limit that one cycle exceeds, a memory without patterns,
-    refined cycles of another number or shape, or the checkpoint of another certificate.
+    refined cycles of another number or shape, images of another map, or the checkpoint of another certificate.
 
     Source: Propositions 1 and 2 of Radhakrishnan, Belkin and Uhler (2020).
 
@@ -99,10 +103,10 @@ def certify(
     recovery_atol, unit = memory.recovery_atol if recovery_atol is None else recovery_atol, patterns.unit
     recovery_atol = default_recovery_atol(patterns, unit) if recovery_atol is None else recovery_atol
     recovery_atol = checks.real("recovery_atol", recovery_atol, above=0)
-    task = _Task(memory.map, patterns.shape, linearizer(memory.map), unit, recovery_atol)
+    task = _Task(memory.map, patterns.shape, linearizer(memory.map), unit, recovery_atol, images)
     originals = np.asarray(memory.originals)
     cycles = patterns.cycles
-    known = known_ends(refined, cycles, patterns.shape)
+    known = known_ends(memory, refined, images)
     many = task.linearize if len(cycles) >= _TOGETHER and isinstance(task.linearize, ConstantLinearizer) else None
     # One example per thread is faster than one matrix product over all threads: these matrices are small, and on a busy
     # machine threads that share a product wait for each other. The limit ends with the block.
@@ -137,7 +141,7 @@ def certify(
                     progress("certifying", len(rows), len(cycles), {"largest_radius": float(largest)})
             save(len(rows) == len(cycles))
 
-    shared = _shared(points_of, len(cycles), same)
+    shared = shared_points(points_of, len(cycles), same)
     errors = np.array([_distance_error(row, math.prod(patterns.shape)) for row in rows])
     for number, row in enumerate(rows):
         if row.verdict is Verdict.ATTRACTOR:
@@ -172,38 +176,6 @@ def certify(
     )
 
 
-def _period(points: HostStates, same: float) -> int:
-    """The least number of steps after which the points of a cycle repeat; it divides their number."""
-    length = len(points)
-    for period in range(1, length):
-        if length % period == 0 and largest_distance(points, np.roll(points, -period, axis=0)) <= same:
-            return period
-    return length
-
-
-def _shared(points_of: Callable[[int], HostStates], count: int, same: float) -> set[int]:
-    """Numbers of the cycles, of `count`, that share a point with another cycle."""
-    # Equal points have equal projections, so only neighbors on one random line need to be compared.
-    direction = np.random.default_rng(0).standard_normal(points_of(0)[0].size)
-    direction /= np.linalg.norm(direction)
-    lines = [points_of(number).reshape(-1, len(direction)) @ direction for number in range(count)]
-    line = np.concatenate(lines)
-    owner = np.repeat(np.arange(count), [len(one) for one in lines])
-    within = np.concatenate([np.arange(len(one)) for one in lines])
-    order = np.argsort(line)
-    shared: set[int] = set()
-    for place, point in enumerate(order):
-        for other in order[place + 1 :]:
-            if not line[other] - line[point] <= 2 * same:
-                break
-            if owner[point] == owner[other]:
-                continue
-            mine, theirs = (points_of(int(owner[one]))[within[one]][None] for one in (point, other))
-            if largest_distance(mine, theirs) <= same:
-                shared |= {int(owner[point]), int(owner[other])}
-    return shared
-
-
 @contextlib.contextmanager
 def _saving(
     checkpoint: str | os.PathLike[str] | None, memory: Memory, recovery_atol: float, resume: bool
@@ -234,7 +206,7 @@ def _finished(row: Row, stored: HostStates, originals: HostStates, same: float) 
     points = stored if row.points is None else row.points
     moved = not np.array_equal(points, stored)
     distance = largest_distance(points, originals)
-    return replace(row, points=points if moved else None, distance=distance, period=_period(points, same))
+    return replace(row, points=points if moved else None, distance=distance, period=period_of(points, same))
 
 
 def _distance_error(row: Row, size: int) -> float:
@@ -263,6 +235,7 @@ class _Task:
     linearize: Linearizer
     unit: float
     recovery_atol: float
+    images: Images | None
 
     @once
     def reduced(self) -> ReducedMap:
@@ -290,11 +263,13 @@ def _linearized_together(task: _Task, linearize: ConstantLinearizer | None, give
     rough = [one.cycle for one in given if one.refined is None]
     made = iter(refine_each(task.map, rough, reduced=lambda: task.reduced, unit=task.unit))
     refined = [next(made) if one.refined is None else one.refined for one in given]
-    rest = [len(one.points) == 1 and one.linear is None and bool(np.isfinite(one.residual)) for one in refined]
-    states = [one.points for one, looked_at in zip(refined, rest, strict=True) if looked_at]
-    found = iter(linearize.constant_at(np.concatenate(states)) if states else ())
-    linear = [next(found) if looked_at else one.linear for one, looked_at in zip(refined, rest, strict=True)]
-    return [_Prepared(*one) for one in zip((one.cycle for one in given), refined, linear, strict=True)]
+    alone = [number for number, one in enumerate(refined) if len(one.points) == 1 and np.isfinite(one.residual)]
+    linear = {} if task.images is None else {at: task.images.linearization(refined[at].points[0]) for at in alone}
+    rest = [number for number in alone if linear.get(number) is None]
+    if rest:
+        states = np.concatenate([refined[number].points for number in rest])
+        linear |= zip(rest, linearize.constant_at(states), strict=True)
+    return [_Prepared(one.cycle, refined[number], linear.get(number)) for number, one in enumerate(given)]
 
 
 @np.errstate(over="ignore", invalid="ignore")

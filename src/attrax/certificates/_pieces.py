@@ -8,7 +8,7 @@ from attrax._base import checks
 from attrax._base.arguments import ArgumentError, mention
 from attrax.dynamics import Refined
 from attrax.linalg import FORMED
-from attrax.maps import ConstantLinearizer, describe
+from attrax.maps import ConstantLinearizer, Images, describe
 from attrax.memory import Memory
 
 _PIECE, _MOST, _ENOUGH = 64, 512, 32
@@ -21,10 +21,13 @@ _ALONE = 4
 each entry of the Jacobian."""
 
 
-def known_ends(
-    refined: Sequence[Refined | None] | None, cycles: Sequence[Sequence[int]], shape: tuple[int, ...]
-) -> list[Refined | None]:
-    """What is known of each cycle. **Raises** `ValueError` unless it is one entry for each, with as many states."""
+def known_ends(memory: Memory, refined: Sequence[Refined | None] | None, images: Images | None) -> list[Refined | None]:
+    """What each cycle was refined to, as far as that is known. **Raises** `ValueError` unless it is one entry for each,
+    with as many states, and the images are those of the map."""
+    if images is not None and not (isinstance(images, Images) and images.are_of(memory.map)):
+        raise ValueError("images must be attrax.maps.Images of the memory's own map, made from memory.map itself")
+    patterns = memory.examples()
+    cycles, shape = patterns.cycles, patterns.shape
     if refined is None:
         return [None] * len(cycles)
     if len(refined) != len(cycles):

@@ -22,7 +22,7 @@ from attrax._base.states import state_batch
 from attrax._base.types import HostStates, Map
 from attrax.dynamics._iterate import follow, unit_of_each
 from attrax.linalg import FORMED
-from attrax.maps import Linearization, ReducedMap, host_function, reduced_map, shapes_of
+from attrax.maps import ReducedMap, host_function, reduced_map, shapes_of
 
 _ATOL = 1e-12
 """Residual, in units of a state, below which a state is left unchanged."""
@@ -47,14 +47,12 @@ class Refined(Record):
     - `residual`: the largest ‖f(points[i]) − points[i+1]‖₂ around the cycle, computed at the returned points.
     - `moved`: the largest distance by which a point moved.
     - `converged`: whether the residual is below the tolerance, or as small as rounding allows.
-    - `linear`: the linearization of the map at the points, if it is known.
     """
 
     points: HostStates
     residual: float
     moved: float
     converged: bool
-    linear: Linearization | None = None
 
 
 def refine(

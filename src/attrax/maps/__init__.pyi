@@ -24,6 +24,7 @@ from ._contract import shapes_of as shapes_of
 from ._contract import step_bounds as step_bounds
 from ._description import Description as Description
 from ._description import count_parameters as count_parameters
+from ._images import Images as Images
 from ._initializers import INITIALIZERS as INITIALIZERS
 from ._initializers import init_linear as init_linear
 from ._kinds import FIRST_KIND as FIRST_KIND

@@ -30,7 +30,6 @@ class Linearization(Record):
     - `singular_value`: computes the largest singular value of M.
     - `norm_bound`: computes the natural logarithm of a bound on the spectral radius of M: the product of the norms of
       the Jacobians, a bound for all slopes at kinks, or the bound on a product that was not formed.
-    - `image`: the map's value at a single state, as one vector, where `ConstantLinearizer.constant_at` computed it.
     """
 
     size: int
@@ -41,7 +40,6 @@ class Linearization(Record):
     backward: Callable[[Vectors], Vectors]
     singular_value: Callable[[], float]
     norm_bound: Callable[[], float]
-    image: Vectors | None = None
 
     @property
     def rank(self) -> int:

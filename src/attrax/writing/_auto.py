@@ -158,7 +158,6 @@ class Auto(Record):
                 memory = refine_and_certify(
                     Memory(written.map, patterns),
                     images=written.images,
-                    linearizations=written.linearizations,
                     recovery_atol=recovery_atol,
                     checkpoint=certificate_file(checkpoint) if number == 0 and checkpoint is not None else None,
                     resume=resume,

@@ -1,7 +1,6 @@
 """From a trained network to a memory: refines the points to its fixed points and cycles, and certifies them."""
 
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,16 +9,15 @@ from attrax._base.processes import one_blas_thread
 from attrax._base.status import Verdict
 from attrax._base.types import HostStates, Progress
 from attrax.certificates import certify
-from attrax.dynamics import Refined, refine_each
-from attrax.maps import Linearization
+from attrax.dynamics import refine_each
+from attrax.maps import Images
 from attrax.memory import Certificate, Memory, check_memory
 
 
 def refine_and_certify(
     memory: Memory,
     *,
-    images: HostStates | None = None,
-    linearizations: Sequence[Linearization | None] | None = None,
+    images: HostStates | Images | None = None,
     recovery_atol: float | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = True,
@@ -28,9 +26,9 @@ def refine_and_certify(
     """The memory with its points refined, and certified there: in float64, the map sends each to the next of its cycle
     up to a small residual. The certificate says whether an exact cycle was proved to exist there.
 
-    `images` are the map's values at the originals, n×state shape, and `linearizations` its own at each of them, if they
-    are known; a linearization counts where the original already is a fixed point. `recovery_atol`, `checkpoint` and
-    `resume` are those of `certify`. **Raises** `ValueError` if the memory holds no patterns.
+    `images` are the map's values at the originals, n×state shape, if they are known, or `attrax.maps.Images`, which
+    certificates use too. `recovery_atol`, `checkpoint` and `resume` are those of `certify`. **Raises** `ValueError` if
+    the memory holds no patterns.
 
     ```python
     >>> import numpy as np
@@ -50,19 +48,22 @@ def refine_and_certify(
     # The products are small; on a busy machine, threads that share one wait for each other.
     with one_blas_thread():
         places = [list(cycle) for cycle in patterns.cycles]
-        known = None if images is None else [images[place] for place in places]
+        values = images.values_at(points) if isinstance(images, Images) else images
+        known = None if values is None else [values[place] for place in places]
         refined = refine_each(memory.map, [points[place] for place in places], images=known, unit=patterns.unit)
         for place, end in zip(places, refined, strict=True):
             points[place] = end.points
     memory = Memory(memory.map, replace(patterns, points=points), originals, memory.written)
     # These are the stored points now, which have not moved.
-    ends: list[Refined | None] = [replace(end, moved=0.0) if end.converged else None for end in refined]
-    if linearizations is not None:
-        for number, (place, end) in enumerate(zip(places, ends, strict=True)):
-            if end is not None and len(place) == 1 and refined[number].moved == 0:
-                ends[number] = replace(end, linear=linearizations[place[0]])
+    ends = [replace(end, moved=0.0) if end.converged else None for end in refined]
     certificate: Certificate = certify(
-        memory, recovery_atol=recovery_atol, checkpoint=checkpoint, resume=resume, refined=ends, progress=progress
+        memory,
+        recovery_atol=recovery_atol,
+        checkpoint=checkpoint,
+        resume=resume,
+        refined=ends,
+        images=images if isinstance(images, Images) else None,
+        progress=progress,
     )
     return replace(memory, certificate=certificate)
 

@@ -208,7 +208,6 @@ def _change(
         changed = refine_and_certify(
             Memory(written.map, patterns),
             images=written.images,
-            linearizations=written.linearizations,
             recovery_atol=memory.recovery_atol,
             progress=progress,
         )

@@ -10,7 +10,7 @@ from jaxtyping import PRNGKeyArray
 from attrax._base.shown import Record
 from attrax._base.status import TrainingStatus
 from attrax._base.types import HostStates, Map, Progress
-from attrax.maps import Linearization, Recipe
+from attrax.maps import Images, Recipe
 from attrax.memory import Memory
 from attrax.patterns import Patterns
 from attrax.training import Fit
@@ -26,8 +26,7 @@ class Written(Record):
     **Fields:** `map`; `loss`, mean squared error on the clean patterns in float64; `epochs`; `seconds`; `status`,
     how training ended, `TrainingStatus.REACHED` if there was none; `details`, names, numbers and texts for the record,
     including `writer`, its name; `memory`, if the writer has already refined it and made its certificate; `images`, the
-    map's values at the points, n×state shape, in float64, and `linearizations`, one or `None` for each of them, if the
-    writer has them.
+    map's values at the points, n×state shape, in float64, or `attrax.maps.Images` of them, if the writer has them.
     """
 
     map: Map
@@ -37,8 +36,7 @@ class Written(Record):
     status: TrainingStatus
     details: dict[str, Any]
     memory: Memory | None = None
-    images: HostStates | None = None
-    linearizations: Sequence[Linearization | None] | None = None
+    images: HostStates | Images | None = None
 
 
 def status_above_tol(fitted: Fit[Any]) -> TrainingStatus:

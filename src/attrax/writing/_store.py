@@ -91,7 +91,6 @@ def store(
         memory = refine_and_certify(
             Memory(written.map, patterns),
             images=written.images,
-            linearizations=written.linearizations,
             recovery_atol=recovery_atol,
             checkpoint=rows,
             resume=resume,

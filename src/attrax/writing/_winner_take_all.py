@@ -18,7 +18,7 @@ from attrax._base.shown import Record
 from attrax._base.status import TrainingStatus
 from attrax._base.types import Map, Progress
 from attrax.corruptions import Corruption
-from attrax.maps import Recipe
+from attrax.maps import Images, Recipe
 from attrax.memory import Memory
 from attrax.patterns import Patterns
 from attrax.training import (
@@ -47,7 +47,6 @@ from attrax.training import (
 )
 from attrax.writing._changed_encoder import changed_encoder, changed_scores, check_record
 from attrax.writing._default_training import default_corruptions, default_epochs
-from attrax.writing._images import images_at
 from attrax.writing._kind import END_TO_END
 from attrax.writing._prepared import TrainingData
 from attrax.writing._protocol import GROWTH, Written, status_above_tol
@@ -345,13 +344,15 @@ class WinnerTakeAll(Record):
                 trained, points, points[patterns.successor], coordinates=coordinates, rounds=rounds, onset=onset
             )
             network = unscaled_network(network, data.divisor)
-            images, linearizations = images_at(network, patterns)
-            loss = float(np.mean((images - patterns.targets) ** 2))
+            images = Images(network, patterns.points)
+            loss = float(np.mean((images.values - patterns.targets) ** 2))
             if loss <= tol:
                 break
             # More rounds help an example whose score leads by little, but not one whose score does not lead.
             leads = leading(trained, inputs)
-            if not leads.any() or (not leads.all() and float(np.mean((images - patterns.targets)[leads] ** 2)) <= tol):
+            if not leads.any() or (
+                not leads.all() and float(np.mean((images.values - patterns.targets)[leads] ** 2)) <= tol
+            ):
                 break
         if not np.isfinite(fitted.loss):
             status = TrainingStatus.DIVERGED
@@ -374,6 +375,4 @@ class WinnerTakeAll(Record):
             "time_limited": fitted.time_limited,
         }
         seconds = time.perf_counter() - started
-        return Written(
-            network, loss, fitted.epochs, seconds, status, details, images=images, linearizations=linearizations
-        )
+        return Written(network, loss, fitted.epochs, seconds, status, details, images=images)

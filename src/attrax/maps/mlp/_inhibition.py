@@ -63,7 +63,7 @@ class Rounds:
         self, states: Float[np.ndarray, "p d"]
     ) -> tuple[Float[np.ndarray, " p"], Int[np.ndarray, " p"], Float[np.ndarray, "p d"]]:
         """For each state how far from it there certainly is a fixed point around which the network is constant, or
-        infinity; the least number of units of a round that are on; and the network's value, if the first is finite.
+        infinity; the least number of units of a round that are on; and the network's value, as in `images`.
 
         Like `enclose_constant`, but it looks at one ball, whose radius is chosen beforehand.
         """
@@ -76,7 +76,11 @@ class Rounds:
             lengths = np.array([frobenius_bound(gap[None]) for gap in gaps])
             residuals = (lengths * (1 + 2 * UNIT_ROUNDOFF) + rounding) * MORE
             found = residuals * (1 + 1e-6)
-        return np.where(sure & constant & (found <= radius), found, np.inf), narrow, outputs
+        return (
+            np.where(sure & constant & (found <= radius), found, np.inf),
+            narrow,
+            np.where(sure[:, None], outputs, np.nan),
+        )
 
     def images(self, states: Float[np.ndarray, "p d"]) -> Float[np.ndarray, "p d"]:
         """The network's values; NaN where the numbers on the way may leave the range of float64."""

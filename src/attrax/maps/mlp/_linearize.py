@@ -1,6 +1,5 @@
 """The Jacobian product of a fully connected network around a cycle, with bounds that include every rounding error."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -62,35 +61,48 @@ class NetworkLinearizer(Record):
     def _may_be_constant(self) -> bool:
         return activation_of(self.factors.activation).piecewise_linear
 
+    @property
+    def inhibits(self) -> bool:
+        """Whether the network ends in rounds of inhibition, of which few units are computed."""
+        return self._rounds is not None
+
     def constant_at(self, states: HostStates) -> list[Linearization | None]:
         """See `attrax.maps.ConstantLinearizer`."""
-        factors = self.factors
+        return self.with_images(states)[0]
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def with_images(self, states: HostStates) -> tuple[list[Linearization | None], HostStates]:
+        """`constant_at`, and the network's values at the states, n×state shape, where they were computed for it; NaN
+        elsewhere."""
+        factors, values = self.factors, np.full(np.shape(states), np.nan)
         if not self._may_be_constant:
-            return [None] * len(states)
+            return [None] * len(states), values
         vectors = np.asarray(states, np.float64).reshape(len(states), -1)
         piece = max(_LEAST, _PIECE // self._units) if self._rounds is None else self._rounds.together
         found: list[Linearization | None] = []
         for start in range(0, len(vectors), piece):
             radii, narrow, images = self._constant_at(vectors[start : start + piece])
+            if images is not None:
+                values[start : start + piece] = images.reshape(-1, *values.shape[1:])
             found += [
-                _constant(factors, radius, int(rank), image) if np.isfinite(radius) else None
-                for radius, rank, image in zip(radii, narrow, images, strict=True)
+                _constant(factors, radius, int(rank)) if np.isfinite(radius) else None
+                for radius, rank in zip(radii, narrow, strict=True)
             ]
-        return found
+        return found, values
 
-    def _constant_at(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray, Iterable[np.ndarray | None]]:
+    def _constant_at(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """The radii within which fixed points lie around which the network is constant, or infinity; the units of the
-        layer of which the fewest are active; and the network's values, where they are known."""
+        layer of which the fewest are active; and the network's values, if they were computed."""
         rounds = self._rounds
         if rounds is not None:
             return rounds.constant_at(vectors)
         evaluation = Evaluation(self.factors, vectors, fixed=True)
         radii = enclose_constant(evaluation)
         narrow = np.min([np.count_nonzero(slopes, axis=1) for slopes in evaluation.slopes], axis=0)
-        return radii, narrow, [None] * len(vectors)
+        return radii, narrow, None
 
 
-def _constant(factors: Factors, radius: float, rank: int, image: np.ndarray | None) -> Linearization:
+def _constant(factors: Factors, radius: float, rank: int) -> Linearization:
     """The `Linearization` at a state that has an exact fixed point within `radius`, and around which the network is
     constant. Its product is zero, in as many coordinates as the layer with the fewest active units has."""
 
@@ -99,7 +111,7 @@ def _constant(factors: Factors, radius: float, rank: int, image: np.ndarray | No
 
     product = Product(np.zeros((rank, rank)), 0.0, 0.0)
     return Linearization(
-        factors.size, radius, Evidence.BOUND, product, zeros, zeros, lambda: 0.0, lambda: float("-inf"), image
+        factors.size, radius, Evidence.BOUND, product, zeros, zeros, lambda: 0.0, lambda: float("-inf")
     )
 
 
