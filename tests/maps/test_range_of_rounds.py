@@ -1,5 +1,6 @@
 """Rounds of inhibition with numbers near the ends of the range of float64: nothing is certified that is not so."""
 
+import tracemalloc
 from fractions import Fraction
 from itertools import pairwise
 
@@ -143,3 +144,21 @@ def test_units_that_do_not_grow_with_their_scores_stay_below_the_bar(diagonal: f
     assert (bar[2:] == 0).all()
     for score in (0.0, np.nextafter(bar[:2], 0.0)):
         assert (diagonal * score - total[:2] < wanted[:2]).all()
+
+
+def test_candidates_are_sifted_a_few_at_a_time() -> None:
+    """One unit is not inhibited, so that scores alone rule none out: of a million, one of each state is on."""
+    count = 1000
+    random = np.random.default_rng(0)
+    weight, states = random.random((count, 50)), random.random((count, 50))
+    left = np.full(count, -0.01)
+    left[0] = 0.0
+    rounds = DiagonalPlusRankOne(np.full(count, 1.01), left, np.ones(count))
+    scores = _inhibition._Scores(weight, None, np.linalg.norm(weight, axis=1) * (1 + 1e-9))
+    tracemalloc.start()
+    few, sure = scores.inhibited(states, np.full((count, 1), 1e-10), rounds, None)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert sure.all()
+    assert few.kept.sum(axis=1).max() < 10
+    assert peak < 3 * 8 * count**2

@@ -192,7 +192,7 @@ class _Scores:
         bias: np.ndarray | None,
     ) -> tuple["_Few", Bool[np.ndarray, " p"]]:
         """The units of the first round, diag(d) + l·rᵀ, for inputs of this layer that are within `away` of the given
-        ones, in the 2-norm; and for which inputs these bounds are numbers. There are no units for the others.
+        ones, in the 2-norm; and for which inputs these bounds are numbers. What is said of the others means nothing.
 
         All units of an input have one bound on their errors: as they are many, it costs nothing to compute.
         """
@@ -225,14 +225,16 @@ class _Scores:
         sure = usual & np.isfinite(error) & (scale * (1 + right.sum()) * (1 + steep.max() + most) + least < _LARGE)
         # Most units are off by far, which their scores alone show.
         bar = np.where(sure, _bar(diagonal.max(), left.max(), total, -error), np.inf)
-        places = [np.flatnonzero(values[piece] >= bar[piece, None]) + piece.start * len(right) for piece in pieces]
-        found = np.concatenate(places)
-        rows, columns = np.divmod(found, len(right))
-        before = values.ravel()[found] * diagonal[columns] + total[rows] * left[columns]
-        if bias is not None and least:
-            before += bias[columns]
-        on = before >= -error[rows]
-        rows, columns, before = rows[on], columns[on], before[on]
+        found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        for piece in pieces:
+            rows, columns = np.divmod(np.flatnonzero(values[piece] >= bar[piece, None]), len(right))
+            rows += piece.start
+            before = values[rows, columns] * diagonal[columns] + total[rows] * left[columns]
+            if bias is not None and least:
+                before += bias[columns]
+            on = before >= -error[rows]
+            found.append((rows[on], columns[on], before[on]))
+        rows, columns, before = (np.concatenate(part) for part in zip(*found, strict=True))
         counts = np.bincount(rows, minlength=len(values))
         numbers, kept = _in_rows(rows, counts, columns), np.arange(max(int(counts.max(initial=0)), 1)) < counts[:, None]
         on = np.maximum(_in_rows(rows, counts, before), 0.0)
