@@ -93,6 +93,34 @@ def test_bounds_serve_where_they_tell_scores_apart_and_give_way_where_not() -> N
     check(mixed, mixed, -0.5 * (mixed**2).sum(axis=1))
 
 
+@pytest.mark.parametrize("tiny", [1e-30, 1e-42, 1e-44, 1e-50])
+def test_examples_next_to_which_products_underflow_have_a_rival_too(tiny: float) -> None:
+    """All features together have the mean 0, and no score of these examples exceeds the bar in single precision."""
+    half = unit(flat(np.random.default_rng(0), rest=0.0)[: COUNT // 2])
+    small = half.copy()
+    small[100:103] *= tiny
+    features, weight = (np.stack([one, -one], axis=1).reshape(COUNT, SIZE) for one in (small, half))
+    assert len(_standing._rivals_by_bounds(features, weight, np.zeros(COUNT))) == COUNT
+    own, others, _ = standing(features, weight)
+    assert np.isfinite(own).all()
+    assert np.isfinite(others).all()
+
+
+def test_so_many_scores_at_once_as_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    points, seen = flat(np.random.default_rng(0)), list[int]()
+    projected = _standing._projected
+
+    def counted(rows: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, ...]:
+        seen.append(len(rows))
+        return projected(rows, directions)
+
+    monkeypatch.setattr(_standing, "_LEAST", 1)
+    monkeypatch.setattr(_standing, "_ENTRIES", 10 * COUNT)
+    monkeypatch.setattr(_standing, "_projected", counted)
+    check(points, points, -0.5 * (points**2).sum(axis=1))
+    assert seen == [COUNT] + [10] * (COUNT // 10)
+
+
 def unit(rows: np.ndarray) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 

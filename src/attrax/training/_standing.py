@@ -32,7 +32,7 @@ def score_pieces(
     level = weight @ middle + bias
     dtype = np.float32 if _tame(features, weight, level) else np.float64
     weight, level = weight.astype(dtype, copy=False), level.astype(dtype)
-    piece = max(_LEAST, min(_PIECE, _ENTRIES // max(len(weight), 1)))
+    piece = _at_once(len(weight))
     tables = np.empty((min(piece, len(features)), len(weight)), dtype)
     for start in range(0, len(features), piece):
         moved = (features[start : start + piece] - middle).astype(dtype)
@@ -85,9 +85,9 @@ def _rivals_by_bounds(
     directions = _leading(features[:: max(1, num // _MANY)] - middle)
     single, levels = weight.astype(np.float32), level.astype(np.float32)
     bounds = np.column_stack([*_projected(weight, directions), level + _ROUNDING * np.abs(level)]).astype(np.float32)
-    rival = np.empty(num, int)
-    for start in range(0, num, _PIECE):
-        moved = features[start : start + _PIECE] - middle
+    rival, piece = np.empty(num, int), _at_once(num)
+    for start in range(0, num, piece):
+        moved = features[start : start + piece] - middle
         sides = np.column_stack([*_projected(moved, directions), np.ones(len(moved))])
         sides[:, -2] *= _ROUNDING  # with the lengths of the weights: the rounding of all that is added here
         table = sides.astype(np.float32) @ bounds.T
@@ -95,7 +95,9 @@ def _rivals_by_bounds(
         table[mine, start + mine] = -np.inf
         states, guess = moved.astype(np.float32), table.argmax(axis=1)
         least = np.einsum("ij,ij->i", states, single[guess]) + levels[guess]
-        found = np.flatnonzero(table >= (least - 1e-6 * np.abs(least))[:, None])
+        near = table >= (least - 1e-6 * np.abs(least))[:, None]
+        near[mine, guess] = True  # whatever rounding to zero makes of its score
+        found = np.flatnonzero(near)
         if len(found) > table.size // _OPEN:
             return rival[:start]
         rows, columns = np.divmod(found, num)
@@ -107,13 +109,14 @@ def _rivals_by_bounds(
 def alike(rows: Float[np.ndarray, "n k"], least: float) -> bool:
     """Whether two of n rows of unit norm have a product of at least `least`."""
     num, size = rows.shape
-    single = bounds = rows.astype(np.float32)
+    single = rows.astype(np.float32)
+    tables, piece = [single], _at_once(num)
     if num >= _MANY and size >= _FEWER * _DIRECTIONS:
         along, rest, _ = _projected(rows, _leading(rows[:: max(1, num // _MANY)]))
-        bounds = np.column_stack([along, rest]).astype(np.float32)
-    for start in range(0, num, _PIECE):
-        for columns in (bounds, single):
-            table = columns[start : start + _PIECE] @ columns[start:].T  # those before have been compared with these
+        tables.insert(0, np.column_stack([along, rest]).astype(np.float32))
+    for start in range(0, num, piece):
+        for columns in tables:
+            table = columns[start : start + piece] @ columns[start:].T  # those before have been compared with these
             np.fill_diagonal(table, -1.0)
             found = np.flatnonzero(table >= least - _ROUNDING)
             if len(found) <= table.size // _SINGLY:
@@ -123,6 +126,11 @@ def alike(rows: Float[np.ndarray, "n k"], least: float) -> bool:
             if (np.einsum("ij,ij->i", rows[start + one], rows[start + other]) >= least).any():
                 return True
     return False
+
+
+def _at_once(count: int) -> int:
+    """Of how many examples so many scores each are computed at once."""
+    return max(_LEAST, min(_PIECE, _ENTRIES // max(count, 1)))
 
 
 def _leading(rows: Float[np.ndarray, "m k"]) -> Float[np.ndarray, "k r"]:
