@@ -133,3 +133,9 @@ def test_nothing_but_numbers_is_kept_of_what_was_linearized() -> None:
         assert one.product is not None
         assert one.product.matrix.size < 12
         assert not any(isinstance(part, np.ndarray) for part in vars(type(one)) if hasattr(one, part))
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e155])
+def test_examples_whose_squares_are_no_numbers_are_refused(size: float) -> None:
+    with pytest.raises(ValueError, match=r"from 1e-150 to 1e\+150 .*Divide them"):
+        ax.store(size * POINTS, writer=ax.WinnerTakeAll(epochs=0), key=jr.key(0))

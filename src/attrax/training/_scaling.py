@@ -11,6 +11,8 @@ S = TypeVar("S", bound=Scalable)
 
 TOL = 1e-8
 """The loss that counts as reached where none is given, in units of the patterns."""
+_LEAST = 1e-150
+"""Squares of numbers from this to its inverse are numbers of 64 bits."""
 
 
 def default_tol(patterns: Patterns) -> float:
@@ -35,7 +37,14 @@ def training_divisor(patterns: Patterns) -> float:
         >>> import numpy as np
         >>> [training_divisor(Patterns.from_examples(s * np.eye(2))) for s in (1.0, 1e-6)]
         [1.0, 3.814697265625e-06]
+
+    **Raises** `ValueError` for patterns so small or large that squares of their values leave the range of float64.
     """
+    if not _LEAST < patterns.unit < 1 / _LEAST:
+        raise ValueError(
+            f"the unit of the examples must be from {_LEAST:g} to {1 / _LEAST:g} to be trained on; it is "
+            f"{patterns.unit:.3g}. Divide them by that"
+        )
     return 64.0 ** round(math.log2(patterns.unit) / 6)
 
 

@@ -71,7 +71,7 @@ class TrainingData(Record):
             pictures=self.patterns.points,
             coordinates=self.coordinates,
             adversarial_deviation=self._deviations((augmentation.adversarial_deviation or 0.0) / self.divisor),
-            jacobian_penalty=(augmentation.jacobian_penalty or 0.0) / self.divisor**2,
+            jacobian_penalty=(augmentation.jacobian_penalty or 0.0) / self.divisor / self.divisor,
             successor=self.patterns.successor,
             divisor=self.divisor,
             dtype=dtype,
