@@ -36,7 +36,7 @@ class Images:
     >>> points = np.eye(100)
     >>> scores = training.encoder(points, widths=(200,), key=jr.key(0))
     >>> images = Images(training.winner_take_all_network(scores, points), points)
-    >>> np.allclose(images.values, points, atol=1e-6), images.linearization(points[7]).enclosure_radius < 1e-6
+    >>> np.allclose(images.values, points, atol=1e-6), bool(images.linearization(points[7]).enclosure_radius < 1e-6)
     (True, True)
 
     ```
