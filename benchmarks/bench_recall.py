@@ -51,7 +51,7 @@ def main() -> None:
         table.row(
             name,
             *(f"{rate:,.0f}" for rate in rates),
-            f"{ratio:.1f}",
+            f"{ratio:.2f}",
             f"{np.mean(apart < 1e-6):.2%}",
             bars.check(name, "≥ 3", ratio >= 3),
         )
