@@ -50,7 +50,6 @@ def standing(
     a few directions and by the Cauchy-Schwarz inequality in the rest, they are known to be smaller than another one.
     """
     num, biases = len(features), np.broadcast_to(bias, len(features))
-
     numbers, rival = np.arange(num), _rivals_by_bounds(features, weight, biases)
     done = len(rival)
     if done < num:
