@@ -3,6 +3,7 @@
 import itertools
 
 import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
 import pytest
 from helpers import around, linear, logistic, logistic_cycle, newton_cube, straight
@@ -155,6 +156,37 @@ def test_where_the_path_meets_what_is_stored() -> None:
         for _ in range(answer.num_steps[row] - answer.transient[row]):
             index = memory.patterns.successor[index]
         assert index == answer.index[row] == answer.nearest[row]
+
+
+def test_a_cue_gets_the_same_bits_alone_and_among_many() -> None:
+    network = ax.maps.mlp((9, 9), width=40, depth=2, init="kaiming_uniform", key=jr.key(0))
+    memory = ax.Memory(network, ax.Patterns.from_examples(np.random.default_rng(0).uniform(size=(12, 9, 9))))
+    cues = np.random.default_rng(1).normal(size=(1100, 9, 9))
+    whole = ax.recall(memory, cues, max_steps=90)
+    assert len(set(whole.num_steps.tolist())) > 1
+    for first, last in ((0, 1), (17, 18), (1099, 1100), (0, 65), (500, 800)):
+        part = ax.recall(memory, cues[first:last], max_steps=90)
+        for name in ("value", "residual", "distance", "num_steps", "nearest", "transient", "status"):
+            np.testing.assert_array_equal(getattr(part, name), getattr(whole, name)[first:last], name)
+
+
+def test_cues_that_become_the_same_state_are_told_apart_all_the_same() -> None:
+    memory = around(jnp.round, [0.0, 0.0], [1.0, 0.0])
+    cues = np.array([[1.2, 0.1], [1.0, 0.0], [0.9, -0.2], [0.2, 0.0], [0.0, 3.1], [5e30, 0.0], [4e30, 0.0]])
+    counts = []
+    found = ax.recall(
+        memory, cues, expected=np.array([1, 1, 0, 0, 0, 0, 0]), progress=lambda *told: counts.append(told)
+    )
+    assert found.status[:5] == ("recovered", "recovered", "other_attractor", "recovered", "spurious")
+    assert found.transient.tolist()[:4] == [1, 0, 1, 1]
+    assert found.entry.tolist()[:4] == [1, 1, -1, 0]
+    assert found.num_steps.tolist()[:5] == [2] * 5
+    # What diverges at once has no state but its own.
+    assert found.status[5:] == ("diverged", "diverged")
+    np.testing.assert_array_equal(found.value[5:], cues[5:])
+    assert counts[-1][1:3] == (7, 7)
+    once = ax.recall(memory, cues, max_steps=1)
+    np.testing.assert_allclose(once.residual[:3], np.linalg.norm(cues[:3] - [1.0, 0.0], axis=1))
 
 
 def test_frames_and_company_change_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,19 +112,19 @@ def row_program(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function(same, *rows, **options)`, compiled, where nothing depends on more than one row.
 
     Every array of `rows` and of the result has one entry per row, a multiple of `share_count` together. Each device
-    runs the same program on its share, so a row gets the same arithmetic as on one device with as many rows.
+    runs the same program on its share, so a row gets the same arithmetic as on one device with as many rows. With
+    `block`, which divides the share, it computes so many rows at a time, and the arithmetic does not depend on how many
+    there are.
     """
 
-    @eqx.filter_jit
-    @wraps(function)
-    def program(same: Any, *rows: Any, **options: Any) -> Any:
+    def program(same: Any, *rows: Any, block: int | None = None, **options: Any) -> Any:
         if share_count() == 1:
-            return function(same, *rows, **options)
+            return _in_blocks(function, block, same, *rows, **options)
         arrays, rest = eqx.partition((same, options), eqx.is_array)
 
         def share(arrays: Any, rows: Any) -> Any:
             same, options = eqx.combine(arrays, rest)
-            return function(same, *rows, **options)
+            return _in_blocks(function, block, same, *rows, **options)
 
         by_row = PartitionSpec(_AXIS)
         # Maps come from anywhere, and JAX can't follow for all operations which values the devices share.
@@ -133,7 +133,16 @@ def row_program(function: Callable[..., Any]) -> Callable[..., Any]:
         # What another process has of it could not be read in this one.
         return found if jax.process_count() == 1 else together(found)
 
-    return program
+    program.__name__ = function.__name__  # not `wraps`, by which Equinox would take the signature of `function`
+    return eqx.filter_jit(program)
+
+
+def _in_blocks(function: Callable[..., Any], block: int | None, same: Any, *rows: Any, **options: Any) -> Any:
+    if block is None:
+        return function(same, *rows, **options)
+    parts = jax.tree.map(lambda leaf: leaf.reshape(-1, block, *leaf.shape[1:]), rows)
+    found = jax.lax.map(lambda part: function(same, *part, **options), parts)
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), found)
 
 
 def together(tree: T) -> T:

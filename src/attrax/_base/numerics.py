@@ -100,6 +100,16 @@ def squared_distances(states: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.maximum(one[:, None] + other - 2 * states @ others.T, 0.0)
 
 
+def first_equal(rows: np.ndarray) -> np.ndarray:
+    """For each row (n×k), the index of the first one that has the same bits.
+
+    >>> first_equal(np.array([[1.0, 2.0], [0.0, 0.0], [1.0, 2.0]])).tolist()
+    [0, 1, 0]
+    """
+    seen: dict[bytes, int] = {}
+    return np.array([seen.setdefault(row.tobytes(), place) for place, row in enumerate(rows)], int)
+
+
 def apply_rows(function: Callable[[Any], Any], rows: np.ndarray, chunk: int = 64) -> np.ndarray:
     """`function` applied to each row, in chunks of `chunk` rows and in the dtype of `rows`; returned as a host array.
 
@@ -138,12 +148,14 @@ def in_pieces(
         # Several small chunks cost more than one padded chunk.
         larger = next((other for other in reversed(sizes) if other >= left), sizes[0])
         size = larger if larger <= 2 * left else size
-        index = np.minimum(np.arange(start, start + size), num - 1)
+        index = slice(start, start + size)
+        if start + size > num:
+            index = np.minimum(np.arange(start, start + size), num - 1)
         piece = jax.tree.map(lambda leaf, index=index: leaf[index], rows)
         count = min(size, left)
         result = function(piece)
         if gather is not None:
             result = gather(start, count, piece, result)
-        pieces.append(jax.tree.map(lambda leaf, count=count: np.array(leaf)[:count], result))
+        pieces.append(jax.tree.map(lambda leaf, count=count: np.asarray(leaf)[:count], result))
         start += size
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *pieces)

@@ -4,7 +4,7 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 
-from attrax._base.numerics import cast, float64
+from attrax._base.numerics import cast, first_equal, float64
 from attrax._base.status import IterationStatus
 from attrax._base.types import HostStates, Map
 from attrax.dynamics import Run, isometric_coordinates, run, run_on, states_of, trajectory
@@ -85,9 +85,8 @@ def run_to_ends(runner: Runner, starts: HostStates, *, max_steps: int, atol: flo
 
     converged = np.flatnonzero(coarse.status == IterationStatus.CONVERGED)
     if len(converged):
-        ends = np.ascontiguousarray(coarse.z[converged])
-        whole = ends.view(np.dtype((np.void, ends.dtype.itemsize * ends.shape[1]))).ravel()
-        _, first, back = np.unique(whole, return_index=True, return_inverse=True)
+        ends = coarse.z[converged]
+        first, back = np.unique(first_equal(ends), return_inverse=True)
         limit = min(_FINE_STEPS, max(max_steps - int(steps[converged].max()), 1))
         distinct = ends[first].astype(np.float64)
         go_on(
@@ -99,7 +98,7 @@ def run_to_ends(runner: Runner, starts: HostStates, *, max_steps: int, atol: flo
     if len(rest):
         left = max(max_steps - int(steps[rest].min()), 1)
         go_on(rest, np.arange(len(rest)), run_on(runner.fine_map, z[rest], max_steps=left, atol=atol, unit=runner.unit))
-    return Run(z, steps, residual, period, status, None)
+    return Run(z, steps, residual, period, status, None, np.arange(len(z)))
 
 
 def cycle_of(runner: Runner, state: HostStates, period: int) -> HostStates:

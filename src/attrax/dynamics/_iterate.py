@@ -13,7 +13,8 @@ from attrax._base.shown import Rows
 from attrax._base.states import state_batch
 from attrax._base.status import IterationStatus
 from attrax._base.types import HostStates, Map, Progress
-from attrax.dynamics._loop import NEVER, UNBOUNDED, Run, run, run_on, states_of
+from attrax.dynamics._coordinates import states_of
+from attrax.dynamics._loop import NEVER, UNBOUNDED, Run, run, run_on
 from attrax.maps import ReducedMap, reduced_map, shapes_of
 from attrax.memory import Thresholds
 
@@ -109,7 +110,8 @@ def unit_of_each(states: HostStates) -> np.ndarray:
 
 def last_states(reduced: ReducedMap, iteration: Run, starts: HostStates) -> HostStates:
     """The states that a run from `starts` ended in."""
-    value = states_of(reduced, iteration.z)
+    some, back = np.unique(iteration.first, return_inverse=True)
+    value = states_of(reduced, iteration.z[some])[back]
     # A row that diverged in its first step has no finite state except its start.
     at_once = (iteration.status == IterationStatus.DIVERGED) & (iteration.num_steps == 1)
     value[at_once] = starts[at_once]

@@ -1,6 +1,5 @@
 """The one loop: iterate a map from many starts until each converges, repeats, diverges or runs out of steps."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,15 +11,17 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from attrax._base.devices import over_devices, row_program
-from attrax._base.numerics import float64, in_pieces
+from attrax._base.numerics import first_equal, float64, in_pieces
 from attrax._base.shown import Record
 from attrax._base.status import IterationStatus
 from attrax._base.types import HostStates, Progress
+from attrax.dynamics._coordinates import isometric_rows, sizes_of
 from attrax.maps import ReducedMap
 
-_CHUNK = (16,)
-"""Number of rows computed at a time, whatever their total, so that a row never depends on its neighbors."""
-_BLOCK = 64
+_STEPS = 64
+"""Steps of one program at most."""
+_LARGEST = 2**26
+"""Bytes of coordinates that one program keeps, at most, if it takes more than the fewest rows."""
 _BOUND = 1e12
 """A state beyond this, in units of the states, has diverged."""
 _SETTLED = 0.05
@@ -81,7 +82,8 @@ class Run(Record):
     """The result of the loop, one entry per start: as in `Iterates`, but in the coordinates of a `ReducedMap`.
 
     **Fields:** `z`, the last finite coordinates; `trace`, if requested and not too large, for each start the
-    coordinates after each step, `num_steps`×k (of a diverging row, only the finite ones).
+    coordinates after each step, `num_steps`×k (of a diverging row, only the finite ones); `first`, for each start, the
+    first one whose coordinates were the same from the first step on.
     """
 
     z: Float[np.ndarray, "n k"]
@@ -90,6 +92,7 @@ class Run(Record):
     period: Int[np.ndarray, " n"]
     status: np.ndarray
     trace: tuple[Float[np.ndarray, "t k"], ...] | None
+    first: Int[np.ndarray, " n"]
 
 
 def run(
@@ -100,7 +103,7 @@ def run(
     atol: float | np.ndarray,
     unit: float | np.ndarray = 1.0,
     keep: int | None = None,
-    sizes: tuple[int, ...] = _CHUNK,
+    sizes: tuple[int, ...] | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Iterates from `starts` as `iterate` does, in the coordinates of `reduced`, in the precision of `starts`.
@@ -110,7 +113,8 @@ def run(
     - `atol`: tolerance of the convergence test; `unit`, the unit of the states: those beyond 10¹² units have diverged.
       Each is one number, or one number per start.
     - `keep`: the coordinates of all steps are kept up to this many bytes; by default none are.
-    - `sizes`: rows are computed in chunks of these sizes, the largest first.
+    - `sizes`: rows are computed in chunks of these sizes, the largest first. By default a row gets the same arithmetic
+      whatever the other rows are.
 
     ```python
     >>> import numpy as np
@@ -123,11 +127,13 @@ def run(
 
     ```
     """
+    sizes, block = sizes_of(reduced, sizes)
     with float64(), over_devices(len(starts) > sizes[-1]) as everywhere:
         reduced = everywhere(reduced)
         near, bound = _tolerances(starts, atol, unit)
-        z, isometric, residual = in_pieces(partial(_first_step, reduced), starts, sizes)
-        return _run_on(reduced, _fresh_rows(z, isometric, residual, 1, near, bound), max_steps, keep, sizes, progress)
+        z, isometric, residual = in_pieces(partial(_first_step, reduced, block=block), starts, sizes)
+        rows = _fresh_rows(z, isometric, residual, 1, near, bound)
+        return _run_on(reduced, rows, max_steps, keep, sizes, block, progress)
 
 
 def run_on(
@@ -138,7 +144,7 @@ def run_on(
     atol: float | np.ndarray,
     unit: float | np.ndarray = 1.0,
     keep: int | None = None,
-    sizes: tuple[int, ...] = _CHUNK,
+    sizes: tuple[int, ...] | None = None,
 ) -> Run:
     """As `run`, but from coordinates instead of states, one row per start; `num_steps` counts from there.
 
@@ -151,14 +157,16 @@ def run_on(
         >>> int(found.num_steps[0]), found.status[0].value
         (10, 'converged')
     """
+    sizes, block = sizes_of(reduced, sizes)
     with float64(), over_devices(len(z) > sizes[-1]) as everywhere:
         reduced = everywhere(reduced)
         near, bound = _tolerances(z, atol, unit)
-        isometric = (
-            None if reduced.norm_factor is None else in_pieces(partial(_isometric_rows, reduced.norm_factor), z, sizes)
-        )
+        isometric = None
+        if reduced.norm_factor is not None:
+            isometric = in_pieces(partial(isometric_rows, reduced.norm_factor, block=block), z, sizes)
         residual = np.full(len(z), np.finfo(z.dtype).max, z.dtype)
-        return _run_on(reduced, _fresh_rows(z, isometric, residual, 0, near, bound), max_steps, keep, sizes, None)
+        rows = _fresh_rows(z, isometric, residual, 0, near, bound)
+        return _run_on(reduced, rows, max_steps, keep, sizes, block, None)
 
 
 def _tolerances(rows: np.ndarray, atol: float | np.ndarray, unit: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -176,13 +184,19 @@ def _run_on(
     max_steps: int,
     keep: int | None,
     sizes: tuple[int, ...],
+    block: int | None,
     progress: Progress | None,
 ) -> Run:
-    num = len(rows.outcome)
+    # Of rows that go the same way, the first one goes it.
+    first, back = _same_way(rows, max_steps)
+    num, rows, many = len(back), rows.pick(first), np.bincount(back)
     # Finished rows are written here. The others go on, in fewer and fewer chunks.
     done = jax.tree.map(np.array, rows)
-    active = np.arange(num)
+    active = np.arange(len(first))
     trace = None if keep is None else _Trace(rows, keep)
+    if trace is not None:
+        most = _LARGEST // (_STEPS * max(rows.z[:1].nbytes, 1))
+        sizes = tuple(size for size in sizes if size <= most) or sizes[-1:]
     # An array is traced, so a different limit needs no new compilation.
     limit = np.asarray(max_steps)
     while True:
@@ -193,22 +207,33 @@ def _run_on(
                 total[active[part]] = leaf[part]
             rows, active = rows.pick(left), active[left]
         if progress is not None:
-            progress("iterating", num - len(active), num, {"step": int(np.max(rows.num_steps, initial=0))})
+            progress("iterating", num - int(many[active].sum()), num, {"step": int(np.max(rows.num_steps, initial=0))})
         if not len(active):
             break
-        advance = partial(_advance, reduced, max_steps=limit, keep=trace is not None)
+        advance = partial(_advance, reduced, block=block, max_steps=limit, keep=trace is not None)
         gather = _without_path if trace is None else partial(trace.gather, active)
         rows = in_pieces(advance, rows, sizes, gather)
     outcome = np.asarray(done.outcome)
     period = np.where(outcome == _CYCLE, done.lap, np.where(outcome == _CONVERGED, 1, 0))
+    kept = None if trace is None else trace.finished()
     return Run(
-        np.asarray(done.z),
-        np.asarray(done.num_steps, np.int64),
-        np.where(outcome == _DIVERGED, np.inf, done.residual).astype(done.residual.dtype),
-        period.astype(np.int64),
-        _STATUSES[outcome],
-        None if trace is None else trace.finished(),
+        np.asarray(done.z)[back],
+        np.asarray(done.num_steps, np.int64)[back],
+        np.where(outcome == _DIVERGED, np.inf, done.residual).astype(done.residual.dtype)[back],
+        period.astype(np.int64)[back],
+        _STATUSES[outcome][back],
+        None if kept is None else tuple(kept[one] for one in back),
+        first[back],
     )
+
+
+def _same_way(rows: _Rows, max_steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first of the rows that have the same coordinates and tolerances, and for each row its place among these."""
+    first = np.arange(len(rows.outcome))
+    going = np.flatnonzero((rows.outcome == _RUNNING) & (rows.num_steps < max_steps))
+    told_apart_by = np.column_stack([rows.z[going], rows.atol[going], rows.bound[going]])
+    first[going] = going[first_equal(told_apart_by)]
+    return np.unique(first, return_inverse=True)
 
 
 class _Trace:
@@ -243,36 +268,6 @@ def _without_path(first: int, count: int, before: _Rows, result: tuple[_Rows, An
     return result[0]
 
 
-def states_of(reduced: ReducedMap, z: Float[np.ndarray, "n k"], sizes: tuple[int, ...] = _CHUNK) -> HostStates:
-    """The states with these coordinates.
-
-    With the map x ↦ x/2, whose coordinates are its states:
-
-        >>> import attrax as ax
-        >>> with ax.extending.float64():
-        ...     reduced = ax.maps.reduced_map(lambda x: x / 2, (1,))
-        >>> ax.dynamics.states_of(reduced, np.array([[3.0], [1.0]])).ravel().tolist()
-        [3.0, 1.0]
-    """
-    with float64(), over_devices(len(z) > sizes[-1]) as everywhere:
-        to_state = everywhere(reduced.to_state)
-        return in_pieces(lambda piece: _to_states(to_state, piece), z, sizes)
-
-
-def isometric_coordinates(reduced: ReducedMap, z: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
-    """Coordinates whose Euclidean distance is that of the states.
-
-    With the map x ↦ x/2, whose coordinates are its states:
-
-        >>> import attrax as ax
-        >>> with ax.extending.float64():
-        ...     reduced = ax.maps.reduced_map(lambda x: x / 2, (1,))
-        >>> ax.dynamics.isometric_coordinates(reduced, np.array([[3.0], [1.0]])).ravel().tolist()
-        [3.0, 1.0]
-    """
-    return z if reduced.norm_factor is None else z @ np.asarray(reduced.norm_factor).T
-
-
 def _norms(differences: Any) -> Any:
     return jnp.sqrt(jnp.sum(differences.reshape(len(differences), -1) ** 2, axis=1))
 
@@ -283,11 +278,6 @@ def _first_step(reduced: ReducedMap, starts: Any) -> tuple[Any, Any, Any]:
     z = jax.vmap(reduced.first_step)(starts).astype(starts.dtype)
     isometric = None if reduced.norm_factor is None else z @ reduced.norm_factor.T
     return z, isometric, _norms(jax.vmap(reduced.to_state)(z) - starts).astype(z.dtype)
-
-
-@row_program
-def _isometric_rows(norm_factor: Any, z: Any) -> Any:
-    return z @ norm_factor.T
 
 
 def _fresh_rows(z: Any, isometric: Any, residual: Any, step: int, atol: Any, bound: Any) -> _Rows:
@@ -314,18 +304,13 @@ def _fresh_rows(z: Any, isometric: Any, residual: Any, step: int, atol: Any, bou
 
 
 @row_program
-def _to_states(to_state: Callable[[Any], Any], z: Any) -> Any:
-    return jax.vmap(to_state)(z).astype(z.dtype)
-
-
-@row_program
 def _advance(reduced: ReducedMap, rows: _Rows, *, max_steps: Any, keep: bool) -> tuple[_Rows, Any]:
     """Some steps of every running row and, with `keep`, the coordinates after each of them."""
-    path = jnp.zeros((len(rows.z), _BLOCK, rows.z.shape[1]), rows.z.dtype) if keep else None
+    path = jnp.zeros((len(rows.z), _STEPS, rows.z.shape[1]), rows.z.dtype) if keep else None
 
     def running(carry: tuple[Any, _Rows, Any]) -> Any:
         taken, rows, _ = carry
-        return (taken < _BLOCK) & jnp.any((rows.outcome == _RUNNING) & (rows.num_steps < max_steps))
+        return (taken < _STEPS) & jnp.any((rows.outcome == _RUNNING) & (rows.num_steps < max_steps))
 
     def step(carry: tuple[Any, _Rows, Any]) -> tuple[Any, _Rows, Any]:
         taken, rows, path = carry

@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Float
 
 from attrax._base.types import HostStates
+from attrax.dynamics._coordinates import isometric_coordinates, states_of
 from attrax.dynamics._iterate import trajectory
-from attrax.dynamics._loop import Run, isometric_coordinates, run, states_of
+from attrax.dynamics._loop import Run, run
 from attrax.dynamics._stored import Match, StoredCycles
 from attrax.maps import ReducedMap
 
@@ -28,52 +29,76 @@ class Path:
 
 def traces(
     reduced: ReducedMap, starts: HostStates, iteration: Run, rows: np.ndarray, stopping: dict[str, Any], most_bytes: int
-) -> Iterator[tuple[int, np.ndarray]]:
-    """The coordinates after each step of these rows. If they were too large to keep, the rows are run again.
+) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
+    """The coordinates after each step of these rows, group by group: places in `rows`, and a trace for each.
 
-    `stopping` holds the arguments that told `run` when to stop. About `most_bytes` of coordinates are kept at a time.
+    If all were too large to keep, rows are run again, about `most_bytes` of coordinates at a time. `stopping` holds the
+    arguments that told `run` when to stop.
     """
+    if not len(rows):
+        return
     if iteration.trace is not None:
-        yield from ((int(row), iteration.trace[row]) for row in rows)
+        yield np.arange(len(rows)), [iteration.trace[row] for row in rows]
         return
     sizes = iteration.num_steps[rows] * iteration.z.itemsize * iteration.z.shape[1]
     group = np.cumsum(sizes) // most_bytes
     for number in np.unique(group):
-        mine = rows[group == number]
-        again = run(reduced, starts[mine], **stopping, keep=2**62)
+        mine = np.flatnonzero(group == number)
+        again = run(reduced, starts[rows[mine]], **stopping, keep=2**62)
         assert again.trace is not None  # nothing is larger than that
-        yield from zip(mine.tolist(), again.trace, strict=True)
+        yield mine, list(again.trace)
 
 
-def entry_of(
-    reduced: ReducedMap, stored: StoredCycles, cue: HostStates, trace: np.ndarray, lap: HostStates, match: Match
-) -> tuple[int, int]:
-    """The first step from which on the states match successive stored ones, and the stored state matched at that step.
+def entries(
+    reduced: ReducedMap,
+    stored: StoredCycles,
+    traces: list[np.ndarray],
+    laps: list[HostStates],
+    matches: list[Match],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each path, the first step from which on it follows the cycle of its match, the stored state matched then, and
+    whether it comes that close at all: if not, its limit is stored, but the iteration stopped short of it.
 
-    The trace ends with the coordinates of `lap`, which lies near the cycle of `match`.
+    Each trace ends with the coordinates of its lap, which lies near that cycle.
     """
-    period, last = len(match.order), len(trace)
-    apart = np.linalg.norm(lap.reshape(period, -1) - stored.references[match.order], axis=1)
-    if not (apart < stored.recovery).all():  # the limit is stored, but the iteration stopped short of it
-        return last, int(match.order[-1])
-    isometric_lap, begin = isometric_coordinates(reduced, trace[-period:]), last - period + 1
-    while begin > 1:
-        steps = np.arange(max(begin - _BACK, 1), begin)
-        place = (steps - last - 1) % period
-        gap = np.linalg.norm(isometric_coordinates(reduced, trace[steps - 1]) - isometric_lap[place], axis=1)
+    if not matches:
+        return np.zeros(0, int), np.zeros(0, int), np.zeros(0, bool)
+    last, period = (np.array([len(one) for one in many]) for many in (traces, laps))
+    after = np.cumsum(period)
+    order = np.concatenate([match.order for match in matches])
+    states = np.concatenate(laps).reshape(len(order), -1)
+    apart = np.linalg.norm(states - stored.references[order], axis=1)
+    lap = isometric_coordinates(
+        reduced, np.concatenate([trace[-count:] for trace, count in zip(traces, period, strict=True)])
+    )
+    follows = np.logical_and.reduceat(apart < stored.recovery, after - period)
+    begin = np.where(follows, last - period + 1, last)
+    going = np.flatnonzero(follows & (begin > 1))
+    while len(going):
+        low = np.maximum(begin[going] - _BACK, 1)
+        count = begin[going] - low
+        row, first = np.repeat(going, count), np.cumsum(count) - count
+        steps = np.arange(len(row)) + np.repeat(low - first, count)
+        z = np.concatenate([traces[one][start - 1 : begin[one] - 1] for one, start in zip(going, low, strict=True)])
+        place = (after - period)[row] + (steps - last[row] - 1) % period[row]
+        gap = np.linalg.norm(isometric_coordinates(reduced, z) - lap[place], axis=1)
         off = gap - apart[place] >= stored.recovery
         # The state itself is needed only if the triangle inequality does not decide.
-        open_steps = np.flatnonzero(~off & (gap + apart[place] >= stored.recovery))
-        if len(open_steps):
-            states = states_of(reduced, trace[steps[open_steps] - 1]).reshape(len(open_steps), -1)
-            distance = np.linalg.norm(states - stored.references[match.order[place[open_steps]]], axis=1)
-            off[open_steps] = distance >= stored.recovery
-        if off.any():
-            begin = int(steps[off][-1]) + 1
-            break
-        begin = int(steps[0])
-    index = int(match.order[(begin - last - 1) % period])
-    # An open sequence may come before. The cue itself has not been examined yet.
+        unsure = np.flatnonzero(~off & (gap + apart[place] >= stored.recovery))
+        if len(unsure):
+            states = states_of(reduced, z[unsure]).reshape(len(unsure), -1)
+            off[unsure] = np.linalg.norm(states - stored.references[order[place[unsure]]], axis=1) >= stored.recovery
+        latest = np.maximum.reduceat(np.where(off, steps, 0), first)
+        begin[going] = np.where(latest > 0, latest + 1, low)
+        going = going[(latest == 0) & (low > 1)]
+    return begin, order[after - period + (begin - last - 1) % period], follows
+
+
+def entry_before(
+    reduced: ReducedMap, stored: StoredCycles, cue: HostStates, trace: np.ndarray, begin: int, index: int
+) -> tuple[int, int]:
+    """As `entries`, where the open sequence that leads to the cycle belongs to it: going back from the step `begin`, at
+    which the path reaches the stored state `index`, to the cue."""
     for stop in range(begin, 0, -_BACK):
         if stop > 1 and not stored.has_open_sequences:
             break
@@ -100,7 +125,7 @@ def whole_path(reduced: ReducedMap, cue: HostStates, trace: np.ndarray) -> Path:
 def path_to_cycle(
     reduced: ReducedMap,
     stored: StoredCycles,
-    originals: HostStates,
+    originals: Any,
     cue: HostStates,
     trace: np.ndarray,
     transient: int,
@@ -109,6 +134,7 @@ def path_to_cycle(
 ) -> Path:
     """The path to a cycle: `total` states. Those from `transient` on are compared with the stored states `wanted`."""
     states = _path_states(reduced, cue, trace, total)
+    originals = np.asarray(originals, np.float64)
     return Path(states, _psnr(stored, originals, states[transient : transient + len(wanted)], wanted))
 
 

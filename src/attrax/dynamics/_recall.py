@@ -13,32 +13,21 @@ from attrax._base.budget import refuse_beyond_memory
 from attrax._base.cluster import in_order, packed, unpacked
 from attrax._base.numerics import float64
 from attrax._base.shown import Rows, Words, counts, joined, strip
-from attrax._base.status import IterationStatus, RecallStatus
-from attrax._base.types import HostIndices, HostStates, Map, Progress
+from attrax._base.status import RecallStatus
+from attrax._base.types import HostIndices, HostStates, Progress
 from attrax.dynamics._held import completed, hold, only_part
-from attrax.dynamics._iterate import Iterates, check_starts, last_states, trajectory
-from attrax.dynamics._loop import run, states_of
-from attrax.dynamics._path import Path, entry_of, path_to_cycle, traces, whole_path
-from attrax.dynamics._refine import refine
-from attrax.dynamics._stored import Match, StoredCycles, thresholds_of
+from attrax.dynamics._iterate import Iterates, check_starts, last_states
+from attrax.dynamics._judged import Judged
+from attrax.dynamics._loop import run
+from attrax.dynamics._path import Path, entry_before, path_to_cycle, traces, whole_path
+from attrax.dynamics._stored import StoredCycles, thresholds_of
 from attrax.maps import ReducedMap, reduced_map
 from attrax.memory import READINGS, Memory, Thresholds, check_memory
 
 _TRACE_BYTES = 2**28
 """The coordinates of all steps are kept up to about this many bytes at a time."""
-_WINDOW = 64
-"""The number of steps over which a path must come nearer to a limit that Newton's method found."""
-_CLOSE = 0.02
-"""The root mean square distance, in units of the patterns, up to which a lap may belong to a stored cycle."""
 _PIECE = 1000
 """Cues that one call on a cluster recalls."""
-_UNMATCHED = {
-    IterationStatus.CONVERGED: RecallStatus.SPURIOUS,
-    IterationStatus.CYCLE: RecallStatus.CYCLE,
-    IterationStatus.DIVERGED: RecallStatus.DIVERGED,
-    IterationStatus.NOT_CONVERGED: RecallStatus.NOT_CONVERGED,
-}
-"""What a cue was recalled as, if its limit is not a stored one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -303,95 +292,64 @@ def _recalled(given: _Given, asked: _Asked, progress: Progress | None = None) ->
     stored = StoredCycles.of(memory, thresholds)
     stopping = {"max_steps": max_steps, "atol": thresholds.convergence, "unit": thresholds.unit}
     iteration = run(reduced, starts, **stopping, keep=_TRACE_BYTES, progress=progress)
-    originals = np.asarray(memory.originals, np.float64)
     value = last_states(reduced, iteration, starts)
-    period, transient = iteration.period.copy(), iteration.num_steps.copy()
-    nearest, distance = np.full(len(starts), -1), np.full(len(starts), np.inf)
-    index, cycle, entry, phase = (np.full(len(starts), -1) for _ in range(4))
-    # Provisional: what has converged is spurious, and a cycle is not a stored one, until it matches what is stored.
-    status = [_UNMATCHED[ended] for ended in iteration.status]
-    kept: list[Path] = []
-    needed = np.arange(len(starts)) if path else np.flatnonzero(period > 0)
-    for row, trace in traces(reduced, starts, iteration, needed, stopping, _TRACE_BYTES):
-        cue, approached = starts[row], False
-        if period[row]:
-            last = value[[row]] if period[row] == 1 else states_of(reduced, trace[-period[row] :])
-            lap, match, approached = _limit(memory.map, reduced, stored, last, thresholds)
-            value[row], nearest[row], distance[row] = lap[-1], match.nearest, match.distance
-            if not approached:
-                status[row], period[row] = RecallStatus.NOT_CONVERGED, 0
-        if not approached:
-            kept += [whole_path(reduced, cue, trace)] if path else []
-            continue
-        if match.recovered:
-            transient[row], at = entry_of(reduced, stored, cue, trace, last, match)
-            wanted = stored.from_here(at)
-            if expected is None or stored.leads_to(int(expected[row]), match.cycle):
-                status[row] = RecallStatus.RECOVERED
-                index[row], cycle[row], entry[row], phase[row] = match.order[-1], match.cycle, at, stored.phase[at]
-            else:
-                status[row] = RecallStatus.OTHER_ATTRACTOR
-        else:
-            transient[row] = len(trace) - period[row] + 1
-            aligned = match.cycle >= 0 and period[row] > 1
-            wanted = (match.order if aligned else stored.nearest(lap)[0]).tolist() if path else []
-        if path:
-            total = int(transient[row]) + len(wanted) + (cycles - 1) * int(period[row])
-            refuse_beyond_memory(
-                f"{mention('cycles')}: a path of {total:,} states",
-                3 * 8 * total * starts[0].size,
-                "go around the cycle fewer times",
-            )
-            kept.append(path_to_cycle(reduced, stored, originals, cue, trace, int(transient[row]), wanted, total))
-    alone = np.flatnonzero(nearest < 0)
-    if len(alone):
-        nearest[alone], distance[alone] = stored.nearest(value[alone])
+    # Paths that are the same from the first step on are judged once; `of` is the one of each cue.
+    some, of = np.unique(iteration.first, return_inverse=True)
+    paths = Judged.of(value[some], iteration.status[some], iteration.period[some], iteration.num_steps[some])
+    transient, entry, kept = paths.transient[of], paths.entry[of], dict[int, Path]()
+    # The cue itself matters where an open sequence may come before the cycle, and where paths are to be kept.
+    each = path or stored.has_open_sequences
+    cues_of = np.split(np.argsort(of, kind="stable"), np.cumsum(np.bincount(of))[:-1]) if each else []
+    needed = np.arange(len(some)) if path else np.flatnonzero(paths.period > 0)
+    for group, found in traces(reduced, starts, iteration, some[needed], stopping, _TRACE_BYTES):
+        here = dict(zip(needed[group].tolist(), found, strict=True))
+        others = paths.judge(memory.map, reduced, stored, thresholds, here)
+        for one, row in [(path_, row_) for path_ in here for row_ in cues_of[path_].tolist()] if each else ():
+            begun = int(paths.transient[one]), int(paths.entry[one])
+            if paths.follows[one]:
+                begun = entry_before(reduced, stored, starts[row], here[one], *begun)
+            transient[row], entry[row] = begun
+            if path and not paths.period[one]:
+                kept[row] = whole_path(reduced, starts[row], here[one])
+            elif path:
+                wanted = others.get(one) or stored.from_here(begun[1])
+                total = begun[0] + len(wanted) + (cycles - 1) * int(paths.period[one])
+                refuse_beyond_memory(
+                    f"{mention('cycles')}: a path of {total:,} states",
+                    3 * 8 * total * starts[0].size,
+                    "go around the cycle fewer times",
+                )
+                kept[row] = path_to_cycle(
+                    reduced, stored, memory.originals, starts[row], here[one], begun[0], wanted, total
+                )
+    if not each:
+        transient, entry = paths.transient[of], paths.entry[of]
+        before = stored.before_each(np.where(paths.follows[of] & (transient == 1), entry, -1), starts)
+        transient[before >= 0], entry[before >= 0] = 0, before[before >= 0]
+    alone = np.flatnonzero(paths.nearest < 0)
+    paths.nearest[alone], paths.distance[alone] = stored.nearest(paths.limit[alone])
+    changed = np.flatnonzero(paths.refined[of])
+    value[changed] = paths.limit[of[changed]]
+    index, cycle, status = paths.index[of], paths.cycle[of], paths.status[of]
+    if expected is not None:
+        wrong = (cycle >= 0) & (stored.cycle[expected] != cycle)
+        index[wrong], cycle[wrong], entry[wrong], status[wrong] = -1, -1, -1, RecallStatus.OTHER_ATTRACTOR
     return Recall(
         patterns.as_frames(value),
         index,
-        nearest,
-        distance,
+        paths.nearest[of],
+        paths.distance[of],
         iteration.num_steps,
         iteration.residual,
-        period,
+        paths.period[of],
         cycle,
         transient,
         entry,
-        phase,
-        tuple(status),
+        np.where(entry >= 0, stored.phase[entry], -1),
+        tuple(status.tolist()),
         thresholds.reading,
         expected,
-        tuple(patterns.as_frames(one.states) for one in kept) if path else None,
-        tuple(one.psnr for one in kept) if path else None,
+        tuple(patterns.as_frames(kept[row].states) for row in range(len(starts))) if path else None,
+        tuple(kept[row].psnr for row in range(len(starts))) if path else None,
         held,
     )
-
-
-def _limit(
-    map: Map, reduced: ReducedMap, stored: StoredCycles, lap: HostStates, thresholds: Thresholds
-) -> tuple[HostStates, Match, bool]:
-    """The limit near a lap, how it matches what is stored, and whether the path approaches it.
-
-    A slow approach stops short of its limit by residual/(1 − λ). A close call is therefore decided at the limit itself.
-    """
-    match = stored.match(lap)
-    close = match.cycle >= 0 and stored.recovery <= match.apart.max() <= _CLOSE * np.sqrt(lap[0].size) * thresholds.unit
-    if match.recovered or not close:
-        return lap, match, True
-    refined = refine(map, lap, reduced=reduced, unit=thresholds.unit)
-    if not refined.converged:
-        return lap, match, True
-    if refined.moved > thresholds.convergence and not _approaches(reduced, lap, refined.points):
-        return lap, match, False
-    return refined.points, stored.match(refined.points), True
-
-
-def _approaches(reduced: ReducedMap, lap: HostStates, refined: HostStates) -> bool:
-    """Whether the path after a lap comes nearer to a fixed point or cycle, compared state by state."""
-    window = len(lap) * -(-_WINDOW // len(lap))
-    states = trajectory(reduced, lap[-1:], 2 * window)[0]
-    if len(states) < 2 * window:
-        return False
-    wanted = refined[np.arange(2 * window) % len(refined)]
-    distance = np.linalg.norm((states - wanted).reshape(len(states), -1), axis=1)
-    return bool(distance[window:].max() < distance[:window].max())

@@ -6,13 +6,18 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from attrax._base import checks
+from attrax._base.lengths import row_lengths
 from attrax._base.numerics import float64, squared_distances
 from attrax._base.shown import Record
 from attrax._base.types import HostIndices, HostStates
-from attrax.dynamics._loop import run, states_of
+from attrax.dynamics._coordinates import states_of
+from attrax.dynamics._loop import run
 from attrax.maps import ReducedMap, reduced_map
 from attrax.memory import READINGS, Memory, Thresholds, check_memory
 from attrax.patterns import Patterns
+
+_PIECE = 512
+"""States compared with all stored ones at a time."""
 
 
 def thresholds_of(memory: Memory, reading: str = "auto", reduced: ReducedMap | None = None) -> Thresholds:
@@ -129,12 +134,46 @@ class StoredCycles(Record):
         """The first state of each cycle."""
         return np.array([indices[0] for indices in self.patterns.cycles], int)
 
-    def nearest(self, states: HostStates) -> tuple[HostIndices, Float[np.ndarray, " n"]]:
-        """The stored state nearest to each of `states`, and the distance to it."""
-        vectors = states.reshape(len(states), -1)
-        index = np.array([int(self._scores(state).argmin()) for state in vectors], int)
+    def nearest(
+        self, states: HostStates, among: HostIndices | None = None
+    ) -> tuple[HostIndices, Float[np.ndarray, " n"]]:
+        """The stored state nearest to each of `states`, of all or `among` some, and the distance to it."""
+        vectors = states.reshape(len(states), self.references.shape[1])
+        references = self.references if among is None else self.references[among]
+        squares = self.squares if among is None else self.squares[among]
+        index = np.zeros(len(vectors), int)
+        # The expanded square suffices for ranking. Its rounding depends on how many rows are multiplied together, so
+        # what it does not tell apart is decided for each row by the distance itself, computed without cancellation.
+        longest = np.sqrt(squares.max())
+        rounding = 4 * np.finfo(float).eps * vectors.shape[1] * longest
         with np.errstate(over="ignore", invalid="ignore"):
-            return index, np.linalg.norm(vectors - self.references[index], axis=1)
+            for start in range(0, len(vectors), _PIECE):
+                part = vectors[start : start + _PIECE]
+                scores = squares - 2 * (part @ references.T)
+                best = scores.argmin(axis=1)
+                most = scores.min(axis=1) + rounding * (longest + row_lengths(part))
+                close = scores <= most[:, None]
+                for row in np.flatnonzero(close.sum(axis=1) > 1):
+                    equal = np.flatnonzero(close[row])
+                    best[row] = equal[np.linalg.norm(references[equal] - part[row], axis=1).argmin()]
+                index[start : start + _PIECE] = best
+            distance = np.linalg.norm(vectors - references[index], axis=1)
+        return index if among is None else among[index], distance
+
+    def match_points(self, points: HostStates) -> list[Match]:
+        """`match` for each of several fixed points."""
+        nearest, least = self.nearest(points)
+        fixed = np.flatnonzero(self.length == 1)
+        if not len(fixed):
+            none, far = np.zeros(0, int), np.full(1, np.inf)
+            return [Match(-1, none, far, False, int(i), float(x)) for i, x in zip(nearest, least, strict=True)]
+        order, apart = (nearest, least) if len(fixed) == len(self.length) else self.nearest(points, fixed)
+        recovered = ((order == nearest) | (apart <= least)) & (apart < self.recovery)
+        rows = zip(self.cycle[order].tolist(), recovered.tolist(), nearest.tolist(), least.tolist(), strict=True)
+        return [
+            Match(cycle, order[[row]], apart[[row]], matched, near, distance)
+            for row, (cycle, matched, near, distance) in enumerate(rows)
+        ]
 
     def match(self, lap: HostStates) -> Match:
         """Matches a lap, the states of one period in order, with the stored cycles.
@@ -142,32 +181,21 @@ class StoredCycles(Record):
         It counts as the best match if each state is closer than `recovery` to its counterpart, and no other stored
         state is closer to the last one.
         """
+        if len(lap) == 1:
+            return self.match_points(lap)[0]
         vectors = lap.reshape(len(lap), -1)
-        scores = self._scores(vectors[-1])
-        nearest = int(scores.argmin())
-        number, order = self._aligned(vectors, scores)
+        nearest, least = (found[0] for found in self.nearest(vectors[-1:]))
+        number, order = self._aligned(vectors)
         apart = (
             np.linalg.norm(vectors - self.references[order], axis=1) if number >= 0 else np.full(len(vectors), np.inf)
         )
-        least = float(np.linalg.norm(vectors[-1] - self.references[nearest]))
         own = number >= 0 and (order[-1] == nearest or apart[-1] <= least)
         recovered = bool(own and (apart < self.recovery).all())
-        return Match(number, order, apart, recovered, nearest, least)
+        return Match(number, order, apart, recovered, int(nearest), float(least))
 
-    def _scores(self, state: Float[np.ndarray, " d"]) -> Float[np.ndarray, " n"]:
-        # The expanded square suffices for ranking; it is taken one row at a time so that a row does not depend on its
-        # batch. The distance itself is computed without cancellation.
-        with np.errstate(over="ignore", invalid="ignore"):
-            return self.squares - 2 * (self.references @ state)
-
-    def _aligned(self, vectors: Float[np.ndarray, "p d"], scores: Float[np.ndarray, " n"]) -> tuple[int, HostIndices]:
+    def _aligned(self, vectors: Float[np.ndarray, "p d"]) -> tuple[int, HostIndices]:
         """The stored cycle of this length, and its rotation, that these states match best; −1 if there is none."""
         best: tuple[float, int, tuple[int, ...]] = (np.inf, -1, ())
-        if len(vectors) == 1:
-            if (self.length == 1).any():
-                index = int(np.where(self.length == 1, scores, np.inf).argmin())
-                return int(self.cycle[index]), np.array([index])
-            return -1, np.zeros(0, int)
         apart = squared_distances(vectors - self.mean, self.references - self.mean)
         for number, indices in enumerate(self.patterns.cycles):
             if len(indices) != len(vectors):
@@ -177,10 +205,6 @@ class StoredCycles(Record):
                 best = min(best, (float(apart[np.arange(len(order)), order].max()), number, order))
         return best[1], np.array(best[2], int)
 
-    def leads_to(self, index: int, cycle: int) -> bool:
-        """Whether a stored state lies on this cycle or leads to it."""
-        return int(self.cycle[index]) == cycle
-
     def from_here(self, index: int) -> list[int]:
         """A stored state and those after it: the rest of an open sequence, then one round of its cycle."""
         path = [index]
@@ -189,6 +213,19 @@ class StoredCycles(Record):
         for _ in range(int(self.length[path[-1]]) - 1):
             path.append(int(self.patterns.successor[path[-1]]))
         return path
+
+    def before_each(self, index: HostIndices, states: HostStates) -> HostIndices:
+        """`before` for each of several states, where every stored state has one predecessor; −1 where `index` is."""
+        vectors = states.reshape(len(states), self.references.shape[1])
+        rows = np.flatnonzero(index >= 0)
+        before = np.argsort(self.patterns.successor)[index]
+        # A few entries tell for nearly all.
+        for part in (slice(0, 16), slice(None)):
+            apart = vectors[:, part][rows] - self.references[:, part][before[rows]]
+            rows = rows[np.linalg.norm(apart, axis=1) < self.recovery]
+        found = np.full(len(vectors), -1)
+        found[rows] = before[rows]
+        return found
 
     def before(self, index: int, state: Float[np.ndarray, " d"]) -> int:
         """The stored predecessor of `index` that `state` matches; −1 if there is none."""

@@ -55,9 +55,11 @@ def network_reduced_map(hidden: HiddenLayers, last: Any, last_bias: Any, shape: 
     first, onward = np.asarray(first), np.asarray(last)
     offset = hidden.biases[0]
     if last_bias is not None:
-        through = first @ np.asarray(last_bias)
-        offset = through if offset is None else np.asarray(offset) + through
+        added = first @ np.asarray(last_bias)
+        offset = added if offset is None else np.asarray(offset) + added
     # Maps the features of one state to those of the next without computing the state.
-    step = HiddenLayers((first @ onward, *hidden.weights[1:]), (offset, *hidden.biases[1:]), hidden.activation)
+    step = HiddenLayers(
+        (device_array(first @ onward), *hidden.weights[1:]), (offset, *hidden.biases[1:]), hidden.activation
+    )
     factor = device_array(np.linalg.qr(onward, mode="r"))
     return ReducedMap(_Features(hidden), step, _Readout(last, last_bias, shape), factor, left, _BATCH)
