@@ -184,3 +184,28 @@ def test_store_in_coordinates_returns_a_plain_network_on_states() -> None:
     again = ax.store(points, memory.map, writer=ax.Gradient(coordinates=0, tol=1e-9, epochs=5), key=jr.key(1))
     assert again.written["epochs"] == 0
     assert again.written["loss"] <= 1e-9
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.5])
+def test_further_directions(exponent: float) -> None:
+    """The examples are 0 along them, and a network that reads them is the same in the coordinates."""
+    points, rows = pictures(5, 4, 4), pictures(3, 16, seed=1)
+    coordinates = Coordinates.of(points, exponent)
+    wider = coordinates.with_directions(rows)
+    assert (coordinates.rank, wider.rank) == (4, 7)
+    np.testing.assert_allclose(wider.basis.T @ wider.basis, np.eye(7), atol=1e-12)
+    np.testing.assert_allclose(wider.encode(points)[:, :4], coordinates.encode(points), atol=1e-12)
+    np.testing.assert_allclose(wider.encode(points)[:, 4:], 0, atol=1e-12)
+    assert wider.with_directions(rows).rank == 7
+    made = mlp((4, 4), width=3, depth=2, key=jr.key(0))
+    reading = eqx.tree_at(lambda network: network.weights[0], made, rows.astype(np.float32))
+    first = np.asarray(wider.fold(wider.unfold(reading)).weights[0])
+    np.testing.assert_allclose(first, rows, atol=1e-6)
+    assert np.abs(np.asarray(coordinates.fold(coordinates.unfold(reading)).weights[0]) - rows).max() > 0.01
+
+
+def test_too_many_directions_are_left_out() -> None:
+    points, rows = pictures(5, 4, 4), pictures(6, 16, seed=1)
+    coordinates = Coordinates.of(points)
+    assert coordinates.with_directions(rows, most=6).rank == 10
+    assert coordinates.with_directions(rows, most=5) is coordinates

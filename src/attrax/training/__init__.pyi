@@ -49,3 +49,4 @@ from ._winner_take_all import ensure_lead as ensure_lead
 from ._winner_take_all import leading as leading
 from ._winner_take_all import rounds_for as rounds_for
 from ._winner_take_all import winner_take_all_network as winner_take_all_network
+from ._winner_take_all_start import winner_take_all_start as winner_take_all_start

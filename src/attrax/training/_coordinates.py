@@ -16,6 +16,8 @@ L = TypeVar("L", bound=Layered)
 
 EXACT_RANK = 4096
 """Up to this many coordinates, the basis comes from an exact singular value decomposition."""
+_ROUNDING = 1e-3
+"""The share of the largest singular value below which a direction outside the span is not added."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +92,32 @@ class Coordinates(Record):
     def rank(self) -> int:
         """Number of coordinates, r."""
         return len(self.scale)
+
+    def with_directions(self, rows: Float[np.ndarray, "k d"], *, most: int | None = None) -> "Coordinates":
+        """The same coordinates, and others along what the rows have outside the span.
+
+        The examples are 0 there; cues are not. What is a thousandth of the largest or less counts as rounding.
+
+        **Arguments:** `rows`, such as the weights of a first layer; `most`, directions to add at most: if there are
+        more, none is added.
+
+        ```python
+        >>> import numpy as np
+        >>> from attrax import training
+        >>> line = training.Coordinates.of(np.array([[0.0, 0, 0], [1, 0, 0]]))
+        >>> line.rank, line.with_directions(np.array([[3.0, 4, 0]])).rank
+        (1, 2)
+
+        ```
+        """
+        rows = np.asarray(rows, np.float64)
+        outside = rows - (rows @ self.basis) @ self.basis.T
+        _, values, directions = scipy.linalg.svd(outside, full_matrices=False, check_finite=False)
+        new = directions[values > _ROUNDING * float(np.linalg.norm(rows, 2))].T
+        if most is not None and new.shape[1] > most:
+            return self
+        scale = np.full(new.shape[1], self.scale.min())
+        return replace(self, basis=np.concatenate([self.basis, new], axis=1), scale=np.append(self.scale, scale))
 
     def encode(self, states: HostStates) -> Float[np.ndarray, "n r"]:
         """The coordinates c of each of n states; the part orthogonal to the span is dropped."""

@@ -40,7 +40,8 @@ class Training(Record):
     - `tol`: the loss at which training stops and counts as done, in the square of the units of a state.
     - `time_limit`: seconds after which training stops. It is only a cap: a run that ends earlier is the same as one
       without a limit. If the limit stopped a run, its record says so (`time_limited`).
-    - `coordinates`: train in the span of the data, whitened with this exponent from 0 to 1; see `Coordinates`.
+    - `coordinates`: train in the span of the data, whitened with this exponent from 0 to 1; see `Coordinates`. If a
+      given network reads at most 2n directions outside the span, it is trained in those too.
     - `polish`: whether to solve the last layer by least squares at the end.
     """
 

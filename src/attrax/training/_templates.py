@@ -49,8 +49,7 @@ def _templates(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     rows = _normalized_rows(vectors)
     if len(vectors) > 1 and rows is not None and not alike(rows, _MOST_ALIKE):
         size = math.sqrt(float(np.mean((vectors**2).sum(axis=1))))
-        least, span = float(vectors.min()), float(np.ptp(vectors))
-        darker = _normalized_rows(np.log((vectors - least) / span + _DARK)) if least >= 0 else None
+        darker = None if vectors.min() < 0 else _normalized_rows(logarithms(vectors))
         if darker is not None:
             own, others, _ = standing(vectors, darker)
             rows = darker if (own > others).all() else rows
@@ -61,6 +60,11 @@ def _templates(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     scale = _TEMPLATE_SCALE * 4 / spread
     offsets = -0.5 * (moved**2).sum(axis=1) - moved @ vectors.mean(axis=0)
     return scale * moved, scale * offsets
+
+
+def logarithms(vectors: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+    """log(t + 0.3), with t the values moved and scaled to [0, 1]."""
+    return np.log((vectors - vectors.min()) / (float(np.ptp(vectors)) or 1.0) + _DARK)
 
 
 def _normalized_rows(rows: np.ndarray) -> np.ndarray | None:

@@ -1,6 +1,6 @@
 """The network and the patterns, prepared for training: divided, and in the coordinates to train in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -29,6 +29,8 @@ from attrax.writing._network import DEFAULT_NETWORK, checked_network, drawn_once
 
 _TOWARD = 0.4
 """Adversarial deviations reach so far toward the nearest other example, at most."""
+_OUTSIDE = 2
+"""At most so many directions for each example are added to the span because a given network reads them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,5 +124,9 @@ def prepared(
     if is_recipe(chosen):
         return made_from(chosen, (coordinates.rank,), key), data
     with float64():
-        unfolded = coordinates.unfold(scaled_network(chosen, data.divisor))
+        scaled = scaled_network(chosen, data.divisor)
+        # What the network reads outside the span is kept where that takes few coordinates.
+        coordinates = coordinates.with_directions(np.asarray(scaled.weights[0]), most=_OUTSIDE * len(patterns))
+        data = replace(data, coordinates=coordinates, inputs=coordinates.encode(data.points))
+        unfolded = coordinates.unfold(scaled)
         return jax.tree.map(np.asarray, cast(unfolded, chosen.weights[0].dtype)), data
