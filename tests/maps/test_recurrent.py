@@ -1,7 +1,10 @@
 """Recurrent networks in a closed loop."""
 
+import math
+
 import jax.random as jr
 import numpy as np
+import optax
 import pytest
 
 import attrax as ax
@@ -49,6 +52,35 @@ def test_it_comes_back_from_elsewhere(memory: ax.Memory) -> None:
     found = ax.recall(memory, cues)
     assert found.status == ("recovered",)
     assert found.period.tolist() == [13]
+
+
+def test_at_the_edge_the_radius_on_the_way_is_that_of_the_closed_loop() -> None:
+    memory = ax.store_words(SENTENCE, learning_rate="edge", optimizer="gd", epochs=2000, key=jr.key(0))
+    assert memory.status == "stored"
+    assert [memory.written["vocabulary"][symbol] for symbol in memory.map.speak(26)] == 2 * SENTENCE
+    edge, found = memory.written["edge"], memory.certificate
+    assert found is not None
+    assert edge["schedule"][0][0] == "gd"
+    assert edge["rate"] > 0.1
+    assert math.log(10) * edge["history"][-1]["largest"] == pytest.approx(found.log_spectral_radius[0], rel=0.1)
+
+
+def test_the_optimizer_is_named_or_given() -> None:
+    words, key = SENTENCE[:3], jr.key(0)
+    quick = {"width": 8, "epochs": 30, "key": key}
+    usual = ax.store_words(words, **quick)
+    for options in ({"optimizer": "adam", "learning_rate": 1e-2}, {"optimizer": optax.adam(1e-2)}):
+        assert ax.store_words(words, **quick, **options).written["loss"] == pytest.approx(
+            usual.written["loss"], rel=1e-3
+        )
+    assert ax.store_words(words, **quick, learning_rate=1e-3).written["loss"] > usual.written["loss"]
+    for options, said in (
+        ({"optimizer": "kfac"}, "optimizer must be one of"),
+        ({"optimizer": optax.adam(1e-2), "learning_rate": "edge"}, "learning_rate does not apply"),
+        ({"learning_rate": "edgy"}, "learning_rate must be one of edge"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            ax.store_words(words, **quick, **options)
 
 
 def test_what_was_not_learned_is_a_status() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.random as jr
 import numpy as np
+import optax
 from jaxtyping import Float, PRNGKeyArray
 
 from attrax import StoreStatus, load, save
@@ -35,6 +36,8 @@ RECIPE: dict[str, Any] = {
 EDGE: dict[str, Any] = {"optimizer": "rmsprop", "rate": "edge", "dtype": "float32", "epochs": 10_000}
 """What the mode `edge` has in place of these. `epochs` are those at the largest stable rate, before the anneal."""
 
+_LAST = 0.01
+"""The share of the rate that an `anneal` ends at."""
 _WAY = 20
 """Rows of loss and radii on the way, at most."""
 
@@ -108,7 +111,7 @@ def write(
         settings = {**RECIPE, **settings}
         chosen: Mapping[str, Any] = {
             "optimizer": settings["optimizer"],
-            "learning_rate": settings["rate"],
+            "learning_rate": _annealed(settings),
             "coordinates": settings.get("coordinates"),
         }
         chosen = chosen if options is None else options
@@ -129,6 +132,17 @@ def write(
     if work.memory is not None:
         save(work.memory, memory)
     return memory
+
+
+def _annealed(settings: Mapping[str, Any]) -> Any:
+    """The rate; if the settings have an `anneal`, it falls over this share of the epochs, at the end."""
+    rate, share = settings["rate"], settings.get("anneal")
+    if share is None:
+        return rate
+    falling = max(int(share * settings["epochs"]), 1)
+    return optax.exponential_decay(
+        rate, falling, _LAST, transition_begin=settings["epochs"] - falling, end_value=_LAST * rate
+    )
 
 
 def fitted(

@@ -6,8 +6,8 @@ from ._construct import constructed_start as constructed_start
 from ._construct import margin as margin
 from ._construct import pseudoinverse as pseudoinverse
 from ._coordinates import Coordinates as Coordinates
-from ._edge import EdgeFit as EdgeFit
 from ._edge import fit_at_edge as fit_at_edge
+from ._edge_log import EdgeFit as EdgeFit
 from ._edge_log import Snapshot as Snapshot
 from ._fit import Fit as Fit
 from ._fit import fit as fit
@@ -28,6 +28,7 @@ from ._optimizers import optimizer as optimizer
 from ._polish import mean_squared_error as mean_squared_error
 from ._polish import polish as polish
 from ._recurrent import fit_recurrent as fit_recurrent
+from ._recurrent import fit_recurrent_at_edge as fit_recurrent_at_edge
 from ._scaling import TOL as TOL
 from ._scaling import default_tol as default_tol
 from ._scaling import scaled_network as scaled_network

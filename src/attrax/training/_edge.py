@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.random as jr
@@ -20,12 +20,12 @@ from jaxtyping import PRNGKeyArray
 from attrax._base import checks
 from attrax._base.digests import digest
 from attrax._base.files import alone
-from attrax._base.shown import Record
 from attrax._base.status import TrainingStatus
 from attrax._base.types import HostStates, Map, Progress
 from attrax.training._checkpoint import read_checkpoint, write_checkpoint
-from attrax.training._edge_log import Log, Snapshot
+from attrax.training._edge_log import EdgeFit, Log, Snapshot
 from attrax.training._fit import Fit, fit
+from attrax.training._losses import Loss, squared_error
 from attrax.training._optimizers import OPTIMIZERS
 from attrax.training._optimizers import optimizer as named_optimizer
 from attrax.training._radii import CycleRadii
@@ -74,33 +74,6 @@ _SAVED, _SAVING = 5.0, 50
 """Seconds between checkpoints, at least; and this many times as long as the last one took."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class EdgeFit(Record, Generic[M]):
-    """A map trained at the largest stable rate and annealed.
-
-    **Fields:**
-
-    - `fit`: the trained map. Its epochs don't count the search; its seconds do.
-    - `rate`: the largest stable rate that was found.
-    - `tried`: the rates tried, in order.
-    - `seconds_to_find`: how long the search took.
-    - `schedule`: the name of the optimizer, the rate, and the epochs at it, one after another, that led to this map.
-      Training at the edge after the best weights is left out. The last entries are the anneal.
-    - `history`: loss and radii on the way.
-    """
-
-    fit: Fit[M]
-    rate: float
-    tried: tuple[RateTried, ...]
-    seconds_to_find: float
-    schedule: tuple[tuple[str, float, int], ...]
-    history: tuple[Snapshot, ...]
-
-    def record(self) -> dict[str, Any]:
-        """Everything but the map, for the record of a memory."""
-        return {name: value for name, value in self.as_dict().items() if name != "fit"}
-
-
 def fit_at_edge(
     map: M,
     inputs: HostStates,
@@ -108,6 +81,8 @@ def fit_at_edge(
     *,
     cycles: Sequence[Sequence[int]],
     examined: Callable[[M], Map] = lambda map: map,
+    points: HostStates | None = None,
+    loss: Loss = squared_error,
     optimizer: str = "rmsprop",
     momentum: float | None = None,
     weight_decay: float | None = None,
@@ -144,7 +119,10 @@ def fit_at_edge(
 
     - `map`, `inputs`, `targets`, `batch`, `checkpoint`, `resume`, `fingerprint`, `progress`, `key`: as in `fit`.
     - `cycles`: the rows of `inputs` in each cycle, such as `Patterns.cycles`; a fixed point is a cycle of length one.
-    - `examined`: gives the map whose radii are estimated, where a rule of learning is a map around it.
+    - `examined`: gives the map whose radii are estimated, where a rule of learning is a map around it; `points`, its
+      states at which they are, in place of `inputs`.
+    - `loss`: as in `fit`. With any but the squared error, losses are compared with that of `map` instead of a constant
+      map's.
     - `optimizer`, `momentum`, `weight_decay`: as in `attrax.training.optimizer`.
     - `epochs`: maximum number of passes through the data at the edge.
     - `tol`: loss at which the map counts as trained.
@@ -163,21 +141,25 @@ def fit_at_edge(
     started = time.perf_counter()
     inputs, targets = np.asarray(inputs), np.asarray(targets)
     rule = rated(named_optimizer(optimizer, learning_rate=1.0, momentum=momentum, weight_decay=weight_decay))
-    train = partial(fit, inputs=inputs, targets=targets, batch=batch)
-    start = (map, _first(train, rule, map, key))
+    train = partial(fit, inputs=inputs, targets=targets, batch=batch, loss=loss)
+    before = _before(train, rule, map, key)
+    start, constant = (map, before.optimizer_state), before.loss
+    if loss is squared_error:
+        constant = float(np.var(targets, axis=0, dtype=float).mean() or np.mean(targets**2, dtype=float))
+    points = inputs if points is None else np.asarray(points)
     sample = np.linspace(0, len(cycles) - 1, min(len(cycles), _SAMPLE)).astype(int)
     run = _Run(
         train=train,
         name=optimizer,
         rule=rule,
-        constant=float(np.var(targets, axis=0, dtype=float).mean() or np.mean(targets**2, dtype=float)),
+        constant=constant,
         epochs=epochs,
         tol=tol,
         started=started,
         limit=limit,
         progress=progress,
         key=key,
-        radii=CycleRadii(inputs.astype(start[1].total.dtype), [cycles[index] for index in sample]),
+        radii=CycleRadii(points.astype(start[1].total.dtype), [cycles[index] for index in sample]),
         examined=examined,
         start=start,
         now=start,
@@ -196,9 +178,9 @@ def fit_at_edge(
         return run.all(lambda: write_checkpoint(checkpoint, run.arrays, asdict(run.log), own))
 
 
-def _first(train: Callable[..., Fit[Any]], rule: Any, map: Any, key: PRNGKeyArray) -> Rated:
-    """The state of an optimizer before the first step."""
-    return _on_host(train(map, optimizer=rule, epochs=0, tol=None, key=key)).optimizer_state
+def _before(train: Callable[..., Fit[Any]], rule: Any, map: Any, key: PRNGKeyArray) -> Fit[Any]:
+    """The map before the first step, with its loss and the state of the optimizer."""
+    return _on_host(train(map, optimizer=rule, epochs=0, tol=None, key=key))
 
 
 def _on_host(fitted: Fit[Any]) -> Fit[Any]:
@@ -213,7 +195,7 @@ class _Run:
     name: str
     rule: Any
     constant: float
-    """The loss of the best constant map."""
+    """The loss of the best constant map, or of the start."""
     epochs: int
     tol: float
     started: float
@@ -239,7 +221,7 @@ class _Run:
 
     def cold(self, map: Any) -> Rated:
         """The state of the anneal's optimizer before its first step."""
-        return _first(self.train, rated(named_optimizer("adam", learning_rate=1.0)), map, self.key)
+        return _before(self.train, rated(named_optimizer("adam", learning_rate=1.0)), map, self.key).optimizer_state
 
     @property
     def check(self) -> int:

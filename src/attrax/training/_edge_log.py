@@ -1,14 +1,18 @@
-"""How far training at the edge has come: what its checkpoint holds beside arrays."""
+"""What is on record of training at the edge: its result, and how far it has come."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from attrax._base.shown import Record
+from attrax._base.types import Map
+from attrax.training._fit import Fit
 from attrax.training._stable_rate import RateTried
+
+M = TypeVar("M", bound=Map)
 
 _FALL, _CONTRACTION = 0.9, 0.02
 """Progress: the lowest loss has fallen by this factor, or the mean logarithm of the radii by this much, since the last
@@ -32,6 +36,33 @@ class Snapshot(Record):
     highest: float
     median: float
     largest: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EdgeFit(Record, Generic[M]):
+    """A map trained at the largest stable rate and annealed.
+
+    **Fields:**
+
+    - `fit`: the trained map. Its epochs don't count the search; its seconds do.
+    - `rate`: the largest stable rate that was found.
+    - `tried`: the rates tried, in order.
+    - `seconds_to_find`: how long the search took.
+    - `schedule`: the name of the optimizer, the rate, and the epochs at it, one after another, that led to this map.
+      Training at the edge after the best weights is left out. The last entries are the anneal.
+    - `history`: loss and radii on the way.
+    """
+
+    fit: Fit[M]
+    rate: float
+    tried: tuple[RateTried, ...]
+    seconds_to_find: float
+    schedule: tuple[tuple[str, float, int], ...]
+    history: tuple[Snapshot, ...]
+
+    def record(self) -> dict[str, Any]:
+        """Everything but the map, for the record of a memory."""
+        return {name: value for name, value in self.as_dict().items() if name != "fit"}
 
 
 @dataclass(slots=True)

@@ -1,10 +1,12 @@
 """Sentences in recurrent networks: the closed loop is a cycle of states and is certified as one."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import optax
 from jaxtyping import PRNGKeyArray
 
 from attrax._base import checks
@@ -14,9 +16,14 @@ from attrax._base.types import Progress
 from attrax.maps import FEEDBACKS, recurrent
 from attrax.memory import Memory
 from attrax.patterns import Patterns
-from attrax.training import fit_recurrent
+from attrax.training import OPTIMIZERS, Training, fit_recurrent, fit_recurrent_at_edge
 from attrax.writing._certified import refine_and_certify
 
+if TYPE_CHECKING:
+    import optax
+
+_RATE = 1e-2
+"""Adam's rate here."""
 _REPEATS = 50
 """How many times the sentence is repeated before its states are taken as those of the cycle."""
 
@@ -28,7 +35,8 @@ def store_words(
     width: int = 64,
     epochs: int = 5_000,
     tol: float = 1e-3,
-    optimizer: optax.GradientTransformation | None = None,
+    optimizer: str | optax.GradientTransformation | None = None,
+    learning_rate: float | Callable[..., Any] | Literal["edge"] | None = None,
     rounds: int = 3,
     progress: Progress | None = None,
     key: PRNGKeyArray,
@@ -42,11 +50,12 @@ def store_words(
     stays the largest (`score_lead` in the record is its least lead over the second).
 
     **Arguments:** `words`, at least two different ones; `feedback`, `argmax` or `softmax`; `width`,
-    hidden units; `epochs`, `tol`, `optimizer` and `rounds`, of training.
+    hidden units; `epochs`, `tol` and `rounds`, of training; `optimizer` and `learning_rate`, by default Adam at 1e-2,
+    as in `attrax.training.Training` (at the edge RMSprop; K-FAC needs another loss and is refused).
 
     **Returns:** a `Memory` with a `Recurrent` map; `written` holds the `vocabulary` and `repeats`, whether the loop
-    from zero produces the words in order. If it does not, the `status` is `loss_not_reached`. It can be saved like any
-    other memory.
+    from zero produces the words in order. If it does not, the `status` is `loss_not_reached`. At the edge, it holds
+    `edge` as well, the record of `EdgeFit`. It can be saved like any other memory.
 
     **Raises** `ValueError` for a wrong argument.
 
@@ -61,18 +70,20 @@ def store_words(
     checks.one_of("feedback", feedback, FEEDBACKS)
     if isinstance(words, str) or not all(isinstance(word, str) for word in words) or len(set(words)) < 2:
         raise ValueError(f"words must be a sequence of texts, at least two of them different; got {words!r}")
+    training = Training(optimizer=optimizer, learning_rate=learning_rate)
+    if training.optimizer_name == "kfac":
+        raise ValueError(f"optimizer must be one of {', '.join(OPTIMIZERS)}, or an Optax transformation; got 'kfac'")
     vocabulary = list(dict.fromkeys(words))
     symbols = np.array([vocabulary.index(word) for word in words])
-    fitted = fit_recurrent(
-        recurrent(len(vocabulary), width=width, feedback=feedback, key=key),
-        symbols,
-        epochs=epochs,
-        tol=tol,
-        optimizer=optimizer,
-        rounds=rounds,
-        progress=progress,
-        key=key,
-    )
+    network = recurrent(len(vocabulary), width=width, feedback=feedback, key=key)
+    limits: dict[str, Any] = {"rounds": rounds, "epochs": epochs, "tol": tol, "progress": progress, "key": key}
+    edge = None
+    if training.at_edge:
+        edge = fit_recurrent_at_edge(network, symbols, optimizer=training.optimizer_name, **limits)
+        fitted = edge.fit
+    else:
+        rate = _RATE if optimizer is None and learning_rate is None else learning_rate
+        fitted = fit_recurrent(network, symbols, optimizer=training.transformation(rate), **limits)
     length = len(words)
     with float64():
         map64 = cast(fitted.map, np.float64)
@@ -98,5 +109,6 @@ def store_words(
         "loss": fitted.loss,
         "epochs": fitted.epochs,
         "seconds": fitted.seconds,
+        **({} if edge is None else {"edge": edge.record()}),
     }
     return replace(memory, written=record)

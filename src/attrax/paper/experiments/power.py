@@ -26,13 +26,13 @@ from attrax.paper._experiment import (
     trained,
 )
 from attrax.paper._figures import BLUE, GREEN, ORANGE, VERMILION, plain_axes
-from attrax.paper._networks import RECIPE, iterated_states, reached, write
+from attrax.paper._networks import iterated_states, network_settings, reached, write
 from attrax.paper._pictures import data_note, data_source, limited, pictures
 from attrax.paper.pages import PageTable
 from attrax.paper.sweeps import Cell, CellFound, CellRecord, Work
 
 _SIZES: dict[str, dict[str, Any]] = {
-    "smoke": {"side": 8, "width": 32, "depth": 2, "epochs": 4000, "rate": 1e-3},
+    "smoke": {"side": 8, "width": 32, "depth": 2, "epochs": 4000, "rate": 1e-3, "edge": {"epochs": 1500}},
     "quick": {"side": 14, "width": 128, "depth": 3, "epochs": 20_000, "rate": 1e-4},
     "tables": {"side": 28, "width": 256, "depth": 5, "epochs": 50_000, "rate": 1e-4},
     "full": {"side": 28, "width": 512, "depth": 10, "epochs": 1_000_000, "rate": 1e-4},
@@ -106,7 +106,6 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
     """Four networks per seed."""
     settings = limited(
         {
-            **RECIPE,
             **_SIZES[scale],
             "bias": False,
             "activations": list(ACTIVATIONS),
@@ -117,7 +116,7 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
             "radius": 0.3,
         }
     )
-    return repeated("power", run, settings, scale=scale, mode=mode, seed=seed)
+    return repeated("power", run, network_settings(settings, mode), scale=scale, mode=mode, seed=seed)
 
 
 def summarize(records: Records) -> Summary:
@@ -220,7 +219,7 @@ EXPERIMENT = Experiment(
     summarize=summarize,
     draw=draw,
     tabulate=tabulate,
-    modes=("paper",),
+    modes=("paper", "edge"),
     notes="The paper asks this; the measure is ours. A linear network (identity) is power iteration: its cosine is 1. "
     "Leaky ReLU and SELU have a kink at 0, where all units of a network without biases are: the matrix is then the one "
     "with the same slope in all units (which of the two changes it by a factor only), one branch of many, and a low "
