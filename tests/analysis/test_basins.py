@@ -12,6 +12,7 @@ from helpers import around, linear, newton_cube, straight
 
 import attrax as ax
 from attrax.analysis import OUTCOMES, Basins, Plane, basins, plane_of
+from attrax.analysis._basins import _others  # a limit that only rounding makes, and that rarely
 from attrax.cli import main
 from attrax.paper import four_circles, train_plane
 from attrax.report import PANELS, basin_map
@@ -119,6 +120,13 @@ def test_a_cycle_never_stored_and_starts_that_are_lost() -> None:
     assert (np.delete(lost.outcome, 4, axis=1) == OUT["diverged"]).all()
     slow = basins(around(twist, [0.0, 0.0]), extent=(0.5, 1, 0.5, 1), resolution=4, max_steps=3, arrows=0)
     assert slow.fractions()["not_converged"] == 1.0
+
+
+def test_a_lap_that_is_one_cycle_twice_over_gets_a_verdict() -> None:
+    twice = np.array([[-1.0, 0.5], [1.0, 0.5]] * 2)
+    (other,), _ = _others(hop, Plane(np.zeros(2), np.eye(2)), [twice], [4])
+    assert other.spectral_radius == 0
+    assert len(other.points) == 4
 
 
 def test_a_map_of_fixed_points_only_is_cut_off() -> None:

@@ -235,7 +235,9 @@ def _others(
     number_of[order] = np.arange(len(limits))
     found = []
     for index in order:
-        certificate = certify(Memory(map, Patterns.from_cycles([turned[index]])))
+        # A lap may come back to a state up to rounding before it is over, which `from_cycles` refuses.
+        successor = (np.arange(len(turned[index])) + 1) % len(turned[index])
+        certificate = certify(Memory(map, Patterns(turned[index], successor)))
         coordinates, _ = plane.project(turned[index])
         found.append(Other(turned[index], coordinates, certificate.verdict[0], float(certificate.spectral_radius[0])))
     return tuple(found), number_of
