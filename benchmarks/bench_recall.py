@@ -61,7 +61,7 @@ def main() -> None:
 
 def _memories(faces: np.ndarray) -> list[tuple[str, Any]]:
     network = ax.maps.mlp(faces.shape[1:], width=512, depth=3, init="kaiming_uniform", key=jr.key(0))
-    # Trained with noise alone, about half of the faces repel, and most cues take thousands of steps or diverge.
+    # Trained with noise alone, about half of the faces are no attractors, and many cues don't converge for long.
     writer = ax.Gradient(
         coordinates=0.0,
         corruptions=("gaussian:0.3",),

@@ -99,7 +99,7 @@ def check_starts(starts: HostStates, name: str = "starts", shapes: tuple[tuple[i
     starts = state_batch(name, starts, *shapes)
     if not np.isfinite(starts).all():
         raise ValueError(f"{name} must be finite; got NaN or an infinity")
-    return starts.astype(np.float64)
+    return starts.astype(np.float64, copy=False)
 
 
 def unit_of_each(states: HostStates) -> np.ndarray:

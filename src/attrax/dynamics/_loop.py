@@ -18,8 +18,9 @@ from attrax._base.types import HostStates, Progress
 from attrax.dynamics._coordinates import isometric_rows, sizes_of
 from attrax.maps import ReducedMap
 
-_STEPS = 64
-"""Steps of one program at most."""
+_STEPS, _NUMBERS = 64, 2**12
+"""Steps of one program, at most, and numbers that it computes of a row in as many steps, if it takes more than eight:
+between programs, finished rows make room for others."""
 _LARGEST = 2**26
 """Bytes of coordinates that one program keeps, at most, if it takes more than the fewest rows."""
 _BOUND = 1e12
@@ -194,8 +195,9 @@ def _run_on(
     done = jax.tree.map(np.array, rows)
     active = np.arange(len(first))
     trace = None if keep is None else _Trace(rows, keep)
+    steps = min(_STEPS, max(8, _NUMBERS // max(rows.z.shape[1], 1)))
     if trace is not None:
-        most = _LARGEST // (_STEPS * max(rows.z[:1].nbytes, 1))
+        most = _LARGEST // (steps * max(rows.z[:1].nbytes, 1))
         sizes = tuple(size for size in sizes if size <= most) or sizes[-1:]
     # An array is traced, so a different limit needs no new compilation.
     limit = np.asarray(max_steps)
@@ -210,7 +212,7 @@ def _run_on(
             progress("iterating", num - int(many[active].sum()), num, {"step": int(np.max(rows.num_steps, initial=0))})
         if not len(active):
             break
-        advance = partial(_advance, reduced, block=block, max_steps=limit, keep=trace is not None)
+        advance = partial(_advance, reduced, block=block, max_steps=limit, steps=steps, keep=trace is not None)
         gather = _without_path if trace is None else partial(trace.gather, active)
         rows = in_pieces(advance, rows, sizes, gather)
     outcome = np.asarray(done.outcome)
@@ -285,7 +287,8 @@ def _fresh_rows(z: Any, isometric: Any, residual: Any, step: int, atol: Any, bou
     shown = z if isometric is None else isometric
     with np.errstate(invalid="ignore"):
         lost = ~(np.isfinite(residual) & (np.abs(shown).max(axis=1, initial=0.0) < bound))
-    z, shown = (np.where(lost[:, None], 0, rows).astype(rows.dtype) for rows in (z, shown))
+    if lost.any():
+        z, shown = (np.where(lost[:, None], 0, rows).astype(rows.dtype) for rows in (z, shown))
     none, zero = np.zeros(len(z), np.int64), np.zeros(len(z), z.dtype)
     return _Rows(
         z=z,
@@ -304,13 +307,13 @@ def _fresh_rows(z: Any, isometric: Any, residual: Any, step: int, atol: Any, bou
 
 
 @row_program
-def _advance(reduced: ReducedMap, rows: _Rows, *, max_steps: Any, keep: bool) -> tuple[_Rows, Any]:
+def _advance(reduced: ReducedMap, rows: _Rows, *, max_steps: Any, steps: int, keep: bool) -> tuple[_Rows, Any]:
     """Some steps of every running row and, with `keep`, the coordinates after each of them."""
-    path = jnp.zeros((len(rows.z), _STEPS, rows.z.shape[1]), rows.z.dtype) if keep else None
+    path = jnp.zeros((len(rows.z), steps, rows.z.shape[1]), rows.z.dtype) if keep else None
 
     def running(carry: tuple[Any, _Rows, Any]) -> Any:
         taken, rows, _ = carry
-        return (taken < _STEPS) & jnp.any((rows.outcome == _RUNNING) & (rows.num_steps < max_steps))
+        return (taken < steps) & jnp.any((rows.outcome == _RUNNING) & (rows.num_steps < max_steps))
 
     def step(carry: tuple[Any, _Rows, Any]) -> tuple[Any, _Rows, Any]:
         taken, rows, path = carry

@@ -73,9 +73,9 @@ def entries(
     )
     follows = np.logical_and.reduceat(apart < stored.recovery, after - period)
     begin = np.where(follows, last - period + 1, last)
-    going = np.flatnonzero(follows & (begin > 1))
+    going, back = np.flatnonzero(follows & (begin > 1)), 2
     while len(going):
-        low = np.maximum(begin[going] - _BACK, 1)
+        low, back = np.maximum(begin[going] - back, 1), 2 * back
         count = begin[going] - low
         row, first = np.repeat(going, count), np.cumsum(count) - count
         steps = np.arange(len(row)) + np.repeat(low - first, count)
