@@ -137,7 +137,7 @@ def write(
 def _annealed(settings: Mapping[str, Any]) -> Any:
     """The rate; if the settings have an `anneal`, it falls over this share of the epochs, at the end."""
     rate, share = settings["rate"], settings.get("anneal")
-    if share is None:
+    if share is None or rate == "edge":
         return rate
     falling = max(int(share * settings["epochs"]), 1)
     return optax.exponential_decay(
