@@ -285,11 +285,27 @@ def test_a_cycle_in_doubles_is_stored_and_its_record_gives_the_writer_back() -> 
     assert writer.epochs_limit() == EPOCHS
 
 
+def test_corruptions_at_the_edge() -> None:
+    faces = ax.sources.load("faces", n=8, size=(12, 12)).values
+    recipe = partial(ax.maps.mlp, width=96, depth=3, init="kaiming_uniform")
+    cues = np.concatenate([ax.corrupt("gaussian:0.4", faces, key=jr.key(seed)) for seed in range(5)])
+    recovered = {}
+    for kinds in ((), ("gaussian:0.5",)):
+        writer = ax.Gradient(learning_rate="edge", epochs=1500, corruptions=kinds or None, coordinates=0)
+        memory = ax.store(faces, recipe, writer=writer, key=jr.key(0))
+        edge = memory.written["edge"]
+        assert memory.status == "stored" or not kinds
+        assert edge["schedule"][0][0] == "rmsprop"
+        last = edge["history"][-1]
+        assert last["loss"] < 1e-2  # that of the clean pictures
+        recovered[kinds] = ax.recall(memory, cues, expected=np.tile(np.arange(8), 5)).recovery_rate
+    assert recovered["gaussian:0.5",] > recovered[()]
+
+
 def test_the_writers_say_what_goes_with_it() -> None:
     for make, words in (
         (lambda: ax.Training(learning_rate="edgy"), "learning_rate must be one of edge"),
         (lambda: ax.Training(learning_rate="edge", optimizer="kfac"), "learning_rate does not apply to kfac"),
-        (lambda: ax.Gradient(learning_rate="edge", noise=0.1), "clean examples; leave out noise"),
         (lambda: ax.WinnerTakeAll(learning_rate="edge"), "learning_rate='edge' does not apply to winner_take_all"),
     ):
         with pytest.raises(ValueError, match=words):

@@ -26,6 +26,7 @@ from attrax.training._checkpoint import read_checkpoint, write_checkpoint
 from attrax.training._edge_log import EdgeFit, Log, Snapshot
 from attrax.training._fit import Fit, fit
 from attrax.training._losses import Loss, squared_error
+from attrax.training._objective import Objective
 from attrax.training._optimizers import OPTIMIZERS
 from attrax.training._optimizers import optimizer as named_optimizer
 from attrax.training._radii import CycleRadii
@@ -89,6 +90,8 @@ def fit_at_edge(
     epochs: int = 10_000,
     tol: float = 1e-8,
     batch: int | None = None,
+    copies: int = 1,
+    objective: Objective | None = None,
     seconds: float | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -96,7 +99,7 @@ def fit_at_edge(
     progress: Progress | None = None,
     key: PRNGKeyArray,
 ) -> EdgeFit[M]:
-    """Trains `map` on clean examples at the largest stable rate, continues there after the loss has come down, and
+    """Trains `map` at the largest stable rate, continues there after the loss has come down, and
     ends with an anneal to the loss `tol`.
 
     A network that interpolates goes on changing as long as the steps are large, and its Jacobians at the examples
@@ -118,6 +121,8 @@ def fit_at_edge(
     **Arguments:**
 
     - `map`, `inputs`, `targets`, `batch`, `checkpoint`, `resume`, `fingerprint`, `progress`, `key`: as in `fit`.
+    - `copies`, `objective`: as in `fit`; by default it trains on the clean examples. With an objective, the best of the
+      weights with the fewest unstable cycles are those where it is lowest, and losses are those of the clean examples.
     - `cycles`: the rows of `inputs` in each cycle, such as `Patterns.cycles`; a fixed point is a cycle of length one.
     - `examined`: gives the map whose radii are estimated, where a rule of learning is a map around it; `points`, its
       states at which they are, in place of `inputs`.
@@ -141,7 +146,7 @@ def fit_at_edge(
     started = time.perf_counter()
     inputs, targets = np.asarray(inputs), np.asarray(targets)
     rule = rated(named_optimizer(optimizer, learning_rate=1.0, momentum=momentum, weight_decay=weight_decay))
-    train = partial(fit, inputs=inputs, targets=targets, batch=batch, loss=loss)
+    train = partial(fit, inputs=inputs, targets=targets, batch=batch, copies=copies, objective=objective, loss=loss)
     before = _before(train, rule, map, key)
     start, constant = (map, before.optimizer_state), before.loss
     if loss is squared_error:
@@ -161,6 +166,7 @@ def fit_at_edge(
         key=key,
         radii=CycleRadii(points.astype(start[1].total.dtype), [cycles[index] for index in sample]),
         examined=examined,
+        clean=objective is None,
         start=start,
         now=start,
         best=start,
@@ -169,8 +175,8 @@ def fit_at_edge(
     if checkpoint is None:
         return run.all(lambda: None)
     # The number changes with the rules, so that no run goes on by other rules than it began with.
-    settings = f"edge 2 {fingerprint} {optimizer} {momentum} {weight_decay} {epochs} {batch} {tol}"
-    own = digest(settings, inputs, targets, map, key)
+    settings = f"edge 3 {fingerprint} {optimizer} {momentum} {weight_decay} {epochs} {batch} {copies} {tol}"
+    own = digest(settings, inputs, targets, objective, map, key)
     with alone(checkpoint):
         if resume and Path(checkpoint).exists():
             (run.now, run.best, run.radii.directions), facts = read_checkpoint(checkpoint, run.arrays_of, own)
@@ -204,6 +210,8 @@ class _Run:
     key: PRNGKeyArray
     radii: CycleRadii
     examined: Callable[[Any], Map]
+    clean: bool
+    """Whether it trains on the clean examples."""
     start: tuple[Any, Rated]
     now: tuple[Any, Rated]
     best: tuple[Any, Rated]
@@ -305,14 +313,16 @@ class _Run:
 
     def measure(self, fitted: Fit[Any], rate: float) -> tuple[float, tuple[int, float]]:
         """The mean loss of a segment, and how many cycles are not stable after it, with the mean logarithm of all
-        radii."""
+        radii, or of what is minimized in place of the clean loss."""
         state: Rated = fitted.optimizer_state
+        loss = state.mean if self.clean else fitted.loss
         finite = bool(np.isfinite([state.mean, fitted.loss]).all())
         logs = self.radii(self.examined(fitted.map)) if finite else np.full(1, np.inf)
         median, largest = (float(value) / math.log(10) for value in (np.median(logs), logs.max()))
-        self.log.history.append(Snapshot(self.log.epoch, rate, state.mean, float(state.highest), median, largest))
-        score = (int(np.sum(logs >= math.log(_STABLE))), float(np.mean(logs)))
-        return state.mean if finite else math.inf, score
+        self.log.history.append(Snapshot(self.log.epoch, rate, loss, float(state.highest), median, largest))
+        trained = float(np.mean(logs)) if self.clean else math.log(max(state.mean, 1e-99))
+        score = (int(np.sum(logs >= math.log(_STABLE))), trained)
+        return loss if finite else math.inf, score
 
     def judge(self, loss: float, score: tuple[int, float]) -> None:
         """Keeps the weights if they are the best; goes back to the best ones if the rate is too large."""

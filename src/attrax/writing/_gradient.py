@@ -30,7 +30,6 @@ from attrax.training import (
     fit,
     fit_at_edge,
     from_record,
-    given,
     mean_squared_error,
     polish,
     to_record,
@@ -59,8 +58,8 @@ class Gradient(Record):
     then solves the last layer for the clean examples (`polish`). With `noise` the loss is the denoising loss E‖f(x +
     σε) − y‖² ≈ ‖f(x) − y‖² + σ²‖J‖².
 
-    With `learning_rate="edge"` it trains on the clean examples at the largest stable rate, keeps that up after the loss
-    has come down, so that examples become attractors and their basins grow, and ends in an anneal. See `fit_at_edge`.
+    With `learning_rate="edge"` it trains at the largest stable rate, keeps that up after the loss has come down, so
+    that examples become attractors and their basins grow, and ends in an anneal. See `fit_at_edge`.
 
     It trains any Equinox module that keeps the shape of a state. For a module that is not fully connected, there are no
     coordinates, and the last layer is not solved: with augmentation, the last quarter of its epochs uses the clean
@@ -87,9 +86,6 @@ class Gradient(Record):
         self, training: Training | None = None, augmentation: Augmentation | None = None, **settings: Any
     ) -> None:
         training, augmentation = with_settings("Gradient", training, augmentation, settings)
-        if training.at_edge and augmentation.changes_inputs:
-            name = min(given(augmentation))
-            raise ValueError(f"learning_rate='edge' trains on the clean examples; leave out {name}, or give a number")
         object.__setattr__(self, "training", training)
         object.__setattr__(self, "augmentation", augmentation)
 
@@ -153,6 +149,7 @@ class Gradient(Record):
             "fingerprint": f"{replace(self, time_limit=None)} {epochs}",
             "key": jr.fold_in(key, 0),
         }
+        objective = self._objective(initial, data) if augmented else None
         edge = None
         if training.at_edge:
             edge = fit_at_edge(
@@ -163,8 +160,10 @@ class Gradient(Record):
                 optimizer=training.optimizer_name,
                 momentum=training.momentum,
                 weight_decay=training.weight_decay,
-                epochs=epochs,
+                epochs=epochs - clean_epochs,
                 tol=scaled_tol,
+                copies=augmentation.copies or 1,
+                objective=objective,
                 **common,
             )
             fitted = edge.fit
@@ -177,7 +176,7 @@ class Gradient(Record):
                 epochs=epochs - clean_epochs,
                 tol=None if augmented else scaled_tol,
                 copies=augmentation.copies or 1,
-                objective=self._objective(initial, data) if augmented else None,
+                objective=objective,
                 anneal=falls,
                 **common,
             )
