@@ -156,7 +156,8 @@ def test_the_modes_of_a_plan() -> None:
     assert modes("fig3", "all") == ["paper", "edge", "attrax"]
     assert modes("fig3", "both") == ["paper", "attrax"]
     assert modes("fig12", "all") == ["paper", "edge"]
-    assert modes("fig9", "all") == ["paper"]
+    assert modes("fig9", "all") == ["paper", "edge"]
+    assert modes("theory", "all") == ["paper"]
     # Five networks where each takes less than a minute, and both activations of the network of Fig. 2.
     names = [cell.name for _, _, cells in planned(["fig4c", "fig14"], scale="quick", mode="edge") for cell in cells]
     assert names == [f"edge-{n}" for n in range(5)] + [f"{f}-edge-{n}" for f in ("cosid", "selu") for n in range(3)]
@@ -168,7 +169,7 @@ def test_wrong_arguments(tmp_path: Path) -> None:
         (["fig3"], {"scale": "huge"}, "scale must be one of smoke"),
         (["fig3"], {"mode": "mine"}, "mode must be one of paper"),
         (["rnn"], {"mode": "attrax"}, "mode must be one that rnn has"),
-        (["rnn"], {"mode": "edge"}, "mode must be one that rnn has"),
+        (["theory"], {"mode": "edge"}, "mode must be one that theory has"),
         (["fig3"], {"cells": ["nowhere"]}, "cells must name some of paper-0"),
         (["fig3"], {"cells": ["paper-0", "paper-O"]}, "; got paper-O"),
         ([], {}, "ids must name some of fig1"),

@@ -13,14 +13,14 @@ from jaxtyping import Float, PRNGKeyArray
 
 from attrax import StoreStatus, load, save
 from attrax.dynamics import NEVER, run, states_of
-from attrax.extending import HostStates, Map, float64, one_blas_thread
+from attrax.extending import HostStates, Map, cast, float64, one_blas_thread
 from attrax.linalg import leading_eigenvalue
 from attrax.maps import describe, linearizer, mlp, reduced_map
 from attrax.memory import Memory
 from attrax.paper._pictures import least_distance
 from attrax.paper.sweeps import Work
 from attrax.patterns import Patterns
-from attrax.training import fit, fit_at_edge, optimizer
+from attrax.training import Coordinates, fit, fit_at_edge, optimizer
 from attrax.writing import Auto, Gradient, refine_and_certify, store
 
 RECIPE: dict[str, Any] = {
@@ -118,8 +118,8 @@ def write(
         limits = {"tol": settings["tol"], "epochs": settings["epochs"], "time_limit": settings.get("seconds")}
         network, writer = recipe(settings), Gradient(**chosen, **limits)
         if options is None and writer.training.coordinates is not None:
-            shape = patterns.shape if isinstance(patterns, Patterns) else np.shape(patterns)[1:]
-            network = network(shape, key=jr.fold_in(key, 1))
+            points = patterns.points if isinstance(patterns, Patterns) else np.asarray(patterns)
+            network = _projected(network(points.shape[1:], key=jr.fold_in(key, 1)), points)
     memory = store(
         patterns,
         network,
@@ -132,6 +132,13 @@ def write(
     if work.memory is not None:
         save(work.memory, memory)
     return memory
+
+
+def _projected(network: Any, points: HostStates) -> Any:
+    """The network without what it reads outside the span of the points."""
+    with float64():
+        span = Coordinates.of(points)
+        return jax.tree.map(np.asarray, cast(span.fold(span.unfold(network)), network.weights[0].dtype))
 
 
 def _annealed(settings: Mapping[str, Any]) -> Any:

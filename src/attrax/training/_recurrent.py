@@ -121,6 +121,7 @@ def fit_recurrent_at_edge(
         >>> found.fit.map.speak(5).tolist(), found.history[-1].largest < 0
         ([0, 1, 2, 3, 0], True)
     """
+    checks.random_key(key)
     inputs, targets = _sequences(network, symbols, rounds)
     found = fit_at_edge(
         _Reader(network),
