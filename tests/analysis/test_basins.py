@@ -123,10 +123,16 @@ def test_a_cycle_never_stored_and_starts_that_are_lost() -> None:
 
 
 def test_a_lap_that_is_one_cycle_twice_over_gets_a_verdict() -> None:
-    twice = np.array([[-1.0, 0.5], [1.0, 0.5]] * 2)
-    (other,), _ = _others(hop, Plane(np.zeros(2), np.eye(2)), [twice], [4])
-    assert other.spectral_radius == 0
-    assert len(other.points) == 4
+    def halving(x: Any) -> Any:
+        """A 2-cycle at a = ±1, approached by a half in each step."""
+        return jnp.stack([-jnp.sign(x[0]) - (x[0] - jnp.sign(x[0])) / 2, x[1] / 2])
+
+    once = np.array([[-1.0, 0.0], [1.0, 0.0]])
+    for points in (once, np.tile(once, (2, 1))):
+        (other,), _ = _others(halving, Plane(np.zeros(2), np.eye(2)), [points], [len(points)])
+        assert other.verdict is ax.Verdict.ATTRACTOR
+        assert other.spectral_radius == pytest.approx(0.25)
+        assert other.points.tolist() == once.tolist()
 
 
 def test_a_map_of_fixed_points_only_is_cut_off() -> None:

@@ -14,7 +14,7 @@ from attrax._base.types import HostStates, Map, Progress
 from attrax.analysis._basin_grid import OUTCOMES, BasinGrid, refine_cells, spaced
 from attrax.analysis._plane import Plane, check_extent, extent_of, plane_of
 from attrax.certificates import certify
-from attrax.memory import Memory, check_memory
+from attrax.memory import Certificate, Memory, check_memory
 from attrax.patterns import Patterns
 
 
@@ -235,12 +235,18 @@ def _others(
     number_of[order] = np.arange(len(limits))
     found = []
     for index in order:
-        # A lap may come back to a state up to rounding before it is over, which `from_cycles` refuses.
-        successor = (np.arange(len(turned[index])) + 1) % len(turned[index])
-        certificate = certify(Memory(map, Patterns(turned[index], successor)))
-        coordinates, _ = plane.project(turned[index])
-        found.append(Other(turned[index], coordinates, certificate.verdict[0], float(certificate.spectral_radius[0])))
+        points, certificate = _certified_lap(map, turned[index])
+        coordinates, _ = plane.project(points)
+        found.append(Other(points, coordinates, certificate.verdict[0], float(certificate.spectral_radius[0])))
     return tuple(found), number_of
+
+
+def _certified_lap(map: Map, points: HostStates) -> tuple[HostStates, Certificate]:
+    """A limit cycle and its certificate, once round: up to rounding a lap may be a shorter cycle several times over."""
+    # Not `from_cycles`, which refuses a state that comes twice.
+    certificate = certify(Memory(map, Patterns(points, (np.arange(len(points)) + 1) % len(points))))
+    period = int(certificate.period[0])
+    return _certified_lap(map, points[:period]) if 0 < period < len(points) else (points, certificate)
 
 
 def _voronoi(plane: Plane, points: HostStates, owner: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -215,7 +215,7 @@ class StoredCycles(Record):
         return path
 
     def before_each(self, index: HostIndices, states: HostStates) -> HostIndices:
-        """`before` for each of several states, where every stored state has one predecessor; −1 where `index` is."""
+        """`before` for each of several states, where every stored state has one predecessor; −1 where `index` is −1."""
         vectors = states.reshape(len(states), self.references.shape[1])
         rows = np.flatnonzero(index >= 0)
         before = np.argsort(self.patterns.successor)[index]
