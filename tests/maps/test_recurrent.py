@@ -9,8 +9,9 @@ import pytest
 
 import attrax as ax
 from attrax.extending import cast, float64
-from attrax.maps import recurrent
-from attrax.training import fit_recurrent
+from attrax.maps import Recurrent, recurrent
+from attrax.training import Fit, fit_recurrent
+from attrax.writing import _sentence  # a network that training makes only now and then takes the place of its own
 
 TEXT = "Hopfield networks are able to store binary training patterns as attractive fixed points"
 SENTENCE = TEXT.split()
@@ -81,6 +82,25 @@ def test_the_optimizer_is_named_or_given() -> None:
     ):
         with pytest.raises(ValueError, match=said):
             ax.store_words(words, **quick, **options)
+
+
+def test_a_hidden_state_that_returns_after_two_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three units lead from word to word; the fourth changes its sign at each, so that it returns after six."""
+    ahead = np.roll(np.eye(3), 1, axis=0)
+    turning = Recurrent(
+        np.diag([0.0, 0, 0, -3]),
+        np.concatenate([6 * ahead, [[0.1, 0, 0]]]),
+        np.array([-3.0, -3, -3, 0]),
+        np.eye(3, 4) * 4,
+        np.array([0.5, 0, 0]),
+    )
+    fitted = Fit(turning, 0.0, 0, 0.0, ax.TrainingStatus.REACHED)
+    monkeypatch.setattr(_sentence, "fit_recurrent", lambda *_, **__: fitted)
+    memory = ax.store_words(["to", "be", "or"], width=4, key=jr.key(0))
+    assert memory.written["repeats"]
+    assert memory.status == "stored"
+    assert memory.certificate is not None
+    assert memory.certificate.period.tolist() == [6]
 
 
 def test_what_was_not_learned_is_a_status() -> None:

@@ -113,8 +113,8 @@ def row_program(function: Callable[..., Any]) -> Callable[..., Any]:
 
     Every array of `rows` and of the result has one entry per row, a multiple of `share_count` together. Each device
     runs the same program on its share, so a row gets the same arithmetic as on one device with as many rows. With
-    `block`, which divides the share, it computes so many rows at a time, and the arithmetic does not depend on how many
-    there are.
+    `block`, which divides the share, it computes that many rows at a time, and the arithmetic of a row does not depend
+    on how many rows there are.
     """
 
     def program(same: Any, *rows: Any, block: int | None = None, **options: Any) -> Any:

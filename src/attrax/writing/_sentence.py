@@ -12,7 +12,7 @@ from jaxtyping import PRNGKeyArray
 from attrax._base import checks
 from attrax._base.numerics import cast, float64
 from attrax._base.status import TrainingStatus
-from attrax._base.types import Progress
+from attrax._base.types import HostStates, Progress
 from attrax.maps import FEEDBACKS, recurrent
 from attrax.memory import Memory
 from attrax.patterns import Patterns
@@ -26,6 +26,8 @@ _RATE = 1e-2
 """Adam's rate here."""
 _REPEATS = 50
 """How many times the sentence is repeated before its states are taken as those of the cycle."""
+_SAME = 1e-6
+"""Two hidden states closer than this in every unit are the same: rounding is far smaller, other states far apart."""
 
 
 def store_words(
@@ -45,9 +47,10 @@ def store_words(
 
     Each distinct word is one one-hot input; see `attrax.training.fit_recurrent` for the training. The loop is run from
     the state zero, in 64 bits, for 50 repetitions of the sentence. The states of the last repetition are the patterns
-    (hidden units first, then the input), refined and certified as a cycle. With `argmax` the input is constant
-    near the cycle, so the Jacobian product is that of the matrices diag(1 − h²)·W. This holds as long as the same score
-    stays the largest (`score_lead` in the record is its least lead over the second).
+    (hidden units first, then the input), or those of several where the hidden state returns only after as many; they
+    are refined and certified as a cycle. With `argmax` the input is constant near the cycle, so the Jacobian product is
+    that of the matrices diag(1 − h²)·W. This holds as long as the same score stays the largest (`score_lead` in the
+    record is its least lead over the second).
 
     **Arguments:** `words`, at least two different ones; `feedback`, `argmax` or `softmax`; `width`,
     hidden units; `epochs`, `tol` and `rounds`, of training; `optimizer` and `learning_rate`, by default Adam at 1e-2,
@@ -93,7 +96,8 @@ def store_words(
     repeats = bool((said == np.tile(symbols, _REPEATS + 1)).all())
     ranked = np.sort(scores, axis=1)
     # The states of the loop are used whatever it does; the certificate detects a shorter cycle or none.
-    patterns = Patterns(states[-length:], (np.arange(length) + 1) % length)
+    lap = length * _rounds(states[length - 1 :: length])
+    patterns = Patterns(states[-lap:], (np.arange(lap) + 1) % lap)
     memory = refine_and_certify(Memory(fitted.map, patterns), progress=progress)
     certificate = memory.certificate
     assert certificate is not None  # `refine_and_certify` sets it
@@ -112,3 +116,11 @@ def store_words(
         **({} if edge is None else {"edge": edge.record()}),
     }
     return replace(memory, written=record)
+
+
+def _rounds(ends: HostStates) -> int:
+    """After how many rounds the last of these states returns, each at the end of a round; 1 if it doesn't."""
+    for rounds in range(1, len(ends) // 2):
+        if np.abs(ends[-1] - ends[-1 - rounds]).max() < _SAME:
+            return rounds
+    return 1
