@@ -56,6 +56,18 @@ def test_no_noise_and_any_noise() -> None:
         assert "20 noisy copies" in tolerance_figure(one).get_suptitle()
 
 
+def test_a_distance_counts_where_nothing_is_an_attractor() -> None:
+    # The end is off by ¼, and an example that repels stays within the distance as long as there are few applications.
+    off = around(straight(0, 0.75), [0.5])
+    assert noise_tolerance(off, copies=20, key=jr.key(0)).sigma == 0
+    assert np.isinf(noise_tolerance(off, copies=20, within=0.3, key=jr.key(0)).sigma).all()
+    assert noise_tolerance(off, copies=20, within=0.2, key=jr.key(0)).sigma == 0
+    doubled = around(straight(2, 0), [0.0])
+    found = noise_tolerance(doubled, copies=2000, within=0.1, max_steps=3, key=jr.key(0))
+    np.testing.assert_allclose(found.sigma, 0.1 / 8 / scipy.stats.norm.ppf(0.95), rtol=0.07)
+    assert found.within == 0.1
+
+
 def test_a_cycle_is_met_in_any_phase() -> None:
     # a ↦ −a keeps its modulus; the second entry is halved: only noise on the first one counts, and it is undone.
     def turn(x: Any) -> Any:
@@ -63,6 +75,7 @@ def test_a_cycle_is_met_in_any_phase() -> None:
 
     memory = ax.Memory(turn, ax.Patterns.from_cycles([np.array([[1.0, 0.0], [-1.0, 0.0]])]))
     assert np.isinf(noise_tolerance(memory, copies=20, key=jr.key(0)).sigma).all()
+    assert np.isinf(noise_tolerance(memory, copies=20, within=1e-3, key=jr.key(0)).sigma).all()
 
 
 def test_tolerance_arguments() -> None:
@@ -73,6 +86,7 @@ def test_tolerance_arguments() -> None:
         ({"rate": -0.1}, "rate"),
         ({"precision": 0.0}, "precision"),
         ({"max_steps": 0}, "max_steps"),
+        ({"within": 0.0}, "within"),
     ):
         with pytest.raises(ValueError, match=words):
             noise_tolerance(memory, key=jr.key(0), **wrong)
@@ -225,6 +239,8 @@ def test_tolerance_as_a_command(capsys: pytest.CaptureFixture[str], corners: Pat
     assert all(Path(name).stat().st_size > 500 for name in record["files"])
     status, out, _ = run(capsys, *arguments)
     assert (status, "median" in out) == (0, True)
+    status, out, _ = run(capsys, *arguments, "--within", "0.01", "--json")
+    assert (status, json.loads(out)["within"]) == (0, 0.01)
     assert run(capsys, "analyze", "tolerance", corners, "--rate", "1")[0] == 2
 
 

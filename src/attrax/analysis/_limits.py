@@ -95,8 +95,8 @@ def run_to_ends(runner: Runner, starts: HostStates, *, max_steps: int, atol: flo
             run_on(runner.fine_map, distinct, max_steps=limit, atol=atol, unit=runner.unit, sizes=SIZES),
         )
     rest = np.flatnonzero(status == IterationStatus.NOT_CONVERGED)
-    if len(rest):
-        left = max(max_steps - int(steps[rest].min()), 1)
+    left = max_steps - int(steps[rest].min(initial=max_steps))
+    if left > 0:
         go_on(rest, np.arange(len(rest)), run_on(runner.fine_map, z[rest], max_steps=left, atol=atol, unit=runner.unit))
     return Run(z, steps, residual, period, status, None, np.arange(len(z)))
 

@@ -14,11 +14,12 @@ from attrax._base.arguments import mention
 from attrax._base.budget import refuse_beyond_memory
 from attrax._base.shown import Rows
 from attrax._base.status import Verdict
-from attrax._base.types import HostIndices, Progress
+from attrax._base.types import HostIndices, HostStates, Progress
 from attrax.analysis._labels import label_ends, stored_ends
 from attrax.analysis._limits import run_to_ends, runner
 from attrax.certificates import certify
 from attrax.memory import Memory, check_memory
+from attrax.patterns import Patterns
 
 _ROWS, _STAGES = 2048, 5
 """Noisy copies computed at a time, and the number of parts in which the copies for one σ are drawn."""
@@ -40,6 +41,7 @@ class NoiseTolerance(Rows):
     - `largest_singular_value`: that of the Jacobian there (of the Jacobian product around a cycle).
     - `spectral_radius`: that of the same matrix.
     - `rate`, `copies`: the requested fraction, and the number of copies at each σ.
+    - `within`: the distance that counted as recovered; none if a copy had to end at the example.
     """
 
     rows_of: ClassVar[str] = "sigma"
@@ -52,6 +54,7 @@ class NoiseTolerance(Rows):
     spectral_radius: Float[np.ndarray, " c"]
     rate: float
     copies: int
+    within: float | None = None
 
     @property
     def median(self) -> float:
@@ -75,6 +78,7 @@ def noise_tolerance(
     rate: float = 0.9,
     precision: float = 0.05,
     max_steps: int = 1000,
+    within: float | None = None,
     progress: Progress | None = None,
     key: PRNGKeyArray,
 ) -> NoiseTolerance:
@@ -87,18 +91,22 @@ def noise_tolerance(
     above, at which it is not. Copies are run in five parts, which stop once too many have failed. An example that is
     certainly not an attractor, by the verdict of the certificate, tolerates no noise and is not searched.
 
+    With `within`, nothing has to be an attractor: a copy is recovered if it is that close to the example, or to a state
+    of its cycle, when the iteration ends, be it because of `max_steps`.
+
     **Arguments:**
 
     - `copies`: noisy copies of each example at each σ.
     - `rate`: the fraction of them that has to be exceeded.
     - `precision`: relative width of the bracket at the end.
     - `max_steps`: maximum number of applications of the map.
+    - `within`: the Euclidean distance of whole states that counts as recovered, in the units of their entries.
     - `progress`: called with the number of examples whose bracket is narrow enough.
     - `key`: random key for the noise.
 
     **Returns:** `NoiseTolerance`. **Raises** `ValueError` for wrong arguments and a memory without patterns.
     **Source:** Rao, Zhao and Liu, Neural Networks 188 (2025): the noise tolerance, with 2,000 copies and 90 %, compared
-    with the largest singular value.
+    with the largest singular value; their code has `within=0.01` and `max_steps=100`.
 
         >>> from attrax import Patterns
         >>> memory = Memory(lambda x: x / 2, Patterns.from_examples(np.zeros((1, 3))))
@@ -116,6 +124,7 @@ def noise_tolerance(
         raise ValueError("rate must be below 1, because more than this fraction has to be recovered; got 1")
     precision = checks.real("precision", precision, above=0)
     max_steps = checks.integer("max_steps", max_steps, least=1)
+    within = None if within is None else checks.real("within", within, above=0)
     points = np.asarray(patterns.points, np.float64)
     run = runner(memory)
     stored = stored_ends(run, memory)
@@ -126,8 +135,9 @@ def noise_tolerance(
     low, high, passed = np.zeros(num), np.full(num, np.inf), np.zeros(num)
     sigma = np.full(num, 0.01 * spread)
     known = memory.certificate if memory.certificate is not None else certify(memory, progress=progress)
-    open_rows = np.flatnonzero([verdict is not Verdict.NOT_ATTRACTOR for verdict in known.verdict])
-    high[[verdict is Verdict.NOT_ATTRACTOR for verdict in known.verdict]] = 0.0
+    hopeless = np.array([within is None and verdict is Verdict.NOT_ATTRACTOR for verdict in known.verdict], bool)
+    open_rows = np.flatnonzero(~hopeless)
+    high[hopeless] = 0.0
     for attempt in range(200):
         if not len(open_rows):
             break
@@ -144,8 +154,12 @@ def noise_tolerance(
                 starts = points[first[cycles]][:, None] + scale * draws[part]
                 starts = starts.reshape(-1, *patterns.shape).astype(np.float32)
                 ends = run_to_ends(run, starts, max_steps=max_steps, atol=stored.thresholds.convergence)
-                label = label_ends(run, stored, ends).label.reshape(len(some), len(part))
-                back[some] += (label == cycles[:, None]).sum(axis=1)
+                reached = (
+                    label_ends(run, stored, ends).label.reshape(len(some), len(part)) == cycles[:, None]
+                    if within is None
+                    else _distances(run.states(ends.z), patterns, cycles) < within
+                )
+                back[some] += reached.sum(axis=1)
             # If all remaining copies could not make up for those that failed, the answer is known.
             undecided = undecided[back[undecided] + copies - run_so_far > rate * copies]
         rates = back / copies
@@ -162,4 +176,18 @@ def noise_tolerance(
         if progress is not None:
             progress("tolerances", num - len(open_rows), num, {"median": float(np.median(low))})
     low = np.where(np.isinf(high), np.inf, low)
-    return NoiseTolerance(first, low, high, passed, known.largest_singular_value, known.spectral_radius, rate, copies)
+    return NoiseTolerance(
+        first, low, high, passed, known.largest_singular_value, known.spectral_radius, rate, copies, within
+    )
+
+
+def _distances(states: HostStates, patterns: Patterns, cycles: HostIndices) -> Float[np.ndarray, "c m"]:
+    """The distance of each of m states per cycle to the nearest state of that cycle; infinite if it diverged."""
+    flat = states.reshape(len(cycles), -1, math.prod(patterns.shape))
+    found = np.full(flat.shape[:2], np.inf)
+    points = np.asarray(patterns.points, np.float64).reshape(len(patterns), -1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for row, cycle in enumerate(cycles):
+            for point in points[list(patterns.cycles[cycle])]:
+                found[row] = np.fmin(found[row], np.linalg.norm(flat[row] - point, axis=1))
+    return found

@@ -20,6 +20,10 @@ def tolerance(
     rate: Annotated[float, typer.Option(help="Fraction of copies that must come back (more than this).")] = 0.9,
     precision: Annotated[float, typer.Option(help="Relative width of the bracket around each strength.")] = 0.05,
     max_steps: Annotated[int, typer.Option(min=1, help="Maximum number of applications of the network.")] = 1000,
+    within: Annotated[
+        float | None,
+        typer.Option(help="Count a copy as recovered this close to the example (Euclidean), attractor or not."),
+    ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder for the figure.")] = None,
     patterns: PatternSource = None,
     map_name: MapName = None,
@@ -49,6 +53,7 @@ def tolerance(
             rate=rate,
             precision=precision,
             max_steps=max_steps,
+            within=within,
             progress=progress,
             key=jr.key(seed),
         )
@@ -63,6 +68,7 @@ def tolerance(
         "rank_correlation": found.rank_correlation,
         "rate": found.rate,
         "copies": found.copies,
+        "within": found.within,
         "file": str(file),
         "seed": seed,
         "files": files,
