@@ -195,7 +195,9 @@ def draw(records: Records) -> Sequence[Drawing]:
         grid[0, 1].plot(ordered, np.linspace(0, 1, len(ordered)), color=color, label=name)
     grid[0, 0].set(xlabel="largest singular value of the Jacobian", ylabel="noise tolerated, σ")
     grid[0, 1].set(xlabel="noise tolerated, σ", ylabel="fraction of the examples")
-    grid[0, 1].legend(fontsize=7, frameon=False)
+    figure.legend(
+        *grid[0, 1].get_legend_handles_labels(), fontsize=7, frameon=False, ncols=3, loc="outside lower center"
+    )
     settings = done[0].cell.settings
     caption = (
         f"{settings['n']} gray pictures of {settings['side']}×{settings['side']}, {len(done)} seeds: the largest σ "
