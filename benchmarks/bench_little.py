@@ -36,6 +36,7 @@ TOLD: dict[str, Any] = {
     "learning_rate": 1e-3,
 }
 """Settings for somebody who knows what damage to expect. Occlusion is the hardest of the three and has two shares."""
+TRAININGS: dict[str, dict[str, Any]] = {"default": {}, "told": TOLD}
 VARIANCE, RETRIEVED, RETRIEVED_BAR = 0.2, 5e-3, 0.995
 """Of the noise, the mean squared error below which a picture counts as retrieved (Salvatori et al. 2021), and the rate
 that was asked for."""
@@ -61,6 +62,7 @@ class Bench:
     rows: int = 128
     seeds: int = 5
     epochs: int | None = None
+    trainings: tuple[str, ...] = tuple(TRAININGS)
     bars: Bars = field(default_factory=Bars)
 
     def pictures(self, number: int, seed: int) -> np.ndarray:
@@ -138,12 +140,12 @@ def pairs(bench: Bench) -> None:
         "rules.",
     )
     table = Table("training", "seed", "seconds", "certified", "cue", "word", "1-NN", "best 1-NN", "bar")
-    for training, settings in {"told": TOLD, "default": {}}.items():
+    for training in bench.trainings:
         for seed in range(bench.seeds):
             pictures, words = bench.pictures(bench.pairs, seed), made_up(bench.pairs, seed)
             letters = encode_words(words)
             patterns = ax.Patterns.from_pairs(pictures, letters.values, names=words)
-            memory, seconds = bench.stored(patterns, seed, **settings)
+            memory, seconds = bench.stored(patterns, seed, **TRAININGS[training])
             assert memory.certificate is not None  # `store` sets it
             first = (training, seed, f"{seconds:.1f}", f"{memory.certificate.num_attractors}/{bench.pairs}")
             for kind in CUES:
@@ -295,6 +297,9 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--added", type=int, default=1024, metavar="N", help="pictures that are added")
     parser.add_argument("--width", action="append", type=int, metavar="N", help="units to try when denoising")
+    parser.add_argument(
+        "--training", action="append", choices=list(TRAININGS), metavar="NAME", help="of the pairs; default and told"
+    )
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="samples of pictures; 5 by default")
     options = parser.parse_args(arguments)
     names = [name for name in TABLES if options.only is None or name in options.only]
@@ -305,6 +310,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.number:
         bench.numbers = bench.noisy = tuple(options.number)
     bench.widths = tuple(options.width) if options.width else bench.widths
+    bench.trainings = tuple(options.training) if options.training else bench.trainings
     print(machine(), flush=True)
     if options.quick:
         print("\nA smoke run at tiny sizes: no number and no bar below means anything.")

@@ -232,6 +232,41 @@ def test_trained_scores_certify_all_and_beats_distance_under_occlusion() -> None
     assert "occlude:0.7" in memory.written["corruptions"]
 
 
+MANY = np.random.default_rng(2).uniform(size=(300, 4))
+PAIRED = ax.Patterns.from_pairs(MANY[:, :2], MANY[:, 2:])
+
+
+@pytest.mark.parametrize(
+    ("patterns", "settings", "rate"),
+    [
+        (ax.Patterns.from_examples(MANY), {}, 3e-4),
+        (ax.Patterns.from_examples(MANY), {"coordinates": 0.0}, 3e-4),
+        (ax.Patterns.from_examples(MANY[:150]), {}, 6e-4),
+        (PAIRED, {}, 3e-4),
+        (PAIRED, {"coordinates": 0.0}, 6e-4),
+        (PAIRED, {"coordinates": 0.5}, 3e-4),
+        (PAIRED, {"coordinates": 0.0, "learning_rate": 1e-3}, 1e-3),
+    ],
+)
+def test_many_examples_lower_the_rate_but_not_that_of_pairs_in_their_span(
+    patterns: ax.Patterns, settings: dict, rate: float
+) -> None:
+    writer = ax.WinnerTakeAll(epochs=0, width=2, corruptions=("gaussian:0.1",), **settings)
+    assert writer.write(patterns, key=jr.key(0)).details["learning_rate"] == pytest.approx(rate)
+
+
+def test_the_cues_of_pairs_are_occluded_twice_as_often() -> None:
+    def occluded(patterns: ax.Patterns) -> int:
+        names = [corruption.name for corruption in ax.WinnerTakeAll().training_corruptions(patterns)]
+        return names.count("occlude:0.7")
+
+    targets = np.arange(12.0)[:, None]
+    assert occluded(ax.Patterns.from_examples(POINTS)) == 1
+    assert occluded(ax.Patterns.from_pairs(POINTS, targets)) == 2
+    assert occluded(ax.Patterns.from_pairs(1000 * POINTS, targets)) == 2  # in another scale
+    assert occluded(ax.Patterns.from_pairs(POINTS[:, 0], targets)) == 0  # vectors have no lower rows
+
+
 def test_sequences_are_cycles_of_the_exact_period() -> None:
     patterns = ax.Patterns.from_cycles([POINTS[:7], POINTS[7:11], POINTS[11:]])
     memory = ax.store(patterns, writer=SEEN, key=jr.key(0))

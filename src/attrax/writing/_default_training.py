@@ -16,7 +16,8 @@ def default_corruptions(patterns: Patterns) -> tuple[str, ...]:
     """The default training corruptions: noise; for pictures also occlusion, drops, salt and pepper, small shifts.
 
     The noise is as strong as it can be while examples can still be told apart: a fifth of the typical distance to the
-    nearest other example, and no more than 1.2 times the range of the values (1.2 for pixels).
+    nearest other example, and no more than 1.2 times the range of the values (1.2 for pixels). Of pairs, the cue alone
+    is corrupted, and occlusion, the hardest, comes twice as often: the cue is all there is to recall from.
     """
     vectors = np.asarray(patterns.cues_of(patterns.points), np.float64).reshape(len(patterns), -1)
     span = float(vectors.max() - vectors.min()) or 1.0
@@ -31,9 +32,10 @@ def default_corruptions(patterns: Patterns) -> tuple[str, ...]:
     # case. Pixels set to black or white teach the scores not to rely on any single one, which helps against corruptions
     # that are not trained on. One of the two entries also shifts by a pixel, which helps against warps.
     dropped = ("drop:0.97", "drop:0.9+drop:0.9", "drop:0.9+drop:0.9")
+    occluded = ("occlude:0.7",) * (1 if patterns.parts is None else 2)
     if training_divisor(patterns) != 1:
-        return (noise, noise, "occlude:0.7", *dropped)  # in another scale, black and white are not 0 and 1
-    return (noise, noise, "occlude:0.7", *dropped, "saltpepper:0.7", "saltpepper:0.7+shift:1")
+        return (noise, noise, *occluded, *dropped)  # in another scale, black and white are not 0 and 1
+    return (noise, noise, *occluded, *dropped, "saltpepper:0.7", "saltpepper:0.7+shift:1")
 
 
 def nearest_others(vectors: np.ndarray, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
