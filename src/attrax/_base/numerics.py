@@ -12,6 +12,7 @@ from jax.core import Tracer
 
 from attrax._base.devices import over_devices, row_program, share_count
 from attrax._base.processes import refuse_forked
+from attrax._base.threads import cores, in_threads
 
 M = TypeVar("M")
 
@@ -133,29 +134,49 @@ def in_pieces(
     rows: Any,
     sizes: tuple[int, ...],
     gather: Callable[[int, int, Any, Any], Any] | None = None,
+    *,
+    together: bool = False,
 ) -> Any:
     """`function` of `rows`, computed in chunks of the given sizes per device, as arrays on the host.
 
     The last chunk is padded by repeating its last row. `gather(first, count, piece, result)` may take something out of
-    the result for a chunk, and returns what is to be concatenated.
+    the result for a chunk, and returns what is to be concatenated. With `together`, as many chunks are computed at once
+    as there are cores: for functions of which a row gets the same arithmetic in chunks of all sizes.
     """
     num = len(jax.tree.leaves(rows)[0])
-    sizes = tuple(size * share_count() for size in sizes)
-    pieces, start = [], 0
-    while start < num:
-        left = num - start
-        size = next((size for size in sizes if size <= left), sizes[-1])
-        # Several small chunks cost more than one padded chunk.
-        larger = next((other for other in reversed(sizes) if other >= left), sizes[0])
-        size = larger if larger <= 2 * left else size
+    devices = share_count()
+    # Several devices are kept busy by one program, and an accelerator computes one after the other anyway.
+    workers = cores() if together and devices == 1 and jax.default_backend() == "cpu" else 1
+    cuts = _cuts(num, tuple(size * devices for size in sizes), workers)
+
+    def compute(cut: tuple[int, int]) -> tuple[int, int, Any, Any]:
+        start, size = cut
         index = slice(start, start + size)
         if start + size > num:
             index = np.minimum(np.arange(start, start + size), num - 1)
-        piece = jax.tree.map(lambda leaf, index=index: leaf[index], rows)
-        count = min(size, left)
-        result = function(piece)
-        if gather is not None:
-            result = gather(start, count, piece, result)
+        piece = jax.tree.map(lambda leaf: leaf[index], rows)
+        # Waits, so that no thread begins the next chunk before this one is done.
+        return start, min(size, num - start), piece, jax.block_until_ready(function(piece))
+
+    pieces = []
+    for start, count, piece, found in in_threads(compute, cuts, min(workers, len(cuts))):
+        result = found if gather is None else gather(start, count, piece, found)
         pieces.append(jax.tree.map(lambda leaf, count=count: np.asarray(leaf)[:count], result))
-        start += size
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *pieces)
+
+
+def _cuts(num: int, sizes: tuple[int, ...], workers: int) -> list[tuple[int, int]]:
+    """The first row of each chunk and its size, so that the workers have about equally much to do."""
+    cuts, start = list[tuple[int, int]](), 0
+    while start < num:
+        share = -(-(num - start) // workers)
+        size = next((size for size in sizes if size <= share), sizes[-1])
+        # Several small chunks cost more than one padded chunk.
+        larger = next((other for other in reversed(sizes) if other >= share), sizes[0])
+        size = larger if larger <= (2 if workers == 1 else 1.1) * share else size
+        # So does compiling another program, where the others work on as large a chunk anyway.
+        before = cuts[-1][1] if len(cuts) % workers else 0
+        size = before if num - start <= before <= 2 * (num - start) else size
+        cuts.append((start, size))
+        start += size
+    return cuts

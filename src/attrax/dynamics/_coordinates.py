@@ -41,7 +41,9 @@ def states_of(reduced: ReducedMap, z: Float[np.ndarray, "n k"], sizes: tuple[int
     """
     sizes, block = sizes_of(reduced, sizes)
     with float64(), over_devices(len(z) > sizes[-1]) as everywhere:
-        return in_pieces(partial(_to_states, everywhere(reduced.to_state), block=block), z, sizes)
+        return in_pieces(
+            partial(_to_states, everywhere(reduced.to_state), block=block), z, sizes, together=block is not None
+        )
 
 
 def isometric_coordinates(reduced: ReducedMap, z: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:

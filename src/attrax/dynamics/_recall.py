@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -11,23 +12,25 @@ from attrax._base import checks
 from attrax._base.arguments import mention
 from attrax._base.budget import refuse_beyond_memory
 from attrax._base.cluster import in_order, packed, unpacked
-from attrax._base.numerics import float64
 from attrax._base.shown import Rows, Words, counts, joined, strip
 from attrax._base.status import RecallStatus
 from attrax._base.types import HostIndices, HostStates, Progress
 from attrax.dynamics._held import completed, hold, only_part
 from attrax.dynamics._iterate import Iterates, check_starts, last_states
 from attrax.dynamics._judged import Judged
+from attrax.dynamics._kept import reduced_map_of
 from attrax.dynamics._loop import run
 from attrax.dynamics._path import Path, entry_before, path_to_cycle, traces, whole_path
 from attrax.dynamics._stored import StoredCycles, thresholds_of
-from attrax.maps import ReducedMap, reduced_map
+from attrax.maps import ReducedMap
 from attrax.memory import READINGS, Memory, Thresholds, check_memory
 
 _TRACE_BYTES = 2**28
 """The coordinates of all steps are kept up to about this many bytes at a time."""
 _PIECE = 1000
-"""Cues that one call on a cluster recalls."""
+"""Cues that one call on a cluster recalls, and the fewest that are recalled at a time if there are more."""
+_LONG = 64
+"""Steps of a path that is expected to have many."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -209,8 +212,7 @@ def recall(
     check_memory(memory)
     patterns = memory.examples()
     checks.one_of("reading", reading, READINGS)
-    with float64():
-        reduced = reduced_map(memory.map, patterns.shape)
+    reduced = reduced_map_of(memory)
     thresholds = thresholds_of(memory, reading, reduced)
     if atol is not None:
         thresholds = replace(thresholds, convergence=checks.real("atol", atol, above=0))
@@ -232,16 +234,32 @@ def recall(
             )
     given = (starts, mask, expected)
     asked = _Asked(memory, reduced, thresholds, known is None, path, cycles, max_steps)
-    if dask is None:
+    # Fewer at a time where their paths would be too large to keep, and so would be computed twice.
+    most = _PIECE if dask is not None else max(_PIECE, _TRACE_BYTES // (8 * max(reduced.size, 1) * _LONG))
+    if dask is None and len(starts) <= most:
         return _recalled(given, asked, progress)
-    firsts = range(0, len(starts), _PIECE)
-    pieces = (tuple(None if one is None else one[first : first + _PIECE] for one in given) for first in firsts)
+    pieces = [
+        (starts[rows], None if mask is None else mask[rows], None if expected is None else expected[rows])
+        for rows in (slice(first, first + most) for first in range(0, len(starts), most))
+    ]
+    if dask is None:
+        return joined(
+            [
+                _recalled(piece, asked, progress and partial(_told, progress, number * most, len(starts)))
+                for number, piece in enumerate(pieces)
+            ]
+        )
     found = list[Recall]()
     for piece in in_order(_recalled_elsewhere, pieces, dask, asked.through(packed)):
         found.append(piece)
         if progress is not None:
             progress("iterating", sum(len(one.status) for one in found), len(starts), {})
     return joined(found)
+
+
+def _told(progress: Progress, before: int, total: int, task: str, done: int, _: int, numbers: dict[str, float]) -> None:
+    """What `progress` is told of a piece, before which so many cues of the total were recalled."""
+    progress(task, before + done, total, numbers)
 
 
 _Given: TypeAlias = tuple[HostStates, np.ndarray | None, np.ndarray | None]

@@ -52,7 +52,7 @@ def thresholds_of(memory: Memory, reading: str = "auto", reduced: ReducedMap | N
     if np.linalg.norm(moved.reshape(len(points), -1), axis=1).max() > literal.recovery:
         return mean_square
     certificate = memory.certificate
-    if certificate is not None and not patterns.open_sequences and not certificate.moved.any():
+    if certificate is not None and len(np.unique(patterns.successor)) == len(patterns) and not certificate.moved.any():
         # Of the stored points themselves, so that the map need not be applied to all of them once more.
         return literal if (certificate.residual <= literal.recovery).all() else mean_square
     if reduced is None:
@@ -92,6 +92,7 @@ class StoredCycles(Record):
     - `patterns`; `references`, n×d: the states as vectors, float64, as the reading of the thresholds has them;
       `squares`, their squared norms; `mean`, d, their mean.
     - `recovery`: a state counts as a stored one when it is closer than this.
+    - `cycles`: those of the patterns, as `Patterns.cycles`.
     - `cycle`: for each stored state, the index of the cycle that it lies on or leads to.
     - `length`: the length of that cycle if the state lies on it, else 0.
     - `phase`: the position of the state in that cycle, or else in the first open sequence that contains it.
@@ -102,6 +103,7 @@ class StoredCycles(Record):
     squares: Float[np.ndarray, " n"]
     mean: Float[np.ndarray, " d"]
     recovery: float
+    cycles: tuple[tuple[int, ...], ...]
     cycle: HostIndices
     length: Int[np.ndarray, " n"]
     phase: Int[np.ndarray, " n"]
@@ -113,16 +115,18 @@ class StoredCycles(Record):
         states = patterns.points if thresholds.reading == "literal" else memory.originals
         cycle, length = np.full(len(patterns), -1), np.zeros(len(patterns), int)
         phase = np.zeros(len(patterns), int)
-        for sequence in reversed(patterns.open_sequences):  # the first one last, so that its positions stay
-            phase[list(sequence)] = np.arange(len(sequence))
-        for number, indices in enumerate(patterns.cycles):
+        cycles = patterns.cycles
+        if sum(map(len, cycles)) < len(patterns):
+            for sequence in reversed(patterns.open_sequences):  # the first one last, so that its positions stay
+                phase[list(sequence)] = np.arange(len(sequence))
+        for number, indices in enumerate(cycles):
             cycle[list(indices)], length[list(indices)] = number, len(indices)
             phase[list(indices)] = np.arange(len(indices))
         while (cycle < 0).any():  # states of open sequences, from the last one to the first
             cycle = np.where(cycle < 0, cycle[patterns.successor], cycle)
         references = np.asarray(states, np.float64).reshape(len(patterns), -1)
         squares, mean = (references**2).sum(axis=1), references.mean(axis=0)
-        return cls(patterns, references, squares, mean, thresholds.recovery, cycle, length, phase)
+        return cls(patterns, references, squares, mean, thresholds.recovery, cycles, cycle, length, phase)
 
     @property
     def has_open_sequences(self) -> bool:
@@ -132,7 +136,7 @@ class StoredCycles(Record):
     @property
     def first(self) -> HostIndices:
         """The first state of each cycle."""
-        return np.array([indices[0] for indices in self.patterns.cycles], int)
+        return np.array([indices[0] for indices in self.cycles], int)
 
     def nearest(
         self, states: HostStates, among: HostIndices | None = None
@@ -197,7 +201,7 @@ class StoredCycles(Record):
         """The stored cycle of this length, and its rotation, that these states match best; −1 if there is none."""
         best: tuple[float, int, tuple[int, ...]] = (np.inf, -1, ())
         apart = squared_distances(vectors - self.mean, self.references - self.mean)
-        for number, indices in enumerate(self.patterns.cycles):
+        for number, indices in enumerate(self.cycles):
             if len(indices) != len(vectors):
                 continue
             for turn in range(len(indices)):

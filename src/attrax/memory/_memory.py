@@ -21,7 +21,7 @@ _WRITTEN = ("status", "writer", "loss", "epochs", "seconds")
 """Entries of `written` that are shown in the `repr`."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Memory(Record):
     """A map, what it stores, and how it was written. May be built by hand around any callable. **Raises** `ValueError`
     if `originals` has another shape than the points of `patterns`.
