@@ -16,6 +16,8 @@ ATOL = 1e-8
 """Both iterate until a step is shorter than this, the paper's literal reading."""
 BATCHES = (250, 1000, 10_000)
 ROUNDS = 3
+ALONE = 15
+"""Calls with one cue."""
 STEPS = 10_000
 
 
@@ -39,7 +41,15 @@ def main() -> None:
     cues = ax.corrupt("gaussian:0.3", faces[which], key=jr.key(1))
     bars = Bars()
     table = Table(
-        "network", "attrax", "PyTorch", "the same, cues retired", "ratio to the faster", "limits that agree", "bar"
+        "network",
+        "attrax",
+        "PyTorch",
+        "the same, cues retired",
+        "ratio to the faster",
+        "limits that agree",
+        "bar",
+        "attrax, ms for one cue",
+        "PyTorch, ms for one cue",
     )
     for name, memory in _memories(faces):
         own = _Own(memory, cues, which)
@@ -54,6 +64,7 @@ def main() -> None:
             f"{ratio:.2f}",
             f"{np.mean(apart < 1e-6):.2%}",
             bars.check(name, "≥ 3", ratio >= 3),
+            *(f"{run.latency() * 1e3:.1f}" for run in (own, retired)),
         )
     _neighbors(faces, cues, which)
     print("\n" + bars.summary())
@@ -91,6 +102,17 @@ def _through(cues: np.ndarray, size: int, run: Callable[[np.ndarray], np.ndarray
     return np.concatenate([run(cues[start : start + size]) for start in range(0, len(cues), size)])
 
 
+def _latency(cue: np.ndarray, run: Callable[[np.ndarray], np.ndarray]) -> float:
+    """Seconds for one cue, from the second call on: the median of several."""
+    run(cue)
+    seconds = []
+    for _ in range(ALONE):
+        begun = time.perf_counter()
+        run(cue)
+        seconds.append(time.perf_counter() - begun)
+    return float(np.median(seconds))
+
+
 class _Own:
     """attrax's recall."""
 
@@ -104,6 +126,10 @@ class _Own:
         begun = time.perf_counter()
         _through(self._cues, self._size, self._run)
         return len(self._cues) / (time.perf_counter() - begun)
+
+    def latency(self) -> float:
+        """Seconds for one cue."""
+        return _latency(self._cues[:1], self._run)
 
 
 class _Torch:
@@ -156,6 +182,11 @@ class _Torch:
         """Cues a second."""
         self._torch.set_num_threads(self._threads)
         return len(self._cues) / self._timed(self._size)
+
+    def latency(self) -> float:
+        """Seconds for one cue."""
+        self._torch.set_num_threads(self._threads)
+        return _latency(self._cues[:1], self._run)
 
 
 def _neighbors(faces: np.ndarray, cues: np.ndarray, which: np.ndarray) -> None:
