@@ -13,8 +13,8 @@ import pytest
 from helpers import around, newton_cube
 
 import attrax as ax
-from attrax._base import numerics
-from attrax._base.threads import in_threads
+from attrax._base import numerics  # the number of cores that it sees
+from attrax._base.threads import in_threads  # what it does with errors is seen nowhere else
 from attrax.dynamics import _kept, _recall  # what they keep is looked at, and their room is made small
 
 ROOTS = np.array([[1.0, 0.0], [-0.5, np.sqrt(0.75)], [-0.5, -np.sqrt(0.75)]])
