@@ -17,7 +17,7 @@ _kept: WeakKeyDictionary[Memory, tuple[tuple[str, int], ReducedMap]] = WeakKeyDi
 
 
 def reduced_map_of(memory: Memory) -> ReducedMap:
-    """The reduced map of the memory's map, for its states; made anew if somebody has written to the weights.
+    """The reduced map of the memory's map, for its states; made again if somebody has written to the weights.
 
     **Raises** `ValueError` as `reduced_map` does, and if the memory holds no patterns.
     """
