@@ -277,7 +277,7 @@ def _certify_cycle(task: _Task, prepared: _Prepared) -> Row:
     """The row of one cycle, before it is compared with the other cycles and with the originals."""
     refined = prepared.refined
     if refined is None:
-        refined = refine(task.map, prepared.cycle, reduced=task.reduced, unit=task.unit)
+        refined = refine(task.map, prepared.cycle, reduced=lambda: task.reduced, unit=task.unit)
     points, residual = refined.points, refined.residual
     if not np.isfinite(residual):
         inf = float("inf")

@@ -62,7 +62,7 @@ def refine(
     atol: float | None = None,
     max_steps: int = 20,
     max_move: float | None = None,
-    reduced: ReducedMap | None = None,
+    reduced: ReducedMap | Callable[[], ReducedMap] | None = None,
     unit: float | None = None,
 ) -> Refined:
     """A cycle of `map` near `cycle` (p states in order; one state for a fixed point), refined to a small residual in
@@ -74,7 +74,8 @@ def refine(
     - `max_steps`: maximum number of Newton steps.
     - `max_move`: a result farther than this from the given states is rejected; by default 0.01·√d units, a hundred
       times the error left by the paper's stopping loss.
-    - `reduced`: the `reduced_map` of the map for the shape of a state; pass it when refining many cycles of one map.
+    - `reduced`: the `reduced_map` of the map for the shape of a state, or what makes it if it is needed; pass it when
+      refining many cycles of one map.
     - `unit`: `Patterns.unit` of all patterns; by default that of the given states alone.
 
     **Returns:** `Refined`. **Raises** `ValueError` for a wrong argument.
@@ -93,7 +94,13 @@ def refine(
     size = int(np.prod(cycle.shape[1:]))
     limit = _FAR * np.sqrt(size) * unit if max_move is None else checks.real("max_move", max_move, above=0)
     with float64():
-        reduced = reduced_map(map, cycle.shape[1:]) if reduced is None else reduced
+        # Of a state that is exact, the values alone tell so, and reducing a map may take longer than these.
+        host = None if isinstance(reduced, ReducedMap) else host_function(map, np.float64)
+        images = None if host is None else host.rows(cycle)
+        if images is not None and (residual := largest_distance(images, np.roll(cycle, -1, axis=0))) <= atol:
+            return Refined(cycle, residual, 0.0, True)
+        if not isinstance(reduced, ReducedMap):
+            reduced = _reduced(map, cycle.shape[1:]) if reduced is None else reduced()
         images = _images(reduced, cycle)
         residual = largest_distance(images, np.roll(cycle, -1, axis=0))
         if residual <= atol:

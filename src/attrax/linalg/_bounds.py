@@ -7,7 +7,7 @@ import numpy as np
 import scipy
 
 from attrax._base.shown import Record
-from attrax.linalg._arnoldi import SMALL, eigenvector, largest_eigenvalues
+from attrax.linalg._arnoldi import SMALL, eigenvectors, largest_eigenvalues
 from attrax.linalg._running_product import Product, frobenius_bound, gamma
 
 
@@ -100,7 +100,8 @@ def leading_eigenvalue(product: Product) -> Leading:
     if size > SMALL:  # all eigenvectors would take three times as long as the eigenvalues
         values = np.linalg.eigvals(matrix)
         value = complex(values[int(np.argmax(np.abs(values)))])
-        return Leading(value, _error(eigenvector(matrix.T, value).conj(), eigenvector(matrix, value), rounding), True)
+        right, left = eigenvectors(matrix, value, (0, 1))
+        return Leading(value, _error(left.conj(), right, rounding), True)
     decomposition: Any = scipy.linalg.eig(matrix, left=True, right=True)
     values, left, right = decomposition
     largest = int(np.argmax(np.abs(values)))

@@ -158,10 +158,13 @@ class RunningProduct:
             gains = [1.0]
             suffix, suffix_error = block[-1].formed()
             suffix_norm = block[-1].norm
-            for factor, size in zip(block[-2::-1], sizes[-2::-1], strict=True):
+            for number in range(len(block) - 2, -1, -1):
                 length = frobenius_bound(suffix)
                 gains.append(min(length + suffix_error, suffix_norm))
-                rounding = gamma(suffix.shape[1] + 2) * length * size
+                if number == 0:
+                    break  # nothing comes before the first factor
+                factor = block[number]
+                rounding = gamma(suffix.shape[1] + 2) * length * sizes[number]
                 suffix_error = suffix_error * factor.norm + rounding
                 suffix_norm *= factor.norm
                 suffix = suffix @ factor.matrix

@@ -25,6 +25,7 @@ from attrax._base.shown import Record
 from attrax.linalg import Factor, contracting_norms, contraction_rate, frobenius_bound, gamma, two_norm_bound
 from attrax.maps.mlp._bounded import Bounded
 from attrax.maps.mlp._factors import Factors
+from attrax.maps.mlp._inverse import newton_by_norms
 from attrax.maps.mlp._joint import contracted, row_space_factors
 from attrax.maps.mlp._product import cancelling, exit_factor, flat, network_product, product_at_input, step_product
 from attrax.maps.mlp._slopes import Evaluation, step_by_step
@@ -106,7 +107,7 @@ def _enclosed(evaluation: Evaluation) -> Enclosure:
             errors = step_by_step(evaluation.slope_errors(radius, sharp=sharp))
             # Away from kinks a larger ball has the same slopes, and what it needs is known.
             if known is None or not all(map(np.array_equal, errors, known)):
-                least, needed = _needed(evaluation.factors, slopes, errors, residuals)
+                least, needed = _needed(*evaluation.met(slopes, errors), residuals)
             known = errors
             if needed <= radius:
                 if 2 * needed < radius:
@@ -135,6 +136,11 @@ def _needed(
     if not all(np.isfinite(error).all() for error in errors):
         return nothing
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        single = len(slopes) == factors.depth
+        if single and (found := newton_by_norms(factors, slopes, errors)) is not None:
+            inverse, rate = found
+            least = inverse * float(residuals[0]) * _MORE
+            return least, least / (1 - rate) * _MORE
         steps = [
             Bounded.of(step_product(factors, slopes, errors, start, exit_factor(factors)))
             for start in range(0, len(slopes), factors.depth)

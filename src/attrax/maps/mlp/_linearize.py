@@ -135,21 +135,22 @@ def linearize_network(factors: Factors, cycle: HostStates, state_error: float | 
     else:
         errors = step_by_step(evaluation.slope_errors(state_error))
         found = Enclosure(float("inf"), step_by_step(evaluation.slopes), errors)
+    met = evaluation.met(found.slopes, found.errors)
     layers = layers_met(factors, found.slopes, factors.first, factors.last)
     return Linearization(
         factors.size,
         found.enclosure_radius,
         Evidence.BOUND,
-        network_product(factors, found.slopes, found.errors),
+        network_product(*met),
         partial(through, layers),
         partial(back_through, layers),
-        partial(network_singular_value, factors, found.slopes),
+        partial(network_singular_value, *met[:2]),
         partial(_norm_bound, evaluation, found),
     )
 
 
 def _norm_bound(evaluation: Evaluation, found: Enclosure) -> float:
     """By norms; where a cycle was enclosed and units may be on kinks, also over all choices of their slopes."""
-    by_norms = network_norm(evaluation.factors, found.slopes, found.errors)
+    by_norms = network_norm(*evaluation.met(found.slopes, found.errors))
     joint = contracted(evaluation, found.enclosure_radius) if by_norms >= 0 else None
     return by_norms if joint is None else min(by_norms, joint.log_rate)

@@ -24,6 +24,9 @@ from attrax.linalg import (
 from attrax.maps.mlp._factors import Factors
 from attrax.maps.mlp._weights import Weight, block, rows_times
 
+_FORMED = 1024
+"""The most units of layers whose product is formed for its largest singular value."""
+
 
 def network_product(factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray]) -> Product:
     """The cyclic product of a fully connected network around a cycle, starting where that is cheapest.
@@ -190,6 +193,9 @@ def network_singular_value(factors: Factors, slopes: Sequence[np.ndarray]) -> fl
         return 0.0
     # W_1 and W_{L+1} touch the state only at the two ends, where smaller matrices have the same singular values.
     layers = _live(layers_met(factors, slopes, factors.entry, factors.exit))
+    # One product of small layers takes less time than all of them at each step of the iteration.
+    whole = _multiplied(layers)
+    layers = layers if whole is None else [(whole, None)]
     rows, columns = factors.exit.shape[0], factors.entry.shape[1]
     size = max(rows, columns)  # padded with zeros to a square
 
@@ -225,6 +231,17 @@ def _live(layers: Sequence[Whole]) -> list[Met]:
         found.append((block(weight, units, before), None if slope is None else slope[units]))
         before = units
     return found
+
+
+def _multiplied(layers: Sequence[Met]) -> np.ndarray | None:
+    """The product of all layers; `None` where they are large, or no matrices."""
+    parts: list[np.ndarray] = []
+    for weight, slope in layers:
+        if not isinstance(weight, np.ndarray) or not 0 < min(weight.shape) <= max(weight.shape) <= _FORMED:
+            return None
+        parts.append(weight if slope is None else slope[:, None] * weight)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.linalg.multi_dot(parts[::-1])
 
 
 def through(layers: Sequence[Whole] | Sequence[Met], vectors: np.ndarray) -> np.ndarray:

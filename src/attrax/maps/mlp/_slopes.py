@@ -15,6 +15,7 @@ from attrax.activations import activation as activation_of
 from attrax.linalg import UNIT_ROUNDOFF, accurate_product, frobenius_bound, frobenius_bounds, gamma
 from attrax.maps.mlp._factors import Factors
 from attrax.maps.mlp._layers import HiddenLayers, derivatives_of_units
+from attrax.maps.mlp._narrowed import Narrowed, narrowed, nearby
 from attrax.maps.mlp._reach import Reach, reach_of
 from attrax.maps.mlp._slope_deviation import slope_deviation
 from attrax.maps.mlp._weights import (
@@ -215,7 +216,9 @@ class Evaluation:
                 outputs = (steep * total + self.activation_errors[layer]) @ factors.column_norms * MORE
                 return _Spread(errors, np.where(np.isnan(outputs), np.inf, outputs), totals)
             away, live = self._onward(layer, away, live, error)
-        return _Spread(errors, np.where(np.isnan(away[:, 0]), np.inf, away[:, 0]) * factors.norms[-1], totals)
+        assert live is not None  # there is a layer
+        norm = self._factors_of((factors.depth - 1, live)).norms[-1]
+        return _Spread(errors, np.where(np.isnan(away[:, 0]), np.inf, away[:, 0]) * norm, totals)
 
     def _errors_by_norms(self, layer: int, away: np.ndarray, live: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Bounds on the errors of a layer's slopes and pre-activations."""
@@ -249,7 +252,8 @@ class Evaluation:
 
     def _block_norms(self, layer: int, on: np.ndarray, live: np.ndarray | None) -> np.ndarray:
         """Bounds on the norms of a layer's blocks from live units to those that are on, for each state."""
-        weight, norm = self.factors.weights[layer], self.factors.norms[layer]
+        before = () if live is None else ((layer - 1, live),)
+        weight, norm = self.factors.weights[layer], self._factors_of((layer, on), *before).norms[layer]
         if isinstance(weight, DiagonalPlusRankOne) and live is not None:
             return np.minimum(norm, block_norms(weight, on, live, sharp=not self.fixed))
         found = np.full((len(on), 1), norm)
@@ -259,6 +263,31 @@ class Evaluation:
             if not _most(weight, int(rows.sum()), int(columns.sum())):
                 found[step] = min(norm, block_norms(weight, rows[None], columns[None], sharp=True)[0, 0])
         return found
+
+    @cached_property
+    def narrowed(self) -> Narrowed | None:
+        """The network of the units that are on at one of these states, or near a kink; `None` if that is most of it."""
+        if self.fixed or self.curved or self.factors.scores:
+            return None
+        on = [(slopes != 0) | (hidden != 0) for slopes, hidden in zip(self.slopes, self.hidden, strict=True)]
+        with np.errstate(over="ignore", invalid="ignore"):
+            near = [self._slope_error(layer, nearby(pre)) != 0 for layer, pre in enumerate(self.pre)]
+        return narrowed(self.factors, [(one | other).any(axis=0) for one, other in zip(on, near, strict=True)])
+
+    def _factors_of(self, *on: tuple[int, np.ndarray]) -> Factors:
+        """Of the narrowed network if it has all units that are `on`, pairs of a layer and p×k entries; else of all."""
+        part = self.narrowed
+        if part is None or any((units & ~part.kept[layer]).any() for layer, units in on):
+            return self.factors
+        return part.factors
+
+    def met(
+        self, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray]
+    ) -> tuple[Factors, Sequence[np.ndarray], Sequence[np.ndarray]]:
+        """The network that Jacobians with these slopes consist of, and its slopes and their errors, step by step: the
+        narrowed one where these say that all other units are off."""
+        part = self.narrowed
+        return (self.factors, slopes, errors) if part is None else part.met(self.factors, slopes, errors)
 
     def _by_products(self, radius: np.ndarray) -> "_Spread":
         count, depth = len(self.states), self.factors.depth

@@ -190,6 +190,11 @@ def block(
 ) -> np.ndarray | RankOneBlock:
     """These rows and columns of a weight, each sorted, or all of them."""
     if isinstance(weight, np.ndarray):
+        # All of them take no copy.
+        rows, columns = (
+            None if which is None or len(which) == length else which
+            for which, length in zip((rows, columns), weight.shape, strict=True)
+        )
         if rows is None or columns is None:
             return weight if rows is columns else weight[rows] if columns is None else weight[:, columns]
         return weight[np.ix_(rows, columns)]
