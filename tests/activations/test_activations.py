@@ -4,6 +4,7 @@ import importlib
 import json
 import pickle
 from collections.abc import Iterator
+from fractions import Fraction
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -511,3 +512,14 @@ def test_values_and_slopes_are_as_exact_as_proofs_assume(name: str) -> None:
 
         assert (off(value_of, values) <= phi.rounding * 2.0**-53 * (1 + np.abs(z) + np.abs(values))).all()
         assert (off(slope_of, slopes) <= allowed).all()
+
+
+def test_the_jump_of_a_slope_is_not_rounded_down() -> None:
+    # 1 − .01 is a little more than the number .99 that float64 has.
+    bounds, one = activation("leaky_relu").bounds, np.ones(1)
+    assert bounds is not None
+    found = bounds.deviation(-1e-9 * one, 0.01 * one, 0 * one, 0 * one, 1e300 * one)
+    assert Fraction(found.item()) >= (Fraction(1) - Fraction(0.01)) * (1 - Fraction(1, 10**308))
+    relu = activation("relu").bounds
+    assert relu is not None
+    assert relu.deviation(0 * one, one, 0 * one, one, one).item() == 1

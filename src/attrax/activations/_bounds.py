@@ -5,8 +5,10 @@ All bounds are believed. A test compares those of the table with dense samples; 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol
 
 from attrax._base.lazy import lazy
@@ -154,7 +156,14 @@ class PiecewiseLinear(Record):
             right = right + np.where((kink > z) | within, share, 0.0)
             left = left + np.where((kink < z) | within, share, 0.0)
         most = np.maximum(max(self.slopes) - slope, slope - min(self.slopes))
-        return np.minimum(np.maximum(right, left), np.maximum(most, 0.0))
+        found = np.minimum(np.maximum(right, left), np.maximum(most, 0.0))
+        return found if self._exact else found * (1 + 2.0**-50)
+
+    @property
+    def _exact(self) -> bool:
+        """Whether the differences of the slopes are, as those of ReLU; else they may be rounded down."""
+        pairs = itertools.combinations(self.slopes, 2)
+        return all(Fraction(one) - Fraction(other) == Fraction(one - other) for one, other in pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +193,7 @@ def share_beyond(kink: float, z: np.ndarray, z_error: np.ndarray, reach: np.ndar
     away = np.abs(z - kink)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.clip(1 - (away - z_error) / reach, 0.0, 1.0)
+        share = np.where(share > 0, np.minimum(share + 2.0**-51, 1.0), share)  # with room for its rounding
     return np.where(_is_within(kink, away, z_error), 1.0, np.where(reach > 0, share, 0.0))
 
 
