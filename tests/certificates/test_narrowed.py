@@ -112,3 +112,17 @@ def test_a_fixed_point_that_is_none_of_the_states_is_in_the_ball(seed: int, monk
     away = np.linalg.norm(np.linalg.solve(np.eye(40) - jacobian, residual))
     assert away * (1 - 1e-3) <= linear.enclosure_radius
     assert any(quick)
+
+
+@pytest.mark.parametrize("units", [1, 3, 5])
+def test_one_hidden_layer_that_stretches(units: int) -> None:
+    draw = np.random.default_rng(units)
+    weights = [3 * draw.normal(size=(units, 8)), draw.normal(size=(8, units))]
+    state = draw.random(8)
+    off = 1e-9 * draw.normal(size=8)
+    biases = [1.3 - weights[0] @ state, state - 1.3 * weights[1].sum(axis=1) + off]
+    jacobian = weights[1] @ weights[0]
+    assert np.linalg.norm(jacobian, 2) > 1.1
+    found = linearize_network(layer_factors(weights, biases, "relu"), state[None])
+    away = np.linalg.norm(np.linalg.solve(np.eye(8) - jacobian, off))
+    assert away * (1 - 1e-3) <= found.enclosure_radius < 1e-6

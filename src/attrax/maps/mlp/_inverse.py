@@ -18,6 +18,8 @@ _NEGLIGIBLE = 1e-4
 """The largest ‖I − A(I − J̃)‖ for which the quick proof counts: it changes the radius by no larger share."""
 _ROUNDS = 4
 """How often a vector is pushed forward and back."""
+_USUAL = 1e20
+"""Norms of weights are below this, and above its inverse."""
 _LOST = 1e-250
 """More than what underflows in a product."""
 _MORE = 1 + 1e-6
@@ -27,11 +29,13 @@ def newton_by_norms(
     factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray]
 ) -> tuple[float, float] | None:
     """Bounds on ‖A‖ and on q = sup ‖I − A(I − J̃)‖ at a fixed point; `None` where the map may contract by itself, where
-    the states have no more entries than units are on, or where q is not negligible."""
+    the states have no more entries than units are on, where q is not negligible, or where little is gained: with one
+    hidden layer, or with weights so large or small that products may leave the range of numbers."""
     active = [np.flatnonzero((slope != 0) | (error != 0)) for slope, error in zip(slopes, errors, strict=True)]
     first, last = active[0], active[-1]
     matrices = all(isinstance(weight, np.ndarray) for weight in factors.weights)
-    if not (matrices and 0 < len(first) < factors.size and len(last) and _stretches(factors, slopes)):
+    usual = factors.depth > 1 and all(1 / _USUAL < norm < _USUAL for norm in factors.norms)
+    if not (usual and matrices and 0 < len(first) < factors.size and len(last) and _stretches(factors, slopes)):
         return None
     # C and a bound on the error of all C̃, layer by layer.
     inner, off = slopes[0][first], float(errors[0].max())  # diagonal at first
@@ -53,7 +57,7 @@ def newton_by_norms(
         outer = np.linalg.solve((np.eye(len(first)) - around).T, inner.T).T
     except np.linalg.LinAlgError:
         return None
-    if not np.isfinite(outer).all():
+    if not frobenius_bound(outer) < _USUAL**2:
         return None
     rest = inner - outer + outer @ around
     size, reach = frobenius_bound(outer), frobenius_bound(around)
