@@ -35,7 +35,7 @@ _SIZES: dict[str, dict[str, Any]] = {
         **{"copies": 2000, "own_noise": 1.5, "seeds": 5},
     },
 }
-_SIZES["tables"] = {**_SIZES["full"], "epochs": 20_000, "copies": 100}
+_SIZES["tables"] = {**_SIZES["full"], "n": 100, "epochs": 20_000, "copies": 100}
 """`own_noise`: the strongest noise that the scores of our second winner-take-all network are trained on."""
 _NOISE, _SHARE = 0.066, 0.48
 """In the authors' code: the noise, and the fraction of the entries that get it, drawn again for each step."""
@@ -137,7 +137,7 @@ def cells(scale: str, mode: str, seed: int) -> Sequence[Cell]:
     """One cell per seed."""
     size = dict(_SIZES[scale])
     several = size.pop("seeds")
-    # At `tables`, where their network takes half an hour, it is trained with noise only.
+    # At `tables`, where their network takes minutes, it is trained with noise only.
     methods = [NOISY] if scale == "smoke" else [NOISY, MARGIN, TRAINED, ON_NOISE, NEAREST]
     methods = [CLEAN, *methods] if scale in ("quick", "full") else methods
     settings = {**size, "gray": scale != "smoke", "source": data_source("cifar10"), "methods": methods}
