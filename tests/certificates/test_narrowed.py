@@ -126,3 +126,17 @@ def test_one_hidden_layer_that_stretches(units: int) -> None:
     found = linearize_network(layer_factors(weights, biases, "relu"), state[None])
     away = np.linalg.norm(np.linalg.solve(np.eye(8) - jacobian, off))
     assert away * (1 - 1e-3) <= found.enclosure_radius < 1e-6
+
+
+@pytest.mark.parametrize("radius", [0.9375, 0.99902])
+def test_one_hidden_layer_with_opposite_outputs(radius: float) -> None:
+    # What the two units add to each other's input cancels: J = e₁·(radius, −5, 0) stretches and contracts in the end.
+    first = np.array([[4.0, 0.5, 3.0], [4.0 - radius, 5.5, 3.0]])
+    last = np.array([[1.0, -1.0], [0.0, 0.0], [0.0, 0.0]])
+    state = np.array([0.5, 0.25, 0.125])
+    biases = [np.ones(2), state - last @ (first @ state + 1)]
+    biases[1][0] += 1e-13
+    residual = last @ (first @ state + 1) + biases[1] - state
+    away = np.linalg.norm(np.linalg.solve(np.eye(3) - last @ first, residual))
+    found = ax.certify(around(ax.maps.MLP((first, last), (biases[0], biases[1]), (3,), "relu"), state))
+    assert found.distance[0] + found.distance_error[0] >= away * (1 - 1e-6)

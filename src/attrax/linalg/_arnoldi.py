@@ -133,7 +133,7 @@ def eigenvectors(matrix: np.ndarray, value: complex, transposed: Sequence[int]) 
     size = len(matrix)
     if matrix.shape != (size, size):
         raise ValueError(f"matrix must be square; got shape {matrix.shape}")
-    real = complex(value).imag == 0  # which takes a quarter of the time
+    real = complex(value).imag == 0 and not np.iscomplexobj(matrix)  # which takes a quarter of the time
     shifted = np.array(matrix, float if real else complex)
     # The shift is inexact due to rounding, so the factors exist.
     shifted[np.diag_indices(size)] -= (complex(value).real if real else value) * (1 + 1e-10)

@@ -24,8 +24,9 @@ from attrax.linalg import (
 from attrax.maps.mlp._factors import Factors
 from attrax.maps.mlp._weights import Weight, block, rows_times
 
-_FORMED = 1024
-"""The most units of layers whose product is formed for its largest singular value."""
+_FORMED, _LAYERS = 1024, 16
+"""The most units of layers whose product is formed for its largest singular value, and the most layers: in which order
+they are multiplied is found in a time that grows with the cube of their number."""
 
 
 def network_product(factors: Factors, slopes: Sequence[np.ndarray], errors: Sequence[np.ndarray]) -> Product:
@@ -234,7 +235,9 @@ def _live(layers: Sequence[Whole]) -> list[Met]:
 
 
 def _multiplied(layers: Sequence[Met]) -> np.ndarray | None:
-    """The product of all layers; `None` where they are large, or no matrices."""
+    """The product of all layers; `None` where they are large or many, or no matrices."""
+    if len(layers) > _LAYERS:
+        return None
     parts: list[np.ndarray] = []
     for weight, slope in layers:
         if not isinstance(weight, np.ndarray) or not 0 < min(weight.shape) <= max(weight.shape) <= _FORMED:
