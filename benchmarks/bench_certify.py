@@ -27,7 +27,7 @@ def main() -> None:
         theirs, expected = _dense(memory)
         dense.append(theirs)
         print(
-            f"| {size:,} | {ours:.2f} | {theirs:.2f} | {theirs / ours:.0f} | {abs(radius - expected):.1e} |", flush=True
+            f"| {size:,} | {ours:.2f} | {theirs:.2f} | {theirs / ours:.1f} | {abs(radius - expected):.1e} |", flush=True
         )
     power, offset = np.polyfit(np.log(SIZES), np.log(dense), 1)
     theirs = float(np.exp(offset) * TARGET**power)
