@@ -8,6 +8,7 @@ from ._base.files import write_atomically as write_atomically
 from ._base.numerics import cast as cast
 from ._base.numerics import float64 as float64
 from ._base.numerics import squared_distances as squared_distances
+from ._base.processes import cores as cores
 from ._base.processes import one_blas_thread as one_blas_thread
 from ._base.shown import Record as Record
 from ._base.shown import Rows as Rows

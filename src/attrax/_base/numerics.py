@@ -11,8 +11,8 @@ import numpy as np
 from jax.core import Tracer
 
 from attrax._base.devices import over_devices, row_program, share_count
-from attrax._base.processes import refuse_forked
-from attrax._base.threads import cores, in_threads
+from attrax._base.processes import cores, refuse_forked
+from attrax._base.threads import in_threads
 
 M = TypeVar("M")
 

@@ -1,4 +1,4 @@
-"""Threads and forks: one thread for linear algebra where many threads call it, and no hang in a forked process."""
+"""Cores, threads and forks: one thread of linear algebra where many threads call it, no hang in a forked process."""
 
 import os
 import threading
@@ -33,6 +33,19 @@ class _Limit:
     def lift(self) -> None:
         self._lifted.set()
         self._thread.join()
+
+
+def cores() -> int:
+    """The number of cores that this process may use.
+
+    ```python
+    >>> from attrax.extending import cores
+    >>> cores() >= 1
+    True
+
+    ```
+    """
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

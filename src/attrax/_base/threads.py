@@ -1,6 +1,5 @@
 """Programs that several threads run at once, each on its own rows."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,11 +13,6 @@ T = TypeVar("T")
 
 _AHEAD = 1
 """Results that may wait to be taken, beyond those that are being computed: they can be large."""
-
-
-def cores() -> int:
-    """The number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def in_threads(function: Callable[[S], T], items: Iterable[S], workers: int) -> Iterator[T]:

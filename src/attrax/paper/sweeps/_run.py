@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrax.extending import Progress, SchedulerLost, checks, on_dask
+from attrax.extending import Progress, SchedulerLost, checks, cores, on_dask
 from attrax.paper.sweeps._cells import Cell, CellFound, CellRecord, CellStatus, run_cell
 from attrax.paper.sweeps._store import ResultStore
 
@@ -95,7 +95,7 @@ def default_threads(jobs: int) -> int:
 
     ```
     """
-    return max(1, _cores() // jobs)
+    return max(1, cores() // jobs)
 
 
 def echo(settings: dict[str, Any], work: Any) -> CellFound:
@@ -243,15 +243,15 @@ def _bound(threads: int) -> Iterator[None]:
     """Binds all threads of this process, including those that JAX has started, to `threads` of its cores, and releases
     them at the end. Does nothing if the system does not support it.
     """
-    if not hasattr(os, "sched_setaffinity") or threads >= _cores():
+    if not hasattr(os, "sched_setaffinity") or threads >= cores():
         yield
         return
-    cores = sorted(os.sched_getaffinity(0))
-    _bind(cores[:threads])
+    allowed = sorted(os.sched_getaffinity(0))
+    _bind(allowed[:threads])
     try:
         yield
     finally:
-        _bind(cores)
+        _bind(allowed)
 
 
 def _bind(cores: Sequence[int]) -> None:
@@ -298,7 +298,3 @@ def _forget_compiled_code() -> None:
         import jax
 
         jax.clear_caches()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
